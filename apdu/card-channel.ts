@@ -1,0 +1,18 @@
+/** The port between everything that speaks to a card and whatever carries the octets. */
+export interface CardChannel {
+  /** Answer to reset, as the reader reported it; empty where the transport has none. */
+  readonly atr: Uint8Array;
+
+  /**
+   * Sends one command APDU and resolves with the answer, data and status word as they came (at least 2 octets).
+   * One command at a time: an implementation queues further calls in the order they were made.
+   *
+   * @param command 4 to 65,544 octets.
+   * @throws CardGoneError when the card left, was reset or was replaced.
+   * @throws TransportError for anything else between us and the card.
+   */
+  transmit(command: Uint8Array): Promise<Uint8Array>;
+
+  /** Lets go of the card; further calls to `transmit` throw `CardGoneError`. Closing twice does nothing. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,140 @@
+import type { CardChannel } from '../card-channel.ts';
+import type { CommandApdu } from '../iso7816/command-apdu.ts';
+import { exchange } from '../iso7816/exchange.ts';
+import { concat, writeUint } from '../octets.ts';
+import { CLA_ISO, CLA_MODULE, INS, STORE_LAST, STORE_MORE } from './instruction.ts';
+import { type KeyEntry, parseKeyList } from './key-list.ts';
+import { ModuleError, STATUS } from './module-status.ts';
+import { PurseStatus } from './purse-status.ts';
+import { parseReceipt, type Receipt } from './receipt.ts';
+import { MODULE_AID, parseSelectAnswer, type SelectAnswer } from './select-answer.ts';
+
+type CommandName = keyof typeof INS;
+
+/** Short Le 00: whatever there is. */
+const LE_ALL = 256;
+const NO_DATA = new Uint8Array(0);
+
+/**
+ * The commands of the decode module on a channel to a card; `firmware-notes/protocol.md` 2.
+ *
+ * Every method throws ModuleError for an answer other than 9000, FormatError for an answer that cannot be read, and what the channel throws
+ * when the card leaves. Commands go out in the order of the calls.
+ */
+export class DecodeModule {
+  readonly #channel: CardChannel;
+  /** A list under way: any other command would end it. */
+  #listing: Promise<unknown> | undefined;
+
+  constructor(channel: CardChannel) {
+    this.#channel = channel;
+  }
+
+  /** Selects the module. Ends an open session, and settles a session that a power cut has torn. */
+  async select(): Promise<SelectAnswer> {
+    return parseSelectAnswer(await this.#send('SELECT', 0x04, MODULE_AID));
+  }
+
+  /**
+   * Opens a session for a service, and closes that of another one. Costs nothing before the first group.
+   * @param service 1 to 2^32 - 1.
+   */
+  async openSession(service: number): Promise<void> {
+    await this.#send('OPEN_SESSION', 0, u32(service));
+  }
+
+  /** Closes the session, if one is open. @returns the newest receipt, if there ever was one. */
+  async closeSession(): Promise<Receipt | undefined> {
+    const answer = await this.#send('CLOSE_SESSION', 0, NO_DATA);
+    return answer.length === 0 ? undefined : parseReceipt(answer);
+  }
+
+  /** @param message a whole key message. */
+  async loadKey(message: Uint8Array): Promise<void> {
+    await this.#send('LOAD_KEY', 0, message);
+  }
+
+  /** Removes a key and all below it. @param kind as in `KIND`. */
+  async deleteKey(kind: number, service: number, id: number): Promise<void> {
+    await this.#send('DELETE_KEY', 0, concat(Uint8Array.of(kind), u32(service), u32(id)));
+  }
+
+  /** The keys on the card, service keys first, then segment and content keys. */
+  async listKeys(): Promise<KeyEntry[]> {
+    const answer = this.#send('LIST_KEYS', 0, NO_DATA);
+    const done = answer.catch(() => undefined);
+    this.#listing = done;
+    try {
+      return parseKeyList(await answer);
+    } finally {
+      if (this.#listing === done) this.#listing = undefined;
+    }
+  }
+
+  /**
+   * Has the card check, charge and decrypt one group.
+   * @param part whole card part, 56 to 248 octets.
+   * @returns mode sealed: group key, then content; mode open: content.
+   */
+  decode(part: Uint8Array): Promise<Uint8Array> {
+    return this.#send('DECODE', 0, part);
+  }
+
+  async purse(): Promise<PurseStatus> {
+    return new PurseStatus(await this.#send('GET_PURSE', 0, NO_DATA));
+  }
+
+  /** First half of a load. @returns S1, 80 octets, for the issuer. */
+  async startLoad(): Promise<Uint8Array> {
+    return this.#send('START_LOAD', 0, NO_DATA);
+  }
+
+  /**
+   * Second half of a load; the same S2 again gives the same S3 and loads nothing.
+   * @param s2 the issuer's order, 64 octets.
+   * @returns S3, 64 octets, for the issuer.
+   */
+  async load(s2: Uint8Array): Promise<Uint8Array> {
+    return this.#send('LOAD_CREDIT', 0, s2);
+  }
+
+  /**
+   * @param number one of the last 32; without it the oldest one not acknowledged.
+   * @returns the receipt's 112 octets; `parseReceipt` reads them.
+   * @throws ModuleError `NOT_FOUND` when there is none such.
+   */
+  async receipt(number?: number): Promise<Uint8Array> {
+    return this.#send('GET_RECEIPT', 0, number === undefined ? NO_DATA : u32(number));
+  }
+
+  /** @param acknowledgement the issuer's, 32 octets. */
+  async acknowledge(acknowledgement: Uint8Array): Promise<void> {
+    await this.#send('ACKNOWLEDGE', 0, acknowledgement);
+  }
+
+  /**
+   * Personalises a blank card, one data group at a time.
+   * @param dgi number of the data group, as in `DGI`.
+   * @param value up to 252 octets.
+   * @param last makes the card active.
+   */
+  async storeData(dgi: number, value: Uint8Array, last: boolean): Promise<void> {
+    const header = Uint8Array.of(dgi >>> 8, dgi, value.length);
+    await this.#send('STORE_DATA', last ? STORE_LAST : STORE_MORE, concat(header, value));
+  }
+
+  async #send(name: CommandName, p1: number, data: Uint8Array): Promise<Uint8Array> {
+    if (this.#listing !== undefined) await this.#listing;
+    const cla = name === 'SELECT' ? CLA_ISO : CLA_MODULE;
+    const command: CommandApdu = { cla, ins: INS[name], p1, p2: 0, data, le: LE_ALL };
+    const answer = await exchange(this.#channel, command);
+    if (answer.status !== STATUS.DONE) throw new ModuleError(answer.status, name.replace('_', ' '));
+    return answer.data;
+  }
+}
+
+function u32(value: number): Uint8Array {
+  const octets = new Uint8Array(4);
+  writeUint(octets, 0, 4, value);
+  return octets;
+}

@@ -1,0 +1,96 @@
+import { describeStatus, type StatusMeaning, StatusWordError } from '../iso7816/status-word.ts';
+
+/** The status words of the decode module; `firmware-notes/protocol.md` 2.2. */
+export const STATUS = {
+  DONE: 0x9000,
+  WRONG_LENGTH: 0x6700,
+  NOT_NOW: 0x6985,
+  NOT_SELECTED: 0x6986,
+  CRYPTO: 0x6988,
+  BAD_FIELD: 0x6a80,
+  NOT_FOUND: 0x6a82,
+  NO_SLOT: 0x6a84,
+  WRONG_PARAMETERS: 0x6a86,
+  UNKNOWN_KEY: 0x6a88,
+  UNKNOWN_INSTRUCTION: 0x6d00,
+  UNKNOWN_CLASS: 0x6e00,
+  NO_CREDIT: 0x9401,
+  ABOVE_CEILING: 0x9402,
+  RECEIPTS_DUE: 0x9404,
+  OUTSIDE_VALIDITY: 0x9405,
+  OLD_GROUP: 0x9406,
+  ABOVE_MAXIMUM_BALANCE: 0x9407,
+  CLASS_REFUSED: 0x940a,
+  OLD_NUMBER: 0x940b,
+  FOREIGN_STREAM: 0x940c,
+  WRONG_PARENT: 0x940d,
+} as const;
+
+/** `code` of a {@link ModuleError}: the name of its status word, or `DEFECT` for one that the page does not know. */
+export type ModuleErrorCode = keyof typeof STATUS | 'DEFECT';
+
+const MEANINGS: ReadonlyMap<number, StatusMeaning> = new Map([
+  [STATUS.WRONG_LENGTH, { text: 'the command has a length it cannot have', advice: 'check its data' }],
+  [
+    STATUS.NOT_NOW,
+    {
+      text: 'not in this state of the card, or no session is open for this service',
+      advice: 'open the session, or ask the issuer',
+    },
+  ],
+  [STATUS.NOT_SELECTED, { text: 'the decode module is not selected', advice: 'SELECT it first' }],
+  [STATUS.CRYPTO, { text: 'the message is not authentic', advice: 'drop it' }],
+  [
+    STATUS.BAD_FIELD,
+    { text: 'a field is outside version 1 of the protocol', advice: 'drop the message; a newer module may take it' },
+  ],
+  [STATUS.NOT_FOUND, { text: 'no such application or receipt', advice: 'check the card, or the number' }],
+  [STATUS.NO_SLOT, { text: 'no key slot is free', advice: 'delete a key that is no longer needed' }],
+  [STATUS.UNKNOWN_KEY, { text: 'the key it names is not on the card', advice: 'load its key message first' }],
+  [STATUS.NO_CREDIT, { text: 'not enough credit for this group', advice: 'load credit' }],
+  [
+    STATUS.ABOVE_CEILING,
+    { text: 'above what the purchase allows', advice: 'drop it; ask the operator of the service' },
+  ],
+  [
+    STATUS.RECEIPTS_DUE,
+    { text: 'receipts are due', advice: 'deliver the receipts to the issuer and bring back the acknowledgement' },
+  ],
+  [
+    STATUS.OUTSIDE_VALIDITY,
+    { text: 'outside the validity of key or purchase', advice: 'wait for the next key, or renew the purchase' },
+  ],
+  [STATUS.OLD_GROUP, { text: 'older than a group of this stream already opened', advice: 'drop it' }],
+  [STATUS.ABOVE_MAXIMUM_BALANCE, { text: 'the balance would pass its maximum', advice: 'load less' }],
+  [STATUS.CLASS_REFUSED, { text: 'the content does not accept this class of module', advice: 'use another card' }],
+  [STATUS.OLD_NUMBER, { text: 'the number of the message is used or too old', advice: 'drop it' }],
+  [STATUS.FOREIGN_STREAM, { text: 'the stream is not one of the content key', advice: 'drop it' }],
+  [STATUS.WRONG_PARENT, { text: 'this kind of key may not come under that parent', advice: 'drop it' }],
+]);
+
+function isCode(name: string): name is keyof typeof STATUS {
+  return name in STATUS;
+}
+
+const CODES: ReadonlyMap<number, ModuleErrorCode> = new Map(
+  Object.keys(STATUS)
+    .filter(isCode)
+    .map((code) => [STATUS[code], code]),
+);
+
+/** What a status word of the decode module means; ISO/IEC 7816-4 has the rest. */
+export function describeModuleStatus(status: number): StatusMeaning {
+  return describeStatus(status, (word) => MEANINGS.get(word));
+}
+
+/** An answer of the decode module other than 9000; `code` names the status word. */
+export class ModuleError extends StatusWordError {
+  override readonly name = 'ModuleError';
+  override readonly code: ModuleErrorCode;
+
+  /** @param command what was asked, as it should stand in the message: "DECODE". */
+  constructor(status: number, command: string) {
+    super(status, command, (word) => MEANINGS.get(word));
+    this.code = CODES.get(status) ?? 'DEFECT';
+  }
+}

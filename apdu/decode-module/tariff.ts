@@ -1,0 +1,38 @@
+/** How a content key is paid for; `firmware-notes/protocol.md` 4.3 and 7.1. */
+export type TariffKind = 'free' | 'octets' | 'duration' | 'flat';
+
+export interface Tariff {
+  readonly kind: TariffKind;
+  /** Micro-units per 1,000,000 octets, per 3,600,000 ms, or per segment; 0 when free; at most 2^32 - 1. */
+  readonly price: bigint;
+}
+
+/** In the order of their octet on the wire. */
+export const TARIFF_KINDS: readonly TariffKind[] = ['free', 'octets', 'duration', 'flat'];
+
+/** One micro-unit: the least common multiple of 1,000,000 octets and 3,600,000 ms. */
+export const TICKS_PER_MICRO_UNIT = 18_000_000n;
+
+/**
+ * Ticks of one group, exactly.
+ * @param octets RTP payload, 0 to 2^24 - 1.
+ * @param duration ms, 0 to 2^24 - 1.
+ * @param firstOfSegment whether a flat price falls due.
+ */
+export function ticksOf(tariff: Tariff, octets: number, duration: number, firstOfSegment: boolean): bigint {
+  switch (tariff.kind) {
+    case 'free':
+      return 0n;
+    case 'octets':
+      return BigInt(octets) * tariff.price * 18n;
+    case 'duration':
+      return BigInt(duration) * tariff.price * 5n;
+    case 'flat':
+      return firstOfSegment ? tariff.price * TICKS_PER_MICRO_UNIT : 0n;
+  }
+}
+
+/** What ticks come to in micro-units, rounded up once. */
+export function amountOf(ticks: bigint): bigint {
+  return (ticks + TICKS_PER_MICRO_UNIT - 1n) / TICKS_PER_MICRO_UNIT;
+}

@@ -1,0 +1,46 @@
+/** Everything Tollcast throws on purpose: a stable `code`, and a message that says what happened and what to do next. */
+export class TollcastError extends Error {
+  override readonly name: string = 'TollcastError';
+  /** Stable, upper-case, for programs; the message is for people and may change. */
+  readonly code: string;
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Octets that do not follow `firmware-notes/protocol.md` or ISO/IEC 7816. */
+export class FormatError extends TollcastError {
+  override readonly name = 'FormatError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super('FORMAT', message, options);
+  }
+}
+
+/** A value outside its range; the message names the range. */
+export class OutOfRangeError extends TollcastError {
+  override readonly name = 'OutOfRangeError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super('OUT_OF_RANGE', message, options);
+  }
+}
+
+/** What came between us and the card: no reader, no card, card pulled, card replaced, service not running. */
+export class TransportError extends TollcastError {
+  override readonly name = 'TransportError';
+}
+
+/** The card left, was reset or was replaced while a session with it was open: what the session knew is void. */
+export class CardGoneError extends TollcastError {
+  override readonly name = 'CardGoneError';
+
+  constructor(
+    message = 'the card left the reader; insert it again and the session starts anew',
+    options?: ErrorOptions,
+  ) {
+    super('CARD_GONE', message, options);
+  }
+}

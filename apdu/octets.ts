@@ -1,0 +1,57 @@
+import { FormatError } from './errors.ts';
+
+/** Lower-case hexadecimal, no separators. */
+export function toHex(octets: Uint8Array): string {
+  let text = '';
+  for (const octet of octets) text += octet.toString(16).padStart(2, '0');
+  return text;
+}
+
+/**
+ * Reads hexadecimal; white space and colons between octets are allowed.
+ * @throws FormatError when anything else stands in it or a half octet is left over.
+ */
+export function fromHex(text: string): Uint8Array {
+  const digits = text.replace(/[\s:]/g, '');
+  if (digits.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(digits)) {
+    throw new FormatError(`"${text.slice(0, 40)}" is not hexadecimal; write pairs of 0-9 and A-F, as in "00 A4 04 00"`);
+  }
+  const octets = new Uint8Array(digits.length / 2);
+  for (let i = 0; i < octets.length; i++) octets[i] = Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16);
+  return octets;
+}
+
+export function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+/** Compares without leaving early, so that the time taken tells nothing of where two tags differ. */
+export function equalTags(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  let difference = 0;
+  for (let i = 0; i < a.length; i++) difference |= (a[i] ?? 0) ^ (b[i] ?? 0);
+  return difference === 0;
+}
+
+/** Big-endian unsigned reads and writes of 1 to 6 octets; 6 octets (48 bits) are exact in a number. */
+export function readUint(octets: Uint8Array, at: number, size: number): number {
+  let value = 0;
+  for (let i = at; i < at + size; i++) value = value * 256 + (octets[i] ?? 0);
+  return value;
+}
+
+export function writeUint(octets: Uint8Array, at: number, size: number, value: number): void {
+  let rest = value;
+  for (let i = at + size - 1; i >= at; i--) {
+    octets[i] = rest; // modulo 256
+    rest = Math.floor(rest / 256);
+  }
+}
