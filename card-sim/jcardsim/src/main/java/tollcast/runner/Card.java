@@ -1,0 +1,197 @@
+package tollcast.runner;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.util.HashSet;
+import java.util.Set;
+
+/**
+ * One card and the reader it sits in: in or out, powered or not. Thread-safe; commands of several connections take
+ * turns.
+ */
+final class Card implements Closeable {
+  /** When the power is to fail: after {@code writes} writes of a command, or after its last. */
+  record Cut(long writes, boolean afterLast) {}
+
+  private static final Cut NONE = new Cut(Eeprom.NEVER, false);
+
+  final int id;
+  final CardSpec spec;
+  private final Set<Closeable> connections = new HashSet<>();
+  private final StateFile file;
+  private CardRuntime runtime;
+  private boolean present = true;
+  private boolean powered;
+  private boolean closed;
+  private Cut cut = NONE;
+  private long saves;
+  private long saveNanos;
+
+  /**
+   * @throws IOException the state file is unreadable, of another applet build, or in use
+   * @throws CardRuntime.InstallFailed the applet could not be installed
+   */
+  Card(int id, CardSpec spec) throws IOException, CardRuntime.InstallFailed {
+    this.id = id;
+    this.spec = spec;
+    file = spec.state() == null ? null : new StateFile(spec.state());
+    try {
+      runtime = blank();
+      AppletLoader loader = new AppletLoader(spec.applet());
+      if (file == null || !file.restore(runtime, loader)) {
+        install(loader);
+      }
+    } catch (IOException | CardRuntime.InstallFailed | RuntimeException e) {
+      if (file != null) {
+        file.close();
+      }
+      throw e;
+    }
+  }
+
+  private CardRuntime blank() {
+    return new CardRuntime("card " + id, spec.ram(), spec.commit());
+  }
+
+  private void install(AppletLoader loader) throws IOException, CardRuntime.InstallFailed {
+    try {
+      runtime.install(Class.forName(spec.applet(), true, loader), spec.aid(), spec.install());
+    } catch (ClassNotFoundException e) {
+      throw new IOException("applet class " + spec.applet() + " cannot be loaded", e);
+    }
+    save();
+  }
+
+  private void save() throws IOException {
+    if (runtime.eeprom.takeDirty() && file != null) {
+      long start = System.nanoTime();
+      file.save(runtime);
+      saves++;
+      saveNanos += System.nanoTime() - start;
+    }
+  }
+
+  // --- the reader's side
+
+  /** @return false if there is no card in the reader; the connection is to be closed then */
+  synchronized boolean connect(Closeable connection) {
+    return present && !closed && connections.add(connection);
+  }
+
+  /** A reader that goes takes the power with it. */
+  synchronized void disconnect(Closeable connection) {
+    if (connections.remove(connection) && connections.isEmpty()) {
+      powered = false;
+    }
+  }
+
+  /** Waits until a card is in the reader. @return false when this card is closed for good */
+  synchronized boolean awaitPresent() throws InterruptedException {
+    while (!present && !closed) {
+      wait();
+    }
+    return !closed;
+  }
+
+  synchronized void powerOff() {
+    powered = false;
+  }
+
+  /** Powers the card up, or resets it: RAM is cleared. */
+  synchronized void powerOn() {
+    runtime.reset();
+    powered = true;
+  }
+
+  /**
+   * A command, of any length; a card without power is powered first.
+   *
+   * @return the response, or null if the card left the reader or lost its power
+   */
+  synchronized byte[] transmit(byte[] command) throws IOException {
+    if (!present || closed) {
+      return null;
+    }
+    if (!powered) {
+      powerOn();
+    }
+    Cut now = cut;
+    cut = NONE;
+    byte[] response = runtime.transmit(command, now.writes, now.afterLast);
+    // The EEPROM is on disk before anyone sees the answer.
+    save();
+    if (response == null) {
+      pull();
+    }
+    return response;
+  }
+
+  // --- the tester's side
+
+  /** The card leaves the reader: connections are dropped, and refused until {@link #insert}. */
+  synchronized void pull() {
+    present = false;
+    powered = false;
+    for (Closeable connection : connections) {
+      try {
+        connection.close();
+      } catch (IOException e) {
+        // gone already
+      }
+    }
+    connections.clear();
+  }
+
+  /** The card is back; powered up by the reader's first command. */
+  synchronized void insert() {
+    present = true;
+    notifyAll();
+  }
+
+  synchronized void arm(Cut cut) {
+    this.cut = cut;
+  }
+
+  /** A factory-new card: everything forgotten, the applet installed again. */
+  synchronized void erase() throws IOException, CardRuntime.InstallFailed {
+    CardRuntime old = runtime;
+    runtime = blank();
+    powered = false;
+    try {
+      install(new AppletLoader(spec.applet()));
+    } catch (IOException | CardRuntime.InstallFailed | RuntimeException e) {
+      runtime = old;
+      throw e;
+    }
+  }
+
+  synchronized Counts counts() {
+    return runtime.counts;
+  }
+
+  synchronized void resetCounts() {
+    runtime.counts.clear();
+    saves = saveNanos = 0;
+  }
+
+  /** What {@code info} tells. */
+  record Info(boolean present, boolean powered, int ramOctets, int connections, long saves, long saveMicros) {}
+
+  synchronized Info info() {
+    return new Info(present, powered, runtime.ram.octets(), connections.size(), saves, saveNanos / 1000);
+  }
+
+  @Override
+  public synchronized void close() throws IOException {
+    if (closed) {
+      return;
+    }
+    pull();
+    closed = true;
+    notifyAll();
+    if (file != null) {
+      save();
+      file.close();
+    }
+  }
+}

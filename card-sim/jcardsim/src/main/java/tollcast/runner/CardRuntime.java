@@ -1,0 +1,266 @@
+package tollcast.runner;
+
+import com.licel.jcardsim.base.SimulatorRuntime;
+import com.licel.jcardsim.crypto.SymmetricKeyImpl;
+import java.lang.reflect.Field;
+import java.lang.reflect.InvocationTargetException;
+import java.util.Arrays;
+import java.util.Set;
+import java.util.stream.Collectors;
+import javacard.framework.AID;
+import javacard.framework.APDU;
+import javacard.framework.Applet;
+import javacard.framework.CardRuntimeException;
+import javacard.framework.ISO7816;
+import javacard.framework.ISOException;
+import javacard.framework.SystemException;
+import javacard.framework.TransactionException;
+import javacard.framework.Util;
+import javacard.security.Key;
+
+/**
+ * jCardSim's runtime with what it leaves out: transactions that roll back, power cuts, a reset that resets. One card,
+ * one applet. Not for several threads at once.
+ */
+final class CardRuntime extends SimulatorRuntime {
+  private static final int SHORT_APDU = 5 + 255 + 1;
+
+  static {
+    // Else jCardSim seeds RandomData with a constant.
+    System.setProperty("com.licel.jcardsim.randomdata.secure", "1");
+  }
+
+  final Counts counts = new Counts();
+  final CardRam ram;
+  final Eeprom eeprom;
+  final Engines engines = new Engines();
+  private final String name;
+  private Applet applet;
+
+  /**
+   * @param name for messages
+   * @param ramLimit octets of RAM for the applet, 0 for no limit
+   * @param commitCapacity octets a transaction may change, up to 32,767
+   */
+  CardRuntime(String name, int ramLimit, int commitCapacity) {
+    this(name, new CardRam(ramLimit), commitCapacity);
+  }
+
+  private CardRuntime(String name, CardRam ram, int commitCapacity) {
+    super(ram);
+    this.name = name;
+    this.ram = ram;
+    eeprom = new Eeprom(counts, ram, commitCapacity);
+    // jCardSim's 260 octets do not hold a case 4 command with Lc = 255.
+    try {
+      Field buffer = APDU.class.getDeclaredField("buffer");
+      buffer.setAccessible(true);
+      buffer.set(shortAPDU, new byte[SHORT_APDU]);
+    } catch (ReflectiveOperationException e) {
+      throw new IllegalStateException("another jCardSim than the one this runner was written for", e);
+    }
+    changeProtocol(APDU.PROTOCOL_T1);
+    eeprom.exempt(shortAPDU.getBuffer());
+    eeprom.exempt(extendedAPDU.getBuffer());
+  }
+
+  Applet applet() {
+    return applet;
+  }
+
+  /**
+   * Calls the applet's install(byte[], short, byte) with the parameters as JCRE 2.2.2, 3.1 has them: AID, control
+   * information (none) and application data, each behind its length.
+   *
+   * @param data at most 127 octets with the lengths
+   * @throws InstallFailed what the applet threw, or that it did not register
+   */
+  void install(Class<?> appletClass, byte[] aid, byte[] data) throws InstallFailed {
+    byte[] parameters = new byte[1 + aid.length + 1 + 1 + data.length];
+    if (parameters.length > Byte.MAX_VALUE) {
+      throw new InstallFailed("install parameters of " + data.length + " octets are too long: at most "
+          + (Byte.MAX_VALUE - 3 - aid.length), null);
+    }
+    parameters[0] = (byte) aid.length;
+    System.arraycopy(aid, 0, parameters, 1, aid.length);
+    parameters[2 + aid.length] = (byte) data.length;
+    System.arraycopy(data, 0, parameters, 3 + aid.length, data.length);
+    eeprom.exempt(parameters);
+    eeprom.useLoader(appletClass.getClassLoader());
+
+    activateSimulatorRuntimeInstance();
+    registrationCallback.set((registered, itsAid) -> {
+      if (applet != null) {
+        SystemException.throwIt(SystemException.ILLEGAL_AID);
+      }
+      adopt(registered, itsAid == null ? new AID(aid, (short) 0, (byte) aid.length) : itsAid);
+    });
+    try {
+      appletClass.getMethod("install", byte[].class, short.class, byte.class)
+          .invoke(null, parameters, (short) 0, (byte) parameters.length);
+    } catch (InvocationTargetException e) {
+      throw new InstallFailed("install failed: " + describe(e.getCause()), e.getCause());
+    } catch (ReflectiveOperationException e) {
+      throw new InstallFailed(appletClass.getName() + " has no public static install(byte[], short, byte)", e);
+    } finally {
+      registrationCallback.remove();
+    }
+    if (applet == null) {
+      throw new InstallFailed(appletClass.getName() + ".install did not call register()", null);
+    }
+    abortOpenTransaction();
+    eeprom.markDirty();
+    counts.clear();
+  }
+
+  /** Registers an applet that was installed now or restored from a file. */
+  void adopt(Applet registered, AID aid) {
+    applet = registered;
+    applets.put(aid, new ApplicationInstance(aid, registered));
+    eeprom.useLoader(registered.getClass().getClassLoader());
+  }
+
+  AID aid() {
+    return applets.firstKey();
+  }
+
+  /** What was thrown and where in the applet; no message of its own, so no data. */
+  private static String describe(Throwable thrown) {
+    String what = thrown.getClass().getSimpleName();
+    if (thrown instanceof CardRuntimeException card) {
+      what += String.format(" %04X", card.getReason() & 0xFFFF);
+    } else if (thrown instanceof UnsupportedOperationException) {
+      what += " (" + thrown.getMessage() + ")";
+    }
+    return what + Arrays.stream(thrown.getStackTrace())
+        .filter(frame -> !frame.getClassName().startsWith("java"))
+        .filter(frame -> !frame.getClassName().startsWith("tollcast.runner"))
+        .limit(4).map(frame -> frame.getClassName() + "." + frame.getMethodName() + ":" + frame.getLineNumber())
+        .collect(Collectors.joining(" < ", " at ", ""));
+  }
+
+  static final class InstallFailed extends Exception {
+    InstallFailed(String message, Throwable cause) {
+      super(message, cause);
+    }
+  }
+
+  // --- commands
+
+  /**
+   * @param cutAt the power fails when the command has made this many writes; {@link Eeprom#NEVER}
+   * @param cutAfterLast the power fails after the last write, before the answer
+   * @return the response, or null if the power failed
+   */
+  byte[] transmit(byte[] command, long cutAt, boolean cutAfterLast) {
+    counts.commands++;
+    eeprom.beginCommand(cutAt);
+    byte[] response = null;
+    if (cutAt != 0) {
+      try {
+        response = transmitCommand(command);
+        if (getAID() == null && Util.getShort(response, (short) 0) == ISO7816.SW_APPLET_SELECT_FAILED) {
+          // jCardSim has no card manager, which on a card says that there is no such application.
+          Util.setShort(response, (short) 0, ISO7816.SW_FILE_NOT_FOUND);
+        }
+        abortOpenTransaction();
+      } catch (PowerCut gone) {
+        // endCommand says so too
+      } catch (IllegalArgumentException | IndexOutOfBoundsException malformed) {
+        response = new byte[2];
+        Util.setShort(response, (short) 0, ISO7816.SW_WRONG_LENGTH);
+      }
+    }
+    if (eeprom.endCommand(cutAfterLast || cutAt == 0)) {
+      counts.cutsFired++;
+      reset();
+      return null;
+    }
+    return response;
+  }
+
+  /** The applet's process() threw: a status word goes its way, anything else is told, as the answer is a mute 6F00. */
+  void uncaught(Throwable thrown) {
+    if (thrown instanceof ISOException || thrown instanceof PowerCut) {
+      return;
+    }
+    System.err.println(name + ": 6F00, uncaught " + describe(thrown));
+  }
+
+  @Override
+  protected void deselect(ApplicationInstance instance) {
+    super.deselect(instance);
+    engines.reinitialise(Engines.Init::transientKey);
+  }
+
+  /** Power-on or reset: RAM cleared, an open transaction rolled back. */
+  @Override
+  public void reset() {
+    activateSimulatorRuntimeInstance();
+    eeprom.powerUp();
+    super.reset();
+    engines.reset();
+  }
+
+  void init(Object engine, Key key, byte mode, byte[] iv, short offset, short length) {
+    counts.cipherInits++;
+    engines.init(engine, key, mode, iv, offset, length);
+    Engines.Init init = engines.initOf(engine);
+    if (!init.transientKey()) {
+      eeprom.markDirty();
+    }
+  }
+
+  // --- transactions
+
+  @Override
+  public void beginTransaction() {
+    super.beginTransaction();
+    eeprom.begin();
+  }
+
+  @Override
+  public void commitTransaction() {
+    if (transactionDepth == 0) {
+      TransactionException.throwIt(TransactionException.NOT_IN_PROGRESS);
+    }
+    eeprom.commit();
+    super.commitTransaction();
+  }
+
+  @Override
+  public void abortTransaction() {
+    super.abortTransaction();
+    Set<SymmetricKeyImpl> restored = eeprom.rollback();
+    if (!restored.isEmpty()) {
+      engines.reinitialise(init -> restored.contains(init.key()));
+    }
+  }
+
+  /** JCRE 2.2.2, 7.6.2: a transaction that the applet left open is aborted. */
+  private void abortOpenTransaction() {
+    if (transactionDepth != 0) {
+      abortTransaction();
+    }
+  }
+
+  @Override
+  public short getUnusedCommitCapacity() {
+    return (short) eeprom.unusedCommitCapacity();
+  }
+
+  @Override
+  public short getMaxCommitCapacity() {
+    return (short) eeprom.commitCapacity();
+  }
+
+  @Override
+  public short getAvailableTransientResetMemory() {
+    return (short) ram.free();
+  }
+
+  @Override
+  public short getAvailableTransientDeselectMemory() {
+    return (short) ram.free();
+  }
+}

@@ -1,0 +1,87 @@
+package tollcast.runner;
+
+import java.nio.file.Path;
+import java.util.HexFormat;
+import java.util.Set;
+
+/**
+ * One card as the command line describes it.
+ *
+ * @param tcp port on 127.0.0.1, 0 for any, -1 for none
+ * @param vpcd HOST:PORT of pcscd's vpcd, or null
+ * @param state file of the card's EEPROM, or null for a card in memory
+ * @param ram octets of transient memory for the applet, 0 for no limit
+ * @param commit octets a transaction may change
+ */
+record CardSpec(String applet, byte[] aid, byte[] install, int tcp, String vpcd, Path state, byte[] atr, int ram,
+    int commit) {
+  static final String KEYS = "tcp=PORT, vpcd=HOST:PORT, state=FILE, install=HEX, atr=HEX, ram=OCTETS, commit=OCTETS";
+  private static final int ATR_MAX = 33;
+
+  /** The applet that cards hold unless their own description says otherwise, and its parameters. */
+  record Defaults(String applet, byte[] aid, byte[] install) {}
+
+  /** @throws IllegalArgumentException naming what is wrong and what may stand there */
+  static CardSpec parse(String text, Defaults defaults) {
+    int tcp = -1;
+    String vpcd = null;
+    Path state = null;
+    byte[] install = defaults.install;
+    byte[] atr = hex("atr", "3B80800101");
+    int ram = 0;
+    int commit = Short.MAX_VALUE;
+    for (String part : text.split(",")) {
+      int equals = part.indexOf('=');
+      String key = equals < 0 ? part : part.substring(0, equals);
+      String value = equals < 0 ? "" : part.substring(equals + 1);
+      switch (key) {
+        case "tcp" -> tcp = number(key, value, 0, 65_535);
+        case "vpcd" -> vpcd = address(value);
+        case "state" -> state = Path.of(value).toAbsolutePath();
+        case "install" -> install = hex(key, value);
+        case "atr" -> atr = hex(key, value);
+        case "ram" -> ram = number(key, value, 0, Short.MAX_VALUE);
+        case "commit" -> commit = number(key, value, 1, Short.MAX_VALUE);
+        default -> throw new IllegalArgumentException("--card " + text + ": unknown \"" + key + "\"; use " + KEYS);
+      }
+    }
+    if (tcp < 0 && vpcd == null) {
+      throw new IllegalArgumentException("--card " + text + ": nothing to reach the card by; "
+          + "add tcp=0 or vpcd=HOST:PORT");
+    }
+    if (atr.length < 2 || atr.length > ATR_MAX) {
+      throw new IllegalArgumentException("--card " + text + ": an ATR has 2 to " + ATR_MAX + " octets");
+    }
+    return new CardSpec(defaults.applet, defaults.aid, install, tcp, vpcd, state, atr, ram, commit);
+  }
+
+  static byte[] hex(String what, String value) {
+    try {
+      return HexFormat.of().parseHex(value);
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException(what + ": give pairs of hexadecimal digits", e);
+    }
+  }
+
+  private static int number(String key, String value, int least, int most) {
+    try {
+      int number = Integer.parseInt(value);
+      if (number >= least && number <= most) {
+        return number;
+      }
+    } catch (NumberFormatException e) {
+      // said below
+    }
+    throw new IllegalArgumentException(key + "=" + value + ": give a number from " + least + " to " + most);
+  }
+
+  private static String address(String value) {
+    int colon = value.lastIndexOf(':');
+    if (colon < 1) {
+      throw new IllegalArgumentException("vpcd=" + value
+          + ": give HOST:PORT, for pcscd on this machine 127.0.0.1:35963");
+    }
+    number("vpcd port", value.substring(colon + 1), 1, 65_535);
+    return value;
+  }
+}

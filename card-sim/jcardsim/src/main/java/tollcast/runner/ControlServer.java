@@ -1,0 +1,152 @@
+package tollcast.runner;
+
+import com.grack.nanojson.JsonObject;
+import com.grack.nanojson.JsonParser;
+import com.grack.nanojson.JsonParserException;
+import com.grack.nanojson.JsonWriter;
+import java.io.BufferedReader;
+import java.io.Closeable;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+
+/** The tester's hand: one JSON object a line in, one JSON line out. */
+final class ControlServer implements Closeable {
+  private static final int LONGEST_LINE = 4_096;
+
+  private final Cards cards;
+  private final TcpPort tcp;
+
+  /** @param port 0 for any */
+  ControlServer(InetAddress listen, int port, Cards cards) throws IOException {
+    this.cards = cards;
+    tcp = new TcpPort(listen, port, "control", this::serve);
+  }
+
+  int port() {
+    return tcp.port();
+  }
+
+  private void serve(Socket socket) {
+    try (socket) {
+      socket.setTcpNoDelay(true);
+      BufferedReader in = new BufferedReader(new InputStreamReader(socket.getInputStream(), StandardCharsets.UTF_8));
+      OutputStream out = socket.getOutputStream();
+      for (String line = readLine(in); line != null; line = readLine(in)) {
+        out.write((JsonWriter.string(answer(line)) + "\n").getBytes(StandardCharsets.UTF_8));
+      }
+    } catch (IOException e) {
+      System.err.println("control: connection lost: " + e.getMessage());
+    }
+  }
+
+  private static String readLine(BufferedReader in) throws IOException {
+    StringBuilder line = new StringBuilder();
+    for (int c = in.read(); c != '\n'; c = in.read()) {
+      if (c < 0) {
+        return null;
+      }
+      if (line.length() == LONGEST_LINE) {
+        throw new IOException("line of more than " + LONGEST_LINE + " characters");
+      }
+      line.append((char) c);
+    }
+    return line.toString();
+  }
+
+  JsonObject answer(String line) {
+    try {
+      return answer(JsonParser.object().from(line));
+    } catch (JsonParserException e) {
+      return refusal("not a JSON object on one line: " + e.getMessage());
+    } catch (IllegalArgumentException | IOException | CardRuntime.InstallFailed e) {
+      return refusal(e.getMessage());
+    }
+  }
+
+  private static JsonObject refusal(String why) {
+    JsonObject refusal = new JsonObject();
+    refusal.put("ok", false);
+    refusal.put("error", why);
+    return refusal;
+  }
+
+  private JsonObject answer(JsonObject request) throws IOException, CardRuntime.InstallFailed {
+    JsonObject answer = new JsonObject();
+    answer.put("ok", true);
+    String what = request.getString("do", "");
+    if (what.equals("add")) {
+      answer.put("card", describe(cards.add(request.getString("spec", ""))));
+      return answer;
+    }
+    int id = request.getInt("card", 0);
+    Card card = cards.slot(id).card();
+    switch (what) {
+      case "pull" -> card.pull();
+      case "insert" -> card.insert();
+      case "reset" -> card.powerOn();
+      case "cut" -> card.arm(cut(request));
+      case "counts" -> counts(card.counts(), answer);
+      case "resetCounts" -> card.resetCounts();
+      case "erase" -> card.erase();
+      case "remove" -> cards.remove(id);
+      case "info" -> info(cards.slot(id), answer);
+      default -> throw new IllegalArgumentException("\"do\" is one of pull, insert, reset, cut, counts, resetCounts, "
+          + "erase, info, add, remove");
+    }
+    return answer;
+  }
+
+  private static Card.Cut cut(JsonObject request) {
+    if (request.getBoolean("afterLast", false)) {
+      return new Card.Cut(Eeprom.NEVER, true);
+    }
+    Number writes = request.getNumber("k");
+    if (writes == null || writes.longValue() < 0 || writes.doubleValue() != writes.longValue()) {
+      throw new IllegalArgumentException("cut needs \"k\", the number of writes before the power fails (0 or more), "
+          + "or \"afterLast\": true");
+    }
+    return new Card.Cut(writes.longValue(), false);
+  }
+
+  private static void counts(Counts counts, JsonObject answer) {
+    answer.put("commands", counts.commands);
+    answer.put("persistentWrites", counts.persistentWrites);
+    answer.put("persistentOctets", counts.persistentOctets);
+    answer.put("keySets", counts.keySets);
+    answer.put("cipherInits", counts.cipherInits);
+    answer.put("transactions", counts.transactions);
+    answer.put("maxTransactionOctets", counts.maxTransactionOctets);
+    answer.put("cutsFired", counts.cutsFired);
+  }
+
+  private static void info(Cards.Slot slot, JsonObject answer) {
+    Card.Info info = slot.card().info();
+    answer.put("card", describe(slot));
+    answer.put("present", info.present());
+    answer.put("powered", info.powered());
+    answer.put("connections", info.connections());
+    answer.put("ramOctets", info.ramOctets());
+    answer.put("saves", info.saves());
+    answer.put("saveMicros", info.saveMicros());
+  }
+
+  /** {"id":0,"tcp":PORT or null,"vpcd":"host:port" or null,"state":path or null} */
+  static JsonObject describe(Cards.Slot slot) {
+    CardSpec spec = slot.card().spec;
+    JsonObject card = new JsonObject();
+    card.put("id", slot.card().id);
+    card.put("tcp", slot.tcp() == null ? null : slot.tcp().port());
+    card.put("vpcd", spec.vpcd());
+    card.put("state", spec.state() == null ? null : spec.state().toString());
+    return card;
+  }
+
+  @Override
+  public void close() throws IOException {
+    tcp.close();
+  }
+}

@@ -1,0 +1,308 @@
+package tollcast.runner;
+
+import com.licel.jcardsim.crypto.SymmetricKeyImpl;
+import java.lang.reflect.Field;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.Deque;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Set;
+import javacard.framework.JCSystem;
+import javacard.framework.TransactionException;
+
+/**
+ * The persistent memory of one card. Every persistent write of the applet comes through here, so here it is counted,
+ * logged for rollback (JCRE 2.2.2, chapter 7) and, where a power cut is armed, refused. Once the power is gone no write
+ * is let through, so that not even a {@code finally} in the applet changes the state at the cut.
+ */
+final class Eeprom {
+  /** Cuts at no write. */
+  static final long NEVER = -1;
+
+  private final Counts counts;
+  private final CardRam ram;
+  private final int commitCapacity;
+  private final Set<Object> notEeprom = Collections.newSetFromMap(new IdentityHashMap<>());
+  private final List<Field> fields = new ArrayList<>();
+  private final Deque<Runnable> undoLog = new ArrayDeque<>();
+  private final Set<SymmetricKeyImpl> keysLogged = Collections.newSetFromMap(new IdentityHashMap<>());
+  private ClassLoader loader;
+  private int logged;
+  private boolean inTransaction;
+  private boolean dirty;
+  private boolean powerLost;
+  private long writesOfCommand;
+  private long cutAt = NEVER;
+
+  /** @param commitCapacity octets one transaction may change, as JCSystem.getMaxCommitCapacity gives them */
+  Eeprom(Counts counts, CardRam ram, int commitCapacity) {
+    this.counts = counts;
+    this.ram = ram;
+    this.commitCapacity = commitCapacity;
+  }
+
+  void useLoader(ClassLoader loader) {
+    this.loader = loader;
+    fields.clear();
+  }
+
+  /** An array of the runtime, such as the APDU buffer, that is in neither of the applet's memories. */
+  void exempt(byte[] array) {
+    notEeprom.add(array);
+  }
+
+  boolean persistent(Object array) {
+    return ram.isTransient(array) == JCSystem.NOT_A_TRANSIENT_OBJECT && !notEeprom.contains(array);
+  }
+
+  // --- power
+
+  /** Starts a command: the power fails when it has made {@code cutAt} writes and the next begins. */
+  void beginCommand(long cutAt) {
+    this.cutAt = cutAt;
+    writesOfCommand = 0;
+  }
+
+  /** Ends a command: true if the power failed in it, or is to fail now, after its last write. */
+  boolean endCommand(boolean cutNow) {
+    boolean lost = powerLost || cutNow || cutAt == writesOfCommand;
+    cutAt = NEVER;
+    return lost;
+  }
+
+  /** Power is back, or the card is new: an open transaction is rolled back. */
+  void powerUp() {
+    rollback();
+    powerLost = false;
+  }
+
+  /** True if something persistent changed since the last call. */
+  boolean takeDirty() {
+    boolean was = dirty;
+    dirty = false;
+    return was;
+  }
+
+  void markDirty() {
+    dirty = true;
+  }
+
+  /** Every persistent write passes here before it happens; conditional ones are undone when a transaction aborts. */
+  private void before(int octets, boolean conditional) {
+    if (powerLost) {
+      throw PowerCut.NOW;
+    }
+    if (conditional && inTransaction && logged + octets > commitCapacity) {
+      TransactionException.throwIt(TransactionException.BUFFER_FULL);
+    }
+    if (writesOfCommand == cutAt) {
+      powerLost = true;
+      throw PowerCut.NOW;
+    }
+    writesOfCommand++;
+    counts.persistentWrites++;
+    counts.persistentOctets += octets;
+    dirty = true;
+  }
+
+  private void log(int octets, Runnable undo) {
+    logged += octets;
+    undoLog.push(undo);
+  }
+
+  // --- transactions
+
+  void begin() {
+    inTransaction = true;
+  }
+
+  void commit() {
+    before(1, false);
+    counts.transactions++;
+    counts.maxTransactionOctets = Math.max(counts.maxTransactionOctets, logged);
+    forget();
+  }
+
+  /** The keys whose old values came back. */
+  Set<SymmetricKeyImpl> rollback() {
+    Set<SymmetricKeyImpl> keys = Collections.newSetFromMap(new IdentityHashMap<>());
+    keys.addAll(keysLogged);
+    while (!undoLog.isEmpty()) {
+      undoLog.pop().run();
+    }
+    forget();
+    return keys;
+  }
+
+  private void forget() {
+    undoLog.clear();
+    keysLogged.clear();
+    logged = 0;
+    inTransaction = false;
+  }
+
+  int unusedCommitCapacity() {
+    return commitCapacity - logged;
+  }
+
+  int commitCapacity() {
+    return commitCapacity;
+  }
+
+  // --- writes
+
+  /** Before PUTFIELD or, with a null target, PUTSTATIC; {@code site} is the rewriter's number of the field. */
+  void beforeField(Object target, int site) {
+    AppletRewriter.Site where = AppletRewriter.site(site);
+    before(where.octets(), true);
+    if (inTransaction) {
+      Field field = field(where, site);
+      Object old = get(field, target);
+      log(where.octets(), () -> set(field, target, old));
+    }
+  }
+
+  void storeByte(byte[] array, int index, byte value) {
+    byte old = array[index];
+    if (persistent(array)) {
+      before(1, true);
+      if (inTransaction) {
+        log(1, () -> array[index] = old);
+      }
+    }
+    array[index] = value;
+  }
+
+  void storeBoolean(boolean[] array, int index, boolean value) {
+    boolean old = array[index];
+    if (persistent(array)) {
+      before(1, true);
+      if (inTransaction) {
+        log(1, () -> array[index] = old);
+      }
+    }
+    array[index] = value;
+  }
+
+  void storeShort(short[] array, int index, short value) {
+    short old = array[index];
+    if (persistent(array)) {
+      before(2, true);
+      if (inTransaction) {
+        log(2, () -> array[index] = old);
+      }
+    }
+    array[index] = value;
+  }
+
+  void storeReference(Object[] array, int index, Object value) {
+    Object old = array[index];
+    if (persistent(array)) {
+      before(2, true);
+      if (inTransaction) {
+        log(2, () -> array[index] = old);
+      }
+    }
+    array[index] = value;
+  }
+
+  /** One write, all octets or none, undone when the transaction aborts; the ranges have been checked. */
+  void copyAtomic(byte[] from, int fromOffset, byte[] to, int offset, int length) {
+    if (length == 0) {
+      return;
+    }
+    before(length, true);
+    if (inTransaction) {
+      byte[] old = Arrays.copyOfRange(to, offset, offset + length);
+      log(length, () -> System.arraycopy(old, 0, to, offset, length));
+    }
+    System.arraycopy(from, fromOffset, to, offset, length);
+  }
+
+  /** One write for each octet, none of them undone by an abort; the ranges have been checked. */
+  void copyNonAtomic(byte[] from, int fromOffset, byte[] to, int offset, int length) {
+    byte[] source = from == to ? from.clone() : from;
+    for (int i = 0; i < length; i++) {
+      before(1, false);
+      to[offset + i] = source[fromOffset + i];
+    }
+  }
+
+  /** Sets or clears a key: one write, all or none, undone when the transaction aborts. A transient key is no write. */
+  void writeKey(SymmetricKeyImpl key, Runnable write) {
+    counts.keySets++;
+    if (CardRam.eventOf(key.getType()) == JCSystem.NOT_A_TRANSIENT_OBJECT) {
+      int octets = key.getSize() / 8;
+      before(octets, true);
+      if (inTransaction) {
+        byte[] old = octetsOf(key);
+        keysLogged.add(key);
+        log(octets, () -> restore(key, old));
+      }
+    }
+    write.run();
+  }
+
+  /** The key's value, or null if it has none. */
+  static byte[] octetsOf(SymmetricKeyImpl key) {
+    if (!key.isInitialized()) {
+      return null;
+    }
+    byte[] room = new byte[256];
+    return Arrays.copyOf(room, key.getKey(room, (short) 0) & 0xFF);
+  }
+
+  static void restore(SymmetricKeyImpl key, byte[] octets) {
+    key.clearKey();
+    if (octets != null) {
+      key.setKey(octets, (short) 0, (short) octets.length);
+    }
+  }
+
+  // --- fields
+
+  private Field field(AppletRewriter.Site where, int site) {
+    while (fields.size() <= site) {
+      fields.add(null);
+    }
+    Field field = fields.get(site);
+    if (field == null) {
+      field = declared(where);
+      field.setAccessible(true);
+      fields.set(site, field);
+    }
+    return field;
+  }
+
+  /** The instruction may name a subclass of the class that declares the field. */
+  private Field declared(AppletRewriter.Site where) {
+    try {
+      Class<?> type = Class.forName(where.owner().replace('/', '.'), false, loader);
+      while (Arrays.stream(type.getDeclaredFields()).noneMatch(field -> field.getName().equals(where.name()))) {
+        type = type.getSuperclass();
+      }
+      return type.getDeclaredField(where.name());
+    } catch (ReflectiveOperationException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static Object get(Field field, Object target) {
+    try {
+      return field.get(target);
+    } catch (IllegalAccessException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static void set(Field field, Object target, Object value) {
+    try {
+      field.set(target, value);
+    } catch (IllegalAccessException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}

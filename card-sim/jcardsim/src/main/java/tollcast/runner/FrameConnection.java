@@ -1,0 +1,108 @@
+package tollcast.runner;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.Socket;
+import java.util.Arrays;
+import jdk.net.ExtendedSocketOptions;
+
+/**
+ * vpcd's framing on one socket, the card's side: length (2 octets, big-endian) and payload; a payload of one octet is
+ * for the reader: 0 power off, 1 power on, 2 reset, 4 tell the ATR.
+ */
+final class FrameConnection implements Closeable {
+  private static final int LENGTH = 2;
+  private static final int MAX_FRAME = LENGTH + 65_535;
+
+  private final Socket socket;
+  private final Card card;
+  private final boolean quickAck;
+
+  FrameConnection(Socket socket, Card card) throws IOException {
+    this.socket = socket;
+    this.card = card;
+    socket.setTcpNoDelay(true);
+    quickAck = socket.supportedOptions().contains(ExtendedSocketOptions.TCP_QUICKACK);
+  }
+
+  /** Serves the peer until it goes or the card does. */
+  void serve() {
+    if (!card.connect(this)) {
+      close();
+      return;
+    }
+    try {
+      InputStream in = socket.getInputStream();
+      byte[] buffer = new byte[MAX_FRAME];
+      int have = 0;
+      for (;;) {
+        int length = have < LENGTH ? -1 : (buffer[0] & 0xFF) << 8 | buffer[1] & 0xFF;
+        if (length < 0 || have < LENGTH + length) {
+          // vpcd sends length and payload apart, with Nagle's algorithm: our ACK must not wait for the rest. The
+          // kernel forgets the option, so it is set before every read.
+          if (quickAck) {
+            socket.setOption(ExtendedSocketOptions.TCP_QUICKACK, true);
+          }
+          int read = in.read(buffer, have, buffer.length - have);
+          if (read < 0) {
+            return;
+          }
+          have += read;
+          continue;
+        }
+        byte[] payload = Arrays.copyOfRange(buffer, LENGTH, LENGTH + length);
+        have -= LENGTH + length;
+        System.arraycopy(buffer, LENGTH + length, buffer, 0, have);
+        if (!handle(payload)) {
+          return;
+        }
+      }
+    } catch (IOException e) {
+      if (!socket.isClosed()) {
+        System.err.println("card " + card.id + ": connection lost: " + e.getMessage());
+      }
+    } finally {
+      card.disconnect(this);
+      close();
+    }
+  }
+
+  private boolean handle(byte[] payload) throws IOException {
+    if (payload.length == 1) {
+      switch (payload[0]) {
+        case 0 -> card.powerOff();
+        case 1, 2 -> card.powerOn();
+        case 4 -> send(card.spec.atr());
+        default -> System.err.println("card " + card.id + ": unknown reader control " + payload[0] + " ignored");
+      }
+      return true;
+    }
+    byte[] response = card.transmit(payload);
+    if (response == null) {
+      return false;
+    }
+    send(response);
+    return true;
+  }
+
+  /** One write for the frame, or Nagle's algorithm holds the second part back. */
+  private void send(byte[] payload) throws IOException {
+    byte[] frame = new byte[LENGTH + payload.length];
+    frame[0] = (byte) (payload.length >> 8);
+    frame[1] = (byte) payload.length;
+    System.arraycopy(payload, 0, frame, LENGTH, payload.length);
+    OutputStream out = socket.getOutputStream();
+    out.write(frame);
+  }
+
+  @Override
+  public void close() {
+    try {
+      socket.close();
+    } catch (IOException e) {
+      // closed is closed
+    }
+  }
+}

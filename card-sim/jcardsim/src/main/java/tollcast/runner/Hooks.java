@@ -1,0 +1,236 @@
+package tollcast.runner;
+
+import com.licel.jcardsim.base.SimulatorSystem;
+import com.licel.jcardsim.crypto.SymmetricKeyImpl;
+import java.util.Arrays;
+import javacard.framework.AID;
+import javacard.framework.JCSystem;
+import javacard.framework.Util;
+import javacard.security.AESKey;
+import javacard.security.DESKey;
+import javacard.security.HMACKey;
+import javacard.security.Key;
+import javacard.security.KeyBuilder;
+import javacard.security.MessageDigest;
+import javacard.security.RandomData;
+import javacard.security.Signature;
+import javacardx.crypto.Cipher;
+
+/**
+ * What the rewritten applet calls. A public method here stands in place of the API method of the same name and
+ * descriptor, the receiver being the first argument ({@link AppletRewriter}); the first group stands for instructions.
+ */
+public final class Hooks {
+  private Hooks() {}
+
+  private static CardRuntime card() {
+    return (CardRuntime) SimulatorSystem.instance();
+  }
+
+  private static Eeprom eeprom() {
+    return card().eeprom;
+  }
+
+  // --- instructions
+
+  public static void beforeField(Object target, int site) {
+    eeprom().beforeField(target, site);
+  }
+
+  /** BASTORE, which stores octets and booleans. */
+  public static void storeByte(Object array, int index, int value) {
+    if (array instanceof boolean[] flags) {
+      eeprom().storeBoolean(flags, index, (value & 1) != 0);
+    } else {
+      eeprom().storeByte((byte[]) array, index, (byte) value);
+    }
+  }
+
+  public static void storeShort(short[] array, int index, int value) {
+    eeprom().storeShort(array, index, (short) value);
+  }
+
+  public static void storeReference(Object[] array, int index, Object value) {
+    eeprom().storeReference(array, index, value);
+  }
+
+  public static void uncaught(Throwable thrown) {
+    card().uncaught(thrown);
+  }
+
+  // --- javacard.framework.Util
+
+  private static boolean inside(byte[] array, int offset, int length) {
+    return offset >= 0 && length >= 0 && offset + length <= array.length;
+  }
+
+  public static short arrayCopy(byte[] from, short fromOffset, byte[] to, short offset, short length) {
+    Eeprom eeprom = eeprom();
+    if (!eeprom.persistent(to) || !inside(from, fromOffset, length) || !inside(to, offset, length)) {
+      return Util.arrayCopy(from, fromOffset, to, offset, length);
+    }
+    eeprom.copyAtomic(from, fromOffset, to, offset, length);
+    return (short) (offset + length);
+  }
+
+  public static short arrayCopyNonAtomic(byte[] from, short fromOffset, byte[] to, short offset, short length) {
+    Eeprom eeprom = eeprom();
+    if (!eeprom.persistent(to) || !inside(from, fromOffset, length) || !inside(to, offset, length)) {
+      return Util.arrayCopyNonAtomic(from, fromOffset, to, offset, length);
+    }
+    eeprom.copyNonAtomic(from, fromOffset, to, offset, length);
+    return (short) (offset + length);
+  }
+
+  public static short arrayFillNonAtomic(byte[] array, short offset, short length, byte value) {
+    Eeprom eeprom = eeprom();
+    if (!eeprom.persistent(array) || !inside(array, offset, length)) {
+      return Util.arrayFillNonAtomic(array, offset, length, value);
+    }
+    byte[] filled = new byte[length];
+    Arrays.fill(filled, value);
+    eeprom.copyNonAtomic(filled, 0, array, offset, length);
+    return (short) (offset + length);
+  }
+
+  /** Two element writes, each atomic by itself only, as the specification promises no more. */
+  public static short setShort(byte[] array, short offset, short value) {
+    Eeprom eeprom = eeprom();
+    if (!eeprom.persistent(array) || !inside(array, offset, 2)) {
+      return Util.setShort(array, offset, value);
+    }
+    eeprom.storeByte(array, offset, (byte) (value >> 8));
+    eeprom.storeByte(array, offset + 1, (byte) value);
+    return (short) (offset + 2);
+  }
+
+  // --- javacard.framework.JCSystem, javacard.security.KeyBuilder: RAM
+
+  public static byte[] makeTransientByteArray(short length, byte event) {
+    return card().ram.register(new byte[length], event);
+  }
+
+  public static boolean[] makeTransientBooleanArray(short length, byte event) {
+    return card().ram.register(new boolean[length], event);
+  }
+
+  public static short[] makeTransientShortArray(short length, byte event) {
+    return card().ram.register(new short[length], event);
+  }
+
+  public static Object[] makeTransientObjectArray(short length, byte event) {
+    return card().ram.register(new Object[length], event);
+  }
+
+  public static Key buildKey(byte type, short bits, boolean encryption) {
+    Key key = KeyBuilder.buildKey(type, bits, encryption);
+    if (!(key instanceof SymmetricKeyImpl symmetric)) {
+      throw new UnsupportedOperationException("the runner keeps symmetric keys only, not type " + type);
+    }
+    card().ram.register(symmetric);
+    return key;
+  }
+
+  // --- keys
+
+  public static void setKey(AESKey key, byte[] value, short offset) {
+    eeprom().writeKey((SymmetricKeyImpl) key, () -> key.setKey(value, offset));
+  }
+
+  public static void setKey(DESKey key, byte[] value, short offset) {
+    eeprom().writeKey((SymmetricKeyImpl) key, () -> key.setKey(value, offset));
+  }
+
+  public static void setKey(HMACKey key, byte[] value, short offset, short length) {
+    eeprom().writeKey((SymmetricKeyImpl) key, () -> key.setKey(value, offset, length));
+  }
+
+  public static void clearKey(Key key) {
+    eeprom().writeKey((SymmetricKeyImpl) key, key::clearKey);
+  }
+
+  // --- Cipher, Signature, MessageDigest
+
+  public static void init(Cipher cipher, Key key, byte mode) {
+    card().init(cipher, key, mode, null, (short) 0, (short) 0);
+  }
+
+  public static void init(Cipher cipher, Key key, byte mode, byte[] iv, short offset, short length) {
+    card().init(cipher, key, mode, iv, offset, length);
+  }
+
+  public static void init(Signature signature, Key key, byte mode) {
+    card().init(signature, key, mode, null, (short) 0, (short) 0);
+  }
+
+  public static void init(Signature signature, Key key, byte mode, byte[] iv, short offset, short length) {
+    card().init(signature, key, mode, iv, offset, length);
+  }
+
+  public static MessageDigest getInstance(byte algorithm, boolean external) {
+    MessageDigest digest = MessageDigest.getInstance(algorithm, external);
+    card().engines.register(digest);
+    return digest;
+  }
+
+  // --- API calls with an output array. Into EEPROM they write octet by octet and outside any transaction: the
+  // specification promises neither, so the applet had better not count on it.
+
+  private interface Call {
+    int into(byte[] out);
+  }
+
+  private static int output(byte[] out, int offset, Call call) {
+    Eeprom eeprom = eeprom();
+    if (!eeprom.persistent(out)) {
+      return call.into(out);
+    }
+    byte[] room = out.clone();
+    int length = call.into(room);
+    eeprom.copyNonAtomic(room, offset, out, offset, length);
+    return length;
+  }
+
+  public static short update(Cipher cipher, byte[] in, short inOffset, short length, byte[] out, short offset) {
+    return (short) output(out, offset, room -> cipher.update(in, inOffset, length, room, offset));
+  }
+
+  public static short doFinal(Cipher cipher, byte[] in, short inOffset, short length, byte[] out, short offset) {
+    return (short) output(out, offset, room -> cipher.doFinal(in, inOffset, length, room, offset));
+  }
+
+  public static short doFinal(MessageDigest digest, byte[] in, short inOffset, short length, byte[] out, short offset) {
+    return (short) output(out, offset, room -> digest.doFinal(in, inOffset, length, room, offset));
+  }
+
+  public static short sign(Signature signature, byte[] in, short inOffset, short length, byte[] out, short offset) {
+    return (short) output(out, offset, room -> signature.sign(in, inOffset, length, room, offset));
+  }
+
+  public static void generateData(RandomData random, byte[] out, short offset, short length) {
+    output(out, offset, room -> {
+      random.generateData(room, offset, length);
+      return length;
+    });
+  }
+
+  public static byte getKey(AESKey key, byte[] out, short offset) {
+    return (byte) output(out, offset, room -> key.getKey(room, offset) & 0xFF);
+  }
+
+  public static byte getKey(DESKey key, byte[] out, short offset) {
+    return (byte) output(out, offset, room -> key.getKey(room, offset) & 0xFF);
+  }
+
+  public static byte getKey(HMACKey key, byte[] out, short offset) {
+    return (byte) output(out, offset, room -> key.getKey(room, offset) & 0xFF);
+  }
+
+  public static byte getBytes(AID aid, byte[] out, short offset) {
+    return (byte) output(out, offset, room -> aid.getBytes(room, offset));
+  }
+
+  public static byte getPartialBytes(AID aid, short from, byte[] out, short offset, byte length) {
+    return (byte) output(out, offset, room -> aid.getPartialBytes(from, room, offset, length));
+  }
+}

@@ -1,0 +1,83 @@
+package tollcast.runner;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Set;
+
+/** The file that holds the EEPROM of one card: written whole, put in place by renaming, never seen half-written. */
+final class StateFile implements Closeable {
+  private final Path path;
+  private final Path temporary;
+  private final FileChannel lockChannel;
+  private final FileLock lock;
+
+  /** @throws IOException another runner, or another card of this one, uses the file */
+  StateFile(Path path) throws IOException {
+    this.path = path;
+    temporary = path.resolveSibling(path.getFileName() + ".tmp");
+    Files.createDirectories(path.getParent());
+    Path lockFile = path.resolveSibling(path.getFileName() + ".lock");
+    lockChannel = FileChannel.open(lockFile, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+    FileLock taken = null;
+    try {
+      taken = lockChannel.tryLock();
+    } catch (OverlappingFileLockException e) {
+      // another card of this process
+    }
+    if (taken == null) {
+      lockChannel.close();
+      throw new IOException("card file " + path + " is in use: stop the runner that has it, or name another file");
+    }
+    lock = taken;
+  }
+
+  /** @throws IOException the disk is full or the folder not writable; the old file is whole then */
+  void save(CardRuntime card) throws IOException {
+    byte[] image = EepromImage.of(card);
+    // Keys are in it: nobody else's to read.
+    Files.deleteIfExists(temporary);
+    try (FileChannel out = FileChannel.open(temporary, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
+        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
+      ByteBuffer octets = ByteBuffer.wrap(image);
+      while (octets.hasRemaining()) {
+        out.write(octets);
+      }
+      out.force(true);
+    }
+    Files.move(temporary, path, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    try (FileChannel folder = FileChannel.open(path.getParent(), StandardOpenOption.READ)) {
+      folder.force(true);
+    }
+  }
+
+  /**
+   * @return false if there is no file yet
+   * @throws IOException the file is damaged or of another applet build
+   */
+  boolean restore(CardRuntime card, AppletLoader loader) throws IOException {
+    if (!Files.exists(path)) {
+      return false;
+    }
+    try {
+      EepromImage.restore(Files.readAllBytes(path), card, loader);
+    } catch (EepromImage.Refused e) {
+      throw new IOException("card file " + path + " " + e.getMessage(), e);
+    }
+    return true;
+  }
+
+  @Override
+  public void close() throws IOException {
+    lock.release();
+    lockChannel.close();
+  }
+}

@@ -1,0 +1,59 @@
+package tollcast.runner;
+
+import java.io.Closeable;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.util.function.Consumer;
+
+/** A listening port; each connection gets a thread. */
+final class TcpPort implements Closeable {
+  private final ServerSocket server;
+
+  /**
+   * @param port 0 for any
+   * @throws IOException the port is taken
+   */
+  TcpPort(InetAddress address, int port, String name, Consumer<Socket> serve) throws IOException {
+    server = new ServerSocket();
+    server.setReuseAddress(true);
+    try {
+      server.bind(new InetSocketAddress(address, port));
+    } catch (IOException e) {
+      server.close();
+      throw new IOException(name + ": port " + port + " is not free (" + e.getMessage()
+          + "); choose another, or 0 for any", e);
+    }
+    Thread thread = new Thread(() -> accept(name, serve), name);
+    thread.setDaemon(true);
+    thread.start();
+  }
+
+  private void accept(String name, Consumer<Socket> serve) {
+    for (;;) {
+      Socket socket;
+      try {
+        socket = server.accept();
+      } catch (IOException e) {
+        if (!server.isClosed()) {
+          System.err.println(name + ": no longer listening: " + e.getMessage());
+        }
+        return;
+      }
+      Thread thread = new Thread(() -> serve.accept(socket), name + " connection");
+      thread.setDaemon(true);
+      thread.start();
+    }
+  }
+
+  int port() {
+    return server.getLocalPort();
+  }
+
+  @Override
+  public void close() throws IOException {
+    server.close();
+  }
+}

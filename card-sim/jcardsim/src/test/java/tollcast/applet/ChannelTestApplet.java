@@ -1,0 +1,128 @@
+package tollcast.applet;
+
+import javacard.framework.APDU;
+import javacard.framework.Applet;
+import javacard.framework.ISO7816;
+import javacard.framework.ISOException;
+import javacard.framework.JCSystem;
+import javacard.framework.Util;
+import javacard.security.AESKey;
+import javacard.security.KeyBuilder;
+import javacard.security.Signature;
+import javacardx.crypto.Cipher;
+
+/** The secure channel and the few commands that its vectors are of; nothing else of the decode module. */
+public class ChannelTestApplet extends Applet {
+  public static final byte ECHO = 0x10;
+  public static final byte WARN = 0x12;
+  public static final byte FAIL = 0x14;
+  /** One octet: which of C-MAC, C-ENC, R-MAC the command came with. */
+  public static final byte LEVEL = 0x16;
+  /** P1: 0, the life state no longer allows the channel. */
+  public static final byte ALIVE = 0x18;
+  /** Data: the sequence counter. */
+  public static final byte SET_COUNTER = 0x1A;
+
+  private static final short COUNTER = 3;
+  private static final byte[] CARD = {0x0A, 0x1B, 0x2C, 1, 0, 0, 0, 7};
+
+  private final byte[] state = new byte[ChannelKeys.STATE_LENGTH];
+  private final ChannelKeys keys;
+  private final SecureChannel channel;
+  private boolean alive = true;
+
+  private ChannelTestApplet(byte[] parameters, short at, short length) {
+    byte[] work = JCSystem.makeTransientByteArray((short) 160, JCSystem.CLEAR_ON_RESET);
+    byte[] ram = JCSystem.makeTransientByteArray((short) (SecureChannel.RAM_LENGTH + 3), JCSystem.CLEAR_ON_RESET);
+    Cmac cmac = new Cmac(Signature.getInstance(Signature.ALG_AES_MAC_128_NOPAD, false), work);
+    Cipher cbc = Cipher.getInstance(Cipher.ALG_AES_BLOCK_128_CBC_NOPAD, false);
+    keys = new ChannelKeys(keys(ChannelKeys.KEYS, KeyBuilder.TYPE_AES), state, cmac, cbc, work);
+    keys.install(parameters, at, length);
+    channel = new SecureChannel(keys, keys(SecureChannel.SESSION_KEYS, KeyBuilder.TYPE_AES_TRANSIENT_RESET), ram, (short) 3,
+        cmac, work);
+  }
+
+  private static AESKey[] keys(byte count, byte type) {
+    AESKey[] keys = new AESKey[count];
+    for (byte i = 0; i < count; i++) {
+      keys[i] = (AESKey) KeyBuilder.buildKey(type, KeyBuilder.LENGTH_AES_128, false);
+    }
+    return keys;
+  }
+
+  public static void install(byte[] parameters, short offset, byte length) {
+    short data = (short) (offset + 1 + parameters[offset]);
+    data = (short) (data + 1 + parameters[data]);
+    new ChannelTestApplet(parameters, (short) (data + 1), (short) (parameters[data] & 0xFF)).register();
+  }
+
+  @Override
+  public void process(APDU apdu) {
+    byte[] buffer = apdu.getBuffer();
+    channel.begin();
+    if (selectingApplet()) {
+      channel.end();
+      return;
+    }
+    short length = apdu.setIncomingAndReceive();
+    byte ins = buffer[ISO7816.OFFSET_INS];
+    if (buffer[ISO7816.OFFSET_CLA] == (byte) 0x84) {
+      if (ins == (byte) 0x82) {
+        channel.externalAuthenticate(buffer, length);
+        return;
+      }
+      length = channel.unwrap(buffer, length);
+    } else if (buffer[ISO7816.OFFSET_CLA] != (byte) 0x80) {
+      ISOException.throwIt(StatusWords.CLA);
+    }
+    short status = ISO7816.SW_NO_ERROR;
+    short from = 0;
+    switch (ins) {
+      case 0x50:
+        length = channel.initializeUpdate(buffer, length, alive, CARD, (short) 0);
+        break;
+      case (byte) 0xD8:
+        if (!channel.has(SecureChannel.C_ENC)) {
+          ISOException.throwIt(ISO7816.SW_SECURITY_STATUS_NOT_SATISFIED);
+        }
+        length = keys.put(buffer, length);
+        break;
+      case WARN:
+        status = 0x63C2;
+        from = ISO7816.OFFSET_CDATA;
+        break;
+      case ECHO:
+        from = ISO7816.OFFSET_CDATA;
+        break;
+      case FAIL:
+        ISOException.throwIt(StatusWords.FIELD);
+        break;
+      case LEVEL:
+        buffer[0] = (byte) ((channel.has(SecureChannel.C_MAC) ? 1 : 0) | (channel.has(SecureChannel.C_ENC) ? 2 : 0)
+            | (channel.has(SecureChannel.R_MAC) ? 0x10 : 0));
+        length = 1;
+        break;
+      case ALIVE:
+        alive = buffer[ISO7816.OFFSET_P1] != 0;
+        length = 0;
+        break;
+      case SET_COUNTER:
+        Util.arrayCopy(buffer, ISO7816.OFFSET_CDATA, state, COUNTER, length);
+        length = 0;
+        break;
+      default:
+        ISOException.throwIt(StatusWords.INS);
+    }
+    length = channel.wrap(buffer, from, length, status);
+    if (length != 0) {
+      apdu.setOutgoing();
+      apdu.setOutgoingLength(length);
+      // jCardSim sends from offset 0 alone where the answer goes on past its usual buffer.
+      Util.arrayCopyNonAtomic(buffer, from, buffer, (short) 0, length);
+      apdu.sendBytes((short) 0, length);
+    }
+    if (status != ISO7816.SW_NO_ERROR) {
+      ISOException.throwIt(status);
+    }
+  }
+}

@@ -1,0 +1,128 @@
+package tollcast.runner;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static tollcast.runner.AppletMessages.*;
+
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.HexFormat;
+
+/** A card with the decode module, and commands to it. */
+final class AppletRig {
+  private static final byte[] AID = HexFormat.of().parseHex("F0544F4C4C4341535401");
+  static final byte[] SELECT = HexFormat.of().parseHex("00A404000AF0544F4C4C434153540100");
+  static final Key PURCHASE = new Key((byte) 0x10, SERVICE, 5, filled(1));
+  static final Key SEGMENT = new Key((byte) 0x11, SERVICE, 6, filled(2));
+  static final Key CONTENT = new Key((byte) 0x12, SERVICE, 7, filled(3));
+  static final long QUANTUM = 1_000;
+  static final int BY_OCTETS = 1;
+  static final int BY_DURATION = 2;
+  static final int FLAT = 3;
+
+  final Card card;
+
+  static byte[] filled(int value) {
+    byte[] key = new byte[16];
+    Arrays.fill(key, (byte) value);
+    return key;
+  }
+
+  /** A card made active, with nothing loaded. */
+  AppletRig() throws Exception {
+    card = new Card(0, CardSpec.parse("tcp=0,ram=1500",
+        new CardSpec.Defaults("tollcast.applet.DecodeModuleApplet", AID, new byte[0])));
+    assertEquals("00", HexFormat.of().formatHex(ok(SELECT), 32, 33));
+    assertEquals(0x6985, status(0x30, bytes(4).putInt(SERVICE).array()));
+    assertEquals(0x6985, sw(send(0xE2, 0x80, storeCard(1_000_000, 500_000))));
+    ok(0xE2, 0, storeCard(1_000_000, 500_000));
+    ok(0xE2, 0x80, storeKeys());
+    byte[] fci = ok(SELECT);
+    assertEquals(51, fci.length);
+    assertArrayEquals(CARD_ID, Arrays.copyOfRange(fci, 22, 30));
+    assertEquals(3, fci[32]);
+    card.resetCounts();
+  }
+
+  byte[] send(int ins, int p1, byte[] data) throws Exception {
+    return card.transmit(Rig.command((byte) ins, p1, data));
+  }
+
+  static int sw(byte[] answer) {
+    return Short.toUnsignedInt(ByteBuffer.wrap(answer).getShort(answer.length - 2));
+  }
+
+  int status(int ins, byte[] data) throws Exception {
+    return sw(send(ins, 0, data));
+  }
+
+  byte[] ok(byte[] command) throws Exception {
+    byte[] answer = card.transmit(command);
+    assertEquals(0x9000, sw(answer), () -> HexFormat.of().formatHex(command));
+    return Arrays.copyOf(answer, answer.length - 2);
+  }
+
+  byte[] ok(int ins, int p1, byte[] data) throws Exception {
+    return ok(Rig.command((byte) ins, p1, data));
+  }
+
+  byte[] ok(int ins, byte[] data) throws Exception {
+    return ok(ins, 0, data);
+  }
+
+  static long u48(byte[] octets, int at) {
+    return ByteBuffer.wrap(octets).getLong(at - 2) & 0xFFFF_FFFF_FFFFL;
+  }
+
+  void loadKeys(int tariff, int price) throws Exception {
+    ok(0x34, keyMessage(PURCHASE, UNIQUE, 100, 1_000, 9, ceilings(QUANTUM)));
+    loadRamKeys(tariff, price);
+  }
+
+  void loadRamKeys(int tariff, int price) throws Exception {
+    ok(0x34, keyMessage(SEGMENT, PURCHASE, 0, 2_000, 0, new byte[0]));
+    ok(0x34, keyMessage(CONTENT, SEGMENT, 0, 2_000, 0, terms(tariff, price, 33)));
+  }
+
+  void credit(int number, long amount) throws Exception {
+    byte[] s3 = ok(0x44, s2(number, amount));
+    assertArrayEquals(tag(cardKey(5), Arrays.copyOf(s3, 48), 16), Arrays.copyOfRange(s3, 48, 64));
+  }
+
+  void open() throws Exception {
+    ok(0x30, bytes(4).putInt(SERVICE).array());
+  }
+
+  /** A group of mode sealed, 100,000 octets and 1,000 ms. */
+  byte[] group(int group) throws Exception {
+    return part(CONTENT, false, 100_000, 1_000, 500, SSRC, group);
+  }
+
+  byte[] receipt(int number) throws Exception {
+    byte[] receipt = ok(0x46, bytes(4).putInt(number).array());
+    assertArrayEquals(tag(cardKey(2), Arrays.copyOf(receipt, 96), 16), Arrays.copyOfRange(receipt, 96, 112));
+    return receipt;
+  }
+
+  /** loaded = balance + receipts + torn; returns the balance. */
+  long checkLaw() throws Exception {
+    byte[] purse = ok(0x40, new byte[0]);
+    assertEquals(70, purse.length);
+    long loaded = u48(purse, 4);
+    long spent = u48(purse, 10);
+    long torn = u48(purse, 16);
+    long receipts = 0;
+    for (int number = 1; number <= ByteBuffer.wrap(purse).getInt(56); number++) {
+      receipts += u48(receipt(number), 56);
+    }
+    assertEquals(loaded, loaded - spent + receipts + torn);
+    return loaded - spent;
+  }
+
+  /** Out of the reader, back in, selected: RAM is gone. */
+  void restart() throws Exception {
+    card.pull();
+    card.insert();
+    ok(SELECT);
+  }
+}
