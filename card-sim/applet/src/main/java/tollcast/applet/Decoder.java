@@ -1,0 +1,125 @@
+package tollcast.applet;
+
+import javacard.framework.ISOException;
+import javacard.framework.Util;
+
+/** DECODE: a card part in, its span's plaintext out, in the order of protocol 6. */
+final class Decoder {
+  static final short OCTETS = 4;
+  static final short DURATION = 7;
+  static final short TIME = 10;
+  static final short SSRC = 24;
+  static final short GROUP = 28;
+
+  private static final short SHAPE = 1;
+  private static final short PACKETS = 2;
+  private static final short KEY_ID = 14;
+  private static final short SPAN = 32;
+  private static final short BLOCK = 16;
+  private static final short SHORTEST = 56;
+  private static final short MOST_PACKETS = 1024;
+  private static final short PACKETS_MASK = 0x07FF;
+
+  private final Transients transients;
+  private final KeyTable services;
+  private final KeyTable contents;
+  private final KeyStore keys;
+  private final Session session;
+  private final Streams streams;
+
+  Decoder(Persistent persistent, Transients transients, KeyStore keys, Session session, Streams streams) {
+    this.transients = transients;
+    this.keys = keys;
+    this.session = session;
+    this.streams = streams;
+    services = persistent.services;
+    contents = transients.contents;
+  }
+
+  /**
+   * Debits and deciphers the card part of `length` octets at `at`, in its place.
+   *
+   * @return the offset of the plaintext; it goes on to the tag, which {@link #end} finds
+   */
+  short decode(byte[] part, short at, short length) {
+    // Step 1
+    if (length < SHORTEST) {
+      ISOException.throwIt(StatusWords.CRYPTO);
+    }
+    byte content = keys.findContent(part, (short) (at + KEY_ID));
+    if (content == KeyTable.NONE) {
+      ISOException.throwIt(StatusWords.NO_KEY);
+    }
+    // Step 2
+    byte kind = part[at];
+    short spanLength = (short) (length - (short) (SPAN + Mac.SHORT));
+    if ((kind != Kinds.PART_SEALED && kind != Kinds.PART_OPEN) || !shaped(part[(short) (at + SHAPE)], spanLength)
+        || !Mac.fits(transients.contentMac[content], transients.work, part, at, (short) (length - Mac.SHORT),
+            Mac.SHORT)) {
+      ISOException.throwIt(StatusWords.CRYPTO);
+    }
+    byte stream = check(part, at, content);
+    // Step 5: a group equal to the mark that passed is a lost answer given again.
+    if (streams.compare(part, (short) (at + GROUP), stream) > 0) {
+      // Step 6
+      if (above(part, at, content)) {
+        ISOException.throwIt(StatusWords.CEILING);
+      }
+      // Step 7
+      session.debit(part, at, content, stream);
+    }
+    // Step 8
+    short span = (short) (at + SPAN);
+    transients.contentCipher[content].doFinal(part, span, spanLength, part, span);
+    return kind == Kinds.PART_SEALED ? span : (short) (span + BLOCK);
+  }
+
+  /** The offset after the span of a card part of `length` octets at `at`. */
+  static short end(short at, short length) {
+    return (short) (at + (short) (length - Mac.SHORT));
+  }
+
+  /** Whether octet 1 gives version 1 and just the blocks of the span. */
+  private static boolean shaped(byte shape, short spanLength) {
+    short blocks = (short) (shape & 0x1F);
+    return (byte) (shape & (byte) 0xE0) == (byte) (Kinds.VERSION << 5) && spanLength == (short) (blocks * BLOCK);
+  }
+
+  /** Steps 3 to 5; returns the stream's place among the marks, or -1. */
+  private byte check(byte[] part, short at, byte content) {
+    byte[] terms = contents.entries;
+    short entry = contents.at(content);
+    short packets = Util.getShort(part, (short) (at + PACKETS));
+    if ((short) (packets & (short) ~PACKETS_MASK) != 0 || packets < 1 || packets > MOST_PACKETS) {
+      ISOException.throwIt(StatusWords.FIELD);
+    }
+    if (!session.isFor(terms, (short) (entry + KeyTable.SERVICE))) {
+      ISOException.throwIt(StatusWords.STATE);
+    }
+    short ssrc = (short) (at + SSRC);
+    if (Util.arrayCompare(part, ssrc, terms, (short) (entry + KeyTable.FIRST_SSRC), (short) 4) != 0
+        && Util.arrayCompare(part, ssrc, terms, (short) (entry + KeyTable.SECOND_SSRC), (short) 4) != 0) {
+      ISOException.throwIt(StatusWords.STREAM);
+    }
+    short time = (short) (at + TIME);
+    if (Unsigned.compare(part, time, terms, (short) (entry + KeyTable.FROM), (short) 4) < 0
+        || Unsigned.compare(part, time, terms, (short) (entry + KeyTable.TO), (short) 4) >= 0) {
+      ISOException.throwIt(StatusWords.VALIDITY);
+    }
+    byte stream = streams.find(part, ssrc);
+    short order = streams.compare(part, (short) (at + GROUP), stream);
+    if (order < 0 || (order == 0 && !streams.opened(stream))) {
+      ISOException.throwIt(StatusWords.OLD_GROUP);
+    }
+    return stream;
+  }
+
+  /** Whether octets or duration are above the purchase's ceilings. */
+  private boolean above(byte[] part, short at, byte content) {
+    short purchase = services.at(contents.entries[(short) (contents.at(content) + KeyTable.PURCHASE)]);
+    return Unsigned.compare(part, (short) (at + OCTETS), services.entries, (short) (purchase + KeyTable.CEILING_OCTETS),
+        (short) 3) > 0
+        || Unsigned.compare(part, (short) (at + DURATION), services.entries,
+            (short) (purchase + KeyTable.CEILING_DURATION), (short) 3) > 0;
+  }
+}

@@ -1,0 +1,121 @@
+package tollcast.applet;
+
+/** Big-endian unsigned integers of 1 to 8 octets, where they lie in an array; by shorts, as a card has no int. */
+final class Unsigned {
+  private Unsigned() {
+  }
+
+  /** Less than 0, 0, or greater than 0 as a is below, equal to, or above b; both of the same length. */
+  static short compare(byte[] a, short aAt, byte[] b, short bAt, short length) {
+    for (short i = 0; i < length; i++) {
+      short x = (short) (a[(short) (aAt + i)] & 0xFF);
+      short y = (short) (b[(short) (bAt + i)] & 0xFF);
+      if (x != y) {
+        return (short) (x - y);
+      }
+    }
+    return 0;
+  }
+
+  static boolean isZero(byte[] a, short at, short length) {
+    byte any = 0;
+    for (short i = 0; i < length; i++) {
+      any |= a[(short) (at + i)];
+    }
+    return any == 0;
+  }
+
+  /** a += b, modulo the size of a; b is not longer than a. */
+  static void add(byte[] a, short aAt, short aLength, byte[] b, short bAt, short bLength) {
+    short carry = 0;
+    short j = (short) (bAt + bLength);
+    for (short i = (short) ((short) (aAt + aLength) - 1); i >= aAt; i--) {
+      j--;
+      if (j >= bAt) {
+        carry = (short) (carry + (short) (b[j] & 0xFF));
+      } else if (carry == 0) {
+        return;
+      }
+      carry = (short) (carry + (short) (a[i] & 0xFF));
+      a[i] = (byte) carry;
+      carry = (short) (carry >> 8);
+    }
+  }
+
+  /** a -= b, modulo the size of a; b is not longer than a. */
+  static void subtract(byte[] a, short aAt, short aLength, byte[] b, short bAt, short bLength) {
+    short borrow = 0;
+    short j = (short) (bAt + bLength);
+    for (short i = (short) ((short) (aAt + aLength) - 1); i >= aAt; i--) {
+      j--;
+      short difference = (short) ((short) (a[i] & 0xFF) - borrow);
+      if (j >= bAt) {
+        difference = (short) (difference - (short) (b[j] & 0xFF));
+      }
+      a[i] = (byte) difference;
+      borrow = (short) (difference < 0 ? 1 : 0);
+    }
+  }
+
+  /** a += 1, modulo the size of a. */
+  static void increment(byte[] a, short at, short length) {
+    for (short i = (short) ((short) (at + length) - 1); i >= at; i--) {
+      a[i]++;
+      if (a[i] != 0) {
+        return;
+      }
+    }
+  }
+
+  /** Puts a into the last octets of an 8-octet register and zeros before it. */
+  static void widen(byte[] a, short at, short length, byte[] wide, short wideAt) {
+    short gap = (short) (8 - length);
+    for (short i = 0; i < gap; i++) {
+      wide[(short) (wideAt + i)] = 0;
+    }
+    for (short i = 0; i < length; i++) {
+      wide[(short) ((short) (wideAt + gap) + i)] = a[(short) (at + i)];
+    }
+  }
+
+  /** a *= factor, modulo the size of a; factor 1..127, so that octet times factor and carry stay in a short. */
+  static void multiply(byte[] a, short at, short length, short factor) {
+    short carry = 0;
+    for (short i = (short) ((short) (at + length) - 1); i >= at; i--) {
+      carry = (short) ((short) ((short) (a[i] & 0xFF) * factor) + carry);
+      a[i] = (byte) carry;
+      carry = (short) (carry >> 8);
+    }
+  }
+
+  /** a /= divisor, rounded down; divisor 1..127. Returns the remainder. */
+  static short divide(byte[] a, short at, short length, short divisor) {
+    short remainder = 0;
+    short end = (short) (at + length);
+    for (short i = at; i < end; i++) {
+      remainder = (short) ((short) (remainder << 8) | (short) (a[i] & 0xFF));
+      a[i] = (byte) (short) (remainder / divisor);
+      remainder = (short) (remainder % divisor);
+    }
+    return remainder;
+  }
+
+  /** product (8 octets, zero before) = a (aLength octets) x b (bLength octets); the product fits. */
+  static void product(byte[] a, short aAt, short aLength, byte[] b, short bAt, short bLength, byte[] product,
+      short productAt) {
+    for (short i = (short) (aLength - 1); i >= 0; i--) {
+      short x = (short) (a[(short) (aAt + i)] & 0xFF);
+      short to = (short) ((short) (productAt + (short) (8 - aLength)) + i);
+      short carry = 0;
+      for (short j = (short) (bLength - 1); j >= 0; j--) {
+        // At most 255 x 255 + 255 + 255 = 65,535: 16 bits, whatever sign a short gives them.
+        short sum = (short) ((short) (x * (short) (b[(short) (bAt + j)] & 0xFF)) + (short) (product[to] & 0xFF));
+        sum = (short) (sum + carry);
+        product[to] = (byte) sum;
+        carry = (short) ((short) (sum >> 8) & 0xFF);
+        to--;
+      }
+      product[to] = (byte) carry;
+    }
+  }
+}
