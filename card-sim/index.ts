@@ -1,0 +1,24 @@
+/** Cards without hardware, for tests and programs. */
+import { AppletSimulation } from './applet-simulation.ts';
+import type { SimulatedCard, StartCardOptions } from './simulated-card.ts';
+import { SoftSimulation } from './soft-simulation.ts';
+
+export { type CardStore } from './soft/eeprom.ts';
+export { SoftCard } from './soft/soft-card.ts';
+export { StateFile } from './soft/state-file.ts';
+export {
+  CARD_KINDS,
+  type CardCounts,
+  type CardKind,
+  type CutPoint,
+  type SimulatedCard,
+  type StartCardOptions,
+} from './simulated-card.ts';
+
+/**
+ * Starts a card, inserted and blank unless its file says otherwise.
+ * @throws TransportError when what it needs (Java, the runner's jar, pcscd with vpcd) is missing; the message says what to type.
+ */
+export async function startCard(options: StartCardOptions): Promise<SimulatedCard> {
+  return options.kind === 'soft' ? new SoftSimulation(options.state) : AppletSimulation.start(options);
+}

@@ -1,0 +1,84 @@
+import { CARD_HEADER, CARD_TAG, GROUP_KEY } from '../../apdu/decode-module/card-part.ts';
+import { KIND, MESSAGE_VERSION } from '../../apdu/decode-module/kinds.ts';
+import { STATUS } from '../../apdu/decode-module/module-status.ts';
+import { readUint } from '../../apdu/octets.ts';
+import type { ContentKey } from './keys.ts';
+import type { PersistentState } from './persistent-state.ts';
+import { debit } from './purse.ts';
+import { tagFits } from './tag.ts';
+import { StreamMark, type TransientState } from './transient-state.ts';
+
+const SHORTEST = CARD_HEADER + 16 + CARD_TAG;
+const MOST_PACKETS = 1024;
+
+/** DECODE; `firmware-notes/protocol.md` 6. @returns the plaintext, or the status word that refuses the card part. */
+export function decode(persistent: PersistentState, transient: TransientState, part: Uint8Array): Uint8Array | number {
+  // Step 1.
+  if (part.length < SHORTEST) return STATUS.CRYPTO;
+  const key = contentKey(transient, u32(part, 14));
+  if (key === undefined) return STATUS.UNKNOWN_KEY;
+  // Step 2.
+  const kind = part[0]!;
+  const second = part[1]!;
+  if (
+    (kind !== KIND.sealed && kind !== KIND.open) ||
+    second >>> 5 !== MESSAGE_VERSION ||
+    part.length !== CARD_HEADER + 16 * (second & 31) + CARD_TAG ||
+    !tagFits(key.ciphers.mac, part, CARD_TAG)
+  ) {
+    return STATUS.CRYPTO;
+  }
+  // Step 3.
+  const packets = (part[2]! << 8) | part[3]!;
+  if (packets < 1 || packets > MOST_PACKETS) return STATUS.BAD_FIELD;
+  const { session } = transient;
+  if (session === undefined || session.service !== key.service) return STATUS.NOT_NOW;
+  // Step 4.
+  const ssrc = u32(part, 24);
+  if (ssrc !== key.firstSsrc && ssrc !== key.secondSsrc) return STATUS.FOREIGN_STREAM;
+  const mediaTime = u32(part, 10);
+  if (mediaTime < key.from || mediaTime >= key.to) return STATUS.OUTSIDE_VALIDITY;
+  // Step 5.
+  const group = u32(part, 28);
+  const mark = transient.marks.find((held) => held.group !== 0 && held.ssrc === ssrc);
+  if (mark?.group === group && mark.opened) return plaintext(key, part, kind);
+  if (group <= (mark?.group ?? 0)) return STATUS.OLD_GROUP;
+  // Step 6.
+  const octets = readUint(part, 4, 3);
+  const duration = readUint(part, 7, 3);
+  if (octets > key.purchase.groupOctets || duration > key.purchase.groupDuration) return STATUS.ABOVE_CEILING;
+  // Step 7.
+  const status = debit(persistent, transient, session, key, { octets, duration, mediaTime });
+  if (status !== STATUS.DONE) return status;
+  const moved = mark ?? newMark(transient, ssrc);
+  moved.group = group;
+  moved.opened = true;
+  if (mediaTime > transient.highestMediaTime) transient.highestMediaTime = mediaTime;
+  // Step 8.
+  return plaintext(key, part, kind);
+}
+
+/** Of two services with one key id the one of the open session, else the first. */
+function contentKey(transient: TransientState, id: number): ContentKey | undefined {
+  const [first, second] = transient.contents;
+  if (first?.id !== id) return second?.id === id ? second : undefined;
+  if (second?.id !== id) return first;
+  return second.service === transient.session?.service ? second : first;
+}
+
+/** Takes the place of the stream first seen longest ago. */
+function newMark(transient: TransientState, ssrc: number): StreamMark {
+  const mark = new StreamMark(ssrc, 0);
+  transient.marks.shift();
+  transient.marks.push(mark);
+  return mark;
+}
+
+function plaintext(key: ContentKey, part: Uint8Array, kind: number): Uint8Array {
+  const span = key.ciphers.encryption.decrypt(part.subarray(CARD_HEADER, part.length - CARD_TAG));
+  return kind === KIND.sealed ? span : span.subarray(GROUP_KEY);
+}
+
+function u32(octets: Uint8Array, at: number): number {
+  return ((octets[at]! << 24) | (octets[at + 1]! << 16) | (octets[at + 2]! << 8) | octets[at + 3]!) >>> 0;
+}

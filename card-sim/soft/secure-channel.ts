@@ -1,0 +1,190 @@
+import { STATUS } from '../../apdu/decode-module/module-status.ts';
+import { MODULE_AID } from '../../apdu/decode-module/select-answer.ts';
+import type { CommandApdu } from '../../apdu/iso7816/command-apdu.ts';
+import { encodeResponse } from '../../apdu/iso7816/response-apdu.ts';
+import { concat, equalTags, writeUint } from '../../apdu/octets.ts';
+import { decodePutKey, PUT_KEY_LENGTH, PUT_KEY_P2, putKeyAnswer } from '../../apdu/secure-channel/put-key.ts';
+import {
+  deriveCardChallenge,
+  deriveCardCryptogram,
+  CHALLENGE_LENGTH,
+  type ChannelKeySet,
+  deriveSessionKeys,
+  deriveHostCryptogram,
+  LAST_COUNTER,
+  type SessionKeys,
+} from '../../apdu/secure-channel/scp03-keys.ts';
+import {
+  answerMac,
+  chainCommand,
+  CHANNEL_MAC_LENGTH,
+  decipher,
+  FIRST_CHAINING,
+  hasAnswerMac,
+} from '../../apdu/secure-channel/secure-messaging.ts';
+import {
+  C_ENC,
+  CLA_PLAIN,
+  isSecurityLevel,
+  R_MAC,
+  type SecurityLevel,
+} from '../../apdu/secure-channel/security-level.ts';
+
+/** What the channel needs of the card's persistent memory. */
+export interface ChannelMemory {
+  readonly keys: ChannelKeySet;
+  /** Sequence counter, 0 to FFFFFF. */
+  readonly counter: number;
+  /** 8 octets, zeros on a blank card. */
+  readonly cardId: Uint8Array;
+  /** One atomic write. */
+  raiseCounter(): void;
+  /** One atomic write; the counter stays. */
+  replaceKeys(keys: ChannelKeySet): void;
+}
+
+/** What runs inside the channel: the command as it was before wrapping, and what protects it. */
+export interface UnwrappedCommand {
+  readonly command: CommandApdu;
+  readonly level: SecurityLevel;
+}
+
+/** INITIALIZE UPDATE has come, EXTERNAL AUTHENTICATE has not. */
+interface Pending {
+  readonly keys: SessionKeys;
+  readonly hostCryptogram: Uint8Array;
+}
+
+interface Open {
+  readonly keys: SessionKeys;
+  readonly level: SecurityLevel;
+  chaining: Uint8Array;
+  counter: number;
+}
+
+const AUTHENTICATION_FAILED = 0x6300;
+/** SCP03; pseudo-random card challenge and R-MAC. */
+const PROTOCOL = Uint8Array.of(0x03, 0x30);
+const NO_DATA = new Uint8Array(0);
+
+/**
+ * The card's end of SCP03 (GlobalPlatform Amendment D, AES-128, S8 mode, i = 30); one from reset to reset. The caller looks at CLA, INS
+ * and, where a command has one, the life state; all else that `firmware-notes/protocol.md` says of the channel is here.
+ */
+export class CardSecureChannel {
+  readonly #memory: ChannelMemory;
+  #pending: Pending | undefined;
+  #open: Open | undefined;
+
+  constructor(memory: ChannelMemory) {
+    this.#memory = memory;
+  }
+
+  /** SELECT ends the channel. */
+  end(): void {
+    this.#pending = undefined;
+    this.#open = undefined;
+  }
+
+  /**
+   * INITIALIZE UPDATE, CLA 80. One that succeeds ends an open channel.
+   * @param alive whether the life state allows it.
+   * @returns 32 octets, or a status word.
+   */
+  initializeUpdate(command: CommandApdu, alive: boolean): Uint8Array | number {
+    const { p1, p2, data: hostChallenge = NO_DATA } = command;
+    const { keys, counter, cardId } = this.#memory;
+    if (p2 !== 0) return STATUS.WRONG_PARAMETERS;
+    if (hostChallenge.length !== CHALLENGE_LENGTH) return STATUS.WRONG_LENGTH;
+    if (!alive) return STATUS.NOT_NOW;
+    if (p1 !== 0 && p1 !== keys.version) return STATUS.UNKNOWN_KEY;
+    if (counter === LAST_COUNTER) return STATUS.NOT_NOW;
+    const challenge = deriveCardChallenge(keys.enc, counter, MODULE_AID);
+    const sessionKeys = deriveSessionKeys(keys, hostChallenge, challenge);
+    this.end();
+    this.#pending = {
+      keys: sessionKeys,
+      hostCryptogram: deriveHostCryptogram(sessionKeys, hostChallenge, challenge),
+    };
+    const tail = new Uint8Array(3);
+    writeUint(tail, 0, 3, counter);
+    return concat(
+      cardId,
+      Uint8Array.of(0, 0, keys.version),
+      PROTOCOL,
+      challenge,
+      deriveCardCryptogram(sessionKeys, hostChallenge, challenge),
+      tail,
+    );
+  }
+
+  /** EXTERNAL AUTHENTICATE, CLA 84. @returns the status word. */
+  externalAuthenticate(command: CommandApdu): number {
+    const { p1: level, p2, data = NO_DATA } = command;
+    if (!isSecurityLevel(level) || p2 !== 0) return STATUS.WRONG_PARAMETERS;
+    if (data.length !== CHALLENGE_LENGTH + CHANNEL_MAC_LENGTH) return STATUS.WRONG_LENGTH;
+    const pending = this.#pending;
+    if (pending === undefined) return STATUS.NOT_NOW;
+    this.#pending = undefined;
+    const cryptogram = data.subarray(0, CHALLENGE_LENGTH);
+    const chaining = chainCommand(pending.keys.mac, FIRST_CHAINING, command, cryptogram);
+    if (!equalTags(chaining.subarray(0, CHANNEL_MAC_LENGTH), data.subarray(CHALLENGE_LENGTH))) return STATUS.CRYPTO;
+    if (!equalTags(pending.hostCryptogram, cryptogram)) return AUTHENTICATION_FAILED;
+    // Before the channel is open: no session ever has a counter that a later one has again.
+    this.#memory.raiseCounter();
+    this.#open = { keys: pending.keys, level, chaining, counter: 0 };
+    return STATUS.DONE;
+  }
+
+  /**
+   * Takes the secure messaging off a command of CLA 84.
+   * @returns the command, of CLA 80, and its level; or a status word, and after `6988` the channel is closed.
+   */
+  unwrap(command: CommandApdu): UnwrappedCommand | number {
+    const { ins, p1, p2, data = NO_DATA, le } = command;
+    const open = this.#open;
+    if (open === undefined) return STATUS.NOT_NOW;
+    const plain = openData(open, command, data);
+    if (plain === undefined) {
+      this.end();
+      return STATUS.CRYPTO;
+    }
+    return { command: { cla: CLA_PLAIN, ins, p1, p2, data: plain, le }, level: open.level };
+  }
+
+  /**
+   * Puts secure messaging on the answer to a command that {@link unwrap} gave. A command that ended the channel has a plain answer.
+   * @param data 0 to 248 octets; none with an error.
+   * @returns data and status word.
+   */
+  wrap(data: Uint8Array, status: number): Uint8Array {
+    const open = this.#open;
+    if (open === undefined || (open.level & R_MAC) === 0 || !hasAnswerMac(status)) return encodeResponse(data, status);
+    return encodeResponse(concat(data, answerMac(open.keys.rmac, open.chaining, data, status)), status);
+  }
+
+  /** PUT KEY, inside the channel with C-ENC. @returns 10 octets, or a status word. */
+  putKey(command: CommandApdu): Uint8Array | number {
+    const { p1, p2, data = NO_DATA } = command;
+    const { keys } = this.#memory;
+    if (p2 !== PUT_KEY_P2) return STATUS.WRONG_PARAMETERS;
+    if (data.length !== PUT_KEY_LENGTH) return STATUS.WRONG_LENGTH;
+    if (p1 !== 0 && p1 !== keys.version) return STATUS.UNKNOWN_KEY;
+    const next = decodePutKey(data, keys.dek);
+    if (next === undefined) return STATUS.BAD_FIELD;
+    this.#memory.replaceKeys(next);
+    return putKeyAnswer(next);
+  }
+}
+
+/** Moves the chain on. @returns nothing when C-MAC, length or padding is wrong. */
+function openData(open: Open, command: CommandApdu, data: Uint8Array): Uint8Array | undefined {
+  const end = data.length - CHANNEL_MAC_LENGTH;
+  if (end < 0) return undefined;
+  const sent = data.subarray(0, end);
+  const chaining = chainCommand(open.keys.mac, open.chaining, command, sent);
+  if (!equalTags(chaining.subarray(0, CHANNEL_MAC_LENGTH), data.subarray(end))) return undefined;
+  open.chaining = chaining;
+  open.counter++;
+  return (open.level & C_ENC) !== 0 && sent.length > 0 ? decipher(open.keys.enc, open.counter, sent) : sent;
+}

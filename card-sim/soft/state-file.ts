@@ -1,0 +1,56 @@
+import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { TransportError } from '../../apdu/errors.ts';
+import type { CardStore } from './eeprom.ts';
+
+/**
+ * Keeps a soft card in a file of its owner's (mode 600). Written beside it, synced and renamed: after a crash the file holds the image before
+ * or the one after, whole.
+ */
+export class StateFile implements CardStore {
+  readonly #path: string;
+  /** Which file it was that we read or wrote last. */
+  #seen: string | undefined;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  load(): Uint8Array | undefined {
+    this.#seen = identityOf(this.#path);
+    return this.#seen === undefined ? undefined : readFileSync(this.#path);
+  }
+
+  /** @throws TransportError `CARD_IN_USE` when another program has written the file since. */
+  save(image: Uint8Array): void {
+    if (identityOf(this.#path) !== this.#seen) {
+      throw new TransportError('CARD_IN_USE', `another program uses the soft card ${this.#path}; close one of the two`);
+    }
+    const beside = `${this.#path}.new`;
+    const file = openSync(beside, 'w', 0o600);
+    try {
+      writeSync(file, image);
+      fsyncSync(file);
+      this.#seen = identity(fstatSync(file, { bigint: true }));
+    } finally {
+      closeSync(file);
+    }
+    renameSync(beside, this.#path);
+    const folder = openSync(dirname(this.#path), 'r');
+    try {
+      fsyncSync(folder);
+    } finally {
+      closeSync(folder);
+    }
+  }
+}
+
+function identityOf(path: string): string | undefined {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat === undefined ? undefined : identity(stat);
+}
+
+/** A rename keeps both. */
+function identity({ ino, mtimeNs }: { readonly ino: bigint; readonly mtimeNs: bigint }): string {
+  return `${ino} ${mtimeNs}`;
+}

@@ -1,0 +1,185 @@
+import { expect } from 'vitest';
+import type { CardChannel } from '../../apdu/card-channel.ts';
+import { CLA_ISO, CLA_MODULE, INS, STORE_LAST, STORE_MORE } from '../../apdu/decode-module/instruction.ts';
+import { PurseStatus } from '../../apdu/decode-module/purse-status.ts';
+import { openReceipt, type Receipt } from '../../apdu/decode-module/receipt.ts';
+import { MODULE_AID } from '../../apdu/decode-module/select-answer.ts';
+import { CardGoneError } from '../../apdu/errors.ts';
+import { type CommandApdu, encodeCommand } from '../../apdu/iso7816/command-apdu.ts';
+import { parseResponse } from '../../apdu/iso7816/response-apdu.ts';
+import { formatStatus } from '../../apdu/iso7816/status-word.ts';
+import { concat, toHex, writeUint } from '../../apdu/octets.ts';
+import type { SimulatedCard } from '../../card-sim/index.ts';
+import {
+  CARD_KEYS,
+  contentMessage,
+  KEYS,
+  loadOrder,
+  PROFILE,
+  segmentMessage,
+  SERVICE,
+  serviceMessage,
+} from './messages.ts';
+
+/**
+ * What happened to a card: a command and its answer, or the reader's hand. After `cut before` or `cut after` the next command gets no answer,
+ * and the card is in and powered again.
+ */
+export type Step = readonly [command: string, answer: string | null] | 'reset' | 'cut before' | 'cut after';
+
+/** What a card has gone through before a case begins. */
+export type Beginning = 'blank' | 'active' | 'playing';
+
+/** Tries one rule of the page. */
+export interface Case {
+  readonly name: string;
+  readonly from: Beginning;
+  readonly run: (tester: Tester) => Promise<void>;
+}
+
+export const BEGINNING_NAMES: readonly Beginning[] = ['blank', 'active', 'playing'];
+
+export function u32(value: number): Uint8Array {
+  const octets = new Uint8Array(4);
+  writeUint(octets, 0, 4, value);
+  return octets;
+}
+
+/** Talks to a card in the terms of the page, expects status words, and writes down every octet. */
+export class Tester {
+  /** Since the case began. */
+  steps: Step[] = [];
+  readonly #card: SimulatedCard;
+  #channel: CardChannel | undefined;
+
+  constructor(card: SimulatedCard) {
+    this.#card = card;
+  }
+
+  /** A blank card, and what is to come before the case. @returns the steps of that. */
+  async begin(from: Beginning): Promise<readonly Step[]> {
+    await this.#card.erase();
+    this.#channel ??= await this.#card.channel();
+    this.steps = [];
+    await BEGINNINGS[from](this);
+    const { steps } = this;
+    this.steps = [];
+    return steps;
+  }
+
+  async close(): Promise<void> {
+    await this.#channel?.close();
+  }
+
+  /** Any octets. @returns data of the answer. */
+  async raw(octets: Uint8Array, status: number): Promise<Uint8Array> {
+    const answer = await this.#channel!.transmit(octets);
+    this.steps.push([toHex(octets), toHex(answer)]);
+    const response = parseResponse(answer);
+    const sent = toHex(octets.subarray(0, 40));
+    expect({ sent, status: formatStatus(response.status) }).toEqual({ sent, status: formatStatus(status) });
+    return response.data.slice();
+  }
+
+  async command(command: CommandApdu, status = 0x9000): Promise<Uint8Array> {
+    return this.raw(encodeCommand(command), status);
+  }
+
+  /** A command of the module: CLA 80, P1 P2 0000, Le 00. */
+  async send(ins: number, data: Uint8Array = new Uint8Array(0), status = 0x9000): Promise<Uint8Array> {
+    return this.command({ cla: CLA_MODULE, ins, p1: 0, p2: 0, data, le: 256 }, status);
+  }
+
+  async select(): Promise<Uint8Array> {
+    return this.command({ cla: CLA_ISO, ins: INS.SELECT, p1: 4, p2: 0, data: MODULE_AID, le: 256 });
+  }
+
+  async storeData(dgi: number, value: Uint8Array, last: boolean, status = 0x9000): Promise<void> {
+    const data = concat(Uint8Array.of(dgi >>> 8, dgi, value.length), value);
+    const p1 = last ? STORE_LAST : STORE_MORE;
+    await this.command({ cla: CLA_MODULE, ins: INS.STORE_DATA, p1, p2: 0, data }, status);
+  }
+
+  async open(service: number = SERVICE, status = 0x9000): Promise<void> {
+    await this.send(INS.OPEN_SESSION, u32(service), status);
+  }
+
+  /** The receipt that CLOSE answers, its tag checked. */
+  async closeSession(): Promise<Receipt | undefined> {
+    const data = await this.send(INS.CLOSE_SESSION);
+    return data.length === 0 ? undefined : openReceipt(data, CARD_KEYS.receipt);
+  }
+
+  async loadKey(message: Uint8Array, status = 0x9000): Promise<void> {
+    const data = await this.send(INS.LOAD_KEY, message, status);
+    expect(data).toHaveLength(0);
+  }
+
+  async deleteKey(kind: number, service: number, id: number, status = 0x9000): Promise<void> {
+    await this.send(INS.DELETE_KEY, concat(Uint8Array.of(kind), u32(service), u32(id)), status);
+  }
+
+  async decode(part: Uint8Array, status = 0x9000): Promise<Uint8Array> {
+    const data = await this.send(INS.DECODE, part, status);
+    if (status !== 0x9000) expect(data).toHaveLength(0);
+    return data;
+  }
+
+  async purse(): Promise<PurseStatus> {
+    return new PurseStatus(await this.send(INS.GET_PURSE));
+  }
+
+  async loadCredit(order: Uint8Array, status = 0x9000): Promise<Uint8Array> {
+    return this.send(INS.LOAD_CREDIT, order, status);
+  }
+
+  async receipt(number?: number): Promise<Receipt> {
+    const data = await this.send(INS.GET_RECEIPT, number === undefined ? undefined : u32(number));
+    return openReceipt(data, CARD_KEYS.receipt);
+  }
+
+  async noReceipt(number?: number): Promise<void> {
+    await this.send(INS.GET_RECEIPT, number === undefined ? undefined : u32(number), 0x6a82);
+  }
+
+  async acknowledge(message: Uint8Array, status = 0x9000): Promise<void> {
+    await this.send(INS.ACKNOWLEDGE, message, status);
+  }
+
+  /** Off and on; nothing is selected then. */
+  async reset(): Promise<void> {
+    this.steps.push('reset');
+    await this.#card.reset();
+  }
+
+  /** Sends a command whose answer the power does not live to give; the card is in again then, powered, nothing selected. */
+  async cut(when: 'before' | 'after', command: CommandApdu): Promise<void> {
+    const octets = encodeCommand(command);
+    this.steps.push(`cut ${when}`, [toHex(octets), null]);
+    await this.#card.cut(when === 'before' ? 0 : 'afterLast');
+    await expect(this.#channel!.transmit(octets)).rejects.toThrow(CardGoneError);
+    await this.#channel!.close();
+    await this.#card.insert();
+    this.#channel = await this.#card.channel();
+  }
+}
+
+/** 10 USD on the card; service, segment and content key (0.25 USD/MB) loaded, session open. */
+const BEGINNINGS: Record<Beginning, (tester: Tester) => Promise<void>> = {
+  async blank(tester) {
+    await tester.select();
+  },
+  async active(tester) {
+    await BEGINNINGS.blank(tester);
+    await tester.storeData(0x0001, PROFILE, false);
+    await tester.storeData(0x8001, KEYS, true);
+  },
+  async playing(tester) {
+    await BEGINNINGS.active(tester);
+    await tester.loadCredit(loadOrder(1, 10_000_000n));
+    await tester.loadKey(serviceMessage(1));
+    await tester.loadKey(segmentMessage());
+    await tester.loadKey(contentMessage());
+    await tester.open();
+  },
+};

@@ -1,0 +1,181 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
+import { INS } from '../../../apdu/decode-module/instruction.ts';
+import { LIFE } from '../../../apdu/decode-module/select-answer.ts';
+import { CardGoneError, FormatError } from '../../../apdu/errors.ts';
+import { encodeCommand } from '../../../apdu/iso7816/command-apdu.ts';
+import { statusOf } from '../../../apdu/iso7816/response-apdu.ts';
+import { toHex } from '../../../apdu/octets.ts';
+import { type CardStore, SoftCard, StateFile } from '../../../card-sim/index.ts';
+import { InProcessChannel } from '../../../host/transport/sim/in-process-card.ts';
+import {
+  acknowledgement,
+  CARD_KEYS,
+  cardPart,
+  contentMessage,
+  KEYS,
+  loadOrder,
+  PROFILE,
+  segmentMessage,
+  SERVICE,
+  serviceMessage,
+} from '../../conformance/messages.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'soft-card-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Keeps the image, and lets a test change it. */
+class Memory implements CardStore {
+  image: Uint8Array | undefined;
+  load(): Uint8Array | undefined {
+    return this.image;
+  }
+  save(image: Uint8Array): void {
+    this.image = image.slice();
+  }
+}
+
+async function play(card: SoftCard): Promise<DecodeModule> {
+  const module = new DecodeModule(new InProcessChannel(card));
+  if ((await module.select()).life === 'blank') {
+    await module.storeData(0x0001, PROFILE, false);
+    await module.storeData(0x8001, KEYS, true);
+    await module.load(loadOrder(1, 10_000_000n));
+    await module.loadKey(serviceMessage(1));
+  }
+  await module.loadKey(segmentMessage());
+  await module.loadKey(contentMessage());
+  await module.openSession(SERVICE);
+  return module;
+}
+
+describe('soft card', () => {
+  it('needs power', () => {
+    const card = new SoftCard();
+    expect(() => card.transmit(new Uint8Array(4))).toThrow(CardGoneError);
+    expect(toHex(card.powerOn())).toBe('3b80800101');
+    card.powerOff();
+    expect(() => card.transmit(new Uint8Array(4))).toThrow(CardGoneError);
+  });
+
+  it.each([
+    ['blocked', LIFE.blocked],
+    ['terminated', LIFE.terminated],
+  ] as const)('knows what a %s card may still be asked', async (life, octet) => {
+    const memory = new Memory();
+    await play(new SoftCard(memory));
+    memory.image![8] = octet;
+    const card = new SoftCard(memory);
+    const module = new DecodeModule(new InProcessChannel(card));
+    expect((await module.select()).life).toBe(life);
+    const right = life === 'blocked' ? 0x9000 : 0x6985;
+    const ask = (ins: number, data: Uint8Array): number =>
+      statusOf(card.transmit(encodeCommand({ cla: 0x80, ins, p1: 0, p2: 0, data })));
+    for (const ins of [INS.CLOSE_SESSION, INS.LIST_KEYS, INS.GET_PURSE, INS.START_LOAD]) {
+      expect(ask(ins, new Uint8Array(0))).toBe(right);
+    }
+    expect(ask(INS.ACKNOWLEDGE, acknowledgement(0))).toBe(right);
+    expect(ask(INS.GET_RECEIPT, new Uint8Array(0))).toBe(life === 'blocked' ? 0x6a82 : 0x6985);
+    expect(ask(INS.OPEN_SESSION, new Uint8Array(4))).toBe(0x6985);
+    expect(ask(INS.LOAD_KEY, segmentMessage())).toBe(0x6985);
+    expect(ask(INS.DELETE_KEY, new Uint8Array(9))).toBe(0x6985);
+    expect(ask(INS.DECODE, cardPart(1))).toBe(0x6985);
+    expect(ask(INS.LOAD_CREDIT, loadOrder(2, 1n))).toBe(0x6985);
+    expect(ask(INS.STORE_DATA, new Uint8Array(3))).toBe(0x6985);
+  });
+
+  it('counts commands and persistent writes: one for a take, none for a group within it, two for a close', async () => {
+    const card = new SoftCard();
+    const module = await play(card);
+    const writes = async (run: () => Promise<unknown>): Promise<number> => {
+      const before = card.counts.persistentWrites;
+      await run();
+      return card.counts.persistentWrites - before;
+    };
+    expect(await writes(() => module.decode(cardPart(1)))).toBe(1);
+    expect(await writes(() => module.decode(cardPart(2)))).toBe(0);
+    expect(await writes(() => module.decode(cardPart(2)))).toBe(0);
+    expect(await writes(() => module.closeSession())).toBe(2);
+    expect(await writes(() => module.load(loadOrder(1, 10_000_000n)))).toBe(0);
+    expect(await writes(() => module.load(loadOrder(2, 1n)))).toBe(1);
+    expect(card.counts.commands).toBe(14);
+  });
+
+  it('loads no more in its life than 48 bits hold', async () => {
+    const memory = new Memory();
+    await play(new SoftCard(memory));
+    const record = 1296;
+    memory.image!.fill(0xff, record + 4, record + 16); // loaded and spent
+    memory.image![record + 9] = 0xf0; // loaded 2^48 - 16
+    memory.image![record + 15] = 0xf0;
+    const module = new DecodeModule(new InProcessChannel(new SoftCard(memory)));
+    await module.select();
+    await expect(module.load(loadOrder(2, 16n))).rejects.toMatchObject({ code: 'ABOVE_MAXIMUM_BALANCE' });
+    await module.load(loadOrder(2, 15n));
+    expect((await module.purse()).loaded).toBe(2n ** 48n - 1n);
+  });
+
+  it('says nothing of its keys in any answer', async () => {
+    const card = new SoftCard();
+    const module = await play(card);
+    const answers: string[] = [];
+    const keep = async (answer: Promise<unknown>): Promise<void> => {
+      const value = await answer;
+      if (value instanceof Uint8Array) answers.push(toHex(value));
+    };
+    for (let group = 1; group <= 20; group++) await keep(module.decode(cardPart(group, { mode: 'open' })));
+    await keep(module.startLoad());
+    await keep(module.load(loadOrder(2, 1n)));
+    await module.closeSession();
+    await keep(module.receipt());
+    const all = answers.join(' ');
+    expect(answers).toHaveLength(23);
+    for (const key of Object.values(CARD_KEYS)) expect(all).not.toContain(toHex(key));
+    for (let group = 1; group <= 20; group++)
+      expect(all).not.toContain(toHex(new TextEncoder().encode(`group ${group}.`)));
+  });
+});
+
+describe('state file', () => {
+  it('keeps a card over a restart, for its owner alone, and the torn session with it', async () => {
+    const path = join(folder, 'card');
+    const module = await play(new SoftCard(new StateFile(path)));
+    await module.decode(cardPart(1));
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    const again = await play(new SoftCard(new StateFile(path)));
+    expect(await again.purse()).toMatchObject({ spent: 250_000n, torn: 250_000n, receiptsWritten: 1 });
+    await again.decode(cardPart(1));
+    expect(await again.closeSession()).toMatchObject({ number: 2, session: 2, amount: 3_290n });
+  });
+
+  it('refuses what is not a soft card of this version, and leaves it alone', async () => {
+    const path = join(folder, 'damaged');
+    await play(new SoftCard(new StateFile(path)));
+    const image = readFileSync(path);
+    for (const wrong of [
+      image.subarray(1),
+      Buffer.concat([image, Buffer.of(0)]),
+      Buffer.of(),
+      Buffer.alloc(image.length),
+    ]) {
+      writeFileSync(path, wrong);
+      expect(() => new SoftCard(new StateFile(path))).toThrow(FormatError);
+      expect(readFileSync(path)).toEqual(wrong);
+    }
+    writeFileSync(path, image);
+    expect(new SoftCard(new StateFile(path))).toBeInstanceOf(SoftCard);
+  });
+
+  it('lets no two programs write one card', async () => {
+    const path = join(folder, 'shared');
+    const first = await play(new SoftCard(new StateFile(path)));
+    const second = await play(new SoftCard(new StateFile(path)));
+    await first.decode(cardPart(1));
+    await expect(second.decode(cardPart(1))).rejects.toMatchObject({ code: 'CARD_IN_USE' });
+    await first.decode(cardPart(2, { octets: 1_000_000 }));
+    expect((await first.closeSession())?.groups).toBe(2);
+  });
+});
