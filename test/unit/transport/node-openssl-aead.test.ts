@@ -1,0 +1,75 @@
+import fc from 'fast-check';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { fromHex, toHex } from '../../../apdu/octets.ts';
+import { type AeadFactory, nobleAead } from '../../../host/stream/packet-aead.ts';
+import { nodeAead } from '../../../host/transport/node-aead.ts';
+import { loadOpensslAead } from '../../../host/transport/node-openssl-aead.ts';
+import vector from '../../vectors/srtp-aead-aes-128-gcm.json' with { type: 'json' };
+
+describe('AEAD_AES_128_GCM by the OpenSSL inside Node', () => {
+  let factory: AeadFactory;
+
+  beforeAll(async () => {
+    factory = (await loadOpensslAead())!;
+  });
+
+  test('RFC 7714 16.1.1', () => {
+    const cipher = factory(fromHex(vector.key));
+    const iv = fromHex(vector.iv);
+    const header = fromHex(vector.header);
+    expect(toHex(cipher.seal(iv, header, fromHex(vector.plaintext)))).toBe(vector.sealed);
+    expect(toHex(cipher.open(iv, header, fromHex(vector.sealed))!)).toBe(vector.plaintext);
+  });
+
+  test('one bit anywhere, or a cut, and nothing comes out, nor stays in the memory given', () => {
+    const cipher = factory(fromHex(vector.key));
+    const iv = fromHex(vector.iv);
+    const header = fromHex(vector.header);
+    const sealed = fromHex(vector.sealed);
+    const out = new Uint8Array(sealed.length);
+    for (let bit = 0; bit < sealed.length * 8; bit++) {
+      const forged = sealed.slice();
+      forged[bit >> 3]! ^= 1 << (bit & 7);
+      expect(cipher.open(iv, header, forged, out.fill(1))).toBeUndefined();
+      expect(out.subarray(0, sealed.length - 16).every((octet) => octet === 0)).toBe(true);
+    }
+    for (let cut = 0; cut < sealed.length; cut++)
+      expect(cipher.open(iv, header, sealed.subarray(0, cut))).toBeUndefined();
+  });
+
+  test('answers as node:crypto and noble do, keys in any turn, forged packets in between', () => {
+    const octets = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
+    const packet = fc.record({
+      which: fc.nat({ max: 2 }),
+      iv: octets(12),
+      aad: fc.uint8Array({ maxLength: 300 }),
+      plaintext: fc.uint8Array({ maxLength: 1400 }),
+      forged: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(octets(16), { minLength: 3, maxLength: 3 }), fc.array(packet), (keys, packets) => {
+        const ciphers = keys.map((key) => [factory(key), nodeAead(key), nobleAead(key)] as const);
+        for (const { which, iv, aad, plaintext, forged } of packets) {
+          const [openssl, node, noble] = ciphers[which]!;
+          const sealed = openssl.seal(iv, aad, plaintext);
+          expect(sealed).toEqual(node.seal(iv, aad, plaintext));
+          if (forged) {
+            const other = sealed.map((octet, i) => (i === 0 ? octet ^ 1 : octet));
+            expect(openssl.open(iv, aad, other)).toBeUndefined();
+          }
+          expect(openssl.open(iv, aad, sealed)).toEqual(plaintext);
+          expect(openssl.open(iv, aad, noble.seal(iv, aad, plaintext))).toEqual(plaintext);
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('never lets OpenSSL write outside the memory given', () => {
+    const cipher = factory(new Uint8Array(16));
+    const sealed = cipher.seal(new Uint8Array(12), new Uint8Array(12), new Uint8Array(100));
+    expect(() => cipher.open(new Uint8Array(12), new Uint8Array(12), sealed, new Uint8Array(99))).toThrow(RangeError);
+    expect(() => cipher.open(new Uint8Array(11), new Uint8Array(12), sealed)).toThrow(RangeError);
+    expect(() => factory(new Uint8Array(15))).toThrow(RangeError);
+  });
+});

@@ -1,0 +1,102 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, test } from 'vitest';
+import { TransportError } from '../../../apdu/errors.ts';
+import type { UdpReceiver } from '../../../host/transport/receive-port.ts';
+import { openUdpReceiver } from '../../../host/transport/udp-receiver.ts';
+import { UdpSender } from '../../../host/transport/udp-sender.ts';
+
+const LOOPBACK = '127.0.0.1';
+const open: UdpReceiver[] = [];
+
+afterEach(async () => {
+  for (const receiver of open.splice(0)) await receiver.close();
+});
+
+async function receive(address: string, coalesce: boolean, port = 0) {
+  const received: Uint8Array[] = [];
+  const receiver = await openUdpReceiver({
+    address,
+    port,
+    interface: LOOPBACK,
+    coalesce,
+    onDatagrams: (datagrams) => received.push(...datagrams.map((datagram) => Uint8Array.from(datagram))),
+  });
+  open.push(receiver);
+  return { receiver, received };
+}
+
+describe.each([
+  ['recvmmsg', true],
+  ['dgram', false],
+] as const)('a receiver by %s', (way, coalesce) => {
+  test.each(['239.255.77.1', LOOPBACK])('gets everything sent to %s, in order', async (address) => {
+    const { receiver, received } = await receive(address, coalesce);
+    expect(receiver.way).toBe(way);
+    expect(receiver.buffer).toBeGreaterThan(0);
+    const sender = await UdpSender.open({ address, port: receiver.port, interface: LOOPBACK, ttl: 0 });
+    const sent = Array.from({ length: 2000 }, (_, i) => new Uint8Array(1 + ((i * 37) % 1400)).fill(i));
+    for (const [i, datagram] of sent.entries()) {
+      sender.send(datagram);
+      if (i % 50 === 0) await sleep(1);
+    }
+    await sender.close();
+    for (let tries = 0; received.length < sent.length && tries < 200; tries++) await sleep(10);
+    expect(received).toEqual(sent);
+  });
+
+  test('shows that a datagram is longer than a packet may be', async () => {
+    const { receiver, received } = await receive(LOOPBACK, coalesce);
+    const sender = await UdpSender.open({ address: LOOPBACK, port: receiver.port, interface: LOOPBACK, ttl: 0 });
+    sender.send(new Uint8Array(3000));
+    await sender.close();
+    while (received.length === 0) await sleep(5);
+    expect(received[0]!.length).toBeGreaterThan(1400);
+  });
+
+  test('two of them share a group, and neither hears another group on the same port', async () => {
+    const first = await receive('239.255.77.2', coalesce);
+    const second = await receive('239.255.77.2', coalesce, first.receiver.port);
+    const other = await receive('239.255.77.3', coalesce, first.receiver.port);
+    const port = first.receiver.port;
+    const sender = await UdpSender.open({ address: '239.255.77.2', port, interface: LOOPBACK, ttl: 0 });
+    sender.send(Uint8Array.of(1, 2, 3));
+    await sender.close();
+    while (first.received.length === 0 || second.received.length === 0) await sleep(5);
+    await sleep(20);
+    expect(other.received).toEqual([]);
+  });
+
+  test('says in one line that the port is taken', async () => {
+    const taken = createSocket('udp4');
+    taken.bind(0, LOOPBACK);
+    await once(taken, 'listening');
+    const { port } = taken.address();
+    const opening = receive(LOOPBACK, coalesce, port);
+    await expect(opening).rejects.toThrow(TransportError);
+    await expect(opening).rejects.toMatchObject({
+      code: 'PORT_TAKEN',
+      message: `UDP port ${port} of 127.0.0.1 is taken by another program; stop it, or choose another port`,
+    });
+    taken.close();
+  });
+
+  test('says in one line that the interface is not of this machine', async () => {
+    const opening = openUdpReceiver({
+      address: '239.255.77.4',
+      port: 0,
+      interface: '192.0.2.1',
+      coalesce,
+      onDatagrams: () => undefined,
+    });
+    await expect(opening).rejects.toMatchObject({ code: 'GROUP_UNREACHABLE' });
+    await expect(opening).rejects.toThrow(/^cannot join 239\.255\.77\.4:0 on interface 192\.0\.2\.1 .*--interface$/);
+  });
+});
+
+test('closing twice does nothing', async () => {
+  const { receiver } = await receive(LOOPBACK, true);
+  await receiver.close();
+  await expect(receiver.close()).resolves.toBeUndefined();
+});
