@@ -1,0 +1,35 @@
+/** Ticks of the MPEG system clock in a second, ISO/IEC 13818-1 2.4.2.1. */
+export const TICKS_PER_SECOND = 27_000_000;
+
+const TICKS_PER_MS = TICKS_PER_SECOND / 1000;
+/** RTP's clock for MPEG-TS, RFC 2250 2, and for plain data likewise. */
+const TICKS_PER_RTP = TICKS_PER_SECOND / 90_000;
+
+/** Where a payload stands in the stream, as the sealer takes it. */
+export interface MediaSpan {
+  readonly at: number;
+  readonly duration: number;
+  readonly timestamp: number;
+}
+
+/** Counts the media time of a stream in whole ticks; milliseconds are cut from the sum, so that none is lost or counted twice. */
+export class MediaClock {
+  readonly #firstTimestamp: number;
+  #ticks = 0;
+
+  /** @param firstTimestamp RTP timestamp of the first payload, u32; unpredictable (RFC 3550 5.1). */
+  constructor(firstTimestamp: number) {
+    this.#firstTimestamp = firstTimestamp;
+  }
+
+  /** @param ticks that the next payload lasts, whole. */
+  advance(ticks: number): MediaSpan {
+    const start = this.#ticks;
+    this.#ticks += ticks;
+    return {
+      at: start / TICKS_PER_MS,
+      duration: Math.floor(this.#ticks / TICKS_PER_MS) - Math.floor(start / TICKS_PER_MS),
+      timestamp: (this.#firstTimestamp + Math.floor(start / TICKS_PER_RTP)) % 0x100000000,
+    };
+  }
+}

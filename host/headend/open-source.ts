@@ -1,0 +1,40 @@
+import { open } from 'node:fs/promises';
+import { addAbortSignal, type Readable } from 'node:stream';
+import { type MediaSource, sourceError } from './media-source.ts';
+import { openUdpSource } from './udp-source.ts';
+
+/** Octets read at a time. */
+const CHUNK = 1316 * 200;
+
+/**
+ * Opens a source.
+ * @param text a file, `-` for standard input, or `udp://ADDRESS:PORT`.
+ * @param networkInterface IPv4 address of the interface that multicast comes by.
+ * @param signal ends it.
+ * @throws OutOfRangeError when a UDP address is none.
+ * @throws TransportError `SOURCE` when it cannot be opened.
+ */
+export async function openSource(text: string, networkInterface: string, signal: AbortSignal): Promise<MediaSource> {
+  if (text === '-') return streamSource('standard input', process.stdin, signal);
+  if (text.startsWith('udp://')) return openUdpSource(text, networkInterface, signal);
+  try {
+    const file = await open(text, 'r');
+    return streamSource(text, file.createReadStream({ highWaterMark: CHUNK }), signal);
+  } catch (error) {
+    throw sourceError(text, error, 'name a file that is there, - for standard input, or udp://ADDRESS:PORT');
+  }
+}
+
+function streamSource(name: string, stream: Readable, signal: AbortSignal): MediaSource {
+  addAbortSignal(signal, stream);
+  return {
+    lag: () => 0,
+    async *[Symbol.asyncIterator]() {
+      try {
+        for await (const chunk of stream as AsyncIterable<Uint8Array>) yield chunk;
+      } catch (error) {
+        if (!signal.aborted) throw sourceError(name, error, 'check it and start again');
+      }
+    },
+  };
+}

@@ -1,0 +1,102 @@
+/** Clear RTP packets in order, payloads laid end to end and headers likewise, so that a stream of payloads needs no copying. */
+export interface ClearPackets {
+  readonly payload: Uint8Array;
+  /** Where each packet's payload ends in `payload`. */
+  readonly payloadEnds: readonly number[];
+  readonly headers: Uint8Array;
+  /** Where each packet's RTP header ends in `headers`. */
+  readonly headerEnds: readonly number[];
+}
+
+/** Octets made room for at the start. */
+const ROOM = 256 * 1024;
+
+/** Gathers clear packets in memory that is used again and again. */
+export class ClearWriter {
+  #payload = new Uint8Array(ROOM);
+  #headers = new Uint8Array(ROOM / 16);
+  #payloadAt = 0;
+  #headersAt = 0;
+  #payloadEnds: number[] = [];
+  #headerEnds: number[] = [];
+
+  /** Packets since the last `clear`. */
+  get packets(): number {
+    return this.#payloadEnds.length;
+  }
+
+  /** Octets of their payload. */
+  get octets(): number {
+    return this.#payloadAt;
+  }
+
+  /**
+   * Where the payload of the next packet goes.
+   * @param octets most that it may have.
+   */
+  place(octets: number): Uint8Array {
+    const end = this.#payloadAt + octets;
+    if (end > this.#payload.length) this.#payload = enlarge(this.#payload, end);
+    return this.#payload.subarray(this.#payloadAt, end);
+  }
+
+  /**
+   * Ends a packet whose payload stands where `place` said.
+   * @param packet begins with the RTP header.
+   * @param head octets of the header.
+   * @param octets of the payload.
+   */
+  push(packet: Uint8Array, head: number, octets: number): void {
+    let at = this.#headersAt;
+    if (at + head > this.#headers.length) this.#headers = enlarge(this.#headers, at + head);
+    for (let i = 0; i < head; i++) this.#headers[at++] = packet[i]!;
+    this.#headersAt = at;
+    this.#payloadAt += octets;
+    this.#headerEnds.push(at);
+    this.#payloadEnds.push(this.#payloadAt);
+  }
+
+  /** The packets since the last `clear`, as long as nothing else is called. */
+  get written(): ClearPackets {
+    return {
+      payload: this.#payload.subarray(0, this.#payloadAt),
+      payloadEnds: this.#payloadEnds,
+      headers: this.#headers.subarray(0, this.#headersAt),
+      headerEnds: this.#headerEnds,
+    };
+  }
+
+  /** Takes back all packets but the first so many. */
+  truncate(packets: number): void {
+    this.#payloadEnds.length = packets;
+    this.#headerEnds.length = packets;
+    this.#payloadAt = this.#payloadEnds.at(-1) ?? 0;
+    this.#headersAt = this.#headerEnds.at(-1) ?? 0;
+  }
+
+  clear(): void {
+    this.truncate(0);
+  }
+}
+
+function enlarge(memory: Uint8Array, least: number): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(Math.max(2 * memory.length, least));
+  larger.set(memory);
+  return larger;
+}
+
+/** The packets as they go out by RTP, one by one. */
+export function* clearRtpPackets(clear: ClearPackets): Generator<Uint8Array> {
+  let payloadAt = 0;
+  let headerAt = 0;
+  for (let i = 0; i < clear.payloadEnds.length; i++) {
+    const payloadEnd = clear.payloadEnds[i]!;
+    const headerEnd = clear.headerEnds[i]!;
+    const packet = new Uint8Array(headerEnd - headerAt + payloadEnd - payloadAt);
+    packet.set(clear.headers.subarray(headerAt, headerEnd));
+    packet.set(clear.payload.subarray(payloadAt, payloadEnd), headerEnd - headerAt);
+    yield packet;
+    payloadAt = payloadEnd;
+    headerAt = headerEnd;
+  }
+}

@@ -1,0 +1,15 @@
+export { type ClearPackets, ClearWriter } from './clear-packets.ts';
+export type { ClearSink } from './clear-sink.ts';
+export { GroupAssembler } from './group-assembler.ts';
+export { GroupOpener, type OpenedGroup } from './group-opener.ts';
+export { GroupSealer, MOST_PAYLOAD } from './group-sealer.ts';
+export type { MediaPayload, SealedGroup, SealedPacket, SealerOptions, SealingKey } from './group-sealer.ts';
+export { KeyCarousel } from './key-carousel.ts';
+export { type ContentPeriod, KeySchedule, type KeyScheduleOptions } from './key-schedule.ts';
+export { type MediaPacket, readMediaPacket } from './media-packet.ts';
+export { type Mki, readMki, writeMki } from './mki.ts';
+export { type AeadFactory, nobleAead, type PacketAead } from './packet-aead.ts';
+export { leavingStreams } from './rtcp-bye.ts';
+export { goodbye, type Goodbye } from './rtcp-goodbye.ts';
+export { parseRtpHeader, type RtpHeader, rtpPayload, writeRtpHeader } from './rtp-packet.ts';
+export { deriveSrtpSession, packetIv, type SrtpSession } from './srtp-keys.ts';

@@ -1,0 +1,151 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { CardChannel } from '../../apdu/card-channel.ts';
+import { contentCiphers, sealCardPart } from '../../apdu/decode-module/card-part.ts';
+import { deriveCardKey } from '../../apdu/decode-module/card-keys.ts';
+import { decodeCardId } from '../../apdu/decode-module/card-id.ts';
+import { encodeCeilings } from '../../apdu/decode-module/ceilings.ts';
+import { encodeContentTerms } from '../../apdu/decode-module/content-terms.ts';
+import type { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
+import { sealKeyMessage } from '../../apdu/decode-module/key-message.ts';
+import { splitKey } from '../../apdu/decode-module/key-pair.ts';
+import { KIND } from '../../apdu/decode-module/kinds.ts';
+import { CardGoneError } from '../../apdu/errors.ts';
+import { Accounts } from '../../host/issuer/accounts.ts';
+import { createStore, KeyStore } from '../../host/issuer/key-store.ts';
+
+/** An issuer with a store of its own, in a directory that goes with it. */
+export interface IssuerFixture {
+  readonly store: string;
+  accounts: Accounts;
+  readonly keys: KeyStore;
+  close(): Promise<void>;
+}
+
+export const PASSPHRASE = 'only for the tests of this issuer';
+
+/** @param issuer u24. */
+export async function startIssuer(issuer: number): Promise<IssuerFixture> {
+  const directory = await mkdtemp(join(tmpdir(), 'tollcast-issuer-'));
+  const store = join(directory, 'issuer');
+  // 14: the least that a store may cost.
+  await createStore(store, issuer, PASSPHRASE, 14);
+  const fixture: IssuerFixture = {
+    store,
+    accounts: Accounts.open(store),
+    keys: new KeyStore(store, async () => PASSPHRASE),
+    async close() {
+      fixture.accounts.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+  return fixture;
+}
+
+/** What happens to the next command with an instruction: it never reaches the card, its answer never reaches us, or its answer is changed. */
+export type Fault = 'command lost' | 'answer lost' | ((answer: Uint8Array) => Uint8Array);
+
+/** A channel on which one command can go wrong, and which remembers what went over it. */
+export class FaultyChannel implements CardChannel {
+  readonly atr: Uint8Array;
+  readonly sent: Uint8Array[] = [];
+  readonly #channel: CardChannel;
+  readonly #faults = new Map<number, Fault>();
+
+  constructor(channel: CardChannel) {
+    this.#channel = channel;
+    this.atr = channel.atr;
+  }
+
+  /** @param ins instruction octet of the command that is to go wrong, once. */
+  fail(ins: number, fault: Fault): void {
+    this.#faults.set(ins, fault);
+  }
+
+  async transmit(command: Uint8Array): Promise<Uint8Array> {
+    const ins = command[1] ?? 0;
+    const fault = this.#faults.get(ins);
+    this.#faults.delete(ins);
+    if (fault === 'command lost') throw new CardGoneError();
+    this.sent.push(command.slice());
+    const answer = await this.#channel.transmit(command);
+    if (fault === 'answer lost') throw new CardGoneError();
+    return fault === undefined ? answer : fault(answer);
+  }
+
+  close(): Promise<void> {
+    return this.#channel.close();
+  }
+}
+
+const SERVICE = 5;
+const SSRC = 0x1000;
+let messages = 1_000_000;
+
+/**
+ * Opens a session at 0.25 a megabyte with quanta of 1.00, and has the card open groups in it. The session stays open.
+ * @param groups octets of each, 1,000,000 for a quarter of a unit.
+ */
+export async function watch(
+  module: DecodeModule,
+  uniqueMaster: Uint8Array,
+  cardId: Uint8Array,
+  groups: readonly number[],
+): Promise<void> {
+  const unique = deriveCardKey(uniqueMaster, 'downlink', cardId);
+  const serviceKey = new Uint8Array(16).fill(1);
+  const contentKey = new Uint8Array(16).fill(2);
+  const validity = { service: SERVICE, from: 0, to: 0xffff_ffff };
+  // Every call is a new content key on a stream that goes on.
+  const contentId = ++messages;
+  const ceilings = { perMegabyte: 1_000_000n, perHour: 0n, flat: 0n, groupOctets: 4_000_000, groupDuration: 1000 };
+  await module.select();
+  await module.loadKey(
+    sealKeyMessage(
+      {
+        ...validity,
+        kind: KIND.service,
+        keyId: 1,
+        number: ++messages,
+        parentKind: KIND.unique,
+        parentId: decodeCardId(cardId).serial,
+      },
+      serviceKey,
+      encodeCeilings({ ...ceilings, quantum: 1_000_000n }),
+      unique,
+    ).octets,
+  );
+  const terms = {
+    tariff: { kind: 'octets', price: 250_000n },
+    classes: { card: true, soft: true },
+    segmentId: 1,
+    ssrcs: [SSRC],
+    masterSalt: new Uint8Array(12),
+  } as const;
+  await module.loadKey(
+    sealKeyMessage(
+      { ...validity, kind: KIND.content, keyId: contentId, number: 0, parentKind: KIND.service, parentId: 1 },
+      contentKey,
+      encodeContentTerms(terms),
+      serviceKey,
+    ).octets,
+  );
+  await module.openSession(SERVICE);
+  const ciphers = contentCiphers(splitKey(KIND.content, SERVICE, contentId, contentKey));
+  for (const octets of groups) {
+    const header = {
+      mode: 'sealed',
+      spanBlocks: 1,
+      packets: 1,
+      octets,
+      duration: 0,
+      mediaTime: 1000,
+      contentKeyId: contentId,
+      index: 1,
+      ssrc: SSRC,
+      group: ++messages,
+    } as const;
+    await module.decode(sealCardPart(header, new Uint8Array(16).fill(9), ciphers));
+  }
+}

@@ -1,0 +1,23 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** Makes a transport stream with picture and sound, of a variable rate. @param seconds of media. */
+export async function makeClip(path: string, seconds: number): Promise<Buffer> {
+  const picture = ['-f', 'lavfi', '-i', `testsrc2=size=320x180:rate=25:duration=${seconds}`];
+  const sound = ['-f', 'lavfi', '-i', `sine=frequency=440:duration=${seconds}`];
+  const codecs = ['-c:v', 'libx264', '-preset', 'ultrafast', '-g', '25', '-c:a', 'aac'];
+  await run('ffmpeg', ['-v', 'error', '-y', ...picture, ...sound, ...codecs, '-f', 'mpegts', path]);
+  return readFile(path);
+}
+
+/** What ffprobe says of a file: its complaints, and the kinds of its streams. */
+export async function probe(path: string): Promise<{ complaints: string; streams: string[] }> {
+  const ask = ['-v', 'error', '-count_packets', '-show_entries', 'stream=codec_type', '-of', 'csv=p=0', path];
+  const { stdout, stderr } = await run('ffprobe', ask);
+  // It names a stream once for itself and once for its programme.
+  const streams = new Set(stdout.split('\n').filter((line) => line !== ''));
+  return { complaints: stderr, streams: [...streams].toSorted() };
+}

@@ -1,0 +1,211 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { concat } from '../../../apdu/octets.ts';
+import { MediaClock } from '../../../host/headend/media-clock.ts';
+import { MOST_TS_PAYLOAD, TsPacker } from '../../../host/headend/ts-packer.ts';
+import type { MediaPayload } from '../../../host/stream/group-sealer.ts';
+import { transportStream, type TsPacketPlan } from '../../support/transport-stream.ts';
+
+const MS = 27_000;
+const PCR_MODULUS = 2 ** 33 * 300;
+
+/** A PCR on every 10th packet, `every` ticks apart. */
+function steady(packets: number, every = 40 * MS, first = 0, pid = 0x100): TsPacketPlan[] {
+  return Array.from({ length: packets }, (_none, i) =>
+    i % 10 === 0 ? { pid, pcr: (first + (i / 10) * every) % PCR_MODULUS } : { pid: 0x101 },
+  );
+}
+
+function pack(stream: Uint8Array, chunk = 1000, packets = 7, firstTimestamp = 0): MediaPayload[] {
+  const packer = new TsPacker(new MediaClock(firstTimestamp), packets);
+  const payloads: MediaPayload[] = [];
+  for (let at = 0; at < stream.length; at += chunk) payloads.push(...packer.push(stream.subarray(at, at + chunk)));
+  return [...payloads, ...packer.flush()];
+}
+
+const durationOf = (payloads: readonly MediaPayload[]) => payloads.reduce((sum, { duration }) => sum + duration, 0);
+
+function expectWhole(payloads: readonly MediaPayload[], stream: Uint8Array): void {
+  expect(Buffer.compare(concat(...payloads.map(({ octets }) => octets)), stream)).toBe(0);
+}
+
+describe('times', () => {
+  test('at a constant rate every payload has its share, to the millisecond and the RTP tick', () => {
+    const stream = transportStream(steady(700));
+    const payloads = pack(stream, 1000, 7, 0xffffff00);
+    expectWhole(payloads, stream);
+    expect(payloads).toHaveLength(100);
+    // 10 packets in 40 ms.
+    expect(durationOf(payloads)).toBe(2800);
+    for (const [i, { octets, at, duration, timestamp }] of payloads.entries()) {
+      expect(octets).toHaveLength(1316);
+      expect(at).toBeCloseTo(i * 28, 6);
+      expect(duration).toBe(28);
+      expect(timestamp).toBe((0xffffff00 + i * 28 * 90) % 2 ** 32);
+    }
+  });
+
+  test('a variable rate is followed from PCR to PCR', () => {
+    const plans = [
+      ...steady(10, 40 * MS, 0),
+      ...Array.from({ length: 70 }, (_none, i) => (i === 0 ? { pcr: 40 * MS } : { pid: 0x101 })),
+      ...steady(20, 40 * MS, 80 * MS),
+    ];
+    const payloads = pack(transportStream(plans), 500, 1);
+    const within = (from: number, to: number) => durationOf(payloads.slice(from, to));
+    expect([within(0, 10), within(10, 80), within(80, 90), within(90, 100)]).toEqual([40, 40, 40, 40]);
+  });
+
+  test('packets in front of the first PCR go at the rate that follows', () => {
+    const plans = [...Array.from({ length: 5 }, () => ({ pid: 0x101 })), ...steady(20)];
+    const payloads = pack(transportStream(plans), 500, 1);
+    expect(durationOf(payloads.slice(0, 5))).toBe(20);
+    expect(durationOf(payloads)).toBe(100);
+  });
+
+  test('a PCR that starts anew at 2^33 is no jump', () => {
+    const payloads = pack(transportStream(steady(100, 40 * MS, PCR_MODULUS - 100 * MS)));
+    expect(durationOf(payloads)).toBe(400);
+  });
+
+  test.each([
+    ['forwards', 3_600_000 * MS],
+    ['backwards', PCR_MODULUS - 5000 * MS],
+    ['with its indicator, within what could be a way', 1000 * MS],
+  ])('over a jump %s the rate goes on', (name, jump) => {
+    const after = steady(50, 40 * MS, (200 * MS + jump) % PCR_MODULUS);
+    const plans = [...steady(50), { ...after[0]!, discontinuity: name.includes('indicator') }, ...after.slice(1)];
+    const stream = transportStream(plans);
+    const payloads = pack(stream);
+    expectWhole(payloads, stream);
+    expect(durationOf(payloads)).toBe(400);
+  });
+
+  test('PCRs of another PID do not count', () => {
+    const plans = steady(100).map((plan, i) => (i % 10 === 5 ? { pid: 0x200, pcr: i * 77 * MS } : plan));
+    expect(durationOf(pack(transportStream(plans)))).toBe(400);
+  });
+
+  test('a packet with the transport error indicator has no PCR', () => {
+    const stream = transportStream(steady(100));
+    stream[188 * 50 + 1]! |= 0x80;
+    stream.set([0xff, 0xff], 188 * 50 + 6);
+    expect(durationOf(pack(stream))).toBe(400);
+  });
+
+  test('when the PCRs stop, the rate goes on, and another PID may carry them later', () => {
+    const silent = Math.ceil(0x400000 / 188) + 1000;
+    const plans = [
+      ...steady(100),
+      ...Array.from({ length: silent }, () => ({ pid: 0x101 })),
+      ...steady(100, 80 * MS, 0, 0x300),
+    ];
+    const stream = transportStream(plans);
+    const payloads = pack(stream, 100_000);
+    expectWhole(payloads, stream);
+    const rest = 100 + silent;
+    expect(durationOf(payloads)).toBeGreaterThanOrEqual(rest * 4 + 800 - 1);
+    expect(durationOf(payloads)).toBeLessThanOrEqual(rest * 4 + 800 + 1);
+  });
+
+  test('a slow stream goes in smaller payloads rather than late ones', () => {
+    const payloads = pack(transportStream(Array.from({ length: 20 }, (_none, i) => ({ pcr: i * 600 * MS }))));
+    expect(new Set(payloads.map(({ octets }) => octets.length))).toEqual(new Set([188]));
+    expect(durationOf(payloads)).toBe(12_000);
+  });
+
+  test.each([
+    ['none at all', Array.from({ length: 30_000 }, () => ({})), 'in its first 4 MiB'],
+    ['one', [{ pcr: 5 }, ...Array.from({ length: 10 }, () => ({}))], 'at its end'],
+  ])('with %s PCR there is no clock, and the error names --rate', (_name, plans) => {
+    expect(() => pack(transportStream(plans), 100_000)).toThrow(expect.objectContaining({ code: 'NO_PCR' }));
+    expect(() => pack(transportStream(plans), 100_000)).toThrow('--rate');
+  });
+});
+
+describe('octets out of sync', () => {
+  test('go in payloads of their own; packets stay whole', () => {
+    const stream = transportStream(steady(40));
+    const junk = Uint8Array.of(1, 2, 3);
+    const broken = concat(stream.subarray(0, 188 * 21), junk, stream.subarray(188 * 21));
+    for (const chunk of [1, 100, 10_000]) {
+      const payloads = pack(broken, chunk);
+      expectWhole(payloads, broken);
+      expect(payloads.filter(({ octets }) => octets.length === 3).length).toBe(chunk === 1 ? 0 : 1);
+      for (const { octets } of payloads) if (octets.length > 3) expect(octets[0]).toBe(0x47);
+    }
+  });
+
+  test('a cut first and last packet too', () => {
+    const stream = transportStream(steady(40)).subarray(50, -60);
+    const payloads = pack(stream);
+    expectWhole(payloads, stream);
+    expect(payloads[0]!.octets).toHaveLength(138);
+    expect(payloads.at(-1)!.octets).toHaveLength(128);
+  });
+});
+
+test('whatever the source: no octet lost, added or moved; no payload over its size; milliseconds as the PCRs say', () => {
+  const interval = fc.record({
+    // Two in line show that they are packets.
+    packets: fc.integer({ min: 2, max: 40 }),
+    ms: fc.integer({ min: 1, max: 150 }),
+    jump: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
+    junk: fc.oneof(
+      { weight: 9, arbitrary: fc.constant(0) },
+      { weight: 1, arbitrary: fc.integer({ min: 1, max: 400 }) },
+    ),
+  });
+  const source = fc.record({
+    intervals: fc.array(interval, { minLength: 2, maxLength: 12 }),
+    chunk: fc.integer({ min: 1, max: 5000 }),
+    size: fc.constantFrom(1, 7),
+    first: fc.integer({ min: 0, max: PCR_MODULUS - 1 }),
+  });
+  fc.assert(
+    fc.property(source, ({ intervals, chunk, size, first }) => {
+      const measured = intervals.map((_interval, i) => i + 1 < intervals.length && !intervals[i + 1]!.jump);
+      const firstMeasured = measured.indexOf(true);
+      fc.pre(firstMeasured >= 0);
+      let pcr = first;
+      const parts: Uint8Array[] = [];
+      for (const { packets, ms, jump, junk } of intervals) {
+        parts.push(
+          transportStream([{ pcr, discontinuity: jump }, ...Array.from({ length: packets - 1 }, () => ({ pid: 5 }))]),
+          new Uint8Array(junk),
+        );
+        pcr = (pcr + ms * MS) % PCR_MODULUS;
+      }
+      const stream = concat(...parts);
+      const payloads = pack(stream, chunk, size);
+      expectWhole(payloads, stream);
+      for (const { octets, duration } of payloads) {
+        expect(octets.length).toBeLessThanOrEqual(size * 188);
+        expect(duration).toBeLessThanOrEqual(MOST_TS_PAYLOAD);
+      }
+      // Every interval that a PCR ends without a jump counts as it says; the others go at the rate before them, or else after them.
+      const octetsOf = (i: number) => intervals[i]!.packets * 188 + intervals[i]!.junk;
+      let ms = 0;
+      for (const i of intervals.keys()) {
+        const rateOf = measured[i] ? i : i < firstMeasured ? firstMeasured : measured.lastIndexOf(true, i);
+        ms += (intervals[rateOf]!.ms * octetsOf(i)) / octetsOf(rateOf);
+      }
+      expect(Math.abs(durationOf(payloads) - ms)).toBeLessThanOrEqual(1);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test('random octets with sync octets in them never throw anything but NO_PCR', () => {
+  const octet = fc.oneof(fc.constant(0x47), fc.integer({ min: 0, max: 255 }));
+  const stream = fc.array(octet, { maxLength: 2000 }).map((octets) => Uint8Array.from(octets));
+  fc.assert(
+    fc.property(stream, fc.integer({ min: 1, max: 500 }), (octets, chunk) => {
+      try {
+        expectWhole(pack(octets, chunk), octets);
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'NO_PCR' });
+      }
+    }),
+  );
+});
