@@ -1,0 +1,268 @@
+import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync, type SQLInputValue, type SQLOutputValue } from 'node:sqlite';
+import { pathToFileURL } from 'node:url';
+import { encodeCardId, formatCardId, type ModuleClass } from '../../apdu/decode-module/card-id.ts';
+import { OutOfRangeError } from '../../apdu/errors.ts';
+import { IssuerError } from './issuer-error.ts';
+
+/** A card as it was personalised, and the highest counters it ever proved. Amounts in micro-units, times in seconds since 1970. */
+export interface IssuedCard {
+  readonly cardId: Uint8Array;
+  /** ISO 4217 number. */
+  readonly currency: number;
+  readonly maximumBalance: bigint;
+  readonly issuedAt: number;
+  readonly spent: bigint;
+  readonly torn: bigint;
+}
+
+/** An S2 that was signed: card, number and the rest of it never change again. */
+export interface PlacedOrder {
+  /** n + 1 of `firmware-notes/protocol.md` 7.4. */
+  readonly number: number;
+  /** 8 random octets. */
+  readonly loadId: Uint8Array;
+  /** What was asked for. */
+  readonly asked: bigint;
+  /** What was added for torn credit. */
+  readonly refund: bigint;
+  readonly signedAt: number;
+  /** Whether the card has proved, by S3, that it took it. */
+  readonly proved: boolean;
+}
+
+/** All receipts of a card together. */
+export interface ReceiptTotals {
+  /** Number of the last one, 0 when there is none; they have no gaps. */
+  readonly last: number;
+  readonly amount: bigint;
+  readonly torn: bigint;
+}
+
+const FILE = 'accounts.sqlite';
+const VERSION = 1;
+
+const SCHEMA = `
+  CREATE TABLE issuer (id INTEGER NOT NULL) STRICT;
+  CREATE TABLE card (
+    id BLOB PRIMARY KEY, class TEXT NOT NULL, serial INTEGER NOT NULL, currency INTEGER NOT NULL,
+    maximum INTEGER NOT NULL, issued_at INTEGER NOT NULL, spent INTEGER NOT NULL DEFAULT 0, torn INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  CREATE TABLE load_order (
+    card BLOB NOT NULL REFERENCES card, number INTEGER NOT NULL, load_id BLOB NOT NULL, asked INTEGER NOT NULL,
+    refund INTEGER NOT NULL, signed_at INTEGER NOT NULL, proved INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (card, number)
+  ) STRICT;
+  CREATE TABLE receipt (
+    card BLOB NOT NULL REFERENCES card, number INTEGER NOT NULL, amount INTEGER NOT NULL, torn INTEGER NOT NULL,
+    octets BLOB NOT NULL, PRIMARY KEY (card, number)
+  ) STRICT;
+  PRAGMA user_version = ${VERSION};
+`;
+
+/** The issuer's account of its cards: what it made, what it signed, what it was shown. One SQLite file, every change on disk before it counts. */
+export class Accounts {
+  /** u24, the first three octets of every card id. */
+  readonly issuer: number;
+  readonly #database: DatabaseSync;
+
+  private constructor(database: DatabaseSync) {
+    this.#database = database;
+    // EXTRA: the directory too is synchronised, so that no power cut brings a rolled back order to life again.
+    database.exec('PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA; PRAGMA foreign_keys = ON');
+    this.issuer = Number(this.#one('SELECT id FROM issuer')?.['id']);
+  }
+
+  /** Makes empty accounts, for their owner alone to read; fails when there are some. */
+  static create(directory: string, issuer: number): Accounts {
+    // Checks the range too.
+    encodeCardId({ issuer, moduleClass: 'card', serial: 0 });
+    closeSync(openSync(join(directory, FILE), 'wx', 0o600));
+    const database = connect(directory);
+    database.exec(SCHEMA);
+    database.prepare('INSERT INTO issuer (id) VALUES (?)').run(issuer);
+    return new Accounts(database);
+  }
+
+  /** @throws IssuerError `NO_STORE` when there are none, `STORE_DAMAGED` when they are none of this version. */
+  static open(directory: string): Accounts {
+    const database = connect(directory);
+    try {
+      if (database.prepare('PRAGMA user_version').get()?.['user_version'] === VERSION) return new Accounts(database);
+    } catch (cause) {
+      throw damaged(directory, cause);
+    }
+    throw damaged(directory);
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  /** Runs `work` as one change: all of it is on disk when this returns, or nothing of it. Other processes wait. */
+  transaction<T>(work: () => T): T {
+    this.#database.exec('BEGIN IMMEDIATE');
+    try {
+      const result = work();
+      this.#database.exec('COMMIT');
+      return result;
+    } catch (cause) {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      throw cause;
+    }
+  }
+
+  /**
+   * Writes a new card down.
+   * @param serial u32; without it the next that is free in its class.
+   * @returns its card id.
+   * @throws IssuerError `SERIAL_TAKEN`.
+   */
+  addCard(
+    card: { moduleClass: ModuleClass; serial?: number | undefined; currency: number; maximumBalance: bigint },
+    now: number,
+  ): Uint8Array {
+    return this.transaction(() => {
+      const last = this.#one('SELECT max(serial) AS serial FROM card WHERE class = ?', card.moduleClass)?.['serial'];
+      const serial = card.serial ?? Number(last ?? 0n) + 1;
+      const cardId = encodeCardId({ issuer: this.issuer, moduleClass: card.moduleClass, serial });
+      if (this.card(cardId) !== undefined) {
+        throw new IssuerError(
+          'SERIAL_TAKEN',
+          `card ${formatCardId(cardId)} was issued before; leave --serial out and the next free one is taken`,
+        );
+      }
+      this.#run(
+        'INSERT INTO card (id, class, serial, currency, maximum, issued_at) VALUES (?, ?, ?, ?, ?, ?)',
+        cardId,
+        card.moduleClass,
+        serial,
+        card.currency,
+        card.maximumBalance,
+        now,
+      );
+      return cardId;
+    });
+  }
+
+  card(cardId: Uint8Array): IssuedCard | undefined {
+    const row = this.#one('SELECT * FROM card WHERE id = ?', cardId);
+    if (row === undefined) return undefined;
+    return {
+      cardId,
+      currency: Number(row['currency']),
+      maximumBalance: amount(row['maximum']),
+      issuedAt: Number(row['issued_at']),
+      spent: amount(row['spent']),
+      torn: amount(row['torn']),
+    };
+  }
+
+  /** Remembers the counters that the card has proved. */
+  showCounters(cardId: Uint8Array, spent: bigint, torn: bigint): void {
+    this.#run('UPDATE card SET spent = ?, torn = ? WHERE id = ?', spent, torn, cardId);
+  }
+
+  lastOrder(cardId: Uint8Array): PlacedOrder | undefined {
+    const row = this.#one('SELECT * FROM load_order WHERE card = ? ORDER BY number DESC LIMIT 1', cardId);
+    if (row === undefined) return undefined;
+    return {
+      number: Number(row['number']),
+      loadId: octets(row['load_id']),
+      asked: amount(row['asked']),
+      refund: amount(row['refund']),
+      signedAt: Number(row['signed_at']),
+      proved: Number(row['proved']) === 1,
+    };
+  }
+
+  /** What the orders up to this number come to, refunds included. */
+  orderedUpTo(cardId: Uint8Array, number: number): bigint {
+    const sql = 'SELECT coalesce(sum(asked + refund), 0) AS sum FROM load_order WHERE card = ? AND number <= ?';
+    return amount(this.#one(sql, cardId, number)?.['sum']);
+  }
+
+  /** What was refunded by orders signed at `since` or later. */
+  refundedSince(cardId: Uint8Array, since: number): bigint {
+    const sql = 'SELECT coalesce(sum(refund), 0) AS sum FROM load_order WHERE card = ? AND signed_at >= ?';
+    return amount(this.#one(sql, cardId, since)?.['sum']);
+  }
+
+  /** The primary key sees to it that no number has two orders. */
+  addOrder(cardId: Uint8Array, order: Omit<PlacedOrder, 'proved'>): void {
+    this.#run(
+      'INSERT INTO load_order (card, number, load_id, asked, refund, signed_at) VALUES (?, ?, ?, ?, ?, ?)',
+      cardId,
+      order.number,
+      order.loadId,
+      order.asked,
+      order.refund,
+      order.signedAt,
+    );
+  }
+
+  proveOrder(cardId: Uint8Array, number: number): void {
+    this.#run('UPDATE load_order SET proved = 1 WHERE card = ? AND number = ?', cardId, number);
+  }
+
+  addReceipt(cardId: Uint8Array, receipt: { number: number; amount: bigint; torn: bigint }, whole: Uint8Array): void {
+    this.#run(
+      'INSERT INTO receipt (card, number, amount, torn, octets) VALUES (?, ?, ?, ?, ?)',
+      cardId,
+      receipt.number,
+      receipt.amount,
+      receipt.torn,
+      whole,
+    );
+  }
+
+  receiptTotals(cardId: Uint8Array): ReceiptTotals {
+    const row = this.#one(
+      `SELECT coalesce(max(number), 0) AS last, coalesce(sum(amount), 0) AS amount, coalesce(sum(torn), 0) AS torn
+       FROM receipt WHERE card = ?`,
+      cardId,
+    );
+    return { last: Number(row?.['last']), amount: amount(row?.['amount']), torn: amount(row?.['torn']) };
+  }
+
+  #one(sql: string, ...values: readonly SQLInputValue[]): Record<string, SQLOutputValue> | undefined {
+    const statement = this.#database.prepare(sql);
+    statement.setReadBigInts(true);
+    return statement.get(...values);
+  }
+
+  #run(sql: string, ...values: readonly SQLInputValue[]): void {
+    this.#database.prepare(sql).run(...values);
+  }
+}
+
+function connect(directory: string): DatabaseSync {
+  const url = pathToFileURL(join(directory, FILE));
+  // Never made by opening it: an issuer without its accounts must notice.
+  url.searchParams.set('mode', 'rw');
+  try {
+    return new DatabaseSync(url, { timeout: 10_000 });
+  } catch (cause) {
+    throw new IssuerError('NO_STORE', `there is no issuer store in ${directory}; type: tollcast issuer init`, {
+      cause,
+    });
+  }
+}
+
+function damaged(directory: string, cause?: unknown): IssuerError {
+  return new IssuerError(
+    'STORE_DAMAGED',
+    `the accounts in ${directory} are damaged or of another version; put your copy of them back`,
+    { cause },
+  );
+}
+
+function amount(value: SQLOutputValue | undefined): bigint {
+  if (typeof value !== 'bigint') throw new OutOfRangeError('the accounts hold no number where an amount should be');
+  return value;
+}
+
+function octets(value: SQLOutputValue | undefined): Uint8Array {
+  if (!(value instanceof Uint8Array)) throw new OutOfRangeError('the accounts hold no octets where some should be');
+  return value;
+}
