@@ -1,0 +1,35 @@
+import type { CardChannel } from '../../apdu/card-channel.ts';
+import type { ClearSink } from '../stream/clear-sink.ts';
+import type { AssemblerOptions } from '../stream/group-assembler.ts';
+import type { AeadFactory } from '../stream/packet-aead.ts';
+import type { BridgeStatus } from './bridge-status.ts';
+import type { Bill } from './card-session.ts';
+
+export interface BridgeOptions {
+  /** Opens the card: at the start, and again whenever it has gone. It may wait for it. */
+  readonly open: (signal: AbortSignal) => Promise<CardChannel>;
+  readonly sink: ClearSink;
+  readonly aead: AeadFactory;
+  /** Go on when credit has been loaded, instead of ending. */
+  readonly waitForCredit?: boolean;
+  /** Least part of a damaged group's octets, in percent, for which it is paid at all; 50 by default. */
+  readonly leastShare?: number;
+  /** ms between looks into the purse while it is being used; 1000 by default. */
+  readonly purseEvery?: number;
+  /** Bounds and times of the reorder buffer. */
+  readonly stream?: Partial<Omit<AssemblerOptions, 'onDrop'>>;
+  /** Told when the state or its reason changes. */
+  readonly onState?: (status: BridgeStatus) => void;
+  /** Told once of what the user may want to do something about, in one line. */
+  readonly onNotice?: (line: string) => void;
+}
+
+/** Why a run ended. */
+export type EndCode = 'BYE' | 'STOPPED' | 'NO_CREDIT' | 'RECEIPTS_DUE' | 'OVER_DECLARED' | 'CARD_FAULT';
+
+export interface BridgeEnd {
+  readonly code: EndCode;
+  readonly message: string;
+  /** As the card signed it; undefined when it was not there at the end: it settles when it is inserted again. */
+  readonly bill: Bill | undefined;
+}

@@ -1,0 +1,356 @@
+import { setImmediate as yieldTurn, setTimeout as sleep } from 'node:timers/promises';
+import { ModuleError } from '../../apdu/decode-module/module-status.ts';
+import type { PurseStatus } from '../../apdu/decode-module/purse-status.ts';
+import { TollcastError } from '../../apdu/errors.ts';
+import { ClearWriter } from '../stream/clear-packets.ts';
+import type { StreamDrop } from '../stream/group-assembler.ts';
+import { GroupOpener } from '../stream/group-opener.ts';
+import type { BridgeEnd, BridgeOptions, EndCode } from './bridge-options.ts';
+import { type BridgeState, type BridgeStatus, type DropReason, openAccount } from './bridge-status.ts';
+import { ByeWatch } from './bye-watch.ts';
+import { type Bill, CardSession } from './card-session.ts';
+import { KeyLoader } from './key-loader.ts';
+import { MediaIntake } from './media-intake.ts';
+import { TollGate } from './toll-gate.ts';
+
+/** ms without a packet from which on the stream counts as silent. */
+const SILENCE = 2000;
+/** ms between looks when nothing but a key, a taker or time can help. */
+const LONG_LOOK = 100;
+/** ms of work after which the sockets get their turn. */
+const TURN = 5;
+/** Octets after which clear packets are passed on, also when more are at hand. */
+const BATCH = 64 * 1024;
+/** ms between attempts to open a card that has gone: from, to. */
+const BACK_OFF = [200, 1000] as const;
+/** ms between looks for credit. */
+const CREDIT_LOOK = 2000;
+
+/** Takes packets and keys in, asks the card group by group, passes on what it opens. One run each. */
+export class Bridge {
+  readonly #options: BridgeOptions;
+  readonly #account = openAccount();
+  readonly #session: CardSession;
+  readonly #keys: KeyLoader;
+  readonly #intake: MediaIntake;
+  readonly #writer = new ClearWriter();
+  readonly #bye = new ByeWatch();
+  readonly #gate: TollGate;
+  #startedAt = now();
+  readonly #told = new Set<string>();
+  #end: { readonly code: EndCode; readonly message: string } | undefined;
+  #purseAt = -Infinity;
+  #groupsAtPurse = 0;
+  #openedAt = -Infinity;
+  /** Packets of the newest group asked about; 0 before. */
+  #n = 0;
+  /** While the card is let go so that it can be loaded: what the run has come to. */
+  #bill: Bill | undefined;
+  /** Whether the group whose turn it is waits for its key. */
+  #keyMissing = false;
+  #stirred = false;
+  #stir: (() => void) | undefined;
+
+  constructor(options: BridgeOptions) {
+    const { leastShare = 50 } = options;
+    const account = this.#account;
+    this.#options = options;
+    this.#session = new CardSession(options.open, () => account.commands++);
+    this.#keys = new KeyLoader((reason, messages) => (account.drops[reason] += messages));
+    this.#intake = new MediaIntake((reason, packets) => this.#streamDrop(reason, packets), options.stream);
+    const opener = new GroupOpener(options.aead);
+    this.#gate = new TollGate(this.#session, this.#keys, opener, this.#writer, account, { leastShare });
+    options.sink.onWanted = () => this.#wake();
+  }
+
+  /** As it is now; changes while the bridge runs. */
+  get status(): BridgeStatus {
+    return this.#account;
+  }
+
+  /** Takes in copies of datagrams of the media port. */
+  media(datagrams: readonly Uint8Array[]): void {
+    const time = now();
+    this.#intake.add(datagrams, time);
+    this.#intake.expire(time);
+    this.#wake();
+  }
+
+  /** Takes in copies of datagrams of the key port. */
+  keys(datagrams: readonly Uint8Array[]): void {
+    const time = now();
+    for (const datagram of datagrams) if (this.#keys.add(datagram, time)) this.#wake();
+  }
+
+  /** Takes in datagrams of the RTCP port. */
+  rtcp(datagrams: readonly Uint8Array[]): void {
+    for (const datagram of datagrams) this.#bye.hear(datagram, this.#intake, now());
+    this.#wake();
+  }
+
+  /**
+   * Runs until the stream ends, `signal` aborts, or the purse gives no more; then closes the session and lets go of the card.
+   * @throws TransportError, TollcastError when there is no usable card to begin with.
+   */
+  async run(signal: AbortSignal): Promise<BridgeEnd> {
+    this.#startedAt = now();
+    const stop = () => this.#finish('STOPPED', 'stopped');
+    signal.addEventListener('abort', stop);
+    if (signal.aborted) stop();
+    try {
+      if (this.#end === undefined) await this.#connect(signal);
+      while (this.#end === undefined) await this.#whileCardIsThere(signal);
+      return { ...this.#end, bill: (await this.#settle()) ?? this.#bill };
+    } catch (error) {
+      if (this.#end === undefined) throw error;
+      return { ...this.#end, bill: this.#bill };
+    } finally {
+      signal.removeEventListener('abort', stop);
+      this.#flush();
+      this.#state('ended', this.#end?.message);
+      await this.#session.release();
+    }
+  }
+
+  async #whileCardIsThere(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#play(signal);
+    } catch (error) {
+      // Whatever a card does that it should not is over when it is selected anew.
+      if (!(error instanceof TollcastError)) throw error;
+      this.#flush();
+      await this.#reconnect(error, signal);
+    }
+  }
+
+  async #play(signal: AbortSignal): Promise<void> {
+    this.#state('waiting for keys');
+    let turnFrom = now();
+    while (!this.#isOver()) {
+      const worked = await this.#work(signal);
+      if (this.#writer.octets >= BATCH) this.#flush();
+      const time = now();
+      if (!worked) {
+        this.#flush();
+        this.#describe(time);
+        await this.#idle(time);
+        turnFrom = now();
+      } else if (time - turnFrom > TURN) {
+        this.#flush();
+        await yieldTurn();
+        turnFrom = now();
+      }
+    }
+  }
+
+  /** One key and one group, if there are. @returns whether there was something to do. */
+  async #work(signal: AbortSignal): Promise<boolean> {
+    this.#stirred = false;
+    const key = this.#keys.next();
+    if (key !== undefined) {
+      const error = await this.#keys.load(this.#session.module, key, now());
+      if (error !== undefined && error.code !== 'UNKNOWN_KEY' && error.code !== 'CRYPTO') this.#notice(error.message);
+    }
+    if (!this.#options.sink.wanted) return key !== undefined;
+    const time = now();
+    const taken = this.#intake.take(time);
+    if (taken === undefined) return key !== undefined;
+    this.#n = taken.card.header.packets;
+    const passage = await this.#gate.pass(taken, time);
+    this.#keyMissing = passage === 'waits for its key';
+    if (passage === 'opened') {
+      this.#openedAt = time;
+      this.#state('playing');
+      await this.#lookIntoPurse(time);
+    } else if (passage instanceof ModuleError) {
+      await this.#refused(passage, signal);
+    }
+    const { failure } = this.#gate;
+    if (failure !== undefined) this.#finish(failure.code, failure.message);
+    return !this.#keyMissing || key !== undefined;
+  }
+
+  async #refused(error: ModuleError, signal: AbortSignal): Promise<void> {
+    if (error.code !== 'NO_CREDIT' && error.code !== 'RECEIPTS_DUE') {
+      this.#state('refused', error.message);
+      return;
+    }
+    this.#flush();
+    const { code } = error;
+    const message =
+      code === 'NO_CREDIT'
+        ? 'not enough credit for the next group'
+        : 'the card has as many receipts as it may hold before the issuer has them; type: tollcast issuer collect';
+    this.#bill = await this.#settle();
+    const purse = this.#session.purse!;
+    if (this.#options.waitForCredit !== true) {
+      this.#finish(code, message);
+      return;
+    }
+    this.#state('waiting for credit', message);
+    while (!this.#isOver()) {
+      // Others can have the card in the meantime: it is they who load it.
+      await this.#session.release();
+      await pause(CREDIT_LOOK, signal);
+      if ((await this.#tryConnect(signal)) && helped(code, purse, this.#session.purse!)) {
+        this.#bill = undefined;
+        this.#state('waiting for keys');
+        return;
+      }
+    }
+  }
+
+  async #connect(signal: AbortSignal): Promise<void> {
+    await this.#session.connect(signal);
+    this.#account.card = this.#session.cardId;
+    this.#account.purse = this.#session.purse;
+    this.#keys.reset(this.#session.serial);
+    this.#told.clear();
+  }
+
+  /** @returns whether the card is there. */
+  async #tryConnect(signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.#connect(signal);
+      return true;
+    } catch (error) {
+      if (!(error instanceof TollcastError) && !signal.aborted) throw error;
+      if (error instanceof TollcastError && error.code === 'OTHER_CARD') this.#notice(error.message);
+      return false;
+    }
+  }
+
+  async #reconnect(cause: Error, signal: AbortSignal): Promise<void> {
+    this.#state('waiting for the card', cause.message);
+    let wait: number = BACK_OFF[0];
+    while (!this.#isOver()) {
+      await pause(wait, signal);
+      wait = Math.min(1.5 * wait, BACK_OFF[1]);
+      if (await this.#tryConnect(signal)) {
+        this.#notice(`card ${this.#account.card} is back`);
+        return;
+      }
+    }
+  }
+
+  async #lookIntoPurse(time: number): Promise<void> {
+    const { purseEvery = 1000 } = this.#options;
+    if (time - this.#purseAt < purseEvery || this.#account.groups === this.#groupsAtPurse) return;
+    this.#purseAt = time;
+    this.#groupsAtPurse = this.#account.groups;
+    this.#account.purse = await this.#session.readPurse();
+  }
+
+  async #settle(): Promise<Bill | undefined> {
+    try {
+      this.#account.purse = await this.#session.settle();
+      return await this.#session.bill();
+    } catch (error) {
+      if (error instanceof TollcastError) return undefined;
+      throw error;
+    }
+  }
+
+  #finish(code: EndCode, message: string): void {
+    this.#end ??= { code, message };
+    this.#wake();
+  }
+
+  /** Whether the run is to end; looks for the end of the stream too. */
+  #isOver(): boolean {
+    if (this.#bye.over(this.#intake, now())) this.#finish('BYE', 'the sender ended the stream');
+    return this.#end !== undefined;
+  }
+
+  #flush(): void {
+    if (this.#writer.packets === 0) return;
+    this.#account.firstAfter ??= now() - this.#startedAt;
+    this.#options.sink.write(this.#writer.written);
+    this.#writer.clear();
+  }
+
+  #wake(): void {
+    this.#stirred = true;
+    this.#stir?.();
+  }
+
+  /** Waits until something comes in or falls due. */
+  async #idle(time: number): Promise<void> {
+    if (this.#stirred) return;
+    const blocked = this.#keyMissing || !this.#options.sink.wanted;
+    const due = blocked ? Infinity : this.#intake.dueAt - time;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, Math.min(Math.max(due, 1), LONG_LOOK));
+    this.#stir = resolve;
+    await promise;
+    this.#stir = undefined;
+    clearTimeout(timer);
+  }
+
+  /** Says why nothing is opened, once it has been so for a while. */
+  #describe(time: number): void {
+    if (time - Math.max(this.#openedAt, this.#startedAt) < SILENCE / 2) return;
+    if (!this.#options.sink.wanted) {
+      this.#state('waiting for a taker', 'nobody takes the output; nothing is paid meanwhile');
+    } else if (!this.#keys.hasContent) {
+      const { lacking } = this.#keys;
+      this.#state(
+        'waiting for keys',
+        lacking === undefined
+          ? 'no keys for this card have come; check the key port, and that the sender was started for this card'
+          : `card ${this.#account.card} has no key for service ${lacking}; ask its operator for it`,
+      );
+    } else if (time - this.#intake.lastArrival > SILENCE) {
+      this.#state('waiting for the stream', 'no packets come; check the group, the port and the interface');
+    }
+  }
+
+  #streamDrop(reason: StreamDrop, packets: number): void {
+    const counted = reason === 'overflow' ? this.#whyOverflow() : reason;
+    this.#account.drops[counted] += packets;
+    if (counted === 'cardSlow' && this.#n > 0) {
+      this.#notice(
+        `n = ${this.#n} is too small for this card, it cannot keep up; ask the operator for a larger --every, or take a faster card`,
+      );
+    }
+  }
+
+  #whyOverflow(): DropReason {
+    if (this.#account.state === 'waiting for the card') return 'noCard';
+    if (this.#account.state === 'waiting for credit') return 'noCredit';
+    if (!this.#options.sink.wanted) return 'notWanted';
+    return this.#keyMissing || !this.#keys.hasContent ? 'noKey' : 'cardSlow';
+  }
+
+  #state(state: BridgeState, reason?: string): void {
+    if (this.#account.state === state && this.#account.reason === reason) return;
+    this.#account.state = state;
+    this.#account.reason = reason;
+    this.#options.onState?.(this.#account);
+  }
+
+  #notice(line: string): void {
+    if (this.#told.has(line) || this.#told.size > 100) return;
+    this.#told.add(line);
+    this.#options.onNotice?.(line);
+  }
+}
+
+/** Whether what a purse lacked is there now. */
+function helped(lack: 'NO_CREDIT' | 'RECEIPTS_DUE', before: PurseStatus, after: PurseStatus): boolean {
+  return lack === 'NO_CREDIT' ? after.loaded > before.loaded : after.receiptsDue < before.receiptsDue;
+}
+
+/** ms of a clock that does not run backwards. */
+function now(): number {
+  return performance.now();
+}
+
+/** Ends early, and without an error, when the signal aborts. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(ms, undefined, { signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}

@@ -1,0 +1,173 @@
+import type { CardChannel } from '../../apdu/card-channel.ts';
+import { formatCardId } from '../../apdu/decode-module/card-id.ts';
+import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
+import { ModuleError } from '../../apdu/decode-module/module-status.ts';
+import type { PurseStatus } from '../../apdu/decode-module/purse-status.ts';
+import { parseReceipt, type Receipt, RECEIPT_RING } from '../../apdu/decode-module/receipt.ts';
+import { PROTOCOL_VERSION, type SelectAnswer } from '../../apdu/decode-module/select-answer.ts';
+import { CardGoneError, TollcastError } from '../../apdu/errors.ts';
+import { readUint, toHex } from '../../apdu/octets.ts';
+
+/** What a run came to, as the card signed it. Amounts in micro-units. */
+export interface Bill {
+  /** Of this run: one for each time that the card was there. */
+  readonly receipts: readonly Receipt[];
+  readonly amount: bigint;
+  /** Taken and not used when the card was pulled; the issuer gives it back at the next load. */
+  readonly torn: bigint;
+  readonly balance: bigint;
+  /** ISO 4217 number. */
+  readonly currency: number;
+}
+
+/** One card through a run, also when it is pulled and inserted again. */
+export class CardSession {
+  readonly #open: (signal: AbortSignal) => Promise<CardChannel>;
+  readonly #onCommand: () => void;
+  #channel: CardChannel | undefined;
+  #module: DecodeModule | undefined;
+  #answer: SelectAnswer | undefined;
+  #purse: PurseStatus | undefined;
+  /** Receipts that the card had written when the run began. */
+  #receiptsBefore: number | undefined;
+  /** Service of the open session. */
+  #service: number | undefined;
+
+  constructor(open: (signal: AbortSignal) => Promise<CardChannel>, onCommand: () => void) {
+    this.#open = open;
+    this.#onCommand = onCommand;
+  }
+
+  /**
+   * Opens the card and selects its module; only an answer to SELECT proves that a card is there.
+   * @throws TransportError, CardGoneError, ModuleError, FormatError as opening and SELECT do.
+   * @throws TollcastError `OTHER_CARD` when it is not the card of this run, `CARD_NOT_ACTIVE`, `CARD_VERSION`.
+   */
+  async connect(signal: AbortSignal): Promise<void> {
+    await this.release();
+    const channel = await this.#open(signal);
+    this.#channel = channel;
+    try {
+      const module = new DecodeModule(counted(channel, this.#onCommand));
+      const answer = await module.select();
+      this.#require(answer);
+      this.#purse = await module.purse();
+      this.#receiptsBefore ??= this.#purse.receiptsWritten;
+      this.#answer = answer;
+      this.#module = module;
+    } catch (error) {
+      await this.release();
+      throw error;
+    }
+  }
+
+  /** @throws CardGoneError when no card is connected. */
+  get module(): DecodeModule {
+    if (this.#module === undefined) throw new CardGoneError();
+    return this.#module;
+  }
+
+  /** As people write it; undefined before the first card. */
+  get cardId(): string | undefined {
+    return this.#answer && formatCardId(this.#answer.cardId);
+  }
+
+  /** The number by which key messages name the card. */
+  get serial(): number {
+    return this.#answer === undefined ? 0 : readUint(this.#answer.cardId, 4, 4);
+  }
+
+  /** As the card last showed it. */
+  get purse(): PurseStatus | undefined {
+    return this.#purse;
+  }
+
+  async readPurse(): Promise<PurseStatus> {
+    this.#purse = await this.module.purse();
+    return this.#purse;
+  }
+
+  /** Has the card open one group, and before it, where there is none, a session for its service. */
+  async decode(service: number, part: Uint8Array): Promise<Uint8Array> {
+    const { module } = this;
+    const fresh = this.#service !== service;
+    if (fresh) await this.#openSession(service);
+    try {
+      return await module.decode(part);
+    } catch (error) {
+      // 6: another program that selects the module closes our session; our keys are still there.
+      if (fresh || !(error instanceof ModuleError) || error.code !== 'NOT_NOW') throw error;
+      await this.#openSession(service);
+      return module.decode(part);
+    }
+  }
+
+  /** Closes the session: what was taken and not used goes back to the balance. */
+  async settle(): Promise<PurseStatus> {
+    this.#service = undefined;
+    await this.module.closeSession();
+    return this.readPurse();
+  }
+
+  /** The bill of the run, after `settle`; undefined when no card was ever there. */
+  async bill(): Promise<Bill | undefined> {
+    const purse = this.#purse;
+    if (purse === undefined || this.#receiptsBefore === undefined) return undefined;
+    const receipts: Receipt[] = [];
+    const first = Math.max(this.#receiptsBefore, purse.receiptsWritten - RECEIPT_RING) + 1;
+    for (let number = first; number <= purse.receiptsWritten; number++) {
+      receipts.push(parseReceipt(await this.module.receipt(number)));
+    }
+    return {
+      receipts,
+      amount: receipts.reduce((sum, { amount }) => sum + amount, 0n),
+      torn: receipts.reduce((sum, { torn }) => sum + torn, 0n),
+      balance: purse.balance,
+      currency: purse.currency,
+    };
+  }
+
+  /** Lets go of the card, so that somebody else can have it. */
+  async release(): Promise<void> {
+    const channel = this.#channel;
+    this.#channel = undefined;
+    this.#module = undefined;
+    this.#service = undefined;
+    await channel?.close();
+  }
+
+  async #openSession(service: number): Promise<void> {
+    await this.module.openSession(service);
+    this.#service = service;
+  }
+
+  #require(answer: SelectAnswer): void {
+    if (answer.version !== PROTOCOL_VERSION) {
+      throw new TollcastError(
+        'CARD_VERSION',
+        `this card speaks version ${answer.version} of the protocol, not ${PROTOCOL_VERSION}; update tollcast, or the card`,
+      );
+    }
+    if (answer.life !== 'active') {
+      const advice = answer.life === 'blank' ? 'type: tollcast issuer personalise' : 'ask its issuer';
+      throw new TollcastError('CARD_NOT_ACTIVE', `this card is ${answer.life}; ${advice}`);
+    }
+    if (this.#answer !== undefined && toHex(this.#answer.cardId) !== toHex(answer.cardId)) {
+      throw new TollcastError(
+        'OTHER_CARD',
+        `this is another card, ${formatCardId(answer.cardId)}; insert ${formatCardId(this.#answer.cardId)} again, or stop and start anew`,
+      );
+    }
+  }
+}
+
+function counted(channel: CardChannel, onCommand: () => void): CardChannel {
+  return {
+    atr: channel.atr,
+    transmit(command) {
+      onCommand();
+      return channel.transmit(command);
+    },
+    close: () => channel.close(),
+  };
+}

@@ -1,0 +1,233 @@
+import { type ContentTerms, decodeContentTerms } from '../../apdu/decode-module/content-terms.ts';
+import type { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
+import { type KeyMessage, parseKeyMessage } from '../../apdu/decode-module/key-message.ts';
+import { KIND } from '../../apdu/decode-module/kinds.ts';
+import { ModuleError, type ModuleErrorCode } from '../../apdu/decode-module/module-status.ts';
+import { FormatError } from '../../apdu/errors.ts';
+import { readUint, toHex } from '../../apdu/octets.ts';
+import { MOST_DATAGRAM } from '../stream/rtp-packet.ts';
+import type { DropReason } from './bridge-status.ts';
+
+/** A content key that the card holds. */
+export interface LoadedContent {
+  readonly service: number;
+  readonly terms: ContentTerms;
+}
+
+/** `due`: to be loaded when its turn comes; `waiting`: its parent is not on the card; `full`: no slot was free. */
+type KeyState = 'due' | 'loaded' | 'waiting' | 'full' | 'refused';
+
+interface KnownKey {
+  readonly message: KeyMessage;
+  /** Of a content key. */
+  readonly terms: ContentTerms | undefined;
+  state: KeyState;
+  /** ms, when the carousel brought it last. */
+  seenAt: number;
+  /** Loads of it since the card was selected. */
+  loads: number;
+  /** Why it is refused. */
+  reason: DropReason | undefined;
+}
+
+/** Messages remembered; a head-end has a handful on the wire at a time. */
+const MOST_KNOWN = 256;
+/** Loads of one message in one session with the card: a card that loses it oftener is at fault. */
+const MOST_LOADS = 8;
+/** ms after which a key that no longer comes counts as no longer needed. */
+const FORGOTTEN_AFTER = 2000;
+const SHORTEST_MESSAGE = 56;
+
+const REFUSALS: Partial<Record<ModuleErrorCode, DropReason>> = { CRYPTO: 'keyForged', OLD_NUMBER: 'keyReplayed' };
+
+/**
+ * Brings the key messages of the key port to the card: each once, parents before children, again when the card lost them. None of them is
+ * authentic before the card has said so.
+ */
+export class KeyLoader {
+  readonly #onDrop: (reason: DropReason, messages: number) => void;
+  readonly #known = new Map<string, KnownKey>();
+  #serial: number | undefined;
+
+  constructor(onDrop: (reason: DropReason, messages: number) => void) {
+    this.#onDrop = onDrop;
+  }
+
+  /** A card was selected, for the first time or again: what it held in RAM may be gone. */
+  reset(serial: number): void {
+    this.#serial = serial;
+    for (const known of this.#known.values()) {
+      known.state = 'due';
+      known.loads = 0;
+    }
+  }
+
+  /**
+   * Takes in a datagram of the key port, `firmware-notes/protocol.md` 5.3.
+   * @returns whether it brought something to load.
+   */
+  add(datagram: Uint8Array, now: number): boolean {
+    if (datagram.length > MOST_DATAGRAM) {
+      this.#onDrop('keyMalformed', 1);
+      return false;
+    }
+    let due = false;
+    for (let at = 0; at < datagram.length;) {
+      let message: KeyMessage;
+      let terms: ContentTerms | undefined;
+      try {
+        message = parseKeyMessage(datagram.subarray(at));
+        if (message.kind === KIND.content) terms = decodeContentTerms(message.body);
+      } catch (error) {
+        if (!(error instanceof FormatError)) throw error;
+        this.#onDrop('keyMalformed', 1);
+        // What does not parse may be of a later version; its length field still leads to the next message.
+        const length = readUint(datagram, at + 2, 2);
+        if (length < SHORTEST_MESSAGE) return due;
+        at += length;
+        continue;
+      }
+      at += message.octets.length;
+      due = this.#see(message, terms, now) || due;
+    }
+    return due;
+  }
+
+  /** The next message for the card, parents first; undefined when there is none. */
+  next(): KeyMessage | undefined {
+    let next: KeyMessage | undefined;
+    for (const { message, state } of this.#known.values()) {
+      if (state === 'due' && this.#concernsCard(message) && (next === undefined || message.kind < next.kind)) {
+        next = message;
+      }
+    }
+    return next;
+  }
+
+  /**
+   * Loads a message that `next` gave.
+   * @returns what the card said of it; undefined when it took it.
+   * @throws CardGoneError, TransportError.
+   */
+  async load(module: DecodeModule, message: KeyMessage, now: number): Promise<ModuleError | undefined> {
+    const known = this.#known.get(toHex(message.octets));
+    if (known === undefined) return undefined;
+    known.loads++;
+    try {
+      await module.loadKey(message.octets);
+    } catch (error) {
+      if (!(error instanceof ModuleError)) throw error;
+      await this.#failed(module, known, error, now);
+      return error;
+    }
+    known.state = 'loaded';
+    // 4.4: what hung on an earlier key of this name is gone from the card, and what waited for this one may come.
+    for (const child of this.#known.values()) if (isParent(message, child.message)) child.state = 'due';
+    return undefined;
+  }
+
+  /** The content key of this id that is for this stream, if the card holds it. */
+  content(id: number, ssrc: number): LoadedContent | undefined {
+    for (const { message, terms, state } of this.#known.values()) {
+      if (state === 'loaded' && message.keyId === id && terms?.ssrcs.includes(ssrc) === true) {
+        return { service: message.service, terms };
+      }
+    }
+    return undefined;
+  }
+
+  /** Whether the card holds a content key for any stream. */
+  get hasContent(): boolean {
+    for (const { terms, state } of this.#known.values()) if (terms !== undefined && state === 'loaded') return true;
+    return false;
+  }
+
+  /** The service of a key whose parent the card lacks: one that was not bought, as far as one can see. */
+  get lacking(): number | undefined {
+    for (const { state, message } of this.#known.values()) if (state === 'waiting') return message.service;
+    return undefined;
+  }
+
+  /** The card says that it does not hold this content key after all. @returns whether loading it again is worth a try. */
+  lost(id: number): boolean {
+    let again = false;
+    for (const known of this.#known.values()) {
+      if (known.terms !== undefined && known.message.keyId === id && known.state === 'loaded') {
+        again = this.#again(known) || again;
+      }
+    }
+    return again;
+  }
+
+  #concernsCard(message: KeyMessage): boolean {
+    return message.parentKind !== KIND.unique || message.parentId === this.#serial;
+  }
+
+  /** @returns whether it is to be loaded. */
+  #see(message: KeyMessage, terms: ContentTerms | undefined, now: number): boolean {
+    if (this.#serial !== undefined && !this.#concernsCard(message)) return false;
+    const name = toHex(message.octets);
+    const known = this.#known.get(name);
+    if (known === undefined) {
+      if (this.#known.size >= MOST_KNOWN) this.#forget();
+      this.#known.set(name, { message, terms, state: 'due', seenAt: now, loads: 0, reason: undefined });
+      return true;
+    }
+    if (known.state === 'full') known.state = 'due';
+    if (known.reason !== undefined && known.state === 'refused') this.#onDrop(known.reason, 1);
+    known.seenAt = now;
+    return known.state === 'due';
+  }
+
+  /** Makes room: what the card refused goes first, then what it cannot use, then the oldest. */
+  #forget(): void {
+    for (const state of ['refused', 'waiting', 'due', 'full', 'loaded'] satisfies KeyState[]) {
+      for (const [name, known] of this.#known) {
+        if (known.state !== state) continue;
+        this.#known.delete(name);
+        return;
+      }
+    }
+  }
+
+  async #failed(module: DecodeModule, known: KnownKey, error: ModuleError, now: number): Promise<void> {
+    if (error.code === 'UNKNOWN_KEY' && known.message.parentKind !== KIND.unique) {
+      known.state = 'waiting';
+      for (const parent of this.#known.values()) {
+        if (parent.state === 'loaded' && isParent(parent.message, known.message)) this.#again(parent);
+      }
+    } else if (error.code === 'NO_SLOT') {
+      known.state = known.terms !== undefined && (await this.#freeSlot(module, now)) ? 'due' : 'full';
+    } else {
+      known.state = 'refused';
+      known.reason = REFUSALS[error.code] ?? 'keyRefused';
+      this.#onDrop(known.reason, 1);
+    }
+  }
+
+  #again(known: KnownKey): boolean {
+    const again = known.loads < MOST_LOADS;
+    known.state = again ? 'due' : 'refused';
+    known.reason = again ? undefined : 'keyRefused';
+    return again;
+  }
+
+  /** Deletes a content key that the carousel no longer brings: of a sender that was started anew. @returns whether there was one. */
+  async #freeSlot(module: DecodeModule, now: number): Promise<boolean> {
+    for (const { kind, service, id } of await module.listKeys()) {
+      if (kind !== KIND.content) continue;
+      const named = [...this.#known.values()].filter(
+        ({ message, terms }) => terms !== undefined && message.service === service && message.keyId === id,
+      );
+      if (named.some(({ seenAt }) => now - seenAt < FORGOTTEN_AFTER)) continue;
+      await module.deleteKey(kind, service, id);
+      for (const known of named) known.state = 'waiting';
+      return true;
+    }
+    return false;
+  }
+}
+
+function isParent(parent: KeyMessage, child: KeyMessage): boolean {
+  return child.parentKind === parent.kind && child.service === parent.service && child.parentId === parent.keyId;
+}

@@ -1,0 +1,102 @@
+import {
+  ASSEMBLER_DEFAULTS,
+  type AssemblerOptions,
+  GroupAssembler,
+  type StreamDrop,
+} from '../stream/group-assembler.ts';
+import { readMediaPacket } from '../stream/media-packet.ts';
+import type { HeldCardPacket, PacketGroup } from '../stream/packet-group.ts';
+
+/** Streams followed at a time; a service has one or two. */
+const MOST_STREAMS = 4;
+
+/** A group whose turn it is. */
+export interface TakenGroup {
+  readonly group: PacketGroup;
+  readonly card: HeldCardPacket;
+  readonly stream: GroupAssembler;
+}
+
+/** Sorts the datagrams of the media port by stream (SSRC). */
+export class MediaIntake {
+  readonly #options: AssemblerOptions;
+  /** The stream that brought something longest ago first. */
+  readonly #streams = new Map<number, GroupAssembler>();
+  #newest: { ssrc: number; stream: GroupAssembler } | undefined;
+  /** ms, of the newest packet; -Infinity before. */
+  lastArrival = -Infinity;
+
+  constructor(onDrop: (reason: StreamDrop, packets: number) => void, options: Partial<AssemblerOptions> = {}) {
+    this.#options = { ...ASSEMBLER_DEFAULTS, ...options, onDrop };
+  }
+
+  /** Takes in copies of datagrams. */
+  add(datagrams: readonly Uint8Array[], now: number): void {
+    for (const datagram of datagrams) {
+      const packet = readMediaPacket(datagram);
+      if (packet === undefined) {
+        this.#options.onDrop('malformed', 1);
+        continue;
+      }
+      const { ssrc } = packet.rtp;
+      if (this.#newest?.ssrc !== ssrc) this.#newest = { ssrc, stream: this.#streamOf(ssrc) };
+      this.#newest.stream.add(packet, now);
+      this.lastArrival = now;
+    }
+  }
+
+  /** The next group to ask the card about. */
+  take(now: number): TakenGroup | undefined {
+    for (const stream of this.#streams.values()) {
+      const taken = stream.take(now);
+      if (taken !== undefined) return { ...taken, stream };
+    }
+    return undefined;
+  }
+
+  /** Whether packets of this stream have come. */
+  follows(ssrc: number): boolean {
+    return this.#streams.has(ssrc);
+  }
+
+  /** Lets go of what has waited too long while nobody takes. */
+  expire(now: number): void {
+    for (const stream of this.#streams.values()) stream.expire(now);
+  }
+
+  /** When `take` may have something if nothing comes before; Infinity when nothing is held. */
+  get dueAt(): number {
+    let due = Infinity;
+    for (const stream of this.#streams.values()) due = Math.min(due, stream.dueAt);
+    return due;
+  }
+
+  get empty(): boolean {
+    for (const stream of this.#streams.values()) if (stream.groups > 0) return false;
+    return true;
+  }
+
+  #streamOf(ssrc: number): GroupAssembler {
+    const known = this.#streams.get(ssrc);
+    this.#streams.delete(ssrc);
+    if (known === undefined && this.#streams.size >= MOST_STREAMS) this.#forget();
+    const stream = known ?? new GroupAssembler(this.#options);
+    this.#streams.set(ssrc, stream);
+    return stream;
+  }
+
+  /** Makes room: a stream of which nothing was opened goes first, then the one that is silent longest. */
+  #forget(): void {
+    let ssrc: number | undefined;
+    for (const [candidate, stream] of this.#streams) {
+      ssrc ??= candidate;
+      if (!stream.opened) {
+        ssrc = candidate;
+        break;
+      }
+    }
+    if (ssrc === undefined) return;
+    this.#streams.get(ssrc)?.clear();
+    this.#streams.delete(ssrc);
+  }
+}

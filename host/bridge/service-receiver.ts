@@ -1,0 +1,43 @@
+import type { UdpReceiver } from '../transport/receive-port.ts';
+import { openUdpReceiver } from '../transport/udp-receiver.ts';
+import type { Bridge } from './bridge.ts';
+
+/** Where a service is received. */
+export interface ServiceAddress {
+  /** IPv4, multicast or of this machine. */
+  readonly address: string;
+  /** Media port; RTCP has the next one (RFC 3550 11). */
+  readonly port: number;
+  readonly keyPort: number;
+  /** IPv4 address of the interface on which to join. */
+  readonly interface: string;
+}
+
+export interface ServiceReceiver {
+  readonly media: UdpReceiver;
+  close(): Promise<void>;
+}
+
+/**
+ * Lets a bridge hear a service: its media, its keys and its BYE.
+ * @throws TransportError `PORT_TAKEN`, `GROUP_UNREACHABLE`.
+ */
+export async function receiveService(from: ServiceAddress, bridge: Bridge): Promise<ServiceReceiver> {
+  const { address, interface: local } = from;
+  const ports = [
+    { port: from.keyPort, coalesce: false, onDatagrams: bridge.keys.bind(bridge) },
+    { port: from.port + 1, coalesce: false, onDatagrams: bridge.rtcp.bind(bridge) },
+    { port: from.port, coalesce: true, onDatagrams: bridge.media.bind(bridge) },
+  ];
+  const open: UdpReceiver[] = [];
+  const close = async () => {
+    for (const receiver of open.splice(0)) await receiver.close();
+  };
+  try {
+    for (const port of ports) open.push(await openUdpReceiver({ address, interface: local, ...port }));
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { media: open[2]!, close };
+}

@@ -1,0 +1,189 @@
+import { ModuleError } from '../../apdu/decode-module/module-status.ts';
+import { CardGoneError } from '../../apdu/errors.ts';
+import type { ClearWriter } from '../stream/clear-packets.ts';
+import type { GroupOpener } from '../stream/group-opener.ts';
+import type { PacketGroup } from '../stream/packet-group.ts';
+import type { EndCode } from './bridge-options.ts';
+import type { Account, DropReason } from './bridge-status.ts';
+import type { CardSession } from './card-session.ts';
+import type { KeyLoader } from './key-loader.ts';
+import type { TakenGroup } from './media-intake.ts';
+
+export interface TollGateOptions {
+  /** Least part of a damaged group's octets, in percent, for which it is paid at all. */
+  readonly leastShare: number;
+}
+
+/** What became of a group: let through, let go, kept until its key or its missing packets come, or what the card has against it. */
+export type Passage = 'opened' | 'dropped' | 'kept' | 'waits for its key' | ModuleError;
+
+/** Groups in a row, with none opened in between, and ms for which that goes on, before it counts as more than forged packets. */
+const MOST_SUSPECT = 3;
+const SUSPECT_TIME = 2000;
+
+/** Looks at a group before it is paid for, has the card open it, and opens the rest. */
+export class TollGate {
+  readonly #session: CardSession;
+  readonly #keys: KeyLoader;
+  readonly #opener: GroupOpener;
+  readonly #writer: ClearWriter;
+  readonly #account: Account;
+  readonly #options: TollGateOptions;
+  readonly #overDeclared = new Row();
+  readonly #faults = new Row();
+  /** A group that is paid for and of which something did not open: true packets may still come. */
+  #paid: { readonly group: PacketGroup; readonly answer: Uint8Array; readonly salt: Uint8Array } | undefined;
+
+  constructor(
+    session: CardSession,
+    keys: KeyLoader,
+    opener: GroupOpener,
+    writer: ClearWriter,
+    account: Account,
+    options: TollGateOptions,
+  ) {
+    this.#session = session;
+    this.#keys = keys;
+    this.#opener = opener;
+    this.#writer = writer;
+    this.#account = account;
+    this.#options = options;
+  }
+
+  /** What goes wrong with group after group, so that the run had better end. */
+  get failure(): { readonly code: EndCode; readonly message: string } | undefined {
+    if (this.#overDeclared.long) {
+      const message = 'the sender claims more octets than it sends; nothing was paid for them: ask its operator';
+      return { code: 'OVER_DECLARED', message };
+    }
+    if (this.#faults.long) {
+      const message = 'the card fails at group after group; take it out and insert it again, or have it replaced';
+      return { code: 'CARD_FAULT', message };
+    }
+    return undefined;
+  }
+
+  /**
+   * @returns the card's error where more than this group may hang on it; a group that credit or receipts would help keeps its turn.
+   * @throws CardGoneError, TransportError; the group keeps its turn.
+   */
+  async pass(taken: TakenGroup, now: number): Promise<Passage> {
+    const { group, card, stream } = taken;
+    if (this.#paid?.group !== group) {
+      const passage = await this.#pay(taken, now);
+      if (passage !== undefined) return passage;
+    }
+    const { answer, salt } = this.#paid!;
+    const before = this.#writer.packets;
+    const opened = this.#opener.open(group, card, answer, salt, this.#writer);
+    if (opened.forged > 0 && opened.packets < card.header.packets && stream.wait(group, now)) {
+      this.#writer.truncate(before);
+      return 'kept';
+    }
+    this.#paid = undefined;
+    stream.settle(group);
+    this.#account.drops.forged += opened.forged;
+    this.#account.packets += opened.packets;
+    this.#account.received += opened.octets;
+    this.#account.missing = this.#account.paid - this.#account.received;
+    return 'opened';
+  }
+
+  /** Checks and pays. @returns nothing when that is done. */
+  async #pay(taken: TakenGroup, now: number): Promise<Passage | undefined> {
+    const { group, card, stream } = taken;
+    const { header } = card;
+    const content = this.#keys.content(header.contentKeyId, header.ssrc);
+    if (content === undefined) {
+      if (group.cards.length > 1) return this.#refuse(taken, 'forged');
+      stream.putBack(group);
+      return 'waits for its key';
+    }
+    if (group.overDeclared(card)) {
+      this.#overDeclared.add(now);
+      return this.#refuse(taken, 'overDeclared');
+    }
+    if (group.missingPackets(card) > 0 && group.receivedOctets(card) * 100 < header.octets * this.#options.leastShare) {
+      this.#count('damaged', group.packets);
+      stream.drop(group);
+      return 'dropped';
+    }
+    this.#account.service = content.service;
+    this.#account.tariff = content.terms.tariff;
+    let answer: Uint8Array;
+    try {
+      answer = await this.#session.decode(content.service, card.part);
+    } catch (error) {
+      if (error instanceof ModuleError) return this.#answered(taken, error, now);
+      stream.putBack(group);
+      throw error;
+    }
+    this.#paid = { group, answer, salt: content.terms.masterSalt };
+    this.#overDeclared.end();
+    this.#faults.end();
+    this.#account.groups++;
+    this.#account.paid += header.octets;
+    return undefined;
+  }
+
+  /** `firmware-notes/protocol.md` 2.2, what the host does then. */
+  #answered(taken: TakenGroup, error: ModuleError, now: number): Passage {
+    const { group, card, stream } = taken;
+    switch (error.code) {
+      case 'CRYPTO':
+        return this.#refuse(taken, 'forged');
+      case 'OLD_GROUP':
+        return this.#refuse(taken, 'late');
+      case 'FOREIGN_STREAM':
+        return this.#refuse(taken, 'foreign');
+      case 'UNKNOWN_KEY':
+        if (!this.#keys.lost(card.header.contentKeyId)) return this.#refuse(taken, 'noKey');
+        stream.putBack(group);
+        return 'kept';
+      case 'NOT_SELECTED':
+        stream.putBack(group);
+        throw new CardGoneError('another program took the card over; the session starts anew', { cause: error });
+      case 'NO_CREDIT':
+      case 'RECEIPTS_DUE':
+        stream.putBack(group);
+        return error;
+      case 'DEFECT':
+        this.#faults.add(now);
+        break;
+      default:
+    }
+    this.#refuse(taken, 'refused');
+    return error;
+  }
+
+  #refuse({ group, card, stream }: TakenGroup, reason: DropReason): Passage {
+    this.#count(reason, group.cards.length > 1 ? 1 : group.packets);
+    stream.refuse(group, card);
+    return 'dropped';
+  }
+
+  #count(reason: DropReason, packets: number): void {
+    this.#account.drops[reason] += packets;
+  }
+}
+
+/** The same thing again and again. */
+class Row {
+  #count = 0;
+  #since = 0;
+  #newest = 0;
+
+  add(now: number): void {
+    if (this.#count === 0) this.#since = now;
+    this.#count++;
+    this.#newest = now;
+  }
+
+  end(): void {
+    this.#count = 0;
+  }
+
+  get long(): boolean {
+    return this.#count >= MOST_SUSPECT && this.#newest - this.#since >= SUSPECT_TIME;
+  }
+}

@@ -1,0 +1,170 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { encodeContentTerms } from '../../../apdu/decode-module/content-terms.ts';
+import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
+import { sealKeyMessage } from '../../../apdu/decode-module/key-message.ts';
+import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import { concat } from '../../../apdu/octets.ts';
+import { startCard } from '../../../card-sim/index.ts';
+import { KeyLoader } from '../../../host/bridge/key-loader.ts';
+import { grant, tightCeilings } from '../../../host/headend/grant.ts';
+import { cardKey, personalise, START } from '../../support/test-service.ts';
+
+const SERVICE = 7;
+const SERIAL = 1;
+const TARIFF = { kind: 'octets', price: 250_000n } as const;
+const SERVICE_KEY = new Uint8Array(16).fill(5);
+const SEGMENT_KEY = new Uint8Array(16).fill(6);
+const VALID = { service: SERVICE, from: START, to: START + 1000, number: 0 };
+
+function service(cardId: Uint8Array, number = START): Uint8Array {
+  const ceilings = tightCeilings(TARIFF, 10, 1000, 1000n);
+  const purchase = { service: SERVICE, keyId: 1, key: SERVICE_KEY, from: START, to: START + 1000, number, ceilings };
+  return grant(purchase, cardId, cardKey('downlink', cardId)).octets;
+}
+
+function segment(id: number): Uint8Array {
+  const header = { ...VALID, kind: KIND.segment, keyId: id, parentKind: KIND.service, parentId: 1 } as const;
+  return sealKeyMessage(header, SEGMENT_KEY, new Uint8Array(0), SERVICE_KEY).octets;
+}
+
+function content(id: number, under: number, ssrc: number): Uint8Array {
+  const terms = {
+    tariff: TARIFF,
+    classes: { card: true, soft: true },
+    segmentId: under,
+    ssrcs: [ssrc],
+    masterSalt: new Uint8Array(12),
+  } as const;
+  const header = { ...VALID, kind: KIND.content, keyId: id, parentKind: KIND.segment, parentId: under } as const;
+  return sealKeyMessage(header, new Uint8Array(16).fill(id), encodeContentTerms(terms), SEGMENT_KEY).octets;
+}
+
+async function startLoader() {
+  const card = await startCard({ kind: 'soft' });
+  const cardId = await personalise(card, SERIAL, 0n);
+  const drops: string[] = [];
+  const loader = new KeyLoader((reason) => drops.push(reason));
+  const module = new DecodeModule(await card.channel());
+  await module.select();
+  await module.openSession(SERVICE);
+  loader.reset(SERIAL);
+  const loadAll = async (now: number) => {
+    for (let next = loader.next(); next !== undefined; next = loader.next()) await loader.load(module, next, now);
+  };
+  const contents = async () =>
+    (await module.listKeys()).filter(({ kind }) => kind === KIND.content).map(({ id }) => id);
+  return { card, cardId, drops, loader, module, loadAll, contents };
+}
+
+test('loads parents before children, each once, whatever the order and the repetitions', async () => {
+  const { card, cardId } = await startLoader();
+  await card.close();
+  const messages = [service(cardId), segment(3), content(4, 3, 2), content(5, 3, 2)];
+  await fc.assert(
+    fc.asyncProperty(fc.shuffledSubarray([0, 1, 2, 3, 0, 1, 2, 3], { minLength: 8 }), async (order) => {
+      const { loader, loadAll, contents, card: fresh } = await startLoader();
+      for (const [now, i] of order.entries()) {
+        loader.add(messages[i]!, now);
+        await loadAll(now);
+      }
+      expect((await contents()).toSorted((a, b) => a - b)).toEqual([4, 5]);
+      expect(loader.content(4, 2)?.service).toBe(SERVICE);
+      expect(loader.content(4, 4)).toBeUndefined();
+      const { commands } = await fresh.counts();
+      loader.add(concat(...messages), 100);
+      await loadAll(100);
+      expect((await fresh.counts()).commands).toBe(commands);
+      await fresh.close();
+    }),
+    { numRuns: 25 },
+  );
+});
+
+test('a key that the sender no longer announces makes room for one that it does', async () => {
+  const { cardId, loader, loadAll, contents } = await startLoader();
+  loader.add(concat(service(cardId), segment(3), content(4, 3, 2), content(5, 3, 2)), 0);
+  await loadAll(0);
+  loader.add(content(5, 3, 2), 3000);
+  loader.add(content(6, 3, 8), 3000);
+  await loadAll(3000);
+  expect((await contents()).toSorted((a, b) => a - b)).toEqual([5, 6]);
+  expect(loader.content(4, 2)).toBeUndefined();
+  expect(loader.content(6, 8)).toBeDefined();
+});
+
+test('while both keys on the card are announced a third one waits, and is tried again', async () => {
+  const { cardId, loader, loadAll, contents, drops } = await startLoader();
+  const all = [service(cardId), segment(3), content(4, 3, 2), content(5, 3, 2), content(6, 3, 8)];
+  loader.add(concat(...all), 0);
+  await loadAll(0);
+  expect((await contents()).toSorted((a, b) => a - b)).toEqual([4, 5]);
+  loader.add(content(5, 3, 2), 2500);
+  loader.add(content(6, 3, 8), 2500);
+  await loadAll(2500);
+  expect((await contents()).toSorted((a, b) => a - b)).toEqual([5, 6]);
+  expect(drops).toEqual([]);
+});
+
+test('a card that lost what it had in RAM gets it again', async () => {
+  const { cardId, loader, loadAll, module, contents } = await startLoader();
+  loader.add(concat(service(cardId), segment(3), content(4, 3, 2)), 0);
+  await loadAll(0);
+  await module.deleteKey(KIND.segment, SERVICE, 3);
+  expect(await contents()).toEqual([]);
+  expect(loader.lost(4)).toBe(true);
+  await loadAll(0);
+  expect(await contents()).toEqual([4]);
+});
+
+test('a card that loses it again and again is not asked for ever', async () => {
+  const { cardId, loader, loadAll, module } = await startLoader();
+  loader.add(concat(service(cardId), segment(3), content(4, 3, 2)), 0);
+  await loadAll(0);
+  let tries = 0;
+  for (; loader.lost(4); tries++) {
+    await module.deleteKey(KIND.content, SERVICE, 4).catch(() => undefined);
+    await loadAll(0);
+  }
+  expect(tries).toBeLessThan(20);
+});
+
+test('grants for other cards are left alone, grants used before are counted', async () => {
+  const { cardId, loader, loadAll, module, drops, card } = await startLoader();
+  const { commands } = await card.counts();
+  loader.add(grant({ ...purchaseOf(2) }, otherCard(2), cardKey('downlink', otherCard(2))).octets, 0);
+  await loadAll(0);
+  expect((await card.counts()).commands).toBe(commands);
+  await module.loadKey(service(cardId, START + 40));
+  loader.add(service(cardId, START), 0);
+  await loadAll(0);
+  expect(drops).toEqual(['keyReplayed']);
+});
+
+test('no datagram, however damaged, is an error', () => {
+  const drops: string[] = [];
+  const loader = new KeyLoader((reason) => drops.push(reason));
+  loader.reset(SERIAL);
+  const genuine = concat(segment(3), content(4, 3, 2));
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 1500 }), fc.nat({ max: genuine.length }), fc.nat(), (octets, cut, at) => {
+      loader.add(octets, 0);
+      loader.add(genuine.subarray(0, cut), 0);
+      loader.add(
+        genuine.map((octet, i) => (i === at % genuine.length ? octet ^ 0xff : octet)),
+        0,
+      );
+    }),
+  );
+  expect(drops.every((reason) => reason === 'keyMalformed')).toBe(true);
+  expect(drops.length).toBeGreaterThan(50);
+});
+
+function purchaseOf(number: number) {
+  const ceilings = tightCeilings(TARIFF, 10, 1000, 1000n);
+  return { service: SERVICE, keyId: 1, key: SERVICE_KEY, from: START, to: START + 1000, number, ceilings };
+}
+
+function otherCard(serial: number): Uint8Array {
+  return Uint8Array.of(0x0a, 0x1b, 0x2c, 2, 0, 0, 0, serial);
+}

@@ -1,0 +1,71 @@
+import { expect, test } from 'vitest';
+import { MediaIntake } from '../../../host/bridge/media-intake.ts';
+import { payloadsOf, TestService } from '../../support/test-service.ts';
+
+function startIntake() {
+  const drops = new Map<string, number>();
+  const intake = new MediaIntake((reason, packets) => drops.set(reason, (drops.get(reason) ?? 0) + packets));
+  return { intake, drops };
+}
+
+function packetsOf(service: TestService, groups: number): Uint8Array[] {
+  return service.seal(payloadsOf(10 * groups, 200)).flatMap(({ packets }) => packets.map(({ octets }) => octets));
+}
+
+/** Opens all that is there. */
+function settleAll(intake: MediaIntake, now: number): number[] {
+  const settled: number[] = [];
+  for (let taken = intake.take(now); taken !== undefined; taken = intake.take(now)) {
+    settled.push(taken.group.number);
+    taken.stream.settle(taken.group);
+  }
+  return settled;
+}
+
+test('keeps streams apart', () => {
+  const { intake, drops } = startIntake();
+  const [a, b] = [new TestService({ cards: [] }), new TestService({ cards: [] })];
+  const [fromA, fromB] = [packetsOf(a, 3), packetsOf(b, 3)];
+  intake.add(
+    fromA.flatMap((packet, i) => [packet, fromB[i]!]),
+    0,
+  );
+  expect(settleAll(intake, 0)).toEqual([1, 2, 3, 1, 2, 3]);
+  expect([intake.empty, intake.follows(a.ssrc), intake.follows(b.ssrc + 2)]).toEqual([true, true, false]);
+  expect(drops.size).toBe(0);
+});
+
+test('a repair with the mark of RIST is the packet that was lost', () => {
+  const { intake, drops } = startIntake();
+  const packets = packetsOf(new TestService({ cards: [] }), 1);
+  const repair = packets[4]!.slice();
+  repair[11]! |= 1;
+  intake.add([...packets.slice(0, 4), ...packets.slice(5), repair, repair], 0);
+  const { group, card } = intake.take(0)!;
+  expect(group.complete).toBe(true);
+  expect(group.inOrder(card).map(({ octets }) => octets)).toEqual(packets.slice(1));
+  expect(drops).toEqual(new Map([['duplicate', 1]]));
+});
+
+test('a flood of forged streams does not push out the one that plays', () => {
+  const { intake, drops } = startIntake();
+  const service = new TestService({ cards: [] });
+  const packets = packetsOf(service, 2);
+  intake.add(packets.slice(0, 10), 0);
+  expect(settleAll(intake, 0)).toEqual([1]);
+  for (let i = 0; i < 50; i++) intake.add(packetsOf(new TestService({ cards: [] }), 1).slice(0, 5), i);
+  intake.add(packets.slice(10), 60);
+  const settled = settleAll(intake, 60);
+  expect(settled).toContain(2);
+  expect(drops.get('overflow')).toBeGreaterThan(200);
+});
+
+test('a group that is being asked about survives the end of its stream', () => {
+  const { intake } = startIntake();
+  const packets = packetsOf(new TestService({ cards: [] }), 1);
+  intake.add(packets, 0);
+  const { group, card, stream } = intake.take(0)!;
+  for (let i = 0; i < 10; i++) intake.add(packetsOf(new TestService({ cards: [] }), 1), i);
+  expect(group.inOrder(card).map(({ octets }) => octets)).toEqual(packets.slice(1));
+  stream.settle(group);
+});

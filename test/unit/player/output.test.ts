@@ -1,0 +1,263 @@
+import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { openSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer, get, type IncomingMessage, request } from 'node:http';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { packets as rtp } from 'rtp.js';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { OutOfRangeError } from '../../../apdu/errors.ts';
+import { openOutput } from '../../../host/player/open-output.ts';
+import type { Output } from '../../../host/player/output.ts';
+import { type ClearPackets, ClearWriter } from '../../../host/stream/clear-packets.ts';
+import { writeRtpHeader } from '../../../host/stream/rtp-packet.ts';
+
+const LOOPBACK = '127.0.0.1';
+const outputs: Output[] = [];
+let directory: string;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'tollcast-player-'));
+});
+
+afterEach(async () => {
+  for (const output of outputs.splice(0)) await output.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+async function open(text: string): Promise<Output> {
+  const output = await openOutput(text, LOOPBACK);
+  outputs.push(output);
+  return output;
+}
+
+let sequence = 0;
+
+/** Packets with payloads of these lengths, in memory that is written over as soon as they have been handed over. */
+function write(output: Output, ...lengths: readonly number[]): Buffer {
+  const writer = new ClearWriter();
+  for (const length of lengths) {
+    const header = new Uint8Array(12);
+    sequence = (sequence + 1) & 0xffff;
+    writeRtpHeader(header, { marker: false, payloadType: 33, sequence, timestamp: 90 * sequence, ssrc: 2 });
+    for (const [i] of writer.place(length).entries()) writer.place(length)[i] = (i * 31 + sequence) & 0xff;
+    writer.push(header, 12, length);
+  }
+  const { written } = writer;
+  const payload = Buffer.from(written.payload);
+  output.write(written);
+  written.payload.fill(0xee);
+  written.headers.fill(0xee);
+  return payload;
+}
+
+async function until(what: () => boolean): Promise<void> {
+  for (let tries = 0; !what(); tries++) {
+    if (tries > 500) throw new Error('it does not come to pass');
+    await sleep(10);
+  }
+}
+
+describe('a file', () => {
+  test('gets the payload, all of it, in order', async () => {
+    const path = join(directory, 'out.ts');
+    const output = await openOutput(path, LOOPBACK);
+    const sent: Buffer[] = [];
+    for (let i = 0; i < 400; i++) {
+      sent.push(write(output, 1316, 1316, 700, 1, 1316 * 3));
+      if (i % 50 === 0) await sleep(1);
+    }
+    await output.close();
+    expect((await readFile(path)).equals(Buffer.concat(sent))).toBe(true);
+  });
+
+  test('that cannot be made is refused in one line', async () => {
+    await expect(open(join(directory, 'not', 'there'))).rejects.toThrow(
+      /^cannot write to .*not\/there \(ENOENT\); name another place with --out$/,
+    );
+  });
+
+  test('on a full disk ends the output with the reason', async () => {
+    const output = await open('/dev/full');
+    write(output, 1316);
+    await expect(output.ended).resolves.toMatchObject({ code: 'OUTPUT' });
+    expect(output.wanted).toBe(false);
+    write(output, 1316);
+  });
+
+  test('whose reader has seen enough ends without an error', async () => {
+    const fifo = await makeFifo();
+    const reader = spawn('head', ['-c', '100', fifo], { stdio: 'ignore' });
+    const output = await open(fifo);
+    const timer = setInterval(() => write(output, 1316), 1);
+    await expect(output.ended).resolves.toBeUndefined();
+    clearInterval(timer);
+    expect(output.wanted).toBe(false);
+    expect(reader.pid).toBeGreaterThan(0);
+  });
+
+  test('whose reader is slow is not wanted to be written to until it has caught up', async () => {
+    const fifo = await makeFifo();
+    const reader = spawn('sleep', ['60'], { stdio: [openSync(fifo, 'r+'), 'ignore', 'ignore'] });
+    const output = await open(fifo);
+    const sent: Buffer[] = [];
+    for (let i = 0; output.wanted; i++) sent.push(write(output, 100_000, 100_000));
+    let wanted = 0;
+    output.onWanted = () => wanted++;
+    const reading = spawn('cat', [fifo], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const read: Buffer[] = [];
+    reading.stdout.on('data', (chunk: Buffer) => read.push(chunk));
+    await until(() => wanted === 1);
+    await until(() => read.reduce((sum, { length }) => sum + length, 0) === sent.length * 200_000);
+    expect(Buffer.concat(read).equals(Buffer.concat(sent))).toBe(true);
+    reader.kill();
+    reading.kill();
+  });
+
+  async function makeFifo(): Promise<string> {
+    const path = join(directory, 'fifo');
+    await once(spawn('mkfifo', [path], { stdio: 'ignore' }), 'exit');
+    return path;
+  }
+});
+
+describe('datagrams', () => {
+  async function received(scheme: 'udp' | 'rtp', lengths: readonly number[]) {
+    const socket = createSocket('udp4');
+    socket.bind(0, LOOPBACK);
+    await once(socket, 'listening');
+    const datagrams: Buffer[] = [];
+    socket.on('message', (datagram) => datagrams.push(datagram));
+    const output = await open(`${scheme}://${LOOPBACK}:${socket.address().port}`);
+    const payload = write(output, ...lengths);
+    await until(() => datagrams.length === lengths.length);
+    socket.close();
+    return { datagrams, payload };
+  }
+
+  test('by udp are the payloads', async () => {
+    const { datagrams, payload } = await received('udp', [1316, 188, 1316]);
+    expect(datagrams.map(({ length }) => length)).toEqual([1316, 188, 1316]);
+    expect(Buffer.concat(datagrams).equals(payload)).toBe(true);
+  });
+
+  test('by rtp are the packets', async () => {
+    const { datagrams, payload } = await received('rtp', [1316, 188]);
+    const read = datagrams.map(
+      (octets) => new rtp.RtpPacket(new DataView(octets.buffer, octets.byteOffset, octets.length)),
+    );
+    expect(read.map((packet) => [packet.getPayloadType(), packet.getSsrc()])).toEqual([
+      [33, 2],
+      [33, 2],
+    ]);
+    expect(read[1]!.getSequenceNumber()).toBe(read[0]!.getSequenceNumber() + 1);
+    const payloads = read.map((packet) => packet.getPayload());
+    expect(
+      Buffer.concat(payloads.map((view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength))),
+    ).toEqual(payload);
+  });
+});
+
+describe('HTTP', () => {
+  async function player(url: string): Promise<{ response: IncomingMessage; read: () => Buffer }> {
+    const [response] = (await once(get(url), 'response')) as [IncomingMessage];
+    const chunks: Buffer[] = [];
+    response.on('data', (chunk: Buffer) => chunks.push(chunk));
+    response.on('error', () => undefined);
+    return { response, read: () => Buffer.concat(chunks) };
+  }
+
+  test('gives any number of players the stream from where it is; is wanted while there is one', async () => {
+    const output = await open(`http://${LOOPBACK}:0`);
+    let wanted = 0;
+    output.onWanted = () => wanted++;
+    expect(output.wanted).toBe(false);
+    const first = await player(output.where);
+    expect([output.wanted, wanted]).toEqual([true, 1]);
+    expect(first.response.headers['content-type']).toBe('video/mp2t');
+    const a = write(output, 1316, 1316);
+    const second = await player(output.where);
+    const b = write(output, 1316);
+    await until(() => first.read().length === 3 * 1316 && second.read().length === 1316);
+    expect(first.read().equals(Buffer.concat([a, b]))).toBe(true);
+    expect(second.read().equals(b)).toBe(true);
+    first.response.destroy();
+    second.response.destroy();
+    await until(() => !output.wanted);
+  });
+
+  test('cuts a player off that is too slow, and only that one', async () => {
+    const output = await open(`http://${LOOPBACK}:0`);
+    const quick = await player(output.where);
+    const socket = connect(Number(new URL(output.where).port), LOOPBACK);
+    socket.on('error', () => undefined);
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await once(socket, 'readable');
+    await sleep(20);
+    let sent = 0;
+    for (; output.lost === 0; sent += 200_000) {
+      write(output, 100_000, 100_000);
+      await sleep(1);
+      if (sent > 1e9) throw new Error('the slow player is still there');
+    }
+    await until(() => quick.read().length >= sent);
+    expect(output.wanted).toBe(true);
+    socket.destroy();
+  });
+
+  test('ends the stream for players when it is closed', async () => {
+    const output = await openOutput(`http://${LOOPBACK}:0`, LOOPBACK);
+    const { response, read } = await player(output.where);
+    const payload = write(output, 1316);
+    const ended = once(response, 'end');
+    await output.close();
+    await ended;
+    expect(read().equals(payload)).toBe(true);
+  });
+
+  test('answers HEAD, refuses what is not GET', async () => {
+    const output = await open(`http://${LOOPBACK}:0`);
+    const status = async (method: string) => {
+      const asked = request(output.where, { method });
+      asked.end();
+      const [response] = (await once(asked, 'response')) as [IncomingMessage];
+      response.resume();
+      return response.statusCode;
+    };
+    expect([await status('HEAD'), await status('POST')]).toEqual([200, 405]);
+    expect(output.wanted).toBe(false);
+  });
+
+  test('says in one line that the port is taken', async () => {
+    const taken = createServer().listen(0, LOOPBACK);
+    await once(taken, 'listening');
+    const address = taken.address();
+    const port = address !== null && typeof address === 'object' ? address.port : 0;
+    await expect(open(`http://${LOOPBACK}:${port}`)).rejects.toMatchObject({
+      code: 'PORT_TAKEN',
+      message: `TCP port ${port} of 127.0.0.1 is taken by another program; stop it, or choose another port`,
+    });
+    taken.close();
+  });
+});
+
+test.each(['udp://localhost:5000', 'udp://1.2.3.4', 'rtp://1.2.3.4:70000', 'ftp://1.2.3.4:5', 'http://1.2.3:80', ''])(
+  '"%s" is no output',
+  async (text) => {
+    await expect(openOutput(text, LOOPBACK)).rejects.toThrow(OutOfRangeError);
+  },
+);
+
+test('what a sink is handed is only valid until it returns', () => {
+  const writer = new ClearWriter();
+  writer.place(3).set([1, 2, 3]);
+  writer.push(new Uint8Array(12), 12, 3);
+  const clear: ClearPackets = writer.written;
+  writer.clear();
+  writer.place(3).set([4, 5, 6]);
+  expect(clear.payload).toEqual(Uint8Array.of(4, 5, 6));
+});
