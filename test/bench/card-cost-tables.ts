@@ -1,0 +1,210 @@
+import type { Tariff } from '../../apdu/decode-module/tariff.ts';
+import { leastEvery } from '../../host/cli/least-every.ts';
+import applet from './applet-instructions.json' with { type: 'json' };
+import {
+  bytecodeTime,
+  CHIPS,
+  type Command,
+  commandTime,
+  CONTENT_PERIOD,
+  type DecodePath,
+  decodesPerSecond,
+  decodeWork,
+  engineTime,
+  instructionTime,
+  LINKS,
+  linkTime,
+  wear,
+  WORK,
+} from './card-cost.ts';
+import { LARGEST_WRITE, RAM_OCTETS, RAM_TABLE } from './card-memory.ts';
+
+/** The tables of `firmware-notes/real-cards.md`, each between `<!-- table NAME -->` and `<!-- end -->`. */
+
+const SPANS = [16, 32, 64, 208];
+const RATES = [2, 5, 20];
+const CONTACT = LINKS.find(({ name }) => name === 'TA1 96')!;
+const MARKER = /(<!-- table (\w+) -->\n)[^]*?(<!-- end -->)/g;
+
+type Cell = string | number;
+
+function table(head: readonly Cell[], rows: readonly (readonly Cell[])[]): string {
+  const line = (cells: readonly Cell[]) => `| ${cells.join(' | ')} |\n`;
+  return line(head) + line(head.map((_, column) => (column === 0 ? '---' : '--:'))) + rows.map(line).join('');
+}
+
+/** Two digits that count: more would claim what an estimate does not know. */
+function rough(value: number): string {
+  if (value === 0) return '0';
+  return value >= 10 ? Math.round(value).toLocaleString('en') : value.toPrecision(2);
+}
+
+function milliseconds(microseconds: number): string {
+  return rough(microseconds / 1000);
+}
+
+function ram(): string {
+  const rows = RAM_TABLE.map(({ what, octets }) => [what, octets]);
+  return table(['transient memory', 'octets'], [...rows, ['**together**', `**${RAM_OCTETS}**`]]);
+}
+
+function room(): string {
+  return table(
+    ['chip', 'RAM', 'left beside the applet', 'commit', 'largest write'],
+    CHIPS.map((chip) => [chip.name, chip.ram, chip.ram - RAM_OCTETS, chip.commit, LARGEST_WRITE]),
+  );
+}
+
+const PATHS: readonly (readonly [Command, string])[] = [
+  ['decodeFree', 'DECODE, free'],
+  ['decodeSame', 'DECODE, units and price as in the group before'],
+  ['decodeOctets', 'DECODE, other octets than in the group before'],
+  ['decodeDuration', 'DECODE, another duration than in the group before'],
+  ['decodeTake', 'DECODE with a take'],
+  ['segmentKey', 'LOAD KEY, segment key'],
+  ['contentKey', 'LOAD KEY, content key'],
+  ['startLoad', 'LOAD CREDIT, start'],
+  ['load', 'LOAD CREDIT'],
+];
+
+function instructions(): string {
+  return table(
+    ['command', 'instructions', 'calls of the API', ...CHIPS.map(({ name }) => `${name}, ms`)],
+    PATHS.map(([command, what]) => [
+      what,
+      applet[command].instructions,
+      applet[command].calls,
+      ...CHIPS.map((chip) => milliseconds(bytecodeTime(chip, command))),
+    ]),
+  );
+}
+
+function parts(): string {
+  const work = decodeWork(64);
+  return table(
+    ['chip', 'instruction, us', 'link at TA1 96, ms', 'ciphers, ms', 'bytecode, ms', 'together, ms', 'a second'],
+    CHIPS.map((chip) => [
+      chip.name,
+      rough(instructionTime(chip)),
+      milliseconds(linkTime(CONTACT, work.up, work.down)),
+      milliseconds(engineTime(chip, work)),
+      milliseconds(bytecodeTime(chip, 'decodeSame')),
+      milliseconds(commandTime(chip, CONTACT, 'decodeSame', work)),
+      rough(decodesPerSecond(chip, CONTACT, 64)),
+    ]),
+  );
+}
+
+function decodes(): string {
+  return table(
+    ['chip', 'span', ...LINKS.map(({ name }) => name)],
+    CHIPS.flatMap((chip) =>
+      SPANS.map((span) => [chip.name, span, ...LINKS.map((link) => rough(decodesPerSecond(chip, link, span)))]),
+    ),
+  );
+}
+
+function paths(): string {
+  const columns: readonly (readonly [DecodePath, string])[] = [
+    ['decodeFree', 'free'],
+    ['decodeSame', 'same units'],
+    ['decodeOctets', 'other units'],
+    ['decodeTake', 'take'],
+  ];
+  return table(
+    ['chip', ...columns.map(([, name]) => name)],
+    CHIPS.map((chip) => [chip.name, ...columns.map(([path]) => rough(decodesPerSecond(chip, CONTACT, 64, path)))]),
+  );
+}
+
+function every(): string {
+  return table(
+    ['chip', 'span', ...RATES.map((rate) => `${rate} Mbit/s`)],
+    CHIPS.flatMap((chip) =>
+      SPANS.map((span) => [
+        chip.name,
+        span,
+        ...RATES.map((rate) =>
+          ['TA1 18', 'TA1 97', '848k']
+            .map((name) =>
+              decodesPerSecond(
+                chip,
+                LINKS.find((link) => link.name === name)!,
+                span,
+              ),
+            )
+            .map((perSecond) => leastEvery(rate * 1e6, perSecond) ?? 'none')
+            .join(' / '),
+        ),
+      ]),
+    ),
+  );
+}
+
+const TARIFFS: readonly (readonly [string, Tariff])[] = [
+  ['$0.25/MB', { kind: 'octets', price: 250_000n }],
+  ['$2.00/h', { kind: 'duration', price: 2_000_000n }],
+  ['subscription', { kind: 'free', price: 0n }],
+];
+
+function wearAnHour(): string {
+  return table(
+    ['tariff, 5 Mbit/s', 'records an hour', 'content keys an hour', 'inits an hour', 'years of a record cell'],
+    TARIFFS.map(([name, tariff]) => {
+      const { records, contentKeys, inits, recordYears } = wear(5e6, tariff);
+      return [name, rough(records), contentKeys, inits, recordYears === undefined ? 'no writes' : rough(recordYears)];
+    }),
+  );
+}
+
+function keyPeriods(): string {
+  return table(
+    ['content period, s', 'inits an hour', 'years, a cell for each object', 'years, one cell for all'],
+    [10, 60, CONTENT_PERIOD, 900].map((period) => {
+      const { inits, initYears } = wear(5e6, TARIFFS[2]![1], period);
+      return [period, rough(inits), rough(initYears.apart), rough(initYears.together)];
+    }),
+  );
+}
+
+function apdus(): string {
+  const time = (commands: readonly (keyof typeof WORK)[]) =>
+    CHIPS.map((chip) =>
+      milliseconds(commands.reduce((sum, name) => sum + commandTime(chip, CONTACT, name, WORK[name]), 0)),
+    );
+  return table(
+    ['what', 'APDUs', ...CHIPS.map(({ name }) => `${name}, ms`)],
+    [
+      ['next content key', 1, ...time(['contentKey'])],
+      ['next slot: segment key and content key', 2, ...time(['segmentKey', 'contentKey'])],
+      ['load: start, S2 (after SELECT)', 2, ...time(['startLoad', 'load'])],
+    ],
+  );
+}
+
+const TABLES: Readonly<Record<string, () => string>> = {
+  ram,
+  room,
+  instructions,
+  parts,
+  decodes,
+  paths,
+  every,
+  wearAnHour,
+  keyPeriods,
+  apdus,
+};
+
+/**
+ * The page with every table as it is computed now.
+ * @throws Error when the page names a table that there is not, or lacks one.
+ */
+export function withTables(page: string): string {
+  const found = [...page.matchAll(MARKER)].map(([, , name]) => name!);
+  const missing = Object.keys(TABLES).filter((name) => !found.includes(name));
+  const unknown = found.filter((name) => TABLES[name] === undefined);
+  if (missing.length + unknown.length > 0) {
+    throw new Error(`tables that the page lacks: ${missing.join(' ')}; that there are not: ${unknown.join(' ')}`);
+  }
+  return page.replaceAll(MARKER, (_, start: string, name: string, end: string) => start + TABLES[name]!() + end);
+}
