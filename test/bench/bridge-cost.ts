@@ -1,0 +1,148 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { TransportError } from '../../apdu/errors.ts';
+import { openSource } from '../../host/headend/index.ts';
+import { freePort, LOOPBACK } from '../support/test-service.ts';
+import type { Measurement } from './figures.ts';
+import { endWithUs, scratchFolder } from './left-behind.ts';
+import { ADDRESS, cpuSeconds, makeCard, makeSender, type PaidCard, Watcher } from './paid-service.ts';
+import { SrtpSender } from './srtp-sender.ts';
+
+const ROUNDS = 3;
+const RATE = 200_000_000;
+/** Seconds of the clip, and how often it is played; its own rate is about 20 Mbit/s. */
+const CLIP = { seconds: 8, times: 12 };
+/** Part of the stream that is measured: first Node's compiler and ffmpeg's probing have to be done. */
+const WINDOW = { from: 0.4, to: 0.97 };
+/** Part of the payload that must come out: ffmpeg drops the stuffing, a busy machine some packets. */
+const LEAST_OUT = 0.98;
+
+/** CPU seconds per GB received, opened and written, the bridge against ffmpeg. */
+export async function measureBridgeCost(): Promise<Measurement> {
+  const folder = scratchFolder();
+  const clip = makeClip(folder);
+  const octets = (await stat(clip)).size;
+  const speed = (RATE * CLIP.seconds * CLIP.times) / (8 * octets);
+  const card = await makeCard(folder, 1);
+  let bridge = Infinity;
+  let ffmpeg = Infinity;
+  for (let round = 0; round < ROUNDS; round++) {
+    bridge = Math.min(bridge, await bridgeCost(clip, octets, speed, card));
+    ffmpeg = Math.min(ffmpeg, await ffmpegCost(clip, octets, speed, folder));
+  }
+  return {
+    how:
+      `H.264 and AAC in MPEG-TS, ${Math.round(octets / 1e6)} MB at ${RATE / 1e6} Mbit/s by multicast on loopback, paced by the head-end's own pacer in ` +
+      `bursts of about 1 ms; tollcast watch with the soft module in a file, sealed, n = 100, span 64, against ffmpeg that receives the same ` +
+      `octets as SRTP (AES_CM_128_HMAC_SHA1_80) and copies them to MPEG-TS; both to /dev/null. Best of ${ROUNDS} rounds, by turns; CPU of all threads, from ${WINDOW.from * 100} % of the stream on, when Node has compiled what it runs.`,
+    rows: [
+      { what: 'tollcast watch', figure: bridge, unit: 'CPU s/GB' },
+      { what: 'ffmpeg, SRTP', figure: ffmpeg, unit: 'CPU s/GB' },
+      { what: 'tollcast watch / ffmpeg', figure: bridge / ffmpeg, unit: '', goal: { atMost: 0.4 } },
+    ],
+  };
+}
+
+async function bridgeCost(clip: string, octets: number, speed: number, card: PaidCard): Promise<number> {
+  const { signal } = new AbortController();
+  const source = await openSource(clip, LOOPBACK, signal);
+  const { sender, port } = await makeSender([card], source, 'ts', { speed });
+  const watcher = new Watcher(port, card);
+  await watcher.says('listening');
+  const cost = costIn(watcher.process, octets, () => sender.totals.octets);
+  await sender.run(signal);
+  const { received, missing } = await watcher.bill();
+  if (received < LEAST_OUT * octets) throw incomplete('tollcast watch', received, octets, `${missing} missing`);
+  return cost;
+}
+
+async function ffmpegCost(clip: string, octets: number, speed: number, folder: string): Promise<number> {
+  const port = await freePort();
+  const sender = new SrtpSender();
+  const sdp = join(folder, 'srtp.sdp');
+  await writeFile(sdp, sender.sdp(ADDRESS, port));
+  const receive = [
+    '-protocol_whitelist',
+    'file,rtp,udp,srtp',
+    '-localaddr',
+    LOOPBACK,
+    '-buffer_size',
+    '4194304',
+    '-i',
+    sdp,
+  ];
+  const copy = ['-map', '0:v', '-map', '0:a:1', '-c', 'copy', '-f', 'mpegts', '-y', '/dev/null'];
+  const ffmpeg = spawn('ffmpeg', ['-nostdin', '-loglevel', 'error', '-progress', 'pipe:1', ...receive, ...copy], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  endWithUs(ffmpeg);
+  const ended = once(ffmpeg, 'close');
+  let progress = '';
+  ffmpeg.stdout.on('data', (chunk: Buffer) => (progress = `${progress}${chunk.toString()}`.slice(-4000)));
+  // It does not say when it has joined.
+  await sleep(500);
+  const cost = costIn(ffmpeg, octets, () => sender.octets);
+  await sender.send(await openSource(clip, LOOPBACK, new AbortController().signal), ADDRESS, port, speed);
+  await sleep(500);
+  ffmpeg.kill('SIGINT');
+  await ended;
+  const out = Number(/.*total_size=(\d+)/s.exec(progress)?.[1] ?? 0);
+  if (out < LEAST_OUT * octets) throw incomplete('ffmpeg', out, octets, 'install ffmpeg with SRTP');
+  return cost;
+}
+
+/** CPU seconds per GB of payload that was sent within the window. */
+async function costIn(receiver: ChildProcess, octets: number, sent: () => number): Promise<number> {
+  const reach = async (share: number) => {
+    while (sent() < share * octets) {
+      if (receiver.exitCode !== null)
+        throw new TransportError('BENCH', 'the receiver ended in the middle of the stream');
+      await sleep(10);
+    }
+    return { octets: sent(), cpu: cpuSeconds(receiver) ?? NaN };
+  };
+  const from = await reach(WINDOW.from);
+  const to = await reach(WINDOW.to);
+  return (1e9 * (to.cpu - from.cpu)) / (to.octets - from.octets);
+}
+
+/** A test picture with noise and a tone. @throws TransportError when there is no ffmpeg. */
+function makeClip(folder: string): string {
+  const short = join(folder, 'short.ts');
+  const clip = join(folder, 'clip.ts');
+  const picture = ['-f', 'lavfi', '-i', 'testsrc2=size=1920x1080:rate=25,noise=alls=20:allf=t'];
+  const tone = ['-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=48000', '-t', String(CLIP.seconds)];
+  const rate = [
+    '-b:v',
+    '20M',
+    '-minrate',
+    '20M',
+    '-maxrate',
+    '20M',
+    '-bufsize',
+    '4M',
+    '-x264-params',
+    'nal-hrd=cbr:keyint=25',
+  ];
+  const codecs = ['-c:v', 'libx264', '-preset', 'ultrafast', ...rate, '-c:a', 'aac', '-b:a', '128k'];
+  for (const args of [
+    [...picture, ...tone, ...codecs, short],
+    ['-stream_loop', String(CLIP.times - 1), '-i', short, '-c', 'copy', clip],
+  ]) {
+    const { status } = spawnSync('ffmpeg', ['-nostdin', '-loglevel', 'error', ...args], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    if (status !== 0) throw new TransportError('BENCH', 'ffmpeg made no clip; install ffmpeg with libx264');
+  }
+  return clip;
+}
+
+function incomplete(who: string, out: number, octets: number, what: string): TransportError {
+  return new TransportError(
+    'BENCH',
+    `${who} passed on ${out} of ${octets} octets (${what}); measure again on a quiet machine`,
+  );
+}

@@ -1,0 +1,120 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { TransportError } from '../../apdu/errors.ts';
+import { startCard } from '../../card-sim/index.ts';
+import { type MediaSource, ServiceSender } from '../../host/headend/index.ts';
+import type { SourceFormat } from '../../host/headend/source-format.ts';
+import { loadOpensslAead } from '../../host/transport/node-openssl-aead.ts';
+import { cardKey, freePort, LOOPBACK, personalise } from '../support/test-service.ts';
+import { endWithUs } from './left-behind.ts';
+
+export const ADDRESS = '239.255.79.1';
+/** Micro-units: 500 USD. */
+const CREDIT = 500_000_000n;
+const TOLLCAST = fileURLToPath(new URL('../../host/cli/tollcast.ts', import.meta.url));
+
+/** A soft card with credit, in a file. */
+export interface PaidCard {
+  readonly file: string;
+  readonly id: Uint8Array;
+}
+
+export async function makeCard(folder: string, serial: number): Promise<PaidCard> {
+  const file = join(folder, `card-${serial}`);
+  await using card = await startCard({ kind: 'soft', state: file });
+  return { file, id: await personalise(card, serial, CREDIT) };
+}
+
+/** A head-end in this process that is about to send to a free port, sealed, n = 100, span 64, 0.25 USD/MB. */
+export async function makeSender(
+  cards: readonly PaidCard[],
+  source: MediaSource,
+  format: SourceFormat,
+  pace: { readonly rate?: number; readonly speed?: number },
+): Promise<{ readonly sender: ServiceSender; readonly port: number }> {
+  const port = await freePort();
+  const sender = new ServiceSender({
+    source,
+    format,
+    rate: pace.rate,
+    to: { address: ADDRESS, port, keyPort: port + 2, interface: LOOPBACK, ttl: 0 },
+    service: 1,
+    mode: 'sealed',
+    span: 64,
+    every: 100,
+    packing: 7,
+    closingTime: 250,
+    terms: { tariff: { kind: 'octets', price: 250_000n }, classes: { card: true, soft: true } },
+    cards: cards.map(({ id }) => id),
+    downlinkKey: (cardId) => cardKey('downlink', cardId),
+    granted: 3600,
+    period: 300,
+    speed: pace.speed ?? 1,
+    lead: 300,
+    aead: await loadOpensslAead(),
+  });
+  return { sender, port };
+}
+
+/** What `tollcast watch --json` ends with; the part of it that is looked at. */
+export interface WatchBill {
+  readonly received: number;
+  readonly missing: number;
+  /** ms. */
+  readonly firstAfter?: number;
+}
+
+/** `tollcast watch` in a process of its own, to /dev/null. */
+export class Watcher {
+  readonly process: ChildProcess;
+  readonly #ended: Promise<unknown>;
+  #said = '';
+  #json = '';
+
+  constructor(port: number, card: PaidCard) {
+    const watch = ['watch', '--group', `${ADDRESS}:${port}`, '--card', `soft:${card.file}`, '--out', '/dev/null'];
+    this.process = spawn(process.execPath, [TOLLCAST, ...watch, '--json'], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.process.stdout?.on('data', (chunk: Buffer) => (this.#json += chunk.toString()));
+    this.process.stderr?.on('data', (chunk: Buffer) => (this.#said += chunk.toString()));
+    endWithUs(this.process);
+    this.#ended = once(this.process, 'close');
+  }
+
+  /** Waits until it says something. @throws TransportError when it ends without. */
+  async says(words: string): Promise<void> {
+    const over = this.#ended.then(() => true);
+    while (!this.#said.includes(words)) {
+      if (await Promise.race([over, once(this.process.stderr!, 'data').then(() => false)])) throw this.#failure();
+    }
+  }
+
+  /** Ends it as Ctrl-C does. */
+  stop(): Promise<WatchBill> {
+    this.process.kill('SIGINT');
+    return this.bill();
+  }
+
+  /** Waits for the end of the stream. */
+  async bill(): Promise<WatchBill> {
+    await this.#ended;
+    if (this.process.exitCode !== 0) throw this.#failure();
+    return JSON.parse(this.#json) as WatchBill;
+  }
+
+  #failure(): TransportError {
+    return new TransportError('BENCH', `tollcast watch broke off: ${this.#said.slice(-500)}`);
+  }
+}
+
+/** Seconds of CPU that a process has used, all its threads, steps of 0.01 s; undefined when it is gone. */
+export function cpuSeconds({ pid }: ChildProcess): number | undefined {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,88 @@
+import type { CardChannel } from '../../apdu/card-channel.ts';
+import {
+  CARD_HEADER,
+  CARD_TAG,
+  type CardHeader,
+  contentCiphers,
+  sealCardPart,
+} from '../../apdu/decode-module/card-part.ts';
+import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
+import { splitKey } from '../../apdu/decode-module/key-pair.ts';
+import { KIND } from '../../apdu/decode-module/kinds.ts';
+import { DGI } from '../../apdu/decode-module/personalisation.ts';
+import {
+  acknowledgement,
+  CONTENT_KEY_ID,
+  contentMessage,
+  keyOf,
+  KEYS,
+  loadOrder,
+  MAXIMUM,
+  PROFILE,
+  segmentMessage,
+  SERVICE,
+  serviceMessage,
+  spanOf,
+  SSRC,
+  START,
+} from '../conformance/messages.ts';
+
+/** Micro-units per MB: so little that a full purse lasts for any number of groups measured here. */
+export const PRICE = 1000n;
+const PACKETS = 100;
+const SPAN = 64;
+
+/** Makes a blank card active, with a full purse. */
+export async function fillCard(channel: CardChannel): Promise<void> {
+  const module = new DecodeModule(channel);
+  await module.select();
+  await module.storeData(DGI.profile, PROFILE, false);
+  await module.storeData(DGI.keys, KEYS, true);
+  await module.startLoad();
+  await module.load(loadOrder(1, MAXIMUM));
+  // As the head-end does it unless told: a take for every MB of toll.
+  await module.loadKey(serviceMessage(1, { quantum: PRICE }));
+}
+
+/** Selects the module of a filled card, takes the receipt of the last round off it and loads what a reset took from its RAM. */
+export async function wakeCard(channel: CardChannel): Promise<DecodeModule> {
+  const module = new DecodeModule(channel);
+  await module.select();
+  await module.acknowledge(acknowledgement((await module.purse()).receiptsWritten));
+  await module.loadKey(segmentMessage());
+  await module.loadKey(contentMessage({ price: PRICE }));
+  await module.openSession(SERVICE);
+  return module;
+}
+
+/** The working keys of the content key. */
+export const contentPair = splitKey(
+  KIND.content,
+  SERVICE,
+  CONTENT_KEY_ID,
+  keyOf(KIND.content, SERVICE, CONTENT_KEY_ID),
+);
+const CIPHERS = contentCiphers(contentPair);
+
+const PART_OCTETS = CARD_HEADER + SPAN + CARD_TAG;
+
+/** Card parts of span 64 for groups of 100 full packets, numbered upwards from `first`; side by side in memory, as packets are received. */
+export function cardParts(first: number, count: number): Uint8Array[] {
+  const memory = new Uint8Array(count * PART_OCTETS);
+  return Array.from({ length: count }, (_, i) => {
+    const header: CardHeader = {
+      mode: 'sealed',
+      spanBlocks: SPAN / 16,
+      packets: PACKETS,
+      octets: PACKETS * 1316,
+      duration: 50,
+      mediaTime: START,
+      contentKeyId: CONTENT_KEY_ID,
+      index: (first + i) * PACKETS,
+      ssrc: SSRC,
+      group: first + i,
+    };
+    memory.set(sealCardPart(header, spanOf(header), CIPHERS), i * PART_OCTETS);
+    return memory.subarray(i * PART_OCTETS, (i + 1) * PART_OCTETS);
+  });
+}

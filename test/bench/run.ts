@@ -1,0 +1,96 @@
+import { spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { OutOfRangeError, TollcastError } from '../../apdu/errors.ts';
+import { measureBridgeCost } from './bridge-cost.ts';
+import { measureCardPackets } from './card-packets.ts';
+import { formatFigure, formatGoal, goalMet, type Measurement } from './figures.ts';
+import { measureJoinTime } from './join-time.ts';
+import { endWithUs } from './left-behind.ts';
+import { measureRoundTrips } from './round-trips.ts';
+import { measureSealAndSend } from './seal-and-send.ts';
+
+/** By name, in the order in which they run. */
+const MEASUREMENTS: Readonly<Record<string, () => Promise<Measurement>>> = {
+  'round-trips': measureRoundTrips,
+  'card-packets': measureCardPackets,
+  'bridge-cost': measureBridgeCost,
+  'seal-and-send': measureSealAndSend,
+  'join-time': measureJoinTime,
+};
+const RESULTS = new URL('results.md', import.meta.url);
+/** ms; a measurement that takes longer is stuck. */
+const MOST_TIME = 150_000;
+
+/** What a measurement came to, or why there is nothing. */
+type Outcome = { readonly name: string } & (Measurement | { readonly failed: string });
+
+const { values: options } = parseArgs({ options: { json: { type: 'boolean' }, only: { type: 'string' } } });
+// What was started is ended by those who listen to `exit`.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
+const outcomes: Outcome[] = [];
+for (const name of namesFrom(options.only)) {
+  const outcome = options.only === undefined ? await measureApart(name) : await measureHere(name);
+  outcomes.push(outcome);
+  process.stdout.write(options.json === true ? `${JSON.stringify(outcome)}\n` : page(outcome));
+}
+if (options.only === undefined) writeFileSync(RESULTS, `${heading()}${outcomes.map(page).join('')}`);
+// Also where a measurement that failed has left something running.
+process.exit(outcomes.some((outcome) => 'failed' in outcome) ? 1 : 0);
+
+function namesFrom(only: string | undefined): readonly string[] {
+  const names = Object.keys(MEASUREMENTS);
+  if (only === undefined) return names;
+  if (!names.includes(only))
+    throw new OutOfRangeError(`there is no measurement "${only}"; there are ${names.join(', ')}`);
+  return [only];
+}
+
+async function measureHere(name: string): Promise<Outcome> {
+  try {
+    return { name, ...(await MEASUREMENTS[name]!()) };
+  } catch (error) {
+    if (!(error instanceof TollcastError)) throw error;
+    return { name, failed: error.message };
+  }
+}
+
+/** In a process of its own, so that none is slowed by what another one left in memory or taught the compiler. */
+async function measureApart(name: string): Promise<Outcome> {
+  const child = spawn(process.execPath, [fileURLToPath(import.meta.url), '--json', '--only', name], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    timeout: MOST_TIME,
+  });
+  endWithUs(child);
+  let line = '';
+  for await (const chunk of child.stdout as AsyncIterable<Buffer>) line += chunk.toString();
+  try {
+    return JSON.parse(line) as Outcome;
+  } catch {
+    return { name, failed: `it broke off; type: npm run bench -- --only ${name}` };
+  }
+}
+
+function heading(): string {
+  const [first] = cpus();
+  const memory = Math.round(totalmem() / 2 ** 30);
+  return [
+    '# Measurements\n',
+    'Made by `npm run bench`, and written anew by every run of it; compare the ratios, whose sides were measured by turns on the same machine.\n',
+    `${cpus().length} cores (${first?.model}), ${memory} GiB, Node ${process.version}, ${process.platform} ${process.arch}.\n\n`,
+  ].join('\n');
+}
+
+function page(outcome: Outcome): string {
+  const title = `## ${outcome.name}\n\n`;
+  if ('failed' in outcome) return `${title}Not measured: ${outcome.failed}\n\n`;
+  const rows = outcome.rows.map((row) => {
+    const met = goalMet(row);
+    const verdict = met === undefined ? '' : met ? 'met' : 'missed';
+    return `| ${row.what} | ${formatFigure(row.figure)} | ${row.unit} | ${formatGoal(row)} | ${verdict} |\n`;
+  });
+  return `${title}${outcome.how}\n\n| what | figure | unit | goal | |\n|---|--:|---|---|---|\n${rows.join('')}\n`;
+}
