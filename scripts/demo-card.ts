@@ -1,0 +1,128 @@
+import { randomBytes, randomInt } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { CardChannel } from '../apdu/card-channel.ts';
+import { formatCardId } from '../apdu/decode-module/card-id.ts';
+import { MOST_MONEY } from '../apdu/decode-module/ceilings.ts';
+import { DecodeModule } from '../apdu/decode-module/decode-module.ts';
+import { TollcastError } from '../apdu/errors.ts';
+import { CARD_KINDS, type CardKind, type SimulatedCard, startCard } from '../card-sim/index.ts';
+import { currencyByCode } from '../host/cli/currency.ts';
+import { formatMoney, parseMoney } from '../host/cli/money.ts';
+import { askPassphrase, choosePassphrase } from '../host/cli/passphrase.ts';
+import { Accounts } from '../host/issuer/accounts.ts';
+import { DEFAULT_REFUND_CAP, loadCredit } from '../host/issuer/credit.ts';
+import { createStore, DEFAULT_STORE, KeyStore } from '../host/issuer/key-store.ts';
+import { personalise } from '../host/issuer/personalisation.ts';
+import { openCard } from '../host/transport/card-address.ts';
+
+/** The card of the demo: one that it started, or the user's own. */
+export interface DemoCard {
+  /** What it is, for people. */
+  readonly name: string;
+  readonly kind: CardKind | 'reader';
+  open(): Promise<CardChannel>;
+  /** Since it was started; undefined for a card that counts nothing. */
+  persistentWrites(): Promise<number | undefined>;
+  close(): Promise<void>;
+}
+
+const NAMES: Record<CardKind, string> = {
+  pcsc: 'Java Card applet on jCardSim, behind PC/SC',
+  jcardsim: 'Java Card applet on jCardSim, over TCP',
+  soft: 'soft module',
+};
+
+/**
+ * @param wanted kind, reader or nothing: then the first kind that starts, the most real one first.
+ * @throws TollcastError when the wanted one cannot be had.
+ */
+export async function findCard(
+  wanted: string | undefined,
+  folder: string,
+  say: (line: string) => void,
+): Promise<DemoCard> {
+  if (wanted !== undefined && !isKind(wanted)) return readerCard(wanted);
+  const kinds = wanted === undefined ? (['pcsc', 'jcardsim', 'soft'] as const) : [wanted];
+  for (const [i, kind] of kinds.entries()) {
+    try {
+      return startedCard(await startCard({ kind, ...(kind === 'soft' ? { state: join(folder, 'soft.card') } : {}) }));
+    } catch (error) {
+      if (!(error instanceof Error) || i === kinds.length - 1) throw error;
+      say(`no ${NAMES[kind]}: ${error.message}`);
+    }
+  }
+  throw new TollcastError('NO_CARD', 'no kind of card could be started');
+}
+
+function isKind(text: string): text is CardKind {
+  return CARD_KINDS.some((kind) => kind === text);
+}
+
+function startedCard(card: SimulatedCard): DemoCard {
+  return {
+    name: NAMES[card.kind],
+    kind: card.kind,
+    open: () => card.channel(),
+    persistentWrites: async () => (await card.counts()).persistentWrites,
+    close: () => card.close(),
+  };
+}
+
+function readerCard(reader: string): DemoCard {
+  return {
+    name: `card in reader ${reader}`,
+    kind: 'reader',
+    open: () => openCard(`pcsc:${reader}`),
+    persistentWrites: async () => undefined,
+    close: async () => undefined,
+  };
+}
+
+/** An issuer's store, with what opens it; the demo's own cards get one that is gone with them. */
+export interface DemoStore {
+  readonly folder: string;
+  readonly passphrase: string;
+}
+
+/** @throws IssuerError as {@link createStore} does. */
+export async function openStore(card: DemoCard, folder: string): Promise<DemoStore> {
+  const store = card.kind === 'reader' ? DEFAULT_STORE : join(folder, 'issuer');
+  const fresh = !existsSync(store);
+  const ask = fresh ? choosePassphrase : askPassphrase;
+  const passphrase = card.kind === 'reader' ? await ask() : randomBytes(16).toString('hex');
+  if (fresh) await createStore(store, randomInt(1, 2 ** 24), passphrase);
+  return { folder: store, passphrase };
+}
+
+/** Makes a blank card the issuer's, and loads it. @returns its id, as people write it. */
+export async function prepareCard(card: DemoCard, store: DemoStore, say: (line: string) => void): Promise<string> {
+  const { amount, currency } = parseMoney('10.00 USD', MOST_MONEY);
+  const keys = new KeyStore(store.folder, async () => store.passphrase);
+  const accounts = Accounts.open(store.folder);
+  const channel = await card.open();
+  try {
+    const module = new DecodeModule(channel);
+    const now = Math.floor(Date.now() / 1000);
+    const { life } = await module.select();
+    if (life === 'blank' || life === 'personalised') {
+      const maximumBalance = parseMoney('500.00 USD', MOST_MONEY).amount;
+      const wanted = {
+        moduleClass: card.kind === 'soft' ? ('soft' as const) : ('card' as const),
+        currency: currencyByCode('USD').number,
+        maximumBalance,
+        mostUnacknowledged: maximumBalance,
+      };
+      const id = await personalise(module, keys, accounts, wanted, now);
+      say(`personalised  ${formatCardId(id)}`);
+    }
+    const format = (microUnits: bigint) => formatMoney(microUnits, currency);
+    const wish = { amount, currency: currency.number, refundCap: DEFAULT_REFUND_CAP, format };
+    const loaded = await loadCredit(module, keys, accounts, wish, now);
+    say(`loaded        ${format(amount)}, balance ${format(loaded.balance)}`);
+    return formatCardId(loaded.cardId);
+  } finally {
+    await channel.close();
+    accounts.close();
+  }
+}
