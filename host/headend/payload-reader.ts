@@ -24,7 +24,10 @@ export async function* readPayloads(
   for (;;) {
     const asked = performance.now();
     const pending = chunks.next();
-    if (await isSilent(pending, patience)) yield { payloads: [], waited: performance.now() - asked };
+    // Timers fire up to 1 ms before performance.now() says so.
+    if (await isSilent(pending, patience)) {
+      yield { payloads: [], waited: Math.max(patience, performance.now() - asked) };
+    }
     const next = await pending;
     if (signal.aborted) return;
     if (next.done === true) break;

@@ -22,6 +22,8 @@ final class Card implements Closeable {
   private CardRuntime runtime;
   private boolean present = true;
   private boolean powered;
+  /** The connection that powered the card up last, or null. */
+  private Closeable user;
   private boolean closed;
   private Cut cut = NONE;
   private long saves;
@@ -93,8 +95,17 @@ final class Card implements Closeable {
     return !closed;
   }
 
-  synchronized void powerOff() {
-    powered = false;
+  /** @param by what comes late from a connection after which another has powered the card up is not heard */
+  synchronized void powerOff(Closeable by) {
+    if (user == null || user == by) {
+      powered = false;
+    }
+  }
+
+  /** Powers the card up, or resets it, for a connection. */
+  synchronized void powerOn(Closeable by) {
+    user = by;
+    powerOn();
   }
 
   /** Powers the card up, or resets it: RAM is cleared. */
@@ -132,6 +143,7 @@ final class Card implements Closeable {
   synchronized void pull() {
     present = false;
     powered = false;
+    user = null;
     for (Closeable connection : connections) {
       try {
         connection.close();

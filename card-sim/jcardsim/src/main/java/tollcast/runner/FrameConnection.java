@@ -72,8 +72,8 @@ final class FrameConnection implements Closeable {
   private boolean handle(byte[] payload) throws IOException {
     if (payload.length == 1) {
       switch (payload[0]) {
-        case 0 -> card.powerOff();
-        case 1, 2 -> card.powerOn();
+        case 0 -> card.powerOff(this);
+        case 1, 2 -> card.powerOn(this);
         case 4 -> send(card.spec.atr());
         default -> System.err.println("card " + card.id + ": unknown reader control " + payload[0] + " ignored");
       }

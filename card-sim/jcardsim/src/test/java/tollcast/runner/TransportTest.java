@@ -89,6 +89,22 @@ class TransportTest {
   }
 
   @Test
+  void aLateGoodbyeDoesNotSwitchTheNextUserOff() throws Exception {
+    cards.add("tcp=0");
+    try (Reader first = connect(0); Reader second = connect(0)) {
+      first.frame((byte) 1);
+      assertEquals("3b80800101", first.send((byte) 4));
+      second.frame((byte) 1);
+      assertEquals("9000", second.send(Rig.SELECT));
+      first.frame((byte) 0);
+      assertEquals("3b80800101", first.send((byte) 4));
+      assertEquals("00019000", second.send((byte) 0x80, TestApplet.COUNT, (byte) 0, (byte) 0, (byte) 0));
+      second.frame((byte) 0);
+      assertEquals("6986", second.send((byte) 0x80, TestApplet.COUNT, (byte) 0, (byte) 0, (byte) 0));
+    }
+  }
+
+  @Test
   void framesWholeSplitAndTogether() throws Exception {
     cards.add("tcp=0");
     try (Reader reader = connect(0)) {
