@@ -18,6 +18,7 @@ export {
 } from './iso7816/trace.ts';
 
 export { signAcknowledgement } from './decode-module/acknowledgement.ts';
+export { type BlindPacket, openBlind, sealBlind } from './decode-module/blind-blocks.ts';
 export {
   type CardId,
   decodeCardId,
@@ -34,6 +35,8 @@ export {
   sealCardPart,
 } from './decode-module/card-part.ts';
 export { type Ceilings, decodeCeilings, encodeCeilings } from './decode-module/ceilings.ts';
+export { combine, separate } from './decode-module/combined-section.ts';
+export { type Confirm, openConfirm } from './decode-module/confirm.ts';
 export { type ContentTerms, decodeContentTerms, encodeContentTerms } from './decode-module/content-terms.ts';
 export {
   type LoadOrder,
@@ -44,6 +47,7 @@ export {
   signLoadOrder,
 } from './decode-module/credit-load.ts';
 export { DecodeModule } from './decode-module/decode-module.ts';
+export { encodeDetachedPart, parseDetachedPart } from './decode-module/detached-part.ts';
 export { type KeyEntry } from './decode-module/key-list.ts';
 export {
   type KeyMessage,
@@ -51,8 +55,18 @@ export {
   parseKeyMessage,
   sealKeyMessage,
 } from './decode-module/key-message.ts';
+export { childNodes, KeyTree, parentNode, pathAbove, sealLeaf } from './decode-module/key-tree.ts';
 export { splitKey } from './decode-module/key-pair.ts';
 export { KIND } from './decode-module/kinds.ts';
+export { type LeaveRecord, openLeaveRecord } from './decode-module/leave-record.ts';
+export {
+  coverSlots,
+  purchasesOfSlots,
+  type SeedLabel,
+  seedKey,
+  slotKeys,
+  type SlotRange,
+} from './decode-module/marks.ts';
 export { ModuleError, type ModuleErrorCode } from './decode-module/module-status.ts';
 export {
   type CardKeySet,
@@ -61,8 +75,17 @@ export {
   encodeCardKeys,
   encodeCardProfile,
 } from './decode-module/personalisation.ts';
+export { generateP256, type P256Pair, p256PairOf } from './decode-module/p256.ts';
+export {
+  type HeaderUnderPublicKey,
+  type PublicKeySender,
+  sealUnderCardPair,
+  sealUnderServicePair,
+} from './decode-module/public-key-parent.ts';
 export { PurseStatus } from './decode-module/purse-status.ts';
 export { openReceipt, parseReceipt, type Receipt } from './decode-module/receipt.ts';
+export { sealSeedPurchase, type SeedPurchase } from './decode-module/seed-purchase.ts';
+export { sealServicePair, type ServicePairBuyer, type ServicePairPurchase } from './decode-module/service-pair.ts';
 export {
   type Capability,
   hasCapability,
@@ -70,6 +93,7 @@ export {
   MODULE_AID,
   type SelectAnswer,
 } from './decode-module/select-answer.ts';
+export { openRequest, type RequestKind, type ServiceRequest } from './decode-module/signed-request.ts';
 export { ForgedError } from './decode-module/signed-message.ts';
 export { amountOf, type Tariff, type TariffKind, ticksOf, TICKS_PER_MICRO_UNIT } from './decode-module/tariff.ts';
 export { moduleTracePolicy } from './decode-module/trace-policy.ts';

@@ -1,6 +1,7 @@
 import { cmac } from '@noble/ciphers/aes.js';
 import { OutOfRangeError } from '../errors.ts';
 import { concat } from '../octets.ts';
+import type { ChannelKeySet } from '../secure-channel/scp03-keys.ts';
 import { decodeCardId } from './card-id.ts';
 
 /** The issuer's masters, 16 octets each, generated and kept apart; `firmware-notes/protocol.md` 1.2. */
@@ -20,19 +21,39 @@ export const CARD_KEYS = {
 
 export type CardKeyName = keyof typeof CARD_KEYS;
 
+type ChannelKeyName = 'scp03-enc' | 'scp03-mac' | 'scp03-dek';
+
+/** Version of the key sets that an issuer derives. */
+const CHANNEL_KEY_VERSION = 0x10;
+
 /** Octets of every master and card key. */
 export const CARD_KEY_LENGTH = 16;
 
 /**
  * A card's key, `firmware-notes/protocol.md` 1.2: label and context are the key's name with the module's class, and the card id.
- * @param master the one that {@link CARD_KEYS} names for this key, 16 octets.
+ * @param master the one that {@link CARD_KEYS} names for this key, of channel keys *personalisation*; 16 octets.
  * @param cardId 8 octets.
  * @returns 16 octets.
  * @throws FormatError when the card id is none.
  */
-export function deriveCardKey(master: Uint8Array, name: CardKeyName, cardId: Uint8Array): Uint8Array {
+export function deriveCardKey(master: Uint8Array, name: CardKeyName | ChannelKeyName, cardId: Uint8Array): Uint8Array {
   const label = new TextEncoder().encode(`${name}/${decodeCardId(cardId).moduleClass}`);
   return counterKdf(master, concat(label, Uint8Array.of(0x00), cardId, Uint8Array.of(0x00, 0x80)));
+}
+
+/**
+ * The key set of a card's secure channel; `firmware-notes/protocol.md` 1.2.
+ * @param master personalisation, 16 octets.
+ * @param cardId 8 octets.
+ * @throws FormatError when the card id is none.
+ */
+export function deriveChannelKeys(master: Uint8Array, cardId: Uint8Array): ChannelKeySet {
+  return {
+    version: CHANNEL_KEY_VERSION,
+    enc: deriveCardKey(master, 'scp03-enc', cardId),
+    mac: deriveCardKey(master, 'scp03-mac', cardId),
+    dek: deriveCardKey(master, 'scp03-dek', cardId),
+  };
 }
 
 /**

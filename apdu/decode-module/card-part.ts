@@ -26,7 +26,12 @@ export interface CardHeader {
   readonly ssrc: number;
   /** 1 to 2^31 - 1. */
   readonly group: number;
+  /** The card part comes by itself, not in the packet that it is for. */
+  readonly detached?: boolean;
 }
+
+/** In the field of the packets. */
+const DETACHED = 0x8000;
 
 /** Octets of the header as it travels; SSRC and group number are in the RTP header and the MKI. */
 const SENT_HEADER = 24;
@@ -61,7 +66,7 @@ export function sealCardPart(header: CardHeader, span: Uint8Array, ciphers: Cont
   const part = new Uint8Array(CARD_HEADER + span.length + CARD_TAG);
   part[0] = KIND[header.mode];
   part[1] = (MESSAGE_VERSION << 5) | header.spanBlocks;
-  writeUint(part, 2, 2, header.packets);
+  writeUint(part, 2, 2, (header.detached === true ? DETACHED : 0) | header.packets);
   writeUint(part, 4, 3, header.octets);
   writeUint(part, 7, 3, header.duration);
   writeUint(part, 10, 4, header.mediaTime);
@@ -131,6 +136,7 @@ export function parseCardHeader(part: Uint8Array): CardHeader {
     mode: kind === KIND.sealed ? 'sealed' : 'open',
     spanBlocks: second & 31,
     packets: readUint(part, 2, 2) & 0x7ff,
+    ...((readUint(part, 2, 2) & DETACHED) === 0 ? {} : { detached: true }),
     octets: readUint(part, 4, 3),
     duration: readUint(part, 7, 3),
     mediaTime: readUint(part, 10, 4),

@@ -24,13 +24,17 @@ export interface LoadRequest {
   readonly receiptsWritten: number;
 }
 
-/** S2, what the issuer orders; S3 proves with the same fields that the card carried it out. */
+/**
+ * S2, what the issuer orders; S3 proves with the same fields that the card carried it out. An order that sets the credit limit is laid
+ * out, numbered and proved alike.
+ */
 export interface LoadOrder {
   /** 8 octets. */
   readonly cardId: Uint8Array;
   /** One more than the request's, u32. The issuer signs no two orders for one number. */
   readonly number: number;
   readonly currency: number;
+  /** To be loaded; or the new credit limit. */
   readonly amount: bigint;
   /** 8 octets of the issuer's choice, never used twice. */
   readonly loadId: Uint8Array;
@@ -92,6 +96,20 @@ export function openLoadRequest(octets: Uint8Array, loadOutKey: Uint8Array): Loa
  * @throws OutOfRangeError when a field does not fit.
  */
 export function signLoadOrder(order: LoadOrder, loadInKey: Uint8Array): Uint8Array {
+  return signOrder(order, KIND.loadOrder, loadInKey);
+}
+
+/**
+ * An order that sets the credit limit.
+ * @param order its amount is the new limit; with the maximum balance at most 2^39 - 1.
+ * @param loadInKey of the card, 16 octets.
+ * @throws OutOfRangeError when a field does not fit.
+ */
+export function signCreditLimit(order: LoadOrder, loadInKey: Uint8Array): Uint8Array {
+  return signOrder(order, KIND.creditLimit, loadInKey);
+}
+
+function signOrder(order: LoadOrder, kind: number, loadInKey: Uint8Array): Uint8Array {
   if (order.cardId.length !== CARD_ID_LENGTH || order.loadId.length !== LOAD_ID_LENGTH) {
     throw new OutOfRangeError('a card id and a load id have 8 octets each');
   }
@@ -101,12 +119,13 @@ export function signLoadOrder(order: LoadOrder, loadInKey: Uint8Array): Uint8Arr
   writeUint(octets, 16, 2, order.currency);
   writeAmount(octets, 20, order.amount, 'amount');
   octets.set(order.loadId, 26);
-  return signMessage(octets, KIND.loadOrder, new AesCbc(loadInKey));
+  return signMessage(octets, kind, new AesCbc(loadInKey));
 }
 
-/** S3: the fields of S2 under the card's own key. @param mac of the load-out key. */
+/** S3: the fields of S2 or of a credit limit under the card's own key. @param mac of the load-out key. */
 export function signLoadProof(order: Uint8Array, mac: AesCbc): Uint8Array {
-  return signMessage(order.slice(), KIND.loadProof, mac);
+  const kind = order[0] === KIND.creditLimit ? KIND.creditLimitProof : KIND.loadProof;
+  return signMessage(order.slice(), kind, mac);
 }
 
 /**
@@ -115,7 +134,16 @@ export function signLoadProof(order: Uint8Array, mac: AesCbc): Uint8Array {
  * @throws FormatError when it is none, ForgedError when its tag is wrong.
  */
 export function openLoadProof(octets: Uint8Array, loadOutKey: Uint8Array): LoadOrder {
-  requireSigned(octets, KIND.loadProof, LOAD_ORDER_LENGTH, loadOutKey, 'load proof (S3)');
+  return openProof(octets, KIND.loadProof, loadOutKey, 'load proof (S3)');
+}
+
+/** The same of a credit limit. */
+export function openCreditLimitProof(octets: Uint8Array, loadOutKey: Uint8Array): LoadOrder {
+  return openProof(octets, KIND.creditLimitProof, loadOutKey, 'proof of a credit limit');
+}
+
+function openProof(octets: Uint8Array, kind: number, loadOutKey: Uint8Array, what: string): LoadOrder {
+  requireSigned(octets, kind, LOAD_ORDER_LENGTH, loadOutKey, what);
   return {
     cardId: octets.slice(4, 12),
     number: readUint(octets, 12, 4),

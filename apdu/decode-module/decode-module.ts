@@ -2,15 +2,24 @@ import type { CardChannel } from '../card-channel.ts';
 import type { CommandApdu } from '../iso7816/command-apdu.ts';
 import { exchange } from '../iso7816/exchange.ts';
 import { concat, writeUint } from '../octets.ts';
-import { CLA_ISO, CLA_MODULE, INS, STORE_LAST, STORE_MORE } from './instruction.ts';
+import { type BlindPacket, encodeBlind } from './blind-blocks.ts';
+import { CLA_ISO, CLA_MODULE, DECODE_BLIND, INS, STORE_LAST, STORE_MORE } from './instruction.ts';
 import { type KeyEntry, parseKeyList } from './key-list.ts';
+import { KIND } from './kinds.ts';
+import { type LogRecord, parseLogRecord } from './log-record.ts';
+import { DATA_OBJECT, type ModuleData, parseModuleData } from './module-data.ts';
 import { ModuleError, STATUS } from './module-status.ts';
 import { PurseStatus } from './purse-status.ts';
 import { parseReceipt, type Receipt } from './receipt.ts';
-import { MODULE_AID, parseSelectAnswer, type SelectAnswer } from './select-answer.ts';
+import { writeAmount } from './signed-message.ts';
+import { parseVerificationKeys, type VerificationKey } from './verification-key.ts';
+import { LIFE, MODULE_AID, parseSelectAnswer, type SelectAnswer } from './select-answer.ts';
+import { encodeRequest, type RequestKind, type ServiceRequest } from './signed-request.ts';
 
 type CommandName = keyof typeof INS;
 
+/** P1 of SET STATUS. */
+const P1_APPLICATION = 0x40;
 /** Short Le 00: whatever there is. */
 const LE_ALL = 256;
 const NO_DATA = new Uint8Array(0);
@@ -49,9 +58,28 @@ export class DecodeModule {
     return answer.length === 0 ? undefined : parseReceipt(answer);
   }
 
-  /** @param message a whole key message. */
-  async loadKey(message: Uint8Array): Promise<void> {
-    await this.#send('LOAD_KEY', 0, message);
+  /**
+   * @param message a whole key message.
+   * @returns for one under the card's unique key the confirm, 48 octets, for the head-end; else undefined.
+   */
+  async loadKey(message: Uint8Array): Promise<Uint8Array | undefined> {
+    const answer = await this.#send('LOAD_KEY', 0, message);
+    return answer.length === 0 ? undefined : answer;
+  }
+
+  /**
+   * Ends a purchase earlier, for good.
+   * @param to media time; below the purchase's start it is taken as that.
+   * @returns the leave record, 48 octets, for the head-end.
+   * @throws ModuleError `BAD_FIELD` when the purchase ends before that already.
+   */
+  async leave(service: number, keyId: number, to: number): Promise<Uint8Array> {
+    return this.#send('LEAVE', 0, concat(u32(service), u32(keyId), u32(to)));
+  }
+
+  /** Has the card sign a request. @returns 80 octets, for the head-end. */
+  async signRequest(kind: RequestKind, request: ServiceRequest): Promise<Uint8Array> {
+    return this.#send('SIGN_REQUEST', 0, encodeRequest(request), KIND[kind]);
   }
 
   /** Removes a key and all below it. @param kind as in `KIND`. */
@@ -78,6 +106,15 @@ export class DecodeModule {
    */
   decode(part: Uint8Array): Promise<Uint8Array> {
     return this.#send('DECODE', 0, part);
+  }
+
+  /**
+   * Has the card decrypt blocks that stand alone in a packet, for nothing or a flat price. Nothing of them is authenticated.
+   * @param blocks 16 to 240 octets, whole blocks.
+   * @returns as many octets.
+   */
+  async decodeBlind(packet: BlindPacket, blocks: Uint8Array): Promise<Uint8Array> {
+    return this.#send('DECODE', DECODE_BLIND, encodeBlind(packet, blocks));
   }
 
   async purse(): Promise<PurseStatus> {
@@ -113,22 +150,81 @@ export class DecodeModule {
   }
 
   /**
-   * Personalises a blank card, one data group at a time.
+   * Personalises a card, one data group at a time. Only on a secure channel, with C-ENC for what is secret.
    * @param dgi number of the data group, as in `DGI`.
-   * @param value up to 252 octets.
-   * @param last makes the card active.
+   * @param value up to 228 octets.
+   * @param last makes a blank card personalised.
    */
   async storeData(dgi: number, value: Uint8Array, last: boolean): Promise<void> {
     const header = Uint8Array.of(dgi >>> 8, dgi, value.length);
     await this.#send('STORE_DATA', last ? STORE_LAST : STORE_MORE, concat(header, value));
   }
 
-  async #send(name: CommandName, p1: number, data: Uint8Array): Promise<Uint8Array> {
+  /** Only on a secure channel. The same state again changes nothing. */
+  async setStatus(life: 'active' | 'blocked' | 'terminated'): Promise<void> {
+    await this.#send('SET_STATUS', P1_APPLICATION, NO_DATA, LIFE[life]);
+  }
+
+  /** @param pin as `encodePin` makes it. Holds until the next SELECT or reset. */
+  async verifyPin(pin: Uint8Array): Promise<void> {
+    await this.#send('VERIFY', 0, pin);
+  }
+
+  /** The new PIN has to be verified before it opens anything. */
+  async changePin(old: Uint8Array, pin: Uint8Array): Promise<void> {
+    await this.#send('CHANGE_PIN', 0, concat(old, pin));
+  }
+
+  /** Needs a verified PIN. @param limit micro-units a day of media time; `NO_SPEND_LIMIT` for none. */
+  async setSpendLimit(limit: bigint): Promise<void> {
+    const data = new Uint8Array(6);
+    writeAmount(data, 0, limit, 'the spend limit');
+    await this.#send('SET_SPEND_LIMIT', 0, data);
+  }
+
+  /**
+   * @param back steps from the newest purse record, 0 to 63.
+   * @throws ModuleError `NOT_FOUND` when there were not so many.
+   */
+  async log(back: number): Promise<LogRecord> {
+    return parseLogRecord(await this.#send('GET_LOG', 0, NO_DATA, back));
+  }
+
+  async data(): Promise<ModuleData> {
+    const object = DATA_OBJECT.module;
+    return parseModuleData(await this.#send('GET_DATA', object >>> 8, NO_DATA, object & 0xff));
+  }
+
+  /** Whose signatures the issuer wants to be trusted. */
+  async verificationKeys(): Promise<VerificationKey[]> {
+    const object = DATA_OBJECT.verificationKeys;
+    return parseVerificationKeys(await this.#send('GET_DATA', object >>> 8, NO_DATA, object & 0xff));
+  }
+
+  /**
+   * Has the card make a new key pair of its own, for the issuer to certify; the one before is gone. Only on a secure channel.
+   * @returns the uncompressed point of P-256, 65 octets.
+   */
+  async generateKeyPair(): Promise<Uint8Array> {
+    return this.#send('GENERATE_KEY_PAIR', 0, NO_DATA);
+  }
+
+  /**
+   * The card's own public key.
+   * @returns the uncompressed point of P-256, 65 octets.
+   * @throws ModuleError `UNKNOWN_KEY` when it has no pair.
+   */
+  async publicKey(): Promise<Uint8Array> {
+    const object = DATA_OBJECT.publicKey;
+    return this.#send('GET_DATA', object >>> 8, NO_DATA, object & 0xff);
+  }
+
+  async #send(name: CommandName, p1: number, data: Uint8Array, p2 = 0): Promise<Uint8Array> {
     if (this.#listing !== undefined) await this.#listing;
     const cla = name === 'SELECT' ? CLA_ISO : CLA_MODULE;
-    const command: CommandApdu = { cla, ins: INS[name], p1, p2: 0, data, le: LE_ALL };
+    const command: CommandApdu = { cla, ins: INS[name], p1, p2, data, le: LE_ALL };
     const answer = await exchange(this.#channel, command);
-    if (answer.status !== STATUS.DONE) throw new ModuleError(answer.status, name.replace('_', ' '));
+    if (answer.status !== STATUS.DONE) throw new ModuleError(answer.status, name.replaceAll('_', ' '));
     return answer.data;
   }
 }

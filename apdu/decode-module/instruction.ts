@@ -7,6 +7,10 @@ export const CLA_ISO = 0x00;
 export const INS = {
   SELECT: 0xa4,
   GET_RESPONSE: 0xc0,
+  INITIALIZE_UPDATE: 0x50,
+  EXTERNAL_AUTHENTICATE: 0x82,
+  PUT_KEY: 0xd8,
+  SET_STATUS: 0xf0,
   STORE_DATA: 0xe2,
   OPEN_SESSION: 0x30,
   CLOSE_SESSION: 0x32,
@@ -19,8 +23,19 @@ export const INS = {
   LOAD_CREDIT: 0x44,
   GET_RECEIPT: 0x46,
   ACKNOWLEDGE: 0x48,
+  LEAVE: 0x4a,
+  SIGN_REQUEST: 0x4c,
+  GET_LOG: 0x4e,
+  GENERATE_KEY_PAIR: 0x52,
+  VERIFY: 0x20,
+  CHANGE_PIN: 0x24,
+  SET_SPEND_LIMIT: 0x2e,
+  GET_DATA: 0xca,
 } as const;
 
 /** P1 of STORE DATA. */
 export const STORE_MORE = 0x00;
 export const STORE_LAST = 0x80;
+
+/** P1 of DECODE for blocks of which nothing is authentic. */
+export const DECODE_BLIND = 0x01;

@@ -4,6 +4,8 @@ import { describeStatus, type StatusMeaning, StatusWordError } from '../iso7816/
 export const STATUS = {
   DONE: 0x9000,
   WRONG_LENGTH: 0x6700,
+  SECURITY: 0x6982,
+  PIN_BLOCKED: 0x6983,
   NOT_NOW: 0x6985,
   NOT_SELECTED: 0x6986,
   CRYPTO: 0x6988,
@@ -16,10 +18,13 @@ export const STATUS = {
   UNKNOWN_CLASS: 0x6e00,
   NO_CREDIT: 0x9401,
   ABOVE_CEILING: 0x9402,
+  SPEND_LIMIT: 0x9403,
   RECEIPTS_DUE: 0x9404,
   OUTSIDE_VALIDITY: 0x9405,
   OLD_GROUP: 0x9406,
   ABOVE_MAXIMUM_BALANCE: 0x9407,
+  BLIND: 0x9408,
+  RATING: 0x9409,
   CLASS_REFUSED: 0x940a,
   OLD_NUMBER: 0x940b,
   FOREIGN_STREAM: 0x940c,
@@ -31,6 +36,8 @@ export type ModuleErrorCode = keyof typeof STATUS | 'DEFECT';
 
 const MEANINGS: ReadonlyMap<number, StatusMeaning> = new Map([
   [STATUS.WRONG_LENGTH, { text: 'the command has a length it cannot have', advice: 'check its data' }],
+  [STATUS.SECURITY, { text: 'it wants the PIN, or the secure channel', advice: 'verify the PIN, or ask the issuer' }],
+  [STATUS.PIN_BLOCKED, { text: 'the PIN is blocked', advice: 'ask the issuer to set a new one' }],
   [
     STATUS.NOT_NOW,
     {
@@ -53,6 +60,10 @@ const MEANINGS: ReadonlyMap<number, StatusMeaning> = new Map([
     { text: 'above what the purchase allows', advice: 'drop it; ask the operator of the service' },
   ],
   [
+    STATUS.SPEND_LIMIT,
+    { text: 'the spend limit of this day is reached', advice: 'wait for the next day, or raise it with the PIN' },
+  ],
+  [
     STATUS.RECEIPTS_DUE,
     { text: 'receipts are due', advice: 'deliver the receipts to the issuer and bring back the acknowledgement' },
   ],
@@ -62,6 +73,14 @@ const MEANINGS: ReadonlyMap<number, StatusMeaning> = new Map([
   ],
   [STATUS.OLD_GROUP, { text: 'older than a group of this stream already opened', advice: 'drop it' }],
   [STATUS.ABOVE_MAXIMUM_BALANCE, { text: 'the balance would pass its maximum', advice: 'load less' }],
+  [
+    STATUS.BLIND,
+    { text: 'a blind key where a metered one is needed, or the reverse', advice: 'drop it, or use the other DECODE' },
+  ],
+  [
+    STATUS.RATING,
+    { text: 'the content is rated above the limit of this card', advice: 'verify the PIN, where the card allows it' },
+  ],
   [STATUS.CLASS_REFUSED, { text: 'the content does not accept this class of module', advice: 'use another card' }],
   [STATUS.OLD_NUMBER, { text: 'the number of the message is used or too old', advice: 'drop it' }],
   [STATUS.FOREIGN_STREAM, { text: 'the stream is not one of the content key', advice: 'drop it' }],

@@ -6,7 +6,15 @@ import { MOST_MONEY } from './ceilings.ts';
 import { readAmount, writeAmount } from './signed-message.ts';
 
 /** Data groups of STORE DATA; `firmware-notes/protocol.md` 3. */
-export const DGI = { profile: 0x0001, keys: 0x8001 } as const;
+export const DGI = {
+  profile: 0x0001,
+  limits: 0x0002,
+  verificationKey: 0x0003,
+  /** The head-end's static point of P-256, 65 octets. */
+  headEnd: 0x0004,
+  keys: 0x8001,
+  pin: 0x8002,
+} as const;
 
 export const PROFILE_LENGTH = 24;
 export const KEYS_LENGTH = 96;

@@ -1,4 +1,5 @@
 /** Bits of the security level, P1 of EXTERNAL AUTHENTICATE; GlobalPlatform Amendment D 7.1.2. C-MAC, bit 01, is in every level. */
+export const C_MAC = 0x01;
 export const C_ENC = 0x02;
 export const R_MAC = 0x10;
 
