@@ -9,9 +9,15 @@ import javacard.framework.Util;
 /** The decode module, version 1 of the protocol: its commands (protocol 2). */
 public final class DecodeModuleApplet extends Applet {
   private static final byte CLA = (byte) 0x80;
+  /** Under secure messaging. */
+  private static final byte CLA_SECURE = (byte) 0x84;
   private static final byte INS_SELECT = (byte) 0xA4;
   private static final byte INS_GET_RESPONSE = (byte) 0xC0;
   private static final byte INS_STORE_DATA = (byte) 0xE2;
+  private static final byte INS_INITIALIZE_UPDATE = 0x50;
+  private static final byte INS_EXTERNAL_AUTHENTICATE = (byte) 0x82;
+  private static final byte INS_PUT_KEY = (byte) 0xD8;
+  private static final byte INS_SET_STATUS = (byte) 0xF0;
   private static final byte INS_OPEN_SESSION = 0x30;
   private static final byte INS_CLOSE_SESSION = 0x32;
   private static final byte INS_LOAD_KEY = 0x34;
@@ -23,8 +29,19 @@ public final class DecodeModuleApplet extends Applet {
   private static final byte INS_LOAD_CREDIT = 0x44;
   private static final byte INS_GET_RECEIPT = 0x46;
   private static final byte INS_ACKNOWLEDGE_RECEIPTS = 0x48;
+  private static final byte INS_LEAVE = 0x4A;
+  private static final byte INS_SIGN_REQUEST = 0x4C;
+  private static final byte INS_VERIFY = 0x20;
+  private static final byte INS_CHANGE_PIN = 0x24;
+  private static final byte INS_SET_SPEND_LIMIT = 0x2E;
+  private static final byte INS_GET_LOG = 0x4E;
+  private static final byte INS_GENERATE_KEY_PAIR = 0x52;
+  private static final byte INS_GET_DATA = (byte) 0xCA;
 
   private static final short P1P2_SELECT = 0x0400;
+  private static final short P1P2_BLIND = 0x0100;
+  /** SET STATUS of an application. */
+  private static final byte P1_APPLICATION = 0x40;
   private static final byte P1_LAST = (byte) 0x80;
   private static final short DATA = ISO7816.OFFSET_CDATA;
 
@@ -35,11 +52,16 @@ public final class DecodeModuleApplet extends Applet {
   private final Personalisation personalisation;
   private final KeyStore keys;
   private final KeyListing listing;
+  private final HolderPin pin;
   private final KeyMessages keyMessages;
+  private final Purchases purchases;
+  private final Uplink uplink;
   private final Decoder decoder;
   private final CreditLoad creditLoad;
+  private final ChannelKeys channelKeys;
+  private final SecureChannel channel;
 
-  private DecodeModuleApplet() {
+  private DecodeModuleApplet(byte[] parameters, short at, short length) {
     persistent = new Persistent();
     Transients transients = new Transients();
     Mac mac = new Mac(transients);
@@ -48,17 +70,32 @@ public final class DecodeModuleApplet extends Applet {
     purse = new Purse(persistent, transients);
     receipts = new Receipts(persistent, transients, purse, mac);
     session = new Session(persistent, transients, purse, receipts, streams);
-    personalisation = new Personalisation(persistent, transients, purse, split);
+    pin = new HolderPin(persistent);
+    personalisation = new Personalisation(persistent, transients, purse, split, pin);
     keys = new KeyStore(persistent, transients);
-    listing = new KeyListing(persistent, transients);
-    keyMessages = new KeyMessages(persistent, transients, keys, mac, split);
+    listing = new KeyListing(transients, keys);
+    uplink = new Uplink(persistent, transients, mac);
+    NumberWindow window = new NumberWindow(persistent, transients);
+    Marks marks = new Marks(persistent, transients, split);
+    Parents parents = new Parents(persistent, transients, keys, marks, split);
+    purchases = new Purchases(persistent, transients, keys, parents, marks, window, uplink);
+    Tree tree = new Tree(persistent, transients, parents, window);
+    keyMessages = new KeyMessages(persistent, transients, keys, parents, purchases, tree, uplink, mac, pin);
     decoder = new Decoder(persistent, transients, keys, session, streams);
     creditLoad = new CreditLoad(persistent, transients, purse, mac);
+    Cmac cmac = new Cmac(mac.signature, transients.work);
+    channelKeys = new ChannelKeys(persistent.channelKeys, persistent.channelState, cmac, parents.cipher,
+        transients.work);
+    channelKeys.install(parameters, at, length);
+    channel = new SecureChannel(channelKeys, transients.channelKeys, transients.ram, Transients.CHANNEL, cmac,
+        transients.work);
   }
 
-  /** Called by the Java Card runtime; takes no parameters of its own. */
+  /** Called by the Java Card runtime. The application data is the first key set of the secure channel (protocol 9). */
   public static void install(byte[] parameters, short offset, byte length) {
-    new DecodeModuleApplet().register();
+    short data = (short) ((short) (offset + 1) + parameters[offset]);
+    data = (short) ((short) (data + 1) + parameters[data]);
+    new DecodeModuleApplet(parameters, (short) (data + 1), (short) (parameters[data] & 0xFF)).register();
   }
 
   /** Another application is selected, or this one again: the open session ends as by CLOSE. */
@@ -72,74 +109,142 @@ public final class DecodeModuleApplet extends Applet {
     byte[] buffer = apdu.getBuffer();
     byte ins = buffer[ISO7816.OFFSET_INS];
     byte cla = buffer[ISO7816.OFFSET_CLA];
-    boolean interindustry = ins == INS_SELECT || ins == INS_GET_RESPONSE;
+    channel.begin();
     if (cla != 0 || ins != INS_GET_RESPONSE) {
       listing.forget();
     }
     session.start();
-    if (cla != (interindustry ? (byte) 0 : CLA)) {
+    if (!classFits(cla, ins)) {
       ISOException.throwIt(StatusWords.CLA);
     }
     short length = receive(apdu, buffer);
+    if (ins == INS_EXTERNAL_AUTHENTICATE) {
+      channel.externalAuthenticate(buffer, length);
+      return;
+    }
+    if (cla == CLA_SECURE) {
+      length = channel.unwrap(buffer, length);
+    }
+    short status = ISO7816.SW_NO_ERROR;
+    short answer = 0;
+    try {
+      answer = run(apdu, buffer, ins, length);
+    } catch (ISOException e) {
+      status = e.getReason();
+      // A wrong PIN is a warning, which has an R-MAC (9.4); anything else is not.
+      if ((short) (status & (short) 0xFFF0) != StatusWords.PIN_WRONG) {
+        ISOException.throwIt(status);
+      }
+    }
+    answer = channel.wrap(buffer, (short) 0, answer, status);
+    if (answer != 0) {
+      apdu.setOutgoingAndSend((short) 0, answer);
+    }
+    if (status != ISO7816.SW_NO_ERROR) {
+      ISOException.throwIt(status);
+    }
+  }
+
+  private static boolean classFits(byte cla, byte ins) {
     switch (ins) {
       case INS_SELECT:
-        select(apdu, buffer);
-        break;
+      case INS_GET_RESPONSE:
+        return cla == 0;
+      case INS_EXTERNAL_AUTHENTICATE:
+        return cla == CLA_SECURE;
+      default:
+        return cla == CLA || cla == CLA_SECURE;
+    }
+  }
+
+  /** Carries out a command and returns the length of its answer, at the start of the buffer. */
+  private short run(APDU apdu, byte[] buffer, byte ins, short length) {
+    switch (ins) {
+      case INS_SELECT:
+        return select(buffer);
       case INS_GET_RESPONSE:
         plain(buffer, length == 0);
-        listing.goOn(apdu, buffer);
-        break;
+        return listing.goOn(apdu, buffer);
+      case INS_INITIALIZE_UPDATE:
+        return channel.initializeUpdate(buffer, length, persistent.life != Persistent.TERMINATED, persistent.card,
+            Persistent.CARD_ID);
+      case INS_PUT_KEY:
+        inside(SecureChannel.C_ENC);
+        if (persistent.life == Persistent.TERMINATED) {
+          ISOException.throwIt(StatusWords.STATE);
+        }
+        return channelKeys.put(buffer, length);
+      case INS_SET_STATUS:
+        setStatus(buffer, length);
+        return 0;
       case INS_STORE_DATA:
         storeData(buffer, length);
-        break;
+        return 0;
       case INS_OPEN_SESSION:
         active(buffer, length == 4);
+        pin.requireForSessions();
         session.open(buffer, DATA);
-        break;
+        return 0;
       case INS_CLOSE_SESSION:
-        activeOrBlocked(buffer, length == 0);
+        kept(buffer, length == 0);
         session.close();
-        send(apdu, receipts.newest(buffer));
-        break;
+        return receipts.newest(buffer);
       case INS_LOAD_KEY:
         active(buffer, true);
-        keyMessages.load(buffer, DATA, length);
-        break;
+        return keyMessages.load(buffer, DATA, length);
       case INS_DELETE_KEY:
         active(buffer, length == 9);
         keys.delete(buffer, DATA);
-        break;
+        return 0;
       case INS_LIST_KEYS:
-        activeOrBlocked(buffer, length == 0);
-        listing.start(apdu, buffer);
-        break;
+        kept(buffer, length == 0);
+        return listing.start(apdu, buffer, channel.has(SecureChannel.C_MAC));
       case INS_DECODE:
-        active(buffer, true);
-        decode(apdu, buffer, length);
-        break;
+        return decode(buffer, length);
       case INS_GET_PURSE:
-        activeOrBlocked(buffer, length == 0);
-        send(apdu, purse.describe(buffer));
-        break;
+        kept(buffer, length == 0);
+        return purse.describe(buffer);
       case INS_LOAD_CREDIT_START:
         activeOrBlocked(buffer, length == 0);
-        send(apdu, creditLoad.start(buffer));
-        break;
+        return creditLoad.start(buffer);
       case INS_LOAD_CREDIT:
         active(buffer, length == CreditLoad.LENGTH);
         creditLoad.load(buffer, DATA);
-        apdu.setOutgoingAndSend(DATA, CreditLoad.LENGTH);
-        break;
+        return Util.arrayCopyNonAtomic(buffer, DATA, buffer, (short) 0, CreditLoad.LENGTH);
       case INS_GET_RECEIPT:
-        activeOrBlocked(buffer, length == 0 || length == 4);
-        send(apdu, length == 0 ? receipts.oldest(buffer) : receipts.get(buffer, DATA, buffer));
-        break;
+        kept(buffer, length == 0 || length == 4);
+        return length == 0 ? receipts.oldest(buffer) : receipts.get(buffer, DATA, buffer);
       case INS_ACKNOWLEDGE_RECEIPTS:
-        activeOrBlocked(buffer, length == 32);
+        kept(buffer, length == 32);
         receipts.acknowledge(buffer, DATA);
-        break;
+        return 0;
+      case INS_LEAVE:
+        active(buffer, length == 12);
+        return purchases.leave(buffer, DATA);
+      case INS_SIGN_REQUEST:
+        return signRequest(buffer, length);
+      case INS_VERIFY:
+        active(buffer, length == HolderPin.LENGTH);
+        pin.verify(buffer, DATA);
+        return 0;
+      case INS_CHANGE_PIN:
+        active(buffer, length == (short) (2 * HolderPin.LENGTH));
+        pin.change(buffer, DATA);
+        return 0;
+      case INS_SET_SPEND_LIMIT:
+        active(buffer, length == 6);
+        pin.require();
+        purse.limitSpending(buffer, DATA);
+        return 0;
+      case INS_GET_LOG:
+        return getLog(buffer, length);
+      case INS_GENERATE_KEY_PAIR:
+        return generateKeyPair(buffer, length);
+      case INS_GET_DATA:
+        return ModuleData.write(persistent, buffer, length);
       default:
         ISOException.throwIt(StatusWords.INS);
+        return 0;
     }
   }
 
@@ -154,12 +259,6 @@ public final class DecodeModuleApplet extends Applet {
       end = (short) (end + apdu.receiveBytes(end));
     }
     return length;
-  }
-
-  private static void send(APDU apdu, short length) {
-    if (length != 0) {
-      apdu.setOutgoingAndSend((short) 0, length);
-    }
   }
 
   private static void plain(byte[] buffer, boolean lengthFits) {
@@ -185,8 +284,24 @@ public final class DecodeModuleApplet extends Applet {
     }
   }
 
+  /** A purse is kept, and shown, to the end of the card. */
+  private void kept(byte[] buffer, boolean lengthFits) {
+    if (persistent.life == Persistent.TERMINATED && purse.exists()) {
+      plain(buffer, lengthFits);
+    } else {
+      activeOrBlocked(buffer, lengthFits);
+    }
+  }
+
+  /** Throws 6982 unless the command came with all of these bits of the channel's level. */
+  private void inside(byte bits) {
+    if (!channel.has(bits)) {
+      ISOException.throwIt(StatusWords.SECURITY);
+    }
+  }
+
   /** SELECT of this application, or of one that the card does not have. */
-  private void select(APDU apdu, byte[] buffer) {
+  private short select(byte[] buffer) {
     if (Util.getShort(buffer, ISO7816.OFFSET_P1) != P1P2_SELECT) {
       ISOException.throwIt(StatusWords.P1P2);
     }
@@ -195,10 +310,13 @@ public final class DecodeModuleApplet extends Applet {
     }
     // deselect() did it, unless the runtime left it out or swallowed what went wrong there.
     session.close();
-    send(apdu, SelectAnswer.write(persistent, buffer));
+    pin.forget();
+    channel.end();
+    return SelectAnswer.write(persistent, buffer);
   }
 
   private void storeData(byte[] buffer, short length) {
+    inside(SecureChannel.C_MAC);
     byte p1 = buffer[ISO7816.OFFSET_P1];
     if (p1 != 0 && p1 != P1_LAST) {
       ISOException.throwIt(StatusWords.P1P2);
@@ -206,17 +324,81 @@ public final class DecodeModuleApplet extends Applet {
     if (length < Personalisation.HEADER) {
       ISOException.throwIt(StatusWords.LENGTH);
     }
-    if (persistent.life != Persistent.BLANK && persistent.life != Persistent.PERSONALISED) {
+    if (persistent.life > Persistent.ACTIVE) {
       ISOException.throwIt(StatusWords.STATE);
     }
-    personalisation.store(buffer, DATA, length, p1 == P1_LAST);
+    personalisation.store(buffer, DATA, length, p1 == P1_LAST, channel.has(SecureChannel.C_ENC));
   }
 
-  private void decode(APDU apdu, byte[] buffer, short length) {
-    short from = decoder.decode(buffer, DATA, length);
-    short octets = (short) (Decoder.end(DATA, length) - from);
-    if (octets != 0) {
-      apdu.setOutgoingAndSend(from, octets);
+  private void setStatus(byte[] buffer, short length) {
+    inside(SecureChannel.C_MAC);
+    byte from = persistent.life;
+    byte to = buffer[ISO7816.OFFSET_P2];
+    if (buffer[ISO7816.OFFSET_P1] != P1_APPLICATION
+        || (to != Persistent.ACTIVE && to != Persistent.BLOCKED && to != Persistent.TERMINATED)) {
+      ISOException.throwIt(StatusWords.P1P2);
     }
+    if (length != 0) {
+      ISOException.throwIt(StatusWords.LENGTH);
+    }
+    if (from == to) {
+      return;
+    }
+    // Life only rises, but for a blocked card that is active again; only what was active is blocked.
+    boolean allowed = to == Persistent.TERMINATED || (to == Persistent.BLOCKED ? from == Persistent.ACTIVE
+        : from == Persistent.PERSONALISED || from == Persistent.BLOCKED);
+    if (from == Persistent.TERMINATED || !allowed) {
+      ISOException.throwIt(StatusWords.STATE);
+    }
+    persistent.life = to;
+  }
+
+  private short generateKeyPair(byte[] buffer, short length) {
+    if (persistent.keyPairs == null) {
+      ISOException.throwIt(StatusWords.INS);
+    }
+    inside(SecureChannel.C_MAC);
+    plain(buffer, length == 0);
+    if (persistent.life != Persistent.PERSONALISED && persistent.life != Persistent.ACTIVE) {
+      ISOException.throwIt(StatusWords.STATE);
+    }
+    return persistent.keyPairs.generate(buffer);
+  }
+
+  private short signRequest(byte[] buffer, short length) {
+    byte kind = buffer[ISO7816.OFFSET_P2];
+    if (buffer[ISO7816.OFFSET_P1] != 0 || kind < Kinds.JOIN || kind > Kinds.LEAVE_REQUEST) {
+      ISOException.throwIt(StatusWords.P1P2);
+    }
+    buffer[ISO7816.OFFSET_P2] = 0;
+    active(buffer, length == Uplink.REQUEST_DATA);
+    pin.requireForSessions();
+    return uplink.request(kind, buffer, DATA);
+  }
+
+  private short getLog(byte[] buffer, short length) {
+    byte back = buffer[ISO7816.OFFSET_P2];
+    if (buffer[ISO7816.OFFSET_P1] != 0 || back < 0 || back >= Persistent.RECORDS) {
+      ISOException.throwIt(StatusWords.P1P2);
+    }
+    buffer[ISO7816.OFFSET_P2] = 0;
+    kept(buffer, length == 0);
+    return purse.log(back, buffer);
+  }
+
+  private short decode(byte[] buffer, short length) {
+    short from;
+    short end;
+    if (Util.getShort(buffer, ISO7816.OFFSET_P1) == P1P2_BLIND) {
+      buffer[ISO7816.OFFSET_P1] = 0;
+      active(buffer, Decoder.blindLength(length));
+      from = decoder.decodeBlind(buffer, DATA, length);
+      end = (short) (DATA + length);
+    } else {
+      active(buffer, true);
+      from = decoder.decode(buffer, DATA, length);
+      end = Decoder.end(DATA, length);
+    }
+    return Util.arrayCopyNonAtomic(buffer, from, buffer, (short) 0, (short) (end - from));
   }
 }

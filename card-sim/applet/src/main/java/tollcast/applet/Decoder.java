@@ -19,9 +19,14 @@ final class Decoder {
   private static final short SHORTEST = 56;
   private static final short MOST_PACKETS = 1024;
   private static final short PACKETS_MASK = 0x07FF;
+  /** Flags but the highest, *detached*. */
+  private static final short RESERVED_FLAGS = 0x7800;
+
+  private static final short BLIND_SSRC = 4;
+  private static final short BLIND_BLOCKS = 12;
 
   private final Transients transients;
-  private final KeyTable services;
+  private final KeyTable purchases;
   private final KeyTable contents;
   private final KeyStore keys;
   private final Session session;
@@ -32,7 +37,7 @@ final class Decoder {
     this.keys = keys;
     this.session = session;
     this.streams = streams;
-    services = persistent.services;
+    purchases = persistent.purchases;
     contents = transients.contents;
   }
 
@@ -46,10 +51,7 @@ final class Decoder {
     if (length < SHORTEST) {
       ISOException.throwIt(StatusWords.CRYPTO);
     }
-    byte content = keys.findContent(part, (short) (at + KEY_ID));
-    if (content == KeyTable.NONE) {
-      ISOException.throwIt(StatusWords.NO_KEY);
-    }
+    byte content = find(part, (short) (at + KEY_ID), Kinds.CONTENT);
     // Step 2
     byte kind = part[at];
     short spanLength = (short) (length - (short) (SPAN + Mac.SHORT));
@@ -74,6 +76,57 @@ final class Decoder {
     return kind == Kinds.PART_SEALED ? span : (short) (span + BLOCK);
   }
 
+  /** The content key with the id at `idAt`, which must be metered or blind as the command is. */
+  private byte find(byte[] data, short idAt, byte kind) {
+    byte content = keys.findContent(data, idAt);
+    if (content == KeyTable.NONE) {
+      ISOException.throwIt(StatusWords.NO_KEY);
+    }
+    if (contents.entries[contents.at(content)] != kind) {
+      ISOException.throwIt(StatusWords.BLIND);
+    }
+    return content;
+  }
+
+  /** Whether `length` can be that of key id, SSRC, number and 1 to 15 blocks. */
+  static boolean blindLength(short length) {
+    return length > BLIND_BLOCKS && length < (short) (BLIND_BLOCKS + (short) (16 * BLOCK))
+        && (short) ((short) (length - BLIND_BLOCKS) % BLOCK) == 0;
+  }
+
+  /** Deciphers blocks of which nothing is authentic, in their place; returns their offset (protocol 6.1). */
+  short decodeBlind(byte[] data, short at, short length) {
+    byte content = find(data, at, Kinds.BLIND);
+    short entry = contents.at(content);
+    short ssrc = (short) (at + BLIND_SSRC);
+    checkStream(data, ssrc, entry);
+    short blocks = (short) (at + BLIND_BLOCKS);
+    short octets = (short) (length - BLIND_BLOCKS);
+    session.debitBlind(octets, entry);
+    byte[] work = transients.work;
+    short iv = Transients.TAG;
+    Util.arrayCopyNonAtomic(data, ssrc, work, iv, (short) 8);
+    Util.arrayFillNonAtomic(work, (short) (iv + 8), (short) 8, (byte) 0);
+    transients.contentCipher[content].doFinal(work, iv, BLOCK, work, iv);
+    transients.contentCipher[content].doFinal(data, blocks, octets, data, blocks);
+    for (short i = 0; i < BLOCK; i++) {
+      data[(short) (blocks + i)] ^= work[(short) (iv + i)];
+    }
+    return blocks;
+  }
+
+  /** A session is open for the key's service, and the stream is one of the key's. */
+  private void checkStream(byte[] data, short ssrc, short entry) {
+    byte[] terms = contents.entries;
+    if (!session.isFor(terms, (short) (entry + KeyTable.SERVICE))) {
+      ISOException.throwIt(StatusWords.STATE);
+    }
+    if (Util.arrayCompare(data, ssrc, terms, (short) (entry + KeyTable.FIRST_SSRC), (short) 4) != 0
+        && Util.arrayCompare(data, ssrc, terms, (short) (entry + KeyTable.SECOND_SSRC), (short) 4) != 0) {
+      ISOException.throwIt(StatusWords.STREAM);
+    }
+  }
+
   /** The offset after the span of a card part of `length` octets at `at`. */
   static short end(short at, short length) {
     return (short) (at + (short) (length - Mac.SHORT));
@@ -89,18 +142,13 @@ final class Decoder {
   private byte check(byte[] part, short at, byte content) {
     byte[] terms = contents.entries;
     short entry = contents.at(content);
-    short packets = Util.getShort(part, (short) (at + PACKETS));
-    if ((short) (packets & (short) ~PACKETS_MASK) != 0 || packets < 1 || packets > MOST_PACKETS) {
+    short flags = Util.getShort(part, (short) (at + PACKETS));
+    short packets = (short) (flags & PACKETS_MASK);
+    if ((short) (flags & RESERVED_FLAGS) != 0 || packets < 1 || packets > MOST_PACKETS) {
       ISOException.throwIt(StatusWords.FIELD);
     }
-    if (!session.isFor(terms, (short) (entry + KeyTable.SERVICE))) {
-      ISOException.throwIt(StatusWords.STATE);
-    }
     short ssrc = (short) (at + SSRC);
-    if (Util.arrayCompare(part, ssrc, terms, (short) (entry + KeyTable.FIRST_SSRC), (short) 4) != 0
-        && Util.arrayCompare(part, ssrc, terms, (short) (entry + KeyTable.SECOND_SSRC), (short) 4) != 0) {
-      ISOException.throwIt(StatusWords.STREAM);
-    }
+    checkStream(part, ssrc, entry);
     short time = (short) (at + TIME);
     if (Unsigned.compare(part, time, terms, (short) (entry + KeyTable.FROM), (short) 4) < 0
         || Unsigned.compare(part, time, terms, (short) (entry + KeyTable.TO), (short) 4) >= 0) {
@@ -116,10 +164,10 @@ final class Decoder {
 
   /** Whether octets or duration are above the purchase's ceilings. */
   private boolean above(byte[] part, short at, byte content) {
-    short purchase = services.at(contents.entries[(short) (contents.at(content) + KeyTable.PURCHASE)]);
-    return Unsigned.compare(part, (short) (at + OCTETS), services.entries, (short) (purchase + KeyTable.CEILING_OCTETS),
+    short purchase = purchases.at(contents.entries[(short) (contents.at(content) + KeyTable.PURCHASE)]);
+    return Unsigned.compare(part, (short) (at + OCTETS), purchases.entries, (short) (purchase + KeyTable.CEILING_OCTETS),
         (short) 3) > 0
-        || Unsigned.compare(part, (short) (at + DURATION), services.entries,
+        || Unsigned.compare(part, (short) (at + DURATION), purchases.entries,
             (short) (purchase + KeyTable.CEILING_DURATION), (short) 3) > 0;
   }
 }

@@ -1,31 +1,37 @@
 package tollcast.applet;
 
 import javacard.framework.ISOException;
-import javacard.framework.JCSystem;
 import javacard.framework.Util;
 import javacard.security.Signature;
 import javacardx.crypto.Cipher;
 
 /** LOAD KEY: key messages of every level (protocol 4), refused and stored in the order of 4.4. */
 final class KeyMessages {
-  private static final short SERVICE = 4;
-  private static final short ID = 8;
-  private static final short FROM = 12;
-  private static final short TO = 16;
-  private static final short NUMBER = 20;
-  private static final short PARENT_KIND = 24;
-  private static final short FLAGS = 25;
-  private static final short PARENT_ID = 28;
-  private static final short WRAPPED = 32;
+  static final short SERVICE = 4;
+  static final short ID = 8;
+  static final short FROM = 12;
+  static final short TO = 16;
+  static final short NUMBER = 20;
+  static final short PARENT_KIND = 24;
+  static final short FLAGS = 25;
+  private static final short RESERVED = 26;
+  static final short PARENT_ID = 28;
+  static final short WRAPPED = 32;
   private static final short BODY = 48;
 
   private static final short SHORTEST = 56;
-  private static final short SERVICE_BODY = 32;
+  private static final short CEILINGS_BODY = 32;
   private static final short CONTENT_BODY = 48;
 
-  private static final short CEILINGS_LENGTH = 24;
-  private static final short BODY_QUANTUM = 66;
-  private static final short BODY_SERVICE_RESERVED = 72;
+  /** Labels of seeds come after eight keys, ceilings after the labels. */
+  static final short SEED_LABELS = 160;
+  private static final short SEED_CEILINGS = 192;
+  /** A private half is two blocks long. */
+  private static final short PAIR_CEILINGS = 64;
+
+  /** Of the ceilings what is not reserved. */
+  static final short CEILINGS_LENGTH = 24;
+  private static final short QUANTUM = 18;
 
   private static final short BODY_TARIFF = 48;
   private static final short BODY_RATING = 49;
@@ -33,7 +39,7 @@ final class KeyMessages {
   private static final short BODY_SUITE = 51;
   private static final short BODY_PRICE = 52;
   private static final short BODY_SEGMENT = 56;
-  private static final short BODY_RESERVED = 60;
+  static final short BODY_EPOCH = 60;
   private static final short BODY_SSRC = 64;
   private static final short BODY_LAST_RESERVED = 84;
 
@@ -43,65 +49,91 @@ final class KeyMessages {
   private final Persistent persistent;
   private final Transients transients;
   private final KeyStore keys;
-  private final NumberWindow window;
+  private final Parents parents;
+  private final Purchases purchases;
+  private final Tree tree;
+  private final Uplink uplink;
   private final Mac mac;
-  private final KeySplit split;
-  private final Cipher unwrap;
-  private final byte[] work;
+  private final HolderPin pin;
 
-  KeyMessages(Persistent persistent, Transients transients, KeyStore keys, Mac mac, KeySplit split) {
+  KeyMessages(Persistent persistent, Transients transients, KeyStore keys, Parents parents, Purchases purchases,
+      Tree tree, Uplink uplink, Mac mac, HolderPin pin) {
     this.persistent = persistent;
     this.transients = transients;
     this.keys = keys;
+    this.parents = parents;
+    this.purchases = purchases;
+    this.tree = tree;
+    this.uplink = uplink;
     this.mac = mac;
-    this.split = split;
-    window = new NumberWindow(persistent, transients);
-    unwrap = Cipher.getInstance(Cipher.ALG_AES_BLOCK_128_CBC_NOPAD, false);
-    work = transients.work;
+    this.pin = pin;
   }
 
-  /** Takes the message of `length` octets at `at`; works in its place. */
-  void load(byte[] m, short at, short length) {
+  /**
+   * Takes the message of `length` octets at `at`; works in its place.
+   *
+   * @return the length of the answer, which is at the start of `m`
+   */
+  short load(byte[] m, short at, short length) {
+    byte parentKind = length < SHORTEST ? 0 : m[(short) (at + PARENT_KIND)];
+    byte kind = m[at];
     // 4.4 step 1
-    if (length < SHORTEST) {
+    if (length < SHORTEST
+        || (parentKind == Kinds.SLOT && Kinds.isContent(kind) && length < (short) (BODY + CONTENT_BODY + Mac.SHORT))) {
       ISOException.throwIt(StatusWords.CRYPTO);
     }
-    byte parentKind = m[(short) (at + PARENT_KIND)];
-    byte parent = keys.findParent(parentKind, m, (short) (at + SERVICE), (short) (at + PARENT_ID));
+    byte parent = parents.find(m, at);
     if (parent == KeyTable.NONE) {
       ISOException.throwIt(StatusWords.NO_KEY);
     }
     // Step 2
-    byte kind = m[at];
-    short tagLength = parentKind == Kinds.UNIQUE ? Mac.LENGTH : Mac.SHORT;
+    boolean personal = Kinds.isPersonal(parentKind);
+    short tagLength = personal ? Mac.LENGTH : Mac.SHORT;
     short covered = (short) (length - tagLength);
-    if (!Mac.framed(m, at, kind, length) || covered != covered(kind)
-        || !mac.fits(keys.macKey(parentKind, parent), m, at, covered, tagLength)) {
+    if (!Mac.framed(m, at, kind, length) || covered != covered(kind, parentKind)
+        || !parents.agree(m, at, parentKind, parent, (short) (at + covered)) || !mac.fits(parents.macKey(parentKind, parent), m, at, covered, tagLength)) {
       ISOException.throwIt(StatusWords.CRYPTO);
     }
     // Step 3
-    if (!mayCarry(parentKind, kind)) {
+    if (!mayCarry(parentKind, kind) || (parentKind == Kinds.NODE && !Tree.isChild(m, (short) (at + PARENT_ID),
+        (short) (at + ID), transients.ram, Transients.A))) {
       ISOException.throwIt(StatusWords.PARENT);
     }
-    if (!inside(m, at, kind)) {
+    if (!inside(m, at, kind, personal)) {
       ISOException.throwIt(StatusWords.FIELD);
     }
-    if (kind == Kinds.SERVICE) {
-      loadService(m, at);
+    if (kind == Kinds.NODE) {
+      tree.load(m, at, parentKind, parent);
+    } else if (personal) {
+      purchases.load(m, at, parentKind, parent);
     } else {
       loadBelow(m, at, kind, parentKind, parent);
     }
+    return personal ? uplink.confirm(m, at) : 0;
   }
 
   /** Octets before the tag; 0 for a kind that is not in 4.1. */
-  private static short covered(byte kind) {
+  private short covered(byte kind, byte parentKind) {
+    short bodied = bodied(kind, Kinds.isPersonal(parentKind));
+    return Kinds.isPair(parentKind) && bodied != 0 ? (short) (bodied + KeyPairs.EPHEMERAL_LENGTH) : bodied;
+  }
+
+  /** Octets to the end of the body. */
+  private short bodied(byte kind, boolean personal) {
     switch (kind) {
       case Kinds.SERVICE:
-        return (short) (BODY + SERVICE_BODY);
+        return (short) (BODY + CEILINGS_BODY);
       case Kinds.SEGMENT:
-        return BODY;
+        return personal ? (short) (BODY + CEILINGS_BODY) : BODY;
       case Kinds.CONTENT:
+      case Kinds.BLIND:
         return (short) (BODY + CONTENT_BODY);
+      case Kinds.SEEDS:
+        return (short) (SEED_CEILINGS + CEILINGS_BODY);
+      case Kinds.NODE:
+        return BODY;
+      case Kinds.SERVICE_PAIR:
+        return persistent.keyPairs == null ? 0 : (short) (PAIR_CEILINGS + CEILINGS_BODY);
       default:
         return 0;
     }
@@ -111,27 +143,47 @@ final class KeyMessages {
   private static boolean mayCarry(byte parent, byte child) {
     switch (parent) {
       case Kinds.UNIQUE:
-        return child == Kinds.SERVICE;
+        return !Kinds.isContent(child);
+      case Kinds.CARD_PAIR:
+        return !Kinds.isContent(child) && child != Kinds.SEEDS;
       case Kinds.SERVICE:
-        return child == Kinds.SEGMENT || child == Kinds.CONTENT;
+      case Kinds.SERVICE_PAIR:
+        return child == Kinds.SEGMENT || Kinds.isContent(child);
       case Kinds.SEGMENT:
-        return child == Kinds.CONTENT;
+      case Kinds.SLOT:
+        return Kinds.isContent(child);
+      case Kinds.NODE:
+        return child == Kinds.NODE;
       default:
         return false;
     }
   }
 
-  /** Whether every field is within protocol 4, 4.2 and 4.3. */
-  private static boolean inside(byte[] m, short at, byte kind) {
-    if (!Unsigned.isZero(m, (short) (at + FLAGS), (short) 3) || Unsigned.isZero(m, (short) (at + SERVICE), (short) 4)
+  /** Where the ceilings of a purchase stand. */
+  static short ceilings(short at, byte kind) {
+    return (short) (at + (kind == Kinds.SEEDS ? SEED_CEILINGS : kind == Kinds.SERVICE_PAIR ? PAIR_CEILINGS : BODY));
+  }
+
+  /** Whether every field is within protocol 4 to 4.3, 4.6 and 4.7. */
+  private static boolean inside(byte[] m, short at, byte kind, boolean personal) {
+    byte flags = m[(short) (at + FLAGS)];
+    boolean seeds = kind == Kinds.SEEDS;
+    if ((seeds ? (byte) (flags & 0xF0) != 0 || (byte) (flags & 3) > (byte) (flags >> 2) : flags != 0)
+        || !Unsigned.isZero(m, (short) (at + RESERVED), (short) 2)
+        || Unsigned.isZero(m, (short) (at + SERVICE), (short) 4)
         || Unsigned.compare(m, (short) (at + FROM), m, (short) (at + TO), (short) 4) >= 0) {
       return false;
     }
-    if (kind == Kinds.SERVICE) {
-      short quantum = (short) (at + BODY_QUANTUM);
+    if (kind == Kinds.NODE) {
+      return !Unsigned.isZero(m, (short) (at + ID), (short) 4);
+    }
+    if (personal) {
+      short ceilings = ceilings(at, kind);
+      short quantum = (short) (ceilings + QUANTUM);
       return m[quantum] == 0 && m[(short) (quantum + 1)] >= 0 && m[(short) (quantum + 1)] <= TOP_OF_AMOUNT
           && !Unsigned.isZero(m, quantum, (short) 6)
-          && Unsigned.isZero(m, (short) (at + BODY_SERVICE_RESERVED), (short) 8);
+          && Unsigned.isZero(m, (short) (ceilings + CEILINGS_LENGTH), (short) (CEILINGS_BODY - CEILINGS_LENGTH))
+          && (!seeds || Marks.inside(m, (short) (at + SEED_LABELS)));
     }
     if (!Unsigned.isZero(m, (short) (at + NUMBER), (short) 4)) {
       return false;
@@ -140,73 +192,55 @@ final class KeyMessages {
       return true;
     }
     byte tariff = m[(short) (at + BODY_TARIFF)];
-    return tariff >= Ticks.FREE && tariff <= Ticks.FLAT && m[(short) (at + BODY_RATING)] == 0
+    return tariff >= Ticks.FREE && tariff <= Ticks.FLAT
         && (byte) (m[(short) (at + BODY_CLASSES)] & (byte) 0xFC) == 0 && m[(short) (at + BODY_SUITE)] == 1
         && (tariff != Ticks.FREE || Unsigned.isZero(m, (short) (at + BODY_PRICE), (short) 4))
-        && Unsigned.isZero(m, (short) (at + BODY_RESERVED), (short) 4)
+        && (m[(short) (at + PARENT_KIND)] == Kinds.SLOT || Unsigned.isZero(m, (short) (at + BODY_EPOCH), (short) 4))
         && Unsigned.isZero(m, (short) (at + BODY_LAST_RESERVED), (short) 12);
   }
 
-  private void loadService(byte[] m, short at) {
-    KeyTable services = persistent.services;
-    byte own = services.find(m, (short) (at + SERVICE), m, (short) (at + ID));
-    // Step 4
-    if (!window.open(m, (short) (at + NUMBER))) {
-      if (own == KeyTable.NONE || Util.arrayCompare(services.entries, (short) (services.at(own) + KeyTable.NUMBER), m,
-          (short) (at + NUMBER), (short) 4) != 0) {
-        ISOException.throwIt(StatusWords.NUMBER);
-      }
-      return;
-    }
-    // Step 7. What stood in the slot goes first: after a power cut the slot is free and the number still good.
-    byte slot = keys.slotFor(Kinds.SERVICE, m, (short) (at + SERVICE), (short) (at + ID));
-    keys.drop(Kinds.SERVICE, slot);
-    unwrapInto(m, at, Kinds.UNIQUE, (byte) 0, services, slot);
-    short entry = services.at(slot);
-    work[KeyTable.PARENT_KIND] = Kinds.UNIQUE;
-    work[KeyTable.PURCHASE] = slot;
-    work[KeyTable.PARENT] = 0;
-    Util.arrayCopyNonAtomic(m, (short) (at + SERVICE), work, KeyTable.SERVICE, (short) 20);
-    Util.arrayCopyNonAtomic(m, (short) (at + BODY), work, KeyTable.CEILING_OCTETS_PRICE, CEILINGS_LENGTH);
-    Util.arrayCopyNonAtomic(work, KeyTable.PARENT_KIND, services.entries, (short) (entry + KeyTable.PARENT_KIND),
-        (short) (KeyTable.SERVICE_LENGTH - 1));
-    window.advance(m, (short) (at + NUMBER));
-    JCSystem.beginTransaction();
-    window.store();
-    services.entries[entry] = Kinds.SERVICE;
-    JCSystem.commitTransaction();
-  }
-
+  /** Segment and content keys, in RAM. */
   private void loadBelow(byte[] m, short at, byte kind, byte parentKind, byte parent) {
-    KeyTable parents = keys.table(parentKind);
-    short parentEntry = parents.at(parent);
+    KeyTable table = keys.table(parent);
+    short parentEntry = table.at(KeyStore.slot(parent));
     // Step 5: the overlap, in place of the message's own validity.
-    later(m, (short) (at + FROM), parents.entries, (short) (parentEntry + KeyTable.FROM));
-    earlier(m, (short) (at + TO), parents.entries, (short) (parentEntry + KeyTable.TO));
+    if (Unsigned.compare(m, (short) (at + FROM), table.entries, (short) (parentEntry + KeyTable.FROM), (short) 4) < 0) {
+      Util.arrayCopyNonAtomic(table.entries, (short) (parentEntry + KeyTable.FROM), m, (short) (at + FROM), (short) 4);
+    }
+    Unsigned.lower(m, (short) (at + TO), table.entries, (short) (parentEntry + KeyTable.TO), (short) 4);
     if (Unsigned.compare(m, (short) (at + FROM), m, (short) (at + TO), (short) 4) >= 0) {
       ISOException.throwIt(StatusWords.VALIDITY);
     }
-    byte purchase = parents.entries[(short) (parentEntry + KeyTable.PURCHASE)];
+    byte purchase = table.entries[(short) (parentEntry + KeyTable.PURCHASE)];
+    boolean content = Kinds.isContent(kind);
     // Step 6
-    if (kind == Kinds.CONTENT) {
+    if (content) {
+      byte tariff = m[(short) (at + BODY_TARIFF)];
+      if (kind == Kinds.BLIND && tariff != Ticks.FREE && tariff != Ticks.FLAT) {
+        ISOException.throwIt(StatusWords.BLIND);
+      }
       if (!accepted(m[(short) (at + BODY_CLASSES)])) {
         ISOException.throwIt(StatusWords.MODULE_CLASS);
+      }
+      if (!pin.allows(m[(short) (at + BODY_RATING)])) {
+        ISOException.throwIt(StatusWords.RATING);
       }
       if (dear(m, at, purchase)) {
         ISOException.throwIt(StatusWords.CEILING);
       }
     }
     // Step 7
-    byte slot = keys.slotFor(kind, m, (short) (at + SERVICE), (short) (at + ID));
-    keys.drop(kind, slot);
-    KeyTable table = keys.table(kind);
-    unwrapInto(m, at, parentKind, parent, table, slot);
+    byte place = keys.placeFor(kind, m, (short) (at + SERVICE), (short) (at + ID));
+    keys.drop(place);
+    table = keys.table(place);
+    byte slot = KeyStore.slot(place);
+    parents.unwrapInto(m, at, parentKind, parent, table, slot);
     short entry = table.at(slot);
     table.entries[(short) (entry + KeyTable.PARENT_KIND)] = parentKind;
     table.entries[(short) (entry + KeyTable.PURCHASE)] = purchase;
     table.entries[(short) (entry + KeyTable.PARENT)] = parent;
     Util.arrayCopyNonAtomic(m, (short) (at + SERVICE), table.entries, (short) (entry + KeyTable.SERVICE), (short) 16);
-    if (kind == Kinds.CONTENT) {
+    if (content) {
       table.entries[(short) (entry + KeyTable.TARIFF)] = m[(short) (at + BODY_TARIFF)];
       Util.arrayCopyNonAtomic(m, (short) (at + BODY_PRICE), table.entries, (short) (entry + KeyTable.PRICE), (short) 8);
       Util.arrayCopyNonAtomic(m, (short) (at + BODY_SSRC), table.entries, (short) (entry + KeyTable.FIRST_SSRC),
@@ -215,18 +249,6 @@ final class KeyMessages {
       transients.contentMac[slot].init(table.macKey(slot), Signature.MODE_SIGN);
     }
     table.entries[entry] = kind;
-  }
-
-  private static void later(byte[] a, short at, byte[] b, short bAt) {
-    if (Unsigned.compare(a, at, b, bAt, (short) 4) < 0) {
-      Util.arrayCopyNonAtomic(b, bAt, a, at, (short) 4);
-    }
-  }
-
-  private static void earlier(byte[] a, short at, byte[] b, short bAt) {
-    if (Unsigned.compare(a, at, b, bAt, (short) 4) > 0) {
-      Util.arrayCopyNonAtomic(b, bAt, a, at, (short) 4);
-    }
   }
 
   private boolean accepted(byte classes) {
@@ -242,16 +264,8 @@ final class KeyMessages {
       return false;
     }
     // The ceilings of tariffs 1, 2 and 3 stand one after the other.
-    short ceiling = (short) (persistent.services.at(purchase) + KeyTable.CEILING_OCTETS_PRICE);
+    short ceiling = (short) (persistent.purchases.at(purchase) + KeyTable.CEILING_OCTETS_PRICE);
     ceiling = (short) (ceiling + (short) (4 * (short) (tariff - 1)));
-    return Unsigned.compare(m, (short) (at + BODY_PRICE), persistent.services.entries, ceiling, (short) 4) > 0;
-  }
-
-  /** Deciphers the wrapped key and makes the two keys of the slot from it. */
-  private void unwrapInto(byte[] m, short at, byte parentKind, byte parent, KeyTable table, byte slot) {
-    unwrap.init(keys.wrapKey(parentKind, parent), Cipher.MODE_DECRYPT);
-    unwrap.doFinal(m, (short) (at + WRAPPED), (short) 16, work, KeySplit.KEY);
-    split.name(m[at], m, (short) (at + SERVICE), m, (short) (at + ID));
-    split.split(table.wrapKey(slot), table.macKey(slot));
+    return Unsigned.compare(m, (short) (at + BODY_PRICE), persistent.purchases.entries, ceiling, (short) 4) > 0;
   }
 }

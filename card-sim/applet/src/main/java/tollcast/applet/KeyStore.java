@@ -2,88 +2,101 @@ package tollcast.applet;
 
 import javacard.framework.ISOException;
 import javacard.framework.Util;
-import javacard.security.AESKey;
 
-/** Which keys are here, which slot a new one takes, and what goes when one goes (protocol 4.4). */
+/**
+ * Which keys are here, which slot a new one takes, and what goes when one goes (protocol 4.4). A *place* is a slot of
+ * any table, in the order of LIST KEYS: purchases, tree nodes, segments, contents. The place of a purchase is its slot.
+ */
 final class KeyStore {
-  private final Persistent persistent;
+  static final byte NODES = Persistent.PURCHASES;
+  static final byte SEGMENTS = (byte) (NODES + Persistent.NODES);
+  static final byte CONTENTS = (byte) (SEGMENTS + Transients.SEGMENT_SLOTS);
+  static final byte END = (byte) (CONTENTS + Transients.CONTENT_SLOTS);
+
   private final byte[] ram;
-  private final KeyTable services;
+  private final Persistent persistent;
+  private final KeyTable purchases;
   private final KeyTable segments;
   private final KeyTable contents;
 
   KeyStore(Persistent persistent, Transients transients) {
     this.persistent = persistent;
     ram = transients.ram;
-    services = persistent.services;
+    purchases = persistent.purchases;
     segments = transients.segments;
     contents = transients.contents;
   }
 
-  /** The table of kind 10, 11 or 12; null for any other. */
-  KeyTable table(byte kind) {
-    switch (kind) {
-      case Kinds.SERVICE:
-        return services;
-      case Kinds.SEGMENT:
-        return segments;
-      case Kinds.CONTENT:
-        return contents;
-      default:
-        return null;
+  KeyTable table(byte place) {
+    if (place < NODES) {
+      return purchases;
     }
-  }
-
-  /** The slot of a parent, 0 for the unique key, or NONE. */
-  byte findParent(byte kind, byte[] message, short serviceAt, short idAt) {
-    if (kind == Kinds.UNIQUE) {
-      boolean own = Util.arrayCompare(message, idAt, persistent.card, Persistent.CARD_SERIAL, (short) 4) == 0;
-      return own ? 0 : KeyTable.NONE;
+    if (place < SEGMENTS) {
+      return persistent.nodes;
     }
-    KeyTable table = table(kind);
-    return table == null ? KeyTable.NONE : table.find(message, serviceAt, message, idAt);
+    return place < CONTENTS ? segments : contents;
   }
 
-  AESKey wrapKey(byte kind, byte slot) {
-    return kind == Kinds.UNIQUE ? persistent.downlinkWrap : table(kind).wrapKey(slot);
+  static byte slot(byte place) {
+    if (place < NODES) {
+      return place;
+    }
+    if (place < SEGMENTS) {
+      return (byte) (place - NODES);
+    }
+    return (byte) (place - (place < CONTENTS ? SEGMENTS : CONTENTS));
   }
 
-  AESKey macKey(byte kind, byte slot) {
-    return kind == Kinds.UNIQUE ? persistent.downlinkMac : table(kind).macKey(slot);
+  /** The place of a key by kind, service and id, or NONE; of two segment keys the one in RAM. */
+  byte find(byte kind, byte[] a, short serviceAt, byte[] b, short idAt) {
+    if (kind == 0) {
+      return KeyTable.NONE;
+    }
+    byte slot = segments.find(kind, a, serviceAt, b, idAt);
+    if (slot != KeyTable.NONE) {
+      return (byte) (SEGMENTS + slot);
+    }
+    slot = contents.find(kind, a, serviceAt, b, idAt);
+    if (slot != KeyTable.NONE) {
+      return (byte) (CONTENTS + slot);
+    }
+    slot = persistent.nodes.find(kind, a, serviceAt, b, idAt);
+    if (slot != KeyTable.NONE) {
+      return (byte) (NODES + slot);
+    }
+    return purchases.find(kind, a, serviceAt, b, idAt);
   }
 
   /** The slot of the content key a card part names: of two with one id, that of the open session's service. */
   byte findContent(byte[] part, short idAt) {
-    byte slot = contents.find(ram, Transients.SERVICE, part, idAt);
-    if (slot != KeyTable.NONE) {
-      return slot;
-    }
-    for (slot = 0; slot < contents.count; slot++) {
-      if (contents.used(slot) && Util.arrayCompare(contents.entries, (short) (contents.at(slot) + KeyTable.ID), part,
-          idAt, (short) 4) == 0) {
+    byte first = KeyTable.NONE;
+    for (byte slot = 0; slot < contents.count; slot++) {
+      short entry = contents.at(slot);
+      if (!contents.used(slot)
+          || Util.arrayCompare(contents.entries, (short) (entry + KeyTable.ID), part, idAt, (short) 4) != 0) {
+        continue;
+      }
+      if (Util.arrayCompare(contents.entries, (short) (entry + KeyTable.SERVICE), ram, Transients.SERVICE,
+          (short) 4) == 0) {
         return slot;
       }
+      first = first == KeyTable.NONE ? slot : first;
     }
-    return KeyTable.NONE;
+    return first;
   }
 
-  /** The slot for a key of this kind, service and id; it may be in use by another. Throws 6A84. */
-  byte slotFor(byte kind, byte[] message, short serviceAt, short idAt) {
-    KeyTable table = table(kind);
-    byte slot = table.find(message, serviceAt, message, idAt);
+  /** The place in RAM for a segment or content key; it may be in use by another. Throws 6A84. */
+  byte placeFor(byte kind, byte[] message, short serviceAt, short idAt) {
+    boolean segment = kind == Kinds.SEGMENT;
+    KeyTable table = segment ? segments : contents;
+    byte slot = table.find(kind, message, serviceAt, message, idAt);
     if (slot == KeyTable.NONE) {
       slot = table.free();
     }
-    if (slot == KeyTable.NONE && kind == Kinds.SEGMENT) {
-      slot = earliestSegment();
-    }
-    if (slot == KeyTable.NONE && kind == Kinds.CONTENT) {
-      slot = spareContent();
-    }
     if (slot == KeyTable.NONE) {
-      ISOException.throwIt(StatusWords.NO_SLOT);
+      slot = segment ? earliestSegment() : spareContent();
     }
-    return slot;
+    return (byte) (slot + (segment ? SEGMENTS : CONTENTS));
   }
 
   private byte earliestSegment() {
@@ -110,39 +123,58 @@ final class KeyStore {
         return slot;
       }
     }
+    ISOException.throwIt(StatusWords.NO_SLOT);
     return KeyTable.NONE;
   }
 
-  /** Frees a slot and the RAM keys below its key; does nothing to a free one. */
-  void drop(byte kind, byte slot) {
-    KeyTable table = table(kind);
+  /** Frees a place and the RAM keys below its key; does nothing to a free one. */
+  void drop(byte place) {
+    KeyTable table = table(place);
+    byte slot = slot(place);
     if (!table.used(slot)) {
       return;
     }
     table.clear(slot);
-    if (kind == Kinds.SERVICE) {
-      dropOf(segments, slot);
-      dropOf(contents, slot);
-    } else if (kind == Kinds.SEGMENT) {
-      dropUnder(slot);
+    if (place < NODES) {
+      limitBelow(segments, place, true);
+      limitBelow(contents, place, true);
+      if (place >= Persistent.FIRST_SEEDS) {
+        Marks.wipe(persistent.seeds, place);
+      } else if (place >= Persistent.KEYED_PURCHASES) {
+        persistent.keyPairs.wipe((byte) (place - Persistent.KEYED_PURCHASES));
+      }
+    } else if (place < SEGMENTS) {
+      Util.arrayFillNonAtomic(table.entries, table.at(slot), Tree.LENGTH, (byte) 0);
+    } else if (place < CONTENTS) {
+      dropUnder(place);
     }
   }
 
-  /** Frees the slots of a purchase. */
-  private static void dropOf(KeyTable table, byte purchase) {
+  /** The end of a purchase has come down: RAM keys below it end with it, and those left empty go. */
+  void shorten(byte purchase) {
+    limitBelow(segments, purchase, false);
+    limitBelow(contents, purchase, false);
+  }
+
+  private void limitBelow(KeyTable table, byte purchase, boolean gone) {
+    short end = (short) (purchases.at(purchase) + KeyTable.TO);
     for (byte slot = 0; slot < table.count; slot++) {
-      if (table.used(slot) && table.entries[(short) (table.at(slot) + KeyTable.PURCHASE)] == purchase) {
+      short entry = table.at(slot);
+      if (!table.used(slot) || table.entries[(short) (entry + KeyTable.PURCHASE)] != purchase) {
+        continue;
+      }
+      Unsigned.lower(table.entries, (short) (entry + KeyTable.TO), purchases.entries, end, (short) 4);
+      if (gone || Unsigned.compare(table.entries, (short) (entry + KeyTable.FROM), table.entries,
+          (short) (entry + KeyTable.TO), (short) 4) >= 0) {
         table.clear(slot);
       }
     }
   }
 
-  /** Frees the content keys that came under a segment key. */
+  /** Frees the content keys that came under a segment key in RAM. */
   private void dropUnder(byte segment) {
     for (byte slot = 0; slot < contents.count; slot++) {
-      short entry = contents.at(slot);
-      if (contents.used(slot) && contents.entries[(short) (entry + KeyTable.PARENT_KIND)] == Kinds.SEGMENT
-          && contents.entries[(short) (entry + KeyTable.PARENT)] == segment) {
+      if (contents.used(slot) && contents.entries[(short) (contents.at(slot) + KeyTable.PARENT)] == segment) {
         contents.clear(slot);
       }
     }
@@ -150,12 +182,10 @@ final class KeyStore {
 
   /** DELETE KEY: kind u8, service u32, id u32. Throws 6A88. */
   void delete(byte[] data, short at) {
-    byte kind = data[at];
-    KeyTable table = table(kind);
-    byte slot = table == null ? KeyTable.NONE : table.find(data, (short) (at + 1), data, (short) (at + 5));
-    if (slot == KeyTable.NONE) {
+    byte place = find(data[at], data, (short) (at + 1), data, (short) (at + 5));
+    if (place == KeyTable.NONE) {
       ISOException.throwIt(StatusWords.NO_KEY);
     }
-    drop(kind, slot);
+    drop(place);
   }
 }

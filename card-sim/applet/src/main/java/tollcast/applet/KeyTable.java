@@ -5,7 +5,7 @@ import javacard.security.AESKey;
 import javacard.security.KeyBuilder;
 
 /**
- * The slots of one level of keys: for each an entry, whose first 20 octets are laid out as LIST KEYS answers them
+ * The slots of keys that are stored alike: for each an entry, whose first 20 octets are laid out as LIST KEYS answers them
  * (protocol 4.4), and the two keys that one key makes (1.1). An entry of kind 0 is free.
  */
 final class KeyTable {
@@ -21,13 +21,13 @@ final class KeyTable {
   static final short TO = 16;
   static final short LISTED = 20;
 
-  /** A service key goes on with its number and the ceilings of 4.2, without what is reserved there. */
+  /** A purchase goes on with its number and the ceilings of 4.2, without what is reserved there. */
   static final short NUMBER = 20;
   static final short CEILING_OCTETS_PRICE = 24;
   static final short CEILING_OCTETS = 36;
   static final short CEILING_DURATION = 39;
   static final short QUANTUM = 42;
-  static final short SERVICE_LENGTH = 48;
+  static final short PURCHASE_LENGTH = 48;
 
   /** A content key goes on with these of 4.3. */
   static final short TARIFF = 20;
@@ -41,23 +41,22 @@ final class KeyTable {
 
   final byte[] entries;
   final byte count;
-  private final byte kind;
   private final short length;
   private final AESKey[] wrap;
   private final AESKey[] mac;
 
   /**
    * @param entries count x length octets, persistent or transient
+   * @param keyed so many slots from the first have keys
    * @param keyType of {@link KeyBuilder}, lasting as long as the entries
    */
-  KeyTable(byte kind, byte[] entries, byte count, short length, byte keyType) {
-    this.kind = kind;
+  KeyTable(byte[] entries, byte count, short length, byte keyed, byte keyType) {
     this.entries = entries;
     this.count = count;
     this.length = length;
-    wrap = new AESKey[count];
-    mac = new AESKey[count];
-    for (byte slot = 0; slot < count; slot++) {
+    wrap = new AESKey[keyed];
+    mac = new AESKey[keyed];
+    for (byte slot = 0; slot < keyed; slot++) {
       wrap[slot] = (AESKey) KeyBuilder.buildKey(keyType, KeyBuilder.LENGTH_AES_128, false);
       mac[slot] = (AESKey) KeyBuilder.buildKey(keyType, KeyBuilder.LENGTH_AES_128, false);
     }
@@ -80,8 +79,8 @@ final class KeyTable {
     return mac[slot];
   }
 
-  /** The slot of the key with this service and id, u32 each and each in its array, or NONE. */
-  byte find(byte[] a, short serviceAt, byte[] b, short idAt) {
+  /** The slot of the key of this kind, service and id, the latter u32 each and each in its array, or NONE. */
+  byte find(byte kind, byte[] a, short serviceAt, byte[] b, short idAt) {
     for (byte slot = 0; slot < count; slot++) {
       short entry = at(slot);
       if (entries[entry] == kind && Util.arrayCompare(entries, (short) (entry + SERVICE), a, serviceAt, (short) 4) == 0
@@ -94,7 +93,12 @@ final class KeyTable {
 
   /** The first free slot, or NONE. */
   byte free() {
-    for (byte slot = 0; slot < count; slot++) {
+    return free((byte) 0, count);
+  }
+
+  /** The first free slot of from..end-1, or NONE. */
+  byte free(byte from, byte end) {
+    for (byte slot = from; slot < end; slot++) {
       if (!used(slot)) {
         return slot;
       }
@@ -105,7 +109,9 @@ final class KeyTable {
   /** Frees a slot: the entry first, so that no power cut leaves an entry without its keys. */
   void clear(byte slot) {
     entries[at(slot)] = 0;
-    wrap[slot].clearKey();
-    mac[slot].clearKey();
+    if (slot < (byte) wrap.length) {
+      wrap[slot].clearKey();
+      mac[slot].clearKey();
+    }
   }
 }

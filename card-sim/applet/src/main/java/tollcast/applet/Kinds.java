@@ -3,22 +3,49 @@ package tollcast.applet;
 /** Kinds and classes of protocol 1.3 that this version knows; the first octet under every MAC. */
 final class Kinds {
   static final byte UNIQUE = 0x01;
+  static final byte CARD_PAIR = 0x02;
   static final byte SERVICE = 0x10;
   static final byte SEGMENT = 0x11;
   static final byte CONTENT = 0x12;
+  static final byte BLIND = 0x13;
+  static final byte SEEDS = 0x14;
+  static final byte NODE = 0x15;
+  static final byte SERVICE_PAIR = 0x16;
+  static final byte SLOT = 0x17;
   static final byte PART_SEALED = 0x20;
   static final byte PART_OPEN = 0x21;
   static final byte S1 = 0x30;
   static final byte S2 = 0x31;
   static final byte S3 = 0x32;
+  static final byte CREDIT_LIMIT = 0x33;
+  static final byte CREDIT_LIMIT_PROOF = 0x34;
   static final byte RECEIPT = 0x40;
   static final byte ACKNOWLEDGEMENT = 0x41;
+  static final byte CONFIRM = 0x42;
+  static final byte JOIN = 0x43;
+  static final byte LEAVE_REQUEST = 0x45;
+  static final byte LEAVE_RECORD = 0x46;
 
   /** Version of every message. */
   static final byte VERSION = 1;
 
   static final byte CLASS_CARD = 1;
   static final byte CLASS_SOFT = 2;
+
+  /** Whether a kind is that of a content key, metered or blind. */
+  static boolean isContent(byte kind) {
+    return kind == CONTENT || kind == BLIND;
+  }
+
+  /** Whether a parent is this card's alone: what it brings is consumed once and confirmed. */
+  static boolean isPersonal(byte parentKind) {
+    return parentKind == UNIQUE || parentKind == CARD_PAIR;
+  }
+
+  /** Whether a parent is a private half: its messages end with an ephemeral point. */
+  static boolean isPair(byte parentKind) {
+    return parentKind == CARD_PAIR || parentKind == SERVICE_PAIR;
+  }
 
   private Kinds() {
   }

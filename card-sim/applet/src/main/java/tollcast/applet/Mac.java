@@ -8,7 +8,8 @@ final class Mac {
   static final short LENGTH = 16;
   static final short SHORT = 8;
 
-  private final Signature signature;
+  /** For others between two uses. */
+  final Signature signature;
   private final byte[] work;
 
   Mac(Transients transients) {

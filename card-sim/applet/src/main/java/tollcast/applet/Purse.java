@@ -1,5 +1,6 @@
 package tollcast.applet;
 
+import javacard.framework.ISOException;
 import javacard.framework.Util;
 
 /**
@@ -21,11 +22,17 @@ final class Purse {
     ram = transients.ram;
   }
 
-  /** Writes the first record: zeros with sequence 1. */
+  /** Writes the first record: zeros with sequence 1 and the spend limit of DGI 0002. */
   void create() {
     Util.arrayFillNonAtomic(work, (short) 0, PurseRecord.LENGTH, (byte) 0);
+    Util.arrayCopyNonAtomic(persistent.limits, Persistent.SPEND_LIMIT, work, PurseRecord.SPEND_LIMIT, AMOUNT);
     work[(short) (PurseRecord.SEQUENCE + 3)] = 1;
     commit();
+  }
+
+  /** Whether there is a record: personalisation has been completed. */
+  boolean exists() {
+    return !Unsigned.isZero(records, at(PurseRecord.SEQUENCE), (short) 4);
   }
 
   /** Finds the newest record after a reset. */
@@ -58,10 +65,27 @@ final class Purse {
     ram[Transients.NEWEST] = slot;
   }
 
-  /** Loaded - spent into an 8-octet register. */
+  /** SET SPEND LIMIT to the u48 at `at`: one record. */
+  void limitSpending(byte[] data, short at) {
+    begin();
+    Util.arrayCopyNonAtomic(data, at, work, PurseRecord.SPEND_LIMIT, AMOUNT);
+    commit();
+  }
+
+  /** Loaded - spent into an 8-octet register, below zero where credit was used. */
   void balance(byte[] register, short to) {
     Unsigned.widen(records, at(PurseRecord.LOADED), AMOUNT, register, to);
     Unsigned.subtract(register, to, Ticks.LENGTH, records, at(PurseRecord.SPENT), AMOUNT);
+  }
+
+  /** Loaded + credit limit - spent - taken into an 8-octet register; 0 where a lowered limit would make it less. */
+  void available(byte[] register, short to) {
+    balance(register, to);
+    Unsigned.add(register, to, Ticks.LENGTH, records, at(PurseRecord.CREDIT_LIMIT), AMOUNT);
+    Unsigned.subtract(register, to, Ticks.LENGTH, records, at(PurseRecord.TAKEN), AMOUNT);
+    if (register[to] < 0) {
+      Util.arrayFillNonAtomic(register, to, Ticks.LENGTH, (byte) 0);
+    }
   }
 
   /** Fewer than 32 receipts wait, and less than the most unacknowledged amount with them (protocol 7.3). */
@@ -85,6 +109,16 @@ final class Purse {
     to = copy(PurseRecord.TAKEN, AMOUNT, answer, to);
     to = Util.arrayCopyNonAtomic(ram, Transients.USED, answer, to, Ticks.LENGTH);
     return copy(PurseRecord.WRITTEN, (short) 14, answer, to);
+  }
+
+  /** GET LOG: copies the record so many steps back, 0..63, to the start of `answer`. Throws 6A82. */
+  short log(byte back, byte[] answer) {
+    short low = at((short) (PurseRecord.SEQUENCE + 3));
+    if (Unsigned.isZero(records, at(PurseRecord.SEQUENCE), (short) 3) && (short) (records[low] & 0xFF) <= back) {
+      ISOException.throwIt(StatusWords.NOT_FOUND);
+    }
+    short slot = (short) ((short) (ram[Transients.NEWEST] - back) & (short) (Persistent.RECORDS - 1));
+    return Util.arrayCopyNonAtomic(records, (short) (slot * PurseRecord.LENGTH), answer, (short) 0, PurseRecord.LENGTH);
   }
 
   /** Copies fields of the newest record and returns the offset after them. */

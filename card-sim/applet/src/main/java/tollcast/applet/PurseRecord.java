@@ -2,7 +2,7 @@ package tollcast.applet;
 
 /** Where the fields of the purse record stand (protocol 7.2). */
 final class PurseRecord {
-  static final short LENGTH = 160;
+  static final short LENGTH = 176;
 
   static final short SEQUENCE = 0;
   static final short LOADED = 4;
@@ -18,10 +18,17 @@ final class PurseRecord {
   /** Totals of the open session: octets u48, duration u48, groups, first segment, last segment, from, to u32. */
   static final short TOTALS = 62;
   static final short LAST_FLAT = 94;
+  /** Day u16 of media time, and what was taken on it u48. */
+  static final short DAY = 102;
+  static final short SPENT_OF_DAY = 104;
   static final short WRITTEN = 110;
   static final short ACKNOWLEDGED = 114;
   static final short UNACKNOWLEDGED = 118;
   static final short MARKS = 124;
+  static final short CREDIT_LIMIT = 156;
+  static final short SPEND_LIMIT = 162;
+  /** 1 when the last load set the credit limit. */
+  static final short LIMIT_LOADED = 168;
 
   static final short TOTALS_LENGTH = 32;
   static final short MARKS_LENGTH = 32;

@@ -1,6 +1,7 @@
 package tollcast.applet;
 
 import javacard.framework.JCSystem;
+import javacard.security.AESKey;
 import javacard.security.KeyBuilder;
 import javacard.security.Signature;
 import javacardx.crypto.Cipher;
@@ -35,10 +36,13 @@ final class Transients {
   /** Registers for what a method computes. */
   static final short A = 120;
   static final short B = 128;
-  static final short RAM_LENGTH = 136;
+  static final short C = 136;
+  /** Of the secure channel. */
+  static final short CHANNEL = 144;
+  static final short RAM_LENGTH = (short) (CHANNEL + SecureChannel.RAM_LENGTH);
 
   /** Where tags are computed, in `work`. */
-  static final short TAG = 144;
+  static final short TAG = 160;
 
   static final byte SEGMENT_SLOTS = 4;
   static final byte CONTENT_SLOTS = 2;
@@ -46,6 +50,7 @@ final class Transients {
   final byte[] ram;
   /** One record, or one receipt, or the making of two keys; its last 16 octets a tag. */
   final byte[] work;
+  final AESKey[] channelKeys;
   final KeyTable segments;
   final KeyTable contents;
   /** One each for a content slot, so that DECODE never initialises (most chips write for it). */
@@ -55,8 +60,13 @@ final class Transients {
   Transients() {
     ram = JCSystem.makeTransientByteArray(RAM_LENGTH, JCSystem.CLEAR_ON_RESET);
     work = JCSystem.makeTransientByteArray(PurseRecord.LENGTH, JCSystem.CLEAR_ON_RESET);
-    segments = table(Kinds.SEGMENT, SEGMENT_SLOTS, KeyTable.LISTED);
-    contents = table(Kinds.CONTENT, CONTENT_SLOTS, KeyTable.CONTENT_LENGTH);
+    channelKeys = new AESKey[SecureChannel.SESSION_KEYS];
+    for (byte i = 0; i < SecureChannel.SESSION_KEYS; i++) {
+      channelKeys[i] = (AESKey) KeyBuilder.buildKey(KeyBuilder.TYPE_AES_TRANSIENT_RESET, KeyBuilder.LENGTH_AES_128,
+          false);
+    }
+    segments = table(SEGMENT_SLOTS, KeyTable.LISTED);
+    contents = table(CONTENT_SLOTS, KeyTable.CONTENT_LENGTH);
     contentCipher = new Cipher[CONTENT_SLOTS];
     contentMac = new Signature[CONTENT_SLOTS];
     for (byte slot = 0; slot < CONTENT_SLOTS; slot++) {
@@ -65,8 +75,8 @@ final class Transients {
     }
   }
 
-  private static KeyTable table(byte kind, byte count, short length) {
+  private static KeyTable table(byte count, short length) {
     byte[] entries = JCSystem.makeTransientByteArray((short) (count * length), JCSystem.CLEAR_ON_RESET);
-    return new KeyTable(kind, entries, count, length, KeyBuilder.TYPE_AES_TRANSIENT_RESET);
+    return new KeyTable(entries, count, length, count, KeyBuilder.TYPE_AES_TRANSIENT_RESET);
   }
 }

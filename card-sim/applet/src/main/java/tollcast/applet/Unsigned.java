@@ -1,44 +1,54 @@
 package tollcast.applet;
 
-/** Big-endian unsigned integers of 1 to 8 octets, where they lie in an array; by shorts, as a card has no int. */
+import javacard.framework.Util;
+
+/** Big-endian unsigned integers of 1 to 32 octets, where they lie in an array; by shorts, as a card has no int. */
 final class Unsigned {
+  private static final byte[] ZERO = {
+      0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+
   private Unsigned() {
   }
 
-  /** Less than 0, 0, or greater than 0 as a is below, equal to, or above b; both of the same length. */
+  /**
+   * Less than 0, 0, or greater than 0 as a is below, equal to, or above b; both of the same length, at least 1. Util.arrayCompare will not do: whether it
+   * takes octets as signed is up to the card.
+   */
   static short compare(byte[] a, short aAt, byte[] b, short bAt, short length) {
-    for (short i = 0; i < length; i++) {
-      short x = (short) (a[(short) (aAt + i)] & 0xFF);
-      short y = (short) (b[(short) (bAt + i)] & 0xFF);
-      if (x != y) {
-        return (short) (x - y);
-      }
+    short last = (short) ((short) (aAt + length) - 1);
+    while (a[aAt] == b[bAt] && aAt < last) {
+      aAt++;
+      bAt++;
     }
-    return 0;
+    return (short) ((short) (a[aAt] & 0xFF) - (short) (b[bAt] & 0xFF));
   }
 
-  static boolean isZero(byte[] a, short at, short length) {
-    byte any = 0;
-    for (short i = 0; i < length; i++) {
-      any |= a[(short) (at + i)];
+  /** a = the lower of a and b. */
+  static void lower(byte[] a, short aAt, byte[] b, short bAt, short length) {
+    if (compare(a, aAt, b, bAt, length) > 0) {
+      Util.arrayCopyNonAtomic(b, bAt, a, aAt, length);
     }
-    return any == 0;
+  }
+
+  /** Of at most 32 octets. */
+  static boolean isZero(byte[] a, short at, short length) {
+    return Util.arrayCompare(a, at, ZERO, (short) 0, length) == 0;
   }
 
   /** a += b, modulo the size of a; b is not longer than a. */
   static void add(byte[] a, short aAt, short aLength, byte[] b, short bAt, short bLength) {
     short carry = 0;
+    short i = (short) (aAt + aLength);
     short j = (short) (bAt + bLength);
-    for (short i = (short) ((short) (aAt + aLength) - 1); i >= aAt; i--) {
+    while (j > bAt) {
+      i--;
       j--;
-      if (j >= bAt) {
-        carry = (short) (carry + (short) (b[j] & 0xFF));
-      } else if (carry == 0) {
-        return;
-      }
-      carry = (short) (carry + (short) (a[i] & 0xFF));
+      carry = (short) ((short) ((short) (a[i] & 0xFF) + (short) (b[j] & 0xFF)) + carry);
       a[i] = (byte) carry;
       carry = (short) (carry >> 8);
+    }
+    if (carry != 0) {
+      increment(a, aAt, (short) (i - aAt));
     }
   }
 

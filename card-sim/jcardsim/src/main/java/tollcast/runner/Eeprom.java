@@ -246,6 +246,15 @@ final class Eeprom {
     write.run();
   }
 
+  /** One write, all or none, undone when the transaction aborts. */
+  void write(int octets, Runnable write, Runnable undo) {
+    before(octets, true);
+    if (inTransaction) {
+      log(octets, undo);
+    }
+    write.run();
+  }
+
   /** The key's value, or null if it has none. */
   static byte[] octetsOf(SymmetricKeyImpl key) {
     if (!key.isInitialized()) {

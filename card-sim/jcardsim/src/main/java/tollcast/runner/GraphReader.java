@@ -13,8 +13,12 @@ import java.util.Map;
 import javacard.framework.AID;
 import javacard.framework.JCSystem;
 import javacard.security.Key;
+import javacard.security.KeyAgreement;
 import javacard.security.KeyBuilder;
+import javacard.security.KeyPair;
 import javacard.security.MessageDigest;
+import javacard.security.PrivateKey;
+import javacard.security.PublicKey;
 import javacard.security.RandomData;
 import javacard.security.Signature;
 import javacardx.crypto.Cipher;
@@ -75,6 +79,13 @@ final class GraphReader {
         objects.add(engine);
         init(engine);
         return engine;
+      case GraphWriter.KEY_PAIR:
+        // Its number comes before those of its keys.
+        int number = objects.size();
+        objects.add(null);
+        KeyPair pair = new KeyPair((PublicKey) reference(null), (PrivateKey) reference(null));
+        objects.set(number, pair);
+        return pair;
       default:
         Object leaf = leaf(kind);
         objects.add(leaf);
@@ -142,6 +153,10 @@ final class GraphReader {
         }
         card.ram.register((SymmetricKeyImpl) key);
         return key;
+      case GraphWriter.EC_KEY:
+        return KeyPairMemory.read(in);
+      case GraphWriter.AGREEMENT:
+        return KeyAgreement.getInstance(in.readByte(), false);
       case GraphWriter.DIGEST:
         MessageDigest digest = MessageDigest.getInstance(in.readByte(), false);
         card.engines.register(digest);

@@ -1,5 +1,6 @@
 package tollcast.runner;
 
+import com.licel.jcardsim.crypto.ECKeyImpl;
 import com.licel.jcardsim.crypto.SymmetricKeyImpl;
 import java.io.DataOutputStream;
 import java.io.IOException;
@@ -8,6 +9,8 @@ import java.util.IdentityHashMap;
 import java.util.Map;
 import javacard.framework.AID;
 import javacard.framework.JCSystem;
+import javacard.security.KeyAgreement;
+import javacard.security.KeyPair;
 import javacard.security.MessageDigest;
 import javacard.security.RandomData;
 import javacard.security.Signature;
@@ -25,6 +28,9 @@ final class GraphWriter {
   static final int DIGEST = 7;
   static final int RANDOM = 8;
   static final int AN_AID = 9;
+  static final int EC_KEY = 10;
+  static final int KEY_PAIR = 11;
+  static final int AGREEMENT = 12;
 
   private final DataOutputStream out;
   private final CardRuntime card;
@@ -65,6 +71,16 @@ final class GraphWriter {
       array(object);
     } else if (object instanceof SymmetricKeyImpl key) {
       key(key);
+    } else if (object instanceof ECKeyImpl key) {
+      out.writeByte(EC_KEY);
+      KeyPairMemory.write(out, key);
+    } else if (object instanceof KeyPair pair) {
+      out.writeByte(KEY_PAIR);
+      reference(pair.getPublic());
+      reference(pair.getPrivate());
+    } else if (object instanceof KeyAgreement agreement) {
+      out.writeByte(AGREEMENT);
+      out.writeByte(agreement.getAlgorithm());
     } else if (object instanceof Cipher cipher) {
       out.writeByte(CIPHER);
       out.writeByte(cipher.getAlgorithm());

@@ -7,11 +7,18 @@ import javacard.framework.AID;
 import javacard.framework.JCSystem;
 import javacard.framework.Util;
 import javacard.security.AESKey;
+import javacard.security.CryptoException;
 import javacard.security.DESKey;
+import javacard.security.ECKey;
+import javacard.security.ECPrivateKey;
+import javacard.security.ECPublicKey;
 import javacard.security.HMACKey;
 import javacard.security.Key;
+import javacard.security.KeyAgreement;
 import javacard.security.KeyBuilder;
+import javacard.security.KeyPair;
 import javacard.security.MessageDigest;
+import javacard.security.PrivateKey;
 import javacard.security.RandomData;
 import javacard.security.Signature;
 import javacardx.crypto.Cipher;
@@ -124,8 +131,11 @@ public final class Hooks {
 
   public static Key buildKey(byte type, short bits, boolean encryption) {
     Key key = KeyBuilder.buildKey(type, bits, encryption);
+    if (type == KeyBuilder.TYPE_EC_FP_PRIVATE || type == KeyBuilder.TYPE_EC_FP_PUBLIC) {
+      return key;
+    }
     if (!(key instanceof SymmetricKeyImpl symmetric)) {
-      throw new UnsupportedOperationException("the runner keeps symmetric keys only, not type " + type);
+      throw new UnsupportedOperationException("the runner keeps symmetric and elliptic curve keys only, not type " + type);
     }
     card().ram.register(symmetric);
     return key;
@@ -147,6 +157,59 @@ public final class Hooks {
 
   public static void clearKey(Key key) {
     eeprom().writeKey((SymmetricKeyImpl) key, key::clearKey);
+  }
+
+  public static void setFieldFP(ECKey key, byte[] value, short offset, short length) {
+    KeyPairMemory.set(eeprom(), key, length, () -> key.setFieldFP(value, offset, length));
+  }
+
+  public static void setA(ECKey key, byte[] value, short offset, short length) {
+    KeyPairMemory.set(eeprom(), key, length, () -> key.setA(value, offset, length));
+  }
+
+  public static void setB(ECKey key, byte[] value, short offset, short length) {
+    KeyPairMemory.set(eeprom(), key, length, () -> key.setB(value, offset, length));
+  }
+
+  public static void setG(ECKey key, byte[] value, short offset, short length) {
+    KeyPairMemory.set(eeprom(), key, length, () -> key.setG(value, offset, length));
+  }
+
+  public static void setR(ECKey key, byte[] value, short offset, short length) {
+    KeyPairMemory.set(eeprom(), key, length, () -> key.setR(value, offset, length));
+  }
+
+  public static void setK(ECKey key, short value) {
+    KeyPairMemory.set(eeprom(), key, Short.BYTES, () -> key.setK(value));
+  }
+
+  public static void setS(ECPrivateKey key, byte[] value, short offset, short length) {
+    KeyPairMemory.set(eeprom(), key, length, () -> key.setS(value, offset, length));
+  }
+
+  public static short getW(ECPublicKey key, byte[] out, short offset) {
+    return (short) output(out, offset, room -> key.getW(room, offset));
+  }
+
+  public static void genKeyPair(KeyPair pair) {
+    KeyPairMemory.generate(eeprom(), pair);
+  }
+
+  public static void init(KeyAgreement agreement, PrivateKey key) {
+    agreement.init(key);
+  }
+
+  /** jCardSim lets Bouncy Castle's own complaint about a point through; a card has ILLEGAL_VALUE for it. */
+  public static short generateSecret(KeyAgreement agreement, byte[] point, short offset, short length, byte[] out,
+      short outOffset) {
+    return (short) output(out, outOffset, room -> {
+      try {
+        return agreement.generateSecret(point, offset, length, room, outOffset);
+      } catch (IllegalArgumentException | IllegalStateException notOfTheCurve) {
+        CryptoException.throwIt(CryptoException.ILLEGAL_VALUE);
+        return 0;
+      }
+    });
   }
 
   // --- Cipher, Signature, MessageDigest

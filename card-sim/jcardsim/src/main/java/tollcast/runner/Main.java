@@ -36,8 +36,12 @@ final class Main implements Callable<Integer> {
       description = "Applet AID, 5 to 16 octets (default: ${DEFAULT-VALUE}).")
   private String aid;
 
-  @Option(names = "--install", defaultValue = "", paramLabel = "HEX",
-      description = "Application data of the install parameters (default: none).")
+  /** Key version 1 and the key set that everyone knows; GlobalPlatform's, for simulated cards alone. */
+  private static final String TEST_KEYS = "01404142434445464748494A4B4C4D4E4F404142434445464748494A4B4C4D4E4F"
+      + "404142434445464748494A4B4C4D4E4F";
+
+  @Option(names = "--install", defaultValue = TEST_KEYS, paramLabel = "HEX",
+      description = "Application data of the install parameters (default: the decode module's, with test keys).")
   private String install;
 
   @Option(names = "--exit-with-stdin", description = "Exit when stdin is closed.")

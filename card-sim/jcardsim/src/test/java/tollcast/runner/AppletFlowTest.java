@@ -73,7 +73,7 @@ class AppletFlowTest {
     assertEquals(0x940B, rig.status(0x44, s2(3, 1)));
     assertEquals(0x9407, rig.status(0x44, s2(2, 970_001)));
     assertEquals(0x6A80, rig.status(0x48, acknowledgement(1)));
-    assertEquals(0x6D00, sw(rig.card.transmit(new byte[] {(byte) 0x80, 0x20, 0, 0})));
+    assertEquals(0x6D00, sw(rig.card.transmit(new byte[] {(byte) 0x80, 0x2C, 0, 0})));
     assertEquals(0x6E00, sw(rig.card.transmit(new byte[] {0, 0x40, 0, 0})));
   }
 

@@ -12,6 +12,7 @@ import java.util.HexFormat;
 final class AppletRig {
   private static final byte[] AID = HexFormat.of().parseHex("F0544F4C4C4341535401");
   static final byte[] SELECT = HexFormat.of().parseHex("00A404000AF0544F4C4C434153540100");
+  static final byte[] CHANNEL_KEY = filled(0x77);
   static final Key PURCHASE = new Key((byte) 0x10, SERVICE, 5, filled(1));
   static final Key SEGMENT = new Key((byte) 0x11, SERVICE, 6, filled(2));
   static final Key CONTENT = new Key((byte) 0x12, SERVICE, 7, filled(3));
@@ -30,13 +31,17 @@ final class AppletRig {
 
   /** A card made active, with nothing loaded. */
   AppletRig() throws Exception {
-    card = new Card(0, CardSpec.parse("tcp=0,ram=1500",
-        new CardSpec.Defaults("tollcast.applet.DecodeModuleApplet", AID, new byte[0])));
+    byte[] keySet = bytes(49).put((byte) 1).put(CHANNEL_KEY).put(CHANNEL_KEY).put(CHANNEL_KEY).array();
+    card = new Card(0, CardSpec.parse("tcp=0,ram=1500,commit=384",
+        new CardSpec.Defaults("tollcast.applet.DecodeModuleApplet", AID, keySet)));
     assertEquals("00", HexFormat.of().formatHex(ok(SELECT), 32, 33));
     assertEquals(0x6985, status(0x30, bytes(4).putInt(SERVICE).array()));
-    assertEquals(0x6985, sw(send(0xE2, 0x80, storeCard(1_000_000, 500_000))));
-    ok(0xE2, 0, storeCard(1_000_000, 500_000));
-    ok(0xE2, 0x80, storeKeys());
+    AppletChannel channel = new AppletChannel(card, CHANNEL_KEY);
+    assertEquals(0x6982, sw(send(0xE2, 0, storeCard(1_000_000, 500_000))));
+    assertEquals(0x6985, sw(channel.send(0xE2, 0x80, 0, storeCard(1_000_000, 500_000))));
+    assertEquals(0x9000, sw(channel.send(0xE2, 0, 0, storeCard(1_000_000, 500_000))));
+    assertEquals(0x9000, sw(channel.send(0xE2, 0x80, 0, storeKeys())));
+    assertEquals(0x9000, sw(channel.send(0xF0, 0x40, 3, new byte[0])));
     byte[] fci = ok(SELECT);
     assertEquals(51, fci.length);
     assertArrayEquals(CARD_ID, Arrays.copyOfRange(fci, 22, 30));

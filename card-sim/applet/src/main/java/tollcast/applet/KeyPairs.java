@@ -1,0 +1,166 @@
+package tollcast.applet;
+
+import javacard.framework.Util;
+import javacard.security.CryptoException;
+import javacard.security.ECKey;
+import javacard.security.ECPrivateKey;
+import javacard.security.ECPublicKey;
+import javacard.security.KeyAgreement;
+import javacard.security.KeyBuilder;
+import javacard.security.KeyPair;
+
+/** P-256 where the chip has it (protocol 4.9): the card's own pair, private halves of services, the head-end's point. */
+final class KeyPairs {
+  /** Octets of an uncompressed point, and its first one. */
+  static final short POINT_LENGTH = 65;
+  static final byte UNCOMPRESSED = 4;
+  /** Octets of a private half, and of a coordinate. */
+  static final short PRIVATE_LENGTH = 32;
+  /** Octets of an ephemeral point in a message: both coordinates. */
+  static final short EPHEMERAL_LENGTH = 64;
+
+  private static final short BITS = 256;
+  private static final short P = 0;
+  private static final short A = 32;
+  private static final short B = 64;
+  private static final short G = 96;
+  private static final short ORDER = 161;
+  /** secp256r1, SEC 2 version 2, 2.4.2. */
+  private static final byte[] CURVE = {
+      -1, -1, -1, -1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+      -1, -1, -1, -1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -4,
+      0x5A, (byte) 0xC6, 0x35, (byte) 0xD8, (byte) 0xAA, 0x3A, (byte) 0x93, (byte) 0xE7,
+      (byte) 0xB3, (byte) 0xEB, (byte) 0xBD, 0x55, 0x76, (byte) 0x98, (byte) 0x86, (byte) 0xBC,
+      0x65, 0x1D, 0x06, (byte) 0xB0, (byte) 0xCC, 0x53, (byte) 0xB0, (byte) 0xF6,
+      0x3B, (byte) 0xCE, 0x3C, 0x3E, 0x27, (byte) 0xD2, 0x60, 0x4B,
+      0x04,
+      0x6B, 0x17, (byte) 0xD1, (byte) 0xF2, (byte) 0xE1, 0x2C, 0x42, 0x47,
+      (byte) 0xF8, (byte) 0xBC, (byte) 0xE6, (byte) 0xE5, 0x63, (byte) 0xA4, 0x40, (byte) 0xF2,
+      0x77, 0x03, 0x7D, (byte) 0x81, 0x2D, (byte) 0xEB, 0x33, (byte) 0xA0,
+      (byte) 0xF4, (byte) 0xA1, 0x39, 0x45, (byte) 0xD8, (byte) 0x98, (byte) 0xC2, (byte) 0x96,
+      0x4F, (byte) 0xE3, 0x42, (byte) 0xE2, (byte) 0xFE, 0x1A, 0x7F, (byte) 0x9B,
+      (byte) 0x8E, (byte) 0xE7, (byte) 0xEB, 0x4A, 0x7C, 0x0F, (byte) 0x9E, 0x16,
+      0x2B, (byte) 0xCE, 0x33, 0x57, 0x6B, 0x31, 0x5E, (byte) 0xCE,
+      (byte) 0xCB, (byte) 0xB6, 0x40, 0x68, 0x37, (byte) 0xBF, 0x51, (byte) 0xF5,
+      -1, -1, -1, -1, 0, 0, 0, 0, -1, -1, -1, -1, -1, -1, -1, -1,
+      (byte) 0xBC, (byte) 0xE6, (byte) 0xFA, (byte) 0xAD, (byte) 0xA7, 0x17, (byte) 0x9E, (byte) 0x84,
+      (byte) 0xF3, (byte) 0xB9, (byte) 0xCA, (byte) 0xC2, (byte) 0xFC, 0x63, 0x25, 0x51};
+
+  private static final byte OWN = 2;
+
+  /** The head-end's static point; its first octet is 04 when it is here. */
+  final byte[] headEnd;
+  /** Used in turn, so that one is whole whatever is cut. */
+  private final KeyPair[] own;
+  /** Which of them is the card's: 0 none, else its number from 1. */
+  private byte current;
+  private final ECPrivateKey[] halves;
+  private final KeyAgreement agreement;
+
+  private KeyPairs(byte services) {
+    headEnd = new byte[POINT_LENGTH];
+    own = new KeyPair[OWN];
+    for (byte i = 0; i < OWN; i++) {
+      ECPublicKey point = (ECPublicKey) KeyBuilder.buildKey(KeyBuilder.TYPE_EC_FP_PUBLIC, BITS, false);
+      setCurve(point);
+      own[i] = new KeyPair(point, half());
+    }
+    halves = new ECPrivateKey[services];
+    for (byte i = 0; i < services; i++) {
+      halves[i] = half();
+    }
+    agreement = KeyAgreement.getInstance(KeyAgreement.ALG_EC_SVDP_DH, false);
+    // What a chip refuses it may refuse as late as here.
+    own[0].genKeyPair();
+    agreement.init(own[0].getPrivate());
+  }
+
+  /** Null where the chip does not have the curve. */
+  static KeyPairs probe(byte services) {
+    try {
+      return new KeyPairs(services);
+    } catch (CryptoException e) {
+      return null;
+    }
+  }
+
+  private static ECPrivateKey half() {
+    ECPrivateKey key = (ECPrivateKey) KeyBuilder.buildKey(KeyBuilder.TYPE_EC_FP_PRIVATE, BITS, false);
+    setCurve(key);
+    return key;
+  }
+
+  private static void setCurve(ECKey key) {
+    key.setFieldFP(CURVE, P, PRIVATE_LENGTH);
+    key.setA(CURVE, A, PRIVATE_LENGTH);
+    key.setB(CURVE, B, PRIVATE_LENGTH);
+    key.setG(CURVE, G, POINT_LENGTH);
+    key.setR(CURVE, ORDER, PRIVATE_LENGTH);
+    key.setK((short) 1);
+  }
+
+  boolean hasOwn() {
+    return current != 0;
+  }
+
+  boolean hasHeadEnd() {
+    return headEnd[0] == UNCOMPRESSED;
+  }
+
+  /** A new pair of the card, in the other's place; its point to the start of `answer`. Returns its length. */
+  short generate(byte[] answer) {
+    byte before = current;
+    byte next = (byte) (before == 1 ? 2 : 1);
+    own[(byte) (next - 1)].genKeyPair();
+    current = next;
+    if (before != 0) {
+      forget((ECPrivateKey) own[(byte) (before - 1)].getPrivate());
+    }
+    return point(answer);
+  }
+
+  /** The card's own point to the start of `answer`; returns its length. */
+  short point(byte[] answer) {
+    return ((ECPublicKey) own[(byte) (current - 1)].getPublic()).getW(answer, (short) 0);
+  }
+
+  /** Whether 32 octets are a private half: 1 to the order less 1. */
+  static boolean inside(byte[] half, short at) {
+    return !Unsigned.isZero(half, at, PRIVATE_LENGTH)
+        && Unsigned.compare(half, at, CURVE, ORDER, PRIVATE_LENGTH) < 0;
+  }
+
+  void store(byte service, byte[] half, short at) {
+    halves[service].setS(half, at, PRIVATE_LENGTH);
+  }
+
+  /** Of a service. */
+  void wipe(byte service) {
+    forget(halves[service]);
+  }
+
+  /** Overwritten, as clearKey() may take the curve along; with something that everyone knows. */
+  private static void forget(ECPrivateKey key) {
+    key.setS(CURVE, B, PRIVATE_LENGTH);
+  }
+
+  /**
+   * Puts Z1, Z2 and the ephemeral point at `ephemeral` of `m` where {@link KeySplit#splitPair} wants them.
+   *
+   * @param service slot of its private half, or NONE for the card's own
+   * @return false for a point that is not of the curve
+   */
+  boolean agree(byte service, byte[] m, short ephemeral, byte[] work) {
+    try {
+      agreement.init(service == KeyTable.NONE ? own[(byte) (current - 1)].getPrivate() : halves[service]);
+      // Z2 goes over the octet that makes it a point.
+      work[(short) (KeySplit.EPHEMERAL - 1)] = UNCOMPRESSED;
+      Util.arrayCopyNonAtomic(m, ephemeral, work, KeySplit.EPHEMERAL, EPHEMERAL_LENGTH);
+      agreement.generateSecret(work, (short) (KeySplit.EPHEMERAL - 1), POINT_LENGTH, work, KeySplit.Z1);
+      agreement.generateSecret(headEnd, (short) 0, POINT_LENGTH, work, KeySplit.Z2);
+      return true;
+    } catch (CryptoException e) {
+      return false;
+    }
+  }
+}
