@@ -1,3 +1,4 @@
+import { MOST_MONEY } from '../../apdu/decode-module/ceilings.ts';
 import { ACKNOWLEDGEMENT_LENGTH } from '../../apdu/decode-module/acknowledgement.ts';
 import { LOAD_ORDER_LENGTH, signLoadProof, signLoadRequest } from '../../apdu/decode-module/credit-load.ts';
 import { KIND } from '../../apdu/decode-module/kinds.ts';
@@ -10,7 +11,8 @@ import type { PersistentState } from './persistent-state.ts';
 import { NO_TICKS, writeTicks } from './ticks.ts';
 import type { TransientState } from './transient-state.ts';
 
-const MOST_LOADED = 2 ** 48 - 1;
+/** So that a credit limit on top of it still fits in u48. */
+const MOST_LOADED = 2 ** 48 - 2 ** 39;
 
 /** The answer to GET PURSE; `firmware-notes/protocol.md` 7.2. */
 export function purseStatus(persistent: PersistentState, transient: TransientState): Uint8Array {
@@ -54,26 +56,37 @@ export function startLoad(persistent: PersistentState): Uint8Array {
   );
 }
 
-/** LOAD CREDIT. @param order S2, 64 octets. @returns S3, or the status word that refuses it. */
+/** LOAD CREDIT. @param order S2 or credit limit, 64 octets. @returns S3 or its like, or the status word that refuses it. */
 export function loadCredit(persistent: PersistentState, order: Uint8Array): Uint8Array | number {
   const { keys, record } = persistent;
-  if (!isSignedMessage(order, KIND.loadOrder, LOAD_ORDER_LENGTH, keys.loadIn)) return STATUS.CRYPTO;
+  const setsLimit = order[0] === KIND.creditLimit;
+  const kind = setsLimit ? KIND.creditLimit : KIND.loadOrder;
+  if (!isSignedMessage(order, kind, LOAD_ORDER_LENGTH, keys.loadIn)) return STATUS.CRYPTO;
   const reservedZero = readUint(order, 18, 2) === 0 && order.subarray(34, 48).every((octet) => octet === 0);
   const currency = readUint(order, 16, 2);
   if (!isThisCard(persistent, order) || currency !== persistent.currency || !reservedZero) return STATUS.BAD_FIELD;
   const number = readUint(order, 12, 4);
   const amount = readUint(order, 20, 6);
   const loadId = order.slice(26, 34);
+  if (setsLimit && amount + persistent.maximumBalance > Number(MOST_MONEY)) return STATUS.BAD_FIELD;
   const again =
     number === record.loadNumber &&
     amount === record.loadAmount &&
+    setsLimit === record.limitLoaded &&
     loadId.every((octet, i) => octet === record.loadId[i]);
   if (!again) {
     if (number !== record.loadNumber + 1) return STATUS.OLD_NUMBER;
-    if (record.loaded - record.spent + amount > persistent.maximumBalance || record.loaded + amount > MOST_LOADED) {
+    const loaded = record.loaded + amount;
+    if (!setsLimit && (loaded - record.spent > persistent.maximumBalance || loaded > MOST_LOADED)) {
       return STATUS.ABOVE_MAXIMUM_BALANCE;
     }
-    persistent.changeRecord({ loaded: record.loaded + amount, loadNumber: number, loadId, loadAmount: amount });
+    persistent.changeRecord({
+      ...(setsLimit ? { creditLimit: amount } : { loaded }),
+      loadNumber: number,
+      loadId,
+      loadAmount: amount,
+      limitLoaded: setsLimit,
+    });
   }
   return signLoadProof(order, keys.loadOut);
 }

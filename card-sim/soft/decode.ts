@@ -1,15 +1,24 @@
+import { openBlind } from '../../apdu/decode-module/blind-blocks.ts';
 import { CARD_HEADER, CARD_TAG, GROUP_KEY } from '../../apdu/decode-module/card-part.ts';
 import { KIND, MESSAGE_VERSION } from '../../apdu/decode-module/kinds.ts';
 import { STATUS } from '../../apdu/decode-module/module-status.ts';
 import { readUint } from '../../apdu/octets.ts';
-import type { ContentKey } from './keys.ts';
+import { type ContentKey, limitsOf } from './keys.ts';
 import type { PersistentState } from './persistent-state.ts';
-import { debit } from './purse.ts';
+import { debit, debitBlind } from './purse.ts';
 import { tagFits } from './tag.ts';
 import { StreamMark, type TransientState } from './transient-state.ts';
 
 const SHORTEST = CARD_HEADER + 16 + CARD_TAG;
 const MOST_PACKETS = 1024;
+const PACKETS = 0x7ff;
+/** Flags but the highest, *detached*. */
+const RESERVED_FLAGS = 0x7800;
+/** Key id, SSRC and number before the blocks of a blind DECODE. */
+const BLIND_HEADER = 12;
+
+/** Lengths of its data. */
+export const BLIND_LENGTHS: readonly number[] = Array.from({ length: 15 }, (_, i) => BLIND_HEADER + 16 * (i + 1));
 
 /** DECODE; `firmware-notes/protocol.md` 6. @returns the plaintext, or the status word that refuses the card part. */
 export function decode(persistent: PersistentState, transient: TransientState, part: Uint8Array): Uint8Array | number {
@@ -17,6 +26,7 @@ export function decode(persistent: PersistentState, transient: TransientState, p
   if (part.length < SHORTEST) return STATUS.CRYPTO;
   const key = contentKey(transient, u32(part, 14));
   if (key === undefined) return STATUS.UNKNOWN_KEY;
+  if (key.kind !== KIND.content) return STATUS.BLIND;
   // Step 2.
   const kind = part[0]!;
   const second = part[1]!;
@@ -29,8 +39,9 @@ export function decode(persistent: PersistentState, transient: TransientState, p
     return STATUS.CRYPTO;
   }
   // Step 3.
-  const packets = (part[2]! << 8) | part[3]!;
-  if (packets < 1 || packets > MOST_PACKETS) return STATUS.BAD_FIELD;
+  const flags = (part[2]! << 8) | part[3]!;
+  const packets = flags & PACKETS;
+  if ((flags & RESERVED_FLAGS) !== 0 || packets < 1 || packets > MOST_PACKETS) return STATUS.BAD_FIELD;
   const { session } = transient;
   if (session === undefined || session.service !== key.service) return STATUS.NOT_NOW;
   // Step 4.
@@ -46,7 +57,8 @@ export function decode(persistent: PersistentState, transient: TransientState, p
   // Step 6.
   const octets = readUint(part, 4, 3);
   const duration = readUint(part, 7, 3);
-  if (octets > key.purchase.groupOctets || duration > key.purchase.groupDuration) return STATUS.ABOVE_CEILING;
+  const limits = limitsOf(key.purchase);
+  if (octets > limits.groupOctets || duration > limits.groupDuration) return STATUS.ABOVE_CEILING;
   // Step 7.
   const status = debit(persistent, transient, session, key, { octets, duration, mediaTime });
   if (status !== STATUS.DONE) return status;
@@ -58,12 +70,33 @@ export function decode(persistent: PersistentState, transient: TransientState, p
   return plaintext(key, part, kind);
 }
 
-/** Of two services with one key id the one of the open session, else the first. */
+/** DECODE of blocks that stand alone; `firmware-notes/protocol.md` 6.1. @param data of a length in {@link BLIND_LENGTHS}. */
+export function decodeBlind(
+  persistent: PersistentState,
+  transient: TransientState,
+  data: Uint8Array,
+): Uint8Array | number {
+  const keyId = u32(data, 0);
+  const key = contentKey(transient, keyId);
+  if (key === undefined) return STATUS.UNKNOWN_KEY;
+  if (key.kind !== KIND.blind) return STATUS.BLIND;
+  const { session } = transient;
+  if (session === undefined || session.service !== key.service) return STATUS.NOT_NOW;
+  const ssrc = u32(data, 4);
+  if (ssrc !== key.firstSsrc && ssrc !== key.secondSsrc) return STATUS.FOREIGN_STREAM;
+  const blocks = data.subarray(BLIND_HEADER);
+  const status = debitBlind(persistent, transient, session, key, blocks.length);
+  if (status !== STATUS.DONE) return status;
+  return openBlind(key.ciphers.encryption, { keyId, ssrc, number: u32(data, 8) }, blocks);
+}
+
+/** Of two with one id the first of the open session's service, else the first. */
 function contentKey(transient: TransientState, id: number): ContentKey | undefined {
   const [first, second] = transient.contents;
   if (first?.id !== id) return second?.id === id ? second : undefined;
   if (second?.id !== id) return first;
-  return second.service === transient.session?.service ? second : first;
+  const service = transient.session?.service;
+  return first.service !== service && second.service === service ? second : first;
 }
 
 /** Takes the place of the stream first seen longest ago. */

@@ -1,5 +1,6 @@
 import { allocate } from '../../apdu/allocate.ts';
 import { readUint, writeUint } from '../../apdu/octets.ts';
+import { NO_SPEND_LIMIT } from '../../apdu/decode-module/card-limits.ts';
 import { NO_TICKS, readTicks, type Ticks, writeTicks } from './ticks.ts';
 
 /** What the groups of a session come to, beside the money. */
@@ -50,18 +51,26 @@ export interface PurseRecord {
   readonly open: SessionTotals;
   readonly lastFlatService: number;
   readonly lastFlatSegment: number;
+  /** Days of media time since 1970. */
+  readonly day: number;
+  /** Taken on that day. */
+  readonly spentOfDay: number;
   readonly receiptsWritten: number;
   readonly receiptsAcknowledged: number;
   readonly unacknowledged: number;
   /** Oldest first. */
   readonly marks: readonly Mark[];
+  readonly creditLimit: number;
+  readonly spendLimit: number;
+  /** The last load set the credit limit. */
+  readonly limitLoaded: boolean;
 }
 
-export const RECORD_LENGTH = 160;
+export const RECORD_LENGTH = 176;
 
 const NO_MARK: Mark = { ssrc: 0, group: 0 };
 
-/** The record of a card that has just become active. */
+/** The record of a card that has just become active, without a spend limit. */
 export const FIRST_RECORD: PurseRecord = {
   sequence: 1,
   loaded: 0,
@@ -77,10 +86,15 @@ export const FIRST_RECORD: PurseRecord = {
   open: NO_TOTALS,
   lastFlatService: 0,
   lastFlatSegment: 0,
+  day: 0,
+  spentOfDay: 0,
   receiptsWritten: 0,
   receiptsAcknowledged: 0,
   unacknowledged: 0,
   marks: Array.from({ length: MARKS }, () => NO_MARK),
+  creditLimit: 0,
+  spendLimit: NO_SPEND_LIMIT,
+  limitLoaded: false,
 };
 
 export function encodeRecord(record: PurseRecord): Uint8Array {
@@ -105,6 +119,8 @@ export function encodeRecord(record: PurseRecord): Uint8Array {
   writeUint(octets, 90, 4, record.open.to);
   writeUint(octets, 94, 4, record.lastFlatService);
   writeUint(octets, 98, 4, record.lastFlatSegment);
+  writeUint(octets, 102, 2, record.day);
+  writeUint(octets, 104, 6, record.spentOfDay);
   writeUint(octets, 110, 4, record.receiptsWritten);
   writeUint(octets, 114, 4, record.receiptsAcknowledged);
   writeUint(octets, 118, 6, record.unacknowledged);
@@ -112,6 +128,9 @@ export function encodeRecord(record: PurseRecord): Uint8Array {
     writeUint(octets, 124 + 8 * index, 4, mark.ssrc);
     writeUint(octets, 128 + 8 * index, 4, mark.group);
   });
+  writeUint(octets, 156, 6, record.creditLimit);
+  writeUint(octets, 162, 6, record.spendLimit);
+  octets[168] = record.limitLoaded ? 1 : 0;
   return octets;
 }
 
@@ -139,6 +158,8 @@ export function decodeRecord(octets: Uint8Array): PurseRecord {
     },
     lastFlatService: readUint(octets, 94, 4),
     lastFlatSegment: readUint(octets, 98, 4),
+    day: readUint(octets, 102, 2),
+    spentOfDay: readUint(octets, 104, 6),
     receiptsWritten: readUint(octets, 110, 4),
     receiptsAcknowledged: readUint(octets, 114, 4),
     unacknowledged: readUint(octets, 118, 6),
@@ -146,5 +167,8 @@ export function decodeRecord(octets: Uint8Array): PurseRecord {
       ssrc: readUint(octets, 124 + 8 * index, 4),
       group: readUint(octets, 128 + 8 * index, 4),
     })),
+    creditLimit: readUint(octets, 156, 6),
+    spendLimit: readUint(octets, 162, 6),
+    limitLoaded: octets[168] === 1,
   };
 }

@@ -1,4 +1,5 @@
-import { CLA_ISO, CLA_MODULE, INS, STORE_LAST, STORE_MORE } from '../../apdu/decode-module/instruction.ts';
+import { CLA_ISO, DECODE_BLIND, INS, STORE_LAST } from '../../apdu/decode-module/instruction.ts';
+import { DATA_OBJECT, encodeModuleData } from '../../apdu/decode-module/module-data.ts';
 import { STATUS } from '../../apdu/decode-module/module-status.ts';
 import {
   CAPABILITY,
@@ -7,17 +8,26 @@ import {
   lifeStateOf,
   MODULE_AID,
 } from '../../apdu/decode-module/select-answer.ts';
+import { signRequest } from '../../apdu/decode-module/signed-request.ts';
 import { CardGoneError, FormatError } from '../../apdu/errors.ts';
+import type { ChannelKeySet } from '../../apdu/secure-channel/scp03-keys.ts';
+import { CLA_SECURE } from '../../apdu/secure-channel/security-level.ts';
+import { TEST_KEY_SET } from '../../apdu/secure-channel/test-key-set.ts';
 import { type CommandApdu, needsExtendedLength, parseCommand } from '../../apdu/iso7816/command-apdu.ts';
 import { encodeResponse } from '../../apdu/iso7816/response-apdu.ts';
 import { fromHex, readUint } from '../../apdu/octets.ts';
 import { acknowledgeReceipts, getReceipt, loadCredit, newestReceipt, purseStatus, startLoad } from './credit.ts';
-import { decode } from './decode.ts';
+import { classesOf, refusalOf } from './command-rules.ts';
+import { decode, decodeBlind } from './decode.ts';
 import { type CardStore, type CutPoint, type Eeprom, PowerCut } from './eeprom.ts';
+import { changePin, mayOpen, verifyPin } from './holder-pin.ts';
 import { deleteKey, listKeys } from './key-slots.ts';
+import { setStatus } from './life.ts';
 import { loadKey } from './load-key.ts';
 import { blankImage, openEeprom, PersistentState } from './persistent-state.ts';
+import { leave } from './purchases.ts';
 import { closeSession, openSession, settleTornSession } from './purse.ts';
+import { CardSecureChannel } from './secure-channel.ts';
 import { storeData } from './store-data.ts';
 import { TransientState } from './transient-state.ts';
 
@@ -32,50 +42,31 @@ export interface CardCounts {
 /** Data, or the status word of a command that has none to give. */
 type Answer = Uint8Array | number;
 
-/** What the table of commands says of one; `firmware-notes/protocol.md` 2. */
-interface Rule {
-  readonly p1: readonly number[];
-  /** P2 that must be; nothing: any. */
-  readonly p2?: number;
-  /** Lengths of data allowed; nothing: the command looks itself. */
-  readonly lengths?: readonly number[];
-  /** As in `LIFE`. */
-  readonly life?: readonly number[];
-}
-
 const MAX_SPAN = 208;
 const MAX_COMMAND_DATA = 255;
 /** A list is cut after this many octets. */
 const LIST_PART = 240;
 const CAPABILITIES =
-  (1 << CAPABILITY.suite1) | (1 << CAPABILITY.octets) | (1 << CAPABILITY.duration) | (1 << CAPABILITY.flat);
+  (1 << CAPABILITY.suite1) |
+  (1 << CAPABILITY.octets) |
+  (1 << CAPABILITY.duration) |
+  (1 << CAPABILITY.flat) |
+  (1 << CAPABILITY.scp03) |
+  (1 << CAPABILITY.pin) |
+  (1 << CAPABILITY.marks) |
+  (1 << CAPABILITY.tree) |
+  (1 << CAPABILITY.p256) |
+  (1 << CAPABILITY.blind);
+const VERSION = 0x0100;
+/** As many as fit in the answer: nobody counts this module's memory. */
+const FREE_PAGES = 0xffff;
 
 const ATR = fromHex('3B80800101');
 const NO_DATA = new Uint8Array(0);
-const ZERO = [0] as const;
-const ACTIVE = [LIFE.active] as const;
-const ACTIVE_OR_BLOCKED = [LIFE.active, LIFE.blocked] as const;
-
-const RULES: ReadonlyMap<number, Rule> = new Map<number, Rule>([
-  [INS.SELECT, { p1: [4], p2: 0 }],
-  [INS.GET_RESPONSE, { p1: ZERO, p2: 0, lengths: [0] }],
-  [INS.STORE_DATA, { p1: [STORE_MORE, STORE_LAST], life: [LIFE.blank, LIFE.personalised] }],
-  [INS.OPEN_SESSION, { p1: ZERO, p2: 0, lengths: [4], life: ACTIVE }],
-  [INS.CLOSE_SESSION, { p1: ZERO, p2: 0, lengths: [0], life: ACTIVE_OR_BLOCKED }],
-  [INS.LOAD_KEY, { p1: ZERO, p2: 0, life: ACTIVE }],
-  [INS.DELETE_KEY, { p1: ZERO, p2: 0, lengths: [9], life: ACTIVE }],
-  [INS.LIST_KEYS, { p1: ZERO, p2: 0, lengths: [0], life: ACTIVE_OR_BLOCKED }],
-  [INS.DECODE, { p1: ZERO, p2: 0, life: ACTIVE }],
-  [INS.GET_PURSE, { p1: ZERO, p2: 0, lengths: [0], life: ACTIVE_OR_BLOCKED }],
-  [INS.START_LOAD, { p1: ZERO, p2: 0, lengths: [0], life: ACTIVE_OR_BLOCKED }],
-  [INS.LOAD_CREDIT, { p1: ZERO, p2: 0, lengths: [64], life: ACTIVE }],
-  [INS.GET_RECEIPT, { p1: ZERO, p2: 0, lengths: [0, 4], life: ACTIVE_OR_BLOCKED }],
-  [INS.ACKNOWLEDGE, { p1: ZERO, p2: 0, lengths: [32], life: ACTIVE_OR_BLOCKED }],
-]);
-
 /** The decode module in TypeScript: answers as `firmware-notes/protocol.md` says, octet by octet. */
 export class SoftCard {
   readonly #eeprom: Eeprom;
+  readonly #installed: ChannelKeySet;
   #persistent: PersistentState;
   /** Nothing while the power is off. */
   #transient: TransientState | undefined;
@@ -84,24 +75,29 @@ export class SoftCard {
 
   /**
    * @param store keeps the card; without it the card is gone with this object.
+   * @param installed first key set of the secure channel; it counts for a new card only.
    * @throws FormatError when the store holds something that is not a card of this version.
    */
-  constructor(store?: CardStore) {
-    this.#eeprom = openEeprom(store);
+  constructor(store?: CardStore, installed: ChannelKeySet = TEST_KEY_SET) {
+    this.#installed = installed;
+    this.#eeprom = openEeprom(installed, store);
     this.#persistent = new PersistentState(this.#eeprom);
   }
 
   /** Power, or a reset: everything in RAM is gone. @returns the answer to reset. */
   powerOn(): Uint8Array {
     this.#persistent = new PersistentState(this.#eeprom);
-    this.#transient = new TransientState(this.#persistent.record.marks);
+    this.#transient = new TransientState(
+      this.#persistent.record.marks,
+      new CardSecureChannel(this.#persistent.channel),
+    );
     return ATR.slice();
   }
 
   /** Forgets everything that was ever stored; the card is powered up again if it was. */
   erase(): void {
     const powered = this.#transient !== undefined;
-    this.#eeprom.write({ at: 0, octets: blankImage() });
+    this.#eeprom.write({ at: 0, octets: blankImage(this.#installed) });
     this.powerOn();
     if (!powered) this.powerOff();
   }
@@ -152,39 +148,59 @@ export class SoftCard {
       return encodeResponse(NO_DATA, STATUS.WRONG_LENGTH);
     }
     const answer = this.#dispatch(transient, command);
-    if (typeof answer === 'number') return encodeResponse(NO_DATA, answer);
-    if (transient.rest.length === 0) return encodeResponse(answer, STATUS.DONE);
-    return encodeResponse(answer, 0x6100 | (Math.min(transient.rest.length, 256) % 256));
+    if (answer instanceof Uint8Array && transient.rest.length > 0) {
+      return encodeResponse(answer, 0x6100 | (Math.min(transient.rest.length, 256) % 256));
+    }
+    const data = typeof answer === 'number' ? NO_DATA : answer;
+    const status = typeof answer === 'number' ? answer : STATUS.DONE;
+    return transient.level === 0 ? encodeResponse(data, status) : transient.channel.wrap(data, status);
   }
 
-  /** CLA, INS, P1 P2, length, life state; then what the command says itself. */
+  /** CLA, secure messaging, and then the command as it was before. */
   #dispatch(transient: TransientState, command: CommandApdu): Answer {
-    const { cla, ins, p1, p2, data = NO_DATA } = command;
+    const { cla, ins } = command;
+    transient.level = 0;
     if (!transient.selected && !isSelect(command)) return STATUS.NOT_SELECTED;
     if (needsExtendedLength(command)) return STATUS.WRONG_LENGTH;
     if (cla !== CLA_ISO || ins !== INS.GET_RESPONSE) transient.rest = NO_DATA;
-    if (cla !== (ins === INS.SELECT || ins === INS.GET_RESPONSE ? CLA_ISO : CLA_MODULE)) return STATUS.UNKNOWN_CLASS;
-    const rule = RULES.get(ins);
-    if (rule === undefined) return STATUS.UNKNOWN_INSTRUCTION;
-    if (!rule.p1.includes(p1) || (rule.p2 ?? p2) !== p2) return STATUS.WRONG_PARAMETERS;
-    if (rule.lengths?.includes(data.length) === false) return STATUS.WRONG_LENGTH;
-    if (ins === INS.STORE_DATA && data.length < 3) return STATUS.WRONG_LENGTH;
-    if (rule.life?.includes(this.#persistent.life) === false) return STATUS.NOT_NOW;
-    return this.#run(transient, ins, p1, data);
+    if (!classesOf(ins).includes(cla)) return STATUS.UNKNOWN_CLASS;
+    if (ins === INS.EXTERNAL_AUTHENTICATE) return transient.channel.externalAuthenticate(command);
+    if (cla !== CLA_SECURE) return this.#check(transient, command);
+    const unwrapped = transient.channel.unwrap(command);
+    if (typeof unwrapped === 'number') return unwrapped;
+    transient.level = unwrapped.level;
+    return this.#check(transient, unwrapped.command);
   }
 
-  #run(transient: TransientState, ins: number, p1: number, data: Uint8Array): Answer {
+  /** INS, secure messaging where it is needed, P1 P2, length, life state; then what the command says itself. */
+  #check(transient: TransientState, command: CommandApdu): Answer {
+    const { ins, p1, p2, data = NO_DATA } = command;
+    if (ins === INS.GET_DATA) return this.#data((p1 << 8) | p2, data);
+    const refusal = refusalOf(this.#persistent, transient.level, command);
+    if (refusal !== undefined) return refusal;
+    return this.#run(transient, command);
+  }
+
+  #run(transient: TransientState, command: CommandApdu): Answer {
+    const { ins, p1, p2, data = NO_DATA } = command;
     const persistent = this.#persistent;
     switch (ins) {
       case INS.DECODE:
-        return decode(persistent, transient, data);
+        return p1 === DECODE_BLIND ? decodeBlind(persistent, transient, data) : decode(persistent, transient, data);
       case INS.SELECT:
         return this.#select(transient, data);
       case INS.GET_RESPONSE:
         return getResponse(transient);
       case INS.STORE_DATA:
-        return storeData(persistent, data, p1 === STORE_LAST);
+        return storeData(persistent, transient, data, p1 === STORE_LAST);
+      case INS.INITIALIZE_UPDATE:
+        return transient.channel.initializeUpdate(command, persistent.life !== LIFE.terminated);
+      case INS.PUT_KEY:
+        return transient.channel.putKey(command);
+      case INS.SET_STATUS:
+        return setStatus(persistent, p2);
       case INS.OPEN_SESSION: {
+        if (!mayOpen(persistent, transient)) return STATUS.SECURITY;
         const service = readUint(data, 0, 4);
         if (service === 0) return STATUS.BAD_FIELD;
         openSession(persistent, transient, service);
@@ -199,6 +215,10 @@ export class SoftCard {
         return deleteKey(persistent, transient, data);
       case INS.LIST_KEYS:
         transient.rest = listKeys(persistent, transient);
+        if (transient.level !== 0 && transient.rest.length > LIST_PART) {
+          transient.rest = NO_DATA;
+          return STATUS.NO_SLOT;
+        }
         return takePart(transient);
       case INS.GET_PURSE:
         return purseStatus(persistent, transient);
@@ -208,11 +228,45 @@ export class SoftCard {
         return loadCredit(persistent, data);
       case INS.GET_RECEIPT:
         return getReceipt(persistent, data);
+      case INS.VERIFY:
+        return verifyPin(persistent, transient, data);
+      case INS.CHANGE_PIN:
+        return changePin(persistent, transient, data);
+      case INS.SET_SPEND_LIMIT:
+        if (!transient.pinVerified) return STATUS.SECURITY;
+        persistent.changeRecord({ spendLimit: readUint(data, 0, 6) });
+        return NO_DATA;
+      case INS.GET_LOG:
+        return persistent.loggedRecord(p2)?.slice() ?? STATUS.NOT_FOUND;
       case INS.ACKNOWLEDGE:
         return acknowledgeReceipts(persistent, data);
+      case INS.GENERATE_KEY_PAIR:
+        return persistent.keyPairs.generate();
+      case INS.LEAVE:
+        return leave(persistent, transient, data);
+      case INS.SIGN_REQUEST:
+        if (!mayOpen(persistent, transient)) return STATUS.SECURITY;
+        return signRequest(p2, persistent.cardId, data, persistent.keys.uplink);
       default:
         return STATUS.UNKNOWN_INSTRUCTION;
     }
+  }
+
+  /** GET DATA, `firmware-notes/protocol.md` 2.3. */
+  #data(object: number, data: Uint8Array): Answer {
+    const point = object === DATA_OBJECT.publicKey ? this.#persistent.keyPairs.point : undefined;
+    const known = object === DATA_OBJECT.module || object === DATA_OBJECT.verificationKeys || point !== undefined;
+    if (!known) return STATUS.UNKNOWN_KEY;
+    if (data.length !== 0) return STATUS.WRONG_LENGTH;
+    if (object === DATA_OBJECT.verificationKeys) return this.#persistent.verificationKeys.slice();
+    if (point !== undefined) return point;
+    return encodeModuleData({
+      capabilities: CAPABILITIES,
+      maxSpan: MAX_SPAN,
+      maxCommandData: MAX_COMMAND_DATA,
+      appletVersion: VERSION,
+      freePages: FREE_PAGES,
+    });
   }
 
   /** `firmware-notes/protocol.md` 2.1. */
@@ -224,6 +278,8 @@ export class SoftCard {
     if (!transient.selected) settleTornSession(persistent);
     transient.selected = true;
     closeSession(persistent, transient);
+    transient.pinVerified = false;
+    transient.channel.end();
     return encodeSelectAnswer({
       version: 1,
       cardId: persistent.cardId,

@@ -1,5 +1,6 @@
 import { CONTENT_SLOTS, type ContentKey, SEGMENT_SLOTS, type SegmentKey } from './keys.ts';
 import type { Mark, SessionTotals } from './purse-record.ts';
+import type { CardSecureChannel } from './secure-channel.ts';
 import { NO_TICKS, type Ticks } from './ticks.ts';
 
 /** A session as RAM has it; the record may lag behind. */
@@ -38,6 +39,11 @@ export class StreamMark implements Mark {
 export class TransientState {
   /** SELECT has come since the reset. */
   selected = false;
+  readonly channel: CardSecureChannel;
+  /** Security level of the command at hand, 0 for a plain one. */
+  level = 0;
+  /** The PIN has been verified since the last SELECT. */
+  pinVerified = false;
   session: Session | undefined;
   readonly segments: (SegmentKey | undefined)[] = Array.from({ length: SEGMENT_SLOTS }, () => undefined);
   readonly contents: (ContentKey | undefined)[] = Array.from({ length: CONTENT_SLOTS }, () => undefined);
@@ -49,7 +55,8 @@ export class TransientState {
   rest: Uint8Array = new Uint8Array(0);
 
   /** @param marks of the record. */
-  constructor(marks: readonly Mark[]) {
+  constructor(marks: readonly Mark[], channel: CardSecureChannel) {
+    this.channel = channel;
     this.marks = marks.map(({ ssrc, group }) => new StreamMark(ssrc, group));
   }
 }
