@@ -11,6 +11,7 @@ const FOLDERS = [
   'player',
   'issuer',
   'headend',
+  'attack',
   'cli',
   'test',
   'scripts',
@@ -90,6 +91,8 @@ export default defineConfig({
     layer('host/player/**', ['player', 'transport', 'stream', 'apdu']),
     layer('host/issuer/**', ['issuer', 'transport', 'stream', 'apdu']),
     layer('host/headend/**', ['headend', 'transport', 'stream', 'apdu']),
+    // The kit makes cards as the issuer does; nothing but the command line knows it.
+    layer('host/attack/**', ['attack', 'issuer', 'transport', 'stream', 'apdu']),
     layer(
       'host/cli/**',
       FOLDERS.filter((folder) => folder !== 'test' && folder !== 'scripts'),
@@ -129,7 +132,8 @@ export default defineConfig({
         'vitest/expect-expect': ['error', { assertFunctionNames: ['expect*', 'assert*', 'fc.assert'] }],
         'vitest/no-disabled-tests': 'error',
         'vitest/no-focused-tests': 'error',
-        'vitest/valid-expect': 'error',
+        // Vitest takes a message as the second argument.
+        'vitest/valid-expect': ['error', { maxArgs: 2 }],
         'max-lines': 'off',
         'typescript/no-unsafe-type-assertion': 'off',
         'unicorn/consistent-function-scoping': 'off',

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CARD_KINDS, type SimulatedCard, startCard } from '../../card-sim/index.ts';
+import { tally } from '../support/tally.ts';
 import { CASES } from './cases/index.ts';
 import { type Beginning, BEGINNING_NAMES, type Step, Tester } from './tester.ts';
 import { readVectors, type VectorCase, type VectorFile, writeGiven, writeVectors } from './vectors.ts';
@@ -17,6 +18,7 @@ const vectors = new Map<string, VectorFile>();
 describe.each(CARD_KINDS)('decode module on %s', (kind) => {
   let card: SimulatedCard;
   let tester: Tester;
+  let passed = 0;
 
   beforeAll(async () => {
     card = await startCard({ kind });
@@ -26,6 +28,7 @@ describe.each(CARD_KINDS)('decode module on %s', (kind) => {
   afterAll(async () => {
     await tester.close();
     await card.close();
+    tally('conformance', kind, passed, 'cases');
   });
 
   describe.each(Object.entries(CASES))('%s', (topic, cases) => {
@@ -56,6 +59,7 @@ describe.each(CARD_KINDS)('decode module on %s', (kind) => {
       expect(vector, 'a new case: write the vectors anew').toBeDefined();
       expect(beginning).toEqual(file.beginnings[from]);
       expect(tester.steps).toEqual(vector?.steps);
+      passed++;
     });
   });
 });

@@ -1,9 +1,12 @@
+import { encodeCardLimits } from '../../apdu/decode-module/card-limits.ts';
 import { CLA_ISO, CLA_MODULE, INS, STORE_LAST, STORE_MORE } from '../../apdu/decode-module/instruction.ts';
 import { KIND } from '../../apdu/decode-module/kinds.ts';
 import { MODULE_AID } from '../../apdu/decode-module/select-answer.ts';
 import { type CommandApdu, encodeCommand } from '../../apdu/iso7816/command-apdu.ts';
 import { concat, readUint, writeUint } from '../../apdu/octets.ts';
 import type { Command, Content, Decode, Segment, Service, Spoilt, Store } from './fuzz-actions.ts';
+import { holderApdu, oddHolder, pinOf } from './fuzz-holder.ts';
+import { oddPair, pairApdu } from './fuzz-key-pairs.ts';
 import {
   acknowledgement,
   CARD_KEYS,
@@ -21,11 +24,14 @@ import {
   serviceMessage,
   START,
 } from './messages.ts';
+import { HEAD_END } from './pair-messages.ts';
 import { u32 } from './tester.ts';
 
 const TARIFFS = ['free', 'octets', 'duration', 'flat'] as const;
 /** Receipts of this much are due. */
 const STRICT = 1000;
+/** 0.6 USD a day, nothing rated above 12, the PIN for sessions and for what is rated above. */
+const LIMITS = encodeCardLimits({ spendLimit: 600_000n, ratingLimit: 12, pinForSessions: true, pinLiftsRating: true });
 
 /**
  * The command of an action.
@@ -34,7 +40,14 @@ const STRICT = 1000;
 export function commandOf(what: Command | Spoilt, position: number): Uint8Array {
   if (!('bits' in what)) return encodeCommand(apduOf(what, position));
   const apdu = apduOf(what.what, position);
-  if (what.do === 'odd') return encodeCommand({ ...apdu, data: odd(what, apdu.data ?? new Uint8Array(0)) });
+  const data = apdu.data ?? new Uint8Array(0);
+  if (what.do === 'odd') return encodeCommand({ ...apdu, data: odd(what, data) });
+  if (what.do === 'resized') return encodeCommand({ ...apdu, data: resized(data, what.at) });
+  if (what.do === 'spliced') {
+    const other = apduOf(what.with, position).data ?? new Uint8Array(0);
+    const from = what.at % (data.length + 1);
+    return encodeCommand({ ...apdu, data: concat(data.subarray(0, from), other.subarray(from)) });
+  }
   const octets = encodeCommand(apdu);
   // Behind header and Lc, so that its length stays what it says.
   if (octets.length > 6) octets[5 + (what.at % (octets.length - 6))]! ^= what.bits;
@@ -82,11 +95,20 @@ function apduOf(what: Command, position: number): CommandApdu {
       return { ...command, ins: INS.GET_RECEIPT, data: what.number < 0 ? undefined : u32(what.number) };
     case 'acknowledge':
       return { ...command, ins: INS.ACKNOWLEDGE, data: acknowledgement(what.upTo) };
+    case 'private half':
+    case 'under half':
+      return pairApdu(what);
+    default:
+      return holderApdu(what, position);
   }
 }
 
 function dataGroup(group: Store['group']): Uint8Array {
   if (group === 'keys') return concat(Uint8Array.of(0x80, 0x01, KEYS.length), KEYS);
+  if (group === 'pin') return concat(Uint8Array.of(0x80, 0x02, 8), pinOf(0));
+  if (group === 'limits') return concat(Uint8Array.of(0x00, 0x02, LIMITS.length), LIMITS);
+  if (group === 'head-end') return concat(Uint8Array.of(0x00, 0x04, 65), HEAD_END.publicKey);
+  if (group === 'no head-end') return concat(Uint8Array.of(0x00, 0x04, 65), HEAD_END.publicKey.with(64, 0));
   const profile = PROFILE.slice();
   if (group === 'strict profile') writeUint(profile, 16, 6, STRICT);
   return concat(Uint8Array.of(0x00, 0x01, profile.length), profile);
@@ -132,11 +154,19 @@ function keyMessage(what: Service | Segment | Content): Uint8Array {
         card: (what.classes & 1) !== 0,
         soft: (what.classes & 2) !== 0,
         segmentId: what.segment,
+        rating: what.rating,
         ssrcs: [ssrcOf(2 * what.pair), ssrcOf(2 * what.pair + 1)] as const,
       };
       return contentMessage(terms, { ...key, ...parent });
     }
   }
+}
+
+/** Cut short, or grown by zeros; never above what a short command holds. */
+function resized(data: Uint8Array, at: number): Uint8Array {
+  const octets = new Uint8Array(Math.min(255, at % (data.length + 18)));
+  octets.set(data.subarray(0, octets.length));
+  return octets;
 }
 
 /** Some octet changed, and the right tag put on again where there is one. */
@@ -168,5 +198,10 @@ function odd({ what, at, bits }: Spoilt, data: Uint8Array): Uint8Array {
     case 'delete':
     case 'receipt':
       return data;
+    case 'private half':
+    case 'under half':
+      return oddPair(what, data, change);
+    default:
+      return oddHolder(what, data, change);
   }
 }

@@ -120,7 +120,9 @@ export interface TermOptions {
   card?: boolean;
   soft?: boolean;
   segmentId?: number;
+  rating?: number;
   ssrcs?: readonly [number, number?];
+  epoch?: number;
 }
 
 export function contentBody(terms: TermOptions = {}): Uint8Array {
@@ -128,8 +130,10 @@ export function contentBody(terms: TermOptions = {}): Uint8Array {
     tariff: { kind: terms.kind ?? 'octets', price: terms.price ?? (terms.kind === 'free' ? 0n : 250_000n) },
     classes: { card: terms.card ?? true, soft: terms.soft ?? true },
     segmentId: terms.segmentId ?? SEGMENT_KEY_ID,
+    rating: terms.rating ?? 0,
     ssrcs: terms.ssrcs ?? [SSRC, SECOND_SSRC],
     masterSalt: fixedKey('salt').subarray(0, 12),
+    epoch: terms.epoch ?? 0,
   });
 }
 

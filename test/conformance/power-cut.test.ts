@@ -1,6 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
-import { DGI } from '../../apdu/decode-module/personalisation.ts';
 import { openReceipt } from '../../apdu/decode-module/receipt.ts';
 import { CardGoneError } from '../../apdu/errors.ts';
 import { type CutPoint, type SimulatedCard, startCard } from '../../card-sim/index.ts';
@@ -17,6 +16,8 @@ import {
   SERVICE,
   serviceMessage,
 } from './messages.ts';
+import { activate } from '../support/activate.ts';
+import { tally } from '../support/tally.ts';
 
 interface Stage {
   readonly name: string;
@@ -27,15 +28,8 @@ interface Stage {
 const FLAT = contentMessage({ kind: 'flat', price: 400_000n, segmentId: 9 }, { keyId: 5001 });
 const FLAT_PART = cardPart(5, { contentKeyId: 5001 });
 
-/** A card's life in short: everything that writes. Each stage is cut wherever it can be, and done again. */
+/** A holder's card in short: everything that writes. (What the issuer writes is cut in administration-power-cut.test.ts.) Each stage is cut wherever it can be, and done again. */
 const STAGES: readonly Stage[] = [
-  { name: 'STORE DATA', run: (module) => module.storeData(DGI.profile, PROFILE, false) },
-  {
-    name: 'STORE DATA, last',
-    async run(module) {
-      if ((await module.select()).life !== 'active') await module.storeData(DGI.keys, KEYS, true);
-    },
-  },
   { name: 'LOAD CREDIT', run: (module) => module.load(loadOrder(1, 10_000_000n)) },
   { name: 'LOAD KEY, purchase', run: (module) => module.loadKey(serviceMessage(1)) },
   { name: 'DECODE, first take', run: (module) => module.decode(cardPart(1, { octets: 900_000 })) },
@@ -95,6 +89,10 @@ async function checkLaws(module: DecodeModule): Promise<{ spent: bigint; torn: b
 /** Plays all stages on a new card, and cuts one of them. @returns whether the power did fail. */
 async function play(card: SimulatedCard, cutStage: number, point: CutPoint): Promise<boolean> {
   await card.erase();
+  const channel = await card.channel();
+  await new DecodeModule(channel).select();
+  await activate(channel, PROFILE, KEYS);
+  await channel.close();
   let module = await resume(card);
   let fired = false;
   for (const [index, { name, run }] of STAGES.entries()) {
@@ -128,7 +126,7 @@ async function play(card: SimulatedCard, cutStage: number, point: CutPoint): Pro
 
 describe.each(['soft', 'jcardsim'] as const)('power cuts on %s', (kind) => {
   let cuts = 0;
-  afterAll(() => console.log(`${kind}: ${cuts} cut points`));
+  afterAll(() => tally('power cuts', kind, cuts, 'points'));
 
   it.each(STAGES.map(({ name }, index) => [name, index] as const))(
     '%s: cut before every write, and after the last',

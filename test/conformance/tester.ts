@@ -1,9 +1,14 @@
 import { expect } from 'vitest';
 import type { CardChannel } from '../../apdu/card-channel.ts';
 import { CLA_ISO, CLA_MODULE, INS, STORE_LAST, STORE_MORE } from '../../apdu/decode-module/instruction.ts';
+import { isPersonal } from '../../apdu/decode-module/kinds.ts';
 import { PurseStatus } from '../../apdu/decode-module/purse-status.ts';
 import { openReceipt, type Receipt } from '../../apdu/decode-module/receipt.ts';
-import { MODULE_AID } from '../../apdu/decode-module/select-answer.ts';
+import { LIFE, MODULE_AID } from '../../apdu/decode-module/select-answer.ts';
+import type { ChannelKeySet } from '../../apdu/secure-channel/scp03-keys.ts';
+import { openSecureChannel, type SecureChannel } from '../../apdu/secure-channel/secure-channel.ts';
+import type { SecurityLevel } from '../../apdu/secure-channel/security-level.ts';
+import { TEST_KEY_SET } from '../../apdu/secure-channel/test-key-set.ts';
 import { CardGoneError } from '../../apdu/errors.ts';
 import { type CommandApdu, encodeCommand } from '../../apdu/iso7816/command-apdu.ts';
 import { parseResponse } from '../../apdu/iso7816/response-apdu.ts';
@@ -38,6 +43,8 @@ export interface Case {
 }
 
 export const BEGINNING_NAMES: readonly Beginning[] = ['blank', 'active', 'playing'];
+/** Always the same, so that every octet is. */
+const HOST_CHALLENGE = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
 
 export function u32(value: number): Uint8Array {
   const octets = new Uint8Array(4);
@@ -51,6 +58,8 @@ export class Tester {
   steps: Step[] = [];
   readonly #card: SimulatedCard;
   #channel: CardChannel | undefined;
+  /** Open until the next SELECT, reset or cut. */
+  #secure: SecureChannel | undefined;
 
   constructor(card: SimulatedCard) {
     this.#card = card;
@@ -59,6 +68,7 @@ export class Tester {
   /** A blank card, and what is to come before the case. @returns the steps of that. */
   async begin(from: Beginning): Promise<readonly Step[]> {
     await this.#card.erase();
+    this.#secure = undefined;
     this.#channel ??= await this.#card.channel();
     this.steps = [];
     await BEGINNINGS[from](this);
@@ -73,12 +83,37 @@ export class Tester {
 
   /** Any octets. @returns data of the answer. */
   async raw(octets: Uint8Array, status: number): Promise<Uint8Array> {
-    const answer = await this.#channel!.transmit(octets);
-    this.steps.push([toHex(octets), toHex(answer)]);
+    const answer = await this.#transmit(octets);
     const response = parseResponse(answer);
     const sent = toHex(octets.subarray(0, 40));
     expect({ sent, status: formatStatus(response.status) }).toEqual({ sent, status: formatStatus(status) });
     return response.data.slice();
+  }
+
+  async #transmit(octets: Uint8Array): Promise<Uint8Array> {
+    const answer = await this.#channel!.transmit(octets);
+    this.steps.push([toHex(octets), toHex(answer)]);
+    return answer;
+  }
+
+  /** Opens the secure channel; it lasts to the next SELECT, reset or cut. */
+  async secure(level: SecurityLevel = 0x13, keys: ChannelKeySet = TEST_KEY_SET): Promise<SecureChannel> {
+    const below: CardChannel = {
+      atr: this.#channel!.atr,
+      transmit: (octets) => this.#transmit(octets),
+      close: async () => {},
+    };
+    this.#secure = await openSecureChannel(below, keys, { level, hostChallenge: HOST_CHALLENGE });
+    return this.#secure;
+  }
+
+  /** A command of the module inside the channel, which is opened if it is not. */
+  async inside(ins: number, p1: number, p2: number, data: Uint8Array, status = 0x9000): Promise<Uint8Array> {
+    const channel = this.#secure ?? (await this.secure());
+    const command = { cla: CLA_MODULE, ins, p1, p2, data, le: 256 };
+    const answer = parseResponse(await channel.transmit(encodeCommand(command)));
+    expect({ ins, status: answer.status.toString(16) }).toEqual({ ins, status: status.toString(16) });
+    return answer.data.slice();
   }
 
   async command(command: CommandApdu, status = 0x9000): Promise<Uint8Array> {
@@ -91,13 +126,24 @@ export class Tester {
   }
 
   async select(): Promise<Uint8Array> {
+    this.#secure = undefined;
     return this.command({ cla: CLA_ISO, ins: INS.SELECT, p1: 4, p2: 0, data: MODULE_AID, le: 256 });
   }
 
   async storeData(dgi: number, value: Uint8Array, last: boolean, status = 0x9000): Promise<void> {
     const data = concat(Uint8Array.of(dgi >>> 8, dgi, value.length), value);
     const p1 = last ? STORE_LAST : STORE_MORE;
-    await this.command({ cla: CLA_MODULE, ins: INS.STORE_DATA, p1, p2: 0, data }, status);
+    await this.inside(INS.STORE_DATA, p1, 0, data, status);
+  }
+
+  /** The last data group of a blank card, and SET STATUS. */
+  async activate(dgi: number, value: Uint8Array): Promise<void> {
+    await this.storeData(dgi, value, true);
+    await this.setStatus(LIFE.active);
+  }
+
+  async setStatus(state: number, status = 0x9000): Promise<void> {
+    await this.inside(INS.SET_STATUS, 0x40, state, new Uint8Array(0), status);
   }
 
   async open(service: number = SERVICE, status = 0x9000): Promise<void> {
@@ -110,9 +156,11 @@ export class Tester {
     return data.length === 0 ? undefined : openReceipt(data, CARD_KEYS.receipt);
   }
 
-  async loadKey(message: Uint8Array, status = 0x9000): Promise<void> {
+  /** @returns the confirm of a message for this card alone. */
+  async loadKey(message: Uint8Array, status = 0x9000): Promise<Uint8Array> {
     const data = await this.send(INS.LOAD_KEY, message, status);
-    expect(data).toHaveLength(0);
+    expect(data).toHaveLength(status === 0x9000 && isPersonal(message[24]!) ? 48 : 0);
+    return data;
   }
 
   async deleteKey(kind: number, service: number, id: number, status = 0x9000): Promise<void> {
@@ -149,12 +197,14 @@ export class Tester {
   /** Off and on; nothing is selected then. */
   async reset(): Promise<void> {
     this.steps.push('reset');
+    this.#secure = undefined;
     await this.#card.reset();
   }
 
   /** Sends a command whose answer the power does not live to give; the card is in again then, powered, nothing selected. */
   async cut(when: 'before' | 'after', command: CommandApdu): Promise<void> {
     const octets = encodeCommand(command);
+    this.#secure = undefined;
     this.steps.push(`cut ${when}`, [toHex(octets), null]);
     await this.#card.cut(when === 'before' ? 0 : 'afterLast');
     await expect(this.#channel!.transmit(octets)).rejects.toThrow(CardGoneError);
@@ -172,7 +222,7 @@ const BEGINNINGS: Record<Beginning, (tester: Tester) => Promise<void>> = {
   async active(tester) {
     await BEGINNINGS.blank(tester);
     await tester.storeData(0x0001, PROFILE, false);
-    await tester.storeData(0x8001, KEYS, true);
+    await tester.activate(0x8001, KEYS);
   },
   async playing(tester) {
     await BEGINNINGS.active(tester);

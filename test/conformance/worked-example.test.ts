@@ -3,21 +3,22 @@ import { readFileSync } from 'node:fs';
 import { cmac } from '@noble/ciphers/aes.js';
 import { describe, expect, it } from 'vitest';
 import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
-import { DGI, encodeCardKeys, encodeCardProfile } from '../../apdu/decode-module/personalisation.ts';
+import { encodeCardKeys, encodeCardProfile } from '../../apdu/decode-module/personalisation.ts';
 import { parseResponse } from '../../apdu/iso7816/response-apdu.ts';
 import { concat, fromHex, toHex } from '../../apdu/octets.ts';
 import { CARD_KINDS, startCard } from '../../card-sim/index.ts';
 import { fixedKey } from './messages.ts';
 import { signLoadOrder } from '../../apdu/decode-module/credit-load.ts';
+import { activate } from '../support/activate.ts';
 
 /**
- * Section 8 of the page, recomputed from sections 1 to 6 with Node's ciphers and nothing of ours but hexadecimal: what a second person would
+ * Section 10 of the page, recomputed from sections 1 to 6 with Node's ciphers and nothing of ours but hexadecimal: what a second person would
  * do with the page in hand.
  */
 const PAGE = readFileSync(new URL('../../firmware-notes/protocol.md', import.meta.url), 'utf8');
 
 function readExample(page: string): Map<string, Uint8Array> {
-  const section = page.split('\n## ').find((text) => text.startsWith('8. Worked example')) ?? '';
+  const section = page.split('\n## ').find((text) => text.startsWith('10. Worked example')) ?? '';
   const found = new Map<string, string>();
   let name = '';
   for (const line of section.split('\n')) {
@@ -171,8 +172,8 @@ describe('the worked example of the page', () => {
       const rest = { uplink: ZERO, receipt: ZERO, acknowledgement: ZERO, 'load-in': loadIn, 'load-out': ZERO };
       const cardId = given('card id');
       const limits = { currency: 840, maximumBalance: 1_000_000n, mostUnacknowledged: 1_000_000n };
-      await module.storeData(DGI.profile, encodeCardProfile({ cardId, ...limits }), false);
-      await module.storeData(DGI.keys, encodeCardKeys({ downlink: given('downlink key'), ...rest }), true);
+      const keys = encodeCardKeys({ downlink: given('downlink key'), ...rest });
+      await activate(channel, encodeCardProfile({ cardId, ...limits }), keys);
       const order = { cardId, number: 1, currency: 840, amount: 1_000_000n, loadId: new Uint8Array(8) };
       await module.load(signLoadOrder(order, loadIn));
       for (const name of ['service', 'segment', 'content']) await module.loadKey(given(`${name} message`));

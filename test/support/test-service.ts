@@ -7,7 +7,7 @@ import { CARD_KEYS, type CardKeyName, deriveCardKey } from '../../apdu/decode-mo
 import type { Mode } from '../../apdu/decode-module/card-part.ts';
 import { parseLoadRequest, signLoadOrder } from '../../apdu/decode-module/credit-load.ts';
 import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
-import { DGI, encodeCardKeys, encodeCardProfile } from '../../apdu/decode-module/personalisation.ts';
+import { encodeCardKeys, encodeCardProfile } from '../../apdu/decode-module/personalisation.ts';
 import type { Tariff } from '../../apdu/decode-module/tariff.ts';
 import type { SimulatedCard } from '../../card-sim/index.ts';
 import { grant, tightCeilings } from '../../host/headend/grant.ts';
@@ -16,6 +16,7 @@ import { KeySchedule } from '../../host/stream/key-schedule.ts';
 import { goodbye } from '../../host/stream/rtcp-goodbye.ts';
 import { nodeAead } from '../../host/transport/node-aead.ts';
 import { UdpSender } from '../../host/transport/udp-sender.ts';
+import { activate } from './activate.ts';
 
 export const LOOPBACK = '127.0.0.1';
 /** Media time at which every test stream starts. */
@@ -37,7 +38,6 @@ export async function personalise(card: SimulatedCard, serial: number, credit: b
   await module.select();
   const key = (name: CardKeyName) => cardKey(name, cardId);
   const profile = { cardId, currency: USD, maximumBalance: 500_000_000n, mostUnacknowledged: 500_000_000n };
-  await module.storeData(DGI.profile, encodeCardProfile(profile), false);
   const keys = {
     downlink: key('downlink'),
     uplink: key('uplink'),
@@ -46,7 +46,7 @@ export async function personalise(card: SimulatedCard, serial: number, credit: b
     'load-in': key('load-in'),
     'load-out': key('load-out'),
   };
-  await module.storeData(DGI.keys, encodeCardKeys(keys), true);
+  await activate(channel, encodeCardProfile(profile), encodeCardKeys(keys));
   if (credit > 0n) await load(module, cardId, credit);
   await channel.close();
   return cardId;

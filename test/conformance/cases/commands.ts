@@ -13,6 +13,10 @@ const DATA: ReadonlyArray<readonly [name: string, ins: number, data: Uint8Array]
   ['DELETE KEY', INS.DELETE_KEY, new Uint8Array(9)],
   ['LIST KEYS', INS.LIST_KEYS, new Uint8Array(0)],
   ['DECODE', INS.DECODE, new Uint8Array(56)],
+  ['VERIFY', INS.VERIFY, new Uint8Array(8)],
+  ['CHANGE PIN', INS.CHANGE_PIN, new Uint8Array(16)],
+  ['SET SPEND LIMIT', INS.SET_SPEND_LIMIT, new Uint8Array(6)],
+  ['LEAVE', INS.LEAVE, new Uint8Array(12)],
   ['GET PURSE', INS.GET_PURSE, new Uint8Array(0)],
   ['LOAD CREDIT, start', INS.START_LOAD, new Uint8Array(0)],
   ['LOAD CREDIT', INS.LOAD_CREDIT, new Uint8Array(64)],
@@ -20,7 +24,7 @@ const DATA: ReadonlyArray<readonly [name: string, ins: number, data: Uint8Array]
   ['ACKNOWLEDGE RECEIPTS', INS.ACKNOWLEDGE, new Uint8Array(32)],
 ];
 
-const RESERVED = [0x50, 0x82, 0x20, 0x24, 0x2c, 0x4a, 0x4c, 0x4e, 0xca];
+const RESERVED = [0x2c];
 
 async function purseWorks(tester: Tester): Promise<void> {
   await tester.send(INS.GET_PURSE);
@@ -33,7 +37,7 @@ export const commandCases: readonly Case[] = [
     async run(tester) {
       const answer = await tester.select();
       expect(toHex(answer)).toBe(
-        '6f31840af0544f4c4c4341535401a523800200018108000000000000000082010083040000000f840200d0850200ff86020000',
+        '6f31840af0544f4c4c4341535401a52380020001810800000000000000008201008304000003ff840200d0850200ff86020000',
       );
     },
   },
@@ -42,12 +46,12 @@ export const commandCases: readonly Case[] = [
     from: 'blank',
     async run(tester) {
       await tester.storeData(0x8001, KEYS, false);
-      expect(parseSelectAnswer(await tester.select())).toMatchObject({ life: 'personalised', currency: 0 });
+      expect(parseSelectAnswer(await tester.select())).toMatchObject({ life: 'blank', currency: 0 });
       await tester.storeData(0x0001, PROFILE, false);
-      expect(parseSelectAnswer(await tester.select())).toMatchObject({ life: 'personalised', currency: 840 });
-      await tester.storeData(0x8001, KEYS, true);
+      expect(parseSelectAnswer(await tester.select())).toMatchObject({ life: 'blank', currency: 840 });
+      await tester.activate(0x8001, KEYS);
       const answer = parseSelectAnswer(await tester.select());
-      expect(answer).toMatchObject({ version: 1, life: 'active', capabilities: 0x0f, maxSpan: 208, currency: 840 });
+      expect(answer).toMatchObject({ version: 1, life: 'active', capabilities: 0x3ff, maxSpan: 208, currency: 840 });
       expect(answer.cardId).toEqual(CARD_ID);
     },
   },
@@ -95,19 +99,36 @@ export const commandCases: readonly Case[] = [
     },
   },
   {
-    name: 'P1 P2 other than 0000: 6A86',
+    name: 'P1 P2 that are not the instruction’s: 6A86',
     from: 'active',
     async run(tester) {
       for (const [, ins, data] of DATA) {
-        await tester.command({ cla: 0x80, ins, p1: 1, p2: 0, data }, 0x6a86);
+        if (ins !== INS.DECODE) await tester.command({ cla: 0x80, ins, p1: 1, p2: 0, data }, 0x6a86);
         await tester.command({ cla: 0x80, ins, p1: 0, p2: 1, data }, 0x6a86);
         await tester.command({ cla: 0x80, ins, p1: 0x80, p2: 0xff, data }, 0x6a86);
+      }
+      await tester.command({ cla: 0x80, ins: INS.DECODE, p1: 1, p2: 1, data: new Uint8Array(28) }, 0x6a86);
+      await tester.command({ cla: 0x80, ins: INS.DECODE, p1: 2, p2: 0, data: new Uint8Array(28) }, 0x6a86);
+      for (const [p1, p2] of [
+        [0, 0],
+        [0, 0x42],
+        [0, 0x46],
+        [1, 0x43],
+      ] as const) {
+        await tester.command({ cla: 0x80, ins: INS.SIGN_REQUEST, p1, p2, data: new Uint8Array(40) }, 0x6a86);
+      }
+      for (const [p1, p2] of [
+        [0, 64],
+        [0, 0xff],
+        [1, 0],
+      ] as const) {
+        await tester.command({ cla: 0x80, ins: INS.GET_LOG, p1, p2 }, 0x6a86);
       }
       await tester.command({ cla: 0x00, ins: INS.SELECT, p1: 0, p2: 0, data: new Uint8Array(10) }, 0x6a86);
       await tester.command({ cla: 0x00, ins: INS.SELECT, p1: 4, p2: 1, data: new Uint8Array(10) }, 0x6a86);
       await tester.command({ cla: 0x00, ins: INS.GET_RESPONSE, p1: 0, p2: 1 }, 0x6a86);
       for (const p1 of [1, 0x40, 0x81]) {
-        await tester.command({ cla: 0x80, ins: INS.STORE_DATA, p1, p2: 0, data: new Uint8Array(27) }, 0x6a86);
+        await tester.inside(INS.STORE_DATA, p1, 0, new Uint8Array(27), 0x6a86);
       }
     },
   },
@@ -125,9 +146,13 @@ export const commandCases: readonly Case[] = [
         [INS.LOAD_CREDIT]: [64],
         [INS.GET_RECEIPT]: [0, 4],
         [INS.ACKNOWLEDGE]: [32],
+        [INS.VERIFY]: [8],
+        [INS.CHANGE_PIN]: [16],
+        [INS.SET_SPEND_LIMIT]: [6],
+        [INS.LEAVE]: [12],
       };
       for (const [ins, lengths] of Object.entries(allowed)) {
-        for (const length of [0, 1, 3, 4, 5, 8, 9, 10, 31, 32, 33, 63, 64, 65, 112, 255]) {
+        for (const length of [0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 15, 16, 17, 31, 32, 33, 63, 64, 65, 112, 255]) {
           if (!lengths.includes(length)) await tester.send(Number(ins), new Uint8Array(length), 0x6700);
         }
       }
@@ -155,7 +180,7 @@ export const commandCases: readonly Case[] = [
     },
   },
   {
-    name: 'a personalised card knows STORE DATA and SELECT alone',
+    name: 'a card that is being personalised knows none of the commands of a holder',
     from: 'blank',
     async run(tester) {
       await tester.storeData(0x0001, PROFILE, false);
@@ -163,12 +188,12 @@ export const commandCases: readonly Case[] = [
     },
   },
   {
-    name: 'an active card no longer knows STORE DATA',
+    name: 'an active card no longer takes profile and keys, nor data groups that nobody knows',
     from: 'active',
     async run(tester) {
       await tester.storeData(0x0001, PROFILE, false, 0x6985);
       await tester.storeData(0x8001, KEYS, true, 0x6985);
-      await tester.storeData(0x4711, new Uint8Array(0), false, 0x6985);
+      await tester.storeData(0x4711, new Uint8Array(0), false, 0x6a80);
     },
   },
   {

@@ -181,7 +181,7 @@ export const decodeCases: readonly Case[] = [
     async run(tester) {
       const packets = (value: number): Uint8Array =>
         resealedPart(cardPart(1), (octets) => writeUint(octets, 2, 2, value));
-      for (const value of [0, 1025, 0x07ff, 0x0801, 0x1001, 0x2001, 0x4001, 0x8001, 0xffff]) {
+      for (const value of [0, 1025, 0x07ff, 0x0801, 0x1001, 0x2001, 0x4001, 0x8000, 0x8401, 0xc001, 0xffff]) {
         await refused(tester, packets(value), 0x6a80);
       }
       await tester.decode(packets(1024));

@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { parseKeyList } from '../../../apdu/decode-module/key-list.ts';
 import { type KeyKind, KIND, type ParentKind } from '../../../apdu/decode-module/kinds.ts';
-import { writeUint } from '../../../apdu/octets.ts';
+import { concat, writeUint } from '../../../apdu/octets.ts';
 import {
   anyMessage,
   CARD_KEYS,
@@ -39,22 +39,34 @@ async function keysOn(tester: Tester): Promise<string[]> {
   return list.map(({ kind, service, id }) => `${kind.toString(16)} ${service}/${id}`);
 }
 
+/** One seed, that of slot 7. */
+function seedBody(): Uint8Array {
+  const labels = new Uint8Array(32);
+  for (let at = 0; at < labels.length; at += 4) labels[at] = 0xff;
+  labels.set([20, 0, 0, 7]);
+  return concat(labels, encodeCeilings(CEILINGS));
+}
+
 const BODIES: Record<KeyKind, Uint8Array> = {
   [KIND.service]: encodeCeilings(CEILINGS),
   [KIND.segment]: new Uint8Array(0),
   [KIND.content]: contentBody(),
+  [KIND.blind]: contentBody({ kind: 'free' }),
+  [KIND.seeds]: seedBody(),
+  [KIND.node]: new Uint8Array(0),
+  [KIND.servicePair]: encodeCeilings(CEILINGS),
 };
 
 /** Parents on the card in `playing`, and what they may carry. */
 const PARENTS: ReadonlyArray<
   readonly [kind: ParentKind | typeof KIND.content, id: number, carries: readonly KeyKind[]]
 > = [
-  [KIND.unique, SERIAL, [KIND.service]],
-  [KIND.service, SERVICE_KEY_ID, [KIND.segment, KIND.content]],
-  [KIND.segment, SEGMENT_KEY_ID, [KIND.content]],
+  [KIND.unique, SERIAL, [KIND.service, KIND.segment, KIND.seeds, KIND.node, KIND.servicePair]],
+  [KIND.service, SERVICE_KEY_ID, [KIND.segment, KIND.content, KIND.blind]],
+  [KIND.segment, SEGMENT_KEY_ID, [KIND.content, KIND.blind]],
   [KIND.content, CONTENT_KEY_ID, []],
 ];
-const KINDS = [KIND.service, KIND.segment, KIND.content] as const;
+const KINDS = [KIND.service, KIND.segment, KIND.content, KIND.blind, KIND.seeds, KIND.node, KIND.servicePair] as const;
 
 /** Every octet of a message changed, one after the other. */
 function flips(message: Uint8Array): Uint8Array[] {
@@ -70,13 +82,18 @@ export const keyCases: readonly Case[] = [
       for (const [parentKind, parentId, carries] of PARENTS) {
         for (const kind of KINDS) {
           number++;
-          const keyId = kind === KIND.content ? 5001 : number;
-          const options = { parentKind, parentId, keyId, number: parentKind === KIND.unique ? number : 0 };
-          const message = anyMessage(kind, BODIES[kind], options);
-          await tester.loadKey(message, carries.includes(kind) ? 0x9000 : 0x940d);
+          const options: KeyOptions = { parentKind, parentId, keyId: number };
+          if (parentKind === KIND.unique) options.number = number;
+          if (kind === KIND.seeds) options.key = new Uint8Array(128);
+          if (kind === KIND.servicePair) options.key = new Uint8Array(32).fill(number);
+          const bought = kind === KIND.segment && parentKind === KIND.unique;
+          const message = anyMessage(kind, bought ? BODIES[KIND.service] : BODIES[kind], options);
           const bad = message.slice();
           bad[bad.length - 1]! ^= 1;
           await tester.loadKey(bad, 0x6988);
+          const right = carries.includes(kind);
+          await tester.loadKey(message, right ? 0x9000 : 0x940d);
+          if (right) await tester.deleteKey(kind, SERVICE, number);
         }
       }
     },
@@ -106,7 +123,7 @@ export const keyCases: readonly Case[] = [
       await tester.loadKey(serviceMessage(1));
       await tester.loadKey(segmentMessage({ service: SERVICE + 1 }), 0x6a88);
       await tester.loadKey(segmentMessage({ parentId: SERVICE_KEY_ID + 1 }), 0x6a88);
-      for (const kind of [0x00, 0x02, 0x13, 0x14, 0x15, 0x16, 0x20, 0xff]) {
+      for (const kind of [0x00, 0x02, 0x13, 0x14, 0x15, 0x16, 0x18, 0x20, 0xff]) {
         const message = segmentMessage();
         message[24] = kind;
         await tester.loadKey(message, 0x6a88);
@@ -157,7 +174,9 @@ export const keyCases: readonly Case[] = [
         (octets) => (octets[0] = 0x10),
         (octets) => (octets[0] = 0x12),
         (octets) => (octets[0] = 0x13),
+        (octets) => (octets[0] = 0x14),
         (octets) => (octets[0] = 0x16),
+        (octets) => (octets[0] = 0x17),
         (octets) => (octets[0] = 0x01),
         (octets) => (octets[0] = 0x60),
       ];
@@ -228,11 +247,6 @@ export const keyCases: readonly Case[] = [
           body((octets) => (octets[48] = tariff)),
           0x6a80,
         );
-      for (const rating of [1, 18])
-        await tester.loadKey(
-          body((octets) => (octets[49] = rating)),
-          0x6a80,
-        );
       for (const classes of [4, 0x83])
         await tester.loadKey(
           body((octets) => (octets[50] = classes)),
@@ -274,7 +288,7 @@ export const keyCases: readonly Case[] = [
       const profile = PROFILE.slice();
       profile[3] = 2;
       await tester.storeData(0x0001, profile, false);
-      await tester.storeData(0x8001, KEYS, true);
+      await tester.activate(0x8001, KEYS);
       await tester.loadKey(serviceMessage(1));
       await tester.loadKey(segmentMessage());
       await tester.loadKey(contentMessage({ soft: false }), 0x940a);
@@ -305,7 +319,7 @@ export const keyCases: readonly Case[] = [
     name: 'numbers under the unique key: each once, none from below the window',
     from: 'active',
     async run(tester) {
-      const load = (number: number, status: number, id = number): Promise<void> =>
+      const load = (number: number, status: number, id = number): Promise<Uint8Array> =>
         tester.loadKey(serviceMessage(number, {}, { keyId: id }), status);
       await load(0, 0x9000);
       await load(0, 0x940b, 1);
@@ -331,7 +345,7 @@ export const keyCases: readonly Case[] = [
     name: 'the window moves on by whole widths and keeps nothing of what it leaves',
     from: 'active',
     async run(tester) {
-      const load = (number: number, status: number): Promise<void> =>
+      const load = (number: number, status: number): Promise<Uint8Array> =>
         tester.loadKey(serviceMessage(number, {}, { keyId: 1 }), status);
       await load(999, 0x9000);
       await load(1000, 0x9000);
@@ -346,13 +360,16 @@ export const keyCases: readonly Case[] = [
     },
   },
   {
-    name: 'the very message again: 9000 and nothing changes, whatever else it would have done',
+    name: 'the very message again: the same confirm and nothing changes; another of its number: 940B',
     from: 'playing',
     async run(tester) {
       const before = await keysOn(tester);
-      await tester.loadKey(serviceMessage(1));
+      const confirm = await tester.loadKey(serviceMessage(1));
+      expect(await tester.loadKey(serviceMessage(1))).toEqual(confirm);
       expect(await keysOn(tester)).toEqual(before);
-      await tester.loadKey(serviceMessage(1, { quantum: 1n }, { to: END + 1 }));
+      await tester.loadKey(serviceMessage(1, { quantum: 1n }), 0x940b);
+      await tester.loadKey(serviceMessage(1, {}, { to: END + 1 }), 0x940b);
+      await tester.loadKey(serviceMessage(1, {}, { from: START - 1 }), 0x940b);
       expect(await keysOn(tester)).toEqual(before);
       await tester.deleteKey(KIND.service, SERVICE, SERVICE_KEY_ID);
       await tester.loadKey(serviceMessage(1), 0x940b);
@@ -423,7 +440,7 @@ export const keyCases: readonly Case[] = [
     from: 'active',
     async run(tester) {
       await tester.loadKey(serviceMessage(1));
-      const load = (keyId: number, to: number): Promise<void> =>
+      const load = (keyId: number, to: number): Promise<Uint8Array> =>
         tester.loadKey(segmentMessage({ keyId, to: START + to }));
       await load(1, 300);
       await load(2, 200);

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
-import { parseSelectAnswer } from '../../../apdu/decode-module/select-answer.ts';
+import { LIFE, parseSelectAnswer } from '../../../apdu/decode-module/select-answer.ts';
 import { writeUint } from '../../../apdu/octets.ts';
 import { KEYS, loadOrder, MAXIMUM, PROFILE, USD } from '../messages.ts';
 import type { Case, Tester } from '../tester.ts';
@@ -17,11 +17,13 @@ function profileWith(change: (octets: Uint8Array) => void): Uint8Array {
 
 export const personalisationCases: readonly Case[] = [
   {
-    name: 'both data groups, in either order, make a card active with an empty purse',
+    name: 'both data groups, in either order, make a card personalised, and SET STATUS active with an empty purse',
     from: 'blank',
     async run(tester) {
       await tester.storeData(0x8001, KEYS, false);
       await tester.storeData(0x0001, PROFILE, true);
+      expect(await lifeOf(tester)).toBe('personalised');
+      await tester.setStatus(LIFE.active);
       expect(await lifeOf(tester)).toBe('active');
       expect(await tester.purse()).toMatchObject({
         sequence: 1,
@@ -49,7 +51,7 @@ export const personalisationCases: readonly Case[] = [
       );
       await tester.storeData(0x8001, new Uint8Array(96).fill(0xaa), false);
       await tester.storeData(0x0001, PROFILE, false);
-      await tester.storeData(0x8001, KEYS, true);
+      await tester.activate(0x8001, KEYS);
       expect((await tester.purse()).currency).toBe(USD);
       await tester.loadCredit(loadOrder(1, 1_000_000n));
     },
@@ -64,9 +66,9 @@ export const personalisationCases: readonly Case[] = [
       expect(await lifeOf(tester)).toBe('blank');
       await tester.storeData(0x8001, KEYS, false);
       await tester.storeData(0x8001, KEYS, true, 0x6985);
-      expect(await lifeOf(tester)).toBe('personalised');
+      expect(await lifeOf(tester)).toBe('blank');
       await tester.storeData(0x0001, PROFILE, true);
-      expect(await lifeOf(tester)).toBe('active');
+      expect(await lifeOf(tester)).toBe('personalised');
     },
   },
   {
@@ -118,7 +120,7 @@ export const personalisationCases: readonly Case[] = [
         profileWith((octets) => writeUint(octets, 10, 6, 2 ** 39 - 1)),
         false,
       );
-      await tester.storeData(0x8001, KEYS, true);
+      await tester.activate(0x8001, KEYS);
       expect((await tester.purse()).maximum).toBe(2n ** 39n - 1n);
     },
   },
@@ -126,7 +128,8 @@ export const personalisationCases: readonly Case[] = [
     name: 'lengths: under 3 octets 6700, a length octet that is not the rest’s 6A80',
     from: 'blank',
     async run(tester) {
-      const send = (data: Uint8Array, status: number): Promise<Uint8Array> => tester.send(INS.STORE_DATA, data, status);
+      const send = (data: Uint8Array, status: number): Promise<Uint8Array> =>
+        tester.inside(INS.STORE_DATA, 0, 0, data, status);
       for (const length of [0, 1, 2]) await send(new Uint8Array(length), 0x6700);
       await send(Uint8Array.of(0x00, 0x01, 24), 0x6a80);
       await send(Uint8Array.of(0x00, 0x01, 23, ...PROFILE), 0x6a80);
@@ -140,10 +143,10 @@ export const personalisationCases: readonly Case[] = [
     from: 'blank',
     async run(tester) {
       const data = Uint8Array.of(0x00, 0x01, 24, ...PROFILE);
-      await tester.command({ cla: 0x80, ins: INS.STORE_DATA, p1: 0x00, p2: 0x07, data });
+      await tester.inside(INS.STORE_DATA, 0x00, 0x07, data);
       const keys = Uint8Array.of(0x80, 0x01, 96, ...KEYS);
-      await tester.command({ cla: 0x80, ins: INS.STORE_DATA, p1: 0x80, p2: 0x07, data: keys });
-      expect(await lifeOf(tester)).toBe('active');
+      await tester.inside(INS.STORE_DATA, 0x80, 0x07, keys);
+      expect(await lifeOf(tester)).toBe('personalised');
     },
   },
   {
@@ -152,10 +155,11 @@ export const personalisationCases: readonly Case[] = [
     async run(tester) {
       await tester.storeData(0x8001, KEYS, false);
       await tester.reset();
-      expect(await lifeOf(tester)).toBe('personalised');
+      expect(await lifeOf(tester)).toBe('blank');
       await tester.storeData(0x0001, PROFILE, true);
       await tester.reset();
-      expect(await lifeOf(tester)).toBe('active');
+      expect(await lifeOf(tester)).toBe('personalised');
+      await tester.setStatus(LIFE.active);
       await tester.loadCredit(loadOrder(1, 1n));
     },
   },

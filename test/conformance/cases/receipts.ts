@@ -135,7 +135,7 @@ export const receiptCases: readonly Case[] = [
       const profile = PROFILE.slice();
       writeUint(profile, 16, 6, 1_000);
       await tester.storeData(0x0001, profile, false);
-      await tester.storeData(0x8001, KEYS, true);
+      await tester.activate(0x8001, KEYS);
       await tester.loadCredit(loadOrder(1, 10_000_000n));
       await tester.loadKey(serviceMessage(1));
       await tester.loadKey(segmentMessage());
@@ -167,7 +167,7 @@ export const receiptCases: readonly Case[] = [
       const profile = PROFILE.slice();
       writeUint(profile, 16, 6, 0);
       await tester.storeData(0x0001, profile, false);
-      await tester.storeData(0x8001, KEYS, true);
+      await tester.activate(0x8001, KEYS);
       await tester.loadCredit(loadOrder(1, 10_000_000n));
       await tester.loadKey(serviceMessage(1));
       await tester.loadKey(segmentMessage());

@@ -1,9 +1,14 @@
+import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { combine } from '../../../apdu/decode-module/combined-section.ts';
 import { encodeContentTerms } from '../../../apdu/decode-module/content-terms.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { sealKeyMessage } from '../../../apdu/decode-module/key-message.ts';
+import { KeyTree, sealLeaf } from '../../../apdu/decode-module/key-tree.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import { coverSlots, seedKey, slotKeys } from '../../../apdu/decode-module/marks.ts';
+import { sealSeedPurchase } from '../../../apdu/decode-module/seed-purchase.ts';
 import { concat } from '../../../apdu/octets.ts';
 import { startCard } from '../../../card-sim/index.ts';
 import { KeyLoader } from '../../../host/bridge/key-loader.ts';
@@ -168,3 +173,40 @@ function purchaseOf(number: number) {
 function otherCard(serial: number): Uint8Array {
   return Uint8Array.of(0x0a, 0x1b, 0x2c, 2, 0, 0, 0, serial);
 }
+
+test('content under a slot waits for seeds and key tree, which come in sections and in any order', async () => {
+  const { card, cardId, loader, loadAll, contents, drops } = await startLoader();
+  const root = new Uint8Array(16).fill(9);
+  const ceilings = tightCeilings(TARIFF, 10, 1000, 1000n);
+  const bought = { service: SERVICE, keyId: 8, from: START, to: START + 1000, number: START, ceilings };
+  const downlink = cardKey('downlink', cardId);
+  const seeds = sealSeedPurchase({ ...bought, labels: coverSlots(0, 9) }, root, SERIAL, downlink);
+  const tree = new KeyTree(SERVICE, 3, 5, (octets) => new Uint8Array(randomBytes(octets)));
+  const place = tree.join();
+  const leaf = sealLeaf(SERVICE, place, START + 1, SERIAL, downlink);
+  const sections = tree.path(place.leaf).map((message) => combine([message]));
+  const terms = {
+    tariff: TARIFF,
+    classes: { card: true, soft: true },
+    segmentId: 7,
+    ssrcs: [2],
+    masterSalt: new Uint8Array(12),
+    epoch: tree.epoch,
+  } as const;
+  const header = { ...VALID, kind: KIND.content, keyId: 4, parentKind: KIND.slot, parentId: 7 } as const;
+  const keys = slotKeys(SERVICE, 7, tree.epoch, seedKey(root, { level: 20, index: 7 }), tree.epochKey);
+  const last = sealKeyMessage(header, new Uint8Array(16).fill(4), encodeContentTerms(terms), keys);
+
+  loader.add(last.octets, 0);
+  await loadAll(0);
+  expect(await contents()).toEqual([]);
+  const octets = [...sections.toReversed(), leaf.octets, ...seeds.map((message) => message.octets)];
+  for (const [i, message] of octets.entries()) {
+    loader.add(message, i);
+    await loadAll(i);
+  }
+  loader.add(Uint8Array.of(KIND.combined, 1, 0, 60), 100);
+  expect(await contents()).toEqual([4]);
+  expect(drops).toEqual(['keyMalformed']);
+  await card.close();
+});

@@ -16,12 +16,13 @@ import {
   serviceMessage,
   spanOf,
 } from '../../conformance/messages.ts';
+import { activate } from '../../support/activate.ts';
 
 async function playing(): Promise<DecodeModule> {
-  const module = new DecodeModule(new InProcessChannel(new SoftCard()));
+  const channel = new InProcessChannel(new SoftCard());
+  const module = new DecodeModule(channel);
   await module.select();
-  await module.storeData(0x0001, PROFILE, false);
-  await module.storeData(0x8001, KEYS, true);
+  await activate(channel, PROFILE, KEYS);
   await module.load(loadOrder(1, 10_000_000n));
   await module.loadKey(serviceMessage(1));
   await module.loadKey(segmentMessage());

@@ -215,7 +215,7 @@ describe('accounts', () => {
       const card = { moduleClass: 'card', currency: 840, maximumBalance: 1n };
       const id = accounts.addCard(card, 0);
       accounts.transaction(() => {
-        accounts.addOrder(id, { number: 1, loadId: new Uint8Array(8), asked: 1n, refund: 0n, signedAt: 0 });
+        accounts.addOrder(id, { kind: 'load', number: 1, loadId: new Uint8Array(8), asked: 1n, refund: 0n, signedAt: 0 });
         process.kill(process.pid, 'SIGKILL');
       });
     `;

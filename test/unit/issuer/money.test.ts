@@ -106,8 +106,9 @@ describe('amounts', () => {
     expect(() => parseAmount('500.00 EUR', USD)).toThrow(/in USD/);
   });
 
-  test('nothing negative is written', () => {
-    expect(() => formatMoney(-1n, USD)).toThrow(OutOfRangeError);
+  test('a balance below zero has a minus', () => {
+    expect(formatMoney(-1n, USD)).toBe('-0.000001 USD');
+    expect(formatMoney(-2_500_000n, USD)).toBe('-2.50 USD');
   });
 });
 

@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import { INS } from '../../apdu/decode-module/instruction.ts';
+import { KIND } from '../../apdu/decode-module/kinds.ts';
+import { STATUS } from '../../apdu/decode-module/module-status.ts';
+import { fromHex } from '../../apdu/octets.ts';
+import { CASES } from './cases/index.ts';
+import { ROWS } from './cases/matrix.ts';
+import { readVectors } from './vectors.ts';
+
+/** Every command that the vectors answer, with its answer. */
+const ANSWERED = Object.keys(CASES).flatMap((topic) =>
+  readVectors(topic).cases.flatMap(({ steps }) =>
+    steps.flatMap((step) =>
+      typeof step === 'string' || step[1] === null
+        ? []
+        : [{ command: fromHex(step[0]), status: Number.parseInt(step[1].slice(-4), 16) }],
+    ),
+  ),
+);
+
+const { unique, service, segment, content, blind, seeds, node, slot } = KIND;
+/** protocol.md 4.1, every parent that there is. */
+const MAY_CARRY: ReadonlyMap<number, readonly number[]> = new Map<number, readonly number[]>([
+  [unique, [service, segment, seeds, node]],
+  [service, [segment, content, blind]],
+  [segment, [content, blind]],
+  [content, []],
+  [blind, []],
+  [node, [node]],
+  [slot, [content, blind]],
+]);
+const PAIRS = [...MAY_CARRY].flatMap(([parent, children]) =>
+  [service, segment, content, blind, seeds, node].map((child) => {
+    const allowed = children.includes(child);
+    return { parent: hex(parent), child: hex(child), says: allowed ? 'loads' : 'is refused', allowed };
+  }),
+);
+
+function hex(octet: number): string {
+  return octet.toString(16).padStart(2, '0');
+}
+
+describe('what the conformance cases cover', () => {
+  it('every instruction, in the matrix of classes, P1 P2, lengths and life states', () => {
+    const inMatrix = new Set(ROWS.map(({ ins }) => ins));
+    expect([...inMatrix].toSorted((a, b) => a - b)).toEqual(Object.values(INS).toSorted((a, b) => a - b));
+  });
+
+  it('every status word of the page', () => {
+    const said = new Set(ANSWERED.map(({ status }) => status));
+    const own = [0x6300, 0x63c0, 0x63c1, 0x63c2];
+    expect([...Object.values(STATUS), ...own].filter((status) => !said.has(status)).map(hex)).toEqual([]);
+    // A list that goes on.
+    expect([...said].some((status) => status >> 8 === 0x61)).toBe(true);
+    const known = new Set<number>([...Object.values(STATUS), ...own]);
+    expect([...said].filter((status) => !known.has(status) && status >> 8 !== 0x61).map(hex)).toEqual([]);
+  });
+
+  it.each(PAIRS)('kind $child under $parent $says, under a right tag', ({ parent, child, allowed }) => {
+    const answers = ANSWERED.filter(({ command }) => {
+      const [cla, ins] = command;
+      return cla === 0x80 && ins === INS.LOAD_KEY && command.length > 5 + 56;
+    })
+      .filter(({ command }) => hex(command[5]!) === child && hex(command[5 + 24]!) === parent)
+      .map(({ status }) => status);
+    expect(answers).toContain(allowed ? STATUS.DONE : STATUS.WRONG_PARENT);
+    // A wrong tag is told first.
+    expect(answers).toContain(STATUS.CRYPTO);
+    if (!allowed) expect(answers).not.toContain(STATUS.DONE);
+  });
+});
