@@ -2,13 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { TollcastError } from '../../apdu/errors.ts';
+import { addAttackCommand } from './attack-command.ts';
 import { addCardCommand } from './card-command.ts';
 import { addHeadendCommand } from './headend-command.ts';
 import { addIssuerCommand } from './issuer-command.ts';
 import { addWatchCommand } from './watch-command.ts';
 
 // Each group of commands has a file of its own that adds it to the program.
-const GROUPS = [addCardCommand, addHeadendCommand, addIssuerCommand, addWatchCommand];
+const GROUPS = [addAttackCommand, addCardCommand, addHeadendCommand, addIssuerCommand, addWatchCommand];
 
 const FAILED = 1;
 const USAGE = 2;

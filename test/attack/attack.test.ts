@@ -1,0 +1,273 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
+import { INS } from '../../apdu/decode-module/instruction.ts';
+import { statusOf } from '../../apdu/iso7816/response-apdu.ts';
+import { concat, toHex, writeUint, readUint } from '../../apdu/octets.ts';
+import { startCard } from '../../card-sim/index.ts';
+import type { AttackReport } from '../../host/cli/attack-view.ts';
+import { KEYS, PROFILE } from '../conformance/messages.ts';
+import { activate } from '../support/activate.ts';
+import { type Lying, startLiar } from '../support/liar-card.ts';
+import type { TcpCardServer } from '../support/tcp-card-server.ts';
+
+const TOLLCAST = fileURLToPath(new URL('../../host/cli/tollcast.ts', import.meta.url));
+const NAMES = [
+  'replay',
+  'rollback',
+  'tear',
+  'splice',
+  'bogus',
+  'time',
+  'share',
+  'load-twice',
+  'leave-replay',
+  'forge-price',
+  'wrong-parent',
+];
+
+let directory: string;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'tollcast-attack-'));
+});
+
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+interface Run {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function tollcast(...words: string[]): Promise<Run> {
+  return new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      [TOLLCAST, 'attack', ...words],
+      { cwd: directory },
+      (_, stdout, stderr) => {
+        resolve({ code: child.exitCode, stdout, stderr });
+      },
+    );
+  });
+}
+
+function reportsIn({ stdout }: Run): AttackReport[] {
+  return stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as AttackReport);
+}
+
+/** What was tried with a verdict. */
+function triedWith(verdict: string, reports: readonly AttackReport[]): string[] {
+  return reports.flatMap(({ attempts }) => attempts.filter((one) => one.verdict === verdict).map(({ tried }) => tried));
+}
+
+const UNDEFENDED = [
+  'the newer nodes deleted, then those of the older epoch, and its content key',
+  'a recording of the time before T that was never opened, opened after T',
+  'the highest price and the largest groups that the ceilings allow',
+  'a flat fee at the ceiling for each of four segments made up',
+];
+const MEMORY = "the card's whole memory copied, credit spent, and the copy put back";
+
+describe('every attack', () => {
+  test.each(['soft', 'jcardsim', 'pcsc'])(
+    'on %s: nothing succeeds, and all that was tried is told',
+    async (kind) => {
+      const where = kind === 'soft' ? ['--card', 'soft:card'] : ['--simulate', kind];
+      const run = await tollcast('all', ...where, '--json');
+      expect({ code: run.code, stderr: run.stderr }).toEqual({ code: 0, stderr: '' });
+      const reports = reportsIn(run);
+      expect(reports.map(({ attack }) => attack)).toEqual(NAMES);
+      expect(reports.filter(({ error }) => error !== undefined)).toEqual([]);
+      expect(triedWith('BROKEN', reports)).toEqual([]);
+      expect(triedWith('not defended', reports)).toEqual(kind === 'soft' ? [MEMORY, ...UNDEFENDED] : UNDEFENDED);
+      expect(triedWith('not tried', reports)).toEqual(kind === 'soft' ? [] : [MEMORY]);
+      for (const { attack, counts, attempts } of reports) {
+        expect(attack === 'share' ? counts.measured : counts.held).toBeGreaterThanOrEqual(4);
+        const sum = Object.values(counts).reduce((all, count) => all + count, 0);
+        expect(sum).toBe(attempts.length);
+      }
+      const cut = reports
+        .find(({ attack }) => attack === 'tear')!
+        .attempts.flatMap(({ figures }) => figures?.['cut points'] ?? []);
+      expect(cut).toHaveLength(5);
+      for (const points of cut) expect(points).toBeGreaterThanOrEqual(3);
+      const attempts = reports.reduce((all, report) => all + report.attempts.length, 0);
+      console.log(`${kind}: ${attempts} attempts, ${cut.reduce((all, points) => all + points, 0)} cut points`);
+      // 5 Mbit/s in groups of 100 x 1,316 octets: 4.749 groups a second; strict 3,324.
+      const shared = reports
+        .find(({ attack }) => attack === 'share')!
+        .attempts.map(({ figures }) => figures?.['bit/s to share']);
+      expect(shared).toEqual([608, 7903, 7295, 5_106_383]);
+    },
+    240_000,
+  );
+});
+
+describe('the card of the kit', () => {
+  test('is attacked again with the keys of before, which nobody else can read; in words', async () => {
+    await tollcast('wrong-parent', '--card', 'soft:again', '--kit', 'kit.json');
+    const { code, stdout, stderr } = await tollcast('load-twice', '--card', 'soft:again', '--kit', 'kit.json');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(
+      /^card a77ac4-02-[0-9a-f]{8} is the attack kit's own now, and of no use for anything else\n/,
+    );
+    expect(stdout).toContain(
+      '\n  tried     more than the card may hold\n' +
+        '  the card  9407, the balance would pass its maximum\n' +
+        '  verdict   held\n\n',
+    );
+    expect(stdout).toMatch(/\n1 attack on card a77ac4-02-[0-9a-f]{8}: 15 held\n$/);
+    expect((await stat(join(directory, 'kit.json'))).mode & 0o777).toBe(0o600);
+    const kit = await readFile(join(directory, 'kit.json'), 'utf8');
+    for (const key of kit.match(/[0-9a-f]{32}/g) ?? []) expect(stdout).not.toContain(key.slice(0, 16));
+    const lost = await tollcast('replay', '--card', 'soft:again', '--kit', 'another.json');
+    expect(lost).toMatchObject({ code: 1, stdout: '' });
+    expect(lost.stderr).toMatch(/not one that this kit made/);
+  });
+
+  test("is never somebody's: that is refused, and nothing is done to it", async () => {
+    await using card = await startCard({ kind: 'soft', state: join(directory, 'his') });
+    const channel = await card.channel();
+    await new DecodeModule(channel).select();
+    await activate(channel, PROFILE, KEYS);
+    await card.close();
+    const before = toHex(await readFile(join(directory, 'his')));
+    const { code, stdout, stderr } = await tollcast('all', '--card', 'soft:his');
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/could spend what is on it; insert a blank card, .* or try a simulated card/);
+    expect(toHex(await readFile(join(directory, 'his')))).toBe(before);
+  });
+
+  test('must be named, and a file that is none is refused', async () => {
+    const unnamed = await tollcast('all');
+    expect(unnamed).toMatchObject({ code: 1, stdout: '' });
+    expect(unnamed.stderr).toMatch(/uses a blank card up, so it must be named/);
+    expect((await tollcast('all', '--card', 'soft', '--simulate', 'soft')).code).toBe(2);
+    expect((await tollcast('share', '--card', 'soft', '--rate', 'fast')).stderr).toMatch(/no bit rate/);
+    await writeFile(join(directory, 'bad.json'), '{"cards": {"00": {"masters": {"unique": "secret"}}}}');
+    const { stderr } = await tollcast('all', '--card', 'soft:new', '--kit', 'bad.json');
+    expect(stderr).toMatch(/is not a file of the attack kit/);
+    expect(stderr).not.toContain('secret');
+  });
+
+  test('gives away as much at another bit rate as the rate says', async () => {
+    const run = await tollcast('share', '--simulate', 'soft', '--rate', '20', '--json');
+    expect(reportsIn(run)[0]!.attempts[0]!.figures).toEqual({
+      'octets per group': 16,
+      'bit/s to share': 2432,
+      'bit/s of the stream': 20_000_000,
+    });
+  });
+});
+
+/** Says 9000 and some octets where the card says `status` to `ins`. */
+function insteadOf(status: number, ins: number, length: number): Lying {
+  return {
+    answer: (command, answer) =>
+      command[1] === ins && statusOf(answer) === status
+        ? concat(new Uint8Array(length), Uint8Array.of(0x90, 0))
+        : answer,
+  };
+}
+
+/** Gives the plaintext of every card part again that it has given once. */
+function remembersPlaintext(): Lying {
+  const given = new Map<string, Uint8Array>();
+  return {
+    answer(command, answer) {
+      if (command[1] !== INS.DECODE) return answer;
+      if (statusOf(answer) === 0x9000) given.set(toHex(command), answer);
+      return given.get(toHex(command)) ?? answer;
+    },
+  };
+}
+
+/** Adds to what is loaded with every order that it answers, also the repeated ones. */
+function loadsAgain(): Lying {
+  const seen = new Set<string>();
+  let bonus = 0;
+  return {
+    answer(command, answer) {
+      if (command[1] === INS.LOAD_CREDIT && statusOf(answer) === 0x9000) {
+        if (seen.has(toHex(command))) bonus += readUint(command, 5 + 20, 6);
+        seen.add(toHex(command));
+      }
+      if (command[1] !== INS.GET_PURSE || answer.length < 70) return answer;
+      const purse = answer.slice();
+      writeUint(purse, 4, 6, readUint(purse, 4, 6) + bonus);
+      return purse;
+    },
+  };
+}
+
+/** Tells more than one word about what is not authentic. */
+const TALKATIVE: Lying = {
+  answer: (command, answer) =>
+    statusOf(answer) === 0x6988 && command[1] === INS.LOAD_CREDIT ? Uint8Array.of(0x6a, 0x80) : answer,
+};
+
+const LIARS: ReadonlyArray<readonly [attack: string, what: string, lying: Lying]> = [
+  ['replay', 'gives plaintext again', remembersPlaintext()],
+  ['replay', 'takes a used number again', insteadOf(0x940b, INS.LOAD_KEY, 48)],
+  ['rollback', 'takes older numbers', insteadOf(0x940b, INS.LOAD_KEY, 48)],
+  ['rollback', 'takes older loads', insteadOf(0x940b, INS.LOAD_CREDIT, 64)],
+  ['tear', 'forgets a session that was torn', { forgetsSessions: true }],
+  ['splice', 'checks no tag of a card part', insteadOf(0x6988, INS.DECODE, 64)],
+  ['splice', 'checks no tag of a key message', insteadOf(0x6988, INS.LOAD_KEY, 0)],
+  ['bogus', 'checks no tag of a card part', insteadOf(0x6988, INS.DECODE, 64)],
+  ['bogus', 'checks no tag of an acknowledgement', insteadOf(0x6988, INS.ACKNOWLEDGE, 0)],
+  ['bogus', 'says which way a message is wrong', TALKATIVE],
+  ['time', 'does not look at the time of a packet', insteadOf(0x9405, INS.DECODE, 64)],
+  ['time', 'takes keys that outlive their parent', insteadOf(0x9405, INS.LOAD_KEY, 0)],
+  ['load-twice', 'takes two orders for one number', insteadOf(0x940b, INS.LOAD_CREDIT, 64)],
+  ['load-twice', 'loads a repeated order again', loadsAgain()],
+  ['leave-replay', 'takes a left purchase again', insteadOf(0x940b, INS.LOAD_KEY, 48)],
+  ['leave-replay', 'plays on after a leave', insteadOf(0x9405, INS.DECODE, 64)],
+  ['forge-price', 'knows no ceiling for a price', insteadOf(0x9402, INS.LOAD_KEY, 0)],
+  ['forge-price', 'knows no ceiling for a group', insteadOf(0x9402, INS.DECODE, 64)],
+  ['wrong-parent', 'takes any key under any parent', insteadOf(0x940d, INS.LOAD_KEY, 0)],
+];
+
+describe('a card that is broken is found out', () => {
+  async function against(lying: Lying, ...words: string[]): Promise<Run> {
+    const server: TcpCardServer = await startLiar(lying);
+    try {
+      return await tollcast(...words, '--card', `tcp:127.0.0.1:${server.port}`, '--kit', 'liars.json');
+    } finally {
+      await server.close();
+    }
+  }
+
+  test.each(LIARS)('%s: one that %s', async (attack, _, lying) => {
+    const run = await against(lying, attack, '--json');
+    expect({ code: run.code, stderr: run.stderr }).toEqual({ code: 1, stderr: '' });
+    const [report] = reportsIn(run);
+    expect(report).not.toHaveProperty('error');
+    expect(report!.counts.BROKEN).toBeGreaterThan(0);
+    expect(report!.attempts.find(({ verdict }) => verdict === 'BROKEN')!.note).toBeTypeOf('string');
+  });
+
+  test('and none of it is found in the same card when it tells the truth', async () => {
+    const run = await against({}, 'all', '--json');
+    expect({ code: run.code, stderr: run.stderr }).toEqual({ code: 0, stderr: '' });
+    expect(triedWith('BROKEN', reportsIn(run))).toEqual([]);
+  });
+
+  test('one that does nothing at all does not hold, either', async () => {
+    const dead: Lying = {
+      answer: (command, answer) => (command[1] === INS.DECODE ? Uint8Array.of(0x6f, 0) : answer),
+    };
+    const { code, stdout } = await against(dead, 'time');
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/stopped {3}the card refused .* which is honest: nothing can be said of it/);
+  });
+});
