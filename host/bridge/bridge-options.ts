@@ -4,13 +4,16 @@ import type { AssemblerOptions } from '../stream/group-assembler.ts';
 import type { AeadFactory } from '../stream/packet-aead.ts';
 import type { BridgeStatus } from './bridge-status.ts';
 import type { Bill } from './card-session.ts';
+import type { Lack } from './lack.ts';
 
 export interface BridgeOptions {
   /** Opens the card: at the start, and again whenever it has gone. It may wait for it. */
   readonly open: (signal: AbortSignal) => Promise<CardChannel>;
   readonly sink: ClearSink;
   readonly aead: AeadFactory;
-  /** Go on when credit has been loaded, instead of ending. */
+  /** PIN of the card, as `encodePin` makes it; presented whenever the card is selected, until the card refuses it once. */
+  readonly pin?: Uint8Array | undefined;
+  /** Go on when credit has been loaded, receipts were collected or the spend limit was raised, instead of ending. */
   readonly waitForCredit?: boolean;
   /** Least part of a damaged group's octets, in percent, for which it is paid at all; 50 by default. */
   readonly leastShare?: number;
@@ -20,12 +23,14 @@ export interface BridgeOptions {
   readonly stream?: Partial<Omit<AssemblerOptions, 'onDrop'>>;
   /** Told when the state or its reason changes. */
   readonly onState?: (status: BridgeStatus) => void;
+  /** Given the card's word, 48 octets, that it took a message under its unique key; for the head-end, each once. */
+  readonly onConfirm?: (confirm: Uint8Array) => void;
   /** Told once of what the user may want to do something about, in one line. */
   readonly onNotice?: (line: string) => void;
 }
 
 /** Why a run ended. */
-export type EndCode = 'BYE' | 'STOPPED' | 'NO_CREDIT' | 'RECEIPTS_DUE' | 'OVER_DECLARED' | 'CARD_FAULT';
+export type EndCode = 'BYE' | 'STOPPED' | Lack | 'PIN_NEEDED' | 'OVER_DECLARED' | 'CARD_FAULT';
 
 export interface BridgeEnd {
   readonly code: EndCode;

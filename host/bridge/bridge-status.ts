@@ -1,5 +1,7 @@
 import type { PurseStatus } from '../../apdu/decode-module/purse-status.ts';
 import type { Tariff } from '../../apdu/decode-module/tariff.ts';
+import type { VerificationKey } from '../../apdu/decode-module/verification-key.ts';
+import type { Lack } from './lack.ts';
 
 /** Why packets or key messages were let go, with what it means; counted one by one. */
 export const DROP_REASONS = {
@@ -40,6 +42,10 @@ export interface BridgeStatus {
   readonly state: BridgeState;
   /** In words, when it is not playing. */
   readonly reason: string | undefined;
+  /** While it waits for credit: what is lacking. */
+  readonly lack: Lack | undefined;
+  /** Whose signatures this card's issuer wants to be trusted; nobody else is. */
+  readonly trusted: readonly VerificationKey[];
   /** As people write it; undefined before the card was there. */
   readonly card: string | undefined;
   readonly service: number | undefined;
@@ -73,6 +79,8 @@ export function openAccount(): Account {
   return {
     state: 'waiting for the card',
     reason: undefined,
+    lack: undefined,
+    trusted: [],
     card: undefined,
     service: undefined,
     tariff: undefined,

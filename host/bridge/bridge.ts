@@ -1,6 +1,5 @@
-import { setImmediate as yieldTurn, setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as yieldTurn } from 'node:timers/promises';
 import { ModuleError } from '../../apdu/decode-module/module-status.ts';
-import type { PurseStatus } from '../../apdu/decode-module/purse-status.ts';
 import { TollcastError } from '../../apdu/errors.ts';
 import { ClearWriter } from '../stream/clear-packets.ts';
 import type { StreamDrop } from '../stream/group-assembler.ts';
@@ -10,8 +9,11 @@ import { type BridgeState, type BridgeStatus, type DropReason, openAccount } fro
 import { ByeWatch } from './bye-watch.ts';
 import { type Bill, CardSession } from './card-session.ts';
 import { KeyLoader } from './key-loader.ts';
+import { helped, LACK_MESSAGES, LACKS, receiptsSoon } from './lack.ts';
 import { MediaIntake } from './media-intake.ts';
+import { pause } from './pause.ts';
 import { TollGate } from './toll-gate.ts';
+import { keyAdvice, whyNothing } from './why-nothing.ts';
 
 /** ms without a packet from which on the stream counts as silent. */
 const SILENCE = 2000;
@@ -26,6 +28,8 @@ const BACK_OFF = [200, 1000] as const;
 /** ms between looks for credit. */
 const CREDIT_LOOK = 2000;
 
+/** ms after which a day may have passed. */
+const SPEND_LOOK = 600_000;
 /** Takes packets and keys in, asks the card group by group, passes on what it opens. One run each. */
 export class Bridge {
   readonly #options: BridgeOptions;
@@ -55,8 +59,11 @@ export class Bridge {
     const { leastShare = 50 } = options;
     const account = this.#account;
     this.#options = options;
-    this.#session = new CardSession(options.open, () => account.commands++);
-    this.#keys = new KeyLoader((reason, messages) => (account.drops[reason] += messages));
+    this.#session = new CardSession(options.open, () => account.commands++, options.pin);
+    this.#keys = new KeyLoader(
+      (reason, messages) => (account.drops[reason] += messages),
+      (confirm) => options.onConfirm?.(confirm),
+    );
     this.#intake = new MediaIntake((reason, packets) => this.#streamDrop(reason, packets), options.stream);
     const opener = new GroupOpener(options.aead);
     this.#gate = new TollGate(this.#session, this.#keys, opener, this.#writer, account, { leastShare });
@@ -149,7 +156,8 @@ export class Bridge {
     const key = this.#keys.next();
     if (key !== undefined) {
       const error = await this.#keys.load(this.#session.module, key, now());
-      if (error !== undefined && error.code !== 'UNKNOWN_KEY' && error.code !== 'CRYPTO') this.#notice(error.message);
+      if (error !== undefined && error.code !== 'UNKNOWN_KEY' && error.code !== 'CRYPTO')
+        this.#notice(keyAdvice(error, this.#options.pin !== undefined));
     }
     if (!this.#options.sink.wanted) return key !== undefined;
     const time = now();
@@ -171,29 +179,37 @@ export class Bridge {
   }
 
   async #refused(error: ModuleError, signal: AbortSignal): Promise<void> {
-    if (error.code !== 'NO_CREDIT' && error.code !== 'RECEIPTS_DUE') {
+    const { code } = error;
+    if (code === 'SECURITY') {
+      this.#finish('PIN_NEEDED', 'this card opens nothing without its PIN; start again with --pin');
+      return;
+    }
+    const lack = LACKS.find((one) => one === code);
+    if (lack === undefined) {
       this.#state('refused', error.message);
       return;
     }
     this.#flush();
-    const { code } = error;
-    const message =
-      code === 'NO_CREDIT'
-        ? 'not enough credit for the next group'
-        : 'the card has as many receipts as it may hold before the issuer has them; type: tollcast issuer collect';
+    const message = LACK_MESSAGES[lack];
     this.#bill = await this.#settle();
-    const purse = this.#session.purse!;
+    const before = await this.#session.means();
+    this.#account.lack = lack;
     if (this.#options.waitForCredit !== true) {
-      this.#finish(code, message);
+      this.#finish(lack, message);
       return;
     }
     this.#state('waiting for credit', message);
+    const retryAt = now() + SPEND_LOOK;
     while (!this.#isOver()) {
       // Others can have the card in the meantime: it is they who load it.
       await this.#session.release();
       await pause(CREDIT_LOOK, signal);
-      if ((await this.#tryConnect(signal)) && helped(code, purse, this.#session.purse!)) {
+      if (!(await this.#tryConnect(signal))) continue;
+      // Only a group of a new day tells that a new day has begun.
+      const tryAgain = lack === 'SPEND_LIMIT' && now() >= retryAt;
+      if (helped(lack, before, await this.#session.means()) || tryAgain) {
         this.#bill = undefined;
+        this.#account.lack = undefined;
         this.#state('waiting for keys');
         return;
       }
@@ -204,8 +220,11 @@ export class Bridge {
     await this.#session.connect(signal);
     this.#account.card = this.#session.cardId;
     this.#account.purse = this.#session.purse;
+    this.#account.trusted = this.#session.trusted;
     this.#keys.reset(this.#session.serial);
     this.#told.clear();
+    const soon = receiptsSoon(this.#session.purse!.receiptsDue);
+    if (soon !== undefined) this.#notice(soon);
   }
 
   /** @returns whether the card is there. */
@@ -290,19 +309,11 @@ export class Bridge {
   /** Says why nothing is opened, once it has been so for a while. */
   #describe(time: number): void {
     if (time - Math.max(this.#openedAt, this.#startedAt) < SILENCE / 2) return;
-    if (!this.#options.sink.wanted) {
-      this.#state('waiting for a taker', 'nobody takes the output; nothing is paid meanwhile');
-    } else if (!this.#keys.hasContent) {
-      const { lacking } = this.#keys;
-      this.#state(
-        'waiting for keys',
-        lacking === undefined
-          ? 'no keys for this card have come; check the key port, and that the sender was started for this card'
-          : `card ${this.#account.card} has no key for service ${lacking}; ask its operator for it`,
-      );
-    } else if (time - this.#intake.lastArrival > SILENCE) {
-      this.#state('waiting for the stream', 'no packets come; check the group, the port and the interface');
-    }
+    const reason = whyNothing(this.#account.card, this.#keys, {
+      wanted: this.#options.sink.wanted,
+      silent: time - this.#intake.lastArrival > SILENCE,
+    });
+    if (reason !== undefined) this.#state(...reason);
   }
 
   #streamDrop(reason: StreamDrop, packets: number): void {
@@ -336,21 +347,7 @@ export class Bridge {
   }
 }
 
-/** Whether what a purse lacked is there now. */
-function helped(lack: 'NO_CREDIT' | 'RECEIPTS_DUE', before: PurseStatus, after: PurseStatus): boolean {
-  return lack === 'NO_CREDIT' ? after.loaded > before.loaded : after.receiptsDue < before.receiptsDue;
-}
-
 /** ms of a clock that does not run backwards. */
 function now(): number {
   return performance.now();
-}
-
-/** Ends early, and without an error, when the signal aborts. */
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await sleep(ms, undefined, { signal });
-  } catch (error) {
-    if (!signal.aborted) throw error;
-  }
 }

@@ -5,8 +5,11 @@ import { ModuleError } from '../../apdu/decode-module/module-status.ts';
 import type { PurseStatus } from '../../apdu/decode-module/purse-status.ts';
 import { parseReceipt, type Receipt, RECEIPT_RING } from '../../apdu/decode-module/receipt.ts';
 import { PROTOCOL_VERSION, type SelectAnswer } from '../../apdu/decode-module/select-answer.ts';
+import type { VerificationKey } from '../../apdu/decode-module/verification-key.ts';
 import { CardGoneError, TollcastError } from '../../apdu/errors.ts';
 import { readUint, toHex } from '../../apdu/octets.ts';
+import type { Means } from './lack.ts';
+import { presentPin } from './present-pin.ts';
 
 /** What a run came to, as the card signed it. Amounts in micro-units. */
 export interface Bill {
@@ -24,6 +27,9 @@ export interface Bill {
 export class CardSession {
   readonly #open: (signal: AbortSignal) => Promise<CardChannel>;
   readonly #onCommand: () => void;
+  /** Forgotten when the card refuses it: nobody's tries are used up unasked. */
+  #pin: Uint8Array | undefined;
+  #trusted: readonly VerificationKey[] = [];
   #channel: CardChannel | undefined;
   #module: DecodeModule | undefined;
   #answer: SelectAnswer | undefined;
@@ -33,15 +39,17 @@ export class CardSession {
   /** Service of the open session. */
   #service: number | undefined;
 
-  constructor(open: (signal: AbortSignal) => Promise<CardChannel>, onCommand: () => void) {
+  constructor(open: (signal: AbortSignal) => Promise<CardChannel>, onCommand: () => void, pin?: Uint8Array) {
     this.#open = open;
     this.#onCommand = onCommand;
+    this.#pin = pin;
   }
 
   /**
    * Opens the card and selects its module; only an answer to SELECT proves that a card is there.
    * @throws TransportError, CardGoneError, ModuleError, FormatError as opening and SELECT do.
-   * @throws TollcastError `OTHER_CARD` when it is not the card of this run, `CARD_NOT_ACTIVE`, `CARD_VERSION`.
+   * @throws TollcastError `OTHER_CARD` when it is not the card of this run, `CARD_NOT_ACTIVE`, `CARD_VERSION`; `WRONG_PIN`,
+   *   `PIN_BLOCKED`, `NO_PIN`, each once.
    */
   async connect(signal: AbortSignal): Promise<void> {
     await this.release();
@@ -51,6 +59,8 @@ export class CardSession {
       const module = new DecodeModule(counted(channel, this.#onCommand));
       const answer = await module.select();
       this.#require(answer);
+      await this.#present(module);
+      this.#trusted = await module.verificationKeys();
       this.#purse = await module.purse();
       this.#receiptsBefore ??= this.#purse.receiptsWritten;
       this.#answer = answer;
@@ -80,6 +90,17 @@ export class CardSession {
   /** As the card last showed it. */
   get purse(): PurseStatus | undefined {
     return this.#purse;
+  }
+
+  /** Whose signatures the issuer of the card wants to be trusted. */
+  get trusted(): readonly VerificationKey[] {
+    return this.#trusted;
+  }
+
+  /** What decides whether the card would go on where it stopped. */
+  async means(): Promise<Means> {
+    const { loadNumber, receiptsDue } = await this.readPurse();
+    return { loadNumber, receiptsDue, spendLimit: (await this.module.log(0)).spendLimit };
   }
 
   async readPurse(): Promise<PurseStatus> {
@@ -137,8 +158,23 @@ export class CardSession {
   }
 
   async #openSession(service: number): Promise<void> {
-    await this.module.openSession(service);
+    try {
+      await this.module.openSession(service);
+    } catch (error) {
+      // 8: another program that selects the module makes it forget the PIN.
+      if (!(error instanceof ModuleError) || error.code !== 'SECURITY' || this.#pin === undefined) throw error;
+      await this.#present(this.module);
+      await this.module.openSession(service);
+    }
     this.#service = service;
+  }
+
+  async #present(module: DecodeModule): Promise<void> {
+    const pin = this.#pin;
+    if (pin === undefined) return;
+    this.#pin = undefined;
+    await presentPin(module, pin);
+    this.#pin = pin;
   }
 
   #require(answer: SelectAnswer): void {

@@ -1,7 +1,9 @@
+import { separate } from '../../apdu/decode-module/combined-section.ts';
 import { type ContentTerms, decodeContentTerms } from '../../apdu/decode-module/content-terms.ts';
 import type { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import { type KeyMessage, parseKeyMessage } from '../../apdu/decode-module/key-message.ts';
-import { KIND } from '../../apdu/decode-module/kinds.ts';
+import { ROOT_NODE } from '../../apdu/decode-module/key-tree.ts';
+import { isPersonal, KIND } from '../../apdu/decode-module/kinds.ts';
 import { ModuleError, type ModuleErrorCode } from '../../apdu/decode-module/module-status.ts';
 import { FormatError } from '../../apdu/errors.ts';
 import { readUint, toHex } from '../../apdu/octets.ts';
@@ -26,6 +28,8 @@ interface KnownKey {
   seenAt: number;
   /** Loads of it since the card was selected. */
   loads: number;
+  /** Its confirm was passed on. */
+  confirmed: boolean;
   /** Why it is refused. */
   reason: DropReason | undefined;
 }
@@ -46,11 +50,16 @@ const REFUSALS: Partial<Record<ModuleErrorCode, DropReason>> = { CRYPTO: 'keyFor
  */
 export class KeyLoader {
   readonly #onDrop: (reason: DropReason, messages: number) => void;
+  readonly #onConfirm: (confirm: Uint8Array) => void;
   readonly #known = new Map<string, KnownKey>();
   #serial: number | undefined;
 
-  constructor(onDrop: (reason: DropReason, messages: number) => void) {
+  constructor(
+    onDrop: (reason: DropReason, messages: number) => void,
+    onConfirm: (confirm: Uint8Array) => void = () => undefined,
+  ) {
     this.#onDrop = onDrop;
+    this.#onConfirm = onConfirm;
   }
 
   /** A card was selected, for the first time or again: what it held in RAM may be gone. */
@@ -73,6 +82,12 @@ export class KeyLoader {
     }
     let due = false;
     for (let at = 0; at < datagram.length;) {
+      if (datagram[at] === KIND.combined) {
+        const section = datagram.subarray(at, at + Math.max(SHORTEST_MESSAGE, readUint(datagram, at + 2, 2)));
+        at += section.length;
+        due = this.#addSection(section, now) || due;
+        continue;
+      }
       let message: KeyMessage;
       let terms: ContentTerms | undefined;
       try {
@@ -93,13 +108,25 @@ export class KeyLoader {
     return due;
   }
 
+  /** Its messages one by one; they take more room than the section did. */
+  #addSection(section: Uint8Array, now: number): boolean {
+    try {
+      let due = false;
+      for (const message of separate(section)) due = this.add(message, now) || due;
+      return due;
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      this.#onDrop('keyMalformed', 1);
+      return false;
+    }
+  }
+
   /** The next message for the card, parents first; undefined when there is none. */
   next(): KeyMessage | undefined {
     let next: KeyMessage | undefined;
     for (const { message, state } of this.#known.values()) {
-      if (state === 'due' && this.#concernsCard(message) && (next === undefined || message.kind < next.kind)) {
-        next = message;
-      }
+      if (state !== 'due' || !this.#concernsCard(message)) continue;
+      if (next === undefined || rank(message) < rank(next)) next = message;
     }
     return next;
   }
@@ -114,7 +141,10 @@ export class KeyLoader {
     if (known === undefined) return undefined;
     known.loads++;
     try {
-      await module.loadKey(message.octets);
+      const confirm = await module.loadKey(message.octets);
+      // The same message gives the same confirm: once is enough.
+      if (confirm !== undefined && !known.confirmed) this.#onConfirm(confirm);
+      known.confirmed = true;
     } catch (error) {
       if (!(error instanceof ModuleError)) throw error;
       await this.#failed(module, known, error, now);
@@ -160,7 +190,7 @@ export class KeyLoader {
   }
 
   #concernsCard(message: KeyMessage): boolean {
-    return message.parentKind !== KIND.unique || message.parentId === this.#serial;
+    return !isPersonal(message.parentKind) || message.parentId === this.#serial;
   }
 
   /** @returns whether it is to be loaded. */
@@ -170,7 +200,15 @@ export class KeyLoader {
     const known = this.#known.get(name);
     if (known === undefined) {
       if (this.#known.size >= MOST_KNOWN) this.#forget();
-      this.#known.set(name, { message, terms, state: 'due', seenAt: now, loads: 0, reason: undefined });
+      this.#known.set(name, {
+        message,
+        terms,
+        state: 'due',
+        seenAt: now,
+        loads: 0,
+        confirmed: false,
+        reason: undefined,
+      });
       return true;
     }
     if (known.state === 'full') known.state = 'due';
@@ -191,7 +229,7 @@ export class KeyLoader {
   }
 
   async #failed(module: DecodeModule, known: KnownKey, error: ModuleError, now: number): Promise<void> {
-    if (error.code === 'UNKNOWN_KEY' && known.message.parentKind !== KIND.unique) {
+    if (error.code === 'UNKNOWN_KEY' && !isPersonal(known.message.parentKind)) {
       known.state = 'waiting';
       for (const parent of this.#known.values()) {
         if (parent.state === 'loaded' && isParent(parent.message, known.message)) this.#again(parent);
@@ -228,6 +266,15 @@ export class KeyLoader {
   }
 }
 
+/** Content keys come last: a slot needs seeds and the root of the key tree. */
+function rank({ kind }: KeyMessage): number {
+  return kind === KIND.content || kind === KIND.blind ? Infinity : kind;
+}
+
+/** Whether a key that the card lacked may be there now that another is. */
 function isParent(parent: KeyMessage, child: KeyMessage): boolean {
+  if (child.parentKind === KIND.slot && child.service === parent.service) {
+    return parent.kind === KIND.seeds || (parent.kind === KIND.node && parent.keyId === ROOT_NODE);
+  }
   return child.parentKind === parent.kind && child.service === parent.service && child.parentId === parent.keyId;
 }

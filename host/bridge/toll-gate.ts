@@ -145,6 +145,7 @@ export class TollGate {
         throw new CardGoneError('another program took the card over; the session starts anew', { cause: error });
       case 'NO_CREDIT':
       case 'RECEIPTS_DUE':
+      case 'SPEND_LIMIT':
         stream.putBack(group);
         return error;
       case 'DEFECT':

@@ -3,10 +3,12 @@ import { fromHex } from '../../apdu/octets.ts';
 import { DEFAULT_STORE } from '../issuer/key-store.ts';
 import { runCommands } from './card-apdu.ts';
 import { benchCard, spanLength } from './card-bench.ts';
+import { addHolderCommands } from './card-holder.ts';
 import { showModule } from './card-info.ts';
 import { listCards } from './card-list.ts';
+import { showLog } from './card-log.ts';
 import { addCardOptions } from './card-option.ts';
-import { decimalNumber } from './number-option.ts';
+import { decimalNumber, wholeNumber } from './number-option.ts';
 
 /** Adds `tollcast card` with its commands to the program. */
 export function addCardCommand(program: Command): void {
@@ -21,6 +23,10 @@ export function addCardCommand(program: Command): void {
 
   addCardOptions(card.command('info').description('show the state of a decode module')).action(showModule);
 
+  addCardOptions(card.command('log').description('show what happened to the purse of a card; ends its open session'))
+    .option('--last <n>', 'so many records, the newest first', wholeNumber(1, 64), 64)
+    .action(showLog);
+  addHolderCommands(card);
   addCardOptions(card.command('apdu').description('send commands as they are and show the answers in plain text'))
     .argument('<command...>', 'hexadecimal, as in "00 A4 04 00"', collect)
     .action(runCommands);

@@ -1,6 +1,7 @@
-import { formatCardId } from '../../apdu/decode-module/card-id.ts';
+import { decodeCardId, formatCardId, type ModuleClass } from '../../apdu/decode-module/card-id.ts';
 import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import type { KeyEntry } from '../../apdu/decode-module/key-list.ts';
+import type { LogRecord } from '../../apdu/decode-module/log-record.ts';
 import { KIND } from '../../apdu/decode-module/kinds.ts';
 import {
   CAPABILITY,
@@ -8,9 +9,16 @@ import {
   hasCapability,
   type SelectAnswer,
 } from '../../apdu/decode-module/select-answer.ts';
+import type { VerificationKey } from '../../apdu/decode-module/verification-key.ts';
 import { toHex } from '../../apdu/octets.ts';
 import { type CardOptions, print, withCard } from './card-option.ts';
-import { describePurse } from './card-view.ts';
+import { describePurse, type View } from './card-view.ts';
+import { type Currency, currencyByNumber } from './currency.ts';
+import { formatSpendLimit, spendLimitJson } from './issuer-limits.ts';
+import { moment } from './moment.ts';
+import { formatMoney } from './money.ts';
+
+const DAY = 86_400;
 
 /** `tollcast card info` */
 export async function showModule(options: CardOptions): Promise<void> {
@@ -19,20 +27,64 @@ export async function showModule(options: CardOptions): Promise<void> {
     const answer = await module.select();
     const alive = answer.life === 'active' || answer.life === 'blocked';
     const purse = alive ? describePurse(await module.purse()) : undefined;
+    const limits = alive ? describeLog(await module.log(0), currencyByNumber(answer.currency)) : undefined;
     const keys = alive ? await module.listKeys() : [];
+    const trusted = await module.verificationKeys();
     const atr = toHex(channel.atr);
-    print(options, { atr, ...inJson(answer), ...purse?.json, keys: keys.map(keyInJson) }, [
-      `ATR       ${atr}`,
-      ...describeModule(answer),
-      ...(purse?.lines ?? []),
-      ...keys.map((key) => `key       ${describeKey(key)}`),
-    ]);
+    print(
+      options,
+      {
+        atr,
+        ...inJson(answer),
+        ...purse?.json,
+        ...limits?.json,
+        trust: trusted.map(trustInJson),
+        keys: keys.map(keyInJson),
+      },
+      [
+        `ATR       ${atr}`,
+        ...describeModule(answer),
+        ...(purse?.lines ?? []),
+        ...(limits?.lines ?? []),
+        ...trusted.map(({ id, key }) => `trusts    ${id}: ${toHex(key)}`),
+        ...keys.map((key) => `key       ${describeKey(key)}`),
+      ],
+    );
   });
+}
+
+/** What of the limits of a card its newest record tells. */
+function describeLog({ spendLimit, day, spentOfDay, creditLimit }: LogRecord, currency: Currency): View {
+  const spent = day === 0 ? '' : `, spent ${formatMoney(spentOfDay, currency)} on ${moment(day * DAY).slice(0, 10)}`;
+  return {
+    json: { spendLimit: spendLimitJson(spendLimit), spentOfDay: Number(spentOfDay), creditLimit: Number(creditLimit) },
+    lines: [
+      `limits    spend a day ${formatSpendLimit(spendLimit, currency)}${spent}; credit ${formatMoney(creditLimit, currency)}`,
+    ],
+  };
+}
+
+function trustInJson({ id, key }: VerificationKey): Record<string, unknown> {
+  return { id, key: toHex(key) };
 }
 
 function inJson(answer: SelectAnswer): Record<string, unknown> {
   const { cardId, life, version, maxSpan, maxCommandData } = answer;
-  return { card: formatCardId(cardId), life, version, capabilities: capabilitiesOf(answer), maxSpan, maxCommandData };
+  const moduleClass = classOf(answer) ?? null;
+  return {
+    card: formatCardId(cardId),
+    class: moduleClass,
+    life,
+    version,
+    capabilities: capabilitiesOf(answer),
+    maxSpan,
+    maxCommandData,
+  };
+}
+
+/** Class in the card id; a blank module has none. */
+function classOf({ cardId }: SelectAnswer): ModuleClass | undefined {
+  return cardId.every((octet) => octet === 0) ? undefined : decodeCardId(cardId).moduleClass;
 }
 
 function capabilitiesOf(answer: SelectAnswer): Capability[] {
@@ -50,7 +102,7 @@ function describeModule(answer: SelectAnswer): string[] {
   return [
     life === 'blank'
       ? 'card      blank; type: tollcast issuer personalise'
-      : `card      ${formatCardId(cardId)}, ${life}`,
+      : `card      ${formatCardId(cardId)}, class ${classOf(answer)}, ${life}`,
     `module    protocol version ${version}, spans to ${maxSpan} octets, commands to ${maxCommandData}`,
     `can do    ${capabilitiesOf(answer).join(', ')}`,
   ];
@@ -66,9 +118,4 @@ function keyInJson({ kind, parentKind, service, id, from, to }: KeyEntry): Recor
 
 function describeKey({ kind, service, id, from, to }: KeyEntry): string {
   return `${nameOf(kind)} ${id} of service ${service}, valid from ${moment(from)} to ${moment(to)}`;
-}
-
-/** @param seconds since 1970 */
-function moment(seconds: number): string {
-  return new Date(seconds * 1_000).toISOString().replace('.000Z', 'Z');
 }

@@ -1,7 +1,9 @@
+import { decodeCardLimits } from '../../apdu/decode-module/card-limits.ts';
 import type { PurseStatus } from '../../apdu/decode-module/purse-status.ts';
 import { Accounts } from '../issuer/accounts.ts';
 import { IssuerError } from '../issuer/issuer-error.ts';
 import { currencyByNumber } from './currency.ts';
+import { describeLimits, limitsJson } from './issuer-limits.ts';
 import { formatMoney } from './money.ts';
 
 /** The same for programs, amounts in micro-units, and for people. */
@@ -48,12 +50,26 @@ export function describeAccount(store: string, cardId: Uint8Array): View | undef
     const card = accounts.card(cardId);
     if (card === undefined) return { json: { issued: null }, lines: [`issued    not from ${store}`] };
     const issued = new Date(card.issuedAt * 1000).toISOString();
+    const currency = currencyByNumber(card.currency);
     const { last, amount } = accounts.receiptTotals(cardId);
+    const order = accounts.lastOrder(cardId);
+    const creditLimit = accounts.creditLimitAt(cardId, order?.number ?? 0);
+    const limits = card.limits && decodeCardLimits(card.limits);
     return {
-      json: { issued, receiptsKept: last, receiptsAmount: Number(amount) },
+      json: {
+        issued,
+        receiptsKept: last,
+        receiptsAmount: Number(amount),
+        creditLimit: Number(creditLimit),
+        limits: limits === undefined ? null : limitsJson(limits),
+        withdrawn: card.withdrawn,
+      },
       lines: [
         `issued    ${issued}`,
-        `collected ${last} receipts, ${formatMoney(amount, currencyByNumber(card.currency))}`,
+        `collected ${last} receipts, ${formatMoney(amount, currency)}`,
+        ...(creditLimit === 0n ? [] : [`credit    limit ${formatMoney(creditLimit, currency)}`]),
+        ...(limits === undefined ? [] : [`limits    ${describeLimits(limits, currency)}`]),
+        ...(card.withdrawn ? ['withdrawn it was a copy, or an old state put back; it is given nothing any more'] : []),
       ],
     };
   } finally {

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { parseCardId } from '../../apdu/decode-module/card-id.ts';
+import { decodeCardId, formatCardId, type ModuleClass, parseCardId } from '../../apdu/decode-module/card-id.ts';
 import { deriveCardKey } from '../../apdu/decode-module/card-keys.ts';
 import { MOST_MONEY } from '../../apdu/decode-module/ceilings.ts';
 import { OutOfRangeError } from '../../apdu/errors.ts';
@@ -28,7 +28,7 @@ interface SendOptions {
   keyPeriod: number;
   segment?: number;
   quantum?: string;
-  accept?: 'card' | 'soft';
+  accept?: ModuleClass;
   grant: string[];
   days: number;
   store: string;
@@ -93,6 +93,7 @@ async function send(options: SendOptions): Promise<void> {
   const to = serviceAddress(options);
   const quantum = parseQuantum(options.quantum, price);
   const cards = options.grant.map(parseCardId);
+  requireAccepted(cards, options.accept);
   const unique = cards.length === 0 ? undefined : await new KeyStore(options.store, askPassphrase).open('unique');
   const stop = new AbortController();
   const interrupt = () => stop.abort();
@@ -143,6 +144,15 @@ async function send(options: SendOptions): Promise<void> {
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }
+}
+
+/** The class is in the card id; a key is not given to a module that may open nothing with it. */
+function requireAccepted(cards: readonly Uint8Array[], accept: ModuleClass | undefined): void {
+  const refused = cards.find((cardId) => accept !== undefined && decodeCardId(cardId).moduleClass !== accept);
+  if (refused === undefined) return;
+  throw new OutOfRangeError(
+    `${formatCardId(refused)} is of class ${decodeCardId(refused).moduleClass}, and --accept ${accept} refuses it; leave one of the two out`,
+  );
 }
 
 function parseQuantum(text: string | undefined, { currency }: Price): bigint | undefined {

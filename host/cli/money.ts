@@ -60,7 +60,7 @@ export function parseAmount(text: string, currency: Currency, most: bigint = MOS
 
 /**
  * Writes an amount with the decimals of its currency, and those below as far as they are not zero: `6.25 USD`, `0.000018 USD`.
- * @param amount micro-units, 0 or more.
+ * @param amount micro-units; a balance below zero is written with a minus.
  */
 export function formatMoney(amount: bigint, currency: Currency): string {
   return `${formatDecimal(amount, currency.digits)} ${currency.code}`;
@@ -110,7 +110,7 @@ function parseDecimal(text: string, most: bigint, currency: Currency): bigint {
 }
 
 function formatDecimal(amount: bigint, digits: number): string {
-  if (amount < 0n) throw new OutOfRangeError('no amount of money here is negative');
+  if (amount < 0n) return `-${formatDecimal(-amount, digits)}`;
   const fraction = (amount % MICRO_UNITS).toString().padStart(DECIMALS, '0');
   let end = DECIMALS;
   while (end > digits && fraction[end - 1] === '0') end--;

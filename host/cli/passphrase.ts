@@ -1,5 +1,5 @@
-import { read } from 'read';
 import { IssuerError } from '../issuer/issuer-error.ts';
+import { typeHidden } from './type-hidden.ts';
 
 /** Where a passphrase may stand instead of being typed. Never an argument: everybody on the machine can read those. */
 const PASSPHRASE_VARIABLE = 'TOLLCAST_PASSPHRASE';
@@ -26,15 +26,10 @@ export async function choosePassphrase(): Promise<string> {
 }
 
 async function prompt(text: string): Promise<string> {
-  // Where the prompt is no terminal, nothing would keep the terminal from echoing what is typed.
-  if (!process.stdin.isTTY || !process.stderr.isTTY) {
-    throw new IssuerError('NO_PASSPHRASE', `no terminal to ask for the passphrase; put it into ${PASSPHRASE_VARIABLE}`);
-  }
-  try {
-    const typed = await read({ prompt: text, silent: true, output: process.stderr });
-    process.stderr.write('\n');
-    return typed;
-  } catch (cause) {
-    throw new IssuerError('NO_PASSPHRASE', 'no passphrase was typed; start again', { cause });
-  }
+  const typed = await typeHidden(text);
+  if (typed !== undefined) return typed;
+  throw new IssuerError(
+    'NO_PASSPHRASE',
+    `no passphrase was typed; use a terminal, or put it into ${PASSPHRASE_VARIABLE}`,
+  );
 }

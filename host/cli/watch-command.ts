@@ -1,5 +1,7 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Command } from 'commander';
 import { OutOfRangeError, TollcastError } from '../../apdu/errors.ts';
+import { toHex } from '../../apdu/octets.ts';
 import { Bridge, type BridgeEnd, type BridgeStatus, receiveService } from '../bridge/index.ts';
 import { openOutput, OUTPUT_SYNTAX } from '../player/open-output.ts';
 import { CARD_ADDRESS_SYNTAX, openCard, parseCardAddress } from '../transport/card-address.ts';
@@ -7,7 +9,8 @@ import { nodeAead } from '../transport/node-aead.ts';
 import { loadOpensslAead } from '../transport/node-openssl-aead.ts';
 import { parseGroupAddress } from './group-address.ts';
 import { wholeNumber } from './number-option.ts';
-import { billJson, billLines, noCreditLine, priceAndBalance, statusLine } from './watch-view.ts';
+import { askPin } from './pin-entry.ts';
+import { billJson, billLines, lackLine, priceAndBalance, statusLine, trustLine } from './watch-view.ts';
 
 interface WatchOptions {
   group: string;
@@ -16,6 +19,9 @@ interface WatchOptions {
   card: string;
   wait?: true;
   waitForCredit?: true;
+  pin?: true;
+  pinFile?: string;
+  confirms?: string;
   leastShare: number;
   out: string;
   json?: true;
@@ -38,7 +44,10 @@ export function addWatchCommand(program: Command): void {
     .option('--interface <address>', 'address of the interface to receive by', '127.0.0.1')
     .option('--card <address>', CARD_ADDRESS_SYNTAX, 'pcsc')
     .option('--wait', 'wait for the card when it is not there at the start')
-    .option('--wait-for-credit', 'when the credit is used up, wait for more instead of ending')
+    .option('--wait-for-credit', 'when credit or spend limit is used up, wait for more instead of ending')
+    .option('--pin', 'present the PIN of the card: typed, or from TOLLCAST_PIN')
+    .option('--pin-file <file>', 'present the PIN in this file')
+    .option('--confirms <file>', "add the card's confirms of what it was granted, for the operator, in hexadecimal")
     .option(
       '--least-share <percent>',
       'part of a damaged group that must have come for it to be paid',
@@ -59,6 +68,8 @@ async function watch(options: WatchOptions): Promise<void> {
   }
   const card = parseCardAddress(options.card);
   requireFreeStdout(options);
+  const pin = options.pin === true || options.pinFile !== undefined ? await askPin(options.pinFile) : undefined;
+  const confirms = options.confirms === undefined ? undefined : openConfirms(options.confirms);
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
@@ -74,6 +85,8 @@ async function watch(options: WatchOptions): Promise<void> {
         }),
       sink: output,
       aead: (await loadOpensslAead()) ?? nodeAead,
+      pin,
+      onConfirm: (confirm) => confirms?.add(confirm),
       waitForCredit: options.waitForCredit === true,
       leastShare: options.leastShare,
       onNotice: (line) => voice.warn(line),
@@ -108,7 +121,18 @@ async function watch(options: WatchOptions): Promise<void> {
     if (failure !== undefined) throw failure;
   } finally {
     await output.close();
+    confirms?.close();
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  }
+}
+
+/** @throws TollcastError `CONFIRMS` when the file cannot be written. */
+function openConfirms(path: string): { add(confirm: Uint8Array): void; close(): void } {
+  try {
+    const file = openSync(path, 'a', 0o600);
+    return { add: (confirm) => writeSync(file, `${toHex(confirm)}\n`), close: () => closeSync(file) };
+  } catch (cause) {
+    throw new TollcastError('CONFIRMS', `${path} cannot be written; name another file with --confirms`, { cause });
   }
 }
 
@@ -126,7 +150,7 @@ function requireFreeStdout({ out, json }: WatchOptions): void {
 /** An end that is no success, as an error. */
 function failureOf(end: BridgeEnd, status: BridgeStatus, card: string): TollcastError | undefined {
   if (end.code === 'BYE' || end.code === 'STOPPED') return undefined;
-  return new TollcastError(end.code, end.code === 'NO_CREDIT' ? noCreditLine(status, card) : end.message);
+  return new TollcastError(end.code, status.lack === undefined ? end.message : lackLine(status.lack, status, card));
 }
 
 /** Speaks on standard error: a status line that refreshes itself on a terminal, plain lines elsewhere. */
@@ -152,10 +176,13 @@ class Voice {
 
   state(status: BridgeStatus, card: string): void {
     if (status.state === 'ended') this.#first(status);
-    if (status.state === 'waiting for credit') this.warn(noCreditLine(status, card));
-    else if (status.reason !== undefined && status.state !== 'ended') this.warn(`${status.state}: ${status.reason}`);
+    if (status.lack !== undefined && status.state === 'waiting for credit') {
+      this.warn(lackLine(status.lack, status, card));
+      return;
+    }
+    if (status.reason !== undefined && status.state !== 'ended') this.warn(`${status.state}: ${status.reason}`);
     else if (status.state === 'waiting for keys')
-      this.say(`card ${status.card}, ${priceAndBalance(status).join(', ')}`);
+      this.say([`card ${status.card}`, ...priceAndBalance(status), ...trustLine(status)].join(', '));
     else if (!this.#tty || status.state === 'ended') this.say(status.reason ?? status.state);
   }
 

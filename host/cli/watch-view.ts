@@ -1,4 +1,4 @@
-import { type BridgeEnd, type BridgeStatus, DROP_REASONS } from '../bridge/index.ts';
+import { type BridgeEnd, type BridgeStatus, DROP_REASONS, type Lack } from '../bridge/index.ts';
 import { type Currency, currencyByNumber } from './currency.ts';
 import { formatMoney, formatPrice } from './money.ts';
 
@@ -58,17 +58,23 @@ export function billJson(status: BridgeStatus, end: BridgeEnd, seconds: number):
     balance: bill && Number(bill.balance),
     currency: bill && currencyByNumber(bill.currency).code,
     receipts: bill?.receipts.map(({ number }) => number),
+    trusted: status.trusted.map(({ id }) => id),
     seconds,
   };
 }
 
 /** Why there is no picture any more and what to type, with the price and what is left. */
-export function noCreditLine(status: BridgeStatus, card: string): string {
-  const currency = currencyOf(status);
-  return (
-    `${['not enough credit', ...priceAndBalance(status)].join(', ')}; ` +
-    `type: tollcast issuer load --card ${card} --amount "5.00 ${currency?.code ?? 'USD'}"`
-  );
+export function lackLine(lack: Lack, status: BridgeStatus, card: string): string {
+  const code = currencyOf(status)?.code ?? 'USD';
+  const known = priceAndBalance(status);
+  switch (lack) {
+    case 'NO_CREDIT':
+      return `${['not enough credit', ...known].join(', ')}; type: tollcast issuer load --card ${card} --amount "5.00 ${code}"`;
+    case 'RECEIPTS_DUE':
+      return `the card starts nothing new before its issuer has its receipts; type: tollcast issuer collect --card ${card}`;
+    case 'SPEND_LIMIT':
+      return `${['the spend limit of this day is reached', ...known].join(', ')}; wait for the next day, or type: tollcast card spend-limit AMOUNT --card ${card}`;
+  }
 }
 
 /** Price and balance, as far as they are known. */
@@ -80,6 +86,12 @@ export function priceAndBalance(status: BridgeStatus): string[] {
     ...(tariff === undefined ? [] : [`price ${formatPrice({ tariff, currency })}`]),
     ...(purse === undefined ? [] : [`balance ${formatMoney(purse.balance, currency)}`]),
   ];
+}
+
+/** Whose signatures count, and that nobody else's do; nothing when the card names nobody. */
+export function trustLine({ trusted }: BridgeStatus): string[] {
+  if (trusted.length === 0) return [];
+  return [`trusts ${trusted.map(({ id }) => `signer ${id}`).join(', ')} and no other`];
 }
 
 function currencyOf({ purse }: BridgeStatus): Currency | undefined {

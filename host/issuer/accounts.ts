@@ -4,7 +4,10 @@ import { DatabaseSync, type SQLInputValue, type SQLOutputValue } from 'node:sqli
 import { pathToFileURL } from 'node:url';
 import { encodeCardId, formatCardId, type ModuleClass } from '../../apdu/decode-module/card-id.ts';
 import { OutOfRangeError } from '../../apdu/errors.ts';
+import { createTables, upgradeTables } from './accounts-schema.ts';
 import { IssuerError } from './issuer-error.ts';
+
+const FILE = 'accounts.sqlite';
 
 /** A card as it was personalised, and the highest counters it ever proved. Amounts in micro-units, times in seconds since 1970. */
 export interface IssuedCard {
@@ -15,15 +18,25 @@ export interface IssuedCard {
   readonly issuedAt: number;
   readonly spent: bigint;
   readonly torn: bigint;
+  /** Receipts that it proved to have written. */
+  readonly receipts: number;
+  /** DGI 0002 as it was last sent; nothing before the first time. */
+  readonly limits?: Uint8Array;
+  /** It showed that it is a copy, or was put back: it is given nothing any more. */
+  readonly withdrawn: boolean;
 }
+
+/** What an order does: it loads, or it sets the credit limit. */
+export type OrderKind = 'load' | 'credit limit';
 
 /** An S2 that was signed: card, number and the rest of it never change again. */
 export interface PlacedOrder {
+  readonly kind: OrderKind;
   /** n + 1 of `firmware-notes/protocol.md` 7.4. */
   readonly number: number;
   /** 8 random octets. */
   readonly loadId: Uint8Array;
-  /** What was asked for. */
+  /** What was asked for; or the credit limit. */
   readonly asked: bigint;
   /** What was added for torn credit. */
   readonly refund: bigint;
@@ -39,26 +52,6 @@ export interface ReceiptTotals {
   readonly amount: bigint;
   readonly torn: bigint;
 }
-
-const FILE = 'accounts.sqlite';
-const VERSION = 1;
-
-const SCHEMA = `
-  CREATE TABLE issuer (id INTEGER NOT NULL) STRICT;
-  CREATE TABLE card (
-    id BLOB PRIMARY KEY, class TEXT NOT NULL, serial INTEGER NOT NULL, currency INTEGER NOT NULL,
-    maximum INTEGER NOT NULL, issued_at INTEGER NOT NULL, spent INTEGER NOT NULL DEFAULT 0, torn INTEGER NOT NULL DEFAULT 0
-  ) STRICT;
-  CREATE TABLE load_order (
-    card BLOB NOT NULL REFERENCES card, number INTEGER NOT NULL, load_id BLOB NOT NULL, asked INTEGER NOT NULL,
-    refund INTEGER NOT NULL, signed_at INTEGER NOT NULL, proved INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (card, number)
-  ) STRICT;
-  CREATE TABLE receipt (
-    card BLOB NOT NULL REFERENCES card, number INTEGER NOT NULL, amount INTEGER NOT NULL, torn INTEGER NOT NULL,
-    octets BLOB NOT NULL, PRIMARY KEY (card, number)
-  ) STRICT;
-  PRAGMA user_version = ${VERSION};
-`;
 
 /** The issuer's account of its cards: what it made, what it signed, what it was shown. One SQLite file, every change on disk before it counts. */
 export class Accounts {
@@ -79,7 +72,7 @@ export class Accounts {
     encodeCardId({ issuer, moduleClass: 'card', serial: 0 });
     closeSync(openSync(join(directory, FILE), 'wx', 0o600));
     const database = connect(directory);
-    database.exec(SCHEMA);
+    createTables(database);
     database.prepare('INSERT INTO issuer (id) VALUES (?)').run(issuer);
     return new Accounts(database);
   }
@@ -88,7 +81,7 @@ export class Accounts {
   static open(directory: string): Accounts {
     const database = connect(directory);
     try {
-      if (database.prepare('PRAGMA user_version').get()?.['user_version'] === VERSION) return new Accounts(database);
+      if (upgradeTables(database)) return new Accounts(database);
     } catch (cause) {
       throw damaged(directory, cause);
     }
@@ -155,18 +148,32 @@ export class Accounts {
       issuedAt: Number(row['issued_at']),
       spent: amount(row['spent']),
       torn: amount(row['torn']),
+      receipts: Number(row['receipts']),
+      ...(row['limits'] instanceof Uint8Array && { limits: row['limits'] }),
+      withdrawn: Number(row['withdrawn']) === 1,
     };
   }
 
   /** Remembers the counters that the card has proved. */
-  showCounters(cardId: Uint8Array, spent: bigint, torn: bigint): void {
-    this.#run('UPDATE card SET spent = ?, torn = ? WHERE id = ?', spent, torn, cardId);
+  showCounters(cardId: Uint8Array, spent: bigint, torn: bigint, receipts: number): void {
+    this.#run('UPDATE card SET spent = ?, torn = ?, receipts = ? WHERE id = ?', spent, torn, receipts, cardId);
+  }
+
+  /** @param limits value of DGI 0002. */
+  showLimits(cardId: Uint8Array, limits: Uint8Array): void {
+    this.#run('UPDATE card SET limits = ? WHERE id = ?', limits, cardId);
+  }
+
+  /** Gives a card nothing any more. */
+  withdraw(cardId: Uint8Array): void {
+    this.#run('UPDATE card SET withdrawn = 1 WHERE id = ?', cardId);
   }
 
   lastOrder(cardId: Uint8Array): PlacedOrder | undefined {
     const row = this.#one('SELECT * FROM load_order WHERE card = ? ORDER BY number DESC LIMIT 1', cardId);
     if (row === undefined) return undefined;
     return {
+      kind: row['kind'] === 'load' ? 'load' : 'credit limit',
       number: Number(row['number']),
       loadId: octets(row['load_id']),
       asked: amount(row['asked']),
@@ -176,10 +183,16 @@ export class Accounts {
     };
   }
 
-  /** What the orders up to this number come to, refunds included. */
+  /** What the loads up to this number come to, refunds included. */
   orderedUpTo(cardId: Uint8Array, number: number): bigint {
-    const sql = 'SELECT coalesce(sum(asked + refund), 0) AS sum FROM load_order WHERE card = ? AND number <= ?';
+    const sql = `SELECT coalesce(sum(asked + refund), 0) AS sum FROM load_order WHERE card = ? AND number <= ? AND kind = 'load'`;
     return amount(this.#one(sql, cardId, number)?.['sum']);
+  }
+
+  /** The credit limit that the orders up to this number left. */
+  creditLimitAt(cardId: Uint8Array, number: number): bigint {
+    const sql = `SELECT asked FROM load_order WHERE card = ? AND number <= ? AND kind = 'credit limit' ORDER BY number DESC LIMIT 1`;
+    return amount(this.#one(sql, cardId, number)?.['asked'] ?? 0n);
   }
 
   /** What was refunded by orders signed at `since` or later. */
@@ -191,8 +204,9 @@ export class Accounts {
   /** The primary key sees to it that no number has two orders. */
   addOrder(cardId: Uint8Array, order: Omit<PlacedOrder, 'proved'>): void {
     this.#run(
-      'INSERT INTO load_order (card, number, load_id, asked, refund, signed_at) VALUES (?, ?, ?, ?, ?, ?)',
+      'INSERT INTO load_order (card, kind, number, load_id, asked, refund, signed_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
       cardId,
+      order.kind,
       order.number,
       order.loadId,
       order.asked,

@@ -31,3 +31,12 @@ export async function findIssuedCard(
   }
   return { answer, card };
 }
+
+/** @throws IssuerError `WITHDRAWN` when the card once showed that it is a copy, or an old state put back. */
+export function requireTrusted({ cardId, withdrawn }: IssuedCard): void {
+  if (!withdrawn) return;
+  throw new IssuerError(
+    'WITHDRAWN',
+    `card ${formatCardId(cardId)} is blocked in the accounts: it was a copy, or an old state put back; issue a new one`,
+  );
+}

@@ -17,14 +17,23 @@ export type IssuerErrorCode =
   | 'WRONG_ISSUER'
   | 'NOT_IN_ACCOUNTS'
   | 'NOT_IN_USE'
+  /** The keys of its secure channel: not these, or the file with them cannot be read. */
+  | 'CHANNEL_KEYS'
+  | 'NO_PIN'
+  /** A verification key that is none, or a file without one. */
+  | 'VERIFICATION_KEY'
   | 'SERIAL_TAKEN'
   | 'WRONG_CURRENCY'
   | 'OVER_MAXIMUM'
   | 'NOTHING_TO_LOAD'
+  /** A soft module is given credit against its receipts alone. */
+  | 'RECEIPTS_FIRST'
   /** An order signed before was still open; it is loaded now, the new one is not. */
   | 'EARLIER_LOAD'
   /** The card has forgotten what it once proved: a copy, or a file put back. */
   | 'CARD_ROLLED_BACK'
+  /** It did so before: it is given nothing any more. */
+  | 'WITHDRAWN'
   /** The accounts have forgotten what the card proves: an old copy of them. */
   | 'ACCOUNTS_BEHIND'
   | 'ACCOUNTS_DISAGREE'

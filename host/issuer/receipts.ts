@@ -1,5 +1,5 @@
 import { signAcknowledgement } from '../../apdu/decode-module/acknowledgement.ts';
-import { formatCardId } from '../../apdu/decode-module/card-id.ts';
+import { decodeCardId, formatCardId } from '../../apdu/decode-module/card-id.ts';
 import { deriveCardKey } from '../../apdu/decode-module/card-keys.ts';
 import type { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import { openReceipt, type Receipt, RECEIPT_RING } from '../../apdu/decode-module/receipt.ts';
@@ -20,6 +20,7 @@ export interface Collection {
 /**
  * Fetches the receipts that a card still holds, checks and keeps them, and only then lets the card forget them.
  * Needs the receipt master alone. Interrupted anywhere, it can be repeated.
+ * A soft module whose receipts do not follow from each other is withdrawn.
  *
  * @throws IssuerError those of {@link findIssuedCard} and {@link KeyStore.open}, and `ACCOUNTS_BEHIND`, `CARD_ROLLED_BACK`,
  *   `RECEIPTS_DISAGREE`.
@@ -47,9 +48,16 @@ export async function collectReceipts(module: DecodeModule, keys: KeyStore, acco
   }
   const fetched: Uint8Array[] = [];
   for (let number = last + 1; number <= written; number++) fetched.push(await module.receipt(number));
-  const receipts = accounts.transaction(() =>
-    fetched.map((octets) => keep(accounts, card, openReceipt(octets, receiptKey), octets)),
-  );
+  let receipts: Receipt[];
+  try {
+    receipts = accounts.transaction(() =>
+      fetched.map((octets) => keep(accounts, card, openReceipt(octets, receiptKey), octets)),
+    );
+  } catch (error) {
+    const disagreed = error instanceof IssuerError && error.code === 'RECEIPTS_DISAGREE';
+    if (disagreed && decodeCardId(cardId).moduleClass === 'soft') accounts.withdraw(cardId);
+    throw error;
+  }
   if (written > acknowledged) {
     await module.acknowledge(signAcknowledgement(cardId, written, deriveCardKey(master, 'acknowledgement', cardId)));
   }

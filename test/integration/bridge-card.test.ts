@@ -203,7 +203,7 @@ describe('a card that will not do', () => {
     };
     const run = await start(card, { open: async () => slow, stream: { mostOctets: 40 * 1400 } });
     network.keys(service.keys());
-    await run.until(() => run.bridge.status.commands === 5);
+    await run.until(() => run.bridge.status.commands === 6);
     await sleep(20);
     const payloads = payloadsOf(300);
     await network.groups(service.seal(payloads));

@@ -8,6 +8,7 @@ import { cardParts, fillCard } from '../bench/ready-card.ts';
 import { WORK } from '../bench/card-cost.ts';
 import { LARGEST_WRITE, RAM_OCTETS } from '../bench/card-memory.ts';
 import { contentMessage, loadOrder, segmentMessage, SERVICE, serviceMessage } from '../conformance/messages.ts';
+import { leafMessage, seedMessages } from '../conformance/purchase-messages.ts';
 
 /** What the cost model and `firmware-notes/real-cards.md` say of the applet, counted on the applet. */
 
@@ -85,9 +86,16 @@ test('a load is two APDUs after SELECT, and one record', async () => {
   expect(load).toEqual({ apdus: 1, writes: WORK.load.records, octets: LARGEST_WRITE, inits: WORK.load.inits, keys: 0 });
 });
 
-test('the one transaction is that of a purchase: number window and valid octet', async () => {
+test('transactions: a purchase with its number, seeds with their part too, a leaf with its number', async () => {
+  const transaction = async (message: Uint8Array) => {
+    await runner.ask({ do: 'resetCounts', card });
+    await module.loadKey(message);
+    return runner.ask({ do: 'counts', card });
+  };
   await module.deleteKey(KIND.service, SERVICE, 1);
-  await runner.ask({ do: 'resetCounts', card });
-  await module.loadKey(serviceMessage(2));
-  expect(await runner.ask({ do: 'counts', card })).toMatchObject({ transactions: 1, maxTransactionOctets: 9 });
+  expect(await transaction(serviceMessage(2))).toMatchObject({ transactions: 1, maxTransactionOctets: 9 });
+  const [seeds] = seedMessages(3, 0, 8);
+  expect(await transaction(seeds!)).toMatchObject({ transactions: 1, maxTransactionOctets: 10 });
+  const leaf = leafMessage(4, { leaf: 2, key: new Uint8Array(16) });
+  expect(await transaction(leaf)).toMatchObject({ transactions: 1, maxTransactionOctets: 48 });
 });

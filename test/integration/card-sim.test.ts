@@ -7,6 +7,7 @@ import { CardGoneError, TransportError } from '../../apdu/errors.ts';
 import { CARD_KINDS, startCard } from '../../card-sim/index.ts';
 import { cardTest } from '../../card-sim/vitest.ts';
 import { KEYS, loadOrder, PROFILE } from '../conformance/messages.ts';
+import { activate } from '../support/activate.ts';
 
 describe.each(CARD_KINDS)('a started card: %s', (kind) => {
   const test = cardTest(kind);
@@ -25,13 +26,13 @@ describe.each(CARD_KINDS)('a started card: %s', (kind) => {
     const channel = await card.channel();
     const module = new DecodeModule(channel);
     await module.select();
-    await module.storeData(0x0001, PROFILE, false);
+    await activate(channel, PROFILE, KEYS);
     await card.pull();
     await expect(module.select()).rejects.toThrow(CardGoneError);
     await card.insert();
     const again = await card.channel();
     await expect(module.select()).rejects.toThrow(CardGoneError);
-    expect((await new DecodeModule(again).select()).life).toBe('personalised');
+    expect((await new DecodeModule(again).select()).life).toBe('active');
     await again.close();
     await channel.close();
   });
@@ -40,8 +41,7 @@ describe.each(CARD_KINDS)('a started card: %s', (kind) => {
     let channel = await card.channel();
     let module = new DecodeModule(channel);
     await module.select();
-    await module.storeData(0x0001, PROFILE, false);
-    await module.storeData(0x8001, KEYS, true);
+    await activate(channel, PROFILE, KEYS);
     for (const [point, loaded] of [
       [0, 0n],
       ['afterLast', 5n],
@@ -62,8 +62,7 @@ describe.each(CARD_KINDS)('a started card: %s', (kind) => {
     const channel = await card.channel();
     const module = new DecodeModule(channel);
     await module.select();
-    await module.storeData(0x0001, PROFILE, false);
-    await module.storeData(0x8001, KEYS, true);
+    await activate(channel, PROFILE, KEYS);
     const { commands, persistentWrites } = await card.counts();
     await module.purse();
     expect(await card.counts()).toEqual({ commands: commands + 1, persistentWrites });
@@ -85,8 +84,7 @@ describe.each(CARD_KINDS)('a started card: %s', (kind) => {
         const channel = await card.channel();
         const module = new DecodeModule(channel);
         if ((await module.select()).life === 'blank') {
-          await module.storeData(0x0001, PROFILE, false);
-          await module.storeData(0x8001, KEYS, true);
+          await activate(channel, PROFILE, KEYS);
         }
         expect((await module.purse()).loaded).toBe(loaded);
         await module.load(loadOrder(1, 7n));
@@ -112,8 +110,8 @@ it('two cards run beside each other in one runner and two readers', async () => 
   await expect(startCard({ kind: 'pcsc' })).rejects.toMatchObject({ code: 'NO_READER_SLOT' });
   const channels = await Promise.all([first.channel(), second.channel(), third.channel()]);
   await new DecodeModule(channels[1]).select();
-  await new DecodeModule(channels[1]).storeData(0x0001, PROFILE, false);
+  await activate(channels[1], PROFILE, KEYS);
   const lives = await Promise.all(channels.map(async (channel) => (await new DecodeModule(channel).select()).life));
-  expect(lives).toEqual(['blank', 'personalised', 'blank']);
+  expect(lives).toEqual(['blank', 'active', 'blank']);
   await Promise.all(channels.map((channel) => channel.close()));
 });

@@ -195,6 +195,7 @@ describe('refuses in one line, with the range or what to do', () => {
     ['strict with a span', ['--mode', 'strict', '--span', '64'], /leave out --every and --span/],
     ['a quantum of 0', ['--price', '1 USD/MB', '--quantum', '0'], /0\.000001 USD or more/],
     ['a quantum of what is free', ['--quantum', '0.10'], /leave out --quantum/],
+    ['a card of a class that is refused', ['--accept', 'card', '--grant', '0a1b2c-02-00000001'], /is of class soft/],
     ['a card id', ['--grant', 'abc'], /write it as tollcast shows it/],
     ['a store that is not there', ['--grant', formatCardId(CARD), '--store', 'nowhere'], /--store/],
     ['a file that is not there', ['--source', 'nowhere.ts'], /name a file that is there/],

@@ -11,7 +11,12 @@ import { toHex } from '../../apdu/octets.ts';
 import { type CardKind, type CardStore, SoftCard, type SimulatedCard, startCard } from '../../card-sim/index.ts';
 
 import { Accounts } from '../../host/issuer/accounts.ts';
-import { type LoadResult, loadCredit } from '../../host/issuer/credit.ts';
+import { type LoadResult, loadCredit, setCreditLimit } from '../../host/issuer/credit.ts';
+import { encodePin } from '../../apdu/decode-module/pin.ts';
+import { putKey } from '../../apdu/secure-channel/put-key.ts';
+import { openSecureChannel } from '../../apdu/secure-channel/secure-channel.ts';
+import { TEST_KEY_SET } from '../../apdu/secure-channel/test-key-set.ts';
+import { setLife, setPin } from '../../host/issuer/card-administration.ts';
 import { personalise } from '../../host/issuer/personalisation.ts';
 import { type Collection, collectReceipts } from '../../host/issuer/receipts.ts';
 import { InProcessChannel } from '../../host/transport/sim/in-process-card.ts';
@@ -57,7 +62,7 @@ function use(opened: CardChannel): void {
 
 function makeCard(from = issuer, maximumBalance = 500n * UNIT): Promise<Uint8Array> {
   const wanted = { moduleClass: 'card', currency: 840, maximumBalance, mostUnacknowledged: maximumBalance } as const;
-  return personalise(module, from.keys, from.accounts, wanted, NOVEMBER);
+  return personalise(channel, from.keys, from.accounts, wanted, TEST_KEY_SET, NOVEMBER);
 }
 
 function load(
@@ -139,13 +144,74 @@ describe.each<CardKind>(['soft', 'jcardsim'])('%s', (each) => {
       expect(toHex(await makeCard())).toBe('0a1b2c0100000002');
     });
 
-    test('gives no card id twice, though the card was pulled in between', async () => {
+    test('gives no card id twice, though the card was pulled before it had the first', async () => {
       await insertBlankCard();
-      channel.fail(INS.STORE_DATA, 'answer lost');
+      channel.fail(INS.STORE_DATA, 'command lost');
       await expectRefusal(makeCard(), 'CARD_GONE');
       await connect();
       expect(toHex(await makeCard())).toBe('0a1b2c0100000003');
       expect((await load(10n * UNIT)).balance).toBe(10n * UNIT);
+    });
+
+    test.each([
+      ['STORE_DATA', 'answer lost'],
+      ['PUT_KEY', 'command lost'],
+      ['PUT_KEY', 'answer lost'],
+      ['SET_STATUS', 'command lost'],
+      ['SET_STATUS', 'answer lost'],
+    ] as const)('goes on where a card stood that was pulled at %s, %s', async (ins, fault) => {
+      await insertBlankCard();
+      channel.fail(INS[ins], fault);
+      await expectRefusal(makeCard(), 'CARD_GONE');
+      await connect();
+      if (ins === 'SET_STATUS' && fault === 'answer lost') await expectRefusal(makeCard(), 'NOT_BLANK');
+      else expect(toHex(await makeCard())).toBe('0a1b2c0100000002');
+      expect((await load(10n * UNIT)).balance).toBe(10n * UNIT);
+    });
+
+    test('leaves no card with the keys that everyone knows', async () => {
+      await module.select();
+      const known = openSecureChannel(channel, TEST_KEY_SET);
+      await expect(known).rejects.toMatchObject({ code: 'NO_KEY_SET' });
+    });
+
+    test('refuses a card that was installed with other keys, and spends no card id on it', async () => {
+      await insertBlankCard();
+      await module.select();
+      const other = { ...TEST_KEY_SET, version: 5, enc: new Uint8Array(16) };
+      await putKey(await openSecureChannel(channel, TEST_KEY_SET), TEST_KEY_SET, other);
+      await expectRefusal(makeCard(), 'CHANNEL_KEYS');
+      const wanted = { moduleClass: 'card', currency: 840, maximumBalance: UNIT, mostUnacknowledged: UNIT } as const;
+      const made = await personalise(channel, issuer.keys, issuer.accounts, wanted, other, NOVEMBER);
+      expect(toHex(made)).toBe('0a1b2c0100000002');
+    });
+  });
+
+  describe('administration', () => {
+    test('blocks, unblocks and ends a card', async () => {
+      const setTo = (life: 'active' | 'blocked' | 'terminated') =>
+        setLife({ channel: channel, keys: issuer.keys, accounts: issuer.accounts }, life);
+      const life = async () => (await module.select()).life;
+      expect(await setTo('blocked')).toEqual(cardId);
+      expect(await life()).toBe('blocked');
+      await expectRefusal(load(UNIT), 'NOT_IN_USE');
+      await setTo('active');
+      await load(UNIT);
+      await setTo('terminated');
+      expect((await module.purse()).balance).toBe(UNIT);
+      await expectRefusal(setTo('active'), 'NOT_IN_USE');
+    });
+
+    test('gives a new PIN to a card whose PIN is blocked', async () => {
+      const pin = (digits: string) =>
+        setPin({ channel: channel, keys: issuer.keys, accounts: issuer.accounts }, encodePin(digits));
+      await pin('1234');
+      await expect(module.verifyPin(encodePin('0000'))).rejects.toMatchObject({ status: 0x63c2 });
+      await expect(module.verifyPin(encodePin('0000'))).rejects.toMatchObject({ status: 0x63c1 });
+      await expect(module.verifyPin(encodePin('0000'))).rejects.toMatchObject({ status: 0x63c0 });
+      await expectRefusal(module.verifyPin(encodePin('1234')), 'PIN_BLOCKED');
+      await pin('9876');
+      await module.verifyPin(encodePin('9876'));
     });
 
     test('spends no card id when a master is missing, or an amount does not fit', async () => {
@@ -455,5 +521,119 @@ describe('a card that was put back to an older state', () => {
     await session(1);
     await expectRefusal(collect(), 'RECEIPTS_DISAGREE');
     expect(issuer.accounts.receiptTotals(cardId)).toMatchObject({ last: 1, amount: 1_250_000n });
+  });
+});
+
+describe('a soft module', () => {
+  let eeprom: CardStore;
+
+  beforeEach(async () => {
+    eeprom = memory();
+    use(new InProcessChannel(new SoftCard(eeprom)));
+    const wanted = { moduleClass: 'soft', currency: 840, maximumBalance: 500n * UNIT } as const;
+    const all = { ...wanted, mostUnacknowledged: 500n * UNIT };
+    cardId = await personalise(channel, issuer.keys, issuer.accounts, all, TEST_KEY_SET, NOVEMBER);
+  });
+
+  function limit(amount: bigint, softLimit = 10n * UNIT): Promise<{ creditLimit: bigint }> {
+    const wish = { amount, currency: 840, softLimit, format: (microUnits: bigint) => `<${microUnits}>` };
+    return setCreditLimit(module, issuer.keys, issuer.accounts, wish, NOVEMBER);
+  }
+
+  test('is trusted with a small amount, its credit limit included', async () => {
+    await load(7n * UNIT);
+    expect(await expectRefusal(load(4n * UNIT), 'OVER_MAXIMUM')).toContain('<3000000>');
+    expect(await expectRefusal(limit(4n * UNIT), 'OVER_MAXIMUM')).toContain('<3000000>');
+    await limit(2n * UNIT);
+    expect(await expectRefusal(load(2n * UNIT), 'OVER_MAXIMUM')).toContain('<1000000>');
+    expect(await load(UNIT)).toMatchObject({ balance: 8n * UNIT });
+    expect(ordersSent()).toHaveLength(3);
+  });
+
+  test('gets each grant against the receipts of the last', async () => {
+    await load(10n * UNIT);
+    await session(8);
+    expect(await expectRefusal(load(2n * UNIT), 'RECEIPTS_FIRST')).toContain('tollcast issuer collect');
+    expect(await expectRefusal(limit(UNIT), 'RECEIPTS_FIRST')).toContain('tollcast issuer collect');
+    await collect();
+    expect(await load(2n * UNIT)).toMatchObject({ balance: 10n * UNIT });
+  });
+
+  test('that was put back is blocked in the accounts, and stays so', async () => {
+    await load(5n * UNIT);
+    const older = memory(eeprom.load());
+    await session(4);
+    await collect();
+    await load(UNIT);
+    use(new InProcessChannel(new SoftCard(older)));
+    await expectRefusal(load(UNIT), 'CARD_ROLLED_BACK');
+    use(new InProcessChannel(new SoftCard(eeprom)));
+    await expectRefusal(load(UNIT), 'WITHDRAWN');
+    await expectRefusal(limit(UNIT), 'WITHDRAWN');
+    const on = { channel, keys: issuer.keys, accounts: issuer.accounts };
+    await setLife(on, 'blocked');
+    await expectRefusal(setLife(on, 'active'), 'WITHDRAWN');
+  });
+
+  test('whose receipts fork is blocked in the accounts', async () => {
+    await load(5n * UNIT);
+    const older = memory(eeprom.load());
+    await session(4);
+    await collect();
+    use(new InProcessChannel(new SoftCard(older)));
+    await session(1);
+    await session(1);
+    await expectRefusal(collect(), 'RECEIPTS_DISAGREE');
+    await expectRefusal(load(UNIT), 'WITHDRAWN');
+  });
+});
+
+describe('a line of credit', () => {
+  beforeEach(async () => {
+    kind = 'soft';
+    await insertBlankCard();
+    cardId = await makeCard();
+  });
+
+  function limit(amount: bigint): Promise<{ creditLimit: bigint; balance: bigint; repeated: boolean }> {
+    const wish = { amount, currency: 840, format: (microUnits: bigint) => `<${microUnits}>` };
+    return setCreditLimit(module, issuer.keys, issuer.accounts, wish, NOVEMBER);
+  }
+
+  test('is set once though the proof was lost, and by the same octets', async () => {
+    channel.fail(INS.LOAD_CREDIT, 'answer lost');
+    await expectRefusal(limit(3n * UNIT), 'CARD_GONE');
+    expect(await limit(3n * UNIT)).toMatchObject({ creditLimit: 3n * UNIT, balance: 0n, repeated: true });
+    expect(new Set(ordersSent()).size).toBe(1);
+    expect(await module.purse()).toMatchObject({ loaded: 0n, loadNumber: 1 });
+    expect(await module.log(0)).toMatchObject({ creditLimit: 3n * UNIT, limitLoaded: true });
+  });
+
+  test('that is still open is set before a load, which says so', async () => {
+    channel.fail(INS.LOAD_CREDIT, 'command lost');
+    await expectRefusal(limit(3n * UNIT), 'CARD_GONE');
+    expect(await expectRefusal(load(3n * UNIT), 'EARLIER_LOAD')).toContain('credit limit of <3000000>');
+    expect(await module.purse()).toMatchObject({ loaded: 0n, loadNumber: 1 });
+    expect(await load(3n * UNIT)).toMatchObject({ balance: 3n * UNIT, repeated: false });
+  });
+
+  test('never passes what the card can count, before a number is used for it', async () => {
+    await expectRefusal(limit(2n ** 39n - 500n * UNIT), 'OVER_MAXIMUM');
+    expect(ordersSent()).toEqual([]);
+    expect(await limit(2n ** 39n - 1n - 500n * UNIT)).toMatchObject({ repeated: false });
+  });
+
+  test('is kept in accounts of the first version too, once they are opened', async () => {
+    await load(2n * UNIT);
+    issuer.accounts.close();
+    const database = new DatabaseSync(join(issuer.store, 'accounts.sqlite'));
+    database.exec('ALTER TABLE load_order DROP COLUMN kind');
+    for (const column of ['limits', 'receipts', 'withdrawn']) database.exec(`ALTER TABLE card DROP COLUMN ${column}`);
+    database.exec('PRAGMA user_version = 1');
+    database.close();
+    issuer.accounts = Accounts.open(issuer.store);
+    expect(await limit(UNIT)).toMatchObject({ creditLimit: UNIT, balance: 2n * UNIT });
+    expect(issuer.accounts.creditLimitAt(cardId, 2)).toBe(UNIT);
+    expect(await load(UNIT)).toMatchObject({ balance: 3n * UNIT });
   });
 });

@@ -102,7 +102,7 @@ describe('tollcast card apdu', () => {
         '> 00 A4 04 00 0A F0 54 4F 4C 4C 43 41 53 54 01 00',
         '  0000  6F 31 84 0A F0 54 4F 4C 4C 43 41 53 54 01 A5 23  o1...TOLLCAST..#',
         '  0010  80 02 00 01 81 08 00 00 00 00 00 00 00 00 82 01  ................',
-        '  0020  00 83 04 00 00 00 0F 84 02 00 D0 85 02 00 FF 86  ................',
+        '  0020  00 83 04 00 00 02 FF 84 02 00 D0 85 02 00 FF 86  ................',
         '  0030  02 00 00                                         ...',
         '  6F (49)',
         '    84 (10) F0 54 4F 4C 4C 43 41 53 54 01',
@@ -110,7 +110,7 @@ describe('tollcast card apdu', () => {
         '      80 (2) 00 01',
         '      81 (8) 00 00 00 00 00 00 00 00',
         '      82 (1) 00',
-        '      83 (4) 00 00 00 0F',
+        '      83 (4) 00 00 02 FF',
         '      84 (2) 00 D0',
         '      85 (2) 00 FF',
         '      86 (2) 00 00',
@@ -143,11 +143,13 @@ describe('tollcast card info', () => {
     expect(JSON.parse(stdout)).toEqual({
       atr: '3b80800101',
       card: '000000-00-00000000',
+      class: null,
       life: 'blank',
       version: 1,
-      capabilities: ['suite1', 'octets', 'duration', 'flat'],
+      capabilities: ['suite1', 'octets', 'duration', 'flat', 'scp03', 'pin', 'marks', 'tree', 'blind'],
       maxSpan: 208,
       maxCommandData: 255,
+      trust: [],
       keys: [],
     });
     expect(await printed('card', 'info', '--card', 'soft')).toContain('blank; type: tollcast issuer personalise');

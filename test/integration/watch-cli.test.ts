@@ -1,14 +1,22 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { encodeCardLimits, NO_LIMITS } from '../../apdu/decode-module/card-limits.ts';
+import { openConfirm } from '../../apdu/decode-module/confirm.ts';
 import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
+import { DGI } from '../../apdu/decode-module/personalisation.ts';
+import { encodePin } from '../../apdu/decode-module/pin.ts';
+import { encodeVerificationKey } from '../../apdu/decode-module/verification-key.ts';
+import { fromHex } from '../../apdu/octets.ts';
+import { openSecureChannel } from '../../apdu/secure-channel/secure-channel.ts';
+import { TEST_KEY_SET } from '../../apdu/secure-channel/test-key-set.ts';
 import { startCard } from '../../card-sim/index.ts';
-import { payloadsOf, personalise, TestNetwork, TestService } from '../support/test-service.ts';
+import { cardKey, payloadsOf, personalise, TestNetwork, TestService } from '../support/test-service.ts';
 
 const TOLLCAST = fileURLToPath(new URL('../../host/cli/tollcast.ts', import.meta.url));
 const OCTETS = 10 * 1316;
@@ -46,6 +54,15 @@ afterEach(async () => {
 async function makeCard(credit: bigint): Promise<void> {
   await using card = await startCard({ kind: 'soft', state });
   cardId = await personalise(card, 3, credit);
+}
+
+/** Through the card's secure channel, as its issuer does. */
+async function administer(work: (secure: DecodeModule) => Promise<void>): Promise<void> {
+  await using card = await startCard({ kind: 'soft', state });
+  const channel = await card.channel();
+  await new DecodeModule(channel).select();
+  await work(new DecodeModule(await openSecureChannel(channel, TEST_KEY_SET)));
+  await channel.close();
 }
 
 function tollcast(...args: readonly string[]): Watch {
@@ -154,6 +171,41 @@ test('without credit it ends with price, balance and what to type', async () => 
       `type: tollcast issuer load --card soft:${state} --amount "5.00 USD"\n`,
   );
   expect(run.out().length).toBe(OCTETS);
+});
+
+test('a card that wants its PIN: says so, opens with it, keeps its confirms, names whom it trusts', async () => {
+  await makeCard(1_000_000n);
+  await administer(async (secure) => {
+    await secure.storeData(DGI.limits, encodeCardLimits({ ...NO_LIMITS, pinForSessions: true }), false);
+    await secure.storeData(DGI.pin, encodePin('1234'), false);
+    const signer = { id: 7, key: new Uint8Array(32).fill(9) };
+    await secure.storeData(DGI.verificationKey, encodeVerificationKey(0, signer), false);
+  });
+  const service = new TestService({ cards: [cardId] });
+  const payloads = payloadsOf(10);
+  const refused = watch('--out', join(directory, 'none'));
+  await send(refused, service, payloads);
+  expect(await refused.ended).toBe(1);
+  expect(refused.said()).toMatch(/tollcast: this card opens nothing without its PIN; start again with --pin\n$/);
+
+  await writeFile(join(directory, 'wrong'), '9999');
+  const wrong = watch('--quiet', '--pin-file', join(directory, 'wrong'));
+  expect(await wrong.ended).toBe(1);
+  expect(wrong.said()).toBe('tollcast: wrong PIN, 2 tries are left; type it again\n');
+
+  await writeFile(join(directory, 'pin'), '1234\n');
+  const confirms = join(directory, 'confirms');
+  const out = ['--out', join(directory, 'out'), '--json'];
+  const run = watch('--pin-file', join(directory, 'pin'), '--confirms', confirms, ...out);
+  await send(run, service, payloads);
+  await sleep(300);
+  run.child.kill('SIGINT');
+  expect(await run.ended).toBe(0);
+  expect(run.said()).toContain('card 0a1b2c-02-00000003, balance 1.00 USD, trusts signer 7 and no other\n');
+  expect(JSON.parse(run.out().toString())).toMatchObject({ packets: 10, trusted: [7] });
+  const [confirm, ...others] = (await readFile(confirms, 'utf8')).trim().split('\n');
+  expect(others).toEqual([]);
+  expect(openConfirm(fromHex(confirm!), cardKey('uplink', cardId))).toMatchObject({ cardId, service: 7, keyId: 1 });
 });
 
 test('with --wait-for-credit it says so, and still settles when it is stopped', async () => {

@@ -1,0 +1,32 @@
+import type { ModuleError } from '../../apdu/decode-module/module-status.ts';
+import type { BridgeState } from './bridge-status.ts';
+import type { KeyLoader } from './key-loader.ts';
+
+/** Why nothing is opened, with what to do. */
+export function whyNothing(
+  card: string | undefined,
+  keys: KeyLoader,
+  { wanted, silent }: { readonly wanted: boolean; readonly silent: boolean },
+): [BridgeState, string] | undefined {
+  if (!wanted) return ['waiting for a taker', 'nobody takes the output; nothing is paid meanwhile'];
+  if (!keys.hasContent) {
+    const { lacking } = keys;
+    return [
+      'waiting for keys',
+      lacking === undefined
+        ? 'no keys for this card have come; check the key port, and that the sender was started for this card'
+        : `card ${card} has no key for service ${lacking}; ask its operator for it`,
+    ];
+  }
+  if (silent) return ['waiting for the stream', 'no packets come; check the group, the port and the interface'];
+  return undefined;
+}
+
+/** What a card has against a key message, with what its holder can do. @param pin whether the PIN was presented. */
+export function keyAdvice({ code, message }: ModuleError, pin: boolean): string {
+  if (code !== 'RATING') return message;
+  const next = pin
+    ? 'the PIN does not lift that limit; ask its issuer'
+    : 'start again with --pin where its issuer lets the PIN lift that limit, or ask the issuer';
+  return `the content is rated above the limit of this card; ${next}`;
+}
