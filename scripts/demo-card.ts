@@ -6,6 +6,7 @@ import { formatCardId } from '../apdu/decode-module/card-id.ts';
 import { MOST_MONEY } from '../apdu/decode-module/ceilings.ts';
 import { DecodeModule } from '../apdu/decode-module/decode-module.ts';
 import { TollcastError } from '../apdu/errors.ts';
+import { TEST_KEY_SET } from '../apdu/secure-channel/test-key-set.ts';
 import { CARD_KINDS, type CardKind, type SimulatedCard, startCard } from '../card-sim/index.ts';
 import { currencyByCode } from '../host/cli/currency.ts';
 import { formatMoney, parseMoney } from '../host/cli/money.ts';
@@ -113,7 +114,7 @@ export async function prepareCard(card: DemoCard, store: DemoStore, say: (line: 
         maximumBalance,
         mostUnacknowledged: maximumBalance,
       };
-      const id = await personalise(module, keys, accounts, wanted, now);
+      const id = await personalise(channel, keys, accounts, wanted, TEST_KEY_SET, now);
       say(`personalised  ${formatCardId(id)}`);
     }
     const format = (microUnits: bigint) => formatMoney(microUnits, currency);

@@ -9,7 +9,6 @@ import {
 import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import { splitKey } from '../../apdu/decode-module/key-pair.ts';
 import { KIND } from '../../apdu/decode-module/kinds.ts';
-import { DGI } from '../../apdu/decode-module/personalisation.ts';
 import {
   acknowledgement,
   CONTENT_KEY_ID,
@@ -26,6 +25,7 @@ import {
   SSRC,
   START,
 } from '../conformance/messages.ts';
+import { activate } from '../support/activate.ts';
 
 /** Micro-units per MB: so little that a full purse lasts for any number of groups measured here. */
 export const PRICE = 1000n;
@@ -36,8 +36,7 @@ const SPAN = 64;
 export async function fillCard(channel: CardChannel): Promise<void> {
   const module = new DecodeModule(channel);
   await module.select();
-  await module.storeData(DGI.profile, PROFILE, false);
-  await module.storeData(DGI.keys, KEYS, true);
+  await activate(channel, PROFILE, KEYS);
   await module.startLoad();
   await module.load(loadOrder(1, MAXIMUM));
   // As the head-end does it unless told: a take for every MB of toll.
