@@ -74,13 +74,27 @@ final class KeyPairMemory {
     }
   }
 
+  /**
+   * With its leading zeros. jCardSim leaves them out of a secret that it makes, and reads it with the last octets of the
+   * longer one that was there before: one pair in 256 would not fit together.
+   */
+  private static byte[] widened(byte[] value, int octets) {
+    byte[] whole = new byte[octets];
+    System.arraycopy(value, 0, whole, octets - value.length, value.length);
+    return whole;
+  }
+
   /** Two writes, the secret first: between them the halves do not belong together. */
   static void generate(Eeprom eeprom, KeyPair pair) {
     useRealRandomness(pair);
     ECKey secret = (ECKey) pair.getPrivate();
     ECKey point = (ECKey) pair.getPublic();
     byte[] old = valueOf(point);
-    set(eeprom, secret, ((Key) secret).getSize() / 8, pair::genKeyPair);
+    int octets = ((Key) secret).getSize() / 8;
+    set(eeprom, secret, octets, () -> {
+      pair.genKeyPair();
+      setValue(secret, widened(valueOf(secret), octets));
+    });
     byte[] made = valueOf(point);
     if (old != null) {
       setValue(point, old);
