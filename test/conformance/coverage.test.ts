@@ -18,19 +18,22 @@ const ANSWERED = Object.keys(CASES).flatMap((topic) =>
   ),
 );
 
-const { unique, service, segment, content, blind, seeds, node, slot } = KIND;
-/** protocol.md 4.1, every parent that there is. */
+const { unique, service, segment, content, blind, seeds, node, servicePair, slot } = KIND;
+/** protocol.md 4.1, every parent that there is but a card's own pair: that is in key-pairs.test.ts. */
 const MAY_CARRY: ReadonlyMap<number, readonly number[]> = new Map<number, readonly number[]>([
-  [unique, [service, segment, seeds, node]],
+  [unique, [service, segment, seeds, node, servicePair]],
   [service, [segment, content, blind]],
   [segment, [content, blind]],
   [content, []],
   [blind, []],
   [node, [node]],
+  [servicePair, [segment, content, blind]],
   [slot, [content, blind]],
 ]);
+const CHILDREN = [service, segment, content, blind, seeds, node, servicePair];
 const PAIRS = [...MAY_CARRY].flatMap(([parent, children]) =>
-  [service, segment, content, blind, seeds, node].map((child) => {
+  // Seeds with an ephemeral point are 304 octets: no short command holds them.
+  CHILDREN.filter((child) => child !== seeds || parent !== servicePair).map((child) => {
     const allowed = children.includes(child);
     return { parent: hex(parent), child: hex(child), says: allowed ? 'loads' : 'is refused', allowed };
   }),
