@@ -5,15 +5,16 @@ import { ClearWriter } from '../stream/clear-packets.ts';
 import type { StreamDrop } from '../stream/group-assembler.ts';
 import { GroupOpener } from '../stream/group-opener.ts';
 import type { BridgeEnd, BridgeOptions, EndCode } from './bridge-options.ts';
-import { type BridgeState, type BridgeStatus, type DropReason, openAccount } from './bridge-status.ts';
+import { type BridgeState, type BridgeStatus, openAccount } from './bridge-status.ts';
 import { ByeWatch } from './bye-watch.ts';
 import { type Bill, CardSession } from './card-session.ts';
 import { KeyLoader } from './key-loader.ts';
-import { helped, LACK_MESSAGES, LACKS, receiptsSoon } from './lack.ts';
+import { helped, type Lack, LACK_MESSAGES, LACKS, type Means, receiptsSoon } from './lack.ts';
 import { MediaIntake } from './media-intake.ts';
 import { pause } from './pause.ts';
 import { TollGate } from './toll-gate.ts';
-import { keyAdvice, whyNothing } from './why-nothing.ts';
+import { WakeUp } from './wake-up.ts';
+import { keyAdvice, whyNothing, whyOverflow } from './why-nothing.ts';
 
 /** ms without a packet from which on the stream counts as silent. */
 const SILENCE = 2000;
@@ -27,9 +28,9 @@ const BATCH = 64 * 1024;
 const BACK_OFF = [200, 1000] as const;
 /** ms between looks for credit. */
 const CREDIT_LOOK = 2000;
-
 /** ms after which a day may have passed. */
 const SPEND_LOOK = 600_000;
+
 /** Takes packets and keys in, asks the card group by group, passes on what it opens. One run each. */
 export class Bridge {
   readonly #options: BridgeOptions;
@@ -40,6 +41,7 @@ export class Bridge {
   readonly #writer = new ClearWriter();
   readonly #bye = new ByeWatch();
   readonly #gate: TollGate;
+  readonly #wakeUp = new WakeUp();
   #startedAt = now();
   readonly #told = new Set<string>();
   #end: { readonly code: EndCode; readonly message: string } | undefined;
@@ -52,8 +54,6 @@ export class Bridge {
   #bill: Bill | undefined;
   /** Whether the group whose turn it is waits for its key. */
   #keyMissing = false;
-  #stirred = false;
-  #stir: (() => void) | undefined;
 
   constructor(options: BridgeOptions) {
     const { leastShare = 50 } = options;
@@ -67,7 +67,7 @@ export class Bridge {
     this.#intake = new MediaIntake((reason, packets) => this.#streamDrop(reason, packets), options.stream);
     const opener = new GroupOpener(options.aead);
     this.#gate = new TollGate(this.#session, this.#keys, opener, this.#writer, account, { leastShare });
-    options.sink.onWanted = () => this.#wake();
+    options.sink.onWanted = () => this.#wakeUp.ring();
   }
 
   /** As it is now; changes while the bridge runs. */
@@ -80,19 +80,19 @@ export class Bridge {
     const time = now();
     this.#intake.add(datagrams, time);
     this.#intake.expire(time);
-    this.#wake();
+    this.#wakeUp.ring();
   }
 
   /** Takes in copies of datagrams of the key port. */
   keys(datagrams: readonly Uint8Array[]): void {
     const time = now();
-    for (const datagram of datagrams) if (this.#keys.add(datagram, time)) this.#wake();
+    for (const datagram of datagrams) if (this.#keys.add(datagram, time)) this.#wakeUp.ring();
   }
 
   /** Takes in datagrams of the RTCP port. */
   rtcp(datagrams: readonly Uint8Array[]): void {
     for (const datagram of datagrams) this.#bye.hear(datagram, this.#intake, now());
-    this.#wake();
+    this.#wakeUp.ring();
   }
 
   /**
@@ -152,7 +152,7 @@ export class Bridge {
 
   /** One key and one group, if there are. @returns whether there was something to do. */
   async #work(signal: AbortSignal): Promise<boolean> {
-    this.#stirred = false;
+    this.#wakeUp.attend();
     const key = this.#keys.next();
     if (key !== undefined) {
       const error = await this.#keys.load(this.#session.module, key, now());
@@ -194,11 +194,15 @@ export class Bridge {
     this.#bill = await this.#settle();
     const before = await this.#session.means();
     this.#account.lack = lack;
-    if (this.#options.waitForCredit !== true) {
+    if (this.#options.waitForCredit === true) {
+      this.#state('waiting for credit', message);
+      await this.#waitForMeans(lack, before, signal);
+    } else {
       this.#finish(lack, message);
-      return;
     }
-    this.#state('waiting for credit', message);
+  }
+
+  async #waitForMeans(lack: Lack, before: Means, signal: AbortSignal): Promise<void> {
     const retryAt = now() + SPEND_LOOK;
     while (!this.#isOver()) {
       // Others can have the card in the meantime: it is they who load it.
@@ -272,7 +276,7 @@ export class Bridge {
 
   #finish(code: EndCode, message: string): void {
     this.#end ??= { code, message };
-    this.#wake();
+    this.#wakeUp.ring();
   }
 
   /** Whether the run is to end; looks for the end of the stream too. */
@@ -288,22 +292,11 @@ export class Bridge {
     this.#writer.clear();
   }
 
-  #wake(): void {
-    this.#stirred = true;
-    this.#stir?.();
-  }
-
   /** Waits until something comes in or falls due. */
   async #idle(time: number): Promise<void> {
-    if (this.#stirred) return;
     const blocked = this.#keyMissing || !this.#options.sink.wanted;
     const due = blocked ? Infinity : this.#intake.dueAt - time;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, Math.min(Math.max(due, 1), LONG_LOOK));
-    this.#stir = resolve;
-    await promise;
-    this.#stir = undefined;
-    clearTimeout(timer);
+    await this.#wakeUp.rest(Math.min(Math.max(due, 1), LONG_LOOK));
   }
 
   /** Says why nothing is opened, once it has been so for a while. */
@@ -317,20 +310,15 @@ export class Bridge {
   }
 
   #streamDrop(reason: StreamDrop, packets: number): void {
-    const counted = reason === 'overflow' ? this.#whyOverflow() : reason;
+    const { wanted } = this.#options.sink;
+    const hasKey = !this.#keyMissing && this.#keys.hasContent;
+    const counted = reason === 'overflow' ? whyOverflow(this.#account.state, { wanted, hasKey }) : reason;
     this.#account.drops[counted] += packets;
     if (counted === 'cardSlow' && this.#n > 0) {
       this.#notice(
         `n = ${this.#n} is too small for this card, it cannot keep up; ask the operator for a larger --every, or take a faster card`,
       );
     }
-  }
-
-  #whyOverflow(): DropReason {
-    if (this.#account.state === 'waiting for the card') return 'noCard';
-    if (this.#account.state === 'waiting for credit') return 'noCredit';
-    if (!this.#options.sink.wanted) return 'notWanted';
-    return this.#keyMissing || !this.#keys.hasContent ? 'noKey' : 'cardSlow';
   }
 
   #state(state: BridgeState, reason?: string): void {

@@ -1,5 +1,5 @@
 import type { ModuleError } from '../../apdu/decode-module/module-status.ts';
-import type { BridgeState } from './bridge-status.ts';
+import type { BridgeState, DropReason } from './bridge-status.ts';
 import type { KeyLoader } from './key-loader.ts';
 
 /** Why nothing is opened, with what to do. */
@@ -20,6 +20,17 @@ export function whyNothing(
   }
   if (silent) return ['waiting for the stream', 'no packets come; check the group, the port and the interface'];
   return undefined;
+}
+
+/** Why packets pile up until there is no more room for them. */
+export function whyOverflow(
+  state: BridgeState,
+  { wanted, hasKey }: { readonly wanted: boolean; readonly hasKey: boolean },
+): DropReason {
+  if (state === 'waiting for the card') return 'noCard';
+  if (state === 'waiting for credit') return 'noCredit';
+  if (!wanted) return 'notWanted';
+  return hasKey ? 'cardSlow' : 'noKey';
 }
 
 /** What a card has against a key message, with what its holder can do. @param pin whether the PIN was presented. */

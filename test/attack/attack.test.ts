@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import { INS } from '../../apdu/decode-module/instruction.ts';
@@ -14,8 +12,8 @@ import { KEYS, PROFILE } from '../conformance/messages.ts';
 import { activate } from '../support/activate.ts';
 import { type Lying, startLiar } from '../support/liar-card.ts';
 import type { TcpCardServer } from '../support/tcp-card-server.ts';
+import { type CliRun, runTollcast } from '../support/tollcast-cli.ts';
 
-const TOLLCAST = fileURLToPath(new URL('../../host/cli/tollcast.ts', import.meta.url));
 const NAMES = [
   'replay',
   'rollback',
@@ -38,26 +36,11 @@ beforeAll(async () => {
 
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-interface Run {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
+function tollcast(...words: string[]): Promise<CliRun> {
+  return runTollcast(['attack', ...words], { cwd: directory });
 }
 
-function tollcast(...words: string[]): Promise<Run> {
-  return new Promise((resolve) => {
-    const child = execFile(
-      process.execPath,
-      [TOLLCAST, 'attack', ...words],
-      { cwd: directory },
-      (_, stdout, stderr) => {
-        resolve({ code: child.exitCode, stdout, stderr });
-      },
-    );
-  });
-}
-
-function reportsIn({ stdout }: Run): AttackReport[] {
+function reportsIn({ stdout }: CliRun): AttackReport[] {
   return stdout
     .trimEnd()
     .split('\n')
@@ -238,7 +221,7 @@ const LIARS: ReadonlyArray<readonly [attack: string, what: string, lying: Lying]
 ];
 
 describe('a card that is broken is found out', () => {
-  async function against(lying: Lying, ...words: string[]): Promise<Run> {
+  async function against(lying: Lying, ...words: string[]): Promise<CliRun> {
     const server: TcpCardServer = await startLiar(lying);
     try {
       return await tollcast(...words, '--card', `tcp:127.0.0.1:${server.port}`, '--kit', 'liars.json');

@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { TransportError } from '../../apdu/errors.ts';
 import { startCard } from '../../card-sim/index.ts';
 import { type MediaSource, ServiceSender } from '../../host/headend/index.ts';
@@ -10,11 +9,11 @@ import type { SourceFormat } from '../../host/headend/source-format.ts';
 import { loadOpensslAead } from '../../host/transport/node-openssl-aead.ts';
 import { cardKey, freePort, LOOPBACK, personalise } from '../support/test-service.ts';
 import { endWithUs } from './left-behind.ts';
+import { TOLLCAST } from '../support/tollcast-cli.ts';
 
 export const ADDRESS = '239.255.79.1';
 /** Micro-units: 500 USD. */
 const CREDIT = 500_000_000n;
-const TOLLCAST = fileURLToPath(new URL('../../host/cli/tollcast.ts', import.meta.url));
 
 /** A soft card with credit, in a file. */
 export interface PaidCard {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { expect } from 'vitest';
 import { encodeCeilings } from '../../apdu/decode-module/ceilings.ts';
 import { openConfirm } from '../../apdu/decode-module/confirm.ts';
 import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
@@ -9,9 +9,10 @@ import { DGI } from '../../apdu/decode-module/personalisation.ts';
 import { CardGoneError } from '../../apdu/errors.ts';
 import { openSecureChannel } from '../../apdu/secure-channel/secure-channel.ts';
 import { TEST_KEY_SET } from '../../apdu/secure-channel/test-key-set.ts';
-import { type CutPoint, type SimulatedCard, startCard } from '../../card-sim/index.ts';
+import type { CutPoint, SimulatedCard } from '../../card-sim/index.ts';
 import { activate } from '../support/activate.ts';
-import { tally } from '../support/tally.ts';
+import { refusal } from '../support/refusal.ts';
+import { cutStages } from './cut-stages.ts';
 import { CARD_KEYS, cardPart, CEILINGS, KEYS, PROFILE, SERVICE, spanOf, START } from './messages.ts';
 import { contentUnderPair, fixedPair, HEAD_END, pairPurchase, SERVICE_PAIR_ID, underPair } from './pair-messages.ts';
 
@@ -33,17 +34,6 @@ interface Stage {
   readonly run: (hands: Hands) => Promise<unknown>;
   /** What must hold once it is done. */
   readonly done: (hands: Hands) => Promise<void>;
-}
-
-/** What LOAD KEY says; '' when it takes it. */
-async function refusal(module: DecodeModule, message: Uint8Array): Promise<string> {
-  try {
-    await module.loadKey(message);
-    return '';
-  } catch (error) {
-    if (!(error instanceof ModuleError)) throw error;
-    return error.code;
-  }
 }
 
 /** @returns the point of the card's own pair, if it has one. */
@@ -189,17 +179,4 @@ async function play(card: SimulatedCard, cutStage: number, point: CutPoint): Pro
   return fired;
 }
 
-describe.each(['soft', 'jcardsim'] as const)('power cuts of key pairs on %s', (kind) => {
-  it.each(STAGES.map(({ name }, index) => [name, index] as const))(
-    '%s: cut before every write, and after the last',
-    async (_, stage) => {
-      await using card = await startCard({ kind });
-      let points = 0;
-      while (await play(card, stage, points)) points++;
-      expect(points).toBeGreaterThan(0);
-      expect(await play(card, stage, 'afterLast')).toBe(true);
-      tally('power cuts', kind, points + 1, 'points');
-    },
-    120_000,
-  );
-});
+cutStages('key pairs', STAGES, play);

@@ -9,7 +9,6 @@ import { openConfirm } from '../../apdu/decode-module/confirm.ts';
 import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import { keyBodyLength } from '../../apdu/decode-module/key-message.ts';
 import { type KeyKind, KIND } from '../../apdu/decode-module/kinds.ts';
-import { ModuleError } from '../../apdu/decode-module/module-status.ts';
 import { isPoint } from '../../apdu/decode-module/p256.ts';
 import { DGI, encodeCardKeys, encodeCardProfile } from '../../apdu/decode-module/personalisation.ts';
 import { sealUnderCardPair, sealUnderServicePair } from '../../apdu/decode-module/public-key-parent.ts';
@@ -19,6 +18,7 @@ import { openSecureChannel } from '../../apdu/secure-channel/secure-channel.ts';
 import { TEST_KEY_SET } from '../../apdu/secure-channel/test-key-set.ts';
 import { CARD_KINDS, type SimulatedCard, startCard } from '../../card-sim/index.ts';
 import { activate } from '../support/activate.ts';
+import { refusal } from '../support/refusal.ts';
 import {
   CARD_KEYS,
   cardPart,
@@ -48,16 +48,6 @@ import { leafMessage } from './purchase-messages.ts';
 const FREE = { kind: 'free' } as const;
 const CEILINGS_BODY = encodeCeilings(CEILINGS);
 const SENDER = { staticKey: HEAD_END.privateKey };
-
-async function refusal(module: DecodeModule, message: Uint8Array): Promise<string> {
-  try {
-    await module.loadKey(message);
-    return '';
-  } catch (error) {
-    if (!(error instanceof ModuleError)) throw error;
-    return error.code;
-  }
-}
 
 /** One card in use: plain, and through the secure channel. */
 interface Hands {

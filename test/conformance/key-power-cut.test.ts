@@ -1,13 +1,14 @@
-import { expect, describe, it } from 'vitest';
+import { expect } from 'vitest';
 import { openConfirm } from '../../apdu/decode-module/confirm.ts';
 import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import { openLeaveRecord } from '../../apdu/decode-module/leave-record.ts';
 import { KIND } from '../../apdu/decode-module/kinds.ts';
 import { ModuleError } from '../../apdu/decode-module/module-status.ts';
 import { CardGoneError } from '../../apdu/errors.ts';
-import { type CutPoint, type SimulatedCard, startCard } from '../../card-sim/index.ts';
+import type { CutPoint, SimulatedCard } from '../../card-sim/index.ts';
 import { activate } from '../support/activate.ts';
-import { tally } from '../support/tally.ts';
+import { refusal } from '../support/refusal.ts';
+import { cutStages } from './cut-stages.ts';
 import { CARD_KEYS, cardPart, END, KEYS, PROFILE, SERVICE, spanOf, START } from './messages.ts';
 import {
   fixedTree,
@@ -77,17 +78,6 @@ async function ready(card: SimulatedCard): Promise<DecodeModule> {
   return module;
 }
 
-/** What LOAD KEY says; '' when it takes it. */
-async function refusal(module: DecodeModule, message: Uint8Array): Promise<string> {
-  try {
-    await module.loadKey(message);
-    return '';
-  } catch (error) {
-    if (!(error instanceof ModuleError)) throw error;
-    return error.code;
-  }
-}
-
 /** A slot opens altogether right or not at all. @returns whether it opens. */
 async function opens(module: DecodeModule, slot: number, groups: { next: number }): Promise<boolean> {
   const said = await refusal(module, slotMessage(slot, {}, FREE));
@@ -146,17 +136,4 @@ async function play(card: SimulatedCard, cutStage: number, point: CutPoint): Pro
   return fired;
 }
 
-describe.each(['soft', 'jcardsim'] as const)('power cuts of key delivery on %s', (kind) => {
-  it.each(STAGES.map(({ name }, index) => [name, index] as const))(
-    '%s: cut before every write, and after the last',
-    async (_, stage) => {
-      await using card = await startCard({ kind });
-      let points = 0;
-      while (await play(card, stage, points)) points++;
-      expect(points).toBeGreaterThan(0);
-      expect(await play(card, stage, 'afterLast')).toBe(true);
-      tally('power cuts', kind, points + 1, 'points');
-    },
-    120_000,
-  );
-});
+cutStages('key delivery', STAGES, play);

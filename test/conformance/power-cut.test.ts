@@ -1,8 +1,8 @@
-import { afterAll, describe, expect, it } from 'vitest';
+import { expect } from 'vitest';
 import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import { openReceipt } from '../../apdu/decode-module/receipt.ts';
 import { CardGoneError } from '../../apdu/errors.ts';
-import { type CutPoint, type SimulatedCard, startCard } from '../../card-sim/index.ts';
+import type { CutPoint, SimulatedCard } from '../../card-sim/index.ts';
 import {
   acknowledgement,
   CARD_KEYS,
@@ -17,7 +17,7 @@ import {
   serviceMessage,
 } from './messages.ts';
 import { activate } from '../support/activate.ts';
-import { tally } from '../support/tally.ts';
+import { cutStages } from './cut-stages.ts';
 
 interface Stage {
   readonly name: string;
@@ -124,20 +124,4 @@ async function play(card: SimulatedCard, cutStage: number, point: CutPoint): Pro
   return fired;
 }
 
-describe.each(['soft', 'jcardsim'] as const)('power cuts on %s', (kind) => {
-  let cuts = 0;
-  afterAll(() => tally('power cuts', kind, cuts, 'points'));
-
-  it.each(STAGES.map(({ name }, index) => [name, index] as const))(
-    '%s: cut before every write, and after the last',
-    async (_, stage) => {
-      await using card = await startCard({ kind });
-      let points = 0;
-      while (await play(card, stage, points)) points++;
-      expect(points).toBeGreaterThan(0);
-      expect(await play(card, stage, 'afterLast')).toBe(true);
-      cuts += points + 1;
-    },
-    120_000,
-  );
-});
+cutStages('what a holder does', STAGES, play);

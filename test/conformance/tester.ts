@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import type { CardChannel } from '../../apdu/card-channel.ts';
 import { CLA_ISO, CLA_MODULE, INS, STORE_LAST, STORE_MORE } from '../../apdu/decode-module/instruction.ts';
+import { parseKeyList } from '../../apdu/decode-module/key-list.ts';
 import { isPersonal } from '../../apdu/decode-module/kinds.ts';
 import { PurseStatus } from '../../apdu/decode-module/purse-status.ts';
 import { openReceipt, type Receipt } from '../../apdu/decode-module/receipt.ts';
@@ -173,6 +174,19 @@ export class Tester {
     return data;
   }
 
+  /** Expects that a card part is refused and that nothing at all has changed. */
+  async refused(part: Uint8Array, status: number): Promise<void> {
+    const before = await this.purse();
+    await this.decode(part, status);
+    expect(await this.purse()).toEqual(before);
+  }
+
+  /** Kind, in hexadecimal, service and id of every key on the card. */
+  async keys(): Promise<string[]> {
+    const list = parseKeyList(await this.send(INS.LIST_KEYS));
+    return list.map(({ kind, service, id }) => `${kind.toString(16)} ${service}/${id}`);
+  }
+
   async purse(): Promise<PurseStatus> {
     return new PurseStatus(await this.send(INS.GET_PURSE));
   }
@@ -215,21 +229,31 @@ export class Tester {
 }
 
 /** 10 USD on the card; service, segment and content key (0.25 USD/MB) loaded, session open. */
+async function activate(tester: Tester, profile: Uint8Array): Promise<void> {
+  await tester.storeData(0x0001, profile, false);
+  await tester.activate(0x8001, KEYS);
+}
+
+/** From a blank card that is selected to an open session with credit and keys. */
+export async function bringUp(tester: Tester, profile: Uint8Array = PROFILE): Promise<void> {
+  await activate(tester, profile);
+  await tester.loadCredit(loadOrder(1, 10_000_000n));
+  await tester.loadKey(serviceMessage(1));
+  await tester.loadKey(segmentMessage());
+  await tester.loadKey(contentMessage());
+  await tester.open();
+}
+
 const BEGINNINGS: Record<Beginning, (tester: Tester) => Promise<void>> = {
   async blank(tester) {
     await tester.select();
   },
   async active(tester) {
-    await BEGINNINGS.blank(tester);
-    await tester.storeData(0x0001, PROFILE, false);
-    await tester.activate(0x8001, KEYS);
+    await tester.select();
+    await activate(tester, PROFILE);
   },
   async playing(tester) {
-    await BEGINNINGS.active(tester);
-    await tester.loadCredit(loadOrder(1, 10_000_000n));
-    await tester.loadKey(serviceMessage(1));
-    await tester.loadKey(segmentMessage());
-    await tester.loadKey(contentMessage());
-    await tester.open();
+    await tester.select();
+    await bringUp(tester);
   },
 };

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect } from 'vitest';
+import { describe, expect } from 'vitest';
 import type { CardChannel } from '../../apdu/card-channel.ts';
 import { CARD_HEADER, CARD_TAG } from '../../apdu/decode-module/card-part.ts';
 import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
@@ -7,35 +7,16 @@ import { INS } from '../../apdu/decode-module/instruction.ts';
 import { parseReceipt } from '../../apdu/decode-module/receipt.ts';
 import { TransportError } from '../../apdu/errors.ts';
 import { startCard } from '../../card-sim/index.ts';
-import { cardTest } from '../../card-sim/vitest.ts';
-import { type BridgeRun, startBridge } from '../support/bridge-run.ts';
-import { payloadsOf, personalise, TestNetwork, TestService } from '../support/test-service.ts';
+import { bridgeTest } from '../support/bridge-test.ts';
+import { payloadsOf, personalise, TestService } from '../support/test-service.ts';
 import { transportStream } from '../support/transport-stream.ts';
 
-const test = cardTest('soft');
+const test = bridgeTest('soft');
 const CREDIT = 10_000_000n;
 const OCTETS = 10 * 1316;
 
-let network: TestNetwork;
-const runs: BridgeRun[] = [];
-
-beforeEach(async () => {
-  network = await TestNetwork.open();
-});
-
-afterEach(async () => {
-  for (const run of runs.splice(0)) await run.stop().catch(() => undefined);
-  await network.close();
-});
-
-async function start(...from: Parameters<typeof startBridge> extends [unknown, ...infer Rest] ? Rest : never) {
-  const run = await startBridge(network, ...from);
-  runs.push(run);
-  return run;
-}
-
 describe('a card that is pulled', () => {
-  test('and inserted again goes on, and pays for nothing twice', async ({ card }) => {
+  test('and inserted again goes on, and pays for nothing twice', async ({ card, network, start }) => {
     const cardId = await personalise(card, 1, CREDIT);
     const service = new TestService({ cards: [cardId], quantum: 10_000n });
     const run = await start(card);
@@ -64,7 +45,7 @@ describe('a card that is pulled', () => {
     expect(bill!.balance + bill!.amount + bill!.torn).toBe(CREDIT);
   });
 
-  test('in mid-command, before and after it has paid', async ({ card }) => {
+  test('in mid-command, before and after it has paid', async ({ card, network, start }) => {
     const cardId = await personalise(card, 1, CREDIT);
     const service = new TestService({ cards: [cardId], quantum: 10_000n });
     const run = await start(card);
@@ -84,7 +65,7 @@ describe('a card that is pulled', () => {
     expect(bill!.receipts.reduce((sum, { octets }) => sum + octets, 0)).toBeLessThanOrEqual(run.bridge.status.paid);
   });
 
-  test('and replaced by another one: says so, and waits for its own', async ({ card }) => {
+  test('and replaced by another one: says so, and waits for its own', async ({ card, network, start }) => {
     const cardId = await personalise(card, 1, CREDIT);
     await using other = await startCard({ kind: 'soft' });
     const otherId = await personalise(other, 2, CREDIT);
@@ -109,7 +90,11 @@ describe('a card that is pulled', () => {
     expect(purse.spent).toBe(0n);
   });
 
-  test('while the stream goes on for long: what waits is bounded, and the newest goes on', async ({ card }) => {
+  test('while the stream goes on for long: what waits is bounded, and the newest goes on', async ({
+    card,
+    network,
+    start,
+  }) => {
     const cardId = await personalise(card, 1, CREDIT);
     const service = new TestService({ cards: [cardId] });
     const run = await start(card, { stream: { patience: 300 } });
@@ -136,7 +121,7 @@ describe('a card that is pulled', () => {
 });
 
 describe('a card that will not do', () => {
-  test('is refused in one line at the start', async ({ card }) => {
+  test('is refused in one line at the start', async ({ card, start }) => {
     const run = await start(card);
     await expect(run.end).rejects.toThrow('this card is blank; type: tollcast issuer personalise');
     await card.pull();
@@ -144,7 +129,7 @@ describe('a card that will not do', () => {
     await expect(without.end).rejects.toThrow(TransportError);
   });
 
-  test('without a key for the service says so', async ({ card }) => {
+  test('without a key for the service says so', async ({ card, network, start }) => {
     await personalise(card, 1, CREDIT);
     const service = new TestService({ cards: [] });
     const run = await start(card);
@@ -155,7 +140,11 @@ describe('a card that will not do', () => {
     expect(run.sink.packets).toEqual([]);
   });
 
-  test('of another issuer yields nothing: no octet, no charge, no transport stream on the wire', async ({ card }) => {
+  test('of another issuer yields nothing: no octet, no charge, no transport stream on the wire', async ({
+    card,
+    network,
+    start,
+  }) => {
     const cardId = await personalise(card, 1, CREDIT);
     const service = new TestService({ cards: [cardId], foreign: true, every: 100 });
     const run = await start(card);
@@ -178,7 +167,7 @@ describe('a card that will not do', () => {
     expect(synced.filter((count) => count >= 3).length).toBeLessThan(3);
   });
 
-  test('of a class that the content does not accept says so', async ({ card }) => {
+  test('of a class that the content does not accept says so', async ({ card, network, start }) => {
     const cardId = await personalise(card, 1, CREDIT);
     const service = new TestService({ cards: [cardId], classes: { card: true, soft: false } });
     const run = await start(card);
@@ -189,7 +178,11 @@ describe('a card that will not do', () => {
     expect(run.bridge.status.drops.keyRefused).toBe(1);
   });
 
-  test('too slow for the groups of its stream: drops the oldest, counts them and says so', async ({ card }) => {
+  test('too slow for the groups of its stream: drops the oldest, counts them and says so', async ({
+    card,
+    network,
+    start,
+  }) => {
     const cardId = await personalise(card, 1, CREDIT);
     const service = new TestService({ cards: [cardId], every: 1 });
     const channel = await card.channel();
@@ -217,7 +210,7 @@ describe('a card that will not do', () => {
 });
 
 describe('before paying', () => {
-  test('a sender that claims more than it sends gets nothing, and is left', async ({ card }) => {
+  test('a sender that claims more than it sends gets nothing, and is left', async ({ card, network, start }) => {
     const cardId = await personalise(card, 1, CREDIT);
     const service = new TestService({ cards: [cardId] });
     const run = await start(card);
@@ -256,7 +249,7 @@ describe('before paying', () => {
   });
 });
 
-test('the answer of a command that is lost is given again, and charged once', async ({ card }) => {
+test('the answer of a command that is lost is given again, and charged once', async ({ card, network, start }) => {
   const cardId = await personalise(card, 1, CREDIT);
   const service = new TestService({ cards: [cardId] });
   const asked: number[] = [];
@@ -286,7 +279,11 @@ test('the answer of a command that is lost is given again, and charged once', as
   expect(bill!.amount).toBeLessThanOrEqual((6n * BigInt(OCTETS)) / 4n + 2n);
 });
 
-test('a session that another program closed is opened again; the keys are still there', async ({ card }) => {
+test('a session that another program closed is opened again; the keys are still there', async ({
+  card,
+  network,
+  start,
+}) => {
   const cardId = await personalise(card, 1, CREDIT);
   const service = new TestService({ cards: [cardId] });
   const channel = await card.channel();
@@ -313,7 +310,7 @@ async function reselect(channel: CardChannel): Promise<CardChannel> {
   return channel;
 }
 
-test('every receipt of the run is on the bill', async ({ card }) => {
+test('every receipt of the run is on the bill', async ({ card, network, start }) => {
   const cardId = await personalise(card, 1, CREDIT);
   const service = new TestService({ cards: [cardId] });
   const run = await start(card);

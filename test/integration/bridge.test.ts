@@ -1,31 +1,12 @@
-import { afterEach, beforeEach, describe, expect } from 'vitest';
+import { describe, expect } from 'vitest';
 import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
-import { cardTest } from '../../card-sim/vitest.ts';
-import { type BridgeRun, startBridge } from '../support/bridge-run.ts';
-import { load, payloadsOf, personalise, START, TestNetwork, TestService } from '../support/test-service.ts';
+import { bridgeTest } from '../support/bridge-test.ts';
+import { load, payloadsOf, personalise, START, TestService } from '../support/test-service.ts';
 
-const test = cardTest('soft');
+const test = bridgeTest('soft');
 const CREDIT = 10_000_000n;
 /** Micro-units for octets at 0.25 a megabyte. */
 const toll = (octets: number) => (BigInt(octets) + 3n) / 4n;
-
-let network: TestNetwork;
-const runs: BridgeRun[] = [];
-
-beforeEach(async () => {
-  network = await TestNetwork.open();
-});
-
-afterEach(async () => {
-  for (const run of runs.splice(0)) await run.stop().catch(() => undefined);
-  await network.close();
-});
-
-async function start(...from: Parameters<typeof startBridge> extends [unknown, ...infer Rest] ? Rest : never) {
-  const run = await startBridge(network, ...from);
-  runs.push(run);
-  return run;
-}
 
 describe('a stream', () => {
   test.for([
@@ -33,38 +14,41 @@ describe('a stream', () => {
     { mode: 'sealed', span: 64, every: 10 },
     { mode: 'open', span: 208, every: 1 },
     { mode: 'open', span: 64, every: 100 },
-  ] as const)('in mode $mode, span $span, every $every: whole, paid to the micro-unit', async (shape, { card }) => {
-    const cardId = await personalise(card, 1, CREDIT);
-    const service = new TestService({ cards: [cardId], ...shape });
-    const run = await start(card);
-    network.keys(service.keys());
-    await run.until(() => run.bridge.status.commands > 4);
-    const payloads = payloadsOf(420);
-    const sealed = service.seal(payloads);
-    await network.groups(sealed);
-    await run.until(() => run.bridge.status.packets === 420);
-    network.rtcp(service.goodbye());
-    const { code, bill } = await run.end;
+  ] as const)(
+    'in mode $mode, span $span, every $every: whole, paid to the micro-unit',
+    async (shape, { card, network, start }) => {
+      const cardId = await personalise(card, 1, CREDIT);
+      const service = new TestService({ cards: [cardId], ...shape });
+      const run = await start(card);
+      network.keys(service.keys());
+      await run.until(() => run.bridge.status.commands > 4);
+      const payloads = payloadsOf(420);
+      const sealed = service.seal(payloads);
+      await network.groups(sealed);
+      await run.until(() => run.bridge.status.packets === 420);
+      network.rtcp(service.goodbye());
+      const { code, bill } = await run.end;
 
-    const octets = 420 * 1316;
-    expect(code).toBe('BYE');
-    expect(run.sink.payload.equals(Buffer.concat(payloads))).toBe(true);
-    expect(run.sink.packets[0]!.subarray(0, 12)).toEqual(sealed[0]!.packets[0]!.octets.subarray(0, 12));
-    expect(run.bridge.status).toMatchObject({
-      paid: octets,
-      received: octets,
-      missing: 0,
-      groups: Math.ceil(420 / shape.every),
-    });
-    expect(bill).toMatchObject({ amount: toll(octets), torn: 0n, balance: CREDIT - toll(octets), currency: 840 });
-    expect(bill!.receipts).toMatchObject([
-      { octets, groups: Math.ceil(420 / shape.every), reason: 'closed', service: 7 },
-    ]);
-    expect(Object.values(run.bridge.status.drops).every((count) => count === 0)).toBe(true);
-    expect(run.notices).toEqual([]);
-  });
+      const octets = 420 * 1316;
+      expect(code).toBe('BYE');
+      expect(run.sink.payload.equals(Buffer.concat(payloads))).toBe(true);
+      expect(run.sink.packets[0]!.subarray(0, 12)).toEqual(sealed[0]!.packets[0]!.octets.subarray(0, 12));
+      expect(run.bridge.status).toMatchObject({
+        paid: octets,
+        received: octets,
+        missing: 0,
+        groups: Math.ceil(420 / shape.every),
+      });
+      expect(bill).toMatchObject({ amount: toll(octets), torn: 0n, balance: CREDIT - toll(octets), currency: 840 });
+      expect(bill!.receipts).toMatchObject([
+        { octets, groups: Math.ceil(420 / shape.every), reason: 'closed', service: 7 },
+      ]);
+      expect(Object.values(run.bridge.status.drops).every((count) => count === 0)).toBe(true);
+      expect(run.notices).toEqual([]);
+    },
+  );
 
-  test('of payloads shorter than the span', async ({ card }) => {
+  test('of payloads shorter than the span', async ({ card, network, start }) => {
     const service = new TestService({ cards: [await personalise(card, 1, CREDIT)], span: 208, every: 5 });
     const run = await start(card);
     network.keys(service.keys());
@@ -75,7 +59,7 @@ describe('a stream', () => {
     expect(run.bridge.status).toMatchObject({ paid: 508, received: 508, missing: 0 });
   });
 
-  test('loses what is lost, and no more than its group', async ({ card }) => {
+  test('loses what is lost, and no more than its group', async ({ card, network, start }) => {
     const service = new TestService({ cards: [await personalise(card, 1, CREDIT)] });
     const run = await start(card);
     network.keys(service.keys());
@@ -95,7 +79,11 @@ describe('a stream', () => {
     expect(bill!.amount).toBe(toll(paid));
   });
 
-  test('whose keys come after the media is opened from where the buffer reaches back', async ({ card }) => {
+  test('whose keys come after the media is opened from where the buffer reaches back', async ({
+    card,
+    network,
+    start,
+  }) => {
     const service = new TestService({ cards: [await personalise(card, 1, CREDIT)] });
     const run = await start(card);
     const payloads = payloadsOf(40);
@@ -108,7 +96,7 @@ describe('a stream', () => {
     expect(run.sink.payload.equals(Buffer.concat(payloads))).toBe(true);
   });
 
-  test('that starts anew, with other keys while the old ones still hold', async ({ card }) => {
+  test('that starts anew, with other keys while the old ones still hold', async ({ card, network, start }) => {
     const cardId = await personalise(card, 1, CREDIT);
     const run = await start(card);
     const played: Uint8Array[] = [];
@@ -129,7 +117,7 @@ describe('a stream', () => {
 });
 
 describe('bad input', () => {
-  test('is counted, costs nothing and changes nothing', async ({ card }) => {
+  test('is counted, costs nothing and changes nothing', async ({ card, network, start }) => {
     const service = new TestService({ cards: [await personalise(card, 1, CREDIT)], every: 5 });
     const run = await start(card);
     const keys = service.keys();
@@ -177,7 +165,7 @@ describe('bad input', () => {
     expect(drops.keyForged).toBeGreaterThanOrEqual(keys.length);
   });
 
-  test('forged BYEs do not end a stream that goes on', async ({ card }) => {
+  test('forged BYEs do not end a stream that goes on', async ({ card, network, start }) => {
     const service = new TestService({ cards: [await personalise(card, 1, CREDIT)] });
     const run = await start(card);
     network.keys(service.keys());
@@ -192,7 +180,11 @@ describe('bad input', () => {
 });
 
 describe('the purse', () => {
-  test('without credit for the next group: nothing more comes out, and the run ends', async ({ card }) => {
+  test('without credit for the next group: nothing more comes out, and the run ends', async ({
+    card,
+    network,
+    start,
+  }) => {
     const octets = 10 * 1316;
     const service = new TestService({ cards: [await personalise(card, 1, toll(3 * octets))], quantum: 1000n });
     const run = await start(card);
@@ -206,7 +198,7 @@ describe('the purse', () => {
     expect(run.bridge.status.purse!.balance).toBe(0n);
   });
 
-  test('with --wait-for-credit it goes on once somebody has loaded the card', async ({ card }) => {
+  test('with --wait-for-credit it goes on once somebody has loaded the card', async ({ card, network, start }) => {
     const cardId = await personalise(card, 1, 0n);
     const service = new TestService({ cards: [cardId] });
     const run = await start(card, { waitForCredit: true });
@@ -228,7 +220,7 @@ describe('the purse', () => {
     expect((await run.stop()).bill!.amount).toBe(toll(run.bridge.status.paid));
   });
 
-  test('nothing is opened, nor paid, while nobody takes the output', async ({ card }) => {
+  test('nothing is opened, nor paid, while nobody takes the output', async ({ card, network, start }) => {
     const service = new TestService({ cards: [await personalise(card, 1, CREDIT)] });
     const run = await start(card);
     run.sink.wanted = false;

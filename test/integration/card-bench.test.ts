@@ -1,12 +1,9 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type CardKind, type SimulatedCard, startCard } from '../../card-sim/index.ts';
-
-const TOLLCAST = fileURLToPath(new URL('../../host/cli/tollcast.ts', import.meta.url));
+import { type CliRun, runTollcast } from '../support/tollcast-cli.ts';
 
 let directory: string;
 
@@ -16,24 +13,8 @@ beforeAll(async () => {
 
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-interface Run {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function tollcast(...words: string[]): Promise<Run> {
-  const env = { ...process.env, TOLLCAST_PASSPHRASE: 'only for this bench' };
-  return new Promise((resolve) => {
-    const child = execFile(
-      process.execPath,
-      [TOLLCAST, ...words],
-      { cwd: directory, env },
-      (_error, stdout, stderr) => {
-        resolve({ code: child.exitCode, stdout, stderr });
-      },
-    );
-  });
+function tollcast(...words: string[]): Promise<CliRun> {
+  return runTollcast(words, { cwd: directory, env: { ...process.env, TOLLCAST_PASSPHRASE: 'only for this bench' } });
 }
 
 async function json(...words: string[]): Promise<Record<string, unknown>> {

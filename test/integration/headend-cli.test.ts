@@ -6,7 +6,6 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { encodeCardId, formatCardId } from '../../apdu/decode-module/card-id.ts';
 import { deriveCardKey } from '../../apdu/decode-module/card-keys.ts';
@@ -15,8 +14,8 @@ import { decodeContentTerms } from '../../apdu/decode-module/content-terms.ts';
 import { type IssuerFixture, PASSPHRASE, startIssuer } from '../support/issuer-fixture.ts';
 import { ServiceCapture } from '../support/service-capture.ts';
 import { transportStream } from '../support/transport-stream.ts';
+import { TOLLCAST } from '../support/tollcast-cli.ts';
 
-const TOLLCAST = fileURLToPath(new URL('../../host/cli/tollcast.ts', import.meta.url));
 const CARD = encodeCardId({ issuer: 0xabcdef, moduleClass: 'card', serial: 5 });
 
 let issuer: IssuerFixture;

@@ -1,9 +1,7 @@
-import { execFile } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseCardId } from '../../apdu/decode-module/card-id.ts';
 import { deriveCardKey } from '../../apdu/decode-module/card-keys.ts';
@@ -14,8 +12,8 @@ import { type CardKind, type SimulatedCard, startCard } from '../../card-sim/ind
 import { KeyStore } from '../../host/issuer/key-store.ts';
 import { openCard } from '../../host/transport/card-address.ts';
 import { watch } from '../support/issuer-fixture.ts';
+import { type CliRun, runTollcast } from '../support/tollcast-cli.ts';
 
-const TOLLCAST = fileURLToPath(new URL('../../host/cli/tollcast.ts', import.meta.url));
 const PASSPHRASE = 'a passphrase for this test alone';
 /** Of the service that the fixture watches. */
 const SERVICE = '5';
@@ -30,22 +28,12 @@ beforeEach(async () => {
 
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
-interface Run {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function tollcast(args: readonly string[], pins: Record<string, string> = {}): Promise<Run> {
+async function tollcast(args: readonly string[], pins: Record<string, string> = {}): Promise<CliRun> {
   const { TOLLCAST_PIN: _, TOLLCAST_NEW_PIN: __, ...rest } = process.env;
   const env = { ...rest, TOLLCAST_PASSPHRASE: PASSPHRASE, ...pins };
-  return new Promise((resolve) => {
-    const child = execFile(process.execPath, [TOLLCAST, ...args], { cwd: directory, env }, (error, stdout, stderr) => {
-      printed += stdout + stderr;
-      resolve({ code: typeof error?.code === 'number' ? error.code : error === null ? 0 : -1, stdout, stderr });
-    });
-    child.stdin?.end();
-  });
+  const run = await runTollcast(args, { cwd: directory, env });
+  printed += run.stdout + run.stderr;
+  return run;
 }
 
 async function json(args: readonly string[], pins?: Record<string, string>): Promise<Record<string, unknown>> {

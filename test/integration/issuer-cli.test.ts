@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseCardId } from '../../apdu/decode-module/card-id.ts';
 import { CARD_KEYS, type CardKeyName, deriveCardKey, MASTERS } from '../../apdu/decode-module/card-keys.ts';
@@ -11,15 +9,9 @@ import { openCard } from '../../host/transport/card-address.ts';
 import { KeyStore } from '../../host/issuer/key-store.ts';
 import { watch } from '../support/issuer-fixture.ts';
 import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
+import { type CliRun, runTollcast } from '../support/tollcast-cli.ts';
 
-const TOLLCAST = fileURLToPath(new URL('../../host/cli/tollcast.ts', import.meta.url));
 const PASSPHRASE = 'a passphrase for this test alone';
-
-interface Run {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 let directory: string;
 /** All that was ever printed. */
@@ -32,16 +24,12 @@ beforeEach(async () => {
 
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
-function tollcast(args: readonly string[], passphrase: string | undefined = PASSPHRASE): Promise<Run> {
+async function tollcast(args: readonly string[], passphrase: string | undefined = PASSPHRASE): Promise<CliRun> {
   const { TOLLCAST_PASSPHRASE: _, ...env } = process.env;
   if (passphrase !== '') env['TOLLCAST_PASSPHRASE'] = passphrase;
-  return new Promise((resolve) => {
-    const child = execFile(process.execPath, [TOLLCAST, ...args], { cwd: directory, env }, (error, stdout, stderr) => {
-      printed += stdout + stderr;
-      resolve({ code: typeof error?.code === 'number' ? error.code : error === null ? 0 : -1, stdout, stderr });
-    });
-    child.stdin?.end();
-  });
+  const run = await runTollcast(args, { cwd: directory, env });
+  printed += run.stdout + run.stderr;
+  return run;
 }
 
 /** Runs what must work; one line of JSON. */

@@ -1,28 +1,17 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { fromHex } from '../../apdu/octets.ts';
 import { PrivatePcscd } from '../../card-sim/private-pcscd.ts';
 import { SoftCard } from '../../card-sim/soft/soft-card.ts';
 import { TcpCardServer } from '../support/tcp-card-server.ts';
 import { VpcdCard } from '../support/vpcd-card.ts';
+import { type CliRun, runTollcast, TOLLCAST } from '../support/tollcast-cli.ts';
 
-const PROGRAM = fileURLToPath(new URL('../../host/cli/tollcast.ts', import.meta.url));
 const [first, second] = PrivatePcscd.readers;
 
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function tollcast(...words: string[]): Promise<Ended> {
-  return new Promise((resolve) => {
-    const child = execFile(process.execPath, [PROGRAM, ...words], (_error, stdout, stderr) => {
-      resolve({ code: child.exitCode, stdout, stderr });
-    });
-  });
+function tollcast(...words: string[]): Promise<CliRun> {
+  return runTollcast(words);
 }
 
 /** Succeeded without a word on standard error. */
@@ -61,7 +50,7 @@ describe('tollcast card list', () => {
   });
 
   test('waits for a card; tells a decode module from another card', async () => {
-    const child = spawn(process.execPath, [PROGRAM, 'card', 'list', '--wait', '--json'], { stdio: 'pipe' });
+    const child = spawn(process.execPath, [TOLLCAST, 'card', 'list', '--wait', '--json'], { stdio: 'pipe' });
     const ended = once(child, 'exit');
     const out: string[] = [];
     const said: string[] = [];

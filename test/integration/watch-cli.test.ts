@@ -4,7 +4,6 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { encodeCardLimits, NO_LIMITS } from '../../apdu/decode-module/card-limits.ts';
 import { openConfirm } from '../../apdu/decode-module/confirm.ts';
@@ -17,8 +16,8 @@ import { openSecureChannel } from '../../apdu/secure-channel/secure-channel.ts';
 import { TEST_KEY_SET } from '../../apdu/secure-channel/test-key-set.ts';
 import { startCard } from '../../card-sim/index.ts';
 import { cardKey, payloadsOf, personalise, TestNetwork, TestService } from '../support/test-service.ts';
+import { TOLLCAST } from '../support/tollcast-cli.ts';
 
-const TOLLCAST = fileURLToPath(new URL('../../host/cli/tollcast.ts', import.meta.url));
 const OCTETS = 10 * 1316;
 
 interface Watch {

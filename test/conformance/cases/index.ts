@@ -4,7 +4,11 @@ import { blindCases } from './blind.ts';
 import { channelCases } from './channel.ts';
 import { commandCases } from './commands.ts';
 import { decodeCases } from './decode.ts';
+import { flatCases } from './flat.ts';
+import { groupCases } from './groups.ts';
+import { keyFieldCases } from './key-fields.ts';
 import { keyPairCases } from './key-pairs.ts';
+import { keyStoreCases } from './key-store.ts';
 import { keyCases } from './keys.ts';
 import { limitCases } from './limits.ts';
 import { loadCases } from './load.ts';
@@ -15,6 +19,7 @@ import { purchaseCases } from './purchases.ts';
 import { purseCases } from './purse.ts';
 import { receiptCases } from './receipts.ts';
 import { slotCases } from './slots.ts';
+import { tornSessionCases } from './torn-sessions.ts';
 import { treeCases } from './tree.ts';
 
 /** All cases by the file of vectors that keeps their answers. */
@@ -22,8 +27,13 @@ export const CASES: Readonly<Record<string, readonly Case[]>> = {
   commands: commandCases,
   personalisation: personalisationCases,
   keys: keyCases,
+  'key-fields': keyFieldCases,
+  'key-store': keyStoreCases,
   decode: decodeCases,
+  groups: groupCases,
   purse: purseCases,
+  flat: flatCases,
+  'torn-sessions': tornSessionCases,
   receipts: receiptCases,
   load: loadCases,
   limits: limitCases,

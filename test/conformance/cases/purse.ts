@@ -1,40 +1,9 @@
 import { expect } from 'vitest';
-import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { TICKS_PER_MICRO_UNIT } from '../../../apdu/decode-module/tariff.ts';
-import {
-  cardPart,
-  contentMessage,
-  loadOrder,
-  MAXIMUM,
-  segmentMessage,
-  serviceMessage,
-  START,
-  type TermOptions,
-} from '../messages.ts';
-import type { Ceilings } from '../../../apdu/decode-module/ceilings.ts';
+import { cardPart, contentMessage, MAXIMUM, serviceMessage, START } from '../messages.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
-import type { Case, Tester } from '../tester.ts';
-
-/** Credit, a purchase, a content key with these terms, a session. */
-async function play(
-  tester: Tester,
-  credit: bigint,
-  terms: TermOptions,
-  ceilings: Partial<Ceilings> = {},
-): Promise<void> {
-  if (credit > 0n) await tester.loadCredit(loadOrder(1, credit));
-  await tester.loadKey(serviceMessage(1, ceilings));
-  await tester.loadKey(segmentMessage());
-  await tester.loadKey(contentMessage(terms));
-  await tester.open();
-}
-
-async function replay(tester: Tester, terms: TermOptions): Promise<void> {
-  await tester.select();
-  await tester.loadKey(segmentMessage());
-  await tester.loadKey(contentMessage(terms));
-  await tester.open();
-}
+import type { Case } from '../tester.ts';
+import { play } from '../playing.ts';
 
 export const purseCases: readonly Case[] = [
   {
@@ -209,85 +178,6 @@ export const purseCases: readonly Case[] = [
     },
   },
   {
-    name: 'flat: one record for the first group of a segment, nothing for the next ones',
-    from: 'active',
-    async run(tester) {
-      await play(tester, 10_000_000n, { kind: 'flat', price: 1_500_000n });
-      await tester.decode(cardPart(1));
-      expect(await tester.purse()).toMatchObject({ taken: 1_500_000n, used: 1_500_000n, sequence: 3, session: 1 });
-      for (let group = 2; group <= 5; group++) await tester.decode(cardPart(group));
-      expect(await tester.purse()).toMatchObject({ taken: 1_500_000n, used: 1_500_000n, sequence: 3 });
-      expect(await tester.closeSession()).toMatchObject({ amount: 1_500_000n, groups: 5 });
-    },
-  },
-  {
-    name: 'flat: bought once, also over sessions and after a cut; another segment costs again',
-    from: 'active',
-    async run(tester) {
-      const flat: TermOptions = { kind: 'flat', price: 1_500_000n };
-      await play(tester, 10_000_000n, flat);
-      await tester.decode(cardPart(1));
-      await tester.closeSession();
-      await tester.open();
-      await tester.decode(cardPart(2));
-      expect(await tester.purse()).toMatchObject({ taken: 0n, usedTicks: 0n, sequence: 4 });
-      await tester.reset();
-      await replay(tester, flat);
-      await tester.decode(cardPart(3));
-      expect(await tester.purse()).toMatchObject({ taken: 0n, usedTicks: 0n, sequence: 4 });
-      await tester.loadKey(contentMessage({ ...flat, segmentId: 101 }));
-      await tester.decode(cardPart(4));
-      expect(await tester.purse()).toMatchObject({ taken: 1_500_000n, sequence: 5 });
-      await tester.reset();
-      await replay(tester, { ...flat, segmentId: 101 });
-      expect(await tester.purse()).toMatchObject({ spent: 3_000_000n, torn: 0n, receiptsWritten: 2 });
-      await tester.decode(cardPart(5));
-      expect(await tester.purse()).toMatchObject({ taken: 0n, spent: 3_000_000n });
-      await tester.loadKey(contentMessage(flat));
-      await tester.decode(cardPart(6));
-      expect((await tester.purse()).taken).toBe(1_500_000n);
-    },
-  },
-  {
-    name: 'flat: what was taken already is used first, and the record is written all the same',
-    from: 'active',
-    async run(tester) {
-      await play(tester, 10_000_000n, { price: 1_000_000n });
-      await tester.decode(cardPart(1, { octets: 50_000 }));
-      await tester.loadKey(contentMessage({ kind: 'flat', price: 100_000n }));
-      await tester.decode(cardPart(2));
-      expect(await tester.purse()).toMatchObject({ taken: 250_000n, used: 150_000n, sequence: 4, session: 1 });
-      await tester.loadKey(contentMessage({ kind: 'flat', price: 200_000n, segmentId: 101 }));
-      await tester.decode(cardPart(3));
-      expect(await tester.purse()).toMatchObject({ taken: 500_000n, used: 350_000n, sequence: 5 });
-      await tester.reset();
-      await tester.select();
-      expect(await tester.receipt()).toMatchObject({
-        reason: 'torn',
-        amount: 350_000n,
-        torn: 150_000n,
-        groups: 2,
-        octets: 63_160,
-      });
-    },
-  },
-  {
-    name: 'flat without credit, above 255 quanta, or of price 0',
-    from: 'active',
-    async run(tester) {
-      await play(tester, 1_000_000n, { kind: 'flat', price: 1_000_001n }, { quantum: 10_000n });
-      await tester.decode(cardPart(1), 0x9401);
-      await tester.loadKey(contentMessage({ kind: 'flat', price: 2_550_001n }));
-      await tester.decode(cardPart(1), 0x9402);
-      await tester.loadKey(contentMessage({ kind: 'flat', price: 0n }));
-      await tester.decode(cardPart(1));
-      expect(await tester.purse()).toMatchObject({ taken: 0n, session: 0, sequence: 2 });
-      await tester.loadKey(contentMessage({ kind: 'flat', price: 1_000_000n }));
-      await tester.decode(cardPart(2));
-      expect((await tester.purse()).taken).toBe(1_000_000n);
-    },
-  },
-  {
     name: 'a receipt counts every opened group, free ones too, and says first and last',
     from: 'playing',
     async run(tester) {
@@ -316,78 +206,6 @@ export const purseCases: readonly Case[] = [
         currency: 840,
         reason: 'closed',
       });
-    },
-  },
-  {
-    name: 'a torn session: a receipt of what the record knows, the rest is torn, and the law holds',
-    from: 'playing',
-    async run(tester) {
-      await tester.decode(cardPart(1, { octets: 900_000, mediaTime: START + 1 }));
-      await tester.decode(cardPart(2, { octets: 90_000, mediaTime: START + 2 }));
-      await tester.decode(cardPart(3, { octets: 20_000, mediaTime: START + 3 }));
-      await tester.decode(cardPart(4, { octets: 900_000, mediaTime: START + 4 }));
-      expect(await tester.purse()).toMatchObject({ taken: 500_000n, used: 477_500n });
-      await tester.reset();
-      await tester.select();
-      const receipt = await tester.receipt();
-      expect(receipt).toMatchObject({
-        number: 1,
-        session: 1,
-        octets: 990_000,
-        groups: 2,
-        from: START + 1,
-        to: START + 2,
-        amount: 247_500n,
-        torn: 252_500n,
-        spent: 500_000n,
-        reason: 'torn',
-      });
-      const purse = await tester.purse();
-      expect(purse).toMatchObject({
-        spent: 500_000n,
-        torn: 252_500n,
-        taken: 0n,
-        unacknowledged: 500_000n,
-        sequence: 5,
-      });
-      expect(purse.loaded).toBe(purse.balance + receipt.amount + purse.torn);
-      await tester.reset();
-      await tester.select();
-      expect(await tester.purse()).toEqual(purse);
-    },
-  },
-  {
-    name: 'after a cut: groups up to the mark of the record are refused, later ones open and cost again',
-    from: 'playing',
-    async run(tester) {
-      await tester.decode(cardPart(1, { octets: 1_000_000 }));
-      await tester.decode(cardPart(2, { octets: 10 }));
-      await tester.decode(cardPart(3, { octets: 10 }));
-      await tester.reset();
-      await replay(tester, {});
-      await tester.decode(cardPart(1), 0x9406);
-      await tester.decode(cardPart(2, { octets: 10 }));
-      await tester.decode(cardPart(3, { octets: 10 }));
-      await tester.decode(cardPart(2), 0x9406);
-    },
-  },
-  {
-    name: 'a cut before a take leaves all as it was; after it the take is torn',
-    from: 'playing',
-    async run(tester) {
-      const decode = { cla: 0x80, ins: INS.DECODE, p1: 0, p2: 0, data: cardPart(1), le: 256 };
-      await tester.cut('before', decode);
-      await replay(tester, {});
-      expect(await tester.purse()).toMatchObject({ taken: 0n, receiptsWritten: 0, sequence: 2 });
-      await tester.cut('after', decode);
-      await replay(tester, {});
-      expect(await tester.purse()).toMatchObject({ spent: 250_000n, torn: 250_000n, receiptsWritten: 1, sequence: 4 });
-      expect(await tester.receipt(1)).toMatchObject({ amount: 0n, torn: 250_000n, groups: 0, from: 0, to: 0 });
-      await tester.decode(cardPart(1));
-      await tester.cut('after', { cla: 0x80, ins: INS.CLOSE_SESSION, p1: 0, p2: 0, le: 256 });
-      await tester.select();
-      expect(await tester.receipt(2)).toMatchObject({ amount: 3_290n, torn: 0n, reason: 'closed', session: 2 });
-      expect(await tester.closeSession()).toMatchObject({ number: 2 });
     },
   },
   {

@@ -7,14 +7,11 @@ import {
   cardPart,
   contentMessage,
   fixedKey,
-  KEYS,
-  loadOrder,
   PROFILE,
   resigned,
-  segmentMessage,
   serviceMessage,
 } from '../messages.ts';
-import type { Case, Tester } from '../tester.ts';
+import { bringUp, type Case, type Tester } from '../tester.ts';
 
 /** Sessions of one group of 1,000 octets, 250 micro-units, each. */
 async function sessions(tester: Tester, first: number, last: number): Promise<void> {
@@ -134,13 +131,7 @@ export const receiptCases: readonly Case[] = [
     async run(tester) {
       const profile = PROFILE.slice();
       writeUint(profile, 16, 6, 1_000);
-      await tester.storeData(0x0001, profile, false);
-      await tester.activate(0x8001, KEYS);
-      await tester.loadCredit(loadOrder(1, 10_000_000n));
-      await tester.loadKey(serviceMessage(1));
-      await tester.loadKey(segmentMessage());
-      await tester.loadKey(contentMessage());
-      await tester.open();
+      await bringUp(tester, profile);
       await tester.decode(cardPart(1, { octets: 3996 }));
       await tester.closeSession();
       await tester.open();
@@ -166,13 +157,7 @@ export const receiptCases: readonly Case[] = [
     async run(tester) {
       const profile = PROFILE.slice();
       writeUint(profile, 16, 6, 0);
-      await tester.storeData(0x0001, profile, false);
-      await tester.activate(0x8001, KEYS);
-      await tester.loadCredit(loadOrder(1, 10_000_000n));
-      await tester.loadKey(serviceMessage(1));
-      await tester.loadKey(segmentMessage());
-      await tester.loadKey(contentMessage());
-      await tester.open();
+      await bringUp(tester, profile);
       await tester.decode(cardPart(1), 0x9404);
     },
   },
