@@ -81,7 +81,7 @@ export default defineConfig({
     // Starting a card is also opening it.
     layer('card-sim/*.ts', ['card-sim', 'jcardsim', 'apdu', 'transport']),
     layer('card-sim/soft/**', ['apdu'], ['@noble/**']),
-    layer('card-sim/soft/state-file.ts', ['apdu'], ['node:*', 'node:*/**']),
+    layer('card-sim/soft/state-*.ts', ['apdu'], ['node:*', 'node:*/**']),
     layer('host/stream/**', ['stream', 'apdu'], ['@noble/**']),
     layer('host/transport/**', ['transport', 'apdu']),
     layer('host/transport/sim{.ts,/**}', ['transport', 'apdu', 'card-sim']),

@@ -9,6 +9,7 @@ import { StateFile } from './soft/state-file.ts';
 export class SoftSimulation implements SimulatedCard {
   readonly kind = 'soft';
   readonly address: string;
+  readonly #file: StateFile | undefined;
   readonly #card: SoftCard;
   #present = true;
   /** The channel whose commands reach the card; a number of its own for each. */
@@ -17,7 +18,8 @@ export class SoftSimulation implements SimulatedCard {
   /** @param state file; without it the card is in memory. */
   constructor(state?: string) {
     this.address = state === undefined ? 'soft' : `soft:${state}`;
-    this.#card = new SoftCard(state === undefined ? undefined : new StateFile(state));
+    this.#file = state === undefined ? undefined : new StateFile(state);
+    this.#card = new SoftCard(this.#file);
   }
 
   async channel(): Promise<CardChannel> {
@@ -71,6 +73,7 @@ export class SoftSimulation implements SimulatedCard {
 
   async close(): Promise<void> {
     this.#takeOut();
+    this.#file?.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -8,7 +8,7 @@ import { DecodeModule } from '../apdu/decode-module/decode-module.ts';
 import { TollcastError } from '../apdu/errors.ts';
 import { TEST_KEY_SET } from '../apdu/secure-channel/test-key-set.ts';
 import { CARD_KINDS, type CardKind, type SimulatedCard, startCard } from '../card-sim/index.ts';
-import { currencyByCode } from '../host/cli/currency.ts';
+import { currencyByCode } from '../host/issuer/currency.ts';
 import { formatMoney, parseMoney } from '../host/cli/money.ts';
 import { askPassphrase, choosePassphrase } from '../host/cli/passphrase.ts';
 import { Accounts } from '../host/issuer/accounts.ts';

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DecodeModule } from '../apdu/decode-module/decode-module.ts';
 import { TollcastError } from '../apdu/errors.ts';
 import { Bridge, type BridgeStatus, receiveService } from '../host/bridge/index.ts';
-import { currencyByNumber } from '../host/cli/currency.ts';
+import { currencyByNumber } from '../host/issuer/currency.ts';
 import { formatMoney } from '../host/cli/money.ts';
 import { openOutput } from '../host/player/open-output.ts';
 import { nodeAead } from '../host/transport/node-aead.ts';

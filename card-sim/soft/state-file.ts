@@ -1,19 +1,37 @@
-import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { TransportError } from '../../apdu/errors.ts';
 import type { CardStore } from './eeprom.ts';
+import { lockFile } from './state-lock.ts';
 
 /**
  * Keeps a soft card in a file of its owner's (mode 600). Written beside it, synced and renamed: after a crash the file holds the image before
- * or the one after, whole.
+ * or the one after, whole. Nobody else has it until `close`.
  */
 export class StateFile implements CardStore {
   readonly #path: string;
+  readonly #unlock: () => void;
   /** Which file it was that we read or wrote last. */
   #seen: string | undefined;
 
+  /** @throws TransportError `CARD_IN_USE` when another has it. */
   constructor(path: string) {
     this.#path = path;
+    this.#unlock = lockFile(path);
+  }
+
+  close(): void {
+    this.#unlock();
   }
 
   load(): Uint8Array | undefined {
@@ -21,15 +39,18 @@ export class StateFile implements CardStore {
     return this.#seen === undefined ? undefined : readFileSync(this.#path);
   }
 
-  /** @throws TransportError `CARD_IN_USE` when another program has written the file since. */
+  /** @throws TransportError `CARD_IN_USE` when somebody has written the file since, lock or no lock. */
   save(image: Uint8Array): void {
     if (identityOf(this.#path) !== this.#seen) {
       throw new TransportError('CARD_IN_USE', `another program uses the soft card ${this.#path}; close one of the two`);
     }
     const beside = `${this.#path}.new`;
-    const file = openSync(beside, 'w', 0o600);
+    // What a crash has left may be open to others.
+    rmSync(beside, { force: true });
+    const file = openSync(beside, 'wx', 0o600);
     try {
-      writeSync(file, image);
+      // All of it, or an error: a disk that is full takes a part.
+      writeFileSync(file, image);
       fsyncSync(file);
       this.#seen = identity(fstatSync(file, { bigint: true }));
     } finally {

@@ -10,6 +10,7 @@ import { CardGoneError, TollcastError } from '../../apdu/errors.ts';
 import { readUint, toHex } from '../../apdu/octets.ts';
 import type { Means } from './lack.ts';
 import { presentPin } from './present-pin.ts';
+import { requireLife } from './require-life.ts';
 
 /** What a run came to, as the card signed it. Amounts in micro-units. */
 export interface Bill {
@@ -184,10 +185,7 @@ export class CardSession {
         `this card speaks version ${answer.version} of the protocol, not ${PROTOCOL_VERSION}; update tollcast, or the card`,
       );
     }
-    if (answer.life !== 'active') {
-      const advice = answer.life === 'blank' ? 'type: tollcast issuer personalise' : 'ask its issuer';
-      throw new TollcastError('CARD_NOT_ACTIVE', `this card is ${answer.life}; ${advice}`);
-    }
+    requireLife(answer);
     if (this.#answer !== undefined && toHex(this.#answer.cardId) !== toHex(answer.cardId)) {
       throw new TollcastError(
         'OTHER_CARD',

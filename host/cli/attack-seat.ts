@@ -49,6 +49,10 @@ class Kept implements CardStore {
     this.#file?.save(image);
     this.image = image.slice();
   }
+
+  close(): void {
+    this.#file?.close();
+  }
 }
 
 /** The soft module in the hands of its owner, who can do anything with it. */
@@ -86,5 +90,6 @@ class SoftSeat implements OpenSeat {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#card.powerOff();
+    this.#kept.close();
   }
 }

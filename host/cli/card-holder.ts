@@ -7,9 +7,10 @@ import type { SelectAnswer } from '../../apdu/decode-module/select-answer.ts';
 import { FormatError, OutOfRangeError, TollcastError } from '../../apdu/errors.ts';
 import { readUint, toHex } from '../../apdu/octets.ts';
 import { pinError, presentPin } from '../bridge/present-pin.ts';
+import { requireLife } from '../bridge/require-life.ts';
 import { addCardOptions, type CardOptions, print, withCard } from './card-option.ts';
 import { confirmed } from './confirmed.ts';
-import { currencyByNumber } from './currency.ts';
+import { currencyByNumber } from '../issuer/currency.ts';
 import { formatSpendLimit, parseSpendLimit, spendLimitJson } from './issuer-limits.ts';
 import { moment } from './moment.ts';
 import { wholeNumber } from './number-option.ts';
@@ -117,9 +118,8 @@ async function leaveOnce(module: DecodeModule, service: number, key: number, at:
 /** @throws TollcastError `CARD_NOT_ACTIVE`. */
 async function selectActive(module: DecodeModule): Promise<SelectAnswer> {
   const answer = await module.select();
-  if (answer.life === 'active') return answer;
-  const advice = answer.life === 'blank' ? 'type: tollcast issuer personalise' : 'ask its issuer';
-  throw new TollcastError('CARD_NOT_ACTIVE', `this card is ${answer.life}; ${advice}`);
+  requireLife(answer);
+  return answer;
 }
 
 function parseMoment(text: string): number {

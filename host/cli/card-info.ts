@@ -13,7 +13,7 @@ import type { VerificationKey } from '../../apdu/decode-module/verification-key.
 import { toHex } from '../../apdu/octets.ts';
 import { type CardOptions, print, withCard } from './card-option.ts';
 import { describePurse, type View } from './card-view.ts';
-import { type Currency, currencyByNumber } from './currency.ts';
+import { type Currency, currencyByNumber } from '../issuer/currency.ts';
 import { formatSpendLimit, spendLimitJson } from './issuer-limits.ts';
 import { moment } from './moment.ts';
 import { formatMoney } from './money.ts';

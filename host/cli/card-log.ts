@@ -3,8 +3,9 @@ import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import type { LogRecord } from '../../apdu/decode-module/log-record.ts';
 import { ModuleError } from '../../apdu/decode-module/module-status.ts';
 import { toHex } from '../../apdu/octets.ts';
+import { requireLife } from '../bridge/require-life.ts';
 import { type CardOptions, print, withCard } from './card-option.ts';
-import { currencyByNumber } from './currency.ts';
+import { currencyByNumber } from '../issuer/currency.ts';
 import { formatSpendLimit, spendLimitJson } from './issuer-limits.ts';
 import { moment } from './moment.ts';
 import { formatMoney } from './money.ts';
@@ -17,7 +18,9 @@ const DAY = 86_400;
 export async function showLog(options: CardOptions & { readonly last: number }): Promise<void> {
   await withCard(options, async (channel) => {
     const module = new DecodeModule(channel);
-    const { cardId, currency: number } = await module.select();
+    const answer = await module.select();
+    requireLife(answer, ['active', 'blocked', 'terminated']);
+    const { cardId, currency: number } = answer;
     const records = await readLog(module, options.last);
     const currency = currencyByNumber(number);
     const write = (amount: bigint) => formatMoney(amount, currency).replace(` ${currency.code}`, '');

@@ -2,7 +2,7 @@ import { decodeCardLimits } from '../../apdu/decode-module/card-limits.ts';
 import type { PurseStatus } from '../../apdu/decode-module/purse-status.ts';
 import { Accounts } from '../issuer/accounts.ts';
 import { IssuerError } from '../issuer/issuer-error.ts';
-import { currencyByNumber } from './currency.ts';
+import { currencyByNumber } from '../issuer/currency.ts';
 import { describeLimits, limitsJson } from './issuer-limits.ts';
 import { formatMoney } from './money.ts';
 

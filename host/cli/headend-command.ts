@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { decodeCardId, formatCardId, type ModuleClass, parseCardId } from '../../apdu/decode-module/card-id.ts';
 import { deriveCardKey } from '../../apdu/decode-module/card-keys.ts';
 import { MOST_MONEY } from '../../apdu/decode-module/ceilings.ts';
-import { OutOfRangeError } from '../../apdu/errors.ts';
+import { OutOfRangeError, TollcastError } from '../../apdu/errors.ts';
 import { openSource } from '../headend/open-source.ts';
 import { RATE_RANGE } from '../headend/rate-packer.ts';
 import type { ServiceAddress } from '../headend/service-ports.ts';
@@ -11,15 +11,15 @@ import { detectFormat, type SourceFormat } from '../headend/source-format.ts';
 import { DEFAULT_STORE, KeyStore } from '../issuer/key-store.ts';
 import { LEAST_PERIOD } from '../stream/key-schedule.ts';
 import { loadOpensslAead } from '../transport/node-openssl-aead.ts';
-import { parseGroupAddress } from './group-address.ts';
+import { type GroupAddress, parseGroupAddress } from './group-address.ts';
 import { formatMoney, formatPrice, parseAmount, parsePrice, type Price } from './money.ts';
 import { decimalNumber, wholeNumber } from './number-option.ts';
 import { askPassphrase } from './passphrase.ts';
 
 interface SendOptions {
   source: string;
-  group: string;
-  price: string;
+  group: GroupAddress;
+  price: Price;
   service: number;
   mode: 'sealed' | 'open' | 'strict';
   every?: number;
@@ -51,8 +51,12 @@ export function addHeadendCommand(program: Command): void {
     .command('send')
     .description('seal a source and send it to a group, with its keys')
     .requiredOption('--source <source>', 'a file, - for standard input, or udp://ADDRESS:PORT')
-    .requiredOption('--group <address:port>', 'where to, as in 239.1.2.3:5000; the port is even, RTCP takes the next')
-    .requiredOption('--price <price>', '"0.25 USD/MB", "2.00 USD/h", "1.50 USD/segment" or free')
+    .requiredOption(
+      '--group <address:port>',
+      'where to, as in 239.1.2.3:5000; the port is even, RTCP takes the next',
+      parseGroupAddress,
+    )
+    .requiredOption('--price <price>', '"0.25 USD/MB", "2.00 USD/h", "1.50 USD/segment" or free', parsePrice)
     .option('--service <n>', 'number of the service', wholeNumber(1, 0xffff_ffff), 1)
     .addOption(
       new Option(
@@ -88,7 +92,7 @@ export function addHeadendCommand(program: Command): void {
 }
 
 async function send(options: SendOptions): Promise<void> {
-  const price = parsePrice(options.price);
+  const { price } = options;
   const profile = cardProfile(options);
   const to = serviceAddress(options);
   const quantum = parseQuantum(options.quantum, price);
@@ -127,12 +131,15 @@ async function send(options: SendOptions): Promise<void> {
     say(
       `service ${options.service}: ${options.source} (${format}) to ${to.address}:${to.port} by ${to.interface}, keys to port ` +
         `${to.keyPort}, ${options.mode}, card packet 1 in ${profile.every}, span ${profile.span}, ${formatPrice(price)}, ` +
-        `${cards.length} cards granted`,
+        `${cards.length} ${cards.length === 1 ? 'card' : 'cards'} granted`,
     );
     const started = performance.now();
     await sender.run(stop.signal);
     const seconds = Math.round(performance.now() - started) / 1000;
     const { octets, duration, groups } = sender.totals;
+    if (octets === 0 && !stop.signal.aborted) {
+      throw new TollcastError('EMPTY_SOURCE', `${options.source} was empty, nothing was sent; name another --source`);
+    }
     say(
       `${stop.signal.aborted ? 'stopped' : 'end of the source'}: ${octets} octets, ${duration} ms in ${groups} groups`,
     );
@@ -175,7 +182,7 @@ function cardProfile({ mode, every, span }: SendOptions): Pick<ServiceOptions, '
 }
 
 function serviceAddress(options: SendOptions): ServiceAddress {
-  const { address, port } = parseGroupAddress(options.group);
+  const { address, port } = options.group;
   const keyPort = options.keyPort ?? port + 2;
   if (keyPort === port || keyPort === port + 1) {
     throw new OutOfRangeError(`--key-port ${keyPort} is taken by the media or its RTCP; leave it out or name another`);

@@ -17,7 +17,7 @@ export function addIssuerCommand(program: Command): void {
   const issuer = program.command('issuer').description('make cards, load them, collect their receipts');
 
   storeCommand(issuer, 'init', 'make an issuer store: four masters and empty accounts')
-    .option('--id <hex>', 'issuer number, the first 3 octets of every card id (default: random)')
+    .option('--id <hex>', 'issuer number, the first 3 octets of every card id (default: random)', issuerNumber)
     .option('--json', 'print one line of JSON')
     .action(init);
   addPersonaliseCommand(issuer);
@@ -26,13 +26,16 @@ export function addIssuerCommand(program: Command): void {
   cardCommand(issuer, 'show', 'show a card and its purse; ends its open session').action(show);
 }
 
-async function init(options: StoreOptions & { readonly id?: string; readonly json?: true }): Promise<void> {
-  if (options.id !== undefined && !/^[0-9a-f]{6}$/i.test(options.id)) {
-    throw new FormatError(
-      `"${options.id.slice(0, 40)}" is no issuer number; write six hexadecimal digits, as in 0a1b2c`,
-    );
-  }
-  const issuer = options.id === undefined ? randomInt(1, 2 ** 24) : Number.parseInt(options.id, 16);
+/** 000000 is what a blank card has. */
+function issuerNumber(text: string): number {
+  if (/^[0-9a-f]{6}$/i.test(text) && text !== '000000') return Number.parseInt(text, 16);
+  throw new FormatError(
+    `"${text.slice(0, 40)}" is no issuer number; write six hexadecimal digits, not all zero, as in 0a1b2c`,
+  );
+}
+
+async function init(options: StoreOptions & { readonly id?: number; readonly json?: true }): Promise<void> {
+  const issuer = options.id ?? randomInt(1, 2 ** 24);
   await createStore(options.store, issuer, await choosePassphrase());
   const id = issuer.toString(16).padStart(6, '0');
   print(options, { store: options.store, issuer: id }, [

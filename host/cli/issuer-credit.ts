@@ -10,12 +10,12 @@ import type { KeyStore } from '../issuer/key-store.ts';
 import { DEFAULT_SOFT_LIMIT, type OrderWish } from '../issuer/order.ts';
 import { collectReceipts } from '../issuer/receipts.ts';
 import { print } from './card-option.ts';
-import { type Currency, currencyByNumber } from './currency.ts';
+import { type Currency, currencyByNumber } from '../issuer/currency.ts';
 import { cardCommand, type IssuerOptions, now, withStore } from './issuer-option.ts';
-import { formatMoney, parseAmount, parseMoney } from './money.ts';
+import { formatMoney, type Money, parseAmount, parseMoney } from './money.ts';
 
 interface OrderOptions extends IssuerOptions {
-  readonly amount: string;
+  readonly amount: Money;
   readonly softLimit?: string;
 }
 
@@ -36,7 +36,7 @@ export function addCreditCommands(issuer: Command): void {
 
 function orderCommand(issuer: Command, name: string, description: string): Command {
   return cardCommand(issuer, name, description)
-    .requiredOption('--amount <amount>', 'such as "10.00 USD"')
+    .requiredOption('--amount <amount>', 'such as "10.00 USD"', (text: string) => parseMoney(text, MOST_MONEY))
     .option(
       '--soft-limit <amount>',
       'most that a soft module is trusted with, its credit limit included (default: 10.00)',
@@ -92,7 +92,7 @@ async function limitCredit(options: OrderOptions): Promise<void> {
 }
 
 function parseOrder(options: OrderOptions): { wish: OrderWish; currency: Currency } {
-  const { amount, currency } = parseMoney(options.amount, MOST_MONEY);
+  const { amount, currency } = options.amount;
   const softLimit =
     options.softLimit === undefined ? DEFAULT_SOFT_LIMIT : parseAmount(options.softLimit, currency, MOST_MONEY);
   const format = (microUnits: bigint) => formatMoney(microUnits, currency);

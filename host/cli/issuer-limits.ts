@@ -4,7 +4,7 @@ import { formatCardId } from '../../apdu/decode-module/card-id.ts';
 import { OutOfRangeError } from '../../apdu/errors.ts';
 import { setLimits } from '../issuer/card-administration.ts';
 import { print } from './card-option.ts';
-import { type Currency, currencyByNumber } from './currency.ts';
+import { type Currency, currencyByNumber } from '../issuer/currency.ts';
 import { administer, type ChannelOptions } from './issuer-option.ts';
 import { formatMoney, parseAmount } from './money.ts';
 

@@ -37,7 +37,7 @@ export function channelCommand(parent: Command, name: string, description: strin
 
 /** Opens the accounts, then the card, and closes both whatever happens. Masters are opened by whoever needs them. */
 export async function withStore<T>(
-  options: IssuerOptions,
+  options: IssuerOptions & { readonly create?: true },
   work: (channel: CardChannel, keys: KeyStore, accounts: Accounts) => Promise<T>,
 ): Promise<T> {
   const accounts = Accounts.open(options.store);

@@ -7,7 +7,7 @@ import { OutOfRangeError } from '../../apdu/errors.ts';
 import { personalise } from '../issuer/personalisation.ts';
 import { readVerificationKey } from '../issuer/verification-key-file.ts';
 import { print } from './card-option.ts';
-import { currencyByCode } from './currency.ts';
+import { currencyByCode } from '../issuer/currency.ts';
 import { addLimitOptions, describeLimits, type LimitOptions, limitsJson, parseLimits } from './issuer-limits.ts';
 import { type ChannelOptions, cardCommand, installedKeys, now, withStore } from './issuer-option.ts';
 import { formatMoney, parseAmount } from './money.ts';
@@ -87,7 +87,7 @@ async function personaliseCard(options: PersonaliseOptions): Promise<void> {
     pin: withPin ? await choosePin(options.pinFile) : undefined,
   };
   const installed = await installedKeys(options);
-  const cardId = await withStore(options, (channel, keys, accounts) =>
+  const cardId = await withStore({ ...options, create: true }, (channel, keys, accounts) =>
     personalise(channel, keys, accounts, wanted, installed, now()),
   );
   print(

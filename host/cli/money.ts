@@ -1,6 +1,6 @@
 import { FormatError, OutOfRangeError } from '../../apdu/errors.ts';
 import type { Tariff, TariffKind } from '../../apdu/decode-module/tariff.ts';
-import { type Currency, currencyByCode } from './currency.ts';
+import { type Currency, currencyByCode } from '../issuer/currency.ts';
 
 /** An amount with its currency, as people write it: `6.25 USD`. */
 export interface Money {

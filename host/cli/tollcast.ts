@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { TollcastError } from '../../apdu/errors.ts';
+import { OutOfRangeError, TollcastError } from '../../apdu/errors.ts';
 import { addAttackCommand } from './attack-command.ts';
 import { addCardCommand } from './card-command.ts';
 import { addHeadendCommand } from './headend-command.ts';
@@ -30,8 +30,9 @@ for (const add of GROUPS) add(program);
 
 // A reader of our output that has seen enough, as `head` does, is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit();
+  if (error.code === 'EPIPE') process.exit();
+  process.stderr.write(`tollcast: standard output cannot be written (${error.code}); what was done is done\n`);
+  process.exit(FAILED);
 });
 
 try {
@@ -41,14 +42,17 @@ try {
 }
 
 // What a transport or a source still holds open need not be waited for; what was printed must.
-process.stdout.write('', () => process.exit());
+process.stdout.write('', (error) => {
+  if (error === undefined || error === null) process.exit();
+});
 
 /** One line for people; the exit status for programs. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE; // commander has said it already
   if (program.opts<{ debug?: true }>().debug === true) console.error(error);
   else process.stderr.write(`${oneLine(describe(error))}\n`);
-  return running ? FAILED : USAGE;
+  // A value out of its range is one that was typed, also where only the command itself could tell.
+  return running && !(error instanceof OutOfRangeError) ? FAILED : USAGE;
 }
 
 function describe(error: unknown): string {

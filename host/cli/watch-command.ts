@@ -7,13 +7,13 @@ import { openOutput, OUTPUT_SYNTAX } from '../player/open-output.ts';
 import { CARD_ADDRESS_SYNTAX, openCard, parseCardAddress } from '../transport/card-address.ts';
 import { nodeAead } from '../transport/node-aead.ts';
 import { loadOpensslAead } from '../transport/node-openssl-aead.ts';
-import { parseGroupAddress } from './group-address.ts';
+import { type GroupAddress, parseGroupAddress } from './group-address.ts';
 import { wholeNumber } from './number-option.ts';
 import { askPin } from './pin-entry.ts';
 import { billJson, billLines, lackLine, priceAndBalance, statusLine, trustLine } from './watch-view.ts';
 
 interface WatchOptions {
-  group: string;
+  group: GroupAddress;
   keyPort?: number;
   interface: string;
   card: string;
@@ -39,7 +39,7 @@ export function addWatchCommand(program: Command): void {
   program
     .command('watch')
     .description('receive a pay stream, have a card open it, pass it on to a player')
-    .requiredOption('--group <address:port>', 'where the stream is, as in 239.1.2.3:5000')
+    .requiredOption('--group <address:port>', 'where the stream is, as in 239.1.2.3:5000', parseGroupAddress)
     .option('--key-port <port>', 'port of the key messages (default: that of the group + 2)', wholeNumber(1, 65_535))
     .option('--interface <address>', 'address of the interface to receive by', '127.0.0.1')
     .option('--card <address>', CARD_ADDRESS_SYNTAX, 'pcsc')
@@ -55,13 +55,13 @@ export function addWatchCommand(program: Command): void {
       50,
     )
     .option('--out <output>', OUTPUT_SYNTAX, 'stdout')
-    .option('--json', 'end standard output with one line of JSON')
+    .option('--json', 'end standard output with one line of JSON; amounts in micro-units, 1000000 to the unit')
     .option('--quiet', 'say nothing but what goes wrong')
     .action(watch);
 }
 
 async function watch(options: WatchOptions): Promise<void> {
-  const { address, port } = parseGroupAddress(options.group);
+  const { address, port } = options.group;
   const keyPort = options.keyPort ?? port + 2;
   if (keyPort === port || keyPort === port + 1) {
     throw new OutOfRangeError(`--key-port ${keyPort} is taken by the media or its RTCP; leave it out or name another`);

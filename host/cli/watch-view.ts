@@ -1,5 +1,5 @@
 import { type BridgeEnd, type BridgeStatus, DROP_REASONS, type Lack } from '../bridge/index.ts';
-import { type Currency, currencyByNumber } from './currency.ts';
+import { type Currency, currencyByNumber } from '../issuer/currency.ts';
 import { formatMoney, formatPrice } from './money.ts';
 
 /** What a run is doing, on one line. @param rate bit/s of what is delivered. */

@@ -77,7 +77,8 @@ export async function setCreditLimit(
   const decide = ({ card, request, softLimit }: OrderTerms) => {
     const { cardId, maximumBalance } = card;
     const most = min(MOST_MONEY - maximumBalance, ...(softLimit === undefined ? [] : [softLimit - balanceOf(request)]));
-    if (wish.amount > most) throw overMaximum(cardId, 'may have a credit limit of at most', most, '', wish);
+    const trust = softLimit !== undefined && most === softLimit - balanceOf(request) ? softLimit : undefined;
+    if (wish.amount > most) throw overMaximum(cardId, 'may have a credit limit of at most', most, '', wish, trust);
     return 0n;
   };
   const { card, request, asked, number, repeated } = await carryOut(
@@ -103,7 +104,8 @@ function refundOf(
   const balance = balanceOf(request);
   const trusted = softLimit === undefined ? [] : [softLimit - creditLimit - balance];
   const room = min(maximumBalance - balance, MOST_LOADED - request.loaded, ...trusted);
-  if (wish.amount > room) throw overMaximum(cardId, 'takes at most', room, ' more', wish);
+  const trust = trusted[0] === room ? softLimit : undefined;
+  if (wish.amount > room) throw overMaximum(cardId, 'takes at most', room, ' more', wish, trust);
   const refund = min(
     request.torn - accounts.refundedSince(cardId, 0),
     wish.refundCap - accounts.refundedSince(cardId, startOfMonth(now)),
@@ -117,9 +119,18 @@ function balanceOf({ loaded, spent }: OrderTerms['request']): bigint {
   return loaded - spent;
 }
 
-function overMaximum(cardId: Uint8Array, takes: string, most: bigint, more: string, wish: OrderWish): IssuerError {
-  const room = wish.format(most > 0n ? most : 0n);
-  return new IssuerError('OVER_MAXIMUM', `card ${formatCardId(cardId)} ${takes} ${room}${more}; name less`);
+function overMaximum(
+  cardId: Uint8Array,
+  takes: string,
+  most: bigint,
+  more: string,
+  { format }: OrderWish,
+  trust: bigint | undefined,
+): IssuerError {
+  const room = `card ${formatCardId(cardId)} ${takes} ${format(most > 0n ? most : 0n)}${more}`;
+  const why = trust === undefined ? '' : `, as a soft module is trusted with ${format(trust)} in all`;
+  const advice = trust === undefined ? 'name less' : 'name less, or trust it with more by --soft-limit';
+  return new IssuerError('OVER_MAXIMUM', `${room}${why}; ${advice}`);
 }
 
 function startOfMonth(now: number): number {

@@ -4,6 +4,9 @@ import type { LifeState, SelectAnswer } from '../../apdu/decode-module/select-an
 import type { Accounts, IssuedCard } from './accounts.ts';
 import { IssuerError } from './issuer-error.ts';
 
+/** What to do about a card that is not what it was. */
+export const OUT_OF_USE = 'type tollcast issuer block, and issue another';
+
 /**
  * Selects the module in the reader and finds it in the accounts. It has proved nothing yet but that it claims to be that card.
  * @param lives the states in which the caller can use it.
@@ -27,7 +30,8 @@ export async function findIssuedCard(
     throw new IssuerError('NOT_IN_ACCOUNTS', `card ${name} is not in these accounts; put the newest copy of them back`);
   }
   if (!lives.includes(answer.life)) {
-    throw new IssuerError('NOT_IN_USE', `card ${name} is ${answer.life}; use another card`);
+    const advice = answer.life === 'blocked' ? 'type tollcast issuer unblock, or use another card' : 'use another card';
+    throw new IssuerError('NOT_IN_USE', `card ${name} is ${answer.life}; ${advice}`);
   }
   return { answer, card };
 }

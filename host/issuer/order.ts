@@ -13,7 +13,8 @@ import {
 import type { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import { equalTags } from '../../apdu/octets.ts';
 import type { Accounts, IssuedCard, OrderKind, PlacedOrder } from './accounts.ts';
-import { findIssuedCard, requireTrusted } from './issued-card.ts';
+import { currencyByNumber } from './currency.ts';
+import { findIssuedCard, OUT_OF_USE, requireTrusted } from './issued-card.ts';
 import { IssuerError } from './issuer-error.ts';
 import type { KeyStore } from './key-store.ts';
 
@@ -77,7 +78,7 @@ export async function carryOut(
   if (wish.currency !== currency) {
     throw new IssuerError(
       'WRONG_CURRENCY',
-      `card ${formatCardId(cardId)} holds currency ${currency} of ISO 4217, not ${wish.currency}; load it in its own`,
+      `card ${formatCardId(cardId)} holds ${currencyByNumber(currency).code}, not ${currencyByNumber(wish.currency).code}; load it in its own`,
     );
   }
   const master = await keys.open('load');
@@ -183,7 +184,7 @@ function openOrder(accounts: Accounts, request: LoadRequest): Placed | undefined
   ) {
     throw new IssuerError(
       'CARD_ROLLED_BACK',
-      `card ${formatCardId(cardId)} has forgotten what it proved before: it is a copy, or an old state put back; withdraw it`,
+      `card ${formatCardId(cardId)} has forgotten what it proved before: it is a copy, or an old state put back; ${OUT_OF_USE}`,
     );
   }
   if (request.loaded !== accounts.orderedUpTo(cardId, number)) throw disagree(cardId);
@@ -206,6 +207,6 @@ function requireReceipts(accounts: Accounts, { cardId, spent, receiptsWritten }:
 function disagree(cardId: Uint8Array): IssuerError {
   return new IssuerError(
     'ACCOUNTS_DISAGREE',
-    `card ${formatCardId(cardId)} and these accounts disagree on what was loaded; withdraw it, or put the newest copy of the accounts back`,
+    `card ${formatCardId(cardId)} and these accounts disagree on what was loaded; put the newest copy of the accounts back, or ${OUT_OF_USE}`,
   );
 }

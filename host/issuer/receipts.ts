@@ -5,7 +5,7 @@ import type { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import { openReceipt, type Receipt, RECEIPT_RING } from '../../apdu/decode-module/receipt.ts';
 import { equalTags } from '../../apdu/octets.ts';
 import type { Accounts, IssuedCard } from './accounts.ts';
-import { findIssuedCard } from './issued-card.ts';
+import { findIssuedCard, OUT_OF_USE } from './issued-card.ts';
 import { IssuerError } from './issuer-error.ts';
 import type { KeyStore } from './key-store.ts';
 
@@ -37,7 +37,7 @@ export async function collectReceipts(module: DecodeModule, keys: KeyStore, acco
   if (written < last) {
     throw new IssuerError(
       'CARD_ROLLED_BACK',
-      `card ${formatCardId(cardId)} has ${written} receipts, ${last} were collected: it is a copy, or an old state put back; withdraw it`,
+      `card ${formatCardId(cardId)} has ${written} receipts, ${last} were collected: it is a copy, or an old state put back; ${OUT_OF_USE}`,
     );
   }
   if (written - last > RECEIPT_RING) {

@@ -1,4 +1,4 @@
-import { close, fstat, open, write } from 'node:fs';
+import { close, constants, fstat, ftruncate, open, write } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { TransportError } from '../../apdu/errors.ts';
@@ -16,14 +16,15 @@ const FULL_PIPE = 5;
 
 const fstatAsync = promisify(fstat);
 const openAsync = promisify(open);
+const truncateAsync = promisify(ftruncate);
 const closeAsync = promisify(close);
 const writeAsync = promisify(write);
 
-/** @throws TransportError `OUTPUT` when the file cannot be made. */
+/** What was in the file stays until there is something to write. @throws TransportError `OUTPUT` when it cannot be made. */
 export async function openFileOutput(path: string): Promise<Output> {
   try {
-    const fd = await openAsync(path, 'w');
-    return new FileOutput(path, fd, await lingerOf(fd), () => closeAsync(fd));
+    const fd = await openAsync(path, constants.O_WRONLY | constants.O_CREAT);
+    return new FileOutput(path, fd, await kindOf(fd), () => closeAsync(fd));
   } catch (error) {
     throw outputError(path, error);
   }
@@ -31,13 +32,21 @@ export async function openFileOutput(path: string): Promise<Output> {
 
 /** Standard output: payload, nothing else. It is left open. */
 export async function openStandardOutput(): Promise<Output> {
-  return new FileOutput('stdout', STDOUT, await lingerOf(STDOUT), async () => undefined);
+  const { linger } = await kindOf(STDOUT);
+  return new FileOutput('stdout', STDOUT, { linger, stale: false }, async () => undefined);
 }
 
 /** Behind a pipe somebody watches; into a file it may be a little more at a time, as each write costs two changes of thread. */
-async function lingerOf(fd: number): Promise<number> {
+async function kindOf(fd: number): Promise<Kind> {
   const stat = await fstatAsync(fd);
-  return stat.isFile() || stat.isCharacterDevice() ? LINGER : 0;
+  return { linger: stat.isFile() || stat.isCharacterDevice() ? LINGER : 0, stale: stat.isFile() };
+}
+
+interface Kind {
+  /** ms for which small writes wait for more. */
+  readonly linger: number;
+  /** Whether it holds something older. */
+  readonly stale: boolean;
 }
 
 /** Writes payload to a file or a pipe, several batches at a time where the other side is slow. */
@@ -49,6 +58,7 @@ class FileOutput implements Output {
   readonly #fd: number;
   /** ms for which small writes wait for more. */
   readonly #linger: number;
+  #stale: boolean;
   readonly #closeFile: () => Promise<void>;
   readonly #end: (error: TransportError | undefined) => void;
   /** Memory that is full, or being written from; the last one is being filled. */
@@ -59,10 +69,11 @@ class FileOutput implements Output {
   #writing: Promise<void> | undefined;
   #over = false;
 
-  constructor(where: string, fd: number, linger: number, closeFile: () => Promise<void>) {
+  constructor(where: string, fd: number, { linger, stale }: Kind, closeFile: () => Promise<void>) {
     this.where = where;
     this.#fd = fd;
     this.#linger = linger;
+    this.#stale = stale;
     this.#closeFile = closeFile;
     const { promise, resolve } = Promise.withResolvers<TransportError | undefined>();
     this.ended = promise;
@@ -103,6 +114,8 @@ class FileOutput implements Output {
 
   async #writeAll(): Promise<void> {
     try {
+      if (this.#stale) await truncateAsync(this.#fd, 0);
+      this.#stale = false;
       for (let part = this.#queue[0]; part !== undefined; part = this.#queue[0]) {
         if (this.#linger > 0 && part.filled < PART) await sleep(this.#linger);
         const octets = await this.#writeSome(part.memory.subarray(part.written, part.filled));

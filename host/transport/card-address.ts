@@ -19,6 +19,8 @@ export interface OpenCardOptions {
   /** Told once for each new reason to wait. */
   readonly onWaiting?: ((reason: TransportError) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Whether `soft:FILE` may be a new, blank card. */
+  readonly create?: boolean | undefined;
 }
 
 const RETRY_MS = 250;
@@ -71,7 +73,7 @@ export async function openCard(address: string | CardAddress, options: OpenCardO
     }
     case 'soft': {
       const { openSoftCard } = await import('./sim/soft-card.ts');
-      return openSoftCard(where.file);
+      return openSoftCard(where.file, options.create === true);
     }
   }
 }

@@ -35,22 +35,27 @@ function expectMeasured({ perSecond, median, slowest }: Measured): void {
 }
 
 describe.each<CardKind>(['soft', 'jcardsim'])('tollcast card bench on %s', (kind) => {
-  let card: SimulatedCard;
+  let card: SimulatedCard | undefined;
+  let address: string;
   let at: string[];
 
   beforeAll(async () => {
-    card = await startCard({ kind, ...(kind === 'soft' && { state: join(directory, 'card') }) });
-    at = ['--card', card.address, '--store', kind];
+    // A soft module is in its file: every process that opens it is its reader.
+    card = kind === 'soft' ? undefined : await startCard({ kind });
+    address = card?.address ?? `soft:${join(directory, 'card')}`;
+    at = ['--card', address, '--store', kind];
     await json('issuer', 'init', '--store', kind);
   });
 
-  afterAll(() => card.close());
+  afterAll(() => card?.close());
 
   test('a blank card is refused, and so is one of another issuer', async () => {
-    expect((await tollcast('card', 'bench', ...at)).stderr).toContain('blank; type: tollcast issuer personalise');
+    expect((await tollcast('card', 'bench', ...at)).stderr).toMatch(
+      /blank; type|no soft card .*make one: tollcast issuer personalise/,
+    );
     await json('issuer', 'personalise', ...at);
     await json('issuer', 'init', '--store', `other ${kind}`);
-    const { code, stderr } = await tollcast('card', 'bench', '--card', card.address, '--store', `other ${kind}`);
+    const { code, stderr } = await tollcast('card', 'bench', '--card', address, '--store', `other ${kind}`);
     expect({ code, stderr }).toEqual({
       code: 1,
       stderr: expect.stringMatching(/was not made by this store/) as string,
@@ -59,7 +64,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('tollcast card bench on %s', (kind
 
   test('measures, charges nothing and leaves no key behind', async () => {
     await json('issuer', 'load', ...at, '--amount', '1.00 USD');
-    const before = await json('card', 'info', '--card', card.address);
+    const before = await json('card', 'info', '--card', address);
     const { roundTrip, loadKey, decode } = (await json('card', 'bench', ...at, '--seconds', '0.1')) as unknown as {
       roundTrip: Measured;
       loadKey: Measured;
@@ -72,7 +77,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('tollcast card bench on %s', (kind
       expectMeasured(one);
       expect(one.leastEvery).toEqual([2e6, 5e6, 20e6].map((rate) => Math.ceil(rate / 8 / 1316 / one.perSecond)));
     }
-    expect(await json('card', 'info', '--card', card.address)).toEqual(before);
+    expect(await json('card', 'info', '--card', address)).toEqual(before);
   });
 
   test('one span, in words', async () => {

@@ -165,6 +165,16 @@ describe('send', () => {
     expect(Buffer.concat(sent).subarray(-opened.length).equals(opened)).toBe(true);
   });
 
+  test('an empty source is no success', async () => {
+    await writeFile(join(directory, 'empty'), '');
+    const { code, stdout, stderr } = await headend(
+      ['send', '--source', join(directory, 'empty'), ...group(), '--price', 'free', '--json'],
+      ['--lead', '0'],
+    ).ended;
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/empty was empty, nothing was sent; name another --source\n$/);
+  });
+
   test('an interrupt ends a wait for standard input too', async () => {
     const { child, ended } = headend(['send', '--source', '-', ...group(), '--price', 'free']);
     await once(child.stderr!, 'data');

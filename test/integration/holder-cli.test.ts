@@ -80,7 +80,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
     const hex = 'ab'.repeat(32);
     const trust = ['--trust', '1=headend.pem', `7=${hex}`];
     const limits = ['--spend-limit', '5.00', '--rating', '12', '--pin-policy', 'rating'];
-    await expectFailure(/needs a PIN; add --pin/, ['issuer', 'personalise', ...at, ...limits]);
+    await expectFailure(/needs a PIN; add --pin/, ['issuer', 'personalise', ...at, ...limits], {}, 2);
     const made = await json(['issuer', 'personalise', ...at, ...limits, '--pin', ...trust], { TOLLCAST_PIN: '1234' });
     expect(made).toMatchObject({ spendLimit: 5_000_000, ratingLimit: 12, pinPolicy: 'rating', trust: [1, 7] });
     expect(await json(['card', 'info', ...at])).toMatchObject({
@@ -104,7 +104,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
       spendLimit: null,
       ratingLimit: 16,
     });
-    await expectFailure(/nothing to change/, ['issuer', 'limits', ...at]);
+    await expectFailure(/nothing to change/, ['issuer', 'limits', ...at], {}, 2);
 
     expect(await json(['issuer', 'trust', ...at, '--slot', '0', '--empty'])).toMatchObject({
       trust: [{ id: 7, key: hex }],
@@ -115,7 +115,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
         { id: 9, key: pem },
       ],
     });
-    await expectFailure(/either a key for the slot/, ['issuer', 'trust', ...at, '--slot', '3']);
+    await expectFailure(/either a key for the slot/, ['issuer', 'trust', ...at, '--slot', '3'], {}, 2);
     await expectFailure(/cannot be read/, ['issuer', 'trust', ...at, '--slot', '3', '--trust', '9=none.pem']);
     await writeFile(join(directory, 'rsa.pem'), 'PUBLIC KEY');
     await expectFailure(/no Ed25519 public key/, ['issuer', 'trust', ...at, '--slot', '3', '--trust', '9=rsa.pem']);
@@ -187,7 +187,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
       keyId: 1,
       to: Date.UTC(2030, 0) / 1000,
     });
-    await expectFailure(/ends before that anyhow/, [...leave, '--at', '2031-01-01', '--yes']);
+    await expectFailure(/ends before that anyhow/, [...leave, '--at', '2031-01-01', '--yes'], {}, 2);
     await expectFailure(/is no time; write it as/, [...leave, '--at', 'tomorrow', '--yes'], {}, 2);
   });
 

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { fromHex } from '../../apdu/octets.ts';
 import { PrivatePcscd } from '../../card-sim/private-pcscd.ts';
@@ -142,6 +144,28 @@ describe('tollcast card info', () => {
       keys: [],
     });
     expect(await printed('card', 'info', '--card', 'soft')).toContain('blank; type: tollcast issuer personalise');
+  });
+
+  test('a soft card that is not there is not taken for a blank one', async () => {
+    const { code, stdout, stderr } = await tollcast('card', 'info', '--card', 'soft:no such card');
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toBe(
+      'tollcast: there is no soft card no such card; check the name, or make one: tollcast issuer personalise --card soft:no such card\n',
+    );
+  });
+
+  test('what cannot be written is no success', async () => {
+    const full = openSync('/dev/full', 'w');
+    const child = spawn(process.execPath, [TOLLCAST, 'card', 'info', '--card', 'soft'], {
+      stdio: ['ignore', full, 'pipe'],
+    });
+    closeSync(full);
+    const said = text(child.stderr!);
+    const [code] = (await once(child, 'close')) as [number | null];
+    expect({ code, said: await said }).toEqual({
+      code: 1,
+      said: 'tollcast: standard output cannot be written (ENOSPC); what was done is done\n',
+    });
   });
 
   test('no card: one line, exit status 1', async () => {

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -153,6 +154,21 @@ test('a reader that has seen enough ends it without an error, and it settles', a
   }
   expect(await run.ended).toBe(0);
   expect(run.said()).toBe('');
+});
+
+test('a soft card is watched by one at a time; the other is told who has it', async () => {
+  await makeCard(1_000_000n);
+  const service = new TestService({ cards: [cardId] });
+  const first = watch();
+  const payloads = payloadsOf(20);
+  await send(first, service, payloads);
+  const second = watch();
+  expect(await second.ended).toBe(1);
+  expect(second.said()).toContain(`process ${first.child.pid} uses the soft card ${state}; end it first`);
+  first.child.kill('SIGINT');
+  expect(await first.ended).toBe(0);
+  expect(first.out().equals(Buffer.concat(payloads))).toBe(true);
+  expect(existsSync(`${state}.lock`)).toBe(false);
 });
 
 test('without credit it ends with price, balance and what to type', async () => {

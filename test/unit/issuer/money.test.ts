@@ -3,7 +3,7 @@ import { currencies } from 'countries-list/currencies';
 import { describe, expect, test } from 'vitest';
 import type { TariffKind } from '../../../apdu/decode-module/tariff.ts';
 import { FormatError, OutOfRangeError } from '../../../apdu/errors.ts';
-import { currencyByCode, currencyByNumber } from '../../../host/cli/currency.ts';
+import { currencyByCode, currencyByNumber } from '../../../host/issuer/currency.ts';
 import { formatMoney, formatPrice, parseAmount, parseMoney, parsePrice } from '../../../host/cli/money.ts';
 
 const codes = Object.entries(currencies)

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, get, type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -73,6 +73,17 @@ describe('a file', () => {
     }
     await output.close();
     expect((await readFile(path)).equals(Buffer.concat(sent))).toBe(true);
+  });
+
+  test('keeps what it held until there is something to write', async () => {
+    const path = join(directory, 'older.ts');
+    await writeFile(path, 'an older recording, longer than what comes');
+    await (await openOutput(path, LOOPBACK)).close();
+    expect(await readFile(path, 'utf8')).toContain('an older recording');
+    const output = await openOutput(path, LOOPBACK);
+    const payload = write(output, 10);
+    await output.close();
+    expect((await readFile(path)).equals(payload)).toBe(true);
   });
 
   test('that cannot be made is refused in one line', async () => {

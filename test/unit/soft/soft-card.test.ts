@@ -1,7 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { LIFE } from '../../../apdu/decode-module/select-answer.ts';
@@ -146,12 +147,23 @@ describe('soft card', () => {
 });
 
 describe('state file', () => {
+  const files: StateFile[] = [];
+  afterEach(() => files.splice(0).forEach((file) => file.close()));
+
+  /** The card in a file, after whoever had it has let go. */
+  function cardIn(path: string): SoftCard {
+    files.splice(0).forEach((file) => file.close());
+    const file = new StateFile(path);
+    files.push(file);
+    return new SoftCard(file);
+  }
+
   it('keeps a card over a restart, for its owner alone, and the torn session with it', async () => {
     const path = join(folder, 'card');
-    const module = await play(new SoftCard(new StateFile(path)));
+    const module = await play(cardIn(path));
     await module.decode(cardPart(1));
     expect(statSync(path).mode & 0o777).toBe(0o600);
-    const again = await play(new SoftCard(new StateFile(path)));
+    const again = await play(cardIn(path));
     expect(await again.purse()).toMatchObject({ spent: 250_000n, torn: 250_000n, receiptsWritten: 1 });
     await again.decode(cardPart(1));
     expect(await again.closeSession()).toMatchObject({ number: 2, session: 2, amount: 3_290n });
@@ -159,7 +171,7 @@ describe('state file', () => {
 
   it('refuses what is not a soft card of this version, and leaves it alone', async () => {
     const path = join(folder, 'damaged');
-    await play(new SoftCard(new StateFile(path)));
+    await play(cardIn(path));
     const image = readFileSync(path);
     for (const wrong of [
       image.subarray(1),
@@ -168,20 +180,39 @@ describe('state file', () => {
       Buffer.alloc(image.length),
     ]) {
       writeFileSync(path, wrong);
-      expect(() => new SoftCard(new StateFile(path))).toThrow(FormatError);
+      expect(() => cardIn(path)).toThrow(FormatError);
       expect(readFileSync(path)).toEqual(wrong);
     }
     writeFileSync(path, image);
-    expect(new SoftCard(new StateFile(path))).toBeInstanceOf(SoftCard);
+    expect(cardIn(path)).toBeInstanceOf(SoftCard);
   });
 
-  it('lets no two programs write one card', async () => {
+  it('is had by one at a time, from the opening to the closing', async () => {
     const path = join(folder, 'shared');
-    const first = await play(new SoftCard(new StateFile(path)));
-    const second = await play(new SoftCard(new StateFile(path)));
-    await first.decode(cardPart(1));
-    await expect(second.decode(cardPart(1))).rejects.toMatchObject({ code: 'CARD_IN_USE' });
-    await first.decode(cardPart(2, { octets: 1_000_000 }));
-    expect((await first.closeSession())?.groups).toBe(2);
+    const first = await play(cardIn(path));
+    expect(() => new StateFile(path)).toThrow(`process ${process.pid} uses the soft card ${path}`);
+    await first.decode(cardPart(1, { octets: 1_000_000 }));
+    expect((await first.closeSession())?.groups).toBe(1);
+    files.splice(0).forEach((file) => file.close());
+    expect(existsSync(`${path}.lock`)).toBe(false);
+    cardIn(path);
+  });
+
+  it.each([
+    ['that was killed', () => spawnSync(process.execPath, ['-e', '0']).pid],
+    ['that had our number', () => process.pid],
+    ['that wrote nothing', () => ''],
+  ])('is taken over from a process %s', (_, holder) => {
+    const path = join(folder, 'left');
+    writeFileSync(`${path}.lock`, `${holder()}\n`);
+    expect(cardIn(path)).toBeInstanceOf(SoftCard);
+    expect(readFileSync(`${path}.lock`, 'latin1')).toBe(`${process.pid}\n`);
+  });
+
+  it('refuses to write over what somebody else wrote, lock or no lock', async () => {
+    const path = join(folder, 'changed');
+    const module = await play(cardIn(path));
+    writeFileSync(path, readFileSync(path));
+    await expect(module.decode(cardPart(1))).rejects.toMatchObject({ code: 'CARD_IN_USE' });
   });
 });
