@@ -38,6 +38,7 @@ const INITIALIZE_ANSWER_LENGTH = 32;
 const SCP03 = 0x03;
 /** The bit of `i` that says that the card gives R-MAC, and those that it gives more. */
 const I_R_MAC = 0x20;
+const CLA_ISO = 0x00;
 const SELECT = 0xa4;
 const LE_ALL = 256;
 const SW_AUTHENTICATION_FAILED = 0x6300;
@@ -133,8 +134,8 @@ async function send(channel: CardChannel, command: CommandApdu): Promise<Respons
 }
 
 /**
- * A card behind an open SCP03 channel: plain commands of class 80 go in, checked and plain answers come out. Commands of other classes
- * travel as they are. A SELECT, a wrong R-MAC or the loss of the card ends it; then it is opened again on the channel below.
+ * A card behind an open SCP03 channel: plain commands of class 80 go in, checked and plain answers come out. No other travels but SELECT,
+ * as nobody would answer for its answer. A SELECT, a wrong R-MAC or the loss of the card ends it; then it is opened again on the channel below.
  */
 export class SecureChannel implements CardChannel {
   readonly #channel: CardChannel;
@@ -182,8 +183,8 @@ export class SecureChannel implements CardChannel {
       throw new SecureChannelError('CHANNEL_ENDED', 'the secure channel has ended; open it again');
     }
     const plain = parseCommand(octets);
-    if (plain.cla !== CLA_PLAIN) {
-      if (plain.ins === SELECT) this.#ended = true;
+    if (plain.cla === CLA_ISO && plain.ins === SELECT) {
+      this.#ended = true;
       return this.#channel.transmit(octets);
     }
     // Wrapped before anything is awaited, so that the chain has the order of the calls.

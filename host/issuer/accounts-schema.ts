@@ -1,8 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
 
-/** Of the accounts that this code writes; it reads those of version 1 too, and brings them up to date. */
-const VERSION = 2;
-
 const FIRST = `
   CREATE TABLE issuer (id INTEGER NOT NULL) STRICT;
   CREATE TABLE card (
@@ -27,11 +24,17 @@ const SECOND = `
   ALTER TABLE card ADD COLUMN withdrawn INTEGER NOT NULL DEFAULT 0;
 `;
 
+/** Cards that were not given their keys yet; those of earlier versions all were, as far as anybody knows. */
+const THIRD = 'ALTER TABLE card ADD COLUMN keyed INTEGER NOT NULL DEFAULT 1;';
+
+/** What each version adds to the one before it; accounts of an earlier one are brought up to date. */
+const VERSIONS: readonly string[] = [FIRST, SECOND, THIRD];
+const VERSION = VERSIONS.length;
 const STAMP = `PRAGMA user_version = ${VERSION};`;
 
 /** Makes the tables of empty accounts. */
 export function createTables(database: DatabaseSync): void {
-  database.exec(`BEGIN; ${FIRST} ${SECOND} ${STAMP} COMMIT`);
+  database.exec(`BEGIN; ${VERSIONS.join(' ')} ${STAMP} COMMIT`);
 }
 
 /** Brings accounts of an earlier version up to date, all of it or nothing. @returns whether they are of this version now. */
@@ -40,7 +43,8 @@ export function upgradeTables(database: DatabaseSync): boolean {
   database.exec('BEGIN IMMEDIATE');
   try {
     // Another process may have done it while this one waited.
-    if (versionOf(database) === 1) database.exec(`${SECOND} ${STAMP}`);
+    const version = versionOf(database);
+    if (version >= 1 && version < VERSION) database.exec(`${VERSIONS.slice(version).join(' ')} ${STAMP}`);
     database.exec('COMMIT');
   } catch (cause) {
     if (database.isTransaction) database.exec('ROLLBACK');
@@ -49,6 +53,6 @@ export function upgradeTables(database: DatabaseSync): boolean {
   return versionOf(database) === VERSION;
 }
 
-function versionOf(database: DatabaseSync): unknown {
-  return database.prepare('PRAGMA user_version').get()?.['user_version'];
+function versionOf(database: DatabaseSync): number {
+  return Number(database.prepare('PRAGMA user_version').get()?.['user_version']);
 }

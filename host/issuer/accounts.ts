@@ -24,6 +24,8 @@ export interface IssuedCard {
   readonly limits?: Uint8Array;
   /** It showed that it is a copy, or was put back: it is given nothing any more. */
   readonly withdrawn: boolean;
+  /** Its keys were on their way to it: whoever says to be this card must know its channel keys. */
+  readonly keyed: boolean;
 }
 
 /** What an order does: it loads, or it sets the credit limit. */
@@ -126,7 +128,7 @@ export class Accounts {
         );
       }
       this.#run(
-        'INSERT INTO card (id, class, serial, currency, maximum, issued_at) VALUES (?, ?, ?, ?, ?, ?)',
+        'INSERT INTO card (id, class, serial, currency, maximum, issued_at, keyed) VALUES (?, ?, ?, ?, ?, ?, 0)',
         cardId,
         card.moduleClass,
         serial,
@@ -151,12 +153,18 @@ export class Accounts {
       receipts: Number(row['receipts']),
       ...(row['limits'] instanceof Uint8Array && { limits: row['limits'] }),
       withdrawn: Number(row['withdrawn']) === 1,
+      keyed: Number(row['keyed']) === 1,
     };
   }
 
   /** Remembers the counters that the card has proved. */
   showCounters(cardId: Uint8Array, spent: bigint, torn: bigint, receipts: number): void {
     this.#run('UPDATE card SET spent = ?, torn = ?, receipts = ? WHERE id = ?', spent, torn, receipts, cardId);
+  }
+
+  /** Remembers that a card is about to be given its keys. */
+  showKeyed(cardId: Uint8Array): void {
+    this.#run('UPDATE card SET keyed = 1 WHERE id = ?', cardId);
   }
 
   /** @param limits value of DGI 0002. */

@@ -14,6 +14,7 @@ import { putKey } from '../../apdu/secure-channel/put-key.ts';
 import type { ChannelKeySet } from '../../apdu/secure-channel/scp03-keys.ts';
 import { openSecureChannel, type SecureChannel } from '../../apdu/secure-channel/secure-channel.ts';
 import { SecureChannelError } from '../../apdu/secure-channel/secure-channel-error.ts';
+import { isTestKeySet } from '../../apdu/secure-channel/test-key-set.ts';
 import type { Accounts, IssuedCard } from './accounts.ts';
 import { findIssuedCard, requireTrusted } from './issued-card.ts';
 import { IssuerError } from './issuer-error.ts';
@@ -110,6 +111,12 @@ export async function setVerificationKey(
  */
 export async function replaceKeys(on: Administration, next?: ChannelKeySet): Promise<Uint8Array> {
   const { secure, held, own, card } = await administer(on, ['active', 'blocked'], next);
+  if (next === undefined && held !== own && isTestKeySet(held)) {
+    throw new IssuerError(
+      'CHANNEL_KEYS',
+      'this card holds the test keys, which everybody knows: what goes under them would be known too; give it a set of yours first: --to FILE',
+    );
+  }
   await putKey(secure, held, next ?? own);
   return card.cardId;
 }

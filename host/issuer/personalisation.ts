@@ -1,5 +1,5 @@
 import type { CardChannel } from '../../apdu/card-channel.ts';
-import { formatCardId, type ModuleClass } from '../../apdu/decode-module/card-id.ts';
+import { decodeCardId, formatCardId, type ModuleClass } from '../../apdu/decode-module/card-id.ts';
 import { CARD_KEYS, type CardKeyName, deriveCardKey, deriveChannelKeys } from '../../apdu/decode-module/card-keys.ts';
 import { type CardLimits, encodeCardLimits } from '../../apdu/decode-module/card-limits.ts';
 import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
@@ -33,7 +33,8 @@ export interface NewCard extends Omit<CardProfile, 'cardId'> {
 
 /**
  * Makes a blank card one of this issuer's, through its secure channel. It is in the accounts before it has a key, so that no card id is given
- * twice; a card that was pulled in between goes on where it stood, with the profile and card id it has.
+ * twice; a card that was pulled in between goes on where it stood, with the profile and card id it has. A card only says who it is: once the keys
+ * of that card id were on their way, it has to know the channel keys that went before them.
  *
  * @param installed key set that the card was installed with.
  * @param now seconds since 1970.
@@ -51,7 +52,8 @@ export async function personalise(
 ): Promise<Uint8Array> {
   const { life, cardId: present } = await new DecodeModule(channel).select();
   const begun = present.some((octet) => octet !== 0);
-  const resumed = begun && accounts.card(present) !== undefined;
+  const known = begun ? accounts.card(present) : undefined;
+  const resumed = known !== undefined && decodeCardId(present).moduleClass === wanted.moduleClass;
   if ((life !== 'blank' && life !== 'personalised') || (begun && !resumed)) {
     throw new IssuerError('NOT_BLANK', `card ${formatCardId(present)} is personalised already; insert a blank one`);
   }
@@ -66,7 +68,8 @@ export async function personalise(
   };
   const master = await keys.open('personalisation');
   const own = resumed ? deriveChannelKeys(master, present) : undefined;
-  const { secure, keys: held } = await openChannel(channel, own === undefined ? [installed] : [own, installed]);
+  const candidates = [...(own === undefined ? [] : [own]), ...(known?.keyed === true ? [] : [installed])];
+  const { secure, keys: held } = await openChannel(channel, candidates);
   const module = new DecodeModule(secure);
   const cardId = resumed ? present : accounts.addCard(wanted, now);
   if (!resumed) await module.storeData(DGI.profile, encodeCardProfile({ ...wanted, cardId }), false);
@@ -84,6 +87,7 @@ export async function personalise(
     if (limits !== undefined) await module.storeData(DGI.limits, limits, false);
     for (const value of trust) await module.storeData(DGI.verificationKey, value, false);
     if (wanted.pin !== undefined) await module.storeData(DGI.pin, wanted.pin, false);
+    accounts.showKeyed(cardId);
     await module.storeData(DGI.keys, encodeCardKeys(cardKeys), true);
     if (limits !== undefined) accounts.showLimits(cardId, limits);
   }

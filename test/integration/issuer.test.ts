@@ -154,14 +154,16 @@ describe.each<CardKind>(['soft', 'jcardsim'])('%s', (each) => {
     });
 
     test.each([
-      ['STORE_DATA', 'answer lost'],
-      ['PUT_KEY', 'command lost'],
-      ['PUT_KEY', 'answer lost'],
-      ['SET_STATUS', 'command lost'],
-      ['SET_STATUS', 'answer lost'],
-    ] as const)('goes on where a card stood that was pulled at %s, %s', async (ins, fault) => {
+      ['STORE_DATA', 'answer lost', 0],
+      ['PUT_KEY', 'command lost', 0],
+      ['PUT_KEY', 'answer lost', 0],
+      ['STORE_DATA', 'command lost', 1],
+      ['STORE_DATA', 'answer lost', 1],
+      ['SET_STATUS', 'command lost', 0],
+      ['SET_STATUS', 'answer lost', 0],
+    ] as const)('goes on where a card stood that was pulled at %s, %s, after %i of them', async (ins, fault, after) => {
       await insertBlankCard();
-      channel.fail(INS[ins], fault);
+      channel.fail(INS[ins], fault, after);
       await expectRefusal(makeCard(), 'CARD_GONE');
       await connect();
       if (ins === 'SET_STATUS' && fault === 'answer lost') await expectRefusal(makeCard(), 'NOT_BLANK');
@@ -628,7 +630,8 @@ describe('a line of credit', () => {
     issuer.accounts.close();
     const database = new DatabaseSync(join(issuer.store, 'accounts.sqlite'));
     database.exec('ALTER TABLE load_order DROP COLUMN kind');
-    for (const column of ['limits', 'receipts', 'withdrawn']) database.exec(`ALTER TABLE card DROP COLUMN ${column}`);
+    for (const column of ['limits', 'receipts', 'withdrawn', 'keyed'])
+      database.exec(`ALTER TABLE card DROP COLUMN ${column}`);
     database.exec('PRAGMA user_version = 1');
     database.close();
     issuer.accounts = Accounts.open(issuer.store);

@@ -51,22 +51,23 @@ export class FaultyChannel implements CardChannel {
   readonly atr: Uint8Array;
   readonly sent: Uint8Array[] = [];
   readonly #channel: CardChannel;
-  readonly #faults = new Map<number, Fault>();
+  readonly #faults = new Map<number, { readonly fault: Fault; after: number }>();
 
   constructor(channel: CardChannel) {
     this.#channel = channel;
     this.atr = channel.atr;
   }
 
-  /** @param ins instruction octet of the command that is to go wrong, once. */
-  fail(ins: number, fault: Fault): void {
-    this.#faults.set(ins, fault);
+  /** @param ins instruction octet of the command that is to go wrong, once. @param after so many that go well. */
+  fail(ins: number, fault: Fault, after = 0): void {
+    this.#faults.set(ins, { fault, after });
   }
 
   async transmit(command: Uint8Array): Promise<Uint8Array> {
     const ins = command[1] ?? 0;
-    const fault = this.#faults.get(ins);
-    this.#faults.delete(ins);
+    const planned = this.#faults.get(ins);
+    const fault = planned !== undefined && planned.after-- === 0 ? planned.fault : undefined;
+    if (fault !== undefined) this.#faults.delete(ins);
     if (fault === 'command lost') throw new CardGoneError();
     this.sent.push(command.slice());
     const answer = await this.#channel.transmit(command);

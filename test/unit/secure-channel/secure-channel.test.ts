@@ -121,6 +121,16 @@ describe.each(SECURITY_LEVELS)('level %i', (level) => {
     expect(await echo(channel, 2)).toBe(`${toHex(octets(2))}9000`);
   });
 
+  test('what the channel cannot answer for does not go through it', async () => {
+    const [channel, card] = await open(level);
+    const before = card.answered.length;
+    for (const plain of ['00C0000000', '84AA000000', '90AA000000']) {
+      await expect(channel.transmit(fromHex(plain))).rejects.toMatchObject({ code: 'OUT_OF_RANGE' });
+    }
+    expect(card.answered).toHaveLength(before);
+    expect(await echo(channel, 2)).toBe(`${toHex(octets(2))}9000`);
+  });
+
   test('SELECT and reset end it', async () => {
     const [channel, card] = await open(level);
     await card.transmit(SELECT);
@@ -181,6 +191,16 @@ describe('R-MAC', () => {
       await expect(echo(channel, 5)).rejects.toMatchObject({ code: 'FORGED_ANSWER' });
     }
   });
+
+  test.each(['6100', '6110', '6C00', '000000000000000000006105'])(
+    '%s makes nobody ask again outside the channel',
+    async (answer) => {
+      const [channel, card] = await open(0x13);
+      card.onAnswer = () => fromHex(answer);
+      await expect(echo(channel, 5)).rejects.toMatchObject({ code: 'FORGED_ANSWER' });
+      await expect(channel.transmit(fromHex('00C0000000'))).rejects.toMatchObject({ code: 'CHANNEL_ENDED' });
+    },
+  );
 
   test('an answer to another command is refused', async () => {
     const [channel, card] = await open(0x11);
