@@ -130,14 +130,11 @@ export class KeyMemory {
     }
   }
 
-  /** Ends a purchase earlier, and takes the numbers of those of its parts that never came. */
+  /** Ends a purchase earlier, and takes every number up to its last: an older message, or a part held back, would bring it back. */
   lowerEnd(slot: number, to: number): void {
     const purchase = this.#purchases[slot]!;
-    let window = this.#window;
-    for (let part = 0; part <= purchase.lastPart; part++) {
-      const number = (purchase.number + part) >>> 0;
-      if (slot >= FIRST_SEEDS && !this.hasPart(slot, part) && !window.refuses(number)) window = window.take(number);
-    }
+    const window = this.#window.takeAll((purchase.number + purchase.lastPart) >>> 0);
+    if (to === purchase.to && window.equals(this.#window)) return;
     const end = new Uint8Array(4);
     writeUint(end, 0, 4, to);
     this.#write({ at: purchaseAt(slot) + PURCHASE_END, octets: end }, { at: 0, octets: window.encode() });

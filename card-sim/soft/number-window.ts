@@ -33,6 +33,17 @@ export class NumberWindow {
     return back >= WIDTH || ((this.#bitmap >>> back) & 1) === 1;
   }
 
+  equals(other: NumberWindow): boolean {
+    return this.#high === other.#high && this.#bitmap === other.#bitmap;
+  }
+
+  /** The window with every number up to this one taken. */
+  takeAll(number: number): NumberWindow {
+    if (number > this.#high) return new NumberWindow(number, 0xffff_ffff);
+    const back = this.#high - number;
+    return back >= WIDTH ? this : new NumberWindow(this.#high, this.#bitmap | (0xffff_ffff << back));
+  }
+
   /** The window with this number taken. */
   take(number: number): NumberWindow {
     if (number <= this.#high) return new NumberWindow(this.#high, this.#bitmap | (1 << (this.#high - number)));

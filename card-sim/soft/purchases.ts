@@ -79,7 +79,10 @@ function storePurchase(
   if (keyMemory.window.refuses(readUint(message, 20, 4))) {
     return same && (!seeds || keyMemory.hasPart(slot, part)) ? STATUS.DONE : STATUS.OLD_NUMBER;
   }
-  if (seeds && held !== undefined && !same) return STATUS.BAD_FIELD;
+  if (held !== undefined && !same) {
+    if (purchase.number < held.number) return STATUS.OLD_NUMBER;
+    if (seeds) return STATUS.BAD_FIELD;
+  }
   // Step 7.
   if (slot < 0) slot = freeSlot(keyMemory.purchases, kind);
   if (slot < 0) return STATUS.NO_SLOT;
@@ -121,10 +124,8 @@ export function leave(persistent: PersistentState, transient: TransientState, da
   if (purchase === undefined) return STATUS.UNKNOWN_KEY;
   const to = Math.max(readUint(data, 8, 4), purchase.from);
   if (to > purchase.to) return STATUS.BAD_FIELD;
-  if (to < purchase.to) {
-    keyMemory.lowerEnd(slot, to);
-    shortenBelow(transient, purchase);
-  }
+  keyMemory.lowerEnd(slot, to);
+  shortenBelow(transient, purchase);
   const { cardId, keys } = persistent;
   return signLeaveRecord({ cardId, service, keyId, number: purchase.number, to }, keys.uplink);
 }

@@ -132,7 +132,7 @@ describe('the card of the kit', () => {
 
   test('must be named, and a file that is none is refused', async () => {
     const unnamed = await tollcast('all');
-    expect(unnamed).toMatchObject({ code: 1, stdout: '' });
+    expect(unnamed).toMatchObject({ code: 2, stdout: '' });
     expect(unnamed.stderr).toMatch(/uses a blank card up, so it must be named/);
     expect((await tollcast('all', '--card', 'soft', '--simulate', 'soft')).code).toBe(2);
     expect((await tollcast('share', '--card', 'soft', '--rate', 'fast')).stderr).toMatch(/no bit rate/);

@@ -147,7 +147,8 @@ async function play(card: SimulatedCard, cutStage: number, point: CutPoint): Pro
   const channel = await card.channel();
   await new DecodeModule(channel).select();
   await activate(channel, PROFILE, KEYS);
-  const groups = { next: 1 };
+  // Behind the numbers of the private halves, so that no leave takes them.
+  const groups = { next: 32 };
   let hands = await hold(card, groups);
   let fired = false;
   for (const [stage, { run, done }] of STAGES.entries()) {

@@ -12,6 +12,7 @@ import { keyStoreCases } from './key-store.ts';
 import { keyCases } from './keys.ts';
 import { limitCases } from './limits.ts';
 import { loadCases } from './load.ts';
+import { olderMessageCases } from './older-messages.ts';
 import { personalisationCases } from './personalisation.ts';
 import { matrixCases } from './matrix.ts';
 import { pinCases } from './pin.ts';
@@ -39,6 +40,7 @@ export const CASES: Readonly<Record<string, readonly Case[]>> = {
   limits: limitCases,
   pin: pinCases,
   purchases: purchaseCases,
+  'older-messages': olderMessageCases,
   slots: slotCases,
   tree: treeCases,
   'key-pairs': keyPairCases,

@@ -213,7 +213,7 @@ export const keyCases: readonly Case[] = [
     from: 'active',
     async run(tester) {
       const load = (number: number, status: number): Promise<Uint8Array> =>
-        tester.loadKey(serviceMessage(number, {}, { keyId: 1 }), status);
+        tester.loadKey(serviceMessage(number, {}, { keyId: status === 0x9000 ? number : 1 }), status);
       await load(999, 0x9000);
       await load(1000, 0x9000);
       await load(1032, 0x9000);

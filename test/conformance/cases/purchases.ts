@@ -50,7 +50,7 @@ import { type Case, type Tester, u32 } from '../tester.ts';
 const UPLINK = CARD_KEYS.uplink;
 const MIDDLE = START + 1000;
 
-async function leave(tester: Tester, keyId: number, to: number, service = SERVICE): Promise<LeaveRecord> {
+export async function leave(tester: Tester, keyId: number, to: number, service = SERVICE): Promise<LeaveRecord> {
   return openLeaveRecord(await tester.send(INS.LEAVE, concat(u32(service), u32(keyId), u32(to))), UPLINK);
 }
 

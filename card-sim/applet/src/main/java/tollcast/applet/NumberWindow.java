@@ -47,7 +47,26 @@ final class NumberWindow {
     }
   }
 
-  /** Writes what {@link #advance} worked out. */
+  /** Works out the window with every number up to this one taken, in register A. */
+  void advanceAll(byte[] m, short at) {
+    Util.arrayCopyNonAtomic(window, HIGH, ram, Transients.A, LENGTH);
+    short behind = 0;
+    if (Unsigned.compare(m, at, window, HIGH, (short) 4) > 0) {
+      Util.arrayCopyNonAtomic(m, at, ram, Transients.A, (short) 4);
+    } else {
+      behind = distance(window, HIGH, m, at);
+    }
+    for (; behind < WIDTH; behind++) {
+      ram[(short) (Transients.A + octet(behind))] |= bit(behind);
+    }
+  }
+
+  /** Whether what was worked out differs from what is stored. */
+  boolean moved() {
+    return Util.arrayCompare(ram, Transients.A, window, HIGH, LENGTH) != 0;
+  }
+
+  /** Writes what {@link #advance} or {@link #advanceAll} worked out. */
   void store() {
     Util.arrayCopy(ram, Transients.A, window, HIGH, LENGTH);
   }

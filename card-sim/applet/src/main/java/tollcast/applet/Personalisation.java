@@ -163,12 +163,14 @@ final class Personalisation {
         && Unsigned.isZero(data, (short) (at + Persistent.RESERVED), (short) 2);
   }
 
-  /** Makes the downlink keys and the first record; the life state last, as everything before may be done again. */
+  /** Makes the downlink keys, which may be done again, then the first record and the life state in one. */
   private void complete() {
     split.name(Kinds.UNIQUE, null, (short) 0, persistent.card, Persistent.CARD_SERIAL);
     persistent.cardKeys[Persistent.DOWNLINK].getKey(work, KeySplit.KEY);
     split.split(persistent.downlinkWrap, persistent.downlinkMac);
+    JCSystem.beginTransaction();
     purse.create();
     persistent.life = Persistent.PERSONALISED;
+    JCSystem.commitTransaction();
   }
 }

@@ -62,8 +62,14 @@ final class Purchases {
       }
       return;
     }
-    if (seeds && slot != KeyTable.NONE && !same) {
-      ISOException.throwIt(StatusWords.FIELD);
+    if (slot != KeyTable.NONE && !same) {
+      if (Unsigned.compare(work, KeyTable.NUMBER, purchases.entries, (short) (purchases.at(slot) + KeyTable.NUMBER),
+          (short) 4) < 0) {
+        ISOException.throwIt(StatusWords.NUMBER);
+      }
+      if (seeds) {
+        ISOException.throwIt(StatusWords.FIELD);
+      }
     }
     // Step 7
     if (slot == KeyTable.NONE) {
@@ -141,11 +147,18 @@ final class Purchases {
     if (order > 0) {
       ISOException.throwIt(StatusWords.FIELD);
     }
-    if (order < 0) {
-      if (entries[entry] == Kinds.SEEDS) {
-        takeMissing(slot, entry, d, (short) (at + LEAVE_ROOM));
-      }
+    short last = (short) (at + LEAVE_ROOM);
+    Util.arrayCopyNonAtomic(entries, (short) (entry + KeyTable.NUMBER), d, last, (short) 4);
+    for (byte part = entries[(short) (entry + COMMON)]; part > 0; part--) {
+      Unsigned.increment(d, last, (short) 4);
+    }
+    // An older message, or a part that was held back, would bring the purchase back.
+    window.advanceAll(d, last);
+    if (order < 0 || window.moved()) {
+      JCSystem.beginTransaction();
+      window.store();
       Util.arrayCopy(d, to, entries, (short) (entry + KeyTable.TO), (short) 4);
+      JCSystem.commitTransaction();
       keys.shorten(slot);
     }
     return uplink.leaveRecord(entries, entry, d);
@@ -163,17 +176,5 @@ final class Purchases {
       }
     }
     return KeyTable.NONE;
-  }
-
-  /** Takes the numbers of the parts that never came: they would bring the purchase back. */
-  private void takeMissing(byte slot, short entry, byte[] room, short at) {
-    Util.arrayCopyNonAtomic(purchases.entries, (short) (entry + KeyTable.NUMBER), room, at, (short) 4);
-    for (byte part = 0; part <= purchases.entries[(short) (entry + COMMON)]; part++) {
-      if (!marks.has(slot, part) && window.open(room, at)) {
-        window.advance(room, at);
-        window.store();
-      }
-      Unsigned.increment(room, at, (short) 4);
-    }
   }
 }

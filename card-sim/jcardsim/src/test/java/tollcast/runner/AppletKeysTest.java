@@ -71,11 +71,13 @@ class AppletKeysTest {
 
   @Test
   void takesEachNumberOnce() throws Exception {
-    for (int[] step : new int[][] {{9, 0x9000}, {41, 0x9000}, {9, 0x940B}, {10, 0x9000}, {10, 0x9000},
-        {1 << 20, 0x9000}, {(1 << 20) - 32, 0x940B}, {(1 << 20) - 31, 0x9000}, {(1 << 20) - 31, 0x9000},
-        {1 << 20, 0x940B}}) {
-      assertEquals(step[1], rig.status(0x34, keyMessage(PURCHASE, UNIQUE, 100, 1_000, step[0], ceilings(QUANTUM))),
-          "number " + step[0]);
+    for (int[] step : new int[][] {{9, 5, 0x9000}, {41, 32, 0x9000}, {9, 33, 0x940B}, {10, 34, 0x9000},
+        {10, 34, 0x9000}, {1 << 20, 35, 0x9000}, {(1 << 20) - 32, 36, 0x940B}, {(1 << 20) - 31, 37, 0x9000},
+        {(1 << 20) - 31, 37, 0x9000}, {1 << 20, 38, 0x940B}, {(1 << 20) - 30, 35, 0x940B},
+        {(1 << 20) - 30, 39, 0x9000}}) {
+      Key purchase = new Key((byte) 0x10, SERVICE, step[1], filled(50));
+      assertEquals(step[2], rig.status(0x34, keyMessage(purchase, UNIQUE, 100, 1_000, step[0], ceilings(QUANTUM))),
+          "number " + step[0] + " of " + step[1]);
     }
   }
 
