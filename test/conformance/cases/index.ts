@@ -3,6 +3,7 @@ import { authenticationCases } from './authentication.ts';
 import { blindCases } from './blind.ts';
 import { channelCases } from './channel.ts';
 import { commandCases } from './commands.ts';
+import { dayCases } from './day.ts';
 import { decodeCases } from './decode.ts';
 import { flatCases } from './flat.ts';
 import { groupCases } from './groups.ts';
@@ -38,6 +39,7 @@ export const CASES: Readonly<Record<string, readonly Case[]>> = {
   receipts: receiptCases,
   load: loadCases,
   limits: limitCases,
+  day: dayCases,
   pin: pinCases,
   purchases: purchaseCases,
   'older-messages': olderMessageCases,

@@ -35,10 +35,10 @@ import {
 } from '../messages.ts';
 import type { Case, Tester } from '../tester.ts';
 
-const DAY = 86_400;
+export const DAY = 86_400;
 const SEGMENT_KEY = keyOf(KIND.segment, SERVICE, SEGMENT_KEY_ID);
-const PIN = encodePin('2580');
-const END = START + 3 * DAY;
+export const PIN = encodePin('2580');
+export const END = START + 3 * DAY;
 
 /** Credit limit order. */
 function creditLimit(number: number, amount: bigint, loadId = fixedKey(`limit ${number}`).subarray(0, 8)): Uint8Array {
@@ -46,7 +46,7 @@ function creditLimit(number: number, amount: bigint, loadId = fixedKey(`limit ${
 }
 
 /** A new card with these limits and a PIN, 10 USD on it, playing for three days unless `keys` is false. */
-async function limited(tester: Tester, limits: Partial<CardLimits>, keys = true): Promise<void> {
+export async function limited(tester: Tester, limits: Partial<CardLimits>, keys = true): Promise<void> {
   await tester.select();
   await tester.storeData(0x0002, encodeCardLimits({ ...NO_LIMITS, ...limits }), false);
   await tester.storeData(0x0001, PROFILE, false);
@@ -60,11 +60,11 @@ async function limited(tester: Tester, limits: Partial<CardLimits>, keys = true)
   await tester.open();
 }
 
-async function record(tester: Tester, back = 0): Promise<LogRecord> {
+export async function record(tester: Tester, back = 0): Promise<LogRecord> {
   return parseLogRecord(await tester.command({ cla: 0x80, ins: INS.GET_LOG, p1: 0, p2: back, le: 256 }));
 }
 
-async function setSpendLimit(tester: Tester, limit: number, status = 0x9000): Promise<void> {
+export async function setSpendLimit(tester: Tester, limit: number, status = 0x9000): Promise<void> {
   const data = new Uint8Array(6);
   writeUint(data, 0, 6, limit);
   await tester.send(INS.SET_SPEND_LIMIT, data, status);

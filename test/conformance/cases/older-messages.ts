@@ -72,6 +72,20 @@ export const olderMessageCases: readonly Case[] = [
     },
   },
   {
+    name: 'a number is far behind or far ahead by any distance',
+    from: 'active',
+    async run(tester) {
+      let high = 1000;
+      await tester.loadKey(serviceMessage(high, {}, { keyId: 2 }));
+      for (const distance of [33, 127, 128, 200, 255, 256, 65_536]) {
+        high += distance;
+        await tester.loadKey(serviceMessage(high, {}, { keyId: 3 }));
+        await tester.loadKey(serviceMessage(high - distance, {}, { keyId: 4 }), 0x940b);
+        await tester.loadKey(serviceMessage(high - distance + 1, {}, { keyId: 4 }), 0x940b);
+      }
+    },
+  },
+  {
     name: 'a leave of a purchase from below the window leaves the numbers above it open',
     from: 'active',
     async run(tester) {
