@@ -173,27 +173,6 @@ export const channelCases: readonly Case[] = [
     },
   },
   {
-    name: 'PUT KEY: the old set is gone, the channel goes on; a wrong check value changes nothing',
-    from: 'blank',
-    async run(tester) {
-      const data = encodePutKey(OWN, TEST_KEY_SET.dek);
-      await tester.inside(INS.PUT_KEY, 2, 0x81, data, 0x6a88);
-      await tester.inside(INS.PUT_KEY, 1, 0x81, data.with(69, data[69]! ^ 1), 0x6a80);
-      await tester.inside(INS.PUT_KEY, 1, 0x81, data.with(0, 0), 0x6a80);
-      await tester.inside(INS.PUT_KEY, 1, 0x81, data.subarray(1), 0x6700);
-      await tester.inside(INS.PUT_KEY, 1, 0x81, data);
-      await tester.storeData(0x0001, PROFILE, false);
-      await tester.select();
-      await expect(tester.secure(0x13)).rejects.toMatchObject({ code: 'NO_KEY_SET' });
-      await tester.secure(0x13, OWN);
-      await tester.storeData(0x8001, KEYS, true);
-      await tester.reset();
-      await tester.select();
-      await tester.secure(0x01, OWN);
-      await tester.setStatus(active);
-    },
-  },
-  {
     name: 'what ends the channel: SELECT, reset, a wrong C-MAC; plain commands do not',
     from: 'active',
     async run(tester) {

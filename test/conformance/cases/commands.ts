@@ -69,8 +69,12 @@ export const commandCases: readonly Case[] = [
     from: 'active',
     async run(tester) {
       await tester.reset();
-      await tester.send(INS.GET_PURSE, undefined, 0x6986);
-      await tester.command({ cla: 0, ins: 0xc0, p1: 0, p2: 0, le: 256 }, 0x6986);
+      for (const command of ['80400000', '00400000', '84400000', 'ff400000', '80770000', '84820100', '00c00000']) {
+        await tester.raw(fromHex(command), 0x6986);
+      }
+      // Whether the octets agree with their own Lc is looked at before, extended length after.
+      await tester.raw(fromHex('80300000 05 0000'), 0x6700);
+      await tester.raw(fromHex('80300000 000004 00000007'), 0x6986);
       await tester.command({ cla: 0, ins: 0xa4, p1: 4, p2: 0, data: fromHex('A000000003000000'), le: 256 }, 0x6a82);
       await tester.send(INS.GET_PURSE, undefined, 0x6986);
       await tester.select();
@@ -241,6 +245,41 @@ export const commandCases: readonly Case[] = [
       await tester.command({ cla: 0, ins: 0xc0, p1: 0, p2: 0, le: 256 }, 0x6985);
       await tester.send(INS.LIST_KEYS, undefined, 0x61a0);
       expect(await tester.command({ cla: 0, ins: 0xc0, p1: 0, p2: 0, le: 256 })).toHaveLength(160);
+    },
+  },
+  {
+    name: 'what does not agree with its Lc, is extended, or is a GET RESPONSE with wrong parameters leaves the rest; all else drops it',
+    from: 'active',
+    async run(tester) {
+      for (let number = 1; number <= 13; number++)
+        await tester.loadKey(serviceMessage(number, {}, { service: number }));
+      const rest = fromHex('00c0000000');
+      for (const [command, status] of [
+        ['80300000 05 0000', 0x6700],
+        ['80300000 000004 00000007', 0x6700],
+        ['84300000 05 0000', 0x6700],
+        ['00c00000 0000', 0x6700],
+        ['00c00000 01 01', 0x6700],
+        ['00c00100', 0x6a86],
+      ] as const) {
+        await tester.send(INS.LIST_KEYS, undefined, 0x6114);
+        await tester.raw(fromHex(command), status);
+        expect(await tester.raw(rest, 0x9000)).toHaveLength(20);
+      }
+      for (const [command, status] of [
+        ['80c00000', 0x6e00],
+        ['84c00000', 0x6e00],
+        ['00b00000', 0x6e00],
+        ['80770000', 0x6d00],
+        ['84380000', 0x6988],
+        ['84380000', 0x6985],
+        ['00a40000', 0x6a86],
+        ['80380001', 0x6a86],
+      ] as const) {
+        await tester.send(INS.LIST_KEYS, undefined, 0x6114);
+        await tester.raw(fromHex(command), status);
+        await tester.raw(rest, 0x6985);
+      }
     },
   },
   {

@@ -19,10 +19,12 @@ import { matrixCases } from './matrix.ts';
 import { pinCases } from './pin.ts';
 import { purchaseCases } from './purchases.ts';
 import { purseCases } from './purse.ts';
+import { putKeyCases } from './put-key.ts';
 import { receiptCases } from './receipts.ts';
 import { slotCases } from './slots.ts';
 import { tornSessionCases } from './torn-sessions.ts';
 import { treeCases } from './tree.ts';
+import { wrappingCases } from './wrapping.ts';
 
 /** All cases by the file of vectors that keeps their answers. */
 export const CASES: Readonly<Record<string, readonly Case[]>> = {
@@ -49,5 +51,7 @@ export const CASES: Readonly<Record<string, readonly Case[]>> = {
   blind: blindCases,
   channel: channelCases,
   authentication: authenticationCases,
+  wrapping: wrappingCases,
+  'put-key': putKeyCases,
   matrix: matrixCases,
 };
