@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CLA_MODULE, INS } from '../../apdu/decode-module/instruction.ts';
+import { parseModuleData } from '../../apdu/decode-module/module-data.ts';
+import { parseSelectAnswer } from '../../apdu/decode-module/select-answer.ts';
 import { CARD_KINDS, type SimulatedCard, startCard } from '../../card-sim/index.ts';
 import { tally } from '../support/tally.ts';
 import { CASES } from './cases/index.ts';
@@ -29,6 +32,19 @@ describe.each(CARD_KINDS)('decode module on %s', (kind) => {
     await tester.close();
     await card.close();
     tally('conformance', kind, passed, 'cases');
+  });
+
+  // No vector: free memory is each module's own.
+  it('GET DATA 0100 says what SELECT says', async () => {
+    await tester.begin('blank');
+    const answer = await tester.command({ cla: CLA_MODULE, ins: INS.GET_DATA, p1: 1, p2: 0, le: 256 });
+    const { capabilities, maxSpan, maxCommandData } = parseModuleData(answer);
+    const select = parseSelectAnswer(await tester.select());
+    expect({ capabilities, maxSpan, maxCommandData }).toEqual({
+      capabilities: select.capabilities,
+      maxSpan: select.maxSpan,
+      maxCommandData: select.maxCommandData,
+    });
   });
 
   describe.each(Object.entries(CASES))('%s', (topic, cases) => {

@@ -3,6 +3,7 @@ import type { CardChannel } from '../../apdu/card-channel.ts';
 import { CLA_ISO, CLA_MODULE, INS, STORE_LAST, STORE_MORE } from '../../apdu/decode-module/instruction.ts';
 import { parseKeyList } from '../../apdu/decode-module/key-list.ts';
 import { isPersonal } from '../../apdu/decode-module/kinds.ts';
+import { type LogRecord, parseLogRecord } from '../../apdu/decode-module/log-record.ts';
 import { PurseStatus } from '../../apdu/decode-module/purse-status.ts';
 import { openReceipt, type Receipt } from '../../apdu/decode-module/receipt.ts';
 import { LIFE, MODULE_AID } from '../../apdu/decode-module/select-answer.ts';
@@ -189,6 +190,11 @@ export class Tester {
 
   async purse(): Promise<PurseStatus> {
     return new PurseStatus(await this.send(INS.GET_PURSE));
+  }
+
+  /** @param back records before the newest. */
+  async record(back = 0): Promise<LogRecord> {
+    return parseLogRecord(await this.command({ cla: CLA_MODULE, ins: INS.GET_LOG, p1: 0, p2: back, le: 256 }));
   }
 
   async loadCredit(order: Uint8Array, status = 0x9000): Promise<Uint8Array> {

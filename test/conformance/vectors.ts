@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { toHex } from '../../apdu/octets.ts';
+import { TEST_KEY_SET } from '../../apdu/secure-channel/test-key-set.ts';
 import * as messages from './messages.ts';
 import type { Beginning, Step } from './tester.ts';
 
@@ -55,11 +56,19 @@ export function writeVectors(topic: string, file: Omit<VectorFile, 'about'>): vo
 export function writeGiven(): void {
   const { CARD_ID, CARD_KEYS, CEILINGS } = messages;
   const { service, segment, content } = messages.PLAYING_KEYS;
+  const { version, enc, mac, dek } = TEST_KEY_SET;
   const keys = {
     about: [
       'The keys behind the vectors of this folder. A service, segment or content key is the ASCII of k, its kind in hexadecimal, a point, the',
       'service, a point, the key id, filled up with points to 16 octets; those of "playing":',
     ],
+    module: {
+      about: 'A module with P-256, installed with this key set; see the page, 2.1 and 9.',
+      channelKeys: { version, enc: toHex(enc), mac: toHex(mac), dek: toHex(dek) },
+      p256: true,
+      maxSpan: 208,
+      maxCommandData: 255,
+    },
     cardId: toHex(CARD_ID),
     cardKeys: Object.fromEntries(Object.entries(CARD_KEYS).map(([name, key]) => [name, toHex(key)])),
     currency: messages.USD,

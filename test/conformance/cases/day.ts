@@ -4,7 +4,7 @@ import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { cardPart, contentMessage, SSRC, START } from '../messages.ts';
 import { BLIND_KEY_ID, blindCipher, blindMessage } from '../purchase-messages.ts';
 import type { Case } from '../tester.ts';
-import { DAY, END, limited, PIN, record, setSpendLimit } from './limits.ts';
+import { DAY, END, limited, PIN, setSpendLimit } from './limits.ts';
 
 const FLAT_KEY = 5001;
 
@@ -17,9 +17,9 @@ export const dayCases: readonly Case[] = [
       await tester.decode(cardPart(1, { octets: 1000, mediaTime: START }));
       await tester.loadKey(contentMessage({ kind: 'flat', price: 100_000n }, { keyId: FLAT_KEY, to: END }));
       await tester.decode(cardPart(2, { contentKeyId: FLAT_KEY, mediaTime: START + DAY }));
-      expect(await record(tester)).toMatchObject({ taken: 250_000n, day: START / DAY + 1, spentOfDay: 0n });
+      expect(await tester.record()).toMatchObject({ taken: 250_000n, day: START / DAY + 1, spentOfDay: 0n });
       await tester.closeSession();
-      expect(await record(tester)).toMatchObject({ spent: 100_250n, day: START / DAY + 1, spentOfDay: 0n });
+      expect(await tester.record()).toMatchObject({ spent: 100_250n, day: START / DAY + 1, spentOfDay: 0n });
     },
   },
   {
@@ -34,7 +34,7 @@ export const dayCases: readonly Case[] = [
         contentMessage({ kind: 'flat', price: 100_000n, segmentId: 1 }, { keyId: FLAT_KEY, to: END }),
       );
       await tester.decode(cardPart(2, { contentKeyId: FLAT_KEY, mediaTime: START }));
-      expect(await record(tester)).toMatchObject({ taken: 250_000n, spentOfDay: 250_000n });
+      expect(await tester.record()).toMatchObject({ taken: 250_000n, spentOfDay: 250_000n });
       await tester.loadKey(
         contentMessage({ kind: 'flat', price: 200_000n, segmentId: 2 }, { keyId: FLAT_KEY, to: END }),
       );
@@ -53,7 +53,7 @@ export const dayCases: readonly Case[] = [
       const decodeBlind = (status: number) =>
         tester.command({ cla: 0x80, ins: INS.DECODE, p1: 1, p2: 0, data, le: 256 }, status);
       await decodeBlind(0x9000);
-      expect(await record(tester)).toMatchObject({ day: START / DAY + 1, spentOfDay: 600_000n, taken: 600_000n });
+      expect(await tester.record()).toMatchObject({ day: START / DAY + 1, spentOfDay: 600_000n, taken: 600_000n });
       await tester.loadKey(blindMessage({ kind: 'flat', price: 100_000n, segmentId: 2 }));
       await decodeBlind(0x9403);
     },

@@ -4,6 +4,8 @@ import { blindCases } from './blind.ts';
 import { channelCases } from './channel.ts';
 import { commandCases } from './commands.ts';
 import { dayCases } from './day.ts';
+import { creditLimitCases } from './credit-limit.ts';
+import { dataObjectCases } from './data-objects.ts';
 import { decodeCases } from './decode.ts';
 import { flatCases } from './flat.ts';
 import { groupCases } from './groups.ts';
@@ -42,6 +44,8 @@ export const CASES: Readonly<Record<string, readonly Case[]>> = {
   load: loadCases,
   limits: limitCases,
   day: dayCases,
+  'credit-limit': creditLimitCases,
+  'data-objects': dataObjectCases,
   pin: pinCases,
   purchases: purchaseCases,
   'older-messages': olderMessageCases,
