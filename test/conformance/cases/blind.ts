@@ -6,9 +6,12 @@ import {
   cardPart,
   CONTENT_KEY_ID,
   contentMessage,
+  loadOrder,
   resealedPart,
   SECOND_SSRC,
+  segmentMessage,
   SERVICE,
+  serviceMessage,
   spanOf,
   SSRC,
 } from '../messages.ts';
@@ -84,6 +87,7 @@ export const blindCases: readonly Case[] = [
     async run(tester) {
       await tester.loadKey(blindMessage({ kind: 'octets', price: 1n }), 0x9408);
       await tester.loadKey(blindMessage({ kind: 'duration', price: 0n }), 0x9408);
+      await tester.loadKey(blindMessage({ kind: 'octets', price: 1n, card: false }), 0x9408);
       await tester.loadKey(blindMessage({ kind: 'flat', price: 60_000_000n }), 0x9402);
       await tester.loadKey(blindMessage({ card: false }), 0x940a);
       await tester.loadKey(blindMessage({ kind: 'flat', price: 50_000_000n }));
@@ -136,6 +140,21 @@ export const blindCases: readonly Case[] = [
     },
   },
   {
+    name: 'from is that of the first group that has a media time above 0',
+    from: 'active',
+    async run(tester) {
+      await tester.loadKey(serviceMessage(1, {}, { from: 0 }));
+      await tester.loadKey(segmentMessage({ from: 0 }));
+      await tester.loadKey(contentMessage({}, { from: 0 }));
+      await tester.loadCredit(loadOrder(1, 1_000_000n));
+      await tester.open();
+      await tester.decode(cardPart(1, { mediaTime: 0 }));
+      await tester.decode(cardPart(2, { mediaTime: 9 }));
+      await tester.decode(cardPart(3, { mediaTime: 5 }));
+      expect(await tester.closeSession()).toMatchObject({ groups: 3, from: 9, to: 5 });
+    },
+  },
+  {
     name: 'a blind key under a slot, and one beside a metered key with its own life',
     from: 'playing',
     async run(tester) {
@@ -159,6 +178,15 @@ export const blindCases: readonly Case[] = [
       await tester.deleteKey(KIND.content, SERVICE, CONTENT_KEY_ID);
       await tester.decode(cardPart(2), 0x9408);
       await decodeBlind(tester, sealed(1, 1, { keyId: CONTENT_KEY_ID }));
+      // Now the blind one stands second, then first.
+      await tester.loadKey(contentMessage());
+      await tester.decode(cardPart(2));
+      await tester.deleteKey(KIND.content, SERVICE, CONTENT_KEY_ID);
+      await tester.deleteKey(KIND.blind, SERVICE, CONTENT_KEY_ID);
+      await tester.loadKey(blindMessage({}, CONTENT_KEY_ID));
+      await tester.loadKey(contentMessage());
+      await tester.decode(cardPart(3), 0x9408);
+      await decodeBlind(tester, sealed(2, 1, { keyId: CONTENT_KEY_ID }));
     },
   },
   {

@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
-import { cardPart, contentMessage, type TermOptions } from '../messages.ts';
+import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import { cardPart, contentMessage, SERVICE_KEY_ID, serviceMessage, type TermOptions } from '../messages.ts';
 import type { Case } from '../tester.ts';
 import { play, replay } from '../playing.ts';
 
@@ -65,6 +66,40 @@ export const flatCases: readonly Case[] = [
         groups: 2,
         octets: 63_160,
       });
+    },
+  },
+  {
+    name: 'flat: a segment id is its service’s own, and only the last one is known',
+    from: 'active',
+    async run(tester) {
+      const flat: TermOptions = { kind: 'flat', price: 1_500_000n };
+      await play(tester, 10_000_000n, flat);
+      await tester.loadKey(serviceMessage(2, {}, { service: 8 }));
+      const other = { service: 8, parentKind: KIND.service, parentId: SERVICE_KEY_ID, keyId: 6000 } as const;
+      await tester.loadKey(contentMessage(flat, other));
+      await tester.decode(cardPart(1));
+      await tester.open(8);
+      expect((await tester.purse()).spent).toBe(1_500_000n);
+      await tester.decode(cardPart(2, { service: 8, contentKeyId: 6000 }));
+      await tester.decode(cardPart(3, { service: 8, contentKeyId: 6000 }));
+      expect(await tester.purse()).toMatchObject({ taken: 1_500_000n, session: 2 });
+      await tester.open();
+      await tester.decode(cardPart(4));
+      expect(await tester.purse()).toMatchObject({ spent: 3_000_000n, taken: 1_500_000n, session: 3 });
+    },
+  },
+  {
+    name: 'flat of price 0 writes nothing, so the segment paid before stays paid',
+    from: 'active',
+    async run(tester) {
+      const flat: TermOptions = { kind: 'flat', price: 1_500_000n };
+      await play(tester, 10_000_000n, flat);
+      await tester.decode(cardPart(1));
+      await tester.loadKey(contentMessage({ kind: 'flat', price: 0n, segmentId: 101 }));
+      await tester.decode(cardPart(2));
+      await tester.loadKey(contentMessage(flat));
+      await tester.decode(cardPart(3));
+      expect(await tester.purse()).toMatchObject({ taken: 1_500_000n, used: 1_500_000n, sequence: 3 });
     },
   },
   {

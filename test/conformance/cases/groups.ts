@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { cardPart, CEILINGS, CONTENT_KEY_ID, contentMessage, END, SECOND_SSRC, SSRC } from '../messages.ts';
+import { cardPart, CEILINGS, CONTENT_KEY_ID, contentMessage, END, SECOND_SSRC, SSRC, START } from '../messages.ts';
 import type { Case } from '../tester.ts';
 
 export const groupCases: readonly Case[] = [
@@ -64,6 +64,54 @@ export const groupCases: readonly Case[] = [
     },
   },
   {
+    name: 'an OPEN forgets of every stream what was opened, not of the one alone that goes on',
+    from: 'playing',
+    async run(tester) {
+      const other = (group: number): Uint8Array => cardPart(group, { ssrc: SECOND_SSRC });
+      await tester.decode(cardPart(5));
+      await tester.decode(other(7));
+      await tester.decode(cardPart(5));
+      await tester.decode(other(7));
+      await tester.open();
+      await tester.refused(cardPart(5), 0x9406);
+      await tester.refused(other(7), 0x9406);
+      await tester.decode(cardPart(6));
+      await tester.decode(cardPart(6));
+      await tester.refused(other(7), 0x9406);
+      await tester.decode(other(8));
+      await tester.decode(cardPart(6));
+    },
+  },
+  {
+    name: 'a new stream moves the others up with what was opened of them',
+    from: 'playing',
+    async run(tester) {
+      await tester.loadKey(contentMessage({ ssrcs: [0x3000, 0x3002] }, { keyId: 5001 }));
+      await tester.decode(cardPart(5));
+      await tester.open();
+      await tester.decode(cardPart(7, { ssrc: SECOND_SSRC }));
+      await tester.decode(cardPart(1, { ssrc: 0x3000, contentKeyId: 5001 }));
+      await tester.refused(cardPart(5), 0x9406);
+      await tester.decode(cardPart(7, { ssrc: SECOND_SSRC }));
+      await tester.decode(cardPart(1, { ssrc: 0x3002, contentKeyId: 5001 }));
+      await tester.refused(cardPart(5), 0x9406);
+      await tester.decode(cardPart(7, { ssrc: SECOND_SSRC }));
+      await tester.decode(cardPart(1, { ssrc: 0x3000, contentKeyId: 5001 }));
+    },
+  },
+  {
+    name: 'a free group raises the highest media time like any other',
+    from: 'playing',
+    async run(tester) {
+      await tester.loadKey(contentMessage({}, { keyId: 5001, to: START + 100 }));
+      await tester.loadKey(contentMessage({}, { keyId: 5002 }), 0x6a84);
+      await tester.loadKey(contentMessage({ kind: 'free' }));
+      await tester.decode(cardPart(1, { mediaTime: START + 100, octets: 0, duration: 0 }));
+      await tester.loadKey(contentMessage({}, { keyId: 5002 }));
+      expect(await tester.keys()).toEqual(['10 7/1', '11 7/100', '12 7/5000', '12 7/5002']);
+    },
+  },
+  {
     name: 'marks of four streams; a fifth takes the place of the one first seen longest ago',
     from: 'playing',
     async run(tester) {
@@ -81,6 +129,7 @@ export const groupCases: readonly Case[] = [
       for (const index of [0, 1, 2, 3]) await stream(index, 9, 0x9406);
       await stream(0, 11);
       await stream(4, 1); // out goes 0, though it was the last to move
+      for (const index of [1, 2, 3]) await stream(index, 9, 0x9406);
       for (const index of [1, 2, 3]) await stream(index, 10);
       await stream(0, 1); // out goes 1
       await stream(4, 1);

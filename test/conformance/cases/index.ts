@@ -13,6 +13,7 @@ import { keyFieldCases } from './key-fields.ts';
 import { keyPairCases } from './key-pairs.ts';
 import { keyStoreCases } from './key-store.ts';
 import { keyCases } from './keys.ts';
+import { lastingCases } from './lasting.ts';
 import { limitCases } from './limits.ts';
 import { loadCases } from './load.ts';
 import { olderMessageCases } from './older-messages.ts';
@@ -23,6 +24,7 @@ import { purchaseCases } from './purchases.ts';
 import { purseCases } from './purse.ts';
 import { putKeyCases } from './put-key.ts';
 import { receiptCases } from './receipts.ts';
+import { seedPartCases } from './seed-parts.ts';
 import { slotCases } from './slots.ts';
 import { tornSessionCases } from './torn-sessions.ts';
 import { treeCases } from './tree.ts';
@@ -50,6 +52,7 @@ export const CASES: Readonly<Record<string, readonly Case[]>> = {
   purchases: purchaseCases,
   'older-messages': olderMessageCases,
   slots: slotCases,
+  'seed-parts': seedPartCases,
   tree: treeCases,
   'key-pairs': keyPairCases,
   blind: blindCases,
@@ -57,5 +60,6 @@ export const CASES: Readonly<Record<string, readonly Case[]>> = {
   authentication: authenticationCases,
   wrapping: wrappingCases,
   'put-key': putKeyCases,
+  lasting: lastingCases,
   matrix: matrixCases,
 };

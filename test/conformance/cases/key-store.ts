@@ -2,6 +2,7 @@ import { expect } from 'vitest';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { parseKeyList } from '../../../apdu/decode-module/key-list.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import { concat } from '../../../apdu/octets.ts';
 import {
   cardPart,
   CONTENT_KEY_ID,
@@ -17,7 +18,9 @@ import {
   serviceMessage,
   START,
 } from '../messages.ts';
-import type { Case } from '../tester.ts';
+import { pairPurchase } from '../pair-messages.ts';
+import { SEED_PURCHASE_ID, seedMessages, segmentPurchase, slotMessage } from '../purchase-messages.ts';
+import { type Case, u32 } from '../tester.ts';
 
 export const keyStoreCases: readonly Case[] = [
   {
@@ -115,6 +118,42 @@ export const keyStoreCases: readonly Case[] = [
       await tester.loadKey(contentMessage({}, { keyId: 5001, parentId: 101 }));
       await tester.deleteKey(KIND.service, SERVICE, SERVICE_KEY_ID);
       expect(await tester.keys()).toEqual(['10 7/2', '11 7/101', '12 7/5001']);
+    },
+  },
+  {
+    name: 'of a service key, a segment bought, a private half and seeds with one id LEAVE means the first that LIST KEYS names',
+    from: 'active',
+    async run(tester) {
+      const id = 9;
+      const messages = [
+        seedMessages(1, 0, 8, { keyId: id })[0]!,
+        pairPurchase(2, { keyId: id }),
+        segmentPurchase(3, { keyId: id }),
+        serviceMessage(4, {}, { keyId: id }),
+      ];
+      for (const message of messages) await tester.loadKey(message);
+      const kinds = parseKeyList(await tester.send(INS.LIST_KEYS)).map(({ kind }) => kind);
+      // A segment came before the service key: by slot, not by kind.
+      expect(kinds).toEqual([KIND.segment, KIND.service, KIND.servicePair, KIND.seeds]);
+      for (const [left, kind] of kinds.entries()) {
+        await tester.send(INS.LEAVE, concat(u32(SERVICE), u32(id), u32(START + left)));
+        const list = parseKeyList(await tester.send(INS.LIST_KEYS));
+        expect(list.map(({ to }) => to)).toEqual([START + left, ...list.slice(1).map(() => END)]);
+        await tester.deleteKey(kind, SERVICE, id);
+      }
+      await tester.send(INS.LEAVE, concat(u32(SERVICE), u32(id), u32(START)), 0x6a88);
+    },
+  },
+  {
+    name: 'a purchase of slots left to nothing still names its slots: 9405, and 6A88 once it is deleted',
+    from: 'active',
+    async run(tester) {
+      await tester.loadKey(seedMessages(1, 0, 8)[0]!);
+      await tester.send(INS.LEAVE, concat(u32(SERVICE), u32(SEED_PURCHASE_ID), u32(0)));
+      await tester.loadKey(slotMessage(3), 0x9405);
+      await tester.loadKey(slotMessage(9), 0x6a88);
+      await tester.deleteKey(KIND.seeds, SERVICE, SEED_PURCHASE_ID);
+      await tester.loadKey(slotMessage(3), 0x6a88);
     },
   },
   {

@@ -71,6 +71,24 @@ export const pinCases: readonly Case[] = [
     },
   },
   {
+    name: 'DGI 8002 sets a PIN that is not verified, with all tries',
+    from: 'blank',
+    async run(tester) {
+      await withPin(tester, true);
+      await verify(tester, PIN);
+      await tester.open();
+      for (const pin of [PIN, NEW]) {
+        await tester.storeData(0x8002, pin, false);
+        await tester.open(SERVICE, 0x6982);
+        await verify(tester, WRONG, 0x63c2);
+        await tester.storeData(0x8002, pin, false);
+        await verify(tester, WRONG, 0x63c2);
+        await verify(tester, pin);
+        await tester.open();
+      }
+    },
+  },
+  {
     name: 'policy: OPEN needs the PIN, until SELECT, reset or a wrong one',
     from: 'blank',
     async run(tester) {

@@ -144,6 +144,20 @@ export const slotCases: readonly Case[] = [
     },
   },
   {
+    name: 'an index of 2^L and more is no node of level L: 6A80',
+    from: 'active',
+    async run(tester) {
+      const message = seedMessages(1, 0, 8)[0]!;
+      const labelled = (level: number, index: number): Uint8Array =>
+        resealed(message, CARD_KEYS.downlink, (octets) => writeUint(octets, 188, 4, level * 2 ** 24 + index));
+      for (let level = 0; level <= 20; level++) await tester.loadKey(labelled(level, 2 ** level), 0x6a80);
+      for (const level of [0, 1, 8, 15, 16, 20]) await tester.loadKey(labelled(level, 2 ** 24 - 1), 0x6a80);
+      for (const level of [21, 0x7f, 0x80, 0xfe]) await tester.loadKey(labelled(level, 0), 0x6a80);
+      await tester.loadKey(labelled(0xff, 1), 0x6a80);
+      await tester.loadKey(labelled(20, 2 ** 20 - 1));
+    },
+  },
+  {
     name: 'a seed message with every label empty is a part that covers nothing',
     from: 'active',
     async run(tester) {

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
-import { cardPart, START } from '../messages.ts';
+import { cardPart, contentMessage, START } from '../messages.ts';
 import type { Case } from '../tester.ts';
 import { replay } from '../playing.ts';
 
@@ -56,6 +56,31 @@ export const tornSessionCases: readonly Case[] = [
       await tester.decode(cardPart(2, { octets: 10 }));
       await tester.decode(cardPart(3, { octets: 10 }));
       await tester.decode(cardPart(2), 0x9406);
+    },
+  },
+  {
+    name: 'the record of a torn receipt keeps marks, session, last flat and day: they are there after another reset',
+    from: 'playing',
+    async run(tester) {
+      await tester.loadKey(contentMessage({ kind: 'flat', price: 100_000n, segmentId: 77 }));
+      await tester.decode(cardPart(1, { mediaTime: START + 1 }));
+      await tester.loadKey(contentMessage());
+      await tester.decode(cardPart(2, { octets: 1_000_000 }));
+      await tester.decode(cardPart(3, { octets: 10 }));
+      const { day, spentOfDay } = await tester.record();
+      await tester.reset();
+      await tester.select();
+      expect(await tester.record()).toMatchObject({ day, spentOfDay, taken: 0n, torn: 400_000n, spent: 500_000n });
+      await tester.reset();
+      await replay(tester, { kind: 'flat', price: 100_000n, segmentId: 77 });
+      expect(await tester.record()).toMatchObject({ day, spentOfDay, unacknowledged: 500_000n });
+      await tester.decode(cardPart(1), 0x9406);
+      await tester.decode(cardPart(2, { octets: 10 }));
+      // Paid for before the first reset.
+      expect(await tester.purse()).toMatchObject({ taken: 0n, session: 1, receiptsWritten: 1 });
+      await tester.loadKey(contentMessage());
+      await tester.decode(cardPart(3, { octets: 10 }));
+      expect(await tester.purse()).toMatchObject({ taken: 250_000n, session: 2 });
     },
   },
   {

@@ -5,7 +5,8 @@ import { parseKeyList } from '../../../apdu/decode-module/key-list.ts';
 import { type KeyMessage, sealKeyMessage } from '../../../apdu/decode-module/key-message.ts';
 import { childNodes, type KeyTree, pathAbove } from '../../../apdu/decode-module/key-tree.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
-import { cardPart, END, fixedKey, SERVICE, START } from '../messages.ts';
+import { writeUint } from '../../../apdu/octets.ts';
+import { CARD_KEYS, cardPart, END, fixedKey, resealed, SERVICE, START } from '../messages.ts';
 import { fixedTree, leafMessage, seedMessages, slotMessage } from '../purchase-messages.ts';
 import type { Case, Tester } from '../tester.ts';
 
@@ -159,6 +160,45 @@ export const treeCases: readonly Case[] = [
           }
         }
       }
+    },
+  },
+  {
+    name: 'a node of version 1 and more supersedes a leaf, one of version 0 changes nothing; the leaf’s own message is 940B then',
+    from: 'active',
+    async run(tester) {
+      const below = { leaf: 6, key: fixedKey('below') };
+      const leaf = leafMessage(2, { leaf: 2, key: fixedKey('leaf 2') });
+      await tester.loadKey(leafMessage(1, below));
+      const confirm = await tester.loadKey(leaf);
+      await tester.loadKey(node(2, 6, 0, below.key));
+      expect(await tester.loadKey(leaf)).toEqual(confirm);
+      await tester.loadKey(node(1, 2, 1, fixedKey('leaf 2')));
+      await tester.loadKey(node(2, 6, 1, below.key));
+      await tester.loadKey(leaf, 0x940b);
+      await tester.loadKey(node(1, 2, 2, fixedKey('leaf 2')), 0x6988);
+      await tester.loadKey(node(1, 2, 2, fixedKey('node 2.1')));
+      // A new leaf takes the place back, whatever the version.
+      await tester.loadKey(leafMessage(3, { leaf: 2, key: fixedKey('leaf 2') }));
+      expect(parseKeyList(await tester.send(INS.LIST_KEYS)).map(({ id, from }) => [id, from])).toEqual([
+        [6, 0],
+        [2, 0],
+        [1, 2],
+      ]);
+    },
+  },
+  {
+    name: 'a node whose from is not before its to: 6A80, though it has no validity',
+    from: 'active',
+    async run(tester) {
+      const place = { leaf: 2, key: fixedKey('leaf 2') };
+      const from = (message: Uint8Array, parentKey: Uint8Array, value: number): Uint8Array =>
+        resealed(message, parentKey, (octets) => writeUint(octets, 12, 4, value));
+      // A leaf goes on to the end of time.
+      await tester.loadKey(from(leafMessage(1, place), CARD_KEYS.downlink, 0xffff_ffff), 0x6a80);
+      await tester.loadKey(leafMessage(1, place));
+      const good = node(1, 2, 1, place.key);
+      for (const value of [END, END + 1]) await tester.loadKey(from(good, place.key, value), 0x6a80);
+      await tester.loadKey(from(good, place.key, END - 1));
     },
   },
   {
