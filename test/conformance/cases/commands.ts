@@ -56,15 +56,6 @@ export const commandCases: readonly Case[] = [
     },
   },
   {
-    name: 'SELECT of another AID: 6A82, and the module stays selected',
-    from: 'playing',
-    async run(tester) {
-      await tester.command({ cla: 0, ins: 0xa4, p1: 4, p2: 0, data: fromHex('A000000003000000'), le: 256 }, 0x6a82);
-      await tester.command({ cla: 0, ins: 0xa4, p1: 4, p2: 0, data: fromHex('F0544F4C4C4341535402'), le: 256 }, 0x6a82);
-      expect((await tester.purse()).service).toBe(7);
-    },
-  },
-  {
     name: 'before SELECT nothing else is answered',
     from: 'active',
     async run(tester) {

@@ -59,8 +59,6 @@ export const seedPartCases: readonly Case[] = [
       await tester.loadKey(parts[2]!);
       await tester.loadKey(parts[1]!);
       await tester.loadKey(parts[3]!);
-      // Of another purchase's number, 3.
-      await tester.loadKey(partMessage(3, 0, 4, seed(0)), 0x6a80);
       await tester.loadKey(parts[0]!);
       for (const part of parts) await tester.loadKey(part);
       for (const slot of [0, 1, 2, 3]) await tester.loadKey(slotMessage(slot, {}, FREE));

@@ -358,6 +358,8 @@ describe('opening', () => {
     await open(0x01, card);
     expect(card.counter).toBe(LAST_COUNTER);
     await expect(open(0x01, card)).rejects.toMatchObject({ code: 'SW_6985' });
+    // Another key set is told before.
+    expect(statusOf(await card.transmit(fromHex('80500200080001020304050607')))).toBe(0x6a88);
   });
 
   test('a recorded session opens nothing', async () => {

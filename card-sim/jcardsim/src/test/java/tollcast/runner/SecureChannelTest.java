@@ -262,6 +262,8 @@ class SecureChannelTest {
     }
     counter(card, 0xFFFFFF);
     assertEquals("6985", say(card, INITIALIZE));
+    // Another key set is told before.
+    assertEquals("6a88", say(card, INITIALIZE.replace("805000", "80507E")));
   }
 
   /** The power fails at each write of EXTERNAL AUTHENTICATE and of PUT KEY: one state or the other, and no third. */
