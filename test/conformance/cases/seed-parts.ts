@@ -84,4 +84,20 @@ export const seedPartCases: readonly Case[] = [
       await tester.loadKey(partMessage(41, 1, 2, seed));
     },
   },
+  {
+    name: 'older is the purchase whose number is lower, not the part: 940B before what it differs in',
+    from: 'active',
+    async run(tester) {
+      const seed = [{ level: 20, index: 0 }];
+      await tester.loadKey(partMessage(22, 0, 4, seed));
+      // Of purchases 21, 20 and 19, with numbers above 22; and of 23.
+      await tester.loadKey(partMessage(23, 2, 4, seed), 0x940b);
+      await tester.loadKey(partMessage(23, 3, 4, seed), 0x940b);
+      await tester.loadKey(partMessage(22, 3, 4, seed), 0x940b);
+      await tester.loadKey(partMessage(24, 1, 4, seed), 0x6a80);
+      // Of FFFFFFFF, which is above it.
+      await tester.loadKey(partMessage(1, 2, 4, seed), 0x6a80);
+      await tester.loadKey(partMessage(23, 1, 4, seed));
+    },
+  },
 ];
