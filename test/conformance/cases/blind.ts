@@ -67,6 +67,8 @@ export const blindCases: readonly Case[] = [
       await decodeBlind(tester, sealed(1, 1, { ssrc: SSRC + 100 }), 0x940c);
       await tester.send(INS.CLOSE_SESSION);
       await decodeBlind(tester, sealed(1, 1), 0x6985);
+      await tester.open(SERVICE + 1);
+      await decodeBlind(tester, sealed(1, 1), 0x6985);
       await tester.command({ cla: 0x80, ins: INS.DECODE, p1: 2, p2: 0, data: sealed(1, 1), le: 256 }, 0x6a86);
       await tester.command({ cla: 0x80, ins: INS.DECODE, p1: 1, p2: 1, data: sealed(1, 1), le: 256 }, 0x6a86);
     },

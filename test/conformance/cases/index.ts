@@ -14,6 +14,7 @@ import { keyPairCases } from './key-pairs.ts';
 import { keyStoreCases } from './key-store.ts';
 import { keyCases } from './keys.ts';
 import { lastingCases } from './lasting.ts';
+import { leaveCases } from './leave.ts';
 import { limitCases } from './limits.ts';
 import { loadCases } from './load.ts';
 import { olderMessageCases } from './older-messages.ts';
@@ -50,6 +51,7 @@ export const CASES: Readonly<Record<string, readonly Case[]>> = {
   'data-objects': dataObjectCases,
   pin: pinCases,
   purchases: purchaseCases,
+  leave: leaveCases,
   'older-messages': olderMessageCases,
   slots: slotCases,
   'seed-parts': seedPartCases,

@@ -19,7 +19,7 @@ import {
   START,
 } from '../messages.ts';
 import { pairPurchase } from '../pair-messages.ts';
-import { SEED_PURCHASE_ID, seedMessages, segmentPurchase, slotMessage } from '../purchase-messages.ts';
+import { leafMessage, SEED_PURCHASE_ID, seedMessages, segmentPurchase, slotMessage } from '../purchase-messages.ts';
 import { type Case, u32 } from '../tester.ts';
 
 export const keyStoreCases: readonly Case[] = [
@@ -154,6 +154,24 @@ export const keyStoreCases: readonly Case[] = [
       await tester.loadKey(slotMessage(9), 0x6a88);
       await tester.deleteKey(KIND.seeds, SERVICE, SEED_PURCHASE_ID);
       await tester.loadKey(slotMessage(3), 0x6a88);
+    },
+  },
+  {
+    name: 'a list with 256 octets and more to come says 6100',
+    from: 'active',
+    async run(tester) {
+      for (let id = 1; id <= 16; id++) await tester.loadKey(serviceMessage(id, {}, { keyId: id }));
+      for (let id = 1; id <= 9; id++) {
+        await tester.loadKey(leafMessage(20 + id, { leaf: id + 1, key: fixedKey('leaf') }));
+      }
+      const list = (status: number) => tester.send(INS.LIST_KEYS, new Uint8Array(0), status);
+      const rest = (status: number) => tester.command({ cla: 0, ins: INS.GET_RESPONSE, p1: 0, p2: 0, le: 256 }, status);
+      // 25 keys are 500 octets: 240 come, 260 are left, then 20.
+      expect(await list(0x6100)).toHaveLength(240);
+      expect(await rest(0x6114)).toHaveLength(240);
+      expect(await rest(0x9000)).toHaveLength(20);
+      await tester.deleteKey(KIND.node, SERVICE, 10);
+      expect(await list(0x61f0)).toHaveLength(240);
     },
   },
   {

@@ -8,7 +8,7 @@ import {
   slotMessage,
 } from '../purchase-messages.ts';
 import type { Case } from '../tester.ts';
-import { leave } from './purchases.ts';
+import { leave } from './leave.ts';
 
 const MIDDLE = START + 1000;
 

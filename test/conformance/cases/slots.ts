@@ -118,6 +118,11 @@ export const slotCases: readonly Case[] = [
       await tester.loadKey(slotMessage(5, {}, { price: 10n }));
       await tester.loadKey(slotMessage(5, { from: START + 500 }, { price: 10n }), 0x9405);
       await tester.loadKey(slotMessage(3, { from: START + 500 }, { price: 10n }));
+      // Of equal ends the first by slot, though it came later.
+      await tester.deleteKey(KIND.seeds, SERVICE, 1);
+      await tester.loadKey(seedMessages(3, 0, 4, { keyId: 3, perMegabyte: 10n })[0]!);
+      await tester.loadKey(slotMessage(3, {}, { price: 20n }), 0x9402);
+      await tester.loadKey(slotMessage(3, {}, { price: 10n }));
     },
   },
   {

@@ -20,7 +20,14 @@ function content(tree: KeyTree, slot = 3): Uint8Array {
   return slotMessage(slot, { epoch: tree.epoch, epochKey: tree.epochKey }, FREE);
 }
 
-function node(id: number, child: number, version: number, childKey: Uint8Array, service = SERVICE): Uint8Array {
+function node(
+  id: number,
+  child: number,
+  version: number,
+  childKey: Uint8Array,
+  service = SERVICE,
+  name = `node ${id}.${version}`,
+): Uint8Array {
   const header = {
     kind: KIND.node,
     service,
@@ -31,7 +38,7 @@ function node(id: number, child: number, version: number, childKey: Uint8Array, 
     parentKind: KIND.node,
     parentId: child,
   } as const;
-  return sealKeyMessage(header, fixedKey(`node ${id}.${version}`), new Uint8Array(0), childKey).octets;
+  return sealKeyMessage(header, fixedKey(name), new Uint8Array(0), childKey).octets;
 }
 
 /** Those of an update that a card can use: under a node of its path that it holds. */
@@ -139,6 +146,25 @@ export const treeCases: readonly Case[] = [
       await tester.deleteKey(KIND.node, SERVICE, 1);
       await tester.deleteKey(KIND.node, SERVICE, 1, 0x6a88);
       await tester.loadKey(node(1, 2, 1, place.key));
+    },
+  },
+  {
+    name: 'a node of the version that is here changes nothing, whatever its key; a deleted one is gone over a reset too',
+    from: 'active',
+    async run(tester) {
+      const place = { leaf: 2, key: fixedKey('leaf 2') };
+      await tester.loadKey(leafMessage(1, place));
+      await tester.loadKey(node(1, 2, 5, place.key));
+      await tester.loadKey(seedMessages(2, 0, 8)[0]!);
+      await tester.loadKey(node(1, 2, 5, place.key, SERVICE, 'another key'));
+      const under = (name: string) => slotMessage(3, { epoch: 5, epochKey: fixedKey(name) }, FREE);
+      await tester.loadKey(under('another key'), 0x6988);
+      await tester.loadKey(under('node 1.5'));
+      await tester.deleteKey(KIND.node, SERVICE, 1);
+      await tester.reset();
+      await tester.select();
+      await tester.deleteKey(KIND.node, SERVICE, 1, 0x6a88);
+      await tester.loadKey(under('node 1.5'), 0x6a88);
     },
   },
   {
