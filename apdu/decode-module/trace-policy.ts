@@ -3,12 +3,14 @@ import { CARD_HEADER } from './card-part.ts';
 import { INS } from './instruction.ts';
 
 /**
- * What a trace of the decode module may show: never the keys that personalise a card, nor what DECODE gives out, which is content and in
- * mode sealed the group's key. All else is public, or is ciphertext under keys that no trace holds.
+ * What a trace of the decode module may show: never the keys that personalise a card, a PIN, nor what DECODE gives out, which is content and
+ * in mode sealed the group's key. All else is public, or is ciphertext under keys that no trace holds.
  */
 export const moduleTracePolicy: RedactionPolicy = (command) => {
   switch (command[1]) {
     case INS.STORE_DATA:
+    case INS.VERIFY:
+    case INS.CHANGE_PIN:
       return { command: 0, answer: Infinity };
     case INS.DECODE:
       return { command: CARD_HEADER, answer: 0 };
