@@ -3,9 +3,7 @@ import { OutOfRangeError } from '../../apdu/errors.ts';
 import { concat } from '../../apdu/octets.ts';
 import { openUdpReceiver } from '../transport/udp-receiver.ts';
 import type { MediaSource } from './media-source.ts';
-
-/** Octets that may wait; what comes after them is lost, as it is in a full receive buffer. */
-const MOST_WAITING = 0x1000000;
+import { WaitingOctets } from './waiting-octets.ts';
 
 /**
  * Receives octets by UDP, a transport stream as a rule.
@@ -13,8 +11,7 @@ const MOST_WAITING = 0x1000000;
  * @throws TransportError `PORT_TAKEN`, `GROUP_UNREACHABLE`.
  */
 export async function openUdpSource(text: string, networkInterface: string, signal: AbortSignal): Promise<MediaSource> {
-  const waiting: { octets: Uint8Array; arrival: number }[] = [];
-  let size = 0;
+  const waiting = new WaitingOctets();
   let lag = 0;
   let wake = Promise.withResolvers<void>();
   const receiver = await openUdpReceiver({
@@ -23,11 +20,7 @@ export async function openUdpSource(text: string, networkInterface: string, sign
     // Its datagrams may be longer than ours.
     coalesce: false,
     onDatagrams(datagrams) {
-      const octets = concat(...datagrams);
-      if (size + octets.length > MOST_WAITING) return;
-      waiting.push({ octets, arrival: performance.now() });
-      size += octets.length;
-      wake.resolve();
+      if (waiting.add(concat(...datagrams), performance.now())) wake.resolve();
     },
   });
   signal.addEventListener('abort', () => wake.resolve(), { once: true });
@@ -37,12 +30,11 @@ export async function openUdpSource(text: string, networkInterface: string, sign
     async *[Symbol.asyncIterator]() {
       try {
         while (!signal.aborted) {
-          const next = waiting.shift();
+          const next = waiting.take();
           if (next === undefined) {
             await wake.promise;
             wake = Promise.withResolvers();
           } else {
-            size -= next.octets.length;
             lag = performance.now() - next.arrival;
             yield next.octets;
           }
