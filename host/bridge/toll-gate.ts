@@ -1,7 +1,7 @@
 import { ModuleError } from '../../apdu/decode-module/module-status.ts';
-import { CardGoneError } from '../../apdu/errors.ts';
+import { CardGoneError, FormatError } from '../../apdu/errors.ts';
 import type { ClearWriter } from '../stream/clear-packets.ts';
-import type { GroupOpener } from '../stream/group-opener.ts';
+import type { GroupOpener, OpenedGroup } from '../stream/group-opener.ts';
 import type { PacketGroup } from '../stream/packet-group.ts';
 import type { EndCode } from './bridge-options.ts';
 import type { Account, DropReason } from './bridge-status.ts';
@@ -75,7 +75,18 @@ export class TollGate {
     }
     const { answer, salt } = this.#paid!;
     const before = this.#writer.packets;
-    const opened = this.#opener.open(group, card, answer, salt, this.#writer);
+    let opened: OpenedGroup;
+    try {
+      opened = this.#opener.open(group, card, answer, salt, this.#writer);
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      // An answer that opens nothing; what it cost is paid and missing.
+      this.#paid = undefined;
+      this.#faults.add(now);
+      this.#account.missing = this.#account.paid - this.#account.received;
+      return this.#refuse(taken, 'refused');
+    }
+    this.#faults.end();
     if (opened.forged > 0 && opened.packets < card.header.packets && stream.wait(group, now)) {
       this.#writer.truncate(before);
       return 'kept';
@@ -120,7 +131,6 @@ export class TollGate {
     }
     this.#paid = { group, answer, salt: content.terms.masterSalt };
     this.#overDeclared.end();
-    this.#faults.end();
     this.#account.groups++;
     this.#account.paid += header.octets;
     return undefined;

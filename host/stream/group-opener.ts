@@ -1,4 +1,5 @@
 import { GROUP_KEY } from '../../apdu/decode-module/card-part.ts';
+import { FormatError } from '../../apdu/errors.ts';
 import type { ClearWriter } from './clear-packets.ts';
 import type { MediaPacket } from './media-packet.ts';
 import { MKI_LENGTH } from './mki.ts';
@@ -29,6 +30,7 @@ export class GroupOpener {
    * @param card the card packet that was asked about.
    * @param answer of DECODE to its card part.
    * @param masterSalt SRTP master salt of the content key, 12 octets.
+   * @throws FormatError when the answer is not as long as what the card packet's span holds; nothing is written then.
    */
   open(
     group: PacketGroup,
@@ -38,6 +40,12 @@ export class GroupOpener {
     out: ClearWriter,
   ): OpenedGroup {
     const sealed = card.header.mode === 'sealed';
+    const expected = 16 * (card.header.spanBlocks - (sealed ? 0 : 1));
+    if (answer.length !== expected) {
+      throw new FormatError(
+        `the card answered DECODE with ${answer.length} octets, not ${expected}; take it out and insert it again, or have it replaced`,
+      );
+    }
     const content = sealed ? answer.subarray(GROUP_KEY) : answer;
     const session = sealed ? deriveSrtpSession(answer.subarray(0, GROUP_KEY), masterSalt) : undefined;
     const rest = session && { aead: this.#aead(session.key), salt: session.salt };

@@ -209,6 +209,45 @@ describe('a card that will not do', () => {
   });
 });
 
+test.for([
+  ['nothing at all', 0],
+  ['less than a group key', 15],
+])(
+  'a card that answers DECODE with %s is at fault: the run goes on without the group, and ends if that does',
+  async ([_name, length], { card, network, start }) => {
+    const cardId = await personalise(card, 1, CREDIT);
+    const service = new TestService({ cards: [cardId] });
+    let faulty = true;
+    const run = await start(card, {
+      open: async () => {
+        const channel = await card.channel();
+        return {
+          atr: channel.atr,
+          transmit: async (command) => {
+            const answer = await channel.transmit(command);
+            if (!faulty || command[1] !== INS.DECODE) return answer;
+            return Uint8Array.of(...answer.subarray(0, length as number), 0x90, 0);
+          },
+          close: () => channel.close(),
+        };
+      },
+    });
+    network.keys(service.keys());
+    await network.groups(service.seal(payloadsOf(50)));
+    await run.until(() => run.bridge.status.drops.refused === 50);
+    expect(run.bridge.status).toMatchObject({ paid: 5 * OCTETS, missing: 5 * OCTETS, packets: 0 });
+    faulty = false;
+    await network.groups(service.seal(payloadsOf(10)));
+    await run.until(() => run.bridge.status.packets === 10);
+    faulty = true;
+    while (run.bridge.status.state !== 'ended') {
+      await network.groups(service.seal(payloadsOf(10)));
+      await sleep(200);
+    }
+    expect(await run.end).toMatchObject({ code: 'CARD_FAULT' });
+  },
+);
+
 describe('before paying', () => {
   test('a sender that claims more than it sends gets nothing, and is left', async ({ card, network, start }) => {
     const cardId = await personalise(card, 1, CREDIT);
