@@ -38,6 +38,8 @@ interface KnownKey {
 const MOST_KNOWN = 256;
 /** Loads of one message in one session with the card: a card that loses it oftener is at fault. */
 const MOST_LOADS = 8;
+/** Loads of others for which a key waits whose parent is not known to be on the card; a purchase with its tree has fewer. */
+const MOST_PASSED_OVER = 32;
 /** ms after which a key that no longer comes counts as no longer needed. */
 const FORGOTTEN_AFTER = 2000;
 const SHORTEST_MESSAGE = 56;
@@ -46,13 +48,17 @@ const REFUSALS: Partial<Record<ModuleErrorCode, DropReason>> = { CRYPTO: 'keyFor
 
 /**
  * Brings the key messages of the key port to the card: each once, parents before children, again when the card lost them. None of them is
- * authentic before the card has said so.
+ * authentic before the card has said so, so no kind of them keeps the others waiting.
  */
 export class KeyLoader {
   readonly #onDrop: (reason: DropReason, messages: number) => void;
   readonly #onConfirm: (confirm: Uint8Array) => void;
   readonly #known = new Map<string, KnownKey>();
   #serial: number | undefined;
+  /** Of the message loaded last. */
+  #lastRank = 0;
+  /** Loads since one whose parent was not known to be on the card. */
+  #passedOver = 0;
 
   constructor(
     onDrop: (reason: DropReason, messages: number) => void,
@@ -121,14 +127,27 @@ export class KeyLoader {
     }
   }
 
-  /** The next message for the card, parents first; undefined when there is none. */
+  /**
+   * The next message for the card; undefined when there is none. Parents come before children, and those whose parent is on the card take
+   * turns by kind: whoever forges grants without end takes no more than every other turn from the content keys.
+   */
   next(): KeyMessage | undefined {
-    let next: KeyMessage | undefined;
+    let first: KeyMessage | undefined;
+    let inTurn: KeyMessage | undefined;
+    let orphan: KeyMessage | undefined;
+    const loaded = this.#loaded();
     for (const { message, state } of this.#known.values()) {
       if (state !== 'due' || !this.#concernsCard(message)) continue;
-      if (next === undefined || rank(message) < rank(next)) next = message;
+      if (isOrphan(message, loaded)) {
+        orphan = lower(orphan, message);
+      } else {
+        first = lower(first, message);
+        if (rank(message) > this.#lastRank) inTurn = lower(inTurn, message);
+      }
     }
-    return next;
+    // The card may hold a parent from before that nobody announces any more.
+    if (orphan !== undefined && this.#passedOver >= MOST_PASSED_OVER) return orphan;
+    return inTurn ?? first ?? orphan;
   }
 
   /**
@@ -140,6 +159,8 @@ export class KeyLoader {
     const known = this.#known.get(toHex(message.octets));
     if (known === undefined) return undefined;
     known.loads++;
+    this.#lastRank = rank(message);
+    this.#passedOver = isOrphan(message, this.#loaded()) ? 0 : this.#passedOver + 1;
     try {
       const confirm = await module.loadKey(message.octets);
       // The same message gives the same confirm: once is enough.
@@ -187,6 +208,10 @@ export class KeyLoader {
       }
     }
     return again;
+  }
+
+  #loaded(): KeyMessage[] {
+    return [...this.#known.values()].filter(({ state }) => state === 'loaded').map(({ message }) => message);
   }
 
   #concernsCard(message: KeyMessage): boolean {
@@ -266,9 +291,22 @@ export class KeyLoader {
   }
 }
 
+/** The earlier one of those that rank alike, so that each has its turn. */
+function lower(best: KeyMessage | undefined, message: KeyMessage): KeyMessage {
+  return best === undefined || rank(message) < rank(best) ? message : best;
+}
+
 /** Content keys come last: a slot needs seeds and the root of the key tree. */
 function rank({ kind }: KeyMessage): number {
   return kind === KIND.content || kind === KIND.blind ? Infinity : kind;
+}
+
+/** Whether a message comes under a key of which nothing says that the card holds it. A slot needs seeds and the root both. */
+function isOrphan(message: KeyMessage, loaded: readonly KeyMessage[]): boolean {
+  if (isPersonal(message.parentKind)) return false;
+  const parents = loaded.filter((parent) => isParent(parent, message));
+  if (message.parentKind !== KIND.slot) return parents.length === 0;
+  return [KIND.seeds, KIND.node].some((kind) => parents.every((parent) => parent.kind !== kind));
 }
 
 /** Whether a key that the card lacked may be there now that another is. */

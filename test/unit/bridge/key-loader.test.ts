@@ -86,6 +86,40 @@ test('loads parents before children, each once, whatever the order and the repet
   );
 });
 
+test('a flood of forged grants takes no more than every other turn from segment and content keys', async () => {
+  const { card, cardId, loader, loadAll, module, contents } = await startLoader();
+  const genuine = service(cardId);
+  let forgeries = 0;
+  const flood = (count: number) => {
+    for (let i = 0; i < count; i++) {
+      const forged = genuine.slice();
+      forged.set(randomBytes(16), forged.length - 16);
+      loader.add(forged, 0);
+    }
+  };
+  loader.add(genuine, 0);
+  await loadAll(0);
+  loader.add(concat(segment(3), content(4, 3, 2)), 0);
+  while (!(await contents()).includes(4) && forgeries < 50) {
+    flood(8);
+    const next = loader.next()!;
+    if (next.kind === KIND.service) forgeries++;
+    await loader.load(module, next, 0);
+  }
+  expect(forgeries).toBeLessThanOrEqual(2);
+  await card.close();
+});
+
+test('without a flood no command is wasted on a key whose parent is still to come', async () => {
+  const { card, cardId, loader, module } = await startLoader();
+  loader.add(concat(content(4, 3, 2), content(5, 6, 2), segment(6), segment(3), service(cardId)), 0);
+  for (let next = loader.next(); next !== undefined; next = loader.next()) {
+    expect(await loader.load(module, next, 0)).toBeUndefined();
+  }
+  expect(loader.content(4, 2)).toBeDefined();
+  await card.close();
+});
+
 test('a key that the sender no longer announces makes room for one that it does', async () => {
   const { cardId, loader, loadAll, contents } = await startLoader();
   loader.add(concat(service(cardId), segment(3), content(4, 3, 2), content(5, 3, 2)), 0);
@@ -174,6 +208,26 @@ function otherCard(serial: number): Uint8Array {
   return Uint8Array.of(0x0a, 0x1b, 0x2c, 2, 0, 0, 0, serial);
 }
 
+test('a key whose parent is on the card from before, and is not announced, is loaded in a flood too', async () => {
+  const { card, cardId, loader, module } = await startLoader();
+  const genuine = service(cardId);
+  await module.loadKey(genuine);
+  loader.add(segment(3), 0);
+  const told: number[] = [];
+  while (!told.includes(KIND.segment) && told.length < 100) {
+    for (let i = 0; i < 8; i++) {
+      const forged = genuine.slice();
+      forged.set(randomBytes(16), forged.length - 16);
+      loader.add(forged, 0);
+    }
+    const next = loader.next()!;
+    told.push(next.kind);
+    await loader.load(module, next, 0);
+  }
+  expect((await module.listKeys()).map(({ kind }) => kind)).toContain(KIND.segment);
+  await card.close();
+});
+
 test('content under a slot waits for seeds and key tree, which come in sections and in any order', async () => {
   const { card, cardId, loader, loadAll, contents, drops } = await startLoader();
   const root = new Uint8Array(16).fill(9);
@@ -209,4 +263,13 @@ test('content under a slot waits for seeds and key tree, which come in sections 
   expect(await contents()).toEqual([4]);
   expect(drops).toEqual(['keyMalformed']);
   await card.close();
+
+  // All of it due at once, as after a card was inserted again: no command is wasted.
+  const fresh = await startLoader();
+  for (const message of [last.octets, ...octets]) fresh.loader.add(message, 0);
+  for (let next = fresh.loader.next(); next !== undefined; next = fresh.loader.next()) {
+    expect(await fresh.loader.load(fresh.module, next, 0)).toBeUndefined();
+  }
+  expect(await fresh.contents()).toEqual([4]);
+  await fresh.card.close();
 });
