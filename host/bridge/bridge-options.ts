@@ -11,6 +11,8 @@ export interface BridgeOptions {
   readonly open: (signal: AbortSignal) => Promise<CardChannel>;
   readonly sink: ClearSink;
   readonly aead: AeadFactory;
+  /** Number of the one service that is opened and paid; by default that of the first group that the card opens. */
+  readonly service?: number | undefined;
   /** PIN of the card, as `encodePin` makes it; presented whenever the card is selected, until the card refuses it once. */
   readonly pin?: Uint8Array | undefined;
   /** Go on when credit has been loaded, receipts were collected or the spend limit was raised, instead of ending. */

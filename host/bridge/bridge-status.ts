@@ -7,6 +7,7 @@ import type { Lack } from './lack.ts';
 export const DROP_REASONS = {
   malformed: 'not a packet of this protocol, or cut short',
   foreign: 'of a stream that no content key of this card is for',
+  otherService: 'of another service than this run is of',
   duplicate: 'came before',
   late: 'of a group that is over: replayed, or too late',
   noCardPacket: 'gap packets whose card packet did not come',
@@ -93,6 +94,7 @@ export function openAccount(): Account {
     drops: {
       malformed: 0,
       foreign: 0,
+      otherService: 0,
       duplicate: 0,
       late: 0,
       noCardPacket: 0,

@@ -11,6 +11,7 @@ import { type Bill, CardSession } from './card-session.ts';
 import { KeyLoader } from './key-loader.ts';
 import { helped, type Lack, LACK_MESSAGES, LACKS, type Means, receiptsSoon } from './lack.ts';
 import { MediaIntake } from './media-intake.ts';
+import { Notices } from './notices.ts';
 import { pause } from './pause.ts';
 import { TollGate } from './toll-gate.ts';
 import { WakeUp } from './wake-up.ts';
@@ -43,7 +44,7 @@ export class Bridge {
   readonly #gate: TollGate;
   readonly #wakeUp = new WakeUp();
   #startedAt = now();
-  readonly #told = new Set<string>();
+  readonly #notices: Notices;
   #end: { readonly code: EndCode; readonly message: string } | undefined;
   #purseAt = -Infinity;
   #groupsAtPurse = 0;
@@ -52,21 +53,24 @@ export class Bridge {
   #n = 0;
   /** While the card is let go so that it can be loaded: what the run has come to. */
   #bill: Bill | undefined;
-  /** Whether the group whose turn it is waits for its key. */
+  /** Whether the group whose turn it is in some stream waits for its key. */
   #keyMissing = false;
 
   constructor(options: BridgeOptions) {
-    const { leastShare = 50 } = options;
+    const { leastShare = 50, service } = options;
     const account = this.#account;
     this.#options = options;
+    account.service = service;
+    this.#notices = new Notices((line) => options.onNotice?.(line));
     this.#session = new CardSession(options.open, () => account.commands++, options.pin);
     this.#keys = new KeyLoader(
       (reason, messages) => (account.drops[reason] += messages),
       (confirm) => options.onConfirm?.(confirm),
+      service,
     );
     this.#intake = new MediaIntake((reason, packets) => this.#streamDrop(reason, packets), options.stream);
     const opener = new GroupOpener(options.aead);
-    this.#gate = new TollGate(this.#session, this.#keys, opener, this.#writer, account, { leastShare });
+    this.#gate = new TollGate(this.#session, this.#keys, opener, this.#writer, account, this.#notices, leastShare);
     options.sink.onWanted = () => this.#wakeUp.ring();
   }
 
@@ -157,25 +161,38 @@ export class Bridge {
     if (key !== undefined) {
       const error = await this.#keys.load(this.#session.module, key, now());
       if (error !== undefined && error.code !== 'UNKNOWN_KEY' && error.code !== 'CRYPTO')
-        this.#notice(keyAdvice(error, this.#options.pin !== undefined));
+        this.#notices.say(keyAdvice(error, this.#options.pin !== undefined));
     }
     if (!this.#options.sink.wanted) return key !== undefined;
+    const opened = await this.#passOne(signal);
+    return opened || key !== undefined;
+  }
+
+  /** Asks about one group. @returns whether there was one that does not wait for its key. */
+  async #passOne(signal: AbortSignal): Promise<boolean> {
     const time = now();
-    const taken = this.#intake.take(time);
-    if (taken === undefined) return key !== undefined;
-    this.#n = taken.card.header.packets;
-    const passage = await this.#gate.pass(taken, time);
-    this.#keyMissing = passage === 'waits for its key';
-    if (passage === 'opened') {
-      this.#openedAt = time;
-      this.#state('playing');
-      await this.#lookIntoPurse(time);
-    } else if (passage instanceof ModuleError) {
-      await this.#refused(passage, signal);
+    let keyMissing = false;
+    for (const taken of this.#intake.take(time)) {
+      this.#n = taken.card.header.packets;
+      const passage = await this.#gate.pass(taken, time);
+      if (passage === 'waits for its key') {
+        keyMissing = true;
+        continue;
+      }
+      this.#keyMissing = keyMissing;
+      if (passage === 'opened') {
+        this.#openedAt = time;
+        this.#state('playing');
+        await this.#lookIntoPurse(time);
+      } else if (passage instanceof ModuleError) {
+        await this.#refused(passage, signal);
+      }
+      const { failure } = this.#gate;
+      if (failure !== undefined) this.#finish(failure.code, failure.message);
+      return true;
     }
-    const { failure } = this.#gate;
-    if (failure !== undefined) this.#finish(failure.code, failure.message);
-    return !this.#keyMissing || key !== undefined;
+    this.#keyMissing = keyMissing;
+    return false;
   }
 
   async #refused(error: ModuleError, signal: AbortSignal): Promise<void> {
@@ -226,9 +243,9 @@ export class Bridge {
     this.#account.purse = this.#session.purse;
     this.#account.trusted = this.#session.trusted;
     this.#keys.reset(this.#session.serial);
-    this.#told.clear();
+    this.#notices.renew();
     const soon = receiptsSoon(this.#session.purse!.receiptsDue);
-    if (soon !== undefined) this.#notice(soon);
+    if (soon !== undefined) this.#notices.say(soon);
   }
 
   /** @returns whether the card is there. */
@@ -238,7 +255,7 @@ export class Bridge {
       return true;
     } catch (error) {
       if (!(error instanceof TollcastError) && !signal.aborted) throw error;
-      if (error instanceof TollcastError && error.code === 'OTHER_CARD') this.#notice(error.message);
+      if (error instanceof TollcastError && error.code === 'OTHER_CARD') this.#notices.say(error.message);
       return false;
     }
   }
@@ -250,7 +267,7 @@ export class Bridge {
       await pause(wait, signal);
       wait = Math.min(1.5 * wait, BACK_OFF[1]);
       if (await this.#tryConnect(signal)) {
-        this.#notice(`card ${this.#account.card} is back`);
+        this.#notices.say(`card ${this.#account.card} is back`);
         return;
       }
     }
@@ -315,7 +332,7 @@ export class Bridge {
     const counted = reason === 'overflow' ? whyOverflow(this.#account.state, { wanted, hasKey }) : reason;
     this.#account.drops[counted] += packets;
     if (counted === 'cardSlow' && this.#n > 0) {
-      this.#notice(
+      this.#notices.say(
         `n = ${this.#n} is too small for this card, it cannot keep up; ask the operator for a larger --every, or take a faster card`,
       );
     }
@@ -326,12 +343,6 @@ export class Bridge {
     this.#account.state = state;
     this.#account.reason = reason;
     this.#options.onState?.(this.#account);
-  }
-
-  #notice(line: string): void {
-    if (this.#told.has(line) || this.#told.size > 100) return;
-    this.#told.add(line);
-    this.#options.onNotice?.(line);
   }
 }
 

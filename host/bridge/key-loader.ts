@@ -2,13 +2,13 @@ import { separate } from '../../apdu/decode-module/combined-section.ts';
 import { type ContentTerms, decodeContentTerms } from '../../apdu/decode-module/content-terms.ts';
 import type { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import { type KeyMessage, parseKeyMessage } from '../../apdu/decode-module/key-message.ts';
-import { ROOT_NODE } from '../../apdu/decode-module/key-tree.ts';
 import { isPersonal, KIND } from '../../apdu/decode-module/kinds.ts';
 import { ModuleError, type ModuleErrorCode } from '../../apdu/decode-module/module-status.ts';
 import { FormatError } from '../../apdu/errors.ts';
 import { readUint, toHex } from '../../apdu/octets.ts';
 import { MOST_DATAGRAM } from '../stream/rtp-packet.ts';
 import type { DropReason } from './bridge-status.ts';
+import { isParent, KeyTurns } from './key-turns.ts';
 
 /** A content key that the card holds. */
 export interface LoadedContent {
@@ -38,8 +38,6 @@ interface KnownKey {
 const MOST_KNOWN = 256;
 /** Loads of one message in one session with the card: a card that loses it oftener is at fault. */
 const MOST_LOADS = 8;
-/** Loads of others for which a key waits whose parent is not known to be on the card; a purchase with its tree has fewer. */
-const MOST_PASSED_OVER = 32;
 /** ms after which a key that no longer comes counts as no longer needed. */
 const FORGOTTEN_AFTER = 2000;
 const SHORTEST_MESSAGE = 56;
@@ -55,17 +53,28 @@ export class KeyLoader {
   readonly #onConfirm: (confirm: Uint8Array) => void;
   readonly #known = new Map<string, KnownKey>();
   #serial: number | undefined;
-  /** Of the message loaded last. */
-  #lastRank = 0;
-  /** Loads since one whose parent was not known to be on the card. */
-  #passedOver = 0;
+  /** The one service that the run is of, once that is known. */
+  #service: number | undefined;
+  readonly #turns = new KeyTurns();
 
   constructor(
     onDrop: (reason: DropReason, messages: number) => void,
     onConfirm: (confirm: Uint8Array) => void = () => undefined,
+    service?: number,
   ) {
     this.#onDrop = onDrop;
     this.#onConfirm = onConfirm;
+    this.#service = service;
+  }
+
+  /** The service that the run is of; undefined while it may be any. */
+  get service(): number | undefined {
+    return this.#service;
+  }
+
+  /** From now on the run is of this service: no key of another one goes to the card. */
+  bind(service: number): void {
+    this.#service ??= service;
   }
 
   /** A card was selected, for the first time or again: what it held in RAM may be gone. */
@@ -127,27 +136,12 @@ export class KeyLoader {
     }
   }
 
-  /**
-   * The next message for the card; undefined when there is none. Parents come before children, and those whose parent is on the card take
-   * turns by kind: whoever forges grants without end takes no more than every other turn from the content keys.
-   */
+  /** The next message for the card, parents first; undefined when there is none. */
   next(): KeyMessage | undefined {
-    let first: KeyMessage | undefined;
-    let inTurn: KeyMessage | undefined;
-    let orphan: KeyMessage | undefined;
-    const loaded = this.#loaded();
-    for (const { message, state } of this.#known.values()) {
-      if (state !== 'due' || !this.#concernsCard(message)) continue;
-      if (isOrphan(message, loaded)) {
-        orphan = lower(orphan, message);
-      } else {
-        first = lower(first, message);
-        if (rank(message) > this.#lastRank) inTurn = lower(inTurn, message);
-      }
-    }
-    // The card may hold a parent from before that nobody announces any more.
-    if (orphan !== undefined && this.#passedOver >= MOST_PASSED_OVER) return orphan;
-    return inTurn ?? first ?? orphan;
+    return this.#turns.next(
+      this.#inState('due').filter((message) => this.#concerns(message)),
+      this.#inState('loaded'),
+    );
   }
 
   /**
@@ -159,8 +153,7 @@ export class KeyLoader {
     const known = this.#known.get(toHex(message.octets));
     if (known === undefined) return undefined;
     known.loads++;
-    this.#lastRank = rank(message);
-    this.#passedOver = isOrphan(message, this.#loaded()) ? 0 : this.#passedOver + 1;
+    this.#turns.took(message, this.#inState('loaded'));
     try {
       const confirm = await module.loadKey(message.octets);
       // The same message gives the same confirm: once is enough.
@@ -180,22 +173,38 @@ export class KeyLoader {
   /** The content key of this id that is for this stream, if the card holds it. */
   content(id: number, ssrc: number): LoadedContent | undefined {
     for (const { message, terms, state } of this.#known.values()) {
-      if (state === 'loaded' && message.keyId === id && terms?.ssrcs.includes(ssrc) === true) {
+      if (state === 'loaded' && isContentOf(message, terms, id, ssrc) && this.#isOfService(message)) {
         return { service: message.service, terms };
       }
     }
     return undefined;
   }
 
+  /** The other service whose content key of this id is for this stream, as far as unauthenticated messages tell. */
+  otherService(id: number, ssrc: number): number | undefined {
+    let other: number | undefined;
+    for (const { message, terms, state } of this.#known.values()) {
+      if (state === 'refused' || !isContentOf(message, terms, id, ssrc)) continue;
+      // Our own is on its way to the card: what names the other one may be forged.
+      if (this.#isOfService(message)) return undefined;
+      other = message.service;
+    }
+    return other;
+  }
+
   /** Whether the card holds a content key for any stream. */
   get hasContent(): boolean {
-    for (const { terms, state } of this.#known.values()) if (terms !== undefined && state === 'loaded') return true;
+    for (const { message, terms, state } of this.#known.values()) {
+      if (terms !== undefined && state === 'loaded' && this.#isOfService(message)) return true;
+    }
     return false;
   }
 
   /** The service of a key whose parent the card lacks: one that was not bought, as far as one can see. */
   get lacking(): number | undefined {
-    for (const { state, message } of this.#known.values()) if (state === 'waiting') return message.service;
+    for (const { state, message } of this.#known.values()) {
+      if (state === 'waiting' && this.#isOfService(message)) return message.service;
+    }
     return undefined;
   }
 
@@ -203,24 +212,36 @@ export class KeyLoader {
   lost(id: number): boolean {
     let again = false;
     for (const known of this.#known.values()) {
-      if (known.terms !== undefined && known.message.keyId === id && known.state === 'loaded') {
+      const { message, terms, state } = known;
+      if (terms !== undefined && message.keyId === id && state === 'loaded' && this.#isOfService(message)) {
         again = this.#again(known) || again;
       }
     }
     return again;
   }
 
-  #loaded(): KeyMessage[] {
-    return [...this.#known.values()].filter(({ state }) => state === 'loaded').map(({ message }) => message);
+  #inState(wanted: KeyState): KeyMessage[] {
+    return [...this.#known.values()].filter(({ state }) => state === wanted).map(({ message }) => message);
+  }
+
+  /** Whether it is for this card and of the service of the run. */
+  #concerns(message: KeyMessage): boolean {
+    return this.#concernsCard(message) && this.#isOfService(message);
   }
 
   #concernsCard(message: KeyMessage): boolean {
     return !isPersonal(message.parentKind) || message.parentId === this.#serial;
   }
 
+  #isOfService(message: KeyMessage): boolean {
+    return this.#service === undefined || message.service === this.#service;
+  }
+
   /** @returns whether it is to be loaded. */
   #see(message: KeyMessage, terms: ContentTerms | undefined, now: number): boolean {
     if (this.#serial !== undefined && !this.#concernsCard(message)) return false;
+    // Content keys of other services tell their packets from those whose key is still to come.
+    if (terms === undefined && !this.#isOfService(message)) return false;
     const name = toHex(message.octets);
     const known = this.#known.get(name);
     if (known === undefined) {
@@ -234,16 +255,21 @@ export class KeyLoader {
         confirmed: false,
         reason: undefined,
       });
-      return true;
+      return this.#isOfService(message);
     }
     if (known.state === 'full') known.state = 'due';
     if (known.reason !== undefined && known.state === 'refused') this.#onDrop(known.reason, 1);
     known.seenAt = now;
-    return known.state === 'due';
+    return known.state === 'due' && this.#isOfService(message);
   }
 
-  /** Makes room: what the card refused goes first, then what it cannot use, then the oldest. */
+  /** Makes room: what is of another service goes first, then what the card refused, then what it cannot use, then the oldest. */
   #forget(): void {
+    for (const [name, { message }] of this.#known) {
+      if (this.#isOfService(message)) continue;
+      this.#known.delete(name);
+      return;
+    }
     for (const state of ['refused', 'waiting', 'due', 'full', 'loaded'] satisfies KeyState[]) {
       for (const [name, known] of this.#known) {
         if (known.state !== state) continue;
@@ -275,14 +301,18 @@ export class KeyLoader {
     return again;
   }
 
-  /** Deletes a content key that the carousel no longer brings: of a sender that was started anew. @returns whether there was one. */
+  /**
+   * Deletes a content key that the carousel no longer brings, of a sender that was started anew, or one of another service.
+   * @returns whether there was one.
+   */
   async #freeSlot(module: DecodeModule, now: number): Promise<boolean> {
     for (const { kind, service, id } of await module.listKeys()) {
       if (kind !== KIND.content) continue;
       const named = [...this.#known.values()].filter(
         ({ message, terms }) => terms !== undefined && message.service === service && message.keyId === id,
       );
-      if (named.some(({ seenAt }) => now - seenAt < FORGOTTEN_AFTER)) continue;
+      const needed = this.#service === undefined || this.#service === service;
+      if (needed && named.some(({ seenAt }) => now - seenAt < FORGOTTEN_AFTER)) continue;
       await module.deleteKey(kind, service, id);
       for (const known of named) known.state = 'waiting';
       return true;
@@ -291,28 +321,11 @@ export class KeyLoader {
   }
 }
 
-/** The earlier one of those that rank alike, so that each has its turn. */
-function lower(best: KeyMessage | undefined, message: KeyMessage): KeyMessage {
-  return best === undefined || rank(message) < rank(best) ? message : best;
-}
-
-/** Content keys come last: a slot needs seeds and the root of the key tree. */
-function rank({ kind }: KeyMessage): number {
-  return kind === KIND.content || kind === KIND.blind ? Infinity : kind;
-}
-
-/** Whether a message comes under a key of which nothing says that the card holds it. A slot needs seeds and the root both. */
-function isOrphan(message: KeyMessage, loaded: readonly KeyMessage[]): boolean {
-  if (isPersonal(message.parentKind)) return false;
-  const parents = loaded.filter((parent) => isParent(parent, message));
-  if (message.parentKind !== KIND.slot) return parents.length === 0;
-  return [KIND.seeds, KIND.node].some((kind) => parents.every((parent) => parent.kind !== kind));
-}
-
-/** Whether a key that the card lacked may be there now that another is. */
-function isParent(parent: KeyMessage, child: KeyMessage): boolean {
-  if (child.parentKind === KIND.slot && child.service === parent.service) {
-    return parent.kind === KIND.seeds || (parent.kind === KIND.node && parent.keyId === ROOT_NODE);
-  }
-  return child.parentKind === parent.kind && child.service === parent.service && child.parentId === parent.keyId;
+function isContentOf(
+  message: KeyMessage,
+  terms: ContentTerms | undefined,
+  id: number,
+  ssrc: number,
+): terms is ContentTerms {
+  return message.keyId === id && terms?.ssrcs.includes(ssrc) === true;
 }

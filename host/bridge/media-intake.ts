@@ -45,13 +45,12 @@ export class MediaIntake {
     }
   }
 
-  /** The next group to ask the card about. */
-  take(now: number): TakenGroup | undefined {
+  /** The next group to ask the card about; of each stream at most one, as what one waits for must not keep the others. */
+  *take(now: number): Generator<TakenGroup, void, undefined> {
     for (const stream of this.#streams.values()) {
       const taken = stream.take(now);
-      if (taken !== undefined) return { ...taken, stream };
+      if (taken !== undefined) yield { ...taken, stream };
     }
-    return undefined;
   }
 
   /** Whether packets of this stream have come. */

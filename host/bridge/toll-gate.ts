@@ -8,11 +8,7 @@ import type { Account, DropReason } from './bridge-status.ts';
 import type { CardSession } from './card-session.ts';
 import type { KeyLoader } from './key-loader.ts';
 import type { TakenGroup } from './media-intake.ts';
-
-export interface TollGateOptions {
-  /** Least part of a damaged group's octets, in percent, for which it is paid at all. */
-  readonly leastShare: number;
-}
+import type { Notices } from './notices.ts';
 
 /** What became of a group: let through, let go, kept until its key or its missing packets come, or what the card has against it. */
 export type Passage = 'opened' | 'dropped' | 'kept' | 'waits for its key' | ModuleError;
@@ -28,26 +24,31 @@ export class TollGate {
   readonly #opener: GroupOpener;
   readonly #writer: ClearWriter;
   readonly #account: Account;
-  readonly #options: TollGateOptions;
+  readonly #notices: Notices;
+  readonly #leastShare: number;
   readonly #overDeclared = new Row();
   readonly #faults = new Row();
+  #otherTold = false;
   /** A group that is paid for and of which something did not open: true packets may still come. */
   #paid: { readonly group: PacketGroup; readonly answer: Uint8Array; readonly salt: Uint8Array } | undefined;
 
+  /** @param leastShare least part of a damaged group's octets, in percent, for which it is paid at all. */
   constructor(
     session: CardSession,
     keys: KeyLoader,
     opener: GroupOpener,
     writer: ClearWriter,
     account: Account,
-    options: TollGateOptions,
+    notices: Notices,
+    leastShare: number,
   ) {
     this.#session = session;
     this.#keys = keys;
     this.#opener = opener;
     this.#writer = writer;
     this.#account = account;
-    this.#options = options;
+    this.#notices = notices;
+    this.#leastShare = leastShare;
   }
 
   /** What goes wrong with group after group, so that the run had better end. */
@@ -106,6 +107,11 @@ export class TollGate {
     const { header } = card;
     const content = this.#keys.content(header.contentKeyId, header.ssrc);
     if (content === undefined) {
+      const other = this.#keys.otherService(header.contentKeyId, header.ssrc);
+      if (other !== undefined) {
+        this.#tellOther(other);
+        return this.#refuse(taken, 'otherService');
+      }
       if (group.cards.length > 1) return this.#refuse(taken, 'forged');
       stream.putBack(group);
       return 'waits for its key';
@@ -114,7 +120,7 @@ export class TollGate {
       this.#overDeclared.add(now);
       return this.#refuse(taken, 'overDeclared');
     }
-    if (group.missingPackets(card) > 0 && group.receivedOctets(card) * 100 < header.octets * this.#options.leastShare) {
+    if (group.missingPackets(card) > 0 && group.receivedOctets(card) * 100 < header.octets * this.#leastShare) {
       this.#count('damaged', group.packets);
       stream.drop(group);
       return 'dropped';
@@ -130,6 +136,8 @@ export class TollGate {
       throw error;
     }
     this.#paid = { group, answer, salt: content.terms.masterSalt };
+    // Whose groups come here is for nobody on the network to say: what was opened first is what is paid for.
+    this.#keys.bind(content.service);
     this.#overDeclared.end();
     this.#account.groups++;
     this.#account.paid += header.octets;
@@ -165,6 +173,16 @@ export class TollGate {
     }
     this.#refuse(taken, 'refused');
     return error;
+  }
+
+  /** Once a run: unauthenticated messages can name any service. */
+  #tellOther(other: number): void {
+    if (this.#otherTold) return;
+    this.#otherTold = true;
+    const own = this.#keys.service;
+    this.#notices.say(
+      `packets of service ${other} come here and are let go: this run is of service ${own}; to watch the other one start again with --service ${other}`,
+    );
   }
 
   #refuse({ group, card, stream }: TakenGroup, reason: DropReason): Passage {

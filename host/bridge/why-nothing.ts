@@ -10,11 +10,12 @@ export function whyNothing(
 ): [BridgeState, string] | undefined {
   if (!wanted) return ['waiting for a taker', 'nobody takes the output; nothing is paid meanwhile'];
   if (!keys.hasContent) {
-    const { lacking } = keys;
+    const { lacking, service } = keys;
+    const which = service === undefined ? 'keys' : `keys of service ${service}`;
     return [
       'waiting for keys',
       lacking === undefined
-        ? 'no keys for this card have come; check the key port, and that the sender was started for this card'
+        ? `no ${which} for this card have come; check the key port, and that the sender was started for this card`
         : `card ${card} has no key for service ${lacking}; ask its operator for it`,
     ];
   }

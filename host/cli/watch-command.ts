@@ -15,6 +15,7 @@ import { billJson, billLines, lackLine, priceAndBalance, statusLine, trustLine }
 interface WatchOptions {
   group: GroupAddress;
   keyPort?: number;
+  service?: number;
   interface: string;
   card: string;
   wait?: true;
@@ -41,6 +42,11 @@ export function addWatchCommand(program: Command): void {
     .description('receive a pay stream, have a card open it, pass it on to a player')
     .requiredOption('--group <address:port>', 'where the stream is, as in 239.1.2.3:5000', parseGroupAddress)
     .option('--key-port <port>', 'port of the key messages (default: that of the group + 2)', wholeNumber(1, 65_535))
+    .option(
+      '--service <n>',
+      'the one service to open and pay for (default: that of the first group that the card opens)',
+      wholeNumber(1, 0xffff_ffff),
+    )
     .option('--interface <address>', 'address of the interface to receive by', '127.0.0.1')
     .option('--card <address>', CARD_ADDRESS_SYNTAX, 'pcsc')
     .option('--wait', 'wait for the card when it is not there at the start')
@@ -85,6 +91,7 @@ async function watch(options: WatchOptions): Promise<void> {
         }),
       sink: output,
       aead: (await loadOpensslAead()) ?? nodeAead,
+      service: options.service,
       pin,
       onConfirm: (confirm) => confirms?.add(confirm),
       waitForCredit: options.waitForCredit === true,

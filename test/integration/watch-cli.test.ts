@@ -243,6 +243,7 @@ describe('what does not fit is refused in one line', () => {
     [['--group', '239.1.2.3:5001'], /an even port from 2 to 65532/],
     [['--group', '239.1.2.3:5000', '--key-port', '5001'], /--key-port 5001 is taken/],
     [['--group', '239.1.2.3:5000', '--least-share', '101'], /a whole number from 0 to 100/],
+    [['--group', '239.1.2.3:5000', '--service', '0'], /from 1 to 4294967295/],
     [['--group', '239.1.2.3:5000', '--card', ' '], /no card is named/],
     [['--group', '239.1.2.3:5000', '--json'], /--json needs standard output for itself/],
     [['--group', '239.1.2.3:5000', '--out', 'ftp://1.2.3.4:5'], /is no output; write stdout, FILE/],
