@@ -182,6 +182,7 @@ export class Bridge {
       this.#keyMissing = keyMissing;
       if (passage === 'opened') {
         this.#openedAt = time;
+        this.#bye.opened(taken.group.lastArrival);
         this.#state('playing');
         await this.#lookIntoPurse(time);
       } else if (passage instanceof ModuleError) {
