@@ -32,7 +32,7 @@ export interface BridgeOptions {
 }
 
 /** Why a run ended. */
-export type EndCode = 'BYE' | 'STOPPED' | Lack | 'PIN_NEEDED' | 'OVER_DECLARED' | 'CARD_FAULT';
+export type EndCode = 'BYE' | 'STOPPED' | Lack | 'PIN_NEEDED' | 'CARD_FAULT';
 
 export interface BridgeEnd {
   readonly code: EndCode;

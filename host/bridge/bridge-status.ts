@@ -12,7 +12,7 @@ export const DROP_REASONS = {
   late: 'of a group that is over: replayed, or too late',
   noCardPacket: 'gap packets whose card packet did not come',
   forged: 'not what the sender sealed',
-  overDeclared: 'of a group that claims more octets than it has',
+  overDeclared: 'of a group that says it has more octets than came',
   damaged: 'of a group too damaged to be paid for',
   cardSlow: 'the card did not get round to them',
   noCard: 'no card was there',
