@@ -12,6 +12,7 @@ import { KIND } from '../../apdu/decode-module/kinds.ts';
 import { ModuleError } from '../../apdu/decode-module/module-status.ts';
 import { FormatError, OutOfRangeError } from '../../apdu/errors.ts';
 import { fromHex } from '../../apdu/octets.ts';
+import { takeGrantNumbers } from '../issuer/grant-numbers.ts';
 import { IssuerError } from '../issuer/issuer-error.ts';
 import { KeyStore } from '../issuer/key-store.ts';
 import { type CardOptions, print, withCard } from './card-option.ts';
@@ -71,7 +72,8 @@ export async function benchCard(options: BenchOptions): Promise<void> {
     }
     if (life !== 'active') throw new IssuerError('NOT_IN_USE', `card ${formatCardId(cardId)} is ${life}; use another`);
     const unique = await new KeyStore(options.store, askPassphrase).open('unique');
-    const service = await BenchService.open(module, cardId, deriveCardKey(unique, 'downlink', cardId));
+    const number = takeGrantNumbers(options.store, [cardId], Math.floor(Date.now() / 1000))(cardId);
+    const service = await BenchService.open(module, cardId, deriveCardKey(unique, 'downlink', cardId), number);
     const spans = options.span === undefined ? SPANS : [options.span];
     try {
       const roundTrip = await measure(
@@ -129,10 +131,16 @@ class BenchService {
     this.#module = module;
   }
 
-  static async open(module: DecodeModule, cardId: Uint8Array, downlinkKey: Uint8Array): Promise<BenchService> {
+  /** @param grantNumber of its purchase. */
+  static async open(
+    module: DecodeModule,
+    cardId: Uint8Array,
+    downlinkKey: Uint8Array,
+    grantNumber: number,
+  ): Promise<BenchService> {
     const service = new BenchService(module);
     try {
-      await module.loadKey(service.#purchase(cardId, downlinkKey));
+      await module.loadKey(service.#purchase(cardId, downlinkKey, grantNumber));
     } catch (cause) {
       if (!(cause instanceof ModuleError) || cause.code !== 'CRYPTO') throw cause;
       const text = `card ${formatCardId(cardId)} was not made by this store; name the one that made it with --store`;
@@ -181,12 +189,11 @@ class BenchService {
     return sealCardPart(header, randomBytes(span), contentCiphers(pair));
   }
 
-  /** Its number is the second it was made in, as that of every grant of a head-end. */
-  #purchase(cardId: Uint8Array, downlinkKey: Uint8Array): Uint8Array {
+  #purchase(cardId: Uint8Array, downlinkKey: Uint8Array, number: number): Uint8Array {
     const parent = { parentKind: KIND.unique, parentId: decodeCardId(cardId).serial };
     const none = { perMegabyte: 0n, perHour: 0n, flat: 0n };
     const body = encodeCeilings({ ...none, groupOctets: PACKETS * FULL_PAYLOAD, groupDuration: 1000, quantum: 1n });
-    const header = { ...this.#header(), ...parent, kind: KIND.service, keyId: SERVICE_KEY_ID, number: this.#from };
+    const header = { ...this.#header(), ...parent, kind: KIND.service, keyId: SERVICE_KEY_ID, number };
     return sealKeyMessage(header, this.#serviceKey, body, downlinkKey).octets;
   }
 

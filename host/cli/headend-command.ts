@@ -8,6 +8,7 @@ import { RATE_RANGE } from '../headend/rate-packer.ts';
 import type { ServiceAddress } from '../headend/service-ports.ts';
 import { type ServiceOptions, ServiceSender } from '../headend/service-sender.ts';
 import { detectFormat, type SourceFormat } from '../headend/source-format.ts';
+import { takeGrantNumbers } from '../issuer/grant-numbers.ts';
 import { DEFAULT_STORE, KeyStore } from '../issuer/key-store.ts';
 import { LEAST_PERIOD } from '../stream/key-schedule.ts';
 import { loadOpensslAead } from '../transport/node-openssl-aead.ts';
@@ -108,6 +109,7 @@ async function send(options: SendOptions): Promise<void> {
     const { source, format } =
       options.format === 'auto' ? await detectFormat(opened) : { source: opened, format: options.format };
     if (stop.signal.aborted) return;
+    const second = Math.floor(Date.now() / 1000);
     const sender = new ServiceSender({
       ...profile,
       source,
@@ -121,6 +123,7 @@ async function send(options: SendOptions): Promise<void> {
       terms: { tariff: price.tariff, classes: { card: options.accept !== 'soft', soft: options.accept !== 'card' } },
       aead: await loadOpensslAead(),
       downlinkKey: (cardId) => deriveCardKey(unique!, 'downlink', cardId),
+      grantNumber: takeGrantNumbers(options.store, cards, second),
       granted: options.days * DAY,
       period: options.keyPeriod,
       segment: options.segment,

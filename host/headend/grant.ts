@@ -15,7 +15,7 @@ export interface Purchase {
   /** Media time [from, to). */
   readonly from: number;
   readonly to: number;
-  /** Higher than that of any earlier message to the card. */
+  /** One more than that of the last grant of the card, of any service: a card takes a number once, of the 32 up to the highest. */
   readonly number: number;
   readonly ceilings: Ceilings;
 }

@@ -40,6 +40,8 @@ export interface ServiceOptions {
   readonly cards: readonly Uint8Array[];
   /** The downlink key of a card, 16 octets. */
   readonly downlinkKey: (cardId: Uint8Array) => Uint8Array;
+  /** Number of the card's grant, u32: one more than that of its last one, of whatever service and sender. */
+  readonly grantNumber: (cardId: Uint8Array) => number;
   /** Seconds for which they get it, and so the longest that a run lasts. */
   readonly granted: number;
   /** Most seconds of a content key. */
@@ -78,7 +80,7 @@ export class ServiceSender {
   /** Even, and another one at every start. */
   readonly ssrc = 2 * randomInt(1, 2 ** 31);
   readonly #options: ServiceOptions;
-  /** Media time of the start. Also the number of the grants and the first id of segments and content keys: none comes twice. */
+  /** Media time of the start. Also the first id of segments and content keys: none comes twice. */
   readonly #start = Math.floor(Date.now() / 1000);
   readonly #clock = new MediaClock(randomInt(2 ** 32));
   readonly #pacer: Pacer;
@@ -92,7 +94,7 @@ export class ServiceSender {
 
   /** @throws OutOfRangeError naming the option and its range. */
   constructor(options: ServiceOptions) {
-    const { service, mode, span, every, closingTime, terms, cards, downlinkKey } = options;
+    const { service, mode, span, every, closingTime, terms, cards } = options;
     this.#options = options;
     this.#pacer = new Pacer(options.speed);
     this.#sealer = new GroupSealer({
@@ -126,10 +128,11 @@ export class ServiceSender {
       key: serviceKey,
       from: this.#start,
       to: end,
-      number: this.#start,
       ceilings: tightCeilings(terms.tariff, every, closingTime, quantum),
     };
-    this.#grants = cards.map((cardId) => grant(purchase, cardId, downlinkKey(cardId)));
+    this.#grants = cards.map((cardId) =>
+      grant({ ...purchase, number: options.grantNumber(cardId) }, cardId, options.downlinkKey(cardId)),
+    );
   }
 
   /**
@@ -144,7 +147,7 @@ export class ServiceSender {
       announcer.start();
       await sleep(this.#options.lead);
       await this.#sendSource(announcer, ports, signal);
-      // So that the next run, be it started at once, has another number for its grants.
+      // So that the next run, be it started at once, has other ids for its segments and content keys.
       await sleep(Math.max(0, (this.#start + 1) * 1000 - Date.now()));
     } finally {
       announcer.stop();

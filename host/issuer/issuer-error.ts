@@ -22,6 +22,8 @@ export type IssuerErrorCode =
   | 'NO_PIN'
   /** A verification key that is none, or a file without one. */
   | 'VERIFICATION_KEY'
+  /** The file with the numbers of grants cannot be read or written. */
+  | 'GRANT_NUMBERS'
   | 'SERIAL_TAKEN'
   | 'WRONG_CURRENCY'
   | 'OVER_MAXIMUM'

@@ -49,6 +49,7 @@ export async function makeSender(
     terms: { tariff: { kind: 'octets', price: 250_000n }, classes: { card: true, soft: true } },
     cards: cards.map(({ id }) => id),
     downlinkKey: (cardId) => cardKey('downlink', cardId),
+    grantNumber: () => Math.floor(Date.now() / 1000),
     granted: 3600,
     period: 300,
     speed: pace.speed ?? 1,

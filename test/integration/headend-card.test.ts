@@ -1,12 +1,18 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { sentCardPartLength, wholeCardPart } from '../../apdu/decode-module/card-part.ts';
 import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import type { Tariff } from '../../apdu/decode-module/tariff.ts';
 import { readUint } from '../../apdu/octets.ts';
 import { type SimulatedCard, startCard } from '../../card-sim/index.ts';
-import { ServiceSender } from '../../host/headend/index.ts';
+import { parseKeyMessage } from '../../apdu/decode-module/key-message.ts';
+import { KIND } from '../../apdu/decode-module/kinds.ts';
+import { type ServiceOptions, ServiceSender } from '../../host/headend/index.ts';
+import { takeGrantNumbers } from '../../host/issuer/grant-numbers.ts';
 import { splitDatagram } from '../support/keys-by-hand.ts';
 import { ServiceCapture } from '../support/service-capture.ts';
 import { cardKey, personalise } from '../support/test-service.ts';
@@ -29,6 +35,37 @@ afterEach(async () => {
   await card.close();
 });
 
+function makeSender(cardId: Uint8Array, changes: Partial<ServiceOptions>): ServiceSender {
+  return new ServiceSender({
+    source: {
+      lag: () => 0,
+      async *[Symbol.asyncIterator]() {
+        yield SOURCE;
+      },
+    },
+    format: 'data',
+    rate: RATE,
+    to: { address: capture.address, port: capture.port, keyPort: capture.port + 2, interface: '127.0.0.1', ttl: 1 },
+    service: SERVICE,
+    mode: 'sealed',
+    span: 64,
+    every: 5,
+    packing: 7,
+    closingTime: 1000,
+    terms: { tariff: { kind: 'free', price: 0n }, classes: { card: true, soft: true } },
+    cards: [cardId],
+    downlinkKey: (id) => cardKey('downlink', id),
+    grantNumber: () => 1,
+    granted: 86_400,
+    period: 20,
+    segment: 60,
+    // Keys are 7 s ahead of their use: 70 ms.
+    speed: 100,
+    lead: 100,
+    ...changes,
+  });
+}
+
 test.each<[string, Tariff, bigint]>([
   ['0.25 a megabyte', { kind: 'octets', price: 250_000n }, 250_000n],
   ['3.60 an hour', { kind: 'duration', price: 3_600_000n }, 100_000n],
@@ -38,32 +75,7 @@ test.each<[string, Tariff, bigint]>([
   'a card with keys, ceilings and quantum as sent opens all of it, over 2 segments and 5 keys, for %s',
   async (_name, tariff, amount) => {
     const cardId = await personalise(card, 77, 10_000_000n);
-    const sender = new ServiceSender({
-      source: {
-        lag: () => 0,
-        async *[Symbol.asyncIterator]() {
-          yield SOURCE;
-        },
-      },
-      format: 'data',
-      rate: RATE,
-      to: { address: capture.address, port: capture.port, keyPort: capture.port + 2, interface: '127.0.0.1', ttl: 1 },
-      service: SERVICE,
-      mode: 'sealed',
-      span: 64,
-      every: 5,
-      packing: 7,
-      closingTime: 1000,
-      terms: { tariff, classes: { card: true, soft: true } },
-      cards: [cardId],
-      downlinkKey: (id) => cardKey('downlink', id),
-      granted: 86_400,
-      period: 20,
-      segment: 60,
-      // Keys are 7 s ahead of their use: 70 ms.
-      speed: 100,
-      lead: 100,
-    });
+    const sender = makeSender(cardId, { terms: { tariff, classes: { card: true, soft: true } } });
     await sender.run(new AbortController().signal);
     await sleep(50);
     expect(sender.totals).toMatchObject({ contentKeys: 5, segments: 2 });
@@ -94,3 +106,33 @@ test.each<[string, Tariff, bigint]>([
     if (amount > 0n) expect(receipt).toMatchObject({ octets: SOURCE.length, duration: 100_000, groups: opened });
   },
 );
+
+test.each([
+  ['in the order of their start', [7, 8, 9]],
+  ['the other way round', [9, 8, 7]],
+])('a card takes the purchases of services that were started 100 s apart, %s', async (_name, order) => {
+  const cardId = await personalise(card, 77, 0n);
+  const store = await mkdtemp(join(tmpdir(), 'tollcast-grants-'));
+  vi.useFakeTimers({ toFake: ['Date'] });
+  const grants = new Map<number, Uint8Array>();
+  try {
+    for (const service of [7, 8, 9]) {
+      vi.setSystemTime((1_700_000_000 + 100 * service) * 1000);
+      const numbers = takeGrantNumbers(store, [cardId], Math.floor(Date.now() / 1000));
+      const source = { lag: () => 0, async *[Symbol.asyncIterator]() {} };
+      await makeSender(cardId, { source, service, grantNumber: numbers }).run(new AbortController().signal);
+    }
+    for (const octets of capture.keys.flatMap(splitDatagram)) {
+      const { kind, service } = parseKeyMessage(octets);
+      if (kind === KIND.service) grants.set(service, octets);
+    }
+  } finally {
+    vi.useRealTimers();
+    await rm(store, { recursive: true });
+  }
+  const module = new DecodeModule(await card.channel());
+  await module.select();
+  for (const service of order) await module.loadKey(grants.get(service)!);
+  const held = (await module.listKeys()).filter(({ kind }) => kind === KIND.service).map(({ service }) => service);
+  expect(held.toSorted((a, b) => a - b)).toEqual([7, 8, 9]);
+});

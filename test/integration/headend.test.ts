@@ -67,6 +67,7 @@ function makeSender(changes: Partial<ServiceOptions>): ServiceSender {
     terms: { tariff: { kind: 'octets', price: 250_000n }, classes: { card: true, soft: true } },
     cards: [CARD],
     downlinkKey: () => DOWNLINK,
+    grantNumber: () => 1,
     granted: 86_400,
     period: 300,
     speed: 1,
