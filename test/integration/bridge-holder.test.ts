@@ -12,6 +12,7 @@ import { KIND } from '../../apdu/decode-module/kinds.ts';
 import { DGI } from '../../apdu/decode-module/personalisation.ts';
 import { encodePin } from '../../apdu/decode-module/pin.ts';
 import { encodeVerificationKey } from '../../apdu/decode-module/verification-key.ts';
+import { TransportError } from '../../apdu/errors.ts';
 import { toHex } from '../../apdu/octets.ts';
 import { openSecureChannel } from '../../apdu/secure-channel/secure-channel.ts';
 import { TEST_KEY_SET } from '../../apdu/secure-channel/test-key-set.ts';
@@ -103,6 +104,40 @@ describe.each<CardKind>(['soft', 'jcardsim'])('a card of %s whose policy asks fo
       message: expect.stringMatching(/2 tries/) as unknown,
     });
     await withModule((module) => module.verifyPin(PIN));
+  });
+
+  test('is not asked again with one that was changed meanwhile: one try is used up, not all', async () => {
+    const service = new TestService({ cards: [await makeCard(kind, { pinForSessions: true })] });
+    let away = false;
+    const run = await start({
+      pin: PIN,
+      open: async () => {
+        if (away) throw new TransportError('TEST', 'the card is in other hands');
+        return card.channel();
+      },
+    });
+    network.keys(service.keys());
+    await network.groups(service.seal(payloadsOf(10)));
+    await run.until(() => run.bridge.status.packets === 10);
+    away = true;
+    await card.pull();
+    await card.insert();
+    // It notices when it asks for the next group.
+    const feed = setInterval(() => {
+      network.keys(service.keys());
+      void network.groups(service.seal(payloadsOf(10)));
+    }, 200);
+    await run.until(() => run.bridge.status.state === 'waiting for the card');
+    const other = encodePin('5678');
+    await withModule((module) => module.changePin(PIN, other));
+    away = false;
+    const { code } = await run.end.finally(() => clearInterval(feed));
+    expect(code).toBe('PIN_NEEDED');
+    await withModule(async (module) => {
+      // Of three the bridge used one: this one leaves one.
+      await expect(module.verifyPin(PIN)).rejects.toMatchObject({ status: 0x63c1 });
+      await module.verifyPin(other);
+    });
   });
 });
 

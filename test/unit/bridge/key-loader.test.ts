@@ -110,6 +110,22 @@ test('a flood of forged grants takes no more than every other turn from segment 
   await card.close();
 });
 
+test('no more messages are kept than a sender can mean, and what the card holds goes last', async () => {
+  const { cardId, drops, loader, loadAll, contents } = await startLoader();
+  for (const message of [service(cardId), segment(1), content(10, 1, 2)]) loader.add(message, 0);
+  await loadAll(0);
+  for (let id = 1000; id < 1600; id++) {
+    const forged = content(id, 1, 2);
+    forged[40]! ^= 1;
+    loader.add(forged, 1);
+  }
+  await loadAll(2);
+  expect(drops.length).toBeLessThanOrEqual(256);
+  expect(drops.length).toBeGreaterThan(200);
+  expect(await contents()).toEqual([10]);
+  expect(loader.content(10, 2)).toBeDefined();
+});
+
 test('without a flood no command is wasted on a key whose parent is still to come', async () => {
   const { card, cardId, loader, module } = await startLoader();
   loader.add(concat(content(4, 3, 2), content(5, 6, 2), segment(6), segment(3), service(cardId)), 0);
