@@ -8,6 +8,7 @@ import {
   sentCardPartLength,
   wholeCardPart,
 } from '../../../apdu/decode-module/card-part.ts';
+import { openConfirm, signConfirm } from '../../../apdu/decode-module/confirm.ts';
 import { decodeContentTerms } from '../../../apdu/decode-module/content-terms.ts';
 import {
   openLoadProof,
@@ -19,21 +20,29 @@ import {
 } from '../../../apdu/decode-module/credit-load.ts';
 import { encodeKeyList, parseKeyList } from '../../../apdu/decode-module/key-list.ts';
 import { parseKeyMessage } from '../../../apdu/decode-module/key-message.ts';
+import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import { openLeaveRecord, signLeaveRecord } from '../../../apdu/decode-module/leave-record.ts';
 import { decodeCardProfile, encodeCardKeys, encodeCardProfile } from '../../../apdu/decode-module/personalisation.ts';
 import { PurseStatus } from '../../../apdu/decode-module/purse-status.ts';
 import { openReceipt, parseReceipt, type Receipt, signReceipt } from '../../../apdu/decode-module/receipt.ts';
 import { encodeSelectAnswer, hasCapability, parseSelectAnswer } from '../../../apdu/decode-module/select-answer.ts';
 import { ForgedError } from '../../../apdu/decode-module/signed-message.ts';
+import { encodeRequest, openRequest, signRequest } from '../../../apdu/decode-module/signed-request.ts';
 import { signAcknowledgement } from '../../../apdu/decode-module/acknowledgement.ts';
 import { FormatError, OutOfRangeError } from '../../../apdu/errors.ts';
+import { concat } from '../../../apdu/octets.ts';
 import {
   CARD_ID,
   CARD_KEYS,
   cardPart,
   CEILINGS,
   contentMessage,
+  END,
   fixedKey,
+  SERVICE,
+  SERVICE_KEY_ID,
   serviceMessage,
+  START,
 } from '../../conformance/messages.ts';
 
 const KEY = fixedKey('a key');
@@ -95,6 +104,48 @@ describe('what a card signs', () => {
         expect(() => openLoadRequest(signed, KEY)).toThrow(ForgedError);
       }),
     );
+  });
+
+  const request = {
+    service: SERVICE,
+    from: START,
+    to: END,
+    requestId: KEY.subarray(0, 8),
+    sessionHash: new Uint8Array(20).fill(7),
+  };
+  const leave = { cardId: CARD_ID, service: SERVICE, keyId: SERVICE_KEY_ID, number: 3, to: START };
+  const mac = new AesCbc(KEY);
+
+  it.each([
+    ['confirm', openConfirm, signConfirm(CARD_ID, serviceMessage(3), mac), { ...leave, from: START, to: END }],
+    ['leave record', openLeaveRecord, signLeaveRecord(leave, mac), leave],
+    [
+      'request',
+      openRequest,
+      signRequest(KIND.join, CARD_ID, encodeRequest(request), mac),
+      { ...request, kind: 'join', cardId: CARD_ID },
+    ],
+  ] as const)(
+    'a %s is opened as it was signed; nothing of it changed, cut or added, and with no other key',
+    (...of) => {
+      const [, open, signed, value] = of;
+      expect(open(signed, KEY)).toEqual(value);
+      for (let at = 0; at < signed.length; at++) {
+        const forged = signed.map((octet, i) => (i === at ? octet ^ 0x80 : octet));
+        expect(() => open(forged, KEY), `octet ${at}`).toThrow(at < 4 ? FormatError : ForgedError);
+      }
+      expect(() => open(signed, fixedKey('another key'))).toThrow(ForgedError);
+      expect(() => open(signed.subarray(0, -1), KEY)).toThrow(FormatError);
+      expect(() => open(concat(signed, Uint8Array.of(0)), KEY)).toThrow(FormatError);
+    },
+  );
+
+  it('a receipt that is read without its key has its own length', () => {
+    const values = fc.sample(receipt, 1)[0]!;
+    const signed = signReceipt(values, mac);
+    expect(parseReceipt(signed)).toEqual(values);
+    expect(() => parseReceipt(concat(signed, Uint8Array.of(0)))).toThrow(FormatError);
+    expect(() => parseReceipt(signed.subarray(0, -1))).toThrow(FormatError);
   });
 
   it('S3 proves S2 with its own fields, and is not S2', () => {
