@@ -1,6 +1,6 @@
 import { FormatError, OutOfRangeError } from '../errors.ts';
 import { concat, equalTags, readUint, writeUint } from '../octets.ts';
-import { isKeyKind, isParentKind, keyBodyLength, type KeyMessage, keyMessageLength } from './key-message.ts';
+import { isKeyKind, isParentKind, keyBodyLength, type KeyMessage } from './key-message.ts';
 import { isPairKind, isPersonal, KIND, MESSAGE_VERSION } from './kinds.ts';
 
 /** Kind, version and length of a section. */
@@ -71,11 +71,8 @@ export function separate(octets: Uint8Array): Uint8Array[] {
     throw new FormatError('a combined section has whole entries, at least one');
   const head = octets.subarray(SECTION_HEADER, bodyAt);
   const body = octets.subarray(bodyAt, entriesAt);
-  const messages = Array.from({ length: count }, (_, i) => {
+  return Array.from({ length: count }, (_, i) => {
     const entry = octets.subarray(entriesAt + i * ENTRY, entriesAt + (i + 1) * ENTRY);
     return concat(head, entry.subarray(0, NAMED_KEY), body, entry.subarray(NAMED_KEY));
   });
-  if (messages[0]!.length !== keyMessageLength(kind, parentKind))
-    throw new FormatError('not a section of key messages');
-  return messages;
 }
