@@ -84,6 +84,38 @@ test('members follow every epoch, the evicted none of those after; whoever misse
   );
 });
 
+test('a card that was evicted and joins again follows, also where it still has an old key of a node above it', () => {
+  const tree = new KeyTree(7, 2, 1, random);
+  const first = tree.join();
+  const card = new Member(first.leaf, first.key);
+  card.take(tree.path(first.leaf));
+  tree.evict([first.leaf]);
+  const again = tree.join();
+  expect(again.leaf).toBe(first.leaf);
+  expect(again.key).not.toEqual(first.key);
+  card.keys.set(again.leaf, { key: again.key, version: 0 });
+  card.take(tree.path(again.leaf));
+  expect(card.root).toEqual({ key: tree.epochKey, version: 2 });
+});
+
+test('an epoch that nobody leaves at has a root of its own', () => {
+  const tree = new KeyTree(7, 2, 1, random);
+  const { leaf, key } = tree.join();
+  const card = new Member(leaf, key);
+  card.take(tree.path(leaf));
+  const before = tree.epochKey;
+  card.take(tree.evict([]));
+  expect(tree.epochKey).not.toEqual(before);
+  expect(card.root).toEqual({ key: tree.epochKey, version: 2 });
+});
+
+test('a node that nobody is left below costs nothing', () => {
+  const tree = new KeyTree(7, 2, 1, random);
+  const leaves = Array.from({ length: 5 }, () => tree.join().leaf);
+  const update = tree.evict([leaves[4]!]);
+  expect(update.map(({ keyId, parentId }) => [keyId, parentId])).toEqual([[ROOT_NODE, 2]]);
+});
+
 test('a full tree, a leaf that nobody has, a depth that no card can hold', () => {
   const tree = new KeyTree(7, 1, 1, randomBytes);
   const leaves = [tree.join(), tree.join(), tree.join(), tree.join()].map(({ leaf }) => leaf);
@@ -93,6 +125,8 @@ test('a full tree, a leaf that nobody has, a depth that no card can hold', () =>
   expect(() => tree.evict([ROOT_NODE])).toThrow(OutOfRangeError);
   tree.evict([3]);
   expect(tree.join().leaf).toBe(3);
-  expect(() => new KeyTree(7, 11, 1, randomBytes)).toThrow(OutOfRangeError);
+  for (const depth of [0, 11, 1.5]) {
+    expect(() => new KeyTree(7, depth, 1, randomBytes), `${depth}`).toThrow(OutOfRangeError);
+  }
   expect(() => new KeyTree(7, 3, 0, randomBytes)).toThrow(OutOfRangeError);
 });
