@@ -64,6 +64,12 @@ describe('exchange', () => {
     expect(four.sent).toEqual(['80ca000002112201', '80ca000002112200']);
   });
 
+  test('6Cxx with octets before it is an answer: nothing is sent again', async () => {
+    const card = new ScriptedCard('01026c03', '0102039000');
+    expect(await exchange(card, { ...list, le: 256 })).toEqual({ data: fromHex('0102'), status: 0x6c03 });
+    expect(card.sent).toHaveLength(1);
+  });
+
   test('6Cxx twice, and 6Cxx then 61xx', async () => {
     const twice = new ScriptedCard('6c03', '6c04');
     expect((await exchange(twice, { ...list, le: 256 })).status).toBe(0x6c04);
