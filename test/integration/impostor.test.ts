@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { decodeCardId, encodeCardId } from '../../apdu/decode-module/card-id.ts';
 import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import { INS } from '../../apdu/decode-module/instruction.ts';
 import { DGI, encodeCardProfile } from '../../apdu/decode-module/personalisation.ts';
@@ -64,6 +65,16 @@ describe('a blank module that says that it is a card', () => {
       expect(got(channel)).not.toContain(INS.PUT_KEY);
       expect(got(channel)).not.toContain(INS.STORE_DATA);
     }
+  });
+
+  test('that another issuer has begun is left to that one', async () => {
+    const cardId = encodeCardId({ issuer: 0x99_9999, moduleClass: 'card', serial: 1 });
+    const channel = await pretend(cardId);
+    await expect(make(channel, 'card', TEST_KEY_SET)).rejects.toMatchObject({ code: 'NOT_BLANK' });
+    expect(got(channel)).toEqual([INS.SELECT]);
+    expect((await new DecodeModule(channel).select()).cardId).toEqual(cardId);
+    // Nor is a card id of our own spent on it.
+    expect(decodeCardId(await make(insert(INSTALLED), 'card', INSTALLED)).serial).toBe(1);
   });
 
   test('that was pulled while its keys were on their way gets none either; that card itself does', async () => {

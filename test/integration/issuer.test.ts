@@ -20,7 +20,7 @@ import { setLife, setPin } from '../../host/issuer/card-administration.ts';
 import { personalise } from '../../host/issuer/personalisation.ts';
 import { type Collection, collectReceipts } from '../../host/issuer/receipts.ts';
 import { InProcessChannel } from '../../host/transport/sim/in-process-card.ts';
-import { FaultyChannel, type IssuerFixture, startIssuer, watch } from '../support/issuer-fixture.ts';
+import { cardMemory, FaultyChannel, type IssuerFixture, startIssuer, watch } from '../support/issuer-fixture.ts';
 
 const ISSUER = 0x0a1b2c;
 const UNIT = 1_000_000n;
@@ -102,16 +102,6 @@ async function replaceAccounts(by: string): Promise<void> {
   issuer.accounts.close();
   await copyFile(by, join(issuer.store, 'accounts.sqlite'));
   issuer.accounts = Accounts.open(issuer.store);
-}
-
-function memory(image?: Uint8Array): CardStore {
-  let kept = image?.slice();
-  return {
-    load: () => kept,
-    save(next) {
-      kept = next.slice();
-    },
-  };
 }
 
 async function expectRefusal(work: Promise<unknown>, code: string): Promise<string> {
@@ -488,11 +478,11 @@ describe('a card that was put back to an older state', () => {
   let older: CardStore;
 
   beforeEach(async () => {
-    eeprom = memory();
+    eeprom = cardMemory();
     use(new InProcessChannel(new SoftCard(eeprom)));
     cardId = await makeCard();
     await load(10n * UNIT);
-    older = memory(eeprom.load());
+    older = cardMemory(eeprom.load());
   });
 
   function putBack(): void {
@@ -530,7 +520,7 @@ describe('a soft module', () => {
   let eeprom: CardStore;
 
   beforeEach(async () => {
-    eeprom = memory();
+    eeprom = cardMemory();
     use(new InProcessChannel(new SoftCard(eeprom)));
     const wanted = { moduleClass: 'soft', currency: 840, maximumBalance: 500n * UNIT } as const;
     const all = { ...wanted, mostUnacknowledged: 500n * UNIT };
@@ -563,7 +553,7 @@ describe('a soft module', () => {
 
   test('that was put back is blocked in the accounts, and stays so', async () => {
     await load(5n * UNIT);
-    const older = memory(eeprom.load());
+    const older = cardMemory(eeprom.load());
     await session(4);
     await collect();
     await load(UNIT);
@@ -579,7 +569,7 @@ describe('a soft module', () => {
 
   test('whose receipts fork is blocked in the accounts', async () => {
     await load(5n * UNIT);
-    const older = memory(eeprom.load());
+    const older = cardMemory(eeprom.load());
     await session(4);
     await collect();
     use(new InProcessChannel(new SoftCard(older)));

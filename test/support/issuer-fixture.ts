@@ -12,6 +12,7 @@ import { sealKeyMessage } from '../../apdu/decode-module/key-message.ts';
 import { splitKey } from '../../apdu/decode-module/key-pair.ts';
 import { KIND } from '../../apdu/decode-module/kinds.ts';
 import { CardGoneError } from '../../apdu/errors.ts';
+import type { CardStore } from '../../card-sim/index.ts';
 import { Accounts } from '../../host/issuer/accounts.ts';
 import { createStore, KeyStore } from '../../host/issuer/key-store.ts';
 
@@ -41,6 +42,17 @@ export async function startIssuer(issuer: number): Promise<IssuerFixture> {
     },
   };
   return fixture;
+}
+
+/** Memory of a soft card, in which a copy of another one's may lie. */
+export function cardMemory(image?: Uint8Array): CardStore {
+  let kept = image?.slice();
+  return {
+    load: () => kept,
+    save(next) {
+      kept = next.slice();
+    },
+  };
 }
 
 /** What happens to the next command with an instruction: it never reaches the card, its answer never reaches us, or its answer is changed. */
