@@ -53,6 +53,7 @@ describe('decode module', () => {
       expect((error as Error).message).toMatch(/^the card answered [0-9A-F]{4} to DECODE: .+; .+$/);
     }
     await expect(answering([0x6f, 0x00]).purse()).rejects.toMatchObject({ code: 'DEFECT', status: 0x6f00 });
+    await expect(answering([0x90, 0x01]).closeSession()).rejects.toMatchObject({ code: 'DEFECT', status: 0x9001 });
     await expect(answering([0x94, 0x01]).decode(cardPart(1))).rejects.toThrow(/not enough credit.*; load credit/);
   });
 
