@@ -73,6 +73,9 @@ test('a group that is being asked about survives the end of its stream', () => {
   intake.add(packets, 0);
   const { group, card, stream } = takeOne(intake, 0)!;
   for (let i = 0; i < 10; i++) intake.add(packetsOf(new TestService({ cards: [] }), 1), i);
+  expect(intake.follows(card.header.ssrc)).toBe(false);
+  expect([stream.groups, stream.size]).toEqual([1, group.size]);
   expect(group.inOrder(card).map(({ octets }) => octets)).toEqual(packets.slice(1));
   stream.settle(group);
+  expect([stream.groups, stream.size, stream.opened]).toEqual([0, 0, true]);
 });

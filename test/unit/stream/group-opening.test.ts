@@ -218,9 +218,10 @@ describe('a sealed stream', () => {
             arrivals.push({ at: earlier, octets: forged });
           }
           arrivals.sort((a, b) => a.at - b.at);
-          const { delivered, card } = receive(arrivals);
+          const { delivered, card, left, size } = receive(arrivals);
           expect(delivered).toEqual(clear.flat());
           expect(card.charged).toEqual(groups.map(({ header }) => header.group));
+          expect([left, size]).toEqual([0, 0]);
         },
       ),
     );

@@ -99,6 +99,15 @@ describe('the keys of a stream', () => {
     expect(period.segment.from).toBe(START + 12_000);
   });
 
+  test('a rest of less than 20 seconds stays with the last segment', () => {
+    const last = (rest: number) => {
+      const end = START + 600 + rest;
+      return new KeySchedule({ ...OPTIONS, segment: 600, end }).at(end - 1).segment;
+    };
+    expect(last(19)).toMatchObject({ from: START, to: START + 619 });
+    expect(last(20)).toMatchObject({ from: START + 600, to: START + 620 });
+  });
+
   test('is over with the purchases', () => {
     const schedule = new KeySchedule({ ...OPTIONS, end: START + 400 });
     expect(schedule.messages(START + 399)).toHaveLength(2);
