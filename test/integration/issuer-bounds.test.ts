@@ -5,12 +5,17 @@ import { openLoadRequest, signLoadRequest } from '../../apdu/decode-module/credi
 import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import { INS } from '../../apdu/decode-module/instruction.ts';
 import { concat } from '../../apdu/octets.ts';
-import { TEST_KEY_SET } from '../../apdu/secure-channel/test-key-set.ts';
 import { SoftCard } from '../../card-sim/index.ts';
 import { loadCredit, type LoadResult } from '../../host/issuer/credit.ts';
-import { personalise } from '../../host/issuer/personalisation.ts';
 import { InProcessChannel } from '../../host/transport/sim/in-process-card.ts';
-import { cardMemory, FaultyChannel, type IssuerFixture, startIssuer, watch } from '../support/issuer-fixture.ts';
+import {
+  cardMemory,
+  FaultyChannel,
+  issueCard,
+  type IssuerFixture,
+  startIssuer,
+  watch,
+} from '../support/issuer-fixture.ts';
 
 const UNIT = 1_000_000n;
 const NOVEMBER = Date.UTC(2026, 10, 5) / 1000;
@@ -30,13 +35,7 @@ beforeEach(async () => {
     module = new DecodeModule(channel);
   };
   insert();
-  const wanted = {
-    currency: 840,
-    maximumBalance: 500n * UNIT,
-    mostUnacknowledged: 500n * UNIT,
-    moduleClass: 'card',
-  } as const;
-  cardId = await personalise(channel, issuer.keys, issuer.accounts, wanted, TEST_KEY_SET, NOVEMBER);
+  cardId = await issueCard(issuer, channel, NOVEMBER);
 });
 
 afterEach(() => issuer.close());

@@ -1,13 +1,18 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import { INS } from '../../apdu/decode-module/instruction.ts';
-import { TEST_KEY_SET } from '../../apdu/secure-channel/test-key-set.ts';
 import { type CardStore, SoftCard } from '../../card-sim/index.ts';
 import { loadCredit } from '../../host/issuer/credit.ts';
-import { personalise } from '../../host/issuer/personalisation.ts';
 import { collectReceipts } from '../../host/issuer/receipts.ts';
 import { InProcessChannel } from '../../host/transport/sim/in-process-card.ts';
-import { cardMemory, FaultyChannel, type IssuerFixture, startIssuer, watch } from '../support/issuer-fixture.ts';
+import {
+  cardMemory,
+  FaultyChannel,
+  issueCard,
+  type IssuerFixture,
+  startIssuer,
+  watch,
+} from '../support/issuer-fixture.ts';
 
 const UNIT = 1_000_000n;
 const NOVEMBER = Date.UTC(2026, 10, 5) / 1000;
@@ -23,15 +28,7 @@ beforeEach(async () => {
   issuer = await startIssuer(0x0a1b2c);
   eeprom = cardMemory();
   insert(eeprom);
-  const purse = { currency: 840, maximumBalance: 500n * UNIT, mostUnacknowledged: 500n * UNIT };
-  cardId = await personalise(
-    channel,
-    issuer.keys,
-    issuer.accounts,
-    { ...purse, moduleClass: 'card' },
-    TEST_KEY_SET,
-    NOVEMBER,
-  );
+  cardId = await issueCard(issuer, channel, NOVEMBER);
   await load(10n * UNIT);
 });
 
