@@ -19,6 +19,7 @@ export const leaveReplay: Attack = {
     yield* atOnce(target);
     yield* later(target);
     yield* renewed(target);
+    yield* older(target);
     if (target.can('marks')) yield* heldBack(target);
     else yield untried('a part of a seed purchase held back', 'the card sells no slots');
   },
@@ -100,6 +101,16 @@ async function* renewed(target: Target): AsyncIterable<Attempt> {
     [second, first],
     USED,
   );
+}
+
+async function* older(target: Target): AsyncIterable<Attempt> {
+  const service = new HonestService(target);
+  const longer = load(service.purchase({ to: START + 5000 }));
+  await target.must('a newer purchase', load(service.purchase({ to: START + 1000 })));
+  yield await refused(target, 'an older purchase, which ends later, over the one that is here', [longer], USED);
+  await leave(target, service, SERVICE_KEY, 0);
+  await target.module.deleteKey(KIND.service, service.number, SERVICE_KEY);
+  yield await refused(target, 'an older purchase that was held back until after the leave', [longer], USED);
 }
 
 async function* heldBack(target: Target): AsyncIterable<Attempt> {
