@@ -68,7 +68,9 @@ async function watchClip(
     open: () => card.open(),
     sink: output,
     aead: nodeAead,
-    onNotice: (line) => say(line),
+    onNotice: (line) => {
+      if (!signal.aborted) say(line);
+    },
   });
   const receiver = await receiveService({ ...place, keyPort: place.port + 2, interface: LOOPBACK }, bridge);
   const stop = new AbortController();
@@ -80,6 +82,7 @@ async function watchClip(
     const end = await bridge.run(AbortSignal.any([signal, stop.signal]));
     const seconds = (performance.now() - started) / 1000;
     stop.abort();
+    if (signal.aborted) headend.stop();
     await Promise.all([failed, progress]);
     await output.close();
     if (signal.aborted) throw new TollcastError('STOPPED', 'stopped');

@@ -23,8 +23,14 @@ const program = new Command('demo')
     'pace of the source (default: its own clock; plain data: 10000000)',
     wholeNumber(1000, 1_000_000_000),
   )
-  .option('--json', 'end standard output with one line of JSON')
-  .parse();
+  .option('--json', 'end standard output with one line of JSON');
+try {
+  program.parse();
+} catch (error) {
+  if (!(error instanceof TollcastError)) throw error;
+  process.stderr.write(`demo: ${error.message}\n`);
+  process.exit(2);
+}
 
 const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());

@@ -15,6 +15,8 @@ export interface Ceilings {
   readonly groupDuration: number;
   /** What the card takes from the balance at a time, 1 to 2^39 - 1. */
   readonly quantum: bigint;
+  /** ISO 4217 number of the currency that all this is in: cards of another one refuse it. Left out, it is that of any card. */
+  readonly currency?: number;
 }
 
 /** The most that a balance, a quantum or a session may come to: 2^39 - 1 micro-units. */
@@ -27,13 +29,14 @@ const FIELDS = [
   ['groupOctets', 12, 3],
   ['groupDuration', 15, 3],
   ['quantum', 18, 6],
+  ['currency', 24, 2],
 ] as const;
 
 /** @throws OutOfRangeError naming the field and its range. */
 export function encodeCeilings(ceilings: Ceilings): Uint8Array {
   const body = new Uint8Array(32);
   for (const [field, at, size] of FIELDS) {
-    const value = BigInt(ceilings[field]);
+    const value = BigInt(ceilings[field] ?? 0);
     const least = field === 'quantum' ? 1n : 0n;
     const most = field === 'quantum' ? MOST_MONEY : 2n ** BigInt(8 * size) - 1n;
     if (value < least || value > most) {
@@ -47,6 +50,7 @@ export function encodeCeilings(ceilings: Ceilings): Uint8Array {
 /** @throws FormatError when the body is not 32 octets. */
 export function decodeCeilings(body: Uint8Array): Ceilings {
   if (body.length !== 32) throw new FormatError(`ceilings have 32 octets, not ${body.length}`);
+  const currency = readUint(body, 24, 2);
   return {
     perMegabyte: BigInt(readUint(body, 0, 4)),
     perHour: BigInt(readUint(body, 4, 4)),
@@ -54,5 +58,6 @@ export function decodeCeilings(body: Uint8Array): Ceilings {
     groupOctets: readUint(body, 12, 3),
     groupDuration: readUint(body, 15, 3),
     quantum: BigInt(readUint(body, 18, 6)),
+    ...(currency !== 0 && { currency }),
   };
 }

@@ -46,7 +46,7 @@ export function loadKey(
   const parent: Parent = { key: found.key, ciphers };
   // Step 3.
   if (!mayCarry(parentKind, kind) || (parentKind === KIND.node && !isChild(message))) return STATUS.WRONG_PARENT;
-  if (!fieldsFit(message, kind, parentKind)) return STATUS.BAD_FIELD;
+  if (!fieldsFit(message, kind, parentKind, persistent.currency)) return STATUS.BAD_FIELD;
   // Steps 4 to 7.
   if (kind === KIND.node) {
     const status = loadNode(persistent, message, parent);
@@ -129,7 +129,8 @@ function isChild(message: Uint8Array): boolean {
   return parentNode(readUint(message, 28, 4)) === readUint(message, 8, 4);
 }
 
-function fieldsFit(message: Uint8Array, kind: KeyKind, parentKind: number): boolean {
+/** @param currency of the card. */
+function fieldsFit(message: Uint8Array, kind: KeyKind, parentKind: number, currency: number): boolean {
   const flags = message[25]!;
   const flagsFit = kind === KIND.seeds ? flags < 16 && (flags & 3) <= flags >> 2 : flags === 0;
   if (!flagsFit || message[26] !== 0 || message[27] !== 0) return false;
@@ -139,7 +140,9 @@ function fieldsFit(message: Uint8Array, kind: KeyKind, parentKind: number): bool
     if (kind === KIND.seeds && !labelsFit(message.subarray(LABELS_AT, SEED_CEILINGS_AT))) return false;
     const ceilings = message.subarray(ceilingsAt(kind));
     const quantum = readUint(ceilings, 18, 6);
-    return quantum >= 1 && quantum <= Number(MOST_MONEY) && isZero(ceilings, 24, 8);
+    const asked = readUint(ceilings, 24, 2);
+    const currencyFits = asked === 0 || asked === currency;
+    return quantum >= 1 && quantum <= Number(MOST_MONEY) && currencyFits && isZero(ceilings, 26, 6);
   }
   if (readUint(message, 20, 4) !== 0) return false;
   if (!isContentKind(kind)) return true;

@@ -39,11 +39,24 @@ export class StateFile implements CardStore {
     return this.#seen === undefined ? undefined : readFileSync(this.#path);
   }
 
-  /** @throws TransportError `CARD_IN_USE` when somebody has written the file since, lock or no lock. */
+  /** @throws TransportError `CARD_IN_USE` when somebody has written the file since, lock or no lock; `SOFT_CARD_FILE` when it cannot be written. */
   save(image: Uint8Array): void {
     if (identityOf(this.#path) !== this.#seen) {
       throw new TransportError('CARD_IN_USE', `another program uses the soft card ${this.#path}; close one of the two`);
     }
+    try {
+      this.#replace(image);
+    } catch (cause) {
+      const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+      throw new TransportError(
+        'SOFT_CARD_FILE',
+        `the soft card ${this.#path} cannot be written (${reason}); what it last kept is still there: check its folder and its disk`,
+        { cause },
+      );
+    }
+  }
+
+  #replace(image: Uint8Array): void {
     const beside = `${this.#path}.new`;
     // What a crash has left may be open to others.
     rmSync(beside, { force: true });

@@ -16,7 +16,16 @@ let hooked = false;
  */
 export function lockFile(path: string): () => void {
   const lock = `${resolve(path)}.lock`;
-  if (!tryLock(lock)) {
+  let locked: boolean;
+  try {
+    locked = tryLock(lock);
+  } catch (error) {
+    // Where no lock can be made nothing can be saved: whoever looks disturbs nobody.
+    if (error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EROFS'))
+      return () => {};
+    throw error;
+  }
+  if (!locked) {
     const holder = holderOf(lock);
     if (held.has(lock) || (holder !== process.pid && runs(holder))) {
       throw new TransportError(

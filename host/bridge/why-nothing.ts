@@ -36,6 +36,8 @@ export function whyOverflow(
 
 /** What a card has against a key message, with what its holder can do. @param pin whether the PIN was presented. */
 export function keyAdvice({ code, message }: ModuleError, pin: boolean): string {
+  if (code === 'BAD_FIELD')
+    return 'the card refuses a key that it was granted: it may be priced in another currency; ask the operator';
   if (code !== 'RATING') return message;
   const next = pin
     ? 'the PIN does not lift that limit; ask its issuer'

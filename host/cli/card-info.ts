@@ -11,6 +11,7 @@ import {
 } from '../../apdu/decode-module/select-answer.ts';
 import type { VerificationKey } from '../../apdu/decode-module/verification-key.ts';
 import { toHex } from '../../apdu/octets.ts';
+import { hasPurse } from '../bridge/require-life.ts';
 import { type CardOptions, print, withCard } from './card-option.ts';
 import { describePurse, type View } from './card-view.ts';
 import { type Currency, currencyByNumber } from '../issuer/currency.ts';
@@ -25,7 +26,7 @@ export async function showModule(options: CardOptions): Promise<void> {
   await withCard(options, async (channel) => {
     const module = new DecodeModule(channel);
     const answer = await module.select();
-    const alive = answer.life === 'active' || answer.life === 'blocked';
+    const alive = hasPurse(answer);
     const purse = alive ? describePurse(await module.purse()) : undefined;
     const limits = alive ? describeLog(await module.log(0), currencyByNumber(answer.currency)) : undefined;
     const keys = alive ? await module.listKeys() : [];

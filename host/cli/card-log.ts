@@ -21,12 +21,14 @@ export async function showLog(options: CardOptions & { readonly last: number }):
     const answer = await module.select();
     requireLife(answer, ['active', 'blocked', 'terminated']);
     const { cardId, currency: number } = answer;
-    const records = await readLog(module, options.last);
+    // One more, to tell what the oldest one shown changed.
+    const read = await readLog(module, options.last + 1);
+    const records = read.slice(0, options.last);
     const currency = currencyByNumber(number);
     const write = (amount: bigint) => formatMoney(amount, currency).replace(` ${currency.code}`, '');
     const rows = records.map((record, i) => [
       String(record.sequence),
-      happened(record, records[i + 1], (amount) => formatMoney(amount, currency)),
+      happened(record, read[i + 1], (amount) => formatMoney(amount, currency)),
       write(record.loaded - record.spent),
       write(record.taken),
       `${record.receiptsWritten}/${record.receiptsAcknowledged}`,

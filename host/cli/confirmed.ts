@@ -1,11 +1,7 @@
-import { read } from 'read';
+import { ask } from './ask.ts';
 
 /** Asks on the terminal. @returns whether the answer was yes; not where there is no terminal. */
 export async function confirmed(question: string): Promise<boolean> {
-  if (!process.stdin.isTTY || !process.stderr.isTTY) return false;
-  try {
-    return /^y(es)?$/i.test((await read({ prompt: `${question} [y/N]`, output: process.stderr })).trim());
-  } catch {
-    return false;
-  }
+  const answer = await ask({ prompt: `${question} [y/N]` });
+  return /^y(es)?$/i.test(answer?.trim() ?? '');
 }

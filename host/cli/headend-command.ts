@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { decodeCardId, formatCardId, type ModuleClass, parseCardId } from '../../apdu/decode-module/card-id.ts';
+import { type ModuleClass, parseCardId } from '../../apdu/decode-module/card-id.ts';
 import { deriveCardKey } from '../../apdu/decode-module/card-keys.ts';
 import { MOST_MONEY } from '../../apdu/decode-module/ceilings.ts';
 import { OutOfRangeError, TollcastError } from '../../apdu/errors.ts';
@@ -12,6 +12,7 @@ import { takeGrantNumbers } from '../issuer/grant-numbers.ts';
 import { DEFAULT_STORE, KeyStore } from '../issuer/key-store.ts';
 import { LEAST_PERIOD } from '../stream/key-schedule.ts';
 import { loadOpensslAead } from '../transport/node-openssl-aead.ts';
+import { requireGrantable } from './granted-cards.ts';
 import { type GroupAddress, parseGroupAddress } from './group-address.ts';
 import { formatMoney, formatPrice, parseAmount, parsePrice, type Price } from './money.ts';
 import { decimalNumber, wholeNumber } from './number-option.ts';
@@ -98,7 +99,7 @@ async function send(options: SendOptions): Promise<void> {
   const to = serviceAddress(options);
   const quantum = parseQuantum(options.quantum, price);
   const cards = options.grant.map(parseCardId);
-  requireAccepted(cards, options.accept);
+  requireGrantable(cards, { accept: options.accept, store: options.store, currency: price.currency });
   const unique = cards.length === 0 ? undefined : await new KeyStore(options.store, askPassphrase).open('unique');
   const stop = new AbortController();
   const interrupt = () => stop.abort();
@@ -116,6 +117,7 @@ async function send(options: SendOptions): Promise<void> {
       format,
       to,
       quantum,
+      currency: price.currency?.number,
       cards,
       rate: options.rate,
       service: options.service,
@@ -136,6 +138,7 @@ async function send(options: SendOptions): Promise<void> {
         `${to.keyPort}, ${options.mode}, card packet 1 in ${profile.every}, span ${profile.span}, ${formatPrice(price)}, ` +
         `${cards.length} ${cards.length === 1 ? 'card' : 'cards'} granted`,
     );
+    if (cards.length === 0) say('no card is granted the service key: only who bought it before can watch; see --grant');
     const started = performance.now();
     await sender.run(stop.signal);
     const seconds = Math.round(performance.now() - started) / 1000;
@@ -154,15 +157,6 @@ async function send(options: SendOptions): Promise<void> {
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }
-}
-
-/** The class is in the card id; a key is not given to a module that may open nothing with it. */
-function requireAccepted(cards: readonly Uint8Array[], accept: ModuleClass | undefined): void {
-  const refused = cards.find((cardId) => accept !== undefined && decodeCardId(cardId).moduleClass !== accept);
-  if (refused === undefined) return;
-  throw new OutOfRangeError(
-    `${formatCardId(refused)} is of class ${decodeCardId(refused).moduleClass}, and --accept ${accept} refuses it; leave one of the two out`,
-  );
 }
 
 function parseQuantum(text: string | undefined, { currency }: Price): bigint | undefined {

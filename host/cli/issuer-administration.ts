@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
 import { formatCardId } from '../../apdu/decode-module/card-id.ts';
-import { OutOfRangeError } from '../../apdu/errors.ts';
+import { OutOfRangeError, TollcastError } from '../../apdu/errors.ts';
 import { toHex } from '../../apdu/octets.ts';
 import { replaceKeys, setLife, setPin, setVerificationKey } from '../issuer/card-administration.ts';
 import { readKeySet } from '../issuer/key-set-file.ts';
 import { readVerificationKey } from '../issuer/verification-key-file.ts';
 import { print } from './card-option.ts';
+import { confirmed } from './confirmed.ts';
 import { addLimitOptions, changeLimits } from './issuer-limits.ts';
 import { administer, channelCommand, type ChannelOptions } from './issuer-option.ts';
 import { wholeNumber } from './number-option.ts';
@@ -21,7 +22,9 @@ const LIVES = [
 /** Adds the commands of `tollcast issuer` that change a card through its secure channel. */
 export function addAdministrationCommands(issuer: Command): void {
   for (const [name, life, description] of LIVES) {
-    channelCommand(issuer, name, description).action((options: ChannelOptions) => changeLife(options, life));
+    const command = channelCommand(issuer, name, description);
+    if (life === 'terminated') command.option('--yes', 'ask nothing');
+    command.action((options: LifeOptions) => changeLife(options, life));
   }
 
   channelCommand(issuer, 'pin', 'give a card a new PIN, with all its tries; it is typed, or in TOLLCAST_PIN')
@@ -43,7 +46,14 @@ export function addAdministrationCommands(issuer: Command): void {
     .action(changeKeys);
 }
 
-async function changeLife(options: ChannelOptions, life: (typeof LIVES)[number][1]): Promise<void> {
+interface LifeOptions extends ChannelOptions {
+  readonly yes?: true;
+}
+
+async function changeLife(options: LifeOptions, life: (typeof LIVES)[number][1]): Promise<void> {
+  if (life === 'terminated' && options.yes !== true && !(await confirmed('end this card for good?'))) {
+    throw new TollcastError('NOT_CONFIRMED', 'nothing was done; to end the card for good add --yes');
+  }
   const cardId = await administer(options, (on) => setLife(on, life));
   print(options, { card: formatCardId(cardId), life }, [`card ${formatCardId(cardId)} is ${life}`]);
 }

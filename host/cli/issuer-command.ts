@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { formatCardId } from '../../apdu/decode-module/card-id.ts';
 import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import { FormatError } from '../../apdu/errors.ts';
+import { hasPurse } from '../bridge/require-life.ts';
 import { createStore } from '../issuer/key-store.ts';
 import { print, withCard } from './card-option.ts';
 import { describeAccount, describePurse } from './card-view.ts';
@@ -46,8 +47,9 @@ async function init(options: StoreOptions & { readonly id?: number; readonly jso
 async function show(options: IssuerOptions): Promise<void> {
   await withCard(options, async (channel) => {
     const module = new DecodeModule(channel);
-    const { cardId, life } = await module.select();
-    const purse = life === 'active' || life === 'blocked' ? describePurse(await module.purse()) : undefined;
+    const answer = await module.select();
+    const { cardId, life } = answer;
+    const purse = hasPurse(answer) ? describePurse(await module.purse()) : undefined;
     const kept = describeAccount(options.store, cardId);
     print(
       options,

@@ -57,6 +57,12 @@ function report(error: unknown): number {
 
 function describe(error: unknown): string {
   if (error instanceof TollcastError) return error.message;
+  if (error instanceof Error && 'code' in error) {
+    // What the system refuses is named by it, with the path.
+    if ('syscall' in error) return `${error.message}; check that it is there, and that it may be read and written`;
+    if (error.code === 'ERR_SQLITE_ERROR')
+      return `the issuer store: ${error.message}; check that it may be written, and its disk`;
+  }
   return `${error instanceof Error ? error.message : String(error)}; this was not foreseen: --debug shows where it happened`;
 }
 

@@ -1,14 +1,8 @@
-import { read } from 'read';
+import { ask } from './ask.ts';
 
 /** Has something typed that is not shown. @returns undefined where there is no terminal, and when it was broken off. */
 export async function typeHidden(prompt: string): Promise<string | undefined> {
-  // Where the prompt is no terminal, nothing would keep the terminal from echoing what is typed.
-  if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
-  try {
-    const typed = await read({ prompt, silent: true, output: process.stderr });
-    process.stderr.write('\n');
-    return typed;
-  } catch {
-    return undefined;
-  }
+  const typed = await ask({ prompt, silent: true });
+  if (typed !== undefined) process.stderr.write('\n');
+  return typed;
 }

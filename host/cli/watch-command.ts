@@ -156,7 +156,14 @@ function requireFreeStdout({ out, json }: WatchOptions): void {
 
 /** An end that is no success, as an error. */
 function failureOf(end: BridgeEnd, status: BridgeStatus, card: string): TollcastError | undefined {
-  if (end.code === 'BYE' || end.code === 'STOPPED') return undefined;
+  if (end.code === 'STOPPED' || (end.code === 'BYE' && status.groups > 0)) return undefined;
+  if (end.code === 'BYE') {
+    const why =
+      status.drops.noKey > 0
+        ? `card ${status.card} had no key for what came; ask the operator of the stream`
+        : 'nothing whole came';
+    return new TollcastError('NOTHING_OPENED', `${end.message}, and nothing of it was opened: ${why}`);
+  }
   return new TollcastError(end.code, status.lack === undefined ? end.message : lackLine(status.lack, status, card));
 }
 

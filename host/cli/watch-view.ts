@@ -52,7 +52,7 @@ export function billJson(status: BridgeStatus, end: BridgeEnd, seconds: number):
     packets: status.packets,
     drops: status.drops,
     commands: status.commands,
-    firstAfter: status.firstAfter,
+    firstAfter: status.firstAfter === undefined ? undefined : Math.round(status.firstAfter),
     charged: bill && Number(bill.amount),
     torn: bill && Number(bill.torn),
     balance: bill && Number(bill.balance),

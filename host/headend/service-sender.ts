@@ -36,6 +36,8 @@ export interface ServiceOptions {
   readonly terms: Pick<ContentTerms, 'tariff' | 'classes'>;
   /** Micro-units; by default about 1 MB or 10 s of toll. */
   readonly quantum?: bigint | undefined;
+  /** ISO 4217 number of what prices and quantum are in: cards of another currency refuse the grant. */
+  readonly currency?: number | undefined;
   /** Card ids, 8 octets each, of those who get the service key. */
   readonly cards: readonly Uint8Array[];
   /** The downlink key of a card, 16 octets. */
@@ -128,7 +130,10 @@ export class ServiceSender {
       key: serviceKey,
       from: this.#start,
       to: end,
-      ceilings: tightCeilings(terms.tariff, every, closingTime, quantum),
+      ceilings: {
+        ...tightCeilings(terms.tariff, every, closingTime, quantum),
+        ...(options.currency !== undefined && { currency: options.currency }),
+      },
     };
     this.#grants = cards.map((cardId) =>
       grant({ ...purchase, number: options.grantNumber(cardId) }, cardId, options.downlinkKey(cardId)),

@@ -109,7 +109,7 @@ export class Accounts {
 
   /**
    * Writes a new card down.
-   * @param serial u32; without it the next that is free in its class.
+   * @param serial u32; without it the next that is free in both classes, as messages name a card by its serial.
    * @returns its card id.
    * @throws IssuerError `SERIAL_TAKEN`.
    */
@@ -118,7 +118,7 @@ export class Accounts {
     now: number,
   ): Uint8Array {
     return this.transaction(() => {
-      const last = this.#one('SELECT max(serial) AS serial FROM card WHERE class = ?', card.moduleClass)?.['serial'];
+      const last = this.#one('SELECT max(serial) AS serial FROM card')?.['serial'];
       const serial = card.serial ?? Number(last ?? 0n) + 1;
       const cardId = encodeCardId({ issuer: this.issuer, moduleClass: card.moduleClass, serial });
       if (this.card(cardId) !== undefined) {

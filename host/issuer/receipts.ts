@@ -27,7 +27,7 @@ export interface Collection {
  * @throws ForgedError when a receipt is not under the card's own key.
  */
 export async function collectReceipts(module: DecodeModule, keys: KeyStore, accounts: Accounts): Promise<Collection> {
-  const { card } = await findIssuedCard(module, accounts, ['active', 'blocked']);
+  const { card } = await findIssuedCard(module, accounts, ['active', 'blocked', 'terminated']);
   const { cardId, currency } = card;
   const master = await keys.open('receipt');
   const receiptKey = deriveCardKey(master, 'receipt', cardId);

@@ -52,6 +52,8 @@ function parseKey(path: string, text: string): Uint8Array {
   }
   throw new IssuerError(
     'VERIFICATION_KEY',
-    `${path} holds no Ed25519 public key; make one with: openssl pkey -in KEY -pubout -out ${path}`,
+    text.includes('PRIVATE KEY')
+      ? `${path} holds a private key; keep it, and name a file with its public half: openssl pkey -in ${path} -pubout -out headend.pem`
+      : `${path} holds no Ed25519 public key; make a file with one: openssl pkey -in PRIVATE-KEY -pubout -out headend.pem`,
   );
 }

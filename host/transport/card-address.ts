@@ -73,7 +73,7 @@ export async function openCard(address: string | CardAddress, options: OpenCardO
     }
     case 'soft': {
       const { openSoftCard } = await import('./sim/soft-card.ts');
-      return openSoftCard(where.file, options.create === true);
+      return retry(async () => openSoftCard(where.file, options.create === true), options);
     }
   }
 }

@@ -28,6 +28,7 @@ const source = randomBytes(400_000);
 beforeAll(async () => {
   issuer = await startIssuer(0xabcdef);
   downlinkKey = deriveCardKey(await issuer.keys.open('unique'), 'downlink', CARD);
+  issuer.accounts.addCard({ moduleClass: 'card', serial: 5, currency: 840, maximumBalance: 1n }, 0);
   directory = await mkdtemp(join(tmpdir(), 'tollcast-headend-cli-'));
   file = join(directory, 'source');
   await writeFile(file, source);
@@ -89,7 +90,11 @@ describe('send', () => {
       segments: 1,
       seconds: expect.any(Number) as number,
     });
-    expect(decodeCeilings(unwrapped[0]!.body)).toMatchObject({ perMegabyte: 250_000n, quantum: 100_000n });
+    expect(decodeCeilings(unwrapped[0]!.body)).toMatchObject({
+      perMegabyte: 250_000n,
+      quantum: 100_000n,
+      currency: 840,
+    });
     expect(unwrapped[0]).toMatchObject({ kind: 0x10, parentId: 5 });
     expect(stderr).toContain('0.25 USD/MB');
     expect(stderr).toContain('400000 octets');
@@ -103,7 +108,7 @@ describe('send', () => {
     );
     // The port that was RTCP's may not have the keys; that after the next may.
     const { child, ended } = headend(
-      ['send', '--source', '-', ...group(), '--key-port', `${capture.port + 3}`, '--price', '2 EUR/h'],
+      ['send', '--source', '-', ...group(), '--key-port', `${capture.port + 3}`, '--price', '2 USD/h'],
       ['--mode', 'strict', '--accept', 'card', ...granted(), '--speed', '3', '--json'],
     );
     const keys = createSocket('udp4');
@@ -206,13 +211,27 @@ describe('refuses in one line, with the range or what to do', () => {
     ['a quantum of what is free', ['--quantum', '0.10'], /leave out --quantum/],
     ['a card of a class that is refused', ['--accept', 'card', '--grant', '0a1b2c-02-00000001'], /is of class soft/],
     ['a card id', ['--grant', 'abc'], /write it as tollcast shows it/],
+    [
+      'a card that was never issued',
+      ['--store', 'ours', '--grant', 'abcdef-01-00000077'],
+      /was not issued from .*check its id/,
+    ],
+    [
+      'a price in another currency',
+      ['--store', 'ours', '--price', '3 JPY/MB', '--grant', formatCardId(CARD)],
+      /holds USD, and the price is in JPY/,
+    ],
     ['a store that is not there', ['--grant', formatCardId(CARD), '--store', 'nowhere'], /--store/],
     ['a file that is not there', ['--source', 'nowhere.ts'], /name a file that is there/],
     ['a key port that is taken', ['--key-port', '1'], /--key-port/],
     ['an unknown option', ['--evry', '5'], /unknown option '--evry'/],
     ['an interface', ['--interface', '192.0.2.1'], /--interface/],
   ])('%s', async (_name, wrong, message) => {
-    const args = wrong.map((arg) => (arg === '1' && wrong[0] === '--key-port' ? `${capture.port + 1}` : arg));
+    const meant = new Map([
+      ['ours', issuer.store],
+      ...(wrong[0] === '--key-port' ? [['1', `${capture.port + 1}`] as const] : []),
+    ]);
+    const args = wrong.map((arg) => meant.get(arg) ?? arg);
     const { code, stdout, stderr } = await headend(least(), args).ended;
     const lines = stderr.trimEnd().split('\n');
     expect(lines.at(-1)).toMatch(message);

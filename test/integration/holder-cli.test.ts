@@ -119,6 +119,9 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
     await expectFailure(/cannot be read/, ['issuer', 'trust', ...at, '--slot', '3', '--trust', '9=none.pem']);
     await writeFile(join(directory, 'rsa.pem'), 'PUBLIC KEY');
     await expectFailure(/no Ed25519 public key/, ['issuer', 'trust', ...at, '--slot', '3', '--trust', '9=rsa.pem']);
+    await writeFile(join(directory, 'own.key'), '-----BEGIN PRIVATE KEY-----');
+    const hint = /own.key holds a private key; keep it, .* -in own.key -pubout -out headend.pem/;
+    await expectFailure(hint, ['issuer', 'trust', ...at, '--slot', '3', '--trust', '9=own.key']);
   });
 
   test('the PIN: changed by its holder, blocked by mistakes, given anew by the issuer', async () => {
@@ -189,6 +192,20 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
     });
     await expectFailure(/ends before that anyhow/, [...leave, '--at', '2031-01-01', '--yes'], {}, 2);
     await expectFailure(/is no time; write it as/, [...leave, '--at', 'tomorrow', '--yes'], {}, 2);
+  });
+
+  test('a card that is ended for good, when it is meant: its purse and its receipts are still there', async () => {
+    await json(['issuer', 'personalise', ...at]);
+    await json(['issuer', 'load', ...at, '--amount', '5.00 USD']);
+    await expectFailure(/nothing was done; to end the card for good add --yes/, ['issuer', 'terminate', ...at]);
+    expect(await json(['issuer', 'show', ...at])).toMatchObject({ life: 'active' });
+    expect(await json(['issuer', 'terminate', ...at, '--yes'])).toMatchObject({ life: 'terminated' });
+    expect(await json(['issuer', 'collect', ...at])).toMatchObject({ receipts: [] });
+    expect(await json(['issuer', 'show', ...at])).toMatchObject({ life: 'terminated', balance: 5_000_000 });
+    expect(await json(['card', 'info', ...at])).toMatchObject({ life: 'terminated', balance: 5_000_000 });
+    const { records } = await json(['card', 'log', ...at, '--last', '1']);
+    expect(records).toMatchObject([{ loadAmount: 5_000_000 }]);
+    await expectFailure(/is terminated; use another card/, ['issuer', 'load', ...at, '--amount', '1.00 USD']);
   });
 
   test('the keys of the secure channel: other ones, and back', async () => {

@@ -14,7 +14,10 @@ import {
   SERVICE_KEY_ID,
   serviceMessage,
   START,
+  USD,
 } from '../messages.ts';
+import { pairPurchase } from '../pair-messages.ts';
+import { seedMessages } from '../purchase-messages.ts';
 import type { Case } from '../tester.ts';
 
 const DOWNLINK = CARD_KEYS.downlink;
@@ -64,6 +67,27 @@ export const keyFieldCases: readonly Case[] = [
           0x6a80,
         );
       await tester.loadKey(body((octets) => writeUint(octets, 48 + 18, 6, 2 ** 39 - 1)));
+    },
+  },
+  {
+    name: 'a purchase names the currency of the card or none, else 6A80',
+    from: 'active',
+    async run(tester) {
+      const yen = 392;
+      await tester.loadKey(serviceMessage(1, { currency: yen }), 0x6a80);
+      await tester.loadKey(serviceMessage(1, { currency: USD + 256 }), 0x6a80);
+      await tester.loadKey(serviceMessage(1, { currency: USD }));
+      await tester.loadKey(serviceMessage(2, {}, { keyId: 2 }));
+      // Of seeds and private halves too, where the ceilings stand elsewhere.
+      for (const [message, at] of [
+        [seedMessages(5, 0, 8)[0]!, 192],
+        [pairPurchase(6), 64],
+      ] as const) {
+        const inCurrency = (currency: number): Uint8Array =>
+          resealed(message, DOWNLINK, (octets) => writeUint(octets, at + 24, 2, currency));
+        await tester.loadKey(inCurrency(yen), 0x6a80);
+        await tester.loadKey(inCurrency(USD));
+      }
     },
   },
   {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
@@ -207,6 +207,16 @@ describe('state file', () => {
     writeFileSync(`${path}.lock`, `${holder()}\n`);
     expect(cardIn(path)).toBeInstanceOf(SoftCard);
     expect(readFileSync(`${path}.lock`, 'latin1')).toBe(`${process.pid}\n`);
+  });
+
+  it('says so when it cannot be written, and keeps what it was', async () => {
+    const path = join(folder, 'kept');
+    const module = await play(cardIn(path));
+    const before = readFileSync(path);
+    // Nothing can be put beside it: a folder stands there.
+    mkdirSync(join(`${path}.new`, 'in the way'), { recursive: true });
+    await expect(module.decode(cardPart(1))).rejects.toMatchObject({ code: 'SOFT_CARD_FILE' });
+    expect(readFileSync(path)).toEqual(before);
   });
 
   it('refuses to write over what somebody else wrote, lock or no lock', async () => {

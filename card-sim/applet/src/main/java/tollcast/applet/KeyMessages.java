@@ -29,8 +29,10 @@ final class KeyMessages {
   /** A private half is two blocks long. */
   private static final short PAIR_CEILINGS = 64;
 
-  /** Of the ceilings what is not reserved. */
+  /** Of the ceilings what is kept. */
   static final short CEILINGS_LENGTH = 24;
+  private static final short CURRENCY = 24;
+  private static final short CEILINGS_RESERVED = 26;
   private static final short QUANTUM = 18;
 
   private static final short BODY_TARIFF = 48;
@@ -165,7 +167,7 @@ final class KeyMessages {
   }
 
   /** Whether every field is within protocol 4 to 4.3, 4.6 and 4.7. */
-  private static boolean inside(byte[] m, short at, byte kind, boolean personal) {
+  private boolean inside(byte[] m, short at, byte kind, boolean personal) {
     byte flags = m[(short) (at + FLAGS)];
     boolean seeds = kind == Kinds.SEEDS;
     if ((seeds ? (byte) (flags & 0xF0) != 0 || (byte) (flags & 3) > (byte) (flags >> 2) : flags != 0)
@@ -182,7 +184,9 @@ final class KeyMessages {
       short quantum = (short) (ceilings + QUANTUM);
       return m[quantum] == 0 && m[(short) (quantum + 1)] >= 0 && m[(short) (quantum + 1)] <= TOP_OF_AMOUNT
           && !Unsigned.isZero(m, quantum, (short) 6)
-          && Unsigned.isZero(m, (short) (ceilings + CEILINGS_LENGTH), (short) (CEILINGS_BODY - CEILINGS_LENGTH))
+          && (Unsigned.isZero(m, (short) (ceilings + CURRENCY), (short) 2)
+              || Util.arrayCompare(m, (short) (ceilings + CURRENCY), persistent.card, Persistent.CURRENCY, (short) 2) == 0)
+          && Unsigned.isZero(m, (short) (ceilings + CEILINGS_RESERVED), (short) (CEILINGS_BODY - CEILINGS_RESERVED))
           && (!seeds || Marks.inside(m, (short) (at + SEED_LABELS)));
     }
     if (!Unsigned.isZero(m, (short) (at + NUMBER), (short) 4)) {
