@@ -138,10 +138,9 @@ export class KeyLoader {
 
   /** The next message for the card, parents first; undefined when there is none. */
   next(): KeyMessage | undefined {
-    return this.#turns.next(
-      this.#inState('due').filter((message) => this.#concerns(message)),
-      this.#inState('loaded'),
-    );
+    const due = this.#inState('due').filter((message) => this.#concerns(message));
+    // Asked before every group, and almost always in vain.
+    return due.length === 0 ? undefined : this.#turns.next(due, this.#inState('loaded'));
   }
 
   /**
