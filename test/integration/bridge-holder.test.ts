@@ -178,6 +178,19 @@ test.each([
   expect(loads).toEqual(['9000', refused === 1 ? '9409' : '9000']);
 });
 
+test('a grant in another currency is refused by the card, and its holder told', async () => {
+  const cardId = await makeCard('soft', {});
+  const tariff = { kind: 'octets', price: 3_000_000n } as const;
+  const ceilings = { ...tightCeilings(tariff, 10, 1000, 1n), currency: 392 };
+  const purchase = { service: 9, from: START, to: START + 1000, keyId: 1, key: randomBytes(16), number: 1, ceilings };
+  const run = await start();
+  network.keys([grant(purchase, cardId, cardKey('downlink', cardId)).octets]);
+  await run.until(() => run.bridge.status.drops.keyRefused === 1);
+  expect(run.notices).toEqual([
+    'the card refuses a key that it was granted: it may be priced in another currency; ask the operator',
+  ]);
+});
+
 test('the spend limit of the day: waits for it to be raised, and goes on', async () => {
   const service = new TestService({ cards: [await makeCard('soft', { spendLimit: 4000n })], quantum: 1000n });
   const run = await start({ waitForCredit: true });

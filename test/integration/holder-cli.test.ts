@@ -205,6 +205,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
     expect(await json(['card', 'info', ...at])).toMatchObject({ life: 'terminated', balance: 5_000_000 });
     const { records } = await json(['card', 'log', ...at, '--last', '1']);
     expect(records).toMatchObject([{ loadAmount: 5_000_000 }]);
+    expect((await tollcast(['card', 'log', ...at, '--last', '1'])).stdout).toContain('loaded 5.00 USD');
     await expectFailure(/is terminated; use another card/, ['issuer', 'load', ...at, '--amount', '1.00 USD']);
   });
 

@@ -171,6 +171,18 @@ test('a soft card is watched by one at a time; the other is told who has it', as
   expect(existsSync(`${state}.lock`)).toBe(false);
 });
 
+test('a stream of which the card could open nothing is no success', async () => {
+  await makeCard(1_000_000n);
+  const service = new TestService({ cards: [] });
+  const run = watch();
+  await send(run, service, payloadsOf(20));
+  await sleep(200);
+  network.rtcp(service.goodbye());
+  expect(await run.ended).toBe(1);
+  expect(run.out()).toHaveLength(0);
+  expect(run.said()).toMatch(/and nothing of it was opened: card 0a1b2c-02-00000003 had no key for what came; ask/);
+});
+
 test('without credit it ends with price, balance and what to type', async () => {
   await makeCard(4000n);
   const service = new TestService({ cards: [cardId], quantum: 1000n });

@@ -46,7 +46,7 @@ final class Personalisation {
   void store(byte[] data, short at, short length, boolean last, boolean enciphered) {
     short dgi = Util.getShort(data, at);
     boolean blank = persistent.life == Persistent.BLANK;
-    // 8xxx: what is secret.
+    // Protocol 3: a DGI of 8000 and more holds secrets.
     if (dgi < 0 && !enciphered) {
       ISOException.throwIt(StatusWords.SECURITY);
     }
