@@ -1,42 +1,77 @@
 import { defineConfig, type OxlintOverride } from 'oxlint';
 
-/** The folders that the direction of dependencies is about; a path with one of these names in it leads there. */
-const FOLDERS = [
-  'apdu',
-  'card-sim',
-  'jcardsim',
-  'stream',
-  'transport',
-  'bridge',
-  'player',
-  'issuer',
-  'headend',
-  'attack',
-  'cli',
-  'test',
-  'scripts',
+const BASE = import.meta.dirname;
+
+/** What one layer of the house may import: its own folder, and the folders and packages named. */
+interface Layer {
+  /** A folder, or one file, from the root of the checkout. */
+  readonly path: string;
+  /** Folders from the root of the checkout. */
+  readonly mayImport: readonly string[];
+  /** Packages, and `node:*` for what Node brings; all of them where it is left out. */
+  readonly packages?: readonly string[];
+}
+
+/** Bottom up: each layer stands on those above it in this list. A path that stands later wins over the folder that it is in. */
+const LAYERS: readonly Layer[] = [
+  { path: 'apdu', mayImport: [], packages: ['@noble/**'] },
+  { path: 'card-sim/soft', mayImport: ['apdu'], packages: ['@noble/**'] },
+  { path: 'host/stream', mayImport: ['apdu'], packages: ['@noble/**'] },
+  { path: 'host/money', mayImport: ['apdu'], packages: ['countries-list/**'] },
+  { path: 'host/transport/koffi-library.ts', mayImport: [] },
+  { path: 'host/transport/network', mayImport: ['apdu', 'host/stream/packet', 'host/transport/koffi-library.ts'] },
+  { path: 'host/transport/crypto', mayImport: ['apdu', 'host/stream/packet', 'host/transport/koffi-library.ts'] },
+  // A soft card is a card without a reader: its channel runs it in this process.
+  { path: 'host/transport/card', mayImport: ['apdu', 'card-sim/soft'] },
+  // Starting a card is also opening it.
+  { path: 'card-sim/simulator', mayImport: ['apdu', 'card-sim/soft', 'host/transport'] },
+  { path: 'card-sim/index.ts', mayImport: ['apdu', 'card-sim'] },
+  { path: 'card-sim/vitest.ts', mayImport: ['apdu', 'card-sim'] },
+  { path: 'host/holder', mayImport: ['apdu', 'host/money', 'host/transport'] },
+  { path: 'host/bridge', mayImport: ['apdu', 'host/stream', 'host/money', 'host/transport', 'host/holder'] },
+  { path: 'host/player', mayImport: ['apdu', 'host/stream', 'host/transport'] },
+  { path: 'host/issuer', mayImport: ['apdu', 'host/money', 'host/transport'] },
+  { path: 'host/headend/sources', mayImport: ['apdu', 'host/stream', 'host/transport'] },
+  { path: 'host/headend/sender', mayImport: ['apdu', 'host/headend', 'host/stream', 'host/money', 'host/transport'] },
+  // The key manager gives out keys to cards that the issuer made.
+  { path: 'host/headend/keys', mayImport: ['apdu', 'host/headend', 'host/stream', 'host/money', 'host/issuer'] },
+  // The kit makes cards as the issuer does; nothing but the command line knows it.
+  { path: 'host/attack', mayImport: ['apdu', 'host/stream', 'host/money', 'host/transport', 'host/issuer'] },
+  { path: 'host/cli', mayImport: ['apdu', 'host', 'card-sim'] },
 ];
 
-/**
- * Lets `files` import these folders alone and, when packages are given, these packages alone.
- * A later entry for the same file takes the place of an earlier one.
- */
-function layer(files: string, folders: string[], packages?: string[]): OxlintOverride {
-  const forbidden = FOLDERS.filter((folder) => !folders.includes(folder)).map((folder) => `**/${folder}/**`);
-  const foreign = packages
-    ? ['*', '!./**', '!../**', ...packages.map((name) => `!${name}`)]
-    : ['tollcast', 'tollcast/**'];
-  const message = `${files} may import ${[...folders, ...(packages ?? ['packages'])].join(', ')}, nothing else.`;
+/** Holds the direction of dependencies by resolved path. */
+const PATHS: OxlintOverride = {
+  files: ['{apdu,card-sim,host}/**/*.ts'],
+  rules: {
+    'paths/no-restricted-paths': [
+      'error',
+      {
+        basePath: BASE,
+        zones: LAYERS.map(({ path, mayImport }) => ({
+          target: path,
+          from: '.',
+          except: [path, ...mayImport, 'node_modules'],
+          message: `${path} may import ${[path, ...mayImport].join(', ')}, nothing else.`,
+        })),
+      },
+    ],
+  },
+};
+
+/** Holds the packages that a layer may import. */
+function packagesOf({ path, packages = [] }: Layer): OxlintOverride {
+  const group = ['*', '!./**', '!../**', ...packages.map((name) => `!${name}`)];
+  const message = `${path} may import of packages ${packages.join(', ')}, nothing else.`;
   return {
-    files: [files],
-    rules: {
-      'no-restricted-imports': ['error', { patterns: [{ group: [...foreign, ...forbidden], message }] }],
-    },
+    files: [`${path}/**`],
+    rules: { 'no-restricted-imports': ['error', { patterns: [{ group, message }] }] },
   };
 }
 
 export default defineConfig({
   plugins: ['eslint', 'typescript', 'unicorn', 'oxc', 'import', 'promise'],
+  jsPlugins: [{ name: 'paths', specifier: 'eslint-plugin-import-x' }],
   categories: { correctness: 'error', suspicious: 'error', perf: 'error' },
   options: { typeAware: true, reportUnusedDisableDirectives: 'error' },
   rules: {
@@ -76,30 +111,13 @@ export default defineConfig({
     'import/no-named-as-default-member': 'off',
   },
   overrides: [
-    layer('apdu/**', ['apdu'], ['@noble/**']),
-    layer('card-sim/**', ['card-sim', 'jcardsim', 'apdu']),
-    // Starting a card is also opening it.
-    layer('card-sim/*.ts', ['card-sim', 'jcardsim', 'apdu', 'transport']),
-    layer('card-sim/soft/**', ['apdu'], ['@noble/**']),
-    layer('card-sim/soft/state-*.ts', ['apdu'], ['node:*', 'node:*/**']),
-    layer('host/stream/**', ['stream', 'apdu'], ['@noble/**']),
-    layer('host/transport/**', ['transport', 'apdu']),
-    layer('host/transport/sim{.ts,/**}', ['transport', 'apdu', 'card-sim']),
-    // Faster ciphers than noble's, in the port that host/stream/ leaves open for them.
-    layer('host/transport/*-aead.ts', ['transport', 'stream', 'apdu']),
-    layer('host/bridge/**', ['bridge', 'transport', 'stream', 'apdu']),
-    layer('host/player/**', ['player', 'transport', 'stream', 'apdu']),
-    layer('host/issuer/**', ['issuer', 'transport', 'stream', 'apdu']),
-    layer('host/headend/**', ['headend', 'transport', 'stream', 'apdu']),
-    // The kit makes cards as the issuer does; nothing but the command line knows it.
-    layer('host/attack/**', ['attack', 'issuer', 'transport', 'stream', 'apdu']),
-    layer(
-      'host/cli/**',
-      FOLDERS.filter((folder) => folder !== 'test' && folder !== 'scripts'),
-    ),
+    PATHS,
+    ...LAYERS.filter(({ packages }) => packages !== undefined).map(packagesOf),
+    // The soft card's file.
+    { files: ['card-sim/soft/memory/state-*.ts'], rules: { 'no-restricted-imports': 'off' } },
     {
       // Octets in, octets out, time as an argument.
-      files: ['apdu/**', 'host/stream/**', 'card-sim/soft/**'],
+      files: ['apdu/**', 'host/stream/**', 'host/money/**', 'card-sim/soft/**'],
       rules: {
         'no-restricted-globals': [
           'error',

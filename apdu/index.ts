@@ -17,8 +17,8 @@ export {
   type TraceOptions,
 } from './iso7816/trace.ts';
 
-export { signAcknowledgement } from './decode-module/acknowledgement.ts';
-export { type BlindPacket, openBlind, sealBlind } from './decode-module/blind-blocks.ts';
+export { signAcknowledgement } from './decode-module/money/acknowledgement.ts';
+export { type BlindPacket, openBlind, sealBlind } from './decode-module/packets/blind-blocks.ts';
 export {
   type CardId,
   decodeCardId,
@@ -33,11 +33,11 @@ export {
   type Mode,
   parseCardHeader,
   sealCardPart,
-} from './decode-module/card-part.ts';
-export { type Ceilings, decodeCeilings, encodeCeilings } from './decode-module/ceilings.ts';
-export { combine, separate } from './decode-module/combined-section.ts';
-export { type Confirm, openConfirm } from './decode-module/confirm.ts';
-export { type ContentTerms, decodeContentTerms, encodeContentTerms } from './decode-module/content-terms.ts';
+} from './decode-module/packets/card-part.ts';
+export { type Ceilings, decodeCeilings, encodeCeilings } from './decode-module/keys/ceilings.ts';
+export { combine, separate } from './decode-module/keys/combined-section.ts';
+export { type Confirm, openConfirm } from './decode-module/requests/confirm.ts';
+export { type ContentTerms, decodeContentTerms, encodeContentTerms } from './decode-module/keys/content-terms.ts';
 export {
   type LoadOrder,
   type LoadRequest,
@@ -45,20 +45,20 @@ export {
   openLoadRequest,
   parseLoadRequest,
   signLoadOrder,
-} from './decode-module/credit-load.ts';
+} from './decode-module/money/credit-load.ts';
 export { DecodeModule } from './decode-module/decode-module.ts';
-export { encodeDetachedPart, parseDetachedPart } from './decode-module/detached-part.ts';
-export { type KeyEntry } from './decode-module/key-list.ts';
+export { encodeDetachedPart, parseDetachedPart } from './decode-module/packets/detached-part.ts';
+export { type KeyEntry } from './decode-module/keys/key-list.ts';
 export {
   type KeyMessage,
   type KeyMessageHeader,
   parseKeyMessage,
   sealKeyMessage,
-} from './decode-module/key-message.ts';
-export { childNodes, KeyTree, parentNode, pathAbove, sealLeaf } from './decode-module/key-tree.ts';
+} from './decode-module/keys/key-message.ts';
+export { childNodes, KeyTree, parentNode, pathAbove, sealLeaf } from './decode-module/keys/key-tree.ts';
 export { splitKey } from './decode-module/key-pair.ts';
 export { KIND } from './decode-module/kinds.ts';
-export { type LeaveRecord, openLeaveRecord } from './decode-module/leave-record.ts';
+export { type LeaveRecord, openLeaveRecord } from './decode-module/requests/leave-record.ts';
 export {
   coverSlots,
   purchasesOfSlots,
@@ -66,7 +66,7 @@ export {
   seedKey,
   slotKeys,
   type SlotRange,
-} from './decode-module/marks.ts';
+} from './decode-module/keys/marks.ts';
 export { ModuleError, type ModuleErrorCode } from './decode-module/module-status.ts';
 export {
   type CardKeySet,
@@ -75,17 +75,17 @@ export {
   encodeCardKeys,
   encodeCardProfile,
 } from './decode-module/personalisation.ts';
-export { generateP256, type P256Pair, p256PairOf } from './decode-module/p256.ts';
+export { generateP256, type P256Pair, p256PairOf } from './decode-module/keys/p256.ts';
 export {
   type HeaderUnderPublicKey,
   type PublicKeySender,
   sealUnderCardPair,
   sealUnderServicePair,
-} from './decode-module/public-key-parent.ts';
-export { PurseStatus } from './decode-module/purse-status.ts';
-export { openReceipt, parseReceipt, type Receipt } from './decode-module/receipt.ts';
-export { sealSeedPurchase, type SeedPurchase } from './decode-module/seed-purchase.ts';
-export { sealServicePair, type ServicePairBuyer, type ServicePairPurchase } from './decode-module/service-pair.ts';
+} from './decode-module/keys/public-key-parent.ts';
+export { PurseStatus } from './decode-module/money/purse-status.ts';
+export { openReceipt, parseReceipt, type Receipt } from './decode-module/money/receipt.ts';
+export { sealSeedPurchase, type SeedPurchase } from './decode-module/keys/seed-purchase.ts';
+export { sealServicePair, type ServicePairBuyer, type ServicePairPurchase } from './decode-module/keys/service-pair.ts';
 export {
   type Capability,
   hasCapability,
@@ -93,7 +93,7 @@ export {
   MODULE_AID,
   type SelectAnswer,
 } from './decode-module/select-answer.ts';
-export { openRequest, type RequestKind, type ServiceRequest } from './decode-module/signed-request.ts';
-export { ForgedError } from './decode-module/signed-message.ts';
-export { amountOf, type Tariff, type TariffKind, ticksOf, TICKS_PER_MICRO_UNIT } from './decode-module/tariff.ts';
+export { openRequest, type RequestKind, type ServiceRequest } from './decode-module/requests/signed-request.ts';
+export { ForgedError } from './decode-module/requests/signed-message.ts';
+export { amountOf, type Tariff, type TariffKind, ticksOf, TICKS_PER_MICRO_UNIT } from './decode-module/money/tariff.ts';
 export { moduleTracePolicy } from './decode-module/trace-policy.ts';

@@ -1,11 +1,11 @@
 /** Cards without hardware, for tests and programs. */
-import { AppletSimulation } from './applet-simulation.ts';
-import type { SimulatedCard, StartCardOptions } from './simulated-card.ts';
-import { SoftSimulation } from './soft-simulation.ts';
+import { AppletSimulation } from './simulator/applet-simulation.ts';
+import type { SimulatedCard, StartCardOptions } from './simulator/simulated-card.ts';
+import { SoftSimulation } from './simulator/soft-simulation.ts';
 
-export { type CardStore } from './soft/eeprom.ts';
+export { type CardStore } from './soft/memory/eeprom.ts';
 export { SoftCard } from './soft/soft-card.ts';
-export { StateFile } from './soft/state-file.ts';
+export { StateFile } from './soft/memory/state-file.ts';
 export {
   CARD_KINDS,
   type CardCounts,
@@ -13,7 +13,7 @@ export {
   type CutPoint,
   type SimulatedCard,
   type StartCardOptions,
-} from './simulated-card.ts';
+} from './simulator/simulated-card.ts';
 
 /**
  * Starts a card, inserted and blank unless its file says otherwise.

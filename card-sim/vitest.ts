@@ -1,6 +1,6 @@
 import { test } from 'vitest';
 import { startCard } from './index.ts';
-import type { CardKind, SimulatedCard, StartCardOptions } from './simulated-card.ts';
+import type { CardKind, SimulatedCard, StartCardOptions } from './simulator/simulated-card.ts';
 
 /**
  * Vitest's `test` with a `card`, new and inserted for each test and gone after it:

@@ -3,19 +3,19 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CardChannel } from '../apdu/card-channel.ts';
 import { formatCardId } from '../apdu/decode-module/card-id.ts';
-import { MOST_MONEY } from '../apdu/decode-module/ceilings.ts';
+import { MOST_MONEY } from '../apdu/decode-module/keys/ceilings.ts';
 import { DecodeModule } from '../apdu/decode-module/decode-module.ts';
 import { TollcastError } from '../apdu/errors.ts';
 import { TEST_KEY_SET } from '../apdu/secure-channel/test-key-set.ts';
 import { CARD_KINDS, type CardKind, type SimulatedCard, startCard } from '../card-sim/index.ts';
-import { currencyByCode } from '../host/issuer/currency.ts';
-import { formatMoney, parseMoney } from '../host/cli/money.ts';
-import { askPassphrase, choosePassphrase } from '../host/cli/passphrase.ts';
-import { Accounts } from '../host/issuer/accounts.ts';
-import { DEFAULT_REFUND_CAP, loadCredit } from '../host/issuer/credit.ts';
-import { createStore, DEFAULT_STORE, KeyStore } from '../host/issuer/key-store.ts';
-import { personalise } from '../host/issuer/personalisation.ts';
-import { openCard } from '../host/transport/card-address.ts';
+import { currencyByCode } from '../host/money/currency.ts';
+import { formatMoney, parseMoney } from '../host/money/money.ts';
+import { askPassphrase, choosePassphrase } from '../host/cli/terminal/passphrase.ts';
+import { Accounts } from '../host/issuer/cards/accounts.ts';
+import { DEFAULT_REFUND_CAP, loadCredit } from '../host/issuer/orders/credit.ts';
+import { createStore, DEFAULT_STORE, KeyStore } from '../host/issuer/keys/key-store.ts';
+import { personalise } from '../host/issuer/cards/personalisation.ts';
+import { openCard } from '../host/transport/card/card-address.ts';
 
 /** The card of the demo: one that it started, or the user's own. */
 export interface DemoCard {

@@ -8,10 +8,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DecodeModule } from '../apdu/decode-module/decode-module.ts';
 import { TollcastError } from '../apdu/errors.ts';
 import { Bridge, type BridgeStatus, receiveService } from '../host/bridge/index.ts';
-import { currencyByNumber } from '../host/issuer/currency.ts';
-import { formatMoney } from '../host/cli/money.ts';
+import { currencyByNumber } from '../host/money/currency.ts';
+import { formatMoney } from '../host/money/money.ts';
 import { openOutput } from '../host/player/open-output.ts';
-import { nodeAead } from '../host/transport/node-aead.ts';
+import { nodeAead } from '../host/transport/crypto/node-aead.ts';
 import { type DemoCard, type DemoStore, findCard, openStore, prepareCard } from './demo-card.ts';
 
 /** As the command line gives them, and where the demo may put its files. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { TollcastError } from '../apdu/errors.ts';
-import { wholeNumber } from '../host/cli/number-option.ts';
+import { wholeNumber } from '../host/cli/options/number-option.ts';
 import { type DemoOptions, runDemo } from './demo-run.ts';
 
 const program = new Command('demo')

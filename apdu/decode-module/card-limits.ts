@@ -1,6 +1,6 @@
 import { FormatError, OutOfRangeError } from '../errors.ts';
 import { readUint, writeUint } from '../octets.ts';
-import { readAmount, writeAmount } from './signed-message.ts';
+import { readAmount, writeAmount } from './requests/signed-message.ts';
 
 /** A spend limit that is none, in micro-units. */
 export const NO_SPEND_LIMIT = 2 ** 48 - 1;

@@ -2,19 +2,19 @@ import type { CardChannel } from '../card-channel.ts';
 import type { CommandApdu } from '../iso7816/command-apdu.ts';
 import { exchange } from '../iso7816/exchange.ts';
 import { concat, writeUint } from '../octets.ts';
-import { type BlindPacket, encodeBlind } from './blind-blocks.ts';
+import { type BlindPacket, encodeBlind } from './packets/blind-blocks.ts';
 import { CLA_ISO, CLA_MODULE, DECODE_BLIND, INS, STORE_LAST, STORE_MORE } from './instruction.ts';
-import { type KeyEntry, parseKeyList } from './key-list.ts';
+import { type KeyEntry, parseKeyList } from './keys/key-list.ts';
 import { KIND } from './kinds.ts';
-import { type LogRecord, parseLogRecord } from './log-record.ts';
+import { type LogRecord, parseLogRecord } from './money/log-record.ts';
 import { DATA_OBJECT, type ModuleData, parseModuleData } from './module-data.ts';
 import { ModuleError, STATUS } from './module-status.ts';
-import { PurseStatus } from './purse-status.ts';
-import { parseReceipt, type Receipt } from './receipt.ts';
-import { writeAmount } from './signed-message.ts';
-import { parseVerificationKeys, type VerificationKey } from './verification-key.ts';
+import { PurseStatus } from './money/purse-status.ts';
+import { parseReceipt, type Receipt } from './money/receipt.ts';
+import { writeAmount } from './requests/signed-message.ts';
+import { parseVerificationKeys, type VerificationKey } from './keys/verification-key.ts';
 import { LIFE, MODULE_AID, parseSelectAnswer, type SelectAnswer } from './select-answer.ts';
-import { encodeRequest, type RequestKind, type ServiceRequest } from './signed-request.ts';
+import { encodeRequest, type RequestKind, type ServiceRequest } from './requests/signed-request.ts';
 
 type CommandName = keyof typeof INS;
 

@@ -1,9 +1,9 @@
 import { FormatError, OutOfRangeError } from '../errors.ts';
 import { concat, readUint, writeUint } from '../octets.ts';
 import { CARD_ID_LENGTH } from './card-id.ts';
-import { CARD_KEY_LENGTH, type CardKeyName } from './card-keys.ts';
-import { MOST_MONEY } from './ceilings.ts';
-import { readAmount, writeAmount } from './signed-message.ts';
+import { CARD_KEY_LENGTH, type CardKeyName } from './keys/card-keys.ts';
+import { MOST_MONEY } from './keys/ceilings.ts';
+import { readAmount, writeAmount } from './requests/signed-message.ts';
 
 /** Data groups of STORE DATA; `firmware-notes/protocol.md` 3. */
 export const DGI = {

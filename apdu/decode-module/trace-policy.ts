@@ -1,5 +1,5 @@
 import type { RedactionPolicy } from '../iso7816/trace.ts';
-import { CARD_HEADER } from './card-part.ts';
+import { CARD_HEADER } from './packets/card-part.ts';
 import { INS } from './instruction.ts';
 
 /**

@@ -10,11 +10,11 @@ import { KIND } from '../../apdu/decode-module/kinds.ts';
 import { STATUS } from '../../apdu/decode-module/module-status.ts';
 import { PIN_LENGTH } from '../../apdu/decode-module/pin.ts';
 import { LIFE, type LifeState } from '../../apdu/decode-module/select-answer.ts';
-import { REQUEST_DATA_LENGTH } from '../../apdu/decode-module/signed-request.ts';
+import { REQUEST_DATA_LENGTH } from '../../apdu/decode-module/requests/signed-request.ts';
 import type { CommandApdu } from '../../apdu/iso7816/command-apdu.ts';
 import { C_ENC, C_MAC, CLA_SECURE } from '../../apdu/secure-channel/security-level.ts';
 import { BLIND_LENGTHS } from './decode.ts';
-import { type PersistentState, RECORDS } from './persistent-state.ts';
+import { type PersistentState, RECORDS } from './memory/persistent-state.ts';
 
 /** What the table of commands says of one; `firmware-notes/protocol.md` 2. */
 interface Rule {

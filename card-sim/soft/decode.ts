@@ -1,13 +1,13 @@
-import { openBlind } from '../../apdu/decode-module/blind-blocks.ts';
-import { CARD_HEADER, CARD_TAG, GROUP_KEY } from '../../apdu/decode-module/card-part.ts';
+import { openBlind } from '../../apdu/decode-module/packets/blind-blocks.ts';
+import { CARD_HEADER, CARD_TAG, GROUP_KEY } from '../../apdu/decode-module/packets/card-part.ts';
 import { KIND, MESSAGE_VERSION } from '../../apdu/decode-module/kinds.ts';
 import { STATUS } from '../../apdu/decode-module/module-status.ts';
 import { readUint } from '../../apdu/octets.ts';
-import { type ContentKey, limitsOf } from './keys.ts';
-import type { PersistentState } from './persistent-state.ts';
-import { debit, debitBlind } from './purse.ts';
+import { type ContentKey, limitsOf } from './keys/keys.ts';
+import type { PersistentState } from './memory/persistent-state.ts';
+import { debit, debitBlind } from './money/purse.ts';
 import { tagFits } from './tag.ts';
-import { StreamMark, type TransientState } from './transient-state.ts';
+import { StreamMark, type TransientState } from './memory/transient-state.ts';
 
 const SHORTEST = CARD_HEADER + 16 + CARD_TAG;
 const MOST_PACKETS = 1024;

@@ -1,8 +1,8 @@
 import { STATUS } from '../../apdu/decode-module/module-status.ts';
 import { PIN_LENGTH, PIN_TRIES } from '../../apdu/decode-module/pin.ts';
 import { equalTags } from '../../apdu/octets.ts';
-import type { PersistentState } from './persistent-state.ts';
-import type { TransientState } from './transient-state.ts';
+import type { PersistentState } from './memory/persistent-state.ts';
+import type { TransientState } from './memory/transient-state.ts';
 
 const PIN_WRONG = 0x63c0;
 

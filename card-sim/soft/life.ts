@@ -1,6 +1,6 @@
 import { STATUS } from '../../apdu/decode-module/module-status.ts';
 import { LIFE } from '../../apdu/decode-module/select-answer.ts';
-import type { PersistentState } from './persistent-state.ts';
+import type { PersistentState } from './memory/persistent-state.ts';
 
 /**
  * SET STATUS; `firmware-notes/protocol.md` 2. Life only rises, but for a blocked card that is active again; only what was active is blocked.

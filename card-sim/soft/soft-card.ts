@@ -8,7 +8,7 @@ import {
   lifeStateOf,
   MODULE_AID,
 } from '../../apdu/decode-module/select-answer.ts';
-import { signRequest } from '../../apdu/decode-module/signed-request.ts';
+import { signRequest } from '../../apdu/decode-module/requests/signed-request.ts';
 import { CardGoneError, FormatError } from '../../apdu/errors.ts';
 import type { ChannelKeySet } from '../../apdu/secure-channel/scp03-keys.ts';
 import { CLA_SECURE } from '../../apdu/secure-channel/security-level.ts';
@@ -16,20 +16,20 @@ import { TEST_KEY_SET } from '../../apdu/secure-channel/test-key-set.ts';
 import { type CommandApdu, needsExtendedLength, parseCommand } from '../../apdu/iso7816/command-apdu.ts';
 import { encodeResponse } from '../../apdu/iso7816/response-apdu.ts';
 import { fromHex, readUint } from '../../apdu/octets.ts';
-import { acknowledgeReceipts, getReceipt, loadCredit, newestReceipt, purseStatus, startLoad } from './credit.ts';
+import { acknowledgeReceipts, getReceipt, loadCredit, newestReceipt, purseStatus, startLoad } from './money/credit.ts';
 import { classesOf, refusalOf } from './command-rules.ts';
 import { decode, decodeBlind } from './decode.ts';
-import { type CardStore, type CutPoint, type Eeprom, PowerCut } from './eeprom.ts';
+import { type CardStore, type CutPoint, type Eeprom, PowerCut } from './memory/eeprom.ts';
 import { changePin, mayOpen, verifyPin } from './holder-pin.ts';
-import { deleteKey, listKeys } from './key-slots.ts';
+import { deleteKey, listKeys } from './keys/key-places.ts';
 import { setStatus } from './life.ts';
-import { loadKey } from './load-key.ts';
-import { blankImage, openEeprom, PersistentState } from './persistent-state.ts';
-import { leave } from './purchases.ts';
-import { closeSession, openSession, settleTornSession } from './purse.ts';
+import { loadKey } from './keys/load-key.ts';
+import { blankImage, openEeprom, PersistentState } from './memory/persistent-state.ts';
+import { leave } from './keys/purchases.ts';
+import { closeSession, openSession, settleTornSession } from './money/purse.ts';
 import { CardSecureChannel } from './secure-channel.ts';
 import { storeData } from './store-data.ts';
-import { TransientState } from './transient-state.ts';
+import { TransientState } from './memory/transient-state.ts';
 
 /** What a card has done since its start. */
 export interface CardCounts {

@@ -1,15 +1,15 @@
 import { LIMITS_LENGTH } from '../../apdu/decode-module/card-limits.ts';
-import { MOST_MONEY } from '../../apdu/decode-module/ceilings.ts';
+import { MOST_MONEY } from '../../apdu/decode-module/keys/ceilings.ts';
 import { STATUS } from '../../apdu/decode-module/module-status.ts';
-import { POINT_LENGTH, UNCOMPRESSED } from '../../apdu/decode-module/p256.ts';
+import { POINT_LENGTH, UNCOMPRESSED } from '../../apdu/decode-module/keys/p256.ts';
 import { DGI, KEYS_LENGTH, PROFILE_LENGTH } from '../../apdu/decode-module/personalisation.ts';
 import { PIN_LENGTH } from '../../apdu/decode-module/pin.ts';
-import { VERIFICATION_ENTRY_LENGTH, VERIFICATION_SLOTS } from '../../apdu/decode-module/verification-key.ts';
+import { VERIFICATION_ENTRY_LENGTH, VERIFICATION_SLOTS } from '../../apdu/decode-module/keys/verification-key.ts';
 import { LIFE } from '../../apdu/decode-module/select-answer.ts';
 import { readUint } from '../../apdu/octets.ts';
 import { C_ENC } from '../../apdu/secure-channel/security-level.ts';
-import type { PersistentState } from './persistent-state.ts';
-import type { TransientState } from './transient-state.ts';
+import type { PersistentState } from './memory/persistent-state.ts';
+import type { TransientState } from './memory/transient-state.ts';
 
 /** Bit of a DGI whose value is secret. */
 const SECRET = 0x8000;

@@ -1,4 +1,4 @@
-import type { AesCbc } from '../../apdu/decode-module/aes-cbc.ts';
+import type { AesCbc } from '../../apdu/decode-module/keys/aes-cbc.ts';
 
 /** Whether the last `length` octets are the tag of all before them; compared without leaving early. */
 export function tagFits(mac: AesCbc, message: Uint8Array, length: number): boolean {

@@ -1,16 +1,16 @@
-import type { Attack, Attempt } from './attempt.ts';
-import { bogus } from './bogus.ts';
-import { forgePrice } from './forge-price.ts';
-import { leaveReplay } from './leave-replay.ts';
-import { loadTwice } from './load-twice.ts';
-import { replay } from './replay.ts';
-import { rollback } from './rollback.ts';
-import { shareAt } from './share.ts';
-import { splice } from './splice.ts';
-import type { Target } from './target.ts';
-import { tear } from './tear.ts';
-import { time } from './time.ts';
-import { wrongParent } from './wrong-parent.ts';
+import type { Attack, Attempt } from './kit/attempt.ts';
+import { bogus } from './attacks/bogus.ts';
+import { forgePrice } from './attacks/forge-price.ts';
+import { leaveReplay } from './attacks/leave-replay.ts';
+import { loadTwice } from './attacks/load-twice.ts';
+import { replay } from './attacks/replay.ts';
+import { rollback } from './attacks/rollback.ts';
+import { shareAt } from './attacks/share.ts';
+import { splice } from './attacks/splice.ts';
+import type { Target } from './kit/target.ts';
+import { tear } from './attacks/tear.ts';
+import { time } from './attacks/time.ts';
+import { wrongParent } from './attacks/wrong-parent.ts';
 
 /** Every attack, in the order of `all`. @param bitRate that `share` reckons with, bit/s. */
 export function attacks(bitRate: number): readonly Attack[] {

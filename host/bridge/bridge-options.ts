@@ -1,7 +1,7 @@
 import type { CardChannel } from '../../apdu/card-channel.ts';
-import type { ClearSink } from '../stream/clear-sink.ts';
-import type { AssemblerOptions } from '../stream/group-assembler.ts';
-import type { AeadFactory } from '../stream/packet-aead.ts';
+import type { ClearSink } from '../stream/opening/clear-sink.ts';
+import type { AssemblerOptions } from '../stream/opening/group-assembler.ts';
+import type { AeadFactory } from '../stream/packet/packet-aead.ts';
 import type { BridgeStatus } from './bridge-status.ts';
 import type { Bill } from './card-session.ts';
 import type { Lack } from './lack.ts';

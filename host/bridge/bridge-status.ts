@@ -1,6 +1,6 @@
-import type { PurseStatus } from '../../apdu/decode-module/purse-status.ts';
-import type { Tariff } from '../../apdu/decode-module/tariff.ts';
-import type { VerificationKey } from '../../apdu/decode-module/verification-key.ts';
+import type { PurseStatus } from '../../apdu/decode-module/money/purse-status.ts';
+import type { Tariff } from '../../apdu/decode-module/money/tariff.ts';
+import type { VerificationKey } from '../../apdu/decode-module/keys/verification-key.ts';
 import type { Lack } from './lack.ts';
 
 /** Why packets or key messages were let go, with what it means; counted one by one. */

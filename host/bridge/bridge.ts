@@ -1,9 +1,9 @@
 import { setImmediate as yieldTurn } from 'node:timers/promises';
 import { ModuleError } from '../../apdu/decode-module/module-status.ts';
 import { TollcastError } from '../../apdu/errors.ts';
-import { ClearWriter } from '../stream/clear-packets.ts';
-import type { StreamDrop } from '../stream/group-assembler.ts';
-import { GroupOpener } from '../stream/group-opener.ts';
+import { ClearWriter } from '../stream/opening/clear-packets.ts';
+import type { StreamDrop } from '../stream/opening/group-assembler.ts';
+import { GroupOpener } from '../stream/opening/group-opener.ts';
 import type { BridgeEnd, BridgeOptions, EndCode } from './bridge-options.ts';
 import { type BridgeState, type BridgeStatus, openAccount } from './bridge-status.ts';
 import { ByeWatch } from './bye-watch.ts';

@@ -1,4 +1,4 @@
-import { leavingStreams } from '../stream/rtcp-bye.ts';
+import { leavingStreams } from '../stream/packet/rtcp-bye.ts';
 import type { MediaIntake } from './media-intake.ts';
 
 /** ms of silence after a BYE that are awaited at least and at most: what is on its way may come, and the next group of a slow stream. */

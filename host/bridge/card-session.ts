@@ -2,15 +2,15 @@ import type { CardChannel } from '../../apdu/card-channel.ts';
 import { formatCardId } from '../../apdu/decode-module/card-id.ts';
 import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import { ModuleError } from '../../apdu/decode-module/module-status.ts';
-import type { PurseStatus } from '../../apdu/decode-module/purse-status.ts';
-import { parseReceipt, type Receipt, RECEIPT_RING } from '../../apdu/decode-module/receipt.ts';
+import type { PurseStatus } from '../../apdu/decode-module/money/purse-status.ts';
+import { parseReceipt, type Receipt, RECEIPT_RING } from '../../apdu/decode-module/money/receipt.ts';
 import { PROTOCOL_VERSION, type SelectAnswer } from '../../apdu/decode-module/select-answer.ts';
-import type { VerificationKey } from '../../apdu/decode-module/verification-key.ts';
+import type { VerificationKey } from '../../apdu/decode-module/keys/verification-key.ts';
 import { CardGoneError, TollcastError } from '../../apdu/errors.ts';
 import { readUint, toHex } from '../../apdu/octets.ts';
 import type { Means } from './lack.ts';
-import { presentPin } from './present-pin.ts';
-import { requireLife } from './require-life.ts';
+import { presentPin } from '../holder/present-pin.ts';
+import { requireLife } from '../holder/require-life.ts';
 
 /** What a run came to, as the card signed it. Amounts in micro-units. */
 export interface Bill {

@@ -1,12 +1,12 @@
-import { separate } from '../../apdu/decode-module/combined-section.ts';
-import { type ContentTerms, decodeContentTerms } from '../../apdu/decode-module/content-terms.ts';
+import { separate } from '../../apdu/decode-module/keys/combined-section.ts';
+import { type ContentTerms, decodeContentTerms } from '../../apdu/decode-module/keys/content-terms.ts';
 import type { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
-import { type KeyMessage, parseKeyMessage } from '../../apdu/decode-module/key-message.ts';
+import { type KeyMessage, parseKeyMessage } from '../../apdu/decode-module/keys/key-message.ts';
 import { isPersonal, KIND } from '../../apdu/decode-module/kinds.ts';
 import { ModuleError, type ModuleErrorCode } from '../../apdu/decode-module/module-status.ts';
 import { FormatError } from '../../apdu/errors.ts';
 import { readUint, toHex } from '../../apdu/octets.ts';
-import { MOST_DATAGRAM } from '../stream/rtp-packet.ts';
+import { MOST_DATAGRAM } from '../stream/packet/rtp-packet.ts';
 import type { DropReason } from './bridge-status.ts';
 import { isParent, KeyTurns } from './key-turns.ts';
 

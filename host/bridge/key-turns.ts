@@ -1,5 +1,5 @@
-import type { KeyMessage } from '../../apdu/decode-module/key-message.ts';
-import { ROOT_NODE } from '../../apdu/decode-module/key-tree.ts';
+import type { KeyMessage } from '../../apdu/decode-module/keys/key-message.ts';
+import { ROOT_NODE } from '../../apdu/decode-module/keys/key-tree.ts';
 import { isPersonal, KIND } from '../../apdu/decode-module/kinds.ts';
 
 /** Loads of others for which a key waits whose parent is not known to be on the card; a purchase with its tree has fewer. */

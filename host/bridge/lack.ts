@@ -1,4 +1,4 @@
-import { RECEIPT_RING } from '../../apdu/decode-module/receipt.ts';
+import { RECEIPT_RING } from '../../apdu/decode-module/money/receipt.ts';
 
 /** What a card needs before it goes on: credit, collected receipts, or a higher spend limit (or the next day). */
 export const LACKS = ['NO_CREDIT', 'RECEIPTS_DUE', 'SPEND_LIMIT'] as const;

@@ -3,9 +3,9 @@ import {
   type AssemblerOptions,
   GroupAssembler,
   type StreamDrop,
-} from '../stream/group-assembler.ts';
-import { readMediaPacket } from '../stream/media-packet.ts';
-import type { HeldCardPacket, PacketGroup } from '../stream/packet-group.ts';
+} from '../stream/opening/group-assembler.ts';
+import { readMediaPacket } from '../stream/packet/media-packet.ts';
+import type { HeldCardPacket, PacketGroup } from '../stream/opening/packet-group.ts';
 
 /** Streams followed at a time; a service has one or two. */
 const MOST_STREAMS = 4;

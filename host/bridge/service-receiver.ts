@@ -1,5 +1,5 @@
-import type { UdpReceiver } from '../transport/receive-port.ts';
-import { openUdpReceiver } from '../transport/udp-receiver.ts';
+import type { UdpReceiver } from '../transport/network/receive-port.ts';
+import { openUdpReceiver } from '../transport/network/udp-receiver.ts';
 import type { Bridge } from './bridge.ts';
 
 /** Where a service is received. */

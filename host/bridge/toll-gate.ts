@@ -1,8 +1,8 @@
 import { ModuleError } from '../../apdu/decode-module/module-status.ts';
 import { CardGoneError, FormatError } from '../../apdu/errors.ts';
-import type { ClearWriter } from '../stream/clear-packets.ts';
-import type { GroupOpener, OpenedGroup } from '../stream/group-opener.ts';
-import type { PacketGroup } from '../stream/packet-group.ts';
+import type { ClearWriter } from '../stream/opening/clear-packets.ts';
+import type { GroupOpener, OpenedGroup } from '../stream/opening/group-opener.ts';
+import type { PacketGroup } from '../stream/opening/packet-group.ts';
 import type { EndCode } from './bridge-options.ts';
 import type { Account, DropReason } from './bridge-status.ts';
 import type { CardSession } from './card-session.ts';

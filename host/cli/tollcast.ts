@@ -2,11 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { OutOfRangeError, TollcastError } from '../../apdu/errors.ts';
-import { addAttackCommand } from './attack-command.ts';
-import { addCardCommand } from './card-command.ts';
-import { addHeadendCommand } from './headend-command.ts';
-import { addIssuerCommand } from './issuer-command.ts';
-import { addWatchCommand } from './watch-command.ts';
+import { addAttackCommand } from './attack/attack-command.ts';
+import { addCardCommand } from './card/card-command.ts';
+import { addHeadendCommand } from './headend/headend-command.ts';
+import { addIssuerCommand } from './issuer/issuer-command.ts';
+import { addWatchCommand } from './watch/watch-command.ts';
 
 // Each group of commands has a file of its own that adds it to the program.
 const GROUPS = [addAttackCommand, addCardCommand, addHeadendCommand, addIssuerCommand, addWatchCommand];

@@ -1,6 +1,6 @@
-export { tightCeilings, usualQuantum } from './grant.ts';
-export type { MediaSource } from './media-source.ts';
-export { openSource } from './open-source.ts';
-export type { ServiceAddress } from './service-ports.ts';
-export { type ServiceOptions, ServiceSender, type ServiceTotals } from './service-sender.ts';
-export { detectFormat, type SourceFormat } from './source-format.ts';
+export { tightCeilings, usualQuantum } from './keys/grant.ts';
+export type { MediaSource } from './sources/media-source.ts';
+export { openSource } from './sources/open-source.ts';
+export type { ServiceAddress } from './sender/service-ports.ts';
+export { type ServiceOptions, ServiceSender, type ServiceTotals } from './sender/service-sender.ts';
+export { detectFormat, type SourceFormat } from './sources/source-format.ts';

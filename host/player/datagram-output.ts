@@ -1,6 +1,6 @@
 import { TransportError } from '../../apdu/errors.ts';
-import { type ClearPackets, clearRtpPackets } from '../stream/clear-packets.ts';
-import { UdpSender } from '../transport/udp-sender.ts';
+import { type ClearPackets, clearRtpPackets } from '../stream/opening/clear-packets.ts';
+import { UdpSender } from '../transport/network/udp-sender.ts';
 import type { Output } from './output.ts';
 
 /** Networks that a recovered stream may cross: none but the one it is sent to. */

@@ -2,7 +2,7 @@ import { close, constants, fstat, ftruncate, open, write } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { TransportError } from '../../apdu/errors.ts';
-import type { ClearPackets } from '../stream/clear-packets.ts';
+import type { ClearPackets } from '../stream/opening/clear-packets.ts';
 import type { Output } from './output.ts';
 
 const STDOUT = 1;

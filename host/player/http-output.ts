@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { TransportError } from '../../apdu/errors.ts';
-import type { ClearPackets } from '../stream/clear-packets.ts';
+import type { ClearPackets } from '../stream/opening/clear-packets.ts';
 import type { Output } from './output.ts';
 
 const MPEG_TS = 'video/mp2t';

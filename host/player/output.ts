@@ -1,5 +1,5 @@
 import type { TransportError } from '../../apdu/errors.ts';
-import type { ClearSink } from '../stream/clear-sink.ts';
+import type { ClearSink } from '../stream/opening/clear-sink.ts';
 
 /** Where a recovered stream goes. */
 export interface Output extends ClearSink {

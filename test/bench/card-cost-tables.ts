@@ -1,5 +1,5 @@
-import type { Tariff } from '../../apdu/decode-module/tariff.ts';
-import { leastEvery } from '../../host/cli/least-every.ts';
+import type { Tariff } from '../../apdu/decode-module/money/tariff.ts';
+import { leastEvery } from '../../host/cli/card/least-every.ts';
 import applet from './applet-instructions.json' with { type: 'json' };
 import {
   bytecodeTime,

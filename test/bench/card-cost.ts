@@ -1,5 +1,5 @@
-import type { Tariff } from '../../apdu/decode-module/tariff.ts';
-import { usualQuantum } from '../../host/headend/grant.ts';
+import type { Tariff } from '../../apdu/decode-module/money/tariff.ts';
+import { usualQuantum } from '../../host/headend/keys/grant.ts';
 import applet from './applet-instructions.json' with { type: 'json' };
 import figures from './real-cards.json' with { type: 'json' };
 
@@ -29,7 +29,7 @@ const SECONDS_AN_HOUR = 3600;
 /** Seconds of a content key, the head-end's default. */
 export const CONTENT_PERIOD = 300;
 
-/** What a command asks of ciphers, keys and memory, as the applet has it: `test/integration/card-cost.test.ts` holds it against the applet. */
+/** What a command asks of ciphers, keys and memory, as the applet has it: `test/integration/card/card-cost.test.ts` holds it against the applet. */
 export interface Work {
   /** Octets of the data sent, and of the data answered. */
   readonly up: number;

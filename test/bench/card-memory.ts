@@ -1,4 +1,4 @@
-/** The applet's transient memory, as `Transients.java` makes it; `test/integration/card-cost.test.ts` holds it against the runner's count. */
+/** The applet's transient memory, as `Transients.java` makes it; `test/integration/card/card-cost.test.ts` holds it against the runner's count. */
 export const RAM_TABLE: readonly { readonly what: string; readonly octets: number }[] = [
   { what: 'session: used and taken, totals, marks, last charge, registers', octets: 144 },
   { what: 'work: one record, or one receipt, or the making of two keys', octets: 176 },

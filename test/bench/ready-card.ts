@@ -5,7 +5,7 @@ import {
   type CardHeader,
   contentCiphers,
   sealCardPart,
-} from '../../apdu/decode-module/card-part.ts';
+} from '../../apdu/decode-module/packets/card-part.ts';
 import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import { splitKey } from '../../apdu/decode-module/key-pair.ts';
 import { KIND } from '../../apdu/decode-module/kinds.ts';
@@ -24,7 +24,7 @@ import {
   spanOf,
   SSRC,
   START,
-} from '../conformance/messages.ts';
+} from '../conformance/messages/messages.ts';
 import { activate } from '../support/activate.ts';
 
 /** Micro-units per MB: so little that a full purse lasts for any number of groups measured here. */

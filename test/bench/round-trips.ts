@@ -3,7 +3,11 @@ import { CLA_MODULE, INS } from '../../apdu/decode-module/instruction.ts';
 import { TransportError } from '../../apdu/errors.ts';
 import { encodeCommand } from '../../apdu/iso7816/command-apdu.ts';
 import { type SimulatedCard, startCard } from '../../card-sim/index.ts';
-import { loadPcsclite, type NativeCallback, type NativeReader } from '../../host/transport/pcsclite-native.ts';
+import {
+  loadPcsclite,
+  type NativeCallback,
+  type NativeReader,
+} from '../../host/transport/card/pcsc/pcsclite-native.ts';
 import type { Measurement } from './figures.ts';
 import { cardParts, fillCard, wakeCard } from './ready-card.ts';
 

@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { setImmediate as yieldTurn } from 'node:timers/promises';
-import { contentCiphers } from '../../apdu/decode-module/card-part.ts';
+import { contentCiphers } from '../../apdu/decode-module/packets/card-part.ts';
 import { splitKey } from '../../apdu/decode-module/key-pair.ts';
 import { KIND } from '../../apdu/decode-module/kinds.ts';
-import { GroupSealer, MOST_PAYLOAD, type SealedGroup } from '../../host/stream/group-sealer.ts';
-import { AEAD_TAG, type AeadFactory } from '../../host/stream/packet-aead.ts';
-import { MKI_LENGTH } from '../../host/stream/mki.ts';
-import { RTP_HEADER } from '../../host/stream/rtp-packet.ts';
-import { nodeAead } from '../../host/transport/node-aead.ts';
-import { loadOpensslAead } from '../../host/transport/node-openssl-aead.ts';
-import { UdpSender } from '../../host/transport/udp-sender.ts';
+import { GroupSealer, MOST_PAYLOAD, type SealedGroup } from '../../host/stream/sealing/group-sealer.ts';
+import { AEAD_TAG, type AeadFactory } from '../../host/stream/packet/packet-aead.ts';
+import { MKI_LENGTH } from '../../host/stream/packet/mki.ts';
+import { RTP_HEADER } from '../../host/stream/packet/rtp-packet.ts';
+import { nodeAead } from '../../host/transport/crypto/node-aead.ts';
+import { loadOpensslAead } from '../../host/transport/crypto/node-openssl-aead.ts';
+import { UdpSender } from '../../host/transport/network/udp-sender.ts';
 import type { Measurement } from './figures.ts';
 
 const ROUNDS = 12;

@@ -1,13 +1,13 @@
 import { createCipheriv, createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
-import { AesCbc } from '../../apdu/decode-module/aes-cbc.ts';
+import { AesCbc } from '../../apdu/decode-module/keys/aes-cbc.ts';
 import { concat, writeUint } from '../../apdu/octets.ts';
-import { MediaClock } from '../../host/headend/media-clock.ts';
+import { MediaClock } from '../../host/headend/sources/media-clock.ts';
 import type { MediaSource } from '../../host/headend/index.ts';
-import { Pacer } from '../../host/headend/pacer.ts';
-import { TsPacker } from '../../host/headend/ts-packer.ts';
-import { PAYLOAD_TYPE_MPEG_TS, RTP_HEADER, writeRtpHeader } from '../../host/stream/rtp-packet.ts';
-import { deriveSrtpKey } from '../../host/stream/srtp-keys.ts';
-import { UdpSender } from '../../host/transport/udp-sender.ts';
+import { Pacer } from '../../host/headend/sender/pacer.ts';
+import { TsPacker } from '../../host/headend/sources/ts-packer.ts';
+import { PAYLOAD_TYPE_MPEG_TS, RTP_HEADER, writeRtpHeader } from '../../host/stream/packet/rtp-packet.ts';
+import { deriveSrtpKey } from '../../host/stream/packet/srtp-keys.ts';
+import { UdpSender } from '../../host/transport/network/udp-sender.ts';
 import { LOOPBACK } from '../support/test-service.ts';
 
 /** Octets of the tag of AES_CM_128_HMAC_SHA1_80. */

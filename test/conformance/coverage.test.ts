@@ -4,7 +4,7 @@ import { KIND } from '../../apdu/decode-module/kinds.ts';
 import { STATUS } from '../../apdu/decode-module/module-status.ts';
 import { fromHex } from '../../apdu/octets.ts';
 import { CASES } from './cases/index.ts';
-import { ROWS } from './cases/matrix.ts';
+import { ROWS } from './cases/card/matrix.ts';
 import { readVectors } from './vectors.ts';
 
 /** Every command that the vectors answer, with its answer. */

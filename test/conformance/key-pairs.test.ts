@@ -4,16 +4,16 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { CardChannel } from '../../apdu/card-channel.ts';
 import { encodeCardId } from '../../apdu/decode-module/card-id.ts';
-import { encodeCeilings } from '../../apdu/decode-module/ceilings.ts';
-import { openConfirm } from '../../apdu/decode-module/confirm.ts';
+import { encodeCeilings } from '../../apdu/decode-module/keys/ceilings.ts';
+import { openConfirm } from '../../apdu/decode-module/requests/confirm.ts';
 import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
-import { keyBodyLength } from '../../apdu/decode-module/key-message.ts';
+import { keyBodyLength } from '../../apdu/decode-module/keys/key-message.ts';
 import { type KeyKind, KIND } from '../../apdu/decode-module/kinds.ts';
-import { isPoint } from '../../apdu/decode-module/p256.ts';
+import { isPoint } from '../../apdu/decode-module/keys/p256.ts';
 import { DGI, encodeCardKeys, encodeCardProfile } from '../../apdu/decode-module/personalisation.ts';
-import { sealUnderCardPair, sealUnderServicePair } from '../../apdu/decode-module/public-key-parent.ts';
+import { sealUnderCardPair, sealUnderServicePair } from '../../apdu/decode-module/keys/public-key-parent.ts';
 import { hasCapability } from '../../apdu/decode-module/select-answer.ts';
-import { sealServicePair } from '../../apdu/decode-module/service-pair.ts';
+import { sealServicePair } from '../../apdu/decode-module/keys/service-pair.ts';
 import { openSecureChannel } from '../../apdu/secure-channel/secure-channel.ts';
 import { TEST_KEY_SET } from '../../apdu/secure-channel/test-key-set.ts';
 import { CARD_KINDS, type SimulatedCard, startCard } from '../../card-sim/index.ts';
@@ -39,9 +39,16 @@ import {
   spanOf,
   START,
   USD,
-} from './messages.ts';
-import { contentUnderPair, HEAD_END, pairPurchase, SERVICE_PAIR, SERVICE_PAIR_ID, underPair } from './pair-messages.ts';
-import { leafMessage } from './purchase-messages.ts';
+} from './messages/messages.ts';
+import {
+  contentUnderPair,
+  HEAD_END,
+  pairPurchase,
+  SERVICE_PAIR,
+  SERVICE_PAIR_ID,
+  underPair,
+} from './messages/pair-messages.ts';
+import { leafMessage } from './messages/purchase-messages.ts';
 
 /** A card's own pair is never the same twice: what it opens is compared here, not its octets. */
 

@@ -1,11 +1,11 @@
 import { expect } from 'vitest';
 import type { CardChannel } from '../../apdu/card-channel.ts';
 import { CLA_ISO, CLA_MODULE, INS, STORE_LAST, STORE_MORE } from '../../apdu/decode-module/instruction.ts';
-import { parseKeyList } from '../../apdu/decode-module/key-list.ts';
+import { parseKeyList } from '../../apdu/decode-module/keys/key-list.ts';
 import { isPersonal } from '../../apdu/decode-module/kinds.ts';
-import { type LogRecord, parseLogRecord } from '../../apdu/decode-module/log-record.ts';
-import { PurseStatus } from '../../apdu/decode-module/purse-status.ts';
-import { openReceipt, type Receipt } from '../../apdu/decode-module/receipt.ts';
+import { type LogRecord, parseLogRecord } from '../../apdu/decode-module/money/log-record.ts';
+import { PurseStatus } from '../../apdu/decode-module/money/purse-status.ts';
+import { openReceipt, type Receipt } from '../../apdu/decode-module/money/receipt.ts';
 import { LIFE, MODULE_AID } from '../../apdu/decode-module/select-answer.ts';
 import type { ChannelKeySet } from '../../apdu/secure-channel/scp03-keys.ts';
 import { openSecureChannel, type SecureChannel } from '../../apdu/secure-channel/secure-channel.ts';
@@ -26,7 +26,7 @@ import {
   segmentMessage,
   SERVICE,
   serviceMessage,
-} from './messages.ts';
+} from './messages/messages.ts';
 
 /**
  * What happened to a card: a command and its answer, or the reader's hand. After `cut before` or `cut after` the next command gets no answer,

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { toHex } from '../../apdu/octets.ts';
 import { TEST_KEY_SET } from '../../apdu/secure-channel/test-key-set.ts';
-import * as messages from './messages.ts';
+import * as messages from './messages/messages.ts';
 import type { Beginning, Step } from './tester.ts';
 
 /** A case as a file of vectors keeps it. */

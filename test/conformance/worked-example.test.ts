@@ -7,8 +7,8 @@ import { encodeCardKeys, encodeCardProfile } from '../../apdu/decode-module/pers
 import { parseResponse } from '../../apdu/iso7816/response-apdu.ts';
 import { concat, fromHex, toHex } from '../../apdu/octets.ts';
 import { CARD_KINDS, startCard } from '../../card-sim/index.ts';
-import { fixedKey } from './messages.ts';
-import { signLoadOrder } from '../../apdu/decode-module/credit-load.ts';
+import { fixedKey } from './messages/messages.ts';
+import { signLoadOrder } from '../../apdu/decode-module/money/credit-load.ts';
 import { activate } from '../support/activate.ts';
 
 /**

@@ -8,13 +8,13 @@ import { buffer } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { contentCiphers } from '../../apdu/decode-module/card-part.ts';
+import { contentCiphers } from '../../apdu/decode-module/packets/card-part.ts';
 import { splitKey } from '../../apdu/decode-module/key-pair.ts';
 import { KIND } from '../../apdu/decode-module/kinds.ts';
-import { GroupSealer, type SealedGroup } from '../../host/stream/group-sealer.ts';
-import { type AeadFactory, nobleAead } from '../../host/stream/packet-aead.ts';
-import { nodeAead } from '../../host/transport/node-aead.ts';
-import { loadOpensslAead } from '../../host/transport/node-openssl-aead.ts';
+import { GroupSealer, type SealedGroup } from '../../host/stream/sealing/group-sealer.ts';
+import { type AeadFactory, nobleAead } from '../../host/stream/packet/packet-aead.ts';
+import { nodeAead } from '../../host/transport/crypto/node-aead.ts';
+import { loadOpensslAead } from '../../host/transport/crypto/node-openssl-aead.ts';
 import { openByHand } from '../support/open-by-hand.ts';
 
 const SOURCE = fileURLToPath(new URL('open-with-libsrtp.c', import.meta.url));

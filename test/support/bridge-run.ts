@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SimulatedCard } from '../../card-sim/index.ts';
 import { Bridge, type BridgeEnd, type BridgeOptions, receiveService } from '../../host/bridge/index.ts';
-import { clearRtpPackets, type ClearPackets } from '../../host/stream/clear-packets.ts';
-import type { ClearSink } from '../../host/stream/clear-sink.ts';
-import { nodeAead } from '../../host/transport/node-aead.ts';
+import { clearRtpPackets, type ClearPackets } from '../../host/stream/opening/clear-packets.ts';
+import type { ClearSink } from '../../host/stream/opening/clear-sink.ts';
+import { nodeAead } from '../../host/transport/crypto/node-aead.ts';
 import type { TestNetwork } from './test-service.ts';
 
 /** Keeps all that a bridge delivers. */

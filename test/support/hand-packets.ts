@@ -1,9 +1,14 @@
-import { type CardHeader, contentCiphers, sealCardPart, sentCardPart } from '../../apdu/decode-module/card-part.ts';
+import {
+  type CardHeader,
+  contentCiphers,
+  sealCardPart,
+  sentCardPart,
+} from '../../apdu/decode-module/packets/card-part.ts';
 import { concat, writeUint } from '../../apdu/octets.ts';
-import { type MediaPacket, readMediaPacket } from '../../host/stream/media-packet.ts';
-import { MKI_LENGTH, writeMki } from '../../host/stream/mki.ts';
-import { AEAD_TAG } from '../../host/stream/packet-aead.ts';
-import { RTP_HEADER, writeRtpHeader } from '../../host/stream/rtp-packet.ts';
+import { type MediaPacket, readMediaPacket } from '../../host/stream/packet/media-packet.ts';
+import { MKI_LENGTH, writeMki } from '../../host/stream/packet/mki.ts';
+import { AEAD_TAG } from '../../host/stream/packet/packet-aead.ts';
+import { RTP_HEADER, writeRtpHeader } from '../../host/stream/packet/rtp-packet.ts';
 
 const SSRC = 0x1234;
 /** Anybody's: only a card could tell. */

@@ -2,21 +2,21 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CardChannel } from '../../apdu/card-channel.ts';
-import { contentCiphers, sealCardPart } from '../../apdu/decode-module/card-part.ts';
-import { deriveCardKey } from '../../apdu/decode-module/card-keys.ts';
+import { contentCiphers, sealCardPart } from '../../apdu/decode-module/packets/card-part.ts';
+import { deriveCardKey } from '../../apdu/decode-module/keys/card-keys.ts';
 import { decodeCardId } from '../../apdu/decode-module/card-id.ts';
-import { encodeCeilings } from '../../apdu/decode-module/ceilings.ts';
-import { encodeContentTerms } from '../../apdu/decode-module/content-terms.ts';
+import { encodeCeilings } from '../../apdu/decode-module/keys/ceilings.ts';
+import { encodeContentTerms } from '../../apdu/decode-module/keys/content-terms.ts';
 import type { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
-import { sealKeyMessage } from '../../apdu/decode-module/key-message.ts';
+import { sealKeyMessage } from '../../apdu/decode-module/keys/key-message.ts';
 import { splitKey } from '../../apdu/decode-module/key-pair.ts';
 import { KIND } from '../../apdu/decode-module/kinds.ts';
 import { CardGoneError } from '../../apdu/errors.ts';
 import { TEST_KEY_SET } from '../../apdu/secure-channel/test-key-set.ts';
 import type { CardStore } from '../../card-sim/index.ts';
-import { Accounts } from '../../host/issuer/accounts.ts';
-import { createStore, KeyStore } from '../../host/issuer/key-store.ts';
-import { personalise } from '../../host/issuer/personalisation.ts';
+import { Accounts } from '../../host/issuer/cards/accounts.ts';
+import { createStore, KeyStore } from '../../host/issuer/keys/key-store.ts';
+import { personalise } from '../../host/issuer/cards/personalisation.ts';
 
 /** An issuer with a store of its own, in a directory that goes with it. */
 export interface IssuerFixture {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { leastEvery } from '../../../host/cli/least-every.ts';
+import { leastEvery } from '../../../host/cli/card/least-every.ts';
 import {
   CHIPS,
   commandTime,

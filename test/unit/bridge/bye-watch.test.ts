@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ByeWatch } from '../../../host/bridge/bye-watch.ts';
-import { goodbye } from '../../../host/stream/rtcp-goodbye.ts';
+import { goodbye } from '../../../host/stream/packet/rtcp-goodbye.ts';
 
 const SSRC = 0x1234;
 const BYE = goodbye({ ssrc: SSRC, now: 0, timestamp: 0, packets: 0, octets: 0, cname: 'test' });

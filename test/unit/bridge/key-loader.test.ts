@@ -1,18 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { combine } from '../../../apdu/decode-module/combined-section.ts';
-import { encodeContentTerms } from '../../../apdu/decode-module/content-terms.ts';
+import { combine } from '../../../apdu/decode-module/keys/combined-section.ts';
+import { encodeContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
-import { sealKeyMessage } from '../../../apdu/decode-module/key-message.ts';
-import { KeyTree, sealLeaf } from '../../../apdu/decode-module/key-tree.ts';
+import { sealKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
+import { KeyTree, sealLeaf } from '../../../apdu/decode-module/keys/key-tree.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
-import { coverSlots, seedKey, slotKeys } from '../../../apdu/decode-module/marks.ts';
-import { sealSeedPurchase } from '../../../apdu/decode-module/seed-purchase.ts';
+import { coverSlots, seedKey, slotKeys } from '../../../apdu/decode-module/keys/marks.ts';
+import { sealSeedPurchase } from '../../../apdu/decode-module/keys/seed-purchase.ts';
 import { concat } from '../../../apdu/octets.ts';
 import { startCard } from '../../../card-sim/index.ts';
 import { KeyLoader } from '../../../host/bridge/key-loader.ts';
-import { grant, tightCeilings } from '../../../host/headend/grant.ts';
+import { grant, tightCeilings } from '../../../host/headend/keys/grant.ts';
 import { cardKey, personalise, START } from '../../support/test-service.ts';
 
 const SERVICE = 7;

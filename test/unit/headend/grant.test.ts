@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { encodeCardId } from '../../../apdu/decode-module/card-id.ts';
-import { decodeCeilings } from '../../../apdu/decode-module/ceilings.ts';
-import type { Tariff } from '../../../apdu/decode-module/tariff.ts';
+import { decodeCeilings } from '../../../apdu/decode-module/keys/ceilings.ts';
+import type { Tariff } from '../../../apdu/decode-module/money/tariff.ts';
 import { OutOfRangeError } from '../../../apdu/errors.ts';
-import { grant, tightCeilings, usualQuantum } from '../../../host/headend/grant.ts';
+import { grant, tightCeilings, usualQuantum } from '../../../host/headend/keys/grant.ts';
 import { unwrapByHand } from '../../support/keys-by-hand.ts';
 
 const BY_OCTETS: Tariff = { kind: 'octets', price: 250_000n };

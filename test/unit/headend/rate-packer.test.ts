@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { concat } from '../../../apdu/octets.ts';
-import { MediaClock } from '../../../host/headend/media-clock.ts';
-import { RATE_RANGE, RatePacker } from '../../../host/headend/rate-packer.ts';
+import { MediaClock } from '../../../host/headend/sources/media-clock.ts';
+import { RATE_RANGE, RatePacker } from '../../../host/headend/sources/rate-packer.ts';
 
 function pack(octets: Uint8Array, rate: number, size: number, chunk: number) {
   const packer = new RatePacker(new MediaClock(0), rate, size);

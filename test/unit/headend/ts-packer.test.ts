@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { concat } from '../../../apdu/octets.ts';
-import { MediaClock } from '../../../host/headend/media-clock.ts';
-import { MOST_TS_PAYLOAD, TsPacker } from '../../../host/headend/ts-packer.ts';
-import type { MediaPayload } from '../../../host/stream/group-sealer.ts';
+import { MediaClock } from '../../../host/headend/sources/media-clock.ts';
+import { MOST_TS_PAYLOAD, TsPacker } from '../../../host/headend/sources/ts-packer.ts';
+import type { MediaPayload } from '../../../host/stream/sealing/group-sealer.ts';
 import { transportStream, type TsPacketPlan } from '../../support/transport-stream.ts';
 
 const MS = 27_000;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isTransportStream, PCR_MODULUS, readPcr } from '../../../host/headend/ts-packet.ts';
+import { isTransportStream, PCR_MODULUS, readPcr } from '../../../host/headend/sources/ts-packet.ts';
 import { transportStream } from '../../support/transport-stream.ts';
 
 describe('PCR', () => {

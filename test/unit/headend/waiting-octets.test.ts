@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { WaitingOctets } from '../../../host/headend/waiting-octets.ts';
+import { WaitingOctets } from '../../../host/headend/sources/waiting-octets.ts';
 
 /** Takes pieces in until there is no room, a million at the most. */
 function fill(waiting: WaitingOctets, octets: Uint8Array): number {

@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, assert, beforeEach, describe, expect, test } from 'vitest';
-import { type MasterName, MASTERS } from '../../../apdu/decode-module/card-keys.ts';
+import { type MasterName, MASTERS } from '../../../apdu/decode-module/keys/card-keys.ts';
 import { TollcastError } from '../../../apdu/errors.ts';
 import { toHex } from '../../../apdu/octets.ts';
-import { Accounts } from '../../../host/issuer/accounts.ts';
+import { Accounts } from '../../../host/issuer/cards/accounts.ts';
 import { IssuerError } from '../../../host/issuer/issuer-error.ts';
-import { createStore, KeyStore } from '../../../host/issuer/key-store.ts';
-import { parseMaster } from '../../../host/issuer/master-file.ts';
+import { createStore, KeyStore } from '../../../host/issuer/keys/key-store.ts';
+import { parseMaster } from '../../../host/issuer/keys/master-file.ts';
 
 const PASSPHRASE = 'correct horse battery';
 /** The least cost that a store may have. */
@@ -210,7 +210,7 @@ describe('accounts', () => {
 
   test('keep what was committed when the process is killed, and nothing of what was not', () => {
     const program = `
-      const { Accounts } = await import(${JSON.stringify(new URL('../../../host/issuer/accounts.ts', import.meta.url).href)});
+      const { Accounts } = await import(${JSON.stringify(new URL('../../../host/issuer/cards/accounts.ts', import.meta.url).href)});
       const accounts = Accounts.open(${JSON.stringify(store)});
       const card = { moduleClass: 'card', currency: 840, maximumBalance: 1n };
       const id = accounts.addCard(card, 0);

@@ -13,8 +13,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { OutOfRangeError } from '../../../apdu/errors.ts';
 import { openOutput } from '../../../host/player/open-output.ts';
 import type { Output } from '../../../host/player/output.ts';
-import { type ClearPackets, ClearWriter } from '../../../host/stream/clear-packets.ts';
-import { writeRtpHeader } from '../../../host/stream/rtp-packet.ts';
+import { type ClearPackets, ClearWriter } from '../../../host/stream/opening/clear-packets.ts';
+import { writeRtpHeader } from '../../../host/stream/packet/rtp-packet.ts';
 
 const LOOPBACK = '127.0.0.1';
 const outputs: Output[] = [];

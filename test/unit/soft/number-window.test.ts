@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { NumberWindow } from '../../../card-sim/soft/number-window.ts';
+import { NumberWindow } from '../../../card-sim/soft/keys/number-window.ts';
 
 it('takes each number once, and none that is 32 or more below the highest', () => {
   const near = fc.oneof(

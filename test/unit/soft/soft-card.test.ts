@@ -11,9 +11,9 @@ import { encodeCommand } from '../../../apdu/iso7816/command-apdu.ts';
 import { statusOf } from '../../../apdu/iso7816/response-apdu.ts';
 import { toHex, writeUint } from '../../../apdu/octets.ts';
 import { type CardStore, SoftCard, StateFile } from '../../../card-sim/index.ts';
-import { KEY_MEMORY_LENGTH } from '../../../card-sim/soft/key-memory.ts';
-import { RECORD_LENGTH } from '../../../card-sim/soft/purse-record.ts';
-import { InProcessChannel } from '../../../host/transport/sim/in-process-card.ts';
+import { KEY_MEMORY_LENGTH } from '../../../card-sim/soft/keys/key-memory.ts';
+import { RECORD_LENGTH } from '../../../card-sim/soft/money/purse-record.ts';
+import { InProcessChannel } from '../../../host/transport/card/soft/in-process-card.ts';
 import {
   acknowledgement,
   CARD_KEYS,
@@ -25,7 +25,7 @@ import {
   segmentMessage,
   SERVICE,
   serviceMessage,
-} from '../../conformance/messages.ts';
+} from '../../conformance/messages/messages.ts';
 import { activate } from '../../support/activate.ts';
 
 /** In the image: behind what makes the card, its keys and its purchases. */

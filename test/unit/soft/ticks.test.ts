@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { amountOf, ticksOf } from '../../../apdu/decode-module/tariff.ts';
+import { amountOf, ticksOf } from '../../../apdu/decode-module/money/tariff.ts';
 import {
   addTicks,
   amountOfTicks,
@@ -10,7 +10,7 @@ import {
   ticksOfDuration,
   ticksOfOctets,
   writeTicks,
-} from '../../../card-sim/soft/ticks.ts';
+} from '../../../card-sim/soft/money/ticks.ts';
 
 const u24 = fc.nat({ max: 0xffffff });
 const u32 = fc.nat({ max: 0xffffffff });

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { fromHex, toHex } from '../../../apdu/octets.ts';
-import { type AeadFactory, nobleAead } from '../../../host/stream/packet-aead.ts';
-import { nodeAead } from '../../../host/transport/node-aead.ts';
-import { loadOpensslAead } from '../../../host/transport/node-openssl-aead.ts';
+import { type AeadFactory, nobleAead } from '../../../host/stream/packet/packet-aead.ts';
+import { nodeAead } from '../../../host/transport/crypto/node-aead.ts';
+import { loadOpensslAead } from '../../../host/transport/crypto/node-openssl-aead.ts';
 import vector from '../../vectors/srtp-aead-aes-128-gcm.json' with { type: 'json' };
 
 describe('AEAD_AES_128_GCM by the OpenSSL inside Node', () => {

@@ -2,10 +2,10 @@ import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
-import { pcscErrorFrom, type PcscError } from '../../../host/transport/pcsc-error.ts';
-import type { PcscBinding } from '../../../host/transport/pcsc-port.ts';
-import { bindPcsclite } from '../../../host/transport/pcsclite-binding.ts';
-import type { NativeCallback } from '../../../host/transport/pcsclite-native.ts';
+import { pcscErrorFrom, type PcscError } from '../../../host/transport/card/pcsc/pcsc-error.ts';
+import type { PcscBinding } from '../../../host/transport/card/pcsc/pcsc-port.ts';
+import { bindPcsclite } from '../../../host/transport/card/pcsc/pcsclite-binding.ts';
+import type { NativeCallback } from '../../../host/transport/card/pcsc/pcsclite-native.ts';
 
 // A virtual reader cannot be unplugged: here the test plays pcsclite.
 
@@ -123,7 +123,7 @@ test.each([
 });
 
 test('a worker thread is told to leave it to the main thread', async () => {
-  const module = new URL('../../../host/transport/pcsc.ts', import.meta.url).href;
+  const module = new URL('../../../host/transport/card/pcsc/pcsc.ts', import.meta.url).href;
   const script = `import(${JSON.stringify(module)})
     .then(({ listReaders }) => listReaders())
     .catch(({ code }) => require('node:worker_threads').parentPort.postMessage(code));`;

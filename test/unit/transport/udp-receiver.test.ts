@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { TransportError } from '../../../apdu/errors.ts';
-import type { UdpReceiver } from '../../../host/transport/receive-port.ts';
-import { openUdpReceiver } from '../../../host/transport/udp-receiver.ts';
-import { UdpSender } from '../../../host/transport/udp-sender.ts';
+import type { UdpReceiver } from '../../../host/transport/network/receive-port.ts';
+import { openUdpReceiver } from '../../../host/transport/network/udp-receiver.ts';
+import { UdpSender } from '../../../host/transport/network/udp-sender.ts';
 
 const LOOPBACK = '127.0.0.1';
 const open: UdpReceiver[] = [];

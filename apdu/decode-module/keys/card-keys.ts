@@ -1,0 +1,71 @@
+import { cmac } from '@noble/ciphers/aes.js';
+import { OutOfRangeError } from '../../errors.ts';
+import { concat } from '../../octets.ts';
+import type { ChannelKeySet } from '../../secure-channel/scp03-keys.ts';
+import { decodeCardId } from '../card-id.ts';
+
+/** The issuer's masters, 16 octets each, generated and kept apart; `firmware-notes/protocol.md` 1.2. */
+export const MASTERS = ['unique', 'receipt', 'load', 'personalisation'] as const;
+
+export type MasterName = (typeof MASTERS)[number];
+
+/** The keys of one card, each with the master that it comes from. */
+export const CARD_KEYS = {
+  downlink: 'unique',
+  uplink: 'unique',
+  receipt: 'receipt',
+  acknowledgement: 'receipt',
+  'load-in': 'load',
+  'load-out': 'load',
+} as const satisfies Record<string, MasterName>;
+
+export type CardKeyName = keyof typeof CARD_KEYS;
+
+type ChannelKeyName = 'scp03-enc' | 'scp03-mac' | 'scp03-dek';
+
+/** Version of the key sets that an issuer derives. */
+const CHANNEL_KEY_VERSION = 0x10;
+
+/** Octets of every master and card key. */
+export const CARD_KEY_LENGTH = 16;
+
+/**
+ * A card's key, `firmware-notes/protocol.md` 1.2: label and context are the key's name with the module's class, and the card id.
+ * @param master the one that {@link CARD_KEYS} names for this key, of channel keys *personalisation*; 16 octets.
+ * @param cardId 8 octets.
+ * @returns 16 octets.
+ * @throws FormatError when the card id is none.
+ */
+export function deriveCardKey(master: Uint8Array, name: CardKeyName | ChannelKeyName, cardId: Uint8Array): Uint8Array {
+  const label = new TextEncoder().encode(`${name}/${decodeCardId(cardId).moduleClass}`);
+  return counterKdf(master, concat(label, Uint8Array.of(0x00), cardId, Uint8Array.of(0x00, 0x80)));
+}
+
+/**
+ * The key set of a card's secure channel; `firmware-notes/protocol.md` 1.2.
+ * @param master personalisation, 16 octets.
+ * @param cardId 8 octets.
+ * @throws FormatError when the card id is none.
+ */
+export function deriveChannelKeys(master: Uint8Array, cardId: Uint8Array): ChannelKeySet {
+  return {
+    version: CHANNEL_KEY_VERSION,
+    enc: deriveCardKey(master, 'scp03-enc', cardId),
+    mac: deriveCardKey(master, 'scp03-mac', cardId),
+    dek: deriveCardKey(master, 'scp03-dek', cardId),
+  };
+}
+
+/**
+ * SP 800-108 r1 4.1, KDF in counter mode: PRF AES-CMAC, an 8-bit counter before the fixed input, one block.
+ * @param key 16 octets.
+ * @param fixedInput label, 00, context, length in bits.
+ * @returns 16 octets.
+ * @throws OutOfRangeError when the key is not 16 octets.
+ */
+export function counterKdf(key: Uint8Array, fixedInput: Uint8Array): Uint8Array {
+  if (key.length !== CARD_KEY_LENGTH) {
+    throw new OutOfRangeError(`a master has ${CARD_KEY_LENGTH} octets, not ${key.length}`);
+  }
+  return cmac(concat(Uint8Array.of(0x01), fixedInput), key);
+}

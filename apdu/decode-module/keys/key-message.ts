@@ -1,0 +1,194 @@
+import { FormatError, OutOfRangeError } from '../../errors.ts';
+import { readUint, writeUint } from '../../octets.ts';
+import { AesCbc } from './aes-cbc.ts';
+import { type KeyPair, splitKey } from '../key-pair.ts';
+import { isPairKind, isPersonal, type KeyKind, KIND, MESSAGE_VERSION, type ParentKind } from '../kinds.ts';
+import { EPHEMERAL_LENGTH, PRIVATE_LENGTH } from './p256.ts';
+
+/** The header of a key message; `firmware-notes/protocol.md` 4. Ids are u32, times u32 seconds since 1970. */
+export interface KeyMessageHeader {
+  readonly kind: KeyKind;
+  readonly service: number;
+  readonly keyId: number;
+  /** First second in which the key holds. */
+  readonly from: number;
+  /** First second in which it no longer holds. */
+  readonly to: number;
+  /** Rises with every message for one card alone; version of a tree node under its child; else 0. */
+  readonly number: number;
+  readonly parentKind: ParentKind;
+  /** Under a card's own key or pair its serial. */
+  readonly parentId: number;
+  /** Which part of a seed purchase it is; nothing else has flags. */
+  readonly flags?: number;
+}
+
+/** A key message as it travels; `octets` is what LOAD KEY takes. */
+export interface KeyMessage extends KeyMessageHeader {
+  readonly octets: Uint8Array;
+  /** The body that kind and parent fix: ceilings of a purchase, labels and ceilings of seeds, content terms, or nothing. */
+  readonly body: Uint8Array;
+}
+
+const HEADER = 32;
+/** Working keys made of a private half and an ephemeral pair, for one message. */
+export interface PairParent extends KeyPair {
+  /** Both coordinates of the ephemeral point, 64 octets. */
+  readonly ephemeral: Uint8Array;
+}
+
+/** Of a message that wraps one symmetric key. */
+const KEY_LENGTH = 16;
+/** Eight seeds. */
+const SEEDS_LENGTH = 128;
+
+/** Whether a number is a kind that a key message can carry. */
+export function isKeyKind(kind: number | undefined): kind is KeyKind {
+  return kind !== undefined && kind >= KIND.service && kind <= KIND.servicePair;
+}
+
+/** Whether a number is a kind that a key message can be wrapped under. */
+export function isParentKind(kind: number | undefined): kind is ParentKind {
+  switch (kind) {
+    case KIND.unique:
+    case KIND.cardPair:
+    case KIND.service:
+    case KIND.segment:
+    case KIND.node:
+    case KIND.servicePair:
+    case KIND.slot:
+      return true;
+    default:
+      return false;
+  }
+}
+
+function wrappedLength(kind: KeyKind): number {
+  if (kind === KIND.servicePair) return PRIVATE_LENGTH;
+  return kind === KIND.seeds ? SEEDS_LENGTH : KEY_LENGTH;
+}
+
+/** Octets of the body of a message of this kind under this parent. */
+export function keyBodyLength(kind: KeyKind, parentKind: number): number {
+  switch (kind) {
+    case KIND.service:
+    case KIND.servicePair:
+      return 32;
+    case KIND.segment:
+      return isPersonal(parentKind) ? 32 : 0;
+    case KIND.content:
+    case KIND.blind:
+      return 48;
+    case KIND.seeds:
+      return 64;
+    case KIND.node:
+      return 0;
+  }
+}
+
+/** Octets of a message of this kind under this parent, with its tag. */
+export function keyMessageLength(kind: KeyKind, parentKind: number): number {
+  const ephemeral = isPairKind(parentKind) ? EPHEMERAL_LENGTH : 0;
+  return HEADER + wrappedLength(kind) + keyBodyLength(kind, parentKind) + ephemeral + tagLength(parentKind);
+}
+
+/** Octets of the tag of a message under this parent. */
+export function tagLength(parentKind: number): number {
+  return isPersonal(parentKind) ? 16 : 8;
+}
+
+/** The working keys of a parent, as {@link sealKeyMessage} takes them. */
+export function parentKeys(header: KeyMessageHeader, parentKey: Uint8Array): KeyPair {
+  return splitKey(
+    header.parentKind,
+    header.parentKind === KIND.unique ? 0 : header.service,
+    header.parentId,
+    parentKey,
+  );
+}
+
+/**
+ * Wraps a key under its parent (encrypt, then MAC).
+ * @param key the key inside, 16 octets; of seeds all eight, 128 octets; a private half, 32 octets.
+ * @param parentKey the parent itself, 16 octets, which is split here; of a slot its two keys; of a pair as `publicKeyParent` makes it.
+ * @throws OutOfRangeError when the length of key or body is not the kind's, the parent's keys are not of its kind, or the validity is empty.
+ */
+export function sealKeyMessage(
+  header: KeyMessageHeader,
+  key: Uint8Array,
+  body: Uint8Array,
+  parentKey: Uint8Array | (KeyPair & Partial<PairParent>),
+): KeyMessage {
+  const { kind, parentKind } = header;
+  const lengths = [wrappedLength(kind), keyBodyLength(kind, parentKind)] as const;
+  if (key.length !== lengths[0] || body.length !== lengths[1]) {
+    throw new OutOfRangeError(
+      `kind ${kind} under kind ${parentKind} has a key of ${lengths[0]} octets and a body of ${lengths[1]}, not ` +
+        `${key.length} and ${body.length}`,
+    );
+  }
+  if (header.from >= header.to) {
+    throw new OutOfRangeError(
+      `a key cannot be valid from ${header.from} to ${header.to}; the end must come after the start`,
+    );
+  }
+  const parent: KeyPair & Partial<PairParent> =
+    parentKey instanceof Uint8Array ? parentKeys(header, parentKey) : parentKey;
+  const { ephemeral = new Uint8Array(0) } = parent;
+  if (ephemeral.length !== (isPairKind(parentKind) ? EPHEMERAL_LENGTH : 0)) {
+    throw new OutOfRangeError(`kind ${parentKind} is not a parent of this sort; take publicKeyParent for pairs alone`);
+  }
+  const octets = new Uint8Array(keyMessageLength(kind, parentKind));
+  octets[0] = kind;
+  octets[1] = MESSAGE_VERSION;
+  writeUint(octets, 2, 2, octets.length);
+  writeUint(octets, 4, 4, header.service);
+  writeUint(octets, 8, 4, header.keyId);
+  writeUint(octets, 12, 4, header.from);
+  writeUint(octets, 16, 4, header.to);
+  writeUint(octets, 20, 4, header.number);
+  octets[24] = parentKind;
+  octets[25] = header.flags ?? 0;
+  writeUint(octets, 28, 4, header.parentId);
+  octets.set(new AesCbc(parent.encryption).encrypt(key), HEADER);
+  const bodyAt = HEADER + key.length;
+  octets.set(body, bodyAt);
+  octets.set(ephemeral, bodyAt + body.length);
+  const tagAt = bodyAt + body.length + ephemeral.length;
+  octets.set(new AesCbc(parent.mac).mac(octets.subarray(0, tagAt)).subarray(0, octets.length - tagAt), tagAt);
+  return { ...header, octets, body };
+}
+
+/**
+ * Reads what a key message says of itself; nothing of it is authenticated, only the card can tell.
+ * @param octets begins with a key message; what follows it is left alone.
+ * @throws FormatError when it is none, or cut short.
+ */
+export function parseKeyMessage(octets: Uint8Array): KeyMessage {
+  const kind = octets[0];
+  const parentKind = octets[24];
+  if (!isKeyKind(kind)) {
+    throw new FormatError(`no key message begins with kind ${kind ?? 'nothing'}; expected 10 to 16 (hexadecimal)`);
+  }
+  if (!isParentKind(parentKind)) {
+    throw new FormatError(`no key message has a parent of kind ${parentKind ?? 'nothing'}`);
+  }
+  const length = keyMessageLength(kind, parentKind);
+  if (octets[1] !== MESSAGE_VERSION || readUint(octets, 2, 2) !== length || octets.length < length) {
+    throw new FormatError(`a key message of kind ${kind} has version ${MESSAGE_VERSION} and ${length} octets`);
+  }
+  const bodyAt = HEADER + wrappedLength(kind);
+  return {
+    kind,
+    service: readUint(octets, 4, 4),
+    keyId: readUint(octets, 8, 4),
+    from: readUint(octets, 12, 4),
+    to: readUint(octets, 16, 4),
+    number: readUint(octets, 20, 4),
+    parentKind,
+    parentId: readUint(octets, 28, 4),
+    octets: octets.slice(0, length),
+    ...(octets[25] === 0 ? {} : { flags: readUint(octets, 25, 1) }),
+    body: octets.slice(bodyAt, bodyAt + keyBodyLength(kind, parentKind)),
+  };
+}

@@ -1,0 +1,150 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { connect, Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { TransportError } from '../../apdu/errors.ts';
+
+const JAR = fileURLToPath(new URL('../jcardsim/target/jcardsim-runner.jar', import.meta.url));
+/** Of the runner's own words, for a message. */
+const KEPT = 4_000;
+
+/** A card as the runner describes it. */
+export interface RunnerCard {
+  readonly id: number;
+  readonly tcp: number | null;
+}
+
+/** What goes over the control channel: `card-sim/jcardsim/README.md`. */
+export interface ControlRequest {
+  readonly do: string;
+  readonly card?: number;
+  readonly [argument: string]: unknown;
+}
+
+/** A line of the runner. */
+type Line = Readonly<Record<string, unknown>>;
+
+/**
+ * One Java virtual machine that runs this process's cards on jCardSim. It ends with the process, whatever ends that: its standard input is
+ * closed then.
+ */
+export class RunnerProcess {
+  readonly #control: Socket;
+  readonly #waiting: { resolve: (answer: Line) => void; reject: (error: Error) => void }[] = [];
+  /** The first card, until somebody takes it. */
+  #first: RunnerCard | undefined;
+  #said: () => string;
+
+  private constructor(control: Socket, first: RunnerCard, said: () => string) {
+    this.#control = control;
+    this.#first = first;
+    this.#said = said;
+    createInterface(control).on('line', (line) => {
+      this.#waiting.shift()?.resolve(readLine(line));
+    });
+    control.on('error', () => {}); // 'close' follows
+    control.on('close', () => {
+      for (const { reject } of this.#waiting.splice(0)) reject(failed('ended', said()));
+    });
+  }
+
+  /** @param spec of the first card, as `--card` takes it. */
+  static async start(spec: string): Promise<RunnerProcess> {
+    if (!existsSync(JAR)) {
+      throw new TransportError(
+        'NO_RUNNER',
+        'the jCardSim runner is not built; type: mvn -q -B -f card-sim/pom.xml package',
+      );
+    }
+    const java = process.env['JAVA_HOME'] === undefined ? 'java' : `${process.env['JAVA_HOME']}/bin/java`;
+    const child = spawn(java, ['-jar', JAR, '--exit-with-stdin', '--control', '0', '--card', spec], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    let said = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      said = (said + chunk.toString()).slice(-KEPT);
+    });
+    const ready = await readyLine(child, () => said);
+    const control = connect(numberIn(ready, 'control'), '127.0.0.1');
+    await new Promise<void>((resolve, reject) => {
+      control.once('connect', resolve);
+      control.once('error', reject);
+    });
+    control.setNoDelay(true);
+    // None of these keeps this process alive.
+    child.unref();
+    for (const stream of [child.stdin, child.stdout, child.stderr]) if (stream instanceof Socket) stream.unref();
+    return new RunnerProcess(
+      control,
+      cardIn(Array.isArray(ready['cards']) ? ready['cards'][0] : undefined),
+      () => said,
+    );
+  }
+
+  /** A card of this description: the one that the runner was started with, or another. */
+  async add(spec: string): Promise<RunnerCard> {
+    const first = this.#first;
+    this.#first = undefined;
+    if (first !== undefined) return first;
+    return cardIn((await this.ask({ do: 'add', spec }))['card']);
+  }
+
+  /** @throws TransportError when the runner refuses, or is gone. */
+  async ask(request: ControlRequest): Promise<Line> {
+    if (this.#control.destroyed) throw failed('ended', this.#said());
+    this.#control.ref();
+    try {
+      const answer = await new Promise<Line>((resolve, reject) => {
+        this.#waiting.push({ resolve, reject });
+        this.#control.write(`${JSON.stringify(request)}\n`);
+      });
+      if (answer['ok'] !== true) throw failed(`refused to ${request.do}`, String(answer['error']));
+      return answer;
+    } finally {
+      if (this.#waiting.length === 0) this.#control.unref();
+    }
+  }
+
+  get ended(): boolean {
+    return this.#control.destroyed;
+  }
+}
+
+function readyLine(child: ChildProcess, said: () => string): Promise<Line> {
+  return new Promise((resolve, reject) => {
+    child.once('error', (cause) => {
+      reject(
+        new TransportError('NO_JAVA', 'java does not start; install JDK 17 or newer, or set JAVA_HOME', { cause }),
+      );
+    });
+    child.once('exit', () => reject(failed('did not start', said())));
+    createInterface(child.stdout!).once('line', (line) => resolve(readLine(line)));
+  });
+}
+
+function readLine(text: string): Line {
+  const line: unknown = JSON.parse(text);
+  return isLine(line) ? line : {};
+}
+
+function isLine(value: unknown): value is Line {
+  return typeof value === 'object' && value !== null;
+}
+
+function cardIn(value: unknown): RunnerCard {
+  const card = isLine(value) ? value : {};
+  const { tcp } = card;
+  return { id: numberIn(card, 'id'), tcp: typeof tcp === 'number' ? tcp : null };
+}
+
+/** @throws TransportError when the runner's line has no such number. */
+export function numberIn(line: Line, field: string): number {
+  const value = line[field];
+  if (typeof value !== 'number') throw failed('speaks otherwise than expected', `no number "${field}"; build it anew`);
+  return value;
+}
+
+function failed(what: string, why: string): TransportError {
+  return new TransportError('RUNNER_FAILED', `the jCardSim runner ${what}: ${why.trim() || 'it gave no reason'}`);
+}

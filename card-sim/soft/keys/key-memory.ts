@@ -1,0 +1,178 @@
+import type { SeedLabel } from '../../../apdu/decode-module/keys/marks.ts';
+import { readUint, writeUint } from '../../../apdu/octets.ts';
+import type { Change, Eeprom } from '../memory/eeprom.ts';
+import {
+  decodeNode,
+  decodePurchase,
+  encodeNode,
+  encodePurchase,
+  FIRST_SEEDS,
+  type NewPurchase,
+  NODE_LENGTH,
+  NODES,
+  type Purchase,
+  PURCHASE_END,
+  PURCHASE_LENGTH,
+  PURCHASES,
+  SEED_PURCHASES,
+  type TreeNode,
+} from './keys.ts';
+import { NumberWindow } from './number-window.ts';
+
+const PARTS = 4;
+const SEEDS_OF_PART = 8;
+/** Valid u8, labels (level u8, index u24), keys. */
+const PART_LENGTH = 1 + 20 * SEEDS_OF_PART;
+const LABELS_AT = 1;
+const KEYS_AT = 1 + 4 * SEEDS_OF_PART;
+const SEEDS_LENGTH = PARTS * PART_LENGTH;
+
+const WINDOW_LENGTH = 8;
+const PURCHASES_AT = WINDOW_LENGTH;
+const NODES_AT = PURCHASES_AT + PURCHASES * PURCHASE_LENGTH;
+const SEEDS_AT = NODES_AT + NODES * NODE_LENGTH;
+
+/** Octets that it takes in the image. */
+export const KEY_MEMORY_LENGTH = SEEDS_AT + SEED_PURCHASES * SEEDS_LENGTH;
+
+/** A seed and its key. */
+export interface StoredSeed extends SeedLabel {
+  readonly key: Uint8Array;
+}
+
+/** The keys that survive the power, and the numbers of the messages that brought them. */
+export class KeyMemory {
+  readonly #eeprom: Eeprom;
+  readonly #at: number;
+  #window: NumberWindow;
+  readonly #purchases: (Purchase | undefined)[] = [];
+  readonly #nodes: (TreeNode | undefined)[] = [];
+
+  /** @param at where it begins in the image. */
+  constructor(eeprom: Eeprom, at: number) {
+    this.#eeprom = eeprom;
+    this.#at = at;
+    this.#window = NumberWindow.decode(this.#view(0, WINDOW_LENGTH));
+    for (let slot = 0; slot < PURCHASES; slot++) {
+      this.#purchases.push(decodePurchase(this.#view(purchaseAt(slot), PURCHASE_LENGTH)));
+    }
+    for (let slot = 0; slot < NODES; slot++) this.#nodes.push(decodeNode(this.#view(nodeAt(slot), NODE_LENGTH)));
+  }
+
+  #view(at: number, length: number): Uint8Array {
+    return this.#eeprom.image.subarray(this.#at + at, this.#at + at + length);
+  }
+
+  #write(...changes: readonly Change[]): void {
+    this.#eeprom.write(...changes.map(({ at, octets }) => ({ at: this.#at + at, octets })));
+  }
+
+  get window(): NumberWindow {
+    return this.#window;
+  }
+
+  /** By slot: service and segment keys, then pairs, then seed purchases. */
+  get purchases(): readonly (Purchase | undefined)[] {
+    return this.#purchases;
+  }
+
+  get nodes(): readonly (TreeNode | undefined)[] {
+    return this.#nodes;
+  }
+
+  /** A key, or private half, and its number, as one. @returns what has left the slot. */
+  writePurchase(slot: number, purchase: NewPurchase, key: Uint8Array): Purchase | undefined {
+    const octets = encodePurchase(purchase, key);
+    const window = this.#window.take(purchase.number);
+    this.#write({ at: purchaseAt(slot), octets }, { at: 0, octets: window.encode() });
+    this.#window = window;
+    const before = this.#purchases[slot];
+    this.#purchases[slot] = decodePurchase(octets);
+    return before;
+  }
+
+  hasPart(slot: number, part: number): boolean {
+    return this.#view(partAt(slot, part), 1)[0] === 1;
+  }
+
+  /** Eight seeds of a purchase and their number, as one; and the purchase, if it is new. */
+  writePart(slot: number, purchase: NewPurchase, part: number, labels: Uint8Array, keys: Uint8Array): void {
+    const window = this.#window.take((purchase.number + part) >>> 0);
+    const octets = new Uint8Array(PART_LENGTH);
+    octets[0] = 1;
+    octets.set(labels, LABELS_AT);
+    octets.set(keys, KEYS_AT);
+    const changes: Change[] = [
+      { at: partAt(slot, part), octets },
+      { at: 0, octets: window.encode() },
+    ];
+    const isNew = this.#purchases[slot] === undefined;
+    const entry = encodePurchase(purchase, new Uint8Array(0));
+    if (isNew) changes.push({ at: purchaseAt(slot), octets: entry });
+    this.#write(...changes);
+    this.#window = window;
+    if (isNew) this.#purchases[slot] = decodePurchase(entry);
+  }
+
+  /** The seeds of a purchase as far as they have come. */
+  *seeds(slot: number): Generator<StoredSeed> {
+    for (let part = 0; part < PARTS; part++) {
+      if (!this.hasPart(slot, part)) continue;
+      const octets = this.#view(partAt(slot, part), PART_LENGTH);
+      for (let i = 0; i < SEEDS_OF_PART; i++) {
+        const keyAt = KEYS_AT + 16 * i;
+        yield {
+          level: octets[LABELS_AT + 4 * i]!,
+          index: readUint(octets, LABELS_AT + 4 * i + 1, 3),
+          key: octets.slice(keyAt, keyAt + 16),
+        };
+      }
+    }
+  }
+
+  /** Ends a purchase earlier, and takes every number up to its last: an older message, or a part held back, would bring it back. */
+  lowerEnd(slot: number, to: number): void {
+    const purchase = this.#purchases[slot]!;
+    const window = this.#window.takeAll((purchase.number + purchase.lastPart) >>> 0);
+    if (to === purchase.to && window.equals(this.#window)) return;
+    const end = new Uint8Array(4);
+    writeUint(end, 0, 4, to);
+    this.#write({ at: purchaseAt(slot) + PURCHASE_END, octets: end }, { at: 0, octets: window.encode() });
+    this.#window = window;
+    purchase.to = to;
+  }
+
+  deletePurchase(slot: number): void {
+    const changes: Change[] = [{ at: purchaseAt(slot), octets: new Uint8Array(PURCHASE_LENGTH) }];
+    if (slot >= FIRST_SEEDS) changes.push({ at: partAt(slot, 0), octets: new Uint8Array(SEEDS_LENGTH) });
+    this.#write(...changes);
+    this.#purchases[slot] = undefined;
+  }
+
+  /** A tree node; with a leaf its number is taken. */
+  writeNode(slot: number, node: TreeNode, isLeaf: boolean): void {
+    const changes: Change[] = [{ at: nodeAt(slot), octets: encodeNode(node) }];
+    const window = isLeaf ? this.#window.take(node.number) : this.#window;
+    if (isLeaf) changes.push({ at: 0, octets: window.encode() });
+    this.#write(...changes);
+    this.#window = window;
+    this.#nodes[slot] = node;
+  }
+
+  deleteNode(slot: number): void {
+    this.#write({ at: nodeAt(slot), octets: new Uint8Array(NODE_LENGTH) });
+    this.#nodes[slot] = undefined;
+  }
+}
+
+function purchaseAt(slot: number): number {
+  return PURCHASES_AT + slot * PURCHASE_LENGTH;
+}
+
+function nodeAt(slot: number): number {
+  return NODES_AT + slot * NODE_LENGTH;
+}
+
+function partAt(slot: number, part: number): number {
+  return SEEDS_AT + (slot - FIRST_SEEDS) * SEEDS_LENGTH + part * PART_LENGTH;
+}

@@ -1,0 +1,84 @@
+import { type ContentCiphers, contentCiphers } from '../../../apdu/decode-module/packets/card-part.ts';
+import { ROOT_NODE } from '../../../apdu/decode-module/keys/key-tree.ts';
+import { splitKey } from '../../../apdu/decode-module/key-pair.ts';
+import { isPairKind, KIND } from '../../../apdu/decode-module/kinds.ts';
+import { seedKey, SLOT_DEPTH, slotKeys, SLOTS } from '../../../apdu/decode-module/keys/marks.ts';
+import { readUint } from '../../../apdu/octets.ts';
+import { FIRST_SEEDS, type CardKey, type Purchase } from './keys.ts';
+import type { StoredSeed } from './key-memory.ts';
+import type { PersistentState } from '../memory/persistent-state.ts';
+import type { TransientState } from '../memory/transient-state.ts';
+
+/** The parent of a message, whatever its kind. */
+export interface Parent {
+  /** None: the card's own key or pair. Of a slot the purchase that has a seed for it. */
+  readonly key: CardKey | undefined;
+  readonly ciphers: ContentCiphers;
+}
+
+/** A parent whose working keys may have to be agreed on with the message. */
+export type FoundParent = Parent | { readonly key: CardKey | undefined; readonly half: Uint8Array };
+
+const EPOCH_AT = 60;
+
+export function isContentKind(kind: number | undefined): kind is typeof KIND.content | typeof KIND.blind {
+  return kind === KIND.content || kind === KIND.blind;
+}
+
+/** `firmware-notes/protocol.md` 4.4 step 1. @param message at least 56 octets, under a slot those of its kind. */
+export function findParent(
+  persistent: PersistentState,
+  transient: TransientState,
+  message: Uint8Array,
+): FoundParent | undefined {
+  const kind = message[24]!;
+  const service = readUint(message, 4, 4);
+  const id = readUint(message, 28, 4);
+  if (kind === KIND.unique) {
+    return id === persistent.serial ? { key: undefined, ciphers: persistent.keys.downlink } : undefined;
+  }
+  if (isPairKind(kind) && persistent.keyPairs.headEnd === undefined) return undefined;
+  if (kind === KIND.cardPair) {
+    const half = persistent.keyPairs.own;
+    return id === persistent.serial && half !== undefined ? { key: undefined, half } : undefined;
+  }
+  if (kind === KIND.slot) {
+    const epoch = isContentKind(message[0]) ? readUint(message, EPOCH_AT, 4) : 0;
+    return slotParent(persistent, service, id, epoch);
+  }
+  const { purchases, nodes } = persistent.keyMemory;
+  for (const key of [...transient.segments, ...transient.contents, ...purchases, ...nodes]) {
+    if (key === undefined || key.kind !== kind || key.service !== service || key.id !== id) continue;
+    switch (key.kind) {
+      case KIND.seeds:
+        return undefined;
+      case KIND.servicePair:
+        return { key, half: key.privateKey };
+      case KIND.node:
+        return { key, ciphers: contentCiphers(splitKey(kind, service, id, key.key)) };
+      default:
+        return { key, ciphers: key.ciphers };
+    }
+  }
+  return undefined;
+}
+
+/** `firmware-notes/protocol.md` 4.6. */
+function slotParent(persistent: PersistentState, service: number, slot: number, epoch: number): Parent | undefined {
+  const { purchases, nodes } = persistent.keyMemory;
+  const root = nodes.find((node) => node?.service === service && node.id === ROOT_NODE);
+  if (slot >= SLOTS || (epoch !== 0 && root?.from !== epoch)) return undefined;
+  let found: { readonly key: Purchase; readonly seed: StoredSeed } | undefined;
+  for (const [place, key] of purchases.entries()) {
+    if (place < FIRST_SEEDS || key?.service !== service || (found !== undefined && found.key.to >= key.to)) continue;
+    for (const seed of persistent.keyMemory.seeds(place)) {
+      if (seed.level > SLOT_DEPTH || Math.floor(slot / 2 ** (SLOT_DEPTH - seed.level)) !== seed.index) continue;
+      found = { key, seed };
+      break;
+    }
+  }
+  if (found === undefined) return undefined;
+  const leaf = seedKey(found.seed.key, { level: SLOT_DEPTH, index: slot }, found.seed);
+  const pair = slotKeys(service, slot, epoch, leaf, root?.key ?? new Uint8Array(16));
+  return { key: found.key, ciphers: contentCiphers(pair) };
+}

@@ -1,0 +1,39 @@
+import { isPersonal, KIND } from '../../../apdu/decode-module/kinds.ts';
+import { STATUS } from '../../../apdu/decode-module/module-status.ts';
+import { readUint } from '../../../apdu/octets.ts';
+import type { TreeNode } from './keys.ts';
+import type { Parent } from './parents.ts';
+import type { PersistentState } from '../memory/persistent-state.ts';
+
+/** Steps 4 and 7 for a tree node: a leaf under the card's own key or pair, or a node under its child. @returns the status word. */
+export function loadNode(persistent: PersistentState, message: Uint8Array, parent: Parent): number {
+  const { keyMemory } = persistent;
+  const service = readUint(message, 4, 4);
+  const id = readUint(message, 8, 4);
+  const number = readUint(message, 20, 4);
+  const isLeaf = parent.key === undefined;
+  let slot = keyMemory.nodes.findIndex((node) => node?.service === service && node.id === id);
+  const held = keyMemory.nodes[slot];
+  if (isLeaf) {
+    if (keyMemory.window.refuses(number)) {
+      const same = held !== undefined && isPersonal(held.parentKind) && held.number === number;
+      return same ? STATUS.DONE : STATUS.OLD_NUMBER;
+    }
+  } else if (held !== undefined && held.from >= number) {
+    return held.from === number ? STATUS.DONE : STATUS.OLD_NUMBER;
+  }
+  if (slot < 0) slot = keyMemory.nodes.indexOf(undefined);
+  if (slot < 0) return STATUS.NO_SLOT;
+  const node: TreeNode = {
+    kind: KIND.node,
+    parentKind: message[24]!,
+    service,
+    id,
+    from: isLeaf ? 0 : number,
+    to: 0xffff_ffff,
+    number: isLeaf ? number : 0,
+    key: parent.ciphers.encryption.decrypt(message.subarray(32, 48)),
+  };
+  keyMemory.writeNode(slot, node, isLeaf);
+  return STATUS.DONE;
+}

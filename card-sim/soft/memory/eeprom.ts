@@ -1,0 +1,78 @@
+import { FormatError } from '../../../apdu/errors.ts';
+
+/** Where the octets that survive the power are kept. */
+export interface CardStore {
+  /** What was saved last; nothing for a new card. */
+  load(): Uint8Array | undefined;
+  /** Keeps the whole image, or keeps the one before it. */
+  save(image: Uint8Array): void;
+}
+
+/** The power failed in a command: there is no answer. */
+export class PowerCut extends Error {
+  override readonly name = 'PowerCut';
+}
+
+/** When the power is to fail in the next command. */
+export type CutPoint = number | 'afterLast';
+
+/** Octets to be changed, as one with others of the same write. */
+export interface Change {
+  readonly at: number;
+  readonly octets: Uint8Array;
+}
+
+/**
+ * The card's persistent memory. Every change goes through `write`, which is atomic and is where a test counts, and cuts
+ * the power.
+ */
+export class Eeprom {
+  /** Read only for all others. */
+  readonly image: Uint8Array;
+  /** Atomic writes since the start. */
+  writes = 0;
+  readonly #store: CardStore | undefined;
+  #cut: CutPoint | undefined;
+  #writesOfCommand = 0;
+
+  /**
+   * @param blank what a new card holds; its length is that of every image.
+   * @throws FormatError when the store holds an image of another length.
+   */
+  constructor(blank: Uint8Array, store?: CardStore) {
+    this.#store = store;
+    this.image = store?.load()?.slice() ?? blank.slice();
+    if (this.image.length !== blank.length) {
+      throw new FormatError(
+        `the saved card has ${this.image.length} octets, not ${blank.length}: it is damaged or of another version; ` +
+          'take the file away and personalise a new card',
+      );
+    }
+  }
+
+  /** All changes or none. @throws PowerCut before any of them. */
+  write(...changes: readonly Change[]): void {
+    if (this.#cut === this.#writesOfCommand) this.#fail();
+    this.#writesOfCommand++;
+    this.writes++;
+    for (const { at, octets } of changes) this.image.set(octets, at);
+    this.#store?.save(this.image);
+  }
+
+  /** @param cut the power fails when the command has made this many writes, or after its last. */
+  beginCommand(cut: CutPoint | undefined): void {
+    this.#cut = cut;
+    this.#writesOfCommand = 0;
+    if (cut === 0) this.#fail();
+  }
+
+  /** @throws PowerCut when the power is to fail before the answer. */
+  endCommand(): void {
+    if (this.#cut === 'afterLast' || this.#cut === this.#writesOfCommand) this.#fail();
+  }
+
+  #fail(): never {
+    this.#cut = undefined;
+    throw new PowerCut();
+  }
+}

@@ -1,0 +1,90 @@
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { TransportError } from '../../../apdu/errors.ts';
+import type { CardStore } from './eeprom.ts';
+import { lockFile } from './state-lock.ts';
+
+/**
+ * Keeps a soft card in a file of its owner's (mode 600). Written beside it, synced and renamed: after a crash the file holds the image before
+ * or the one after, whole. Nobody else has it until `close`.
+ */
+export class StateFile implements CardStore {
+  readonly #path: string;
+  readonly #unlock: () => void;
+  /** Which file it was that we read or wrote last. */
+  #seen: string | undefined;
+
+  /** @throws TransportError `CARD_IN_USE` when another has it. */
+  constructor(path: string) {
+    this.#path = path;
+    this.#unlock = lockFile(path);
+  }
+
+  close(): void {
+    this.#unlock();
+  }
+
+  load(): Uint8Array | undefined {
+    this.#seen = identityOf(this.#path);
+    return this.#seen === undefined ? undefined : readFileSync(this.#path);
+  }
+
+  /** @throws TransportError `CARD_IN_USE` when somebody has written the file since, lock or no lock; `SOFT_CARD_FILE` when it cannot be written. */
+  save(image: Uint8Array): void {
+    if (identityOf(this.#path) !== this.#seen) {
+      throw new TransportError('CARD_IN_USE', `another program uses the soft card ${this.#path}; close one of the two`);
+    }
+    try {
+      this.#replace(image);
+    } catch (cause) {
+      const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+      throw new TransportError(
+        'SOFT_CARD_FILE',
+        `the soft card ${this.#path} cannot be written (${reason}); what it last kept is still there: check its folder and its disk`,
+        { cause },
+      );
+    }
+  }
+
+  #replace(image: Uint8Array): void {
+    const beside = `${this.#path}.new`;
+    // What a crash has left may be open to others.
+    rmSync(beside, { force: true });
+    const file = openSync(beside, 'wx', 0o600);
+    try {
+      // All of it, or an error: a disk that is full takes a part.
+      writeFileSync(file, image);
+      fsyncSync(file);
+      this.#seen = identity(fstatSync(file, { bigint: true }));
+    } finally {
+      closeSync(file);
+    }
+    renameSync(beside, this.#path);
+    const folder = openSync(dirname(this.#path), 'r');
+    try {
+      fsyncSync(folder);
+    } finally {
+      closeSync(folder);
+    }
+  }
+}
+
+function identityOf(path: string): string | undefined {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat === undefined ? undefined : identity(stat);
+}
+
+/** A rename keeps both. */
+function identity({ ino, mtimeNs }: { readonly ino: bigint; readonly mtimeNs: bigint }): string {
+  return `${ino} ${mtimeNs}`;
+}

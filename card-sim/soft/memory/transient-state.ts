@@ -1,0 +1,62 @@
+import { CONTENT_SLOTS, type ContentKey, SEGMENT_SLOTS, type SegmentKey } from '../keys/keys.ts';
+import type { Mark, SessionTotals } from '../money/purse-record.ts';
+import type { CardSecureChannel } from '../secure-channel.ts';
+import { NO_TICKS, type Ticks } from '../money/ticks.ts';
+
+/** A session as RAM has it; the record may lag behind. */
+export class Session implements SessionTotals {
+  readonly service: number;
+  /** In micro-units; the record has it too. */
+  taken = 0;
+  used: Ticks = NO_TICKS;
+  octets = 0;
+  duration = 0;
+  groups = 0;
+  firstSegment = 0;
+  lastSegment = 0;
+  from = 0;
+  to = 0;
+
+  constructor(service: number) {
+    this.service = service;
+  }
+}
+
+/** A mark, and whether its group may be asked for again. */
+export class StreamMark implements Mark {
+  readonly ssrc: number;
+  group: number;
+  /** Opened since the last OPEN SESSION. */
+  opened = false;
+
+  constructor(ssrc: number, group: number) {
+    this.ssrc = ssrc;
+    this.group = group;
+  }
+}
+
+/** Everything that goes with the power. */
+export class TransientState {
+  /** SELECT has come since the reset. */
+  selected = false;
+  readonly channel: CardSecureChannel;
+  /** Security level of the command at hand, 0 for a plain one. */
+  level = 0;
+  /** The PIN has been verified since the last SELECT. */
+  pinVerified = false;
+  session: Session | undefined;
+  readonly segments: (SegmentKey | undefined)[] = Array.from({ length: SEGMENT_SLOTS }, () => undefined);
+  readonly contents: (ContentKey | undefined)[] = Array.from({ length: CONTENT_SLOTS }, () => undefined);
+  /** First seen longest ago first. */
+  readonly marks: StreamMark[];
+  /** Of any group opened since the reset, seconds since 1970. */
+  highestMediaTime = 0;
+  /** What GET RESPONSE is to bring; empty: nothing. */
+  rest: Uint8Array = new Uint8Array(0);
+
+  /** @param marks of the record. */
+  constructor(marks: readonly Mark[], channel: CardSecureChannel) {
+    this.channel = channel;
+    this.marks = marks.map(({ ssrc, group }) => new StreamMark(ssrc, group));
+  }
+}

@@ -1,0 +1,125 @@
+import { randomBytes } from 'node:crypto';
+import { GROUP_KEY, type Mode, wholeCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
+import { concat } from '../../../apdu/octets.ts';
+import { GroupSealer, MOST_PAYLOAD } from '../../stream/sealing/group-sealer.ts';
+import { MKI_LENGTH } from '../../stream/packet/mki.ts';
+import { nobleAead } from '../../stream/packet/packet-aead.ts';
+import { RTP_HEADER } from '../../stream/packet/rtp-packet.ts';
+import { deriveSrtpSession, packetIv } from '../../stream/packet/srtp-keys.ts';
+import { AttackError } from '../kit/attack-error.ts';
+import { Answers, type Attack, type Attempt } from '../kit/attempt.ts';
+import { decode, HonestService, START } from '../kit/honest-service.ts';
+import type { Target } from '../kit/target.ts';
+
+interface Shared {
+  readonly name: string;
+  readonly mode: Mode;
+  /** Octets of the span. */
+  readonly span: number;
+  readonly packets: number;
+  /** Octets of a packet's payload. */
+  readonly payload: number;
+}
+
+const TS_PACKET = 188;
+const MODES: readonly Shared[] = [
+  { name: 'sealed, span 16', mode: 'sealed', span: 16, packets: 100, payload: MOST_PAYLOAD },
+  { name: 'sealed, span 208', mode: 'sealed', span: 208, packets: 100, payload: MOST_PAYLOAD },
+  { name: 'open, span 208', mode: 'open', span: 208, packets: 100, payload: MOST_PAYLOAD },
+  { name: 'strict', mode: 'open', span: 208, packets: 1, payload: TS_PACKET },
+];
+
+/**
+ * What somebody has to pass on who shares what the card gives out.
+ * @param bitRate of the payload, bit/s.
+ */
+export function shareAt(bitRate: number): Attack {
+  return {
+    name: 'share',
+    title: 'pass on what the card gives out',
+    async *run(target) {
+      for (const one of MODES) yield await share(target, one, bitRate);
+    },
+  };
+}
+
+async function share(target: Target, one: Shared, bitRate: number): Promise<Attempt> {
+  const service = await HonestService.playing(target);
+  const { packets, payloads, part, index } = sealGroup(service, one);
+  const answers = new Answers();
+  const answer = await target.must('DECODE', decode(part));
+  answers.add(0x9000);
+  const opened = openElsewhere(one, packets, answer, service, index);
+  const whole = opened.every((octets, i) => equal(octets, payloads[i]!));
+  if (!whole || opened.length !== payloads.length) {
+    throw new AttackError(
+      'CONTROL',
+      `what the card answered does not open its group (${one.name}): it is no decode module`,
+    );
+  }
+  const groups = bitRate / (8 * one.payload * one.packets);
+  const rate = Math.round(groups * answer.length * 8);
+  return {
+    tried: `${one.name}, 1 card packet in ${one.packets}, payload ${one.payload}, stream ${bitRate} bit/s`,
+    answers: answers.list,
+    verdict: 'measured',
+    note:
+      `a second host without a card opened the whole group with the ${answer.length} octets that the card ` +
+      `answered: whoever shares passes on ${rate} bit/s, ${percent(rate, bitRate)} of the stream`,
+    figures: { 'octets per group': answer.length, 'bit/s to share': rate, 'bit/s of the stream': bitRate },
+  };
+}
+
+function percent(part: number, whole: number): string {
+  return `${Number(((100 * part) / whole).toPrecision(2))} %`;
+}
+
+function sealGroup(service: HonestService, one: Shared) {
+  const payloads = Array.from({ length: one.packets }, () => randomBytes(one.payload));
+  const key = { id: service.contentId, ciphers: service.ciphers(), masterSalt: service.masterSalt };
+  const sealer = new GroupSealer({
+    ssrc: service.ssrc,
+    mode: one.mode,
+    span: one.span,
+    every: one.packets,
+    closingTime: 60_000,
+    payloadType: 33,
+    firstSequence: 1,
+    random: (length) => randomBytes(length),
+  });
+  const groups = payloads.flatMap((octets) => sealer.push({ octets, duration: 2, at: 0, timestamp: 0 }, key, START));
+  const [group] = groups;
+  if (group === undefined) throw new TypeError('a group of so many packets is closed by its last');
+  const packets = group.packets.map(({ octets }) => octets);
+  const sent = packets[0]!.subarray(RTP_HEADER, RTP_HEADER + 24 + one.span + 8);
+  return { packets, payloads, part: wholeCardPart(sent, service.ssrc, group.header.group), index: group.header.index };
+}
+
+/** The second host: has the packets that everyone has, and the card's answer. */
+function openElsewhere(
+  { mode, span }: Shared,
+  packets: readonly Uint8Array[],
+  answer: Uint8Array,
+  { ssrc, masterSalt }: HonestService,
+  index: number,
+): Uint8Array[] {
+  const content = mode === 'sealed' ? answer.subarray(GROUP_KEY) : answer;
+  const session = deriveSrtpSession(answer.subarray(0, GROUP_KEY), masterSalt);
+  const aead = nobleAead(session.key);
+  return packets.map((packet, i) => {
+    const restAt = RTP_HEADER + (i === 0 ? 24 + span + 8 : 0);
+    const end = packet.length - MKI_LENGTH;
+    const rest =
+      mode === 'open'
+        ? packet.subarray(restAt, end)
+        : aead.open(packetIv(session.salt, ssrc, index + i), packet.subarray(0, restAt), packet.subarray(restAt, end));
+    const before = i === 0 ? content : new Uint8Array(0);
+    // Strict: the span is longer than the payload.
+    const clear = concat(before, rest ?? new Uint8Array(0));
+    return packets.length === 1 ? clear.subarray(0, TS_PACKET) : clear;
+  });
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((octet, i) => octet === b[i]);
+}

@@ -1,0 +1,62 @@
+import { AesCbc } from '../../../apdu/decode-module/keys/aes-cbc.ts';
+import type { KeyPair } from '../../../apdu/decode-module/key-pair.ts';
+import { KIND, MESSAGE_VERSION } from '../../../apdu/decode-module/kinds.ts';
+import { concat, writeUint } from '../../../apdu/octets.ts';
+
+/** Every field of a key message, whether the page allows it or not. */
+export interface WrittenMessage {
+  readonly kind: number;
+  readonly service: number;
+  readonly keyId: number;
+  readonly from: number;
+  readonly to: number;
+  readonly number: number;
+  readonly parentKind: number;
+  readonly parentId: number;
+  readonly flags?: number;
+}
+
+/**
+ * Wraps a key as `firmware-notes/protocol.md` 4 says, with a right tag, and checks nothing: the forger owns the parent.
+ * @param key 16 octets; of seeds 128.
+ * @param parent the two working keys of the parent.
+ */
+export function writeKeyMessage(
+  header: WrittenMessage,
+  key: Uint8Array,
+  body: Uint8Array,
+  parent: KeyPair,
+): Uint8Array {
+  const octets = concat(new Uint8Array(32), new AesCbc(parent.encryption).encrypt(key), body, tagSpace(header));
+  octets[0] = header.kind;
+  octets[1] = MESSAGE_VERSION;
+  writeUint(octets, 2, 2, octets.length);
+  writeUint(octets, 4, 4, header.service);
+  writeUint(octets, 8, 4, header.keyId);
+  writeUint(octets, 12, 4, header.from);
+  writeUint(octets, 16, 4, header.to);
+  writeUint(octets, 20, 4, header.number);
+  octets[24] = header.parentKind;
+  octets[25] = header.flags ?? 0;
+  writeUint(octets, 28, 4, header.parentId);
+  return tagged(octets, parent.mac, tagSpace(header).length);
+}
+
+function tagSpace({ parentKind }: WrittenMessage): Uint8Array {
+  return new Uint8Array(parentKind === KIND.unique ? 16 : 8);
+}
+
+/** Puts a right tag at the end of a copy, over what stands before it. */
+export function tagged(octets: Uint8Array, macKey: Uint8Array, tagLength: number): Uint8Array {
+  const copy = octets.slice();
+  const tagAt = copy.length - tagLength;
+  copy.set(new AesCbc(macKey).mac(copy.subarray(0, tagAt)).subarray(0, tagLength), tagAt);
+  return copy;
+}
+
+/** A copy with some octets changed. */
+export function changed(octets: Uint8Array, change: (copy: Uint8Array) => void): Uint8Array {
+  const copy = octets.slice();
+  change(copy);
+  return copy;
+}

@@ -1,0 +1,123 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { dirname } from 'node:path';
+import {
+  type CardKeyName,
+  CARD_KEYS,
+  deriveCardKey,
+  MASTERS,
+  type MasterName,
+} from '../../../apdu/decode-module/keys/card-keys.ts';
+import type { CardKeySet } from '../../../apdu/decode-module/personalisation.ts';
+import { fromHex, toHex } from '../../../apdu/octets.ts';
+import { AttackError } from './attack-error.ts';
+
+/** A card that the kit has made. */
+export interface KitCard {
+  readonly keys: CardKeySet;
+  /** How often it was attacked before. */
+  readonly runs: number;
+}
+
+interface Entry {
+  /** In hexadecimal, 16 octets each. */
+  readonly masters: Readonly<Record<MasterName, string>>;
+  readonly runs: number;
+}
+
+/** What the kit remembers of the cards it made: masters drawn for each of them alone, which guard nothing of value. */
+export class KitFile {
+  readonly #path: string | undefined;
+  readonly #cards: Map<string, Entry>;
+
+  /**
+   * @param path of the file; without one nothing is kept.
+   * @throws AttackError `KIT_FILE`.
+   */
+  constructor(path?: string) {
+    this.#path = path;
+    this.#cards = new Map(path === undefined ? [] : Object.entries(readCards(path)));
+  }
+
+  has(cardId: Uint8Array): boolean {
+    return this.#cards.has(toHex(cardId));
+  }
+
+  /** Draws the masters of a new card, and writes them down before any of them is on it. */
+  add(cardId: Uint8Array): void {
+    this.#put(cardId, { masters: { unique: draw(), receipt: draw(), load: draw(), personalisation: draw() }, runs: 0 });
+  }
+
+  /** The keys of a card, and which run this is; written down at once, so that no number is used in two of them. */
+  begin(cardId: Uint8Array): KitCard {
+    const entry = this.#cards.get(toHex(cardId));
+    if (entry === undefined) throw new AttackError('NOT_OURS', 'this card was not made by the kit; insert a blank one');
+    this.#put(cardId, { ...entry, runs: entry.runs + 1 });
+    const key = (name: CardKeyName) => deriveCardKey(fromHex(entry.masters[CARD_KEYS[name]]), name, cardId);
+    const keys = {
+      downlink: key('downlink'),
+      uplink: key('uplink'),
+      receipt: key('receipt'),
+      acknowledgement: key('acknowledgement'),
+      'load-in': key('load-in'),
+      'load-out': key('load-out'),
+    };
+    return { keys, runs: entry.runs };
+  }
+
+  #put(cardId: Uint8Array, entry: Entry): void {
+    this.#cards.set(toHex(cardId), entry);
+    if (this.#path === undefined) return;
+    mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
+    const beside = `${this.#path}.new`;
+    writeFileSync(beside, `${JSON.stringify({ cards: Object.fromEntries(this.#cards) }, undefined, 1)}\n`, {
+      mode: 0o600,
+    });
+    renameSync(beside, this.#path);
+  }
+}
+
+/** A master, in hexadecimal. */
+function draw(): string {
+  return toHex(randomBytes(16));
+}
+
+function readCards(path: string): Record<string, Entry> {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return {};
+    throw damaged(path, cause);
+  }
+  try {
+    const cards: unknown = field(JSON.parse(text), 'cards');
+    if (typeof cards !== 'object' || cards === null) throw new TypeError('no cards');
+    return Object.fromEntries(Object.entries(cards).map(([id, entry]) => [id, readEntry(entry)]));
+  } catch {
+    // The cause could quote a key.
+    throw damaged(path);
+  }
+}
+
+function readEntry(value: unknown): Entry {
+  const masters = field(value, 'masters');
+  const runs = field(value, 'runs');
+  const master = (name: MasterName): string => {
+    const text = String(field(masters, name));
+    if (!/^[0-9a-f]{32}$/.test(text)) throw new TypeError(`no master ${name}`);
+    return text;
+  };
+  if (typeof runs !== 'number' || !Number.isInteger(runs) || runs < 0) throw new TypeError('no runs');
+  const [unique, receipt, load, personalisation] = MASTERS.map(master);
+  return { masters: { unique: unique!, receipt: receipt!, load: load!, personalisation: personalisation! }, runs };
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+}
+
+function damaged(path: string, cause?: unknown): AttackError {
+  const text = `${path} is not a file of the attack kit, or cannot be read; name another one with --kit`;
+  return new AttackError('KIT_FILE', text, cause === undefined ? {} : { cause });
+}

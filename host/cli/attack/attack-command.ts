@@ -1,0 +1,137 @@
+import { type Command, Option } from 'commander';
+import { formatCardId } from '../../../apdu/decode-module/card-id.ts';
+import { OutOfRangeError, TollcastError } from '../../../apdu/errors.ts';
+import { TEST_KEY_SET } from '../../../apdu/secure-channel/test-key-set.ts';
+import { CARD_KINDS, type CardKind } from '../../../card-sim/index.ts';
+import type { Attack, Attempt } from '../../attack/kit/attempt.ts';
+import { attacks, launch } from '../../attack/attacks.ts';
+import { KitFile } from '../../attack/kit/kit-file.ts';
+import { Target } from '../../attack/kit/target.ts';
+import { readKeySet } from '../../issuer/keys/key-set-file.ts';
+import { CARD_ADDRESS_SYNTAX, type CardAddress, parseCardAddress } from '../../transport/card/card-address.ts';
+import { type OpenSeat, seatAt, simulatedSeat } from './attack-seat.ts';
+import { attemptBlock, type AttackReport, countVerdicts, summary } from './attack-view.ts';
+
+interface AttackOptions {
+  readonly card?: CardAddress;
+  readonly simulate?: CardKind;
+  readonly wait?: true;
+  readonly json?: true;
+  readonly keys?: string;
+  readonly kit: string;
+  /** Mbit/s. */
+  readonly rate: number;
+}
+
+const DEFAULT_RATE = 5;
+const AFTER_HELP = `
+The card must be blank, or one that the kit made before: the kit makes it its own with keys drawn at random, plays
+issuer and head-end, and then lies as the host. The card is used up by that: it is of no use for anything else until
+its applet is deleted and installed anew. Its channel keys stay as they are.
+
+Exit status 1: an attack succeeded, or could not be tried because the card refuses what is honest.
+
+--json prints one line for each attack:
+  {"attack", "title", "card", "class", "attempts": [...], "counts": {verdict: n}, "error"?: "..."}
+each attempt: {"tried", "answers": [{"status", "meaning", "times"}], "verdict", "note"?, "figures"?: {name: n}}
+verdicts: "held", "BROKEN", "not defended" (it works, and the design says so), "measured", "not tried"`;
+
+/** Adds `tollcast attack` with its commands to the program. */
+export function addAttackCommand(program: Command): void {
+  const group = program
+    .command('attack')
+    .description('lie to a blank card as a dishonest host can, and see whether it holds')
+    .addHelpText('after', AFTER_HELP);
+  for (const { name, title } of attacks(0)) {
+    withOptions(group.command(name).description(title)).action((options: AttackOptions) =>
+      run(options, (attack) => attack.name === name),
+    );
+  }
+  withOptions(group.command('all').description('all of them, one after the other')).action((options: AttackOptions) =>
+    run(options, () => true),
+  );
+}
+
+function withOptions(command: Command): Command {
+  const address = new Option('--card <address>', CARD_ADDRESS_SYNTAX).argParser(parseCardAddress);
+  const simulated = new Option(
+    '--simulate <kind>',
+    'a card that is started for it, whose power can be cut at any write',
+  );
+  return command
+    .addOption(address)
+    .addOption(simulated.choices(CARD_KINDS).conflicts('card'))
+    .option('--wait', 'wait for the card')
+    .option('--keys <file>', 'key set that the card was installed with, in JSON (default: that of simulated cards)')
+    .option('--kit <file>', 'what the kit remembers of the cards that it made', '.tollcast/attack-kit.json')
+    .option('--rate <Mbit/s>', 'of the stream that "share" reckons with', parseRate, DEFAULT_RATE)
+    .option('--json', 'print one line of JSON for each attack')
+    .addHelpText('after', AFTER_HELP);
+}
+
+async function run(options: AttackOptions, chosen: (attack: Attack) => boolean): Promise<void> {
+  const installed = options.keys === undefined ? TEST_KEY_SET : await readKeySet(options.keys);
+  const passing = options.simulate !== undefined || (options.card?.kind === 'soft' && options.card.file === undefined);
+  const kit = new KitFile(passing ? undefined : options.kit);
+  await using seat = await openSeat(options);
+  const target = await Target.take(seat, kit, installed);
+  const say = (lines: readonly string[]): void => {
+    if (options.json !== true) process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+  };
+  try {
+    const card = formatCardId(target.cardId);
+    say([`card ${card} is the attack kit's own now, and of no use for anything else`, '']);
+    const reports: AttackReport[] = [];
+    for (const attack of attacks(options.rate * 1e6).filter(chosen)) {
+      say([`${attack.name}: ${attack.title}`, '']);
+      const report = await runOne(attack, target, card, (attempt) => say(attemptBlock(attempt)));
+      if (report.error !== undefined) say([`  stopped   ${report.error}`, '']);
+      if (options.json === true) process.stdout.write(`${JSON.stringify(report)}\n`);
+      reports.push(report);
+    }
+    const all = countVerdicts(reports.flatMap(({ attempts }) => attempts));
+    say([`${reports.length} ${reports.length === 1 ? 'attack' : 'attacks'} on card ${card}: ${summary(all)}`]);
+    if (all.BROKEN > 0 || reports.some(({ error }) => error !== undefined)) process.exitCode = 1;
+  } finally {
+    await target.close();
+  }
+}
+
+async function runOne(
+  attack: Attack,
+  target: Target,
+  card: string,
+  each: (attempt: Attempt) => void,
+): Promise<AttackReport> {
+  const attempts: Attempt[] = [];
+  let stopped: { error: string } | undefined;
+  try {
+    for await (const attempt of launch(attack, target)) {
+      attempts.push(attempt);
+      each(attempt);
+    }
+  } catch (error) {
+    if (!(error instanceof TollcastError)) throw error;
+    stopped = { error: error.message };
+  }
+  const head = { attack: attack.name, title: attack.title, card, class: target.seat.moduleClass };
+  return { ...head, attempts, counts: countVerdicts(attempts), ...stopped };
+}
+
+async function openSeat({ card, simulate, wait }: AttackOptions): Promise<OpenSeat> {
+  if (simulate !== undefined) return simulatedSeat(simulate);
+  if (card === undefined) {
+    throw new OutOfRangeError(
+      'an attack uses a blank card up, so it must be named: --card ADDRESS, or --simulate soft',
+    );
+  }
+  return seatAt(card, wait === true);
+}
+
+function parseRate(text: string): number {
+  const rate = Number(text);
+  if (!/^\d{1,5}(\.\d{1,6})?$/.test(text) || rate <= 0) {
+    throw new OutOfRangeError(`"${text.slice(0, 40)}" is no bit rate; write Mbit/s, as in 5 or 2.5`);
+  }
+  return rate;
+}

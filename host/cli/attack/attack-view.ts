@@ -1,0 +1,59 @@
+import type { Answered, Attempt, Verdict } from '../../attack/kit/attempt.ts';
+
+/** What became of one attack. */
+export interface AttackReport {
+  readonly attack: string;
+  readonly title: string;
+  /** As on the card. */
+  readonly card: string;
+  readonly class: 'card' | 'soft';
+  readonly attempts: readonly Attempt[];
+  readonly counts: Readonly<Record<Verdict, number>>;
+  /** Why it came to no end: the card refused what is honest, or left. */
+  readonly error?: string;
+}
+
+const WIDTH = 100;
+const INDENT = '            ';
+
+export function countVerdicts(attempts: readonly Attempt[]): Record<Verdict, number> {
+  const counts = { held: 0, BROKEN: 0, 'not defended': 0, measured: 0, 'not tried': 0 };
+  for (const { verdict } of attempts) counts[verdict]++;
+  return counts;
+}
+
+/** One attempt for a reader: what was tried, what the card answered, the verdict and why. */
+export function attemptBlock({ tried, answers, verdict, note }: Attempt): string[] {
+  return [
+    ...labelled('tried', tried),
+    ...(answers.length === 0 ? [] : labelled('the card', answers.map(describeAnswer).join('; '))),
+    ...labelled('verdict', note === undefined ? verdict : `${verdict}: ${note}`),
+    '',
+  ];
+}
+
+function describeAnswer({ status, meaning, times }: Answered): string {
+  return times === 1 ? `${status}, ${meaning}` : `${times} times ${status}, ${meaning}`;
+}
+
+/** Folds a text at spaces behind its label. */
+function labelled(label: string, text: string): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > WIDTH) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  lines.push(line);
+  return lines.map((folded, i) => `${i === 0 ? `  ${label}`.padEnd(INDENT.length) : INDENT}${folded}`);
+}
+
+/** The counts in words, those that are none left out. */
+export function summary(counts: Readonly<Record<Verdict, number>>): string {
+  const words = Object.entries(counts).flatMap(([verdict, count]) => (count === 0 ? [] : [`${count} ${verdict}`]));
+  return words.length === 0 ? 'nothing was tried' : words.join(', ');
+}

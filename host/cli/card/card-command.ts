@@ -1,0 +1,50 @@
+import type { Command } from 'commander';
+import { fromHex } from '../../../apdu/octets.ts';
+import { DEFAULT_STORE } from '../../issuer/keys/key-store.ts';
+import { runCommands } from './card-apdu.ts';
+import { benchCard, spanLength } from './card-bench.ts';
+import { addHolderCommands } from './card-holder.ts';
+import { showModule } from './card-info.ts';
+import { listCards } from './card-list.ts';
+import { showLog } from './card-log.ts';
+import { addCardOptions } from '../options/card-option.ts';
+import { decimalNumber, wholeNumber } from '../options/number-option.ts';
+
+/** Adds `tollcast card` with its commands to the program. */
+export function addCardCommand(program: Command): void {
+  const card = program.command('card').description('see readers and cards, talk to a card');
+
+  card
+    .command('list')
+    .description('show readers, their cards, and which of those are decode modules')
+    .option('--wait', 'wait until there is a card')
+    .option('--json', 'print one line of JSON')
+    .action(listCards);
+
+  addCardOptions(card.command('info').description('show the state of a decode module')).action(showModule);
+
+  addCardOptions(card.command('log').description('show what happened to the purse of a card; ends its open session'))
+    .option('--last <n>', 'so many records, the newest first', wholeNumber(1, 64), 64)
+    .action(showLog);
+  addHolderCommands(card);
+  addCardOptions(card.command('apdu').description('send commands as they are and show the answers in plain text'))
+    .argument('<command...>', 'hexadecimal, as in "00 A4 04 00"', collect)
+    .action(runCommands);
+
+  addCardOptions(
+    card.command('bench').description('measure how fast a card of yours is; charges nothing, leaves no key behind'),
+  )
+    .option('--span <octets>', 'of the groups it opens (default: 16, 32, 64 and 208 one after the other)', spanLength)
+    .option('--seconds <n>', 'of each measurement', decimalNumber(0.1, 600), 3)
+    .option('--store <directory>', 'the issuer store that made the card', DEFAULT_STORE)
+    .addHelpText(
+      'after',
+      '\nIt counts as a grant of this moment: a card takes none of an earlier moment, not loaded yet, after it.',
+    )
+    .action(benchCard);
+}
+
+/** @throws FormatError when it is not hexadecimal. */
+function collect(text: string, before: readonly Uint8Array[] | undefined): Uint8Array[] {
+  return [...(before ?? []), fromHex(text)];
+}

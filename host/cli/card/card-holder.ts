@@ -1,0 +1,130 @@
+import { writeFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { formatCardId } from '../../../apdu/decode-module/card-id.ts';
+import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
+import { ModuleError } from '../../../apdu/decode-module/module-status.ts';
+import type { SelectAnswer } from '../../../apdu/decode-module/select-answer.ts';
+import { FormatError, OutOfRangeError, TollcastError } from '../../../apdu/errors.ts';
+import { readUint, toHex } from '../../../apdu/octets.ts';
+import { pinError, presentPin } from '../../holder/present-pin.ts';
+import { requireLife } from '../../holder/require-life.ts';
+import { addCardOptions, type CardOptions, print, withCard } from '../options/card-option.ts';
+import { confirmed } from '../terminal/confirmed.ts';
+import { currencyByNumber } from '../../money/currency.ts';
+import { formatSpendLimit, parseSpendLimit, spendLimitJson } from '../issuer/issuer-limits.ts';
+import { moment } from '../terminal/moment.ts';
+import { wholeNumber } from '../options/number-option.ts';
+import { askPin, choosePin, NEW_PIN } from '../terminal/pin-entry.ts';
+
+interface PinOptions extends CardOptions {
+  readonly pinFile?: string;
+}
+
+interface LeaveOptions extends CardOptions {
+  readonly at?: number;
+  readonly out?: string;
+  readonly yes?: true;
+}
+
+const MOST_U32 = 0xffff_ffff;
+
+/** Adds the commands of `tollcast card` that are for its holder. */
+export function addHolderCommands(card: Command): void {
+  addCardOptions(card.command('pin').description('change the PIN of a card'))
+    .option('--pin-file <file>', 'the present PIN is in this file (else: TOLLCAST_PIN, or it is typed)')
+    .option('--new-pin-file <file>', 'the new PIN is in this file (else: TOLLCAST_NEW_PIN, or it is typed)')
+    .action(changePin);
+  addCardOptions(card.command('spend-limit').description('set the most that is taken on one day of the stream'))
+    .argument('<amount>', 'such as 5.00, in the currency of the card, or none')
+    .option('--pin-file <file>', 'the PIN is in this file (else: TOLLCAST_PIN, or it is typed)')
+    .action(setSpendLimit);
+  addCardOptions(card.command('leave').description('end a purchase earlier, for good; ends an open session'))
+    .argument('<service>', 'number of the service', wholeNumber(1, MOST_U32))
+    .argument('<key>', 'number of the purchase, as in: tollcast card info', wholeNumber(0, MOST_U32))
+    .option('--at <time>', 'when, as in 2026-12-31T20:00:00Z (default: now)', parseMoment)
+    .option('--out <file>', 'keep the leave record here, for the operator')
+    .option('--yes', 'do not ask')
+    .action(leave);
+}
+
+async function changePin(options: PinOptions & { readonly newPinFile?: string }): Promise<void> {
+  const old = await askPin(options.pinFile);
+  const next = await choosePin(options.newPinFile, NEW_PIN);
+  await withCard(options, async (channel) => {
+    const module = new DecodeModule(channel);
+    const { cardId } = await selectActive(module);
+    try {
+      await module.changePin(old, next);
+    } catch (error) {
+      throw pinError(error) ?? error;
+    }
+    print(options, { card: formatCardId(cardId) }, [`card ${formatCardId(cardId)} has a new PIN`]);
+  });
+}
+
+async function setSpendLimit(amount: string, options: PinOptions): Promise<void> {
+  await withCard(options, async (channel) => {
+    const module = new DecodeModule(channel);
+    const { cardId, currency: number } = await selectActive(module);
+    const currency = currencyByNumber(number);
+    const limit = parseSpendLimit(amount, currency);
+    await presentPin(module, await askPin(options.pinFile));
+    await module.setSpendLimit(limit);
+    print(options, { card: formatCardId(cardId), currency: currency.code, spendLimit: spendLimitJson(limit) }, [
+      `card ${formatCardId(cardId)}: spend limit a day ${formatSpendLimit(limit, currency)}`,
+    ]);
+  });
+}
+
+async function leave(service: number, key: number, options: LeaveOptions): Promise<void> {
+  const at = options.at ?? Math.floor(Date.now() / 1000);
+  if (options.yes !== true) {
+    const question = `Purchase ${key} of service ${service} ends at ${moment(at)}; this cannot be taken back. Leave?`;
+    if (!(await confirmed(question))) {
+      throw new TollcastError('NOT_CONFIRMED', 'leaving cannot be taken back; nothing was done: add --yes to leave');
+    }
+  }
+  await withCard(options, async (channel) => {
+    const module = new DecodeModule(channel);
+    const { cardId } = await selectActive(module);
+    const record = await leaveOnce(module, service, key, at);
+    const to = readUint(record, 24, 4);
+    // First the file: the record may be asked for again, but only while the purchase is on the card.
+    if (options.out !== undefined) await writeFile(options.out, `${toHex(record)}\n`);
+    const json = { card: formatCardId(cardId), service, key, to: moment(to), record: toHex(record) };
+    print(options, json, [
+      `card ${formatCardId(cardId)}: purchase ${key} of service ${service} ends at ${moment(to)}`,
+      `leave record, for the operator: ${options.out ?? toHex(record)}`,
+    ]);
+  });
+}
+
+async function leaveOnce(module: DecodeModule, service: number, key: number, at: number): Promise<Uint8Array> {
+  try {
+    return await module.leave(service, key, at);
+  } catch (cause) {
+    if (!(cause instanceof ModuleError)) throw cause;
+    if (cause.code === 'UNKNOWN_KEY') {
+      const text = `there is no purchase ${key} of service ${service} on this card; see: tollcast card info`;
+      throw new TollcastError(cause.code, text, { cause });
+    }
+    if (cause.code !== 'BAD_FIELD') throw cause;
+    throw new OutOfRangeError(`purchase ${key} of service ${service} ends before that anyhow; name an earlier --at`, {
+      cause,
+    });
+  }
+}
+
+/** @throws TollcastError `CARD_NOT_ACTIVE`. */
+async function selectActive(module: DecodeModule): Promise<SelectAnswer> {
+  const answer = await module.select();
+  requireLife(answer);
+  return answer;
+}
+
+function parseMoment(text: string): number {
+  const seconds = Math.floor(Date.parse(text) / 1000);
+  const written = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d))?$/.test(text);
+  if (written && seconds >= 0 && seconds <= MOST_U32) return seconds;
+  throw new FormatError(`"${text.slice(0, 40)}" is no time; write it as in 2026-12-31T20:00:00Z`);
+}

@@ -1,0 +1,62 @@
+import { randomInt } from 'node:crypto';
+import type { Command } from 'commander';
+import { formatCardId } from '../../../apdu/decode-module/card-id.ts';
+import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
+import { FormatError } from '../../../apdu/errors.ts';
+import { hasPurse } from '../../holder/require-life.ts';
+import { createStore } from '../../issuer/keys/key-store.ts';
+import { print, withCard } from '../options/card-option.ts';
+import { describeAccount, describePurse } from '../card/card-view.ts';
+import { addAdministrationCommands } from './issuer-administration.ts';
+import { addCreditCommands } from './issuer-credit.ts';
+import { cardCommand, type IssuerOptions, storeCommand, type StoreOptions } from '../options/issuer-option.ts';
+import { addPersonaliseCommand } from './issuer-personalise.ts';
+import { choosePassphrase } from '../terminal/passphrase.ts';
+
+/** Adds `tollcast issuer` with its commands to the program. */
+export function addIssuerCommand(program: Command): void {
+  const issuer = program.command('issuer').description('make cards, load them, collect their receipts');
+
+  storeCommand(issuer, 'init', 'make an issuer store: four masters and empty accounts')
+    .option('--id <hex>', 'issuer number, the first 3 octets of every card id (default: random)', issuerNumber)
+    .option('--json', 'print one line of JSON')
+    .action(init);
+  addPersonaliseCommand(issuer);
+  addCreditCommands(issuer);
+  addAdministrationCommands(issuer);
+  cardCommand(issuer, 'show', 'show a card and its purse; ends its open session').action(show);
+}
+
+/** 000000 is what a blank card has. */
+function issuerNumber(text: string): number {
+  if (/^[0-9a-f]{6}$/i.test(text) && text !== '000000') return Number.parseInt(text, 16);
+  throw new FormatError(
+    `"${text.slice(0, 40)}" is no issuer number; write six hexadecimal digits, not all zero, as in 0a1b2c`,
+  );
+}
+
+async function init(options: StoreOptions & { readonly id?: number; readonly json?: true }): Promise<void> {
+  const issuer = options.id ?? randomInt(1, 2 ** 24);
+  await createStore(options.store, issuer, await choosePassphrase());
+  const id = issuer.toString(16).padStart(6, '0');
+  print(options, { store: options.store, issuer: id }, [
+    `issuer ${id}: store made in ${options.store}; keep a copy of it, and its passphrase somewhere else`,
+  ]);
+}
+
+async function show(options: IssuerOptions): Promise<void> {
+  await withCard(options, async (channel) => {
+    const module = new DecodeModule(channel);
+    const answer = await module.select();
+    const { cardId, life } = answer;
+    const purse = hasPurse(answer) ? describePurse(await module.purse()) : undefined;
+    const kept = describeAccount(options.store, cardId);
+    print(
+      options,
+      { card: formatCardId(cardId), life, ...purse?.json, ...kept?.json },
+      life === 'blank'
+        ? ['a blank card; type: tollcast issuer personalise']
+        : [`card      ${formatCardId(cardId)}, ${life}`, ...(purse?.lines ?? []), ...(kept?.lines ?? [])],
+    );
+  });
+}

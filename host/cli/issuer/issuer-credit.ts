@@ -1,0 +1,146 @@
+import type { Command } from 'commander';
+import { formatCardId, decodeCardId } from '../../../apdu/decode-module/card-id.ts';
+import { MOST_MONEY } from '../../../apdu/decode-module/keys/ceilings.ts';
+import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
+import type { Receipt } from '../../../apdu/decode-module/money/receipt.ts';
+import type { CardChannel } from '../../../apdu/card-channel.ts';
+import type { Accounts } from '../../issuer/cards/accounts.ts';
+import { DEFAULT_REFUND_CAP, loadCredit, setCreditLimit } from '../../issuer/orders/credit.ts';
+import type { KeyStore } from '../../issuer/keys/key-store.ts';
+import { DEFAULT_SOFT_LIMIT, type OrderWish } from '../../issuer/orders/order.ts';
+import { collectReceipts } from '../../issuer/orders/receipts.ts';
+import { print } from '../options/card-option.ts';
+import { type Currency, currencyByNumber } from '../../money/currency.ts';
+import { cardCommand, type IssuerOptions, now, withStore } from '../options/issuer-option.ts';
+import { formatMoney, type Money, parseAmount, parseMoney } from '../../money/money.ts';
+
+interface OrderOptions extends IssuerOptions {
+  readonly amount: Money;
+  readonly softLimit?: string;
+}
+
+interface LoadOptions extends OrderOptions {
+  readonly refundCap?: string;
+}
+
+const REPEATED = 'this was the order whose answer had been lost; nothing was done twice';
+
+/** Adds the commands of `tollcast issuer` that are about money. */
+export function addCreditCommands(issuer: Command): void {
+  orderCommand(issuer, 'load', 'load credit onto a card, and give back torn credit')
+    .option('--refund-cap <amount>', 'most torn credit given back to a card in a month (default: 5.00)')
+    .action(load);
+  orderCommand(issuer, 'credit-limit', 'let a card spend more than it holds, up to this amount').action(limitCredit);
+  cardCommand(issuer, 'collect', 'fetch, check and keep the receipts of a card').action(collect);
+}
+
+function orderCommand(issuer: Command, name: string, description: string): Command {
+  return cardCommand(issuer, name, description)
+    .requiredOption('--amount <amount>', 'such as "10.00 USD"', (text: string) => parseMoney(text, MOST_MONEY))
+    .option(
+      '--soft-limit <amount>',
+      'most that a soft module is trusted with, its credit limit included (default: 10.00)',
+    );
+}
+
+async function load(options: LoadOptions): Promise<void> {
+  const { wish, currency } = parseOrder(options);
+  const refundCap =
+    options.refundCap === undefined ? DEFAULT_REFUND_CAP : parseAmount(options.refundCap, currency, MOST_MONEY);
+  const result = await withStore(options, async (channel, keys, accounts) => {
+    await settleSoftModule(channel, keys, accounts);
+    return loadCredit(new DecodeModule(channel), keys, accounts, { ...wish, refundCap }, now());
+  });
+  const refund = result.refund === 0n ? '' : `, with ${wish.format(result.refund)} of torn credit given back`;
+  print(
+    options,
+    {
+      card: formatCardId(result.cardId),
+      currency: currency.code,
+      amount: Number(result.amount),
+      refund: Number(result.refund),
+      balance: Number(result.balance),
+      repeated: result.repeated,
+    },
+    [
+      `card ${formatCardId(result.cardId)}: loaded ${wish.format(result.amount)}${refund}; balance ${wish.format(result.balance)}`,
+      ...(result.repeated ? [REPEATED] : []),
+    ],
+  );
+}
+
+async function limitCredit(options: OrderOptions): Promise<void> {
+  const { wish, currency } = parseOrder(options);
+  const { cardId, creditLimit, balance, repeated } = await withStore(options, async (channel, keys, accounts) => {
+    await settleSoftModule(channel, keys, accounts);
+    return setCreditLimit(new DecodeModule(channel), keys, accounts, wish, now());
+  });
+  print(
+    options,
+    {
+      card: formatCardId(cardId),
+      currency: currency.code,
+      creditLimit: Number(creditLimit),
+      balance: Number(balance),
+      repeated,
+    },
+    [
+      `card ${formatCardId(cardId)}: credit limit ${wish.format(creditLimit)}; balance ${wish.format(balance)}`,
+      ...(repeated ? [REPEATED] : []),
+    ],
+  );
+}
+
+function parseOrder(options: OrderOptions): { wish: OrderWish; currency: Currency } {
+  const { amount, currency } = options.amount;
+  const softLimit =
+    options.softLimit === undefined ? DEFAULT_SOFT_LIMIT : parseAmount(options.softLimit, currency, MOST_MONEY);
+  const format = (microUnits: bigint) => formatMoney(microUnits, currency);
+  return { wish: { amount, currency: currency.number, softLimit, format }, currency };
+}
+
+/** A soft module gets credit against its receipts alone: they are collected first, if there are any. */
+async function settleSoftModule(channel: CardChannel, keys: KeyStore, accounts: Accounts): Promise<void> {
+  const module = new DecodeModule(channel);
+  const { cardId, life } = await module.select();
+  if (life !== 'active' || decodeCardId(cardId).moduleClass !== 'soft') return;
+  if (accounts.card(cardId) === undefined) return;
+  const { receiptsWritten } = await module.purse();
+  if (receiptsWritten > accounts.receiptTotals(cardId).last) await collectReceipts(module, keys, accounts);
+}
+
+async function collect(options: IssuerOptions): Promise<void> {
+  const {
+    cardId,
+    currency: number,
+    receipts,
+  } = await withStore(options, (channel, keys, accounts) => collectReceipts(new DecodeModule(channel), keys, accounts));
+  const currency = currencyByNumber(number);
+  const total = receipts.reduce((sum, receipt) => sum + receipt.amount, 0n);
+  const line = (receipt: Receipt) =>
+    `receipt ${receipt.number}: service ${receipt.service}, ${receipt.octets} octets, ${formatMoney(receipt.amount, currency)}` +
+    (receipt.reason === 'torn' ? `, ${formatMoney(receipt.torn, currency)} torn` : '');
+  print(
+    options,
+    {
+      card: formatCardId(cardId),
+      currency: currency.code,
+      amount: Number(total),
+      receipts: receipts.map((receipt) => ({
+        number: receipt.number,
+        service: receipt.service,
+        octets: receipt.octets,
+        duration: receipt.duration,
+        amount: Number(receipt.amount),
+        torn: Number(receipt.torn),
+        from: receipt.from,
+        to: receipt.to,
+        reason: receipt.reason,
+      })),
+    },
+    [
+      ...receipts.map(line),
+      `card ${formatCardId(cardId)}: ${receipts.length} new receipts, ${formatMoney(total, currency)}`,
+    ],
+  );
+}

@@ -1,0 +1,117 @@
+import { type Command, Option } from 'commander';
+import { formatCardId, type ModuleClass } from '../../../apdu/decode-module/card-id.ts';
+import { NO_LIMITS } from '../../../apdu/decode-module/card-limits.ts';
+import { MOST_MONEY } from '../../../apdu/decode-module/keys/ceilings.ts';
+import { VERIFICATION_SLOTS } from '../../../apdu/decode-module/keys/verification-key.ts';
+import { OutOfRangeError } from '../../../apdu/errors.ts';
+import { personalise } from '../../issuer/cards/personalisation.ts';
+import { readVerificationKey } from '../../issuer/keys/verification-key-file.ts';
+import { print } from '../options/card-option.ts';
+import { currencyByCode } from '../../money/currency.ts';
+import { addLimitOptions, describeLimits, type LimitOptions, limitsJson, parseLimits } from './issuer-limits.ts';
+import { type ChannelOptions, cardCommand, installedKeys, now, withStore } from '../options/issuer-option.ts';
+import { formatMoney, parseAmount } from '../../money/money.ts';
+import { choosePin } from '../terminal/pin-entry.ts';
+
+interface PersonaliseOptions extends ChannelOptions, LimitOptions {
+  readonly serial?: string;
+  readonly class?: ModuleClass;
+  readonly currency: string;
+  readonly maxBalance: string;
+  readonly maxUnacknowledged?: string;
+  readonly pin?: true;
+  readonly pinFile?: string;
+  readonly trust: readonly string[];
+}
+
+/** Adds `tollcast issuer personalise`. */
+export function addPersonaliseCommand(issuer: Command): void {
+  const command = cardCommand(issuer, 'personalise', 'make a blank card one of yours')
+    .option('--serial <n>', 'serial number (default: the next free one)')
+    .addOption(
+      new Option('--class <class>', 'card or soft (default: soft for a soft module, else card)').choices([
+        'card',
+        'soft',
+      ]),
+    )
+    .option('--currency <code>', 'currency of its purse, ISO 4217', 'USD')
+    .option('--max-balance <amount>', 'the most it may hold', '500.00')
+    .option(
+      '--max-unacknowledged <amount>',
+      'receipts not collected may come to this much (default: the maximum balance)',
+    )
+    .option('--pin', 'give it a PIN: typed, or from TOLLCAST_PIN')
+    .option('--pin-file <file>', 'give it the PIN in this file')
+    .option(
+      '--trust <id=key...>',
+      'whose signatures its hosts are to trust: Ed25519, in hexadecimal or a file; 4 at most',
+      [],
+    )
+    .option(
+      '--keys <file>',
+      'key set that the card was installed with, in JSON (default: the test keys of simulated cards)',
+    );
+  addLimitOptions(command).action(personaliseCard);
+}
+
+async function personaliseCard(options: PersonaliseOptions): Promise<void> {
+  const currency = currencyByCode(options.currency);
+  const maximumBalance = parseAmount(options.maxBalance, currency, MOST_MONEY);
+  const mostUnacknowledged =
+    options.maxUnacknowledged === undefined
+      ? maximumBalance
+      : parseAmount(options.maxUnacknowledged, currency, MOST_MONEY);
+  if (maximumBalance === 0n || mostUnacknowledged === 0n) {
+    throw new OutOfRangeError(`a card that may hold nothing is of no use; name at least ${formatMoney(1n, currency)}`);
+  }
+  if (options.trust.length > VERIFICATION_SLOTS) {
+    throw new OutOfRangeError(
+      `a card keeps ${VERIFICATION_SLOTS} verification keys; name no more of them with --trust`,
+    );
+  }
+  const moduleClass = options.class ?? (options.card.kind === 'soft' ? 'soft' : 'card');
+  const asked = parseLimits(options, currency);
+  const limits = Object.keys(asked).length === 0 ? undefined : { ...NO_LIMITS, ...asked };
+  const withPin = options.pin === true || options.pinFile !== undefined;
+  if (!withPin && limits !== undefined && (limits.pinForSessions || limits.pinLiftsRating)) {
+    throw new OutOfRangeError('this PIN policy needs a PIN; add --pin or --pin-file');
+  }
+  const wanted = {
+    moduleClass,
+    serial: parseSerial(options.serial),
+    currency: currency.number,
+    maximumBalance,
+    mostUnacknowledged,
+    limits,
+    trust: await Promise.all(options.trust.map(readVerificationKey)),
+    pin: withPin ? await choosePin(options.pinFile) : undefined,
+  };
+  const installed = await installedKeys(options);
+  const cardId = await withStore({ ...options, create: true }, (channel, keys, accounts) =>
+    personalise(channel, keys, accounts, wanted, installed, now()),
+  );
+  print(
+    options,
+    {
+      card: formatCardId(cardId),
+      class: moduleClass,
+      currency: currency.code,
+      maximumBalance: Number(maximumBalance),
+      ...(limits && limitsJson(limits)),
+      ...(wanted.trust.length > 0 && { trust: wanted.trust.map(({ id }) => id) }),
+    },
+    [
+      `card ${formatCardId(cardId)} is personalised; it may hold ${formatMoney(maximumBalance, currency)}`,
+      ...(limits === undefined ? [] : [describeLimits(limits, currency)]),
+    ],
+  );
+}
+
+function parseSerial(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const serial = Number(text);
+  if (!/^\d{1,10}$/.test(text) || serial > 0xffff_ffff) {
+    throw new OutOfRangeError(`"${text.slice(0, 40)}" is no serial number; it must lie within 0 and 4294967295`);
+  }
+  return serial;
+}

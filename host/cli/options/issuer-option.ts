@@ -1,0 +1,66 @@
+import type { Command } from 'commander';
+import type { CardChannel } from '../../../apdu/card-channel.ts';
+import type { ChannelKeySet } from '../../../apdu/secure-channel/scp03-keys.ts';
+import { TEST_KEY_SET } from '../../../apdu/secure-channel/test-key-set.ts';
+import { Accounts } from '../../issuer/cards/accounts.ts';
+import type { Administration } from '../../issuer/cards/card-administration.ts';
+import { readKeySet } from '../../issuer/keys/key-set-file.ts';
+import { DEFAULT_STORE, KeyStore } from '../../issuer/keys/key-store.ts';
+import { addCardOptions, type CardOptions, withCard } from './card-option.ts';
+import { askPassphrase } from '../terminal/passphrase.ts';
+
+export interface StoreOptions {
+  readonly store: string;
+}
+
+export type IssuerOptions = CardOptions & StoreOptions;
+
+export interface ChannelOptions extends IssuerOptions {
+  readonly keys?: string;
+}
+
+export function storeCommand(parent: Command, name: string, description: string): Command {
+  return parent.command(name).description(description).option('--store <directory>', 'the issuer store', DEFAULT_STORE);
+}
+
+export function cardCommand(parent: Command, name: string, description: string): Command {
+  return addCardOptions(storeCommand(parent, name, description));
+}
+
+/** A command that goes through the card's secure channel. */
+export function channelCommand(parent: Command, name: string, description: string): Command {
+  return cardCommand(parent, name, description).option(
+    '--keys <file>',
+    'key set that the card holds, in JSON, when it is not the one of this store',
+  );
+}
+
+/** Opens the accounts, then the card, and closes both whatever happens. Masters are opened by whoever needs them. */
+export async function withStore<T>(
+  options: IssuerOptions & { readonly create?: true },
+  work: (channel: CardChannel, keys: KeyStore, accounts: Accounts) => Promise<T>,
+): Promise<T> {
+  const accounts = Accounts.open(options.store);
+  try {
+    const keys = new KeyStore(options.store, askPassphrase);
+    return await withCard(options, (channel) => work(channel, keys, accounts));
+  } finally {
+    accounts.close();
+  }
+}
+
+/** The same, for what goes through the secure channel. */
+export async function administer<T>(options: ChannelOptions, work: (on: Administration) => Promise<T>): Promise<T> {
+  const installed = options.keys === undefined ? undefined : await readKeySet(options.keys);
+  return withStore(options, (channel, keys, accounts) => work({ channel, keys, accounts, installed }));
+}
+
+/** Key set that a blank card was installed with. */
+export async function installedKeys({ keys }: ChannelOptions): Promise<ChannelKeySet> {
+  return keys === undefined ? TEST_KEY_SET : readKeySet(keys);
+}
+
+/** Seconds since 1970. */
+export function now(): number {
+  return Math.floor(Date.now() / 1000);
+}

@@ -1,0 +1,239 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
+import type { Command } from 'commander';
+import { OutOfRangeError, TollcastError } from '../../../apdu/errors.ts';
+import { toHex } from '../../../apdu/octets.ts';
+import { Bridge, type BridgeEnd, type BridgeStatus, receiveService } from '../../bridge/index.ts';
+import { openOutput, OUTPUT_SYNTAX } from '../../player/open-output.ts';
+import { CARD_ADDRESS_SYNTAX, openCard, parseCardAddress } from '../../transport/card/card-address.ts';
+import { nodeAead } from '../../transport/crypto/node-aead.ts';
+import { loadOpensslAead } from '../../transport/crypto/node-openssl-aead.ts';
+import { type GroupAddress, parseGroupAddress } from '../options/multicast-address.ts';
+import { wholeNumber } from '../options/number-option.ts';
+import { askPin } from '../terminal/pin-entry.ts';
+import { billJson, billLines, lackLine, priceAndBalance, statusLine, trustLine } from './watch-view.ts';
+
+interface WatchOptions {
+  group: GroupAddress;
+  keyPort?: number;
+  service?: number;
+  interface: string;
+  card: string;
+  wait?: true;
+  waitForCredit?: true;
+  pin?: true;
+  pinFile?: string;
+  confirms?: string;
+  leastShare: number;
+  out: string;
+  json?: true;
+  quiet?: true;
+}
+
+/** ms between status lines, on a terminal and elsewhere. */
+const REFRESH = 500;
+const REPORT = 5000;
+/** Clears the line that the cursor is on. */
+const CLEAR_LINE = '\r\u001B[K';
+
+/** Adds `tollcast watch` to the program. */
+export function addWatchCommand(program: Command): void {
+  program
+    .command('watch')
+    .description('receive a pay stream, have a card open it, pass it on to a player')
+    .requiredOption('--group <address:port>', 'where the stream is, as in 239.1.2.3:5000', parseGroupAddress)
+    .option('--key-port <port>', 'port of the key messages (default: that of the group + 2)', wholeNumber(1, 65_535))
+    .option(
+      '--service <n>',
+      'the one service to open and pay for (default: that of the first group that the card opens)',
+      wholeNumber(1, 0xffff_ffff),
+    )
+    .option('--interface <address>', 'address of the interface to receive by', '127.0.0.1')
+    .option('--card <address>', CARD_ADDRESS_SYNTAX, 'pcsc')
+    .option('--wait', 'wait for the card when it is not there at the start')
+    .option('--wait-for-credit', 'when credit or spend limit is used up, wait for more instead of ending')
+    .option('--pin', 'present the PIN of the card: typed, or from TOLLCAST_PIN')
+    .option('--pin-file <file>', 'present the PIN in this file')
+    .option('--confirms <file>', "add the card's confirms of what it was granted, for the operator, in hexadecimal")
+    .option(
+      '--least-share <percent>',
+      'part of a damaged group that must have come for it to be paid',
+      wholeNumber(0, 100),
+      50,
+    )
+    .option('--out <output>', OUTPUT_SYNTAX, 'stdout')
+    .option('--json', 'end standard output with one line of JSON; amounts in micro-units, 1000000 to the unit')
+    .option('--quiet', 'say nothing but what goes wrong')
+    .action(watch);
+}
+
+async function watch(options: WatchOptions): Promise<void> {
+  const { address, port } = options.group;
+  const keyPort = options.keyPort ?? port + 2;
+  if (keyPort === port || keyPort === port + 1) {
+    throw new OutOfRangeError(`--key-port ${keyPort} is taken by the media or its RTCP; leave it out or name another`);
+  }
+  const card = parseCardAddress(options.card);
+  requireFreeStdout(options);
+  const pin = options.pin === true || options.pinFile !== undefined ? await askPin(options.pinFile) : undefined;
+  const confirms = options.confirms === undefined ? undefined : openConfirms(options.confirms);
+  const stop = new AbortController();
+  const interrupt = () => stop.abort();
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const output = await openOutput(options.out, options.interface);
+  const voice = new Voice(options.quiet === true);
+  try {
+    const bridge = new Bridge({
+      open: (signal) =>
+        openCard(card, {
+          wait: options.wait,
+          onWaiting: (reason) => voice.say(`waiting: ${reason.message}`),
+          signal,
+        }),
+      sink: output,
+      aead: (await loadOpensslAead()) ?? nodeAead,
+      service: options.service,
+      pin,
+      onConfirm: (confirm) => confirms?.add(confirm),
+      waitForCredit: options.waitForCredit === true,
+      leastShare: options.leastShare,
+      onNotice: (line) => voice.warn(line),
+      onState: (status) => voice.state(status, options.card),
+    });
+    let failure: TollcastError | undefined;
+    void output.ended.then((error) => {
+      failure = error;
+      stop.abort();
+    });
+    const started = performance.now();
+    const receiver = await receiveService({ address, port, keyPort, interface: options.interface }, bridge);
+    let end: BridgeEnd;
+    try {
+      const kilobytes = Math.round(receiver.media.buffer / 1024);
+      voice.say(
+        `listening to ${address}:${port} on ${options.interface} (${receiver.media.way}, buffer ${kilobytes} KiB)`,
+      );
+      voice.say(`output to ${output.where}`);
+      voice.follow(bridge.status);
+      end = await bridge.run(stop.signal);
+    } finally {
+      voice.stop();
+      await receiver.close();
+    }
+    for (const line of billLines(bridge.status, end)) voice.say(line);
+    if (options.json === true) {
+      const seconds = Math.round(performance.now() - started) / 1000;
+      process.stdout.write(`${JSON.stringify(billJson(bridge.status, end, seconds))}\n`);
+    }
+    failure ??= failureOf(end, bridge.status, options.card);
+    if (failure !== undefined) throw failure;
+  } finally {
+    await output.close();
+    confirms?.close();
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  }
+}
+
+/** @throws TollcastError `CONFIRMS` when the file cannot be written. */
+function openConfirms(path: string): { add(confirm: Uint8Array): void; close(): void } {
+  try {
+    const file = openSync(path, 'a', 0o600);
+    return { add: (confirm) => writeSync(file, `${toHex(confirm)}\n`), close: () => closeSync(file) };
+  } catch (cause) {
+    throw new TollcastError('CONFIRMS', `${path} cannot be written; name another file with --confirms`, { cause });
+  }
+}
+
+function requireFreeStdout({ out, json }: WatchOptions): void {
+  if (out !== 'stdout' && out !== '-') return;
+  if (json === true)
+    throw new OutOfRangeError('--json needs standard output for itself; name another place with --out');
+  if (process.stdout.isTTY) {
+    throw new OutOfRangeError(
+      `standard output is a terminal; pipe it into a player, or name with --out: ${OUTPUT_SYNTAX}`,
+    );
+  }
+}
+
+/** An end that is no success, as an error. */
+function failureOf(end: BridgeEnd, status: BridgeStatus, card: string): TollcastError | undefined {
+  if (end.code === 'STOPPED' || (end.code === 'BYE' && status.groups > 0)) return undefined;
+  if (end.code === 'BYE') {
+    const why =
+      status.drops.noKey > 0
+        ? `card ${status.card} had no key for what came; ask the operator of the stream`
+        : 'nothing whole came';
+    return new TollcastError('NOTHING_OPENED', `${end.message}, and nothing of it was opened: ${why}`);
+  }
+  return new TollcastError(end.code, status.lack === undefined ? end.message : lackLine(status.lack, status, card));
+}
+
+/** Speaks on standard error: a status line that refreshes itself on a terminal, plain lines elsewhere. */
+class Voice {
+  readonly #quiet: boolean;
+  readonly #tty = process.stderr.isTTY;
+  #timer: NodeJS.Timeout | undefined;
+  #statusShown = false;
+  #firstSaid = false;
+
+  constructor(quiet: boolean) {
+    this.#quiet = quiet;
+  }
+
+  say(line: string): void {
+    if (!this.#quiet) this.#line(line);
+  }
+
+  /** Said even when quiet. */
+  warn(line: string): void {
+    this.#line(line);
+  }
+
+  state(status: BridgeStatus, card: string): void {
+    if (status.state === 'ended') this.#first(status);
+    if (status.lack !== undefined && status.state === 'waiting for credit') {
+      this.warn(lackLine(status.lack, status, card));
+      return;
+    }
+    if (status.reason !== undefined && status.state !== 'ended') this.warn(`${status.state}: ${status.reason}`);
+    else if (status.state === 'waiting for keys')
+      this.say([`card ${status.card}`, ...priceAndBalance(status), ...trustLine(status)].join(', '));
+    else if (!this.#tty || status.state === 'ended') this.say(status.reason ?? status.state);
+  }
+
+  /** Shows the status from now on. */
+  follow(status: BridgeStatus): void {
+    if (this.#quiet) return;
+    const interval = this.#tty ? REFRESH : REPORT;
+    let received = 0;
+    let shown = performance.now();
+    this.#timer = setInterval(() => {
+      const time = performance.now();
+      const rate = ((status.received - received) * 8000) / (time - shown);
+      received = status.received;
+      shown = time;
+      this.#first(status);
+      if (!this.#tty) {
+        if (rate > 0) this.#line(statusLine(status, rate));
+        return;
+      }
+      const line = statusLine(status, rate);
+      process.stderr.write(`${CLEAR_LINE}${line.slice(0, process.stderr.columns - 1)}`);
+      this.#statusShown = true;
+    }, interval);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #first({ firstAfter }: BridgeStatus): void {
+    if (firstAfter === undefined || this.#firstSaid) return;
+    this.#firstSaid = true;
+    this.say(`first plaintext ${Math.round(firstAfter)} ms after joining`);
+  }
+
+  #line(line: string): void {
+    process.stderr.write(`${this.#statusShown ? CLEAR_LINE : ''}${line}\n`);
+    this.#statusShown = false;
+  }
+}

@@ -1,0 +1,104 @@
+import { type BridgeEnd, type BridgeStatus, DROP_REASONS, type Lack } from '../../bridge/index.ts';
+import { type Currency, currencyByNumber } from '../../money/currency.ts';
+import { formatMoney, formatPrice } from '../../money/money.ts';
+
+/** What a run is doing, on one line. @param rate bit/s of what is delivered. */
+export function statusLine(status: BridgeStatus, rate: number): string {
+  const waiting = status.reason === undefined ? '' : `: ${status.reason}`;
+  const parts = [
+    ...priceAndBalance(status),
+    `${(rate / 1e6).toFixed(2)} Mbit/s`,
+    `paid ${octets(status.paid)}`,
+    `received ${octets(status.received)}`,
+    `missing ${octets(status.missing)}`,
+    `${status.state}${waiting}`,
+  ];
+  return parts.join('  ');
+}
+
+/** What a run came to. */
+export function billLines(status: BridgeStatus, end: BridgeEnd): string[] {
+  const { bill } = end;
+  const counts =
+    `${status.paid} octets in ${status.groups} groups paid, ${status.received} octets in ${status.packets} packets received, ` +
+    `${status.missing} octets missing`;
+  const meanings: Readonly<Record<string, string>> = DROP_REASONS;
+  const drops = Object.entries(status.drops)
+    .filter(([, count]) => count > 0)
+    .map(([reason, count]) => `let go    ${count}: ${meanings[reason]}`);
+  if (bill === undefined) {
+    return [`counted   ${counts}`, ...drops, 'bill      the card is not here; it settles when it is next inserted'];
+  }
+  const currency = currencyByNumber(bill.currency);
+  const torn = bill.torn === 0n ? '' : `, ${formatMoney(bill.torn, currency)} torn, which the next load gives back`;
+  return [
+    `counted   ${counts}`,
+    ...drops,
+    `bill      ${formatMoney(bill.amount, currency)}${torn}; balance ${formatMoney(bill.balance, currency)}`,
+  ];
+}
+
+/** The same for programs; amounts in micro-units, times in ms. */
+export function billJson(status: BridgeStatus, end: BridgeEnd, seconds: number): Record<string, unknown> {
+  const { bill } = end;
+  return {
+    end: end.code,
+    card: status.card,
+    service: status.service,
+    paid: status.paid,
+    received: status.received,
+    missing: status.missing,
+    groups: status.groups,
+    packets: status.packets,
+    drops: status.drops,
+    commands: status.commands,
+    firstAfter: status.firstAfter === undefined ? undefined : Math.round(status.firstAfter),
+    charged: bill && Number(bill.amount),
+    torn: bill && Number(bill.torn),
+    balance: bill && Number(bill.balance),
+    currency: bill && currencyByNumber(bill.currency).code,
+    receipts: bill?.receipts.map(({ number }) => number),
+    trusted: status.trusted.map(({ id }) => id),
+    seconds,
+  };
+}
+
+/** Why there is no picture any more and what to type, with the price and what is left. */
+export function lackLine(lack: Lack, status: BridgeStatus, card: string): string {
+  const code = currencyOf(status)?.code ?? 'USD';
+  const known = priceAndBalance(status);
+  switch (lack) {
+    case 'NO_CREDIT':
+      return `${['not enough credit', ...known].join(', ')}; type: tollcast issuer load --card ${card} --amount "5.00 ${code}"`;
+    case 'RECEIPTS_DUE':
+      return `the card starts nothing new before its issuer has its receipts; type: tollcast issuer collect --card ${card}`;
+    case 'SPEND_LIMIT':
+      return `${['the spend limit of this day is reached', ...known].join(', ')}; wait for the next day, or type: tollcast card spend-limit AMOUNT --card ${card}`;
+  }
+}
+
+/** Price and balance, as far as they are known. */
+export function priceAndBalance(status: BridgeStatus): string[] {
+  const currency = currencyOf(status);
+  if (currency === undefined) return [];
+  const { tariff, purse } = status;
+  return [
+    ...(tariff === undefined ? [] : [`price ${formatPrice({ tariff, currency })}`]),
+    ...(purse === undefined ? [] : [`balance ${formatMoney(purse.balance, currency)}`]),
+  ];
+}
+
+/** Whose signatures count, and that nobody else's do; nothing when the card names nobody. */
+export function trustLine({ trusted }: BridgeStatus): string[] {
+  if (trusted.length === 0) return [];
+  return [`trusts ${trusted.map(({ id }) => `signer ${id}`).join(', ')} and no other`];
+}
+
+function currencyOf({ purse }: BridgeStatus): Currency | undefined {
+  return purse && currencyByNumber(purse.currency);
+}
+
+function octets(count: number): string {
+  if (count < 1e6) return `${(count / 1e3).toFixed(1)} kB`;
+  return count < 1e9 ? `${(count / 1e6).toFixed(2)} MB` : `${(count / 1e9).toFixed(3)} GB`;
+}

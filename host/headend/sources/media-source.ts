@@ -1,0 +1,13 @@
+import { TransportError } from '../../../apdu/errors.ts';
+
+/** Where the octets of a service come from. */
+export interface MediaSource extends AsyncIterable<Uint8Array> {
+  /** ms that the chunk given last had waited here; 0 where the source can be made to wait. */
+  lag(): number;
+}
+
+/** @param advice what to do next. */
+export function sourceError(name: string, cause: unknown, advice: string): TransportError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new TransportError('SOURCE', `cannot read ${name} (${reason}); ${advice}`, { cause });
+}

@@ -1,0 +1,64 @@
+import type { MediaPayload } from '../../stream/sealing/group-sealer.ts';
+import { type MediaClock, TICKS_PER_SECOND } from './media-clock.ts';
+
+/** Turns a source of octets into payloads with their times: incremental, nothing is dropped, reordered or added. */
+export interface Packer {
+  /** @param chunk may be kept; it is not to be changed afterwards. */
+  push(chunk: Uint8Array): MediaPayload[];
+  /** What is left at the end of the source. */
+  flush(): MediaPayload[];
+}
+
+/** Least and most of `--rate`, bit/s: at the least a full payload lasts 1.1 s. */
+export const RATE_RANGE = [10_000, 1_000_000_000] as const;
+
+/** Cuts octets of any kind into equal payloads, which follow each other at a constant rate. */
+export class RatePacker implements Packer {
+  readonly #clock: MediaClock;
+  readonly #rate: number;
+  readonly #size: number;
+  #rest = new Uint8Array(0);
+  /** Of a tick, in 1 / rate. */
+  #fraction = 0;
+
+  /**
+   * @param rate bit/s.
+   * @param size octets of a payload.
+   */
+  constructor(clock: MediaClock, rate: number, size: number) {
+    this.#clock = clock;
+    this.#rate = rate;
+    this.#size = size;
+  }
+
+  push(chunk: Uint8Array): MediaPayload[] {
+    const payloads: MediaPayload[] = [];
+    let at = 0;
+    if (this.#rest.length > 0) {
+      at = Math.min(this.#size - this.#rest.length, chunk.length);
+      const whole = new Uint8Array(this.#rest.length + at);
+      whole.set(this.#rest);
+      whole.set(chunk.subarray(0, at), this.#rest.length);
+      this.#rest = whole;
+      if (whole.length < this.#size) return payloads;
+      payloads.push(this.#payload(whole));
+    }
+    for (; at + this.#size <= chunk.length; at += this.#size) {
+      payloads.push(this.#payload(chunk.subarray(at, at + this.#size)));
+    }
+    this.#rest = chunk.slice(at);
+    return payloads;
+  }
+
+  flush(): MediaPayload[] {
+    const rest = this.#rest;
+    this.#rest = new Uint8Array(0);
+    return rest.length === 0 ? [] : [this.#payload(rest)];
+  }
+
+  #payload(octets: Uint8Array): MediaPayload {
+    const scaled = octets.length * 8 * TICKS_PER_SECOND + this.#fraction;
+    this.#fraction = scaled % this.#rate;
+    return { octets, ...this.#clock.advance((scaled - this.#fraction) / this.#rate) };
+  }
+}

@@ -1,0 +1,51 @@
+import { concat } from '../../../apdu/octets.ts';
+import { PAYLOAD_TYPE_MPEG_TS } from '../../stream/packet/rtp-packet.ts';
+import type { MediaClock } from './media-clock.ts';
+import type { MediaSource } from './media-source.ts';
+import { type Packer, RatePacker } from './rate-packer.ts';
+import { TsPacker } from './ts-packer.ts';
+import { ENOUGH_TO_DETECT, isTransportStream, TS_PACKET } from './ts-packet.ts';
+
+/** What a source carries: an MPEG transport stream, or octets of any kind. */
+export type SourceFormat = 'ts' | 'data';
+
+/** Plain data, a dynamic payload type of RFC 3551 3. */
+const PAYLOAD_TYPE_DATA = 96;
+/** bit/s of what has no clock, unless told otherwise. */
+const USUAL_RATE = 10_000_000;
+
+export function payloadType(format: SourceFormat): number {
+  return format === 'ts' ? PAYLOAD_TYPE_MPEG_TS : PAYLOAD_TYPE_DATA;
+}
+
+/**
+ * Tells the format of a source by its first octets.
+ * @returns the format, and a source to read in place of this one.
+ * @throws TransportError `SOURCE`.
+ */
+export async function detectFormat(source: MediaSource): Promise<{ format: SourceFormat; source: MediaSource }> {
+  const chunks = source[Symbol.asyncIterator]();
+  let head: Uint8Array = new Uint8Array(0);
+  while (head.length < ENOUGH_TO_DETECT) {
+    const next = await chunks.next();
+    if (next.done === true) break;
+    head = concat(head, next.value);
+  }
+  const whole: MediaSource = {
+    lag: () => source.lag(),
+    async *[Symbol.asyncIterator]() {
+      yield head;
+      yield* { [Symbol.asyncIterator]: () => chunks };
+    },
+  };
+  return { format: isTransportStream(head) ? 'ts' : 'data', source: whole };
+}
+
+/**
+ * @param rate bit/s; a transport stream without one keeps its own clock.
+ * @param packing TS packets in a payload, 1 to 7; of data, as many octets.
+ */
+export function makePacker(clock: MediaClock, format: SourceFormat, rate: number | undefined, packing: number): Packer {
+  if (format === 'ts' && rate === undefined) return new TsPacker(clock, packing);
+  return new RatePacker(clock, rate ?? USUAL_RATE, packing * TS_PACKET);
+}

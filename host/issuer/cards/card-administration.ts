@@ -1,0 +1,140 @@
+import type { CardChannel } from '../../../apdu/card-channel.ts';
+import { deriveChannelKeys } from '../../../apdu/decode-module/keys/card-keys.ts';
+import {
+  type CardLimits,
+  decodeCardLimits,
+  encodeCardLimits,
+  NO_LIMITS,
+} from '../../../apdu/decode-module/card-limits.ts';
+import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
+import { DGI } from '../../../apdu/decode-module/personalisation.ts';
+import type { LifeState } from '../../../apdu/decode-module/select-answer.ts';
+import { encodeVerificationKey, type VerificationKey } from '../../../apdu/decode-module/keys/verification-key.ts';
+import { putKey } from '../../../apdu/secure-channel/put-key.ts';
+import type { ChannelKeySet } from '../../../apdu/secure-channel/scp03-keys.ts';
+import { openSecureChannel, type SecureChannel } from '../../../apdu/secure-channel/secure-channel.ts';
+import { SecureChannelError } from '../../../apdu/secure-channel/secure-channel-error.ts';
+import { isTestKeySet } from '../../../apdu/secure-channel/test-key-set.ts';
+import type { Accounts, IssuedCard } from './accounts.ts';
+import { findIssuedCard, requireTrusted } from './issued-card.ts';
+import { IssuerError } from '../issuer-error.ts';
+import type { KeyStore } from '../keys/key-store.ts';
+
+/**
+ * Opens the secure channel to the selected module with the first of these key sets that it holds.
+ * @throws IssuerError `CHANNEL_KEYS` when it holds none of them.
+ */
+export async function openChannel(
+  channel: CardChannel,
+  candidates: readonly ChannelKeySet[],
+): Promise<{ secure: SecureChannel; keys: ChannelKeySet }> {
+  let cause: unknown;
+  for (const keys of candidates) {
+    try {
+      return { secure: await openSecureChannel(channel, keys), keys };
+    } catch (error) {
+      if (!(error instanceof SecureChannelError) || !['WRONG_KEYS', 'NO_KEY_SET'].includes(error.code)) throw error;
+      cause = error;
+    }
+  }
+  throw new IssuerError(
+    'CHANNEL_KEYS',
+    'this card holds other keys for its secure channel; name the file with those it was installed with: --keys FILE',
+    { cause },
+  );
+}
+
+/** The secure channel of a card of this issuer. */
+export interface Administration {
+  readonly channel: CardChannel;
+  readonly keys: KeyStore;
+  readonly accounts: Accounts;
+  /** Key set that the card may hold beside the issuer's own. */
+  readonly installed?: ChannelKeySet | undefined;
+}
+
+/**
+ * Blocks, unblocks or ends a card of this issuer.
+ * @returns the card id.
+ * @throws IssuerError `WITHDRAWN` when a card that is not trusted any more is to be active.
+ */
+export async function setLife(on: Administration, life: 'active' | 'blocked' | 'terminated'): Promise<Uint8Array> {
+  const { module, card } = await administer(on, ['active', 'blocked']);
+  if (life === 'active') requireTrusted(card);
+  await module.setStatus(life);
+  return card.cardId;
+}
+
+/** Gives a card of this issuer a new PIN, with all tries. @param pin as `encodePin` makes it. @returns the card id. */
+export async function setPin(on: Administration, pin: Uint8Array): Promise<Uint8Array> {
+  const { module, card } = await administer(on, ['active']);
+  await module.storeData(DGI.pin, pin, false);
+  return card.cardId;
+}
+
+/**
+ * Changes what the holder of a card may do without the PIN. What is left out stays: the spend limit as the card has it, as its holder may have
+ * changed it; the rest, which no card tells, as the accounts have it.
+ */
+export async function setLimits(
+  on: Administration,
+  wanted: (card: IssuedCard) => Partial<CardLimits>,
+): Promise<{ cardId: Uint8Array; currency: number; limits: CardLimits }> {
+  const { module, card } = await administer(on, ['active']);
+  const known = card.limits === undefined ? NO_LIMITS : decodeCardLimits(card.limits);
+  const { spendLimit } = await module.log(0);
+  const limits = { ...known, spendLimit, ...wanted(card) };
+  const value = encodeCardLimits(limits);
+  await module.storeData(DGI.limits, value, false);
+  on.accounts.showLimits(card.cardId, value);
+  return { cardId: card.cardId, currency: card.currency, limits };
+}
+
+/**
+ * Puts a verification key into a slot of a card, or empties the slot.
+ * @param slot 0 to 3.
+ * @returns the keys that the card has now.
+ */
+export async function setVerificationKey(
+  on: Administration,
+  slot: number,
+  key: VerificationKey | undefined,
+): Promise<{ cardId: Uint8Array; keys: readonly VerificationKey[] }> {
+  const { module, card } = await administer(on, ['active']);
+  await module.storeData(DGI.verificationKey, encodeVerificationKey(slot, key), false);
+  return { cardId: card.cardId, keys: await module.verificationKeys() };
+}
+
+/**
+ * Replaces the key set of a card's secure channel. Repeated after a lost answer it finds the card with the new set, and replaces it by itself.
+ * @param next nothing: the set that this issuer derives for the card.
+ */
+export async function replaceKeys(on: Administration, next?: ChannelKeySet): Promise<Uint8Array> {
+  const { secure, held, own, card } = await administer(on, ['active', 'blocked'], next);
+  if (next === undefined && held !== own && isTestKeySet(held)) {
+    throw new IssuerError(
+      'CHANNEL_KEYS',
+      'this card holds the test keys, which everybody knows: what goes under them would be known too; give it a set of yours first: --to FILE',
+    );
+  }
+  await putKey(secure, held, next ?? own);
+  return card.cardId;
+}
+
+async function administer(
+  { channel, keys, accounts, installed }: Administration,
+  lives: readonly LifeState[],
+  other?: ChannelKeySet,
+): Promise<{
+  module: DecodeModule;
+  secure: SecureChannel;
+  held: ChannelKeySet;
+  own: ChannelKeySet;
+  card: IssuedCard;
+}> {
+  const { card } = await findIssuedCard(new DecodeModule(channel), accounts, lives);
+  const own = deriveChannelKeys(await keys.open('personalisation'), card.cardId);
+  const candidates = [own, installed, other].filter((set) => set !== undefined);
+  const { secure, keys: held } = await openChannel(channel, candidates);
+  return { module: new DecodeModule(secure), secure, held, own, card };
+}

@@ -1,0 +1,46 @@
+import { decodeCardId, formatCardId } from '../../../apdu/decode-module/card-id.ts';
+import type { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
+import type { LifeState, SelectAnswer } from '../../../apdu/decode-module/select-answer.ts';
+import type { Accounts, IssuedCard } from './accounts.ts';
+import { IssuerError } from '../issuer-error.ts';
+
+/** What to do about a card that is not what it was. */
+export const OUT_OF_USE = 'type tollcast issuer block, and issue another';
+
+/**
+ * Selects the module in the reader and finds it in the accounts. It has proved nothing yet but that it claims to be that card.
+ * @param lives the states in which the caller can use it.
+ * @throws IssuerError `BLANK`, `NOT_IN_USE`, `WRONG_ISSUER` or `NOT_IN_ACCOUNTS`.
+ */
+export async function findIssuedCard(
+  module: DecodeModule,
+  accounts: Accounts,
+  lives: readonly LifeState[],
+): Promise<{ answer: SelectAnswer; card: IssuedCard }> {
+  const answer = await module.select();
+  if (answer.life === 'blank' || answer.life === 'personalised') {
+    throw new IssuerError('BLANK', 'this card is blank; type: tollcast issuer personalise');
+  }
+  const name = formatCardId(answer.cardId);
+  if (decodeCardId(answer.cardId).issuer !== accounts.issuer) {
+    throw new IssuerError('WRONG_ISSUER', `card ${name} is of another issuer; insert one of yours, or name its store`);
+  }
+  const card = accounts.card(answer.cardId);
+  if (card === undefined) {
+    throw new IssuerError('NOT_IN_ACCOUNTS', `card ${name} is not in these accounts; put the newest copy of them back`);
+  }
+  if (!lives.includes(answer.life)) {
+    const advice = answer.life === 'blocked' ? 'type tollcast issuer unblock, or use another card' : 'use another card';
+    throw new IssuerError('NOT_IN_USE', `card ${name} is ${answer.life}; ${advice}`);
+  }
+  return { answer, card };
+}
+
+/** @throws IssuerError `WITHDRAWN` when the card once showed that it is a copy, or an old state put back. */
+export function requireTrusted({ cardId, withdrawn }: IssuedCard): void {
+  if (!withdrawn) return;
+  throw new IssuerError(
+    'WITHDRAWN',
+    `card ${formatCardId(cardId)} is blocked in the accounts: it was a copy, or an old state put back; issue a new one`,
+  );
+}

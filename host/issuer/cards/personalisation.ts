@@ -1,0 +1,101 @@
+import type { CardChannel } from '../../../apdu/card-channel.ts';
+import { decodeCardId, formatCardId, type ModuleClass } from '../../../apdu/decode-module/card-id.ts';
+import {
+  CARD_KEYS,
+  type CardKeyName,
+  deriveCardKey,
+  deriveChannelKeys,
+} from '../../../apdu/decode-module/keys/card-keys.ts';
+import { type CardLimits, encodeCardLimits } from '../../../apdu/decode-module/card-limits.ts';
+import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
+import {
+  type CardKeySet,
+  type CardProfile,
+  DGI,
+  encodeCardKeys,
+  encodeCardProfile,
+} from '../../../apdu/decode-module/personalisation.ts';
+import { encodeVerificationKey, type VerificationKey } from '../../../apdu/decode-module/keys/verification-key.ts';
+import { putKey } from '../../../apdu/secure-channel/put-key.ts';
+import type { ChannelKeySet } from '../../../apdu/secure-channel/scp03-keys.ts';
+import type { Accounts } from './accounts.ts';
+import { openChannel } from './card-administration.ts';
+import { IssuerError } from '../issuer-error.ts';
+import type { KeyStore } from '../keys/key-store.ts';
+
+/** What a new card is to be. */
+export interface NewCard extends Omit<CardProfile, 'cardId'> {
+  readonly moduleClass: ModuleClass;
+  /** u32; the next free one when it is left out. */
+  readonly serial?: number | undefined;
+  /** None when left out. */
+  readonly limits?: CardLimits | undefined;
+  /** As `encodePin` makes it; none when left out. */
+  readonly pin?: Uint8Array | undefined;
+  /** Whose signatures a host of the card is to trust, 4 at most. */
+  readonly trust?: readonly VerificationKey[] | undefined;
+}
+
+/**
+ * Makes a blank card one of this issuer's, through its secure channel. It is in the accounts before it has a key, so that no card id is given
+ * twice; a card that was pulled in between goes on where it stood, with the profile and card id it has. A card only says who it is: once the keys
+ * of that card id were on their way, it has to know the channel keys that went before them.
+ *
+ * @param installed key set that the card was installed with.
+ * @param now seconds since 1970.
+ * @returns the card id, 8 octets.
+ * @throws IssuerError `NOT_BLANK`, `SERIAL_TAKEN` or `CHANNEL_KEYS`, and those of {@link KeyStore.open}.
+ * @throws OutOfRangeError when an amount or the serial does not fit.
+ */
+export async function personalise(
+  channel: CardChannel,
+  keys: KeyStore,
+  accounts: Accounts,
+  wanted: NewCard,
+  installed: ChannelKeySet,
+  now: number,
+): Promise<Uint8Array> {
+  const { life, cardId: present } = await new DecodeModule(channel).select();
+  const begun = present.some((octet) => octet !== 0);
+  const known = begun ? accounts.card(present) : undefined;
+  const resumed = known !== undefined && decodeCardId(present).moduleClass === wanted.moduleClass;
+  if ((life !== 'blank' && life !== 'personalised') || (begun && !resumed)) {
+    throw new IssuerError('NOT_BLANK', `card ${formatCardId(present)} is personalised already; insert a blank one`);
+  }
+  // Whatever can be refused is refused before a card id is spent on it.
+  encodeCardProfile({ ...wanted, cardId: new Uint8Array(8) });
+  const limits = wanted.limits && encodeCardLimits(wanted.limits);
+  const trust = (wanted.trust ?? []).map((key, slot) => encodeVerificationKey(slot, key));
+  const masters = {
+    unique: await keys.open('unique'),
+    receipt: await keys.open('receipt'),
+    load: await keys.open('load'),
+  };
+  const master = await keys.open('personalisation');
+  const own = resumed ? deriveChannelKeys(master, present) : undefined;
+  const candidates = [...(own === undefined ? [] : [own]), ...(known?.keyed === true ? [] : [installed])];
+  const { secure, keys: held } = await openChannel(channel, candidates);
+  const module = new DecodeModule(secure);
+  const cardId = resumed ? present : accounts.addCard(wanted, now);
+  if (!resumed) await module.storeData(DGI.profile, encodeCardProfile({ ...wanted, cardId }), false);
+  if (held === installed) await putKey(secure, installed, deriveChannelKeys(master, cardId));
+  if (life === 'blank') {
+    const key = (name: CardKeyName) => deriveCardKey(masters[CARD_KEYS[name]], name, cardId);
+    const cardKeys: CardKeySet = {
+      downlink: key('downlink'),
+      uplink: key('uplink'),
+      receipt: key('receipt'),
+      acknowledgement: key('acknowledgement'),
+      'load-in': key('load-in'),
+      'load-out': key('load-out'),
+    };
+    if (limits !== undefined) await module.storeData(DGI.limits, limits, false);
+    for (const value of trust) await module.storeData(DGI.verificationKey, value, false);
+    if (wanted.pin !== undefined) await module.storeData(DGI.pin, wanted.pin, false);
+    accounts.showKeyed(cardId);
+    await module.storeData(DGI.keys, encodeCardKeys(cardKeys), true);
+    if (limits !== undefined) accounts.showLimits(cardId, limits);
+  }
+  await module.setStatus('active');
+  return cardId;
+}

@@ -1,0 +1,83 @@
+import { signAcknowledgement } from '../../../apdu/decode-module/money/acknowledgement.ts';
+import { decodeCardId, formatCardId } from '../../../apdu/decode-module/card-id.ts';
+import { deriveCardKey } from '../../../apdu/decode-module/keys/card-keys.ts';
+import type { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
+import { openReceipt, type Receipt, RECEIPT_RING } from '../../../apdu/decode-module/money/receipt.ts';
+import { equalTags } from '../../../apdu/octets.ts';
+import type { Accounts, IssuedCard } from '../cards/accounts.ts';
+import { findIssuedCard, OUT_OF_USE } from '../cards/issued-card.ts';
+import { IssuerError } from '../issuer-error.ts';
+import type { KeyStore } from '../keys/key-store.ts';
+
+export interface Collection {
+  readonly cardId: Uint8Array;
+  /** ISO 4217 number. */
+  readonly currency: number;
+  /** Receipts that were new to the accounts, in their order. */
+  readonly receipts: readonly Receipt[];
+}
+
+/**
+ * Fetches the receipts that a card still holds, checks and keeps them, and only then lets the card forget them.
+ * Needs the receipt master alone. Interrupted anywhere, it can be repeated.
+ * A soft module whose receipts do not follow from each other is withdrawn.
+ *
+ * @throws IssuerError those of {@link findIssuedCard} and {@link KeyStore.open}, and `ACCOUNTS_BEHIND`, `CARD_ROLLED_BACK`,
+ *   `RECEIPTS_DISAGREE`.
+ * @throws ForgedError when a receipt is not under the card's own key.
+ */
+export async function collectReceipts(module: DecodeModule, keys: KeyStore, accounts: Accounts): Promise<Collection> {
+  const { card } = await findIssuedCard(module, accounts, ['active', 'blocked', 'terminated']);
+  const { cardId, currency } = card;
+  const master = await keys.open('receipt');
+  const receiptKey = deriveCardKey(master, 'receipt', cardId);
+  // What GET PURSE says is not signed: it only tells which receipts to ask for, 32 at most.
+  const { receiptsWritten: written, receiptsAcknowledged: acknowledged } = await module.purse();
+  const { last } = accounts.receiptTotals(cardId);
+  if (written < last) {
+    throw new IssuerError(
+      'CARD_ROLLED_BACK',
+      `card ${formatCardId(cardId)} has ${written} receipts, ${last} were collected: it is a copy, or an old state put back; ${OUT_OF_USE}`,
+    );
+  }
+  if (written - last > RECEIPT_RING) {
+    throw new IssuerError(
+      'ACCOUNTS_BEHIND',
+      `card ${formatCardId(cardId)} let go of receipts that these accounts never had; put the newest copy of them back`,
+    );
+  }
+  const fetched: Uint8Array[] = [];
+  for (let number = last + 1; number <= written; number++) fetched.push(await module.receipt(number));
+  let receipts: Receipt[];
+  try {
+    receipts = accounts.transaction(() =>
+      fetched.map((octets) => keep(accounts, card, openReceipt(octets, receiptKey), octets)),
+    );
+  } catch (error) {
+    const disagreed = error instanceof IssuerError && error.code === 'RECEIPTS_DISAGREE';
+    if (disagreed && decodeCardId(cardId).moduleClass === 'soft') accounts.withdraw(cardId);
+    throw error;
+  }
+  if (written > acknowledged) {
+    await module.acknowledge(signAcknowledgement(cardId, written, deriveCardKey(master, 'acknowledgement', cardId)));
+  }
+  return { cardId, currency, receipts };
+}
+
+function keep(accounts: Accounts, card: IssuedCard, receipt: Receipt, octets: Uint8Array): Receipt {
+  const before = accounts.receiptTotals(card.cardId);
+  const fits =
+    equalTags(receipt.cardId, card.cardId) &&
+    receipt.number === before.last + 1 &&
+    receipt.currency === card.currency &&
+    // The law of the purse: what was spent is what the receipts say.
+    receipt.spent === before.amount + before.torn + receipt.amount + receipt.torn;
+  if (!fits) {
+    throw new IssuerError(
+      'RECEIPTS_DISAGREE',
+      `receipt ${receipt.number} of card ${formatCardId(card.cardId)} does not follow from those before it; keep the card for inquiry`,
+    );
+  }
+  accounts.addReceipt(card.cardId, receipt, octets);
+  return receipt;
+}

@@ -1,0 +1,145 @@
+import { GROUP_KEY } from '../../../apdu/decode-module/packets/card-part.ts';
+import { FormatError } from '../../../apdu/errors.ts';
+import type { ClearWriter } from './clear-packets.ts';
+import type { MediaPacket } from '../packet/media-packet.ts';
+import { MKI_LENGTH } from '../packet/mki.ts';
+import { AEAD_TAG, type AeadFactory, type PacketAead } from '../packet/packet-aead.ts';
+import type { HeldCardPacket, PacketGroup } from './packet-group.ts';
+import { deriveSrtpSession, packetIv } from '../packet/srtp-keys.ts';
+
+/** What came out of a group. */
+export interface OpenedGroup {
+  readonly packets: number;
+  /** Clear payload octets. */
+  readonly octets: number;
+  /** Packets that were not what the group's key sealed, or lay outside the group. */
+  readonly forged: number;
+}
+
+/** Opens what a card packet's answer opens: the rest of its group, `firmware-notes/protocol.md` 5.2. */
+export class GroupOpener {
+  readonly #aead: AeadFactory;
+  readonly #iv = new Uint8Array(12);
+
+  constructor(aead: AeadFactory) {
+    this.#aead = aead;
+  }
+
+  /**
+   * Writes the clear packets of a group in order, header and payload bit for bit as they were before sealing.
+   * @param card the card packet that was asked about.
+   * @param answer of DECODE to its card part.
+   * @param masterSalt SRTP master salt of the content key, 12 octets.
+   * @throws FormatError when the answer is not as long as what the card packet's span holds; nothing is written then.
+   */
+  open(
+    group: PacketGroup,
+    card: HeldCardPacket,
+    answer: Uint8Array,
+    masterSalt: Uint8Array,
+    out: ClearWriter,
+  ): OpenedGroup {
+    const sealed = card.header.mode === 'sealed';
+    const expected = 16 * (card.header.spanBlocks - (sealed ? 0 : 1));
+    if (answer.length !== expected) {
+      throw new FormatError(
+        `the card answered DECODE with ${answer.length} octets, not ${expected}; take it out and insert it again, or have it replaced`,
+      );
+    }
+    const content = sealed ? answer.subarray(GROUP_KEY) : answer;
+    const session = sealed ? deriveSrtpSession(answer.subarray(0, GROUP_KEY), masterSalt) : undefined;
+    const rest = session && { aead: this.#aead(session.key), salt: session.salt };
+
+    let packets = 0;
+    let octets = 0;
+    let forged = 0;
+    const length = this.#openCardPacket(group, card, content, rest, out);
+    if (length === undefined) {
+      forged += group.cards.length;
+    } else {
+      packets++;
+      octets += length;
+      forged += group.cards.length - 1;
+    }
+    let opened = 0;
+    for (const gap of group.inOrder(card)) {
+      const slot = group.slotOf(card, gap.rtp.sequence);
+      // Of rivals for one place, the first that opens has it; 0 lies outside the group.
+      if (slot <= opened) {
+        forged++;
+        continue;
+      }
+      const gapLength = this.#openRest(gap, card, gap.rtp.length, card.header.index + slot, undefined, rest, out);
+      if (gapLength === undefined) {
+        forged++;
+      } else {
+        opened = slot;
+        packets++;
+        octets += gapLength;
+      }
+    }
+    return { packets, octets, forged };
+  }
+
+  /** Tries the card packets that carry the card part asked about: their rest may differ. */
+  #openCardPacket(
+    group: PacketGroup,
+    card: HeldCardPacket,
+    content: Uint8Array,
+    rest: Rest | undefined,
+    out: ClearWriter,
+  ): number | undefined {
+    const { header, part } = card;
+    for (const candidate of group.cards) {
+      if (candidate !== card && !samePart(candidate.part, part)) continue;
+      const restAt = candidate.packet.rtp.length + candidate.sentLength;
+      // 5.1: a payload shorter than the span is filled up with zeros; `octets` gives its true length.
+      const alone = candidate.packet.octets.length - restAt - MKI_LENGTH === (rest === undefined ? 0 : AEAD_TAG);
+      const shown = alone && header.packets === 1 ? content.subarray(0, header.octets) : content;
+      const length = this.#openRest(candidate.packet, card, restAt, header.index, shown, rest, out);
+      if (length !== undefined) return length;
+    }
+    return undefined;
+  }
+
+  /**
+   * Opens one packet from `restAt` on and writes it out, with what goes before.
+   * @returns octets of its clear payload; undefined when its tag is wrong.
+   */
+  #openRest(
+    packet: MediaPacket,
+    card: HeldCardPacket,
+    restAt: number,
+    index: number,
+    before: Uint8Array | undefined,
+    rest: Rest | undefined,
+    out: ClearWriter,
+  ): number | undefined {
+    const { octets, rtp } = packet;
+    const end = octets.length - MKI_LENGTH;
+    const clearLength = end - restAt - (rest === undefined ? 0 : AEAD_TAG);
+    if (clearLength < 0) return undefined;
+    const ahead = before?.length ?? 0;
+    const place = out.place(ahead + clearLength);
+    const clear = ahead === 0 ? place : place.subarray(ahead);
+    if (rest === undefined) {
+      clear.set(octets.subarray(restAt, end));
+    } else {
+      const iv = packetIv(rest.salt, card.header.ssrc, index, this.#iv);
+      const opened = rest.aead.open(iv, octets.subarray(0, restAt), octets.subarray(restAt, end), clear);
+      if (opened === undefined) return undefined;
+    }
+    if (before !== undefined) place.set(before);
+    out.push(octets, rtp.length, place.length);
+    return place.length;
+  }
+}
+
+interface Rest {
+  readonly aead: PacketAead;
+  readonly salt: Uint8Array;
+}
+
+function samePart(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((octet, i) => octet === b[i]);
+}

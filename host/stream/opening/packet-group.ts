@@ -1,0 +1,230 @@
+import {
+  type CardHeader,
+  parseCardHeader,
+  sentCardPartLength,
+  wholeCardPart,
+} from '../../../apdu/decode-module/packets/card-part.ts';
+import type { MediaPacket } from '../packet/media-packet.ts';
+import { MKI_LENGTH } from '../packet/mki.ts';
+import { AEAD_TAG } from '../packet/packet-aead.ts';
+import { indexNear } from '../packet/packet-index.ts';
+import { type HeldPacket, PACKET_SLOT, type PacketPool } from './packet-pool.ts';
+import { MOST_DATAGRAM, RTP_HEADER } from '../packet/rtp-packet.ts';
+
+/** A card packet as it came, with what its card part says; the card alone can tell whether that is true. */
+export interface HeldCardPacket {
+  readonly packet: HeldPacket;
+  /** As DECODE takes it. */
+  readonly part: Uint8Array;
+  /** Octets of the card part as sent. */
+  readonly sentLength: number;
+  readonly header: CardHeader;
+}
+
+/** What became of a packet offered to a group. */
+export type Admission = 'held' | 'duplicate' | 'malformed' | 'forged';
+
+/** Packets of a group, `firmware-notes/protocol.md` 5.1. */
+const MOST_PACKETS = 1024;
+/** Gap packets held that claim another one's place with other octets: one of them is forged, and only opening tells which. */
+const MOST_RIVALS = 16;
+const MOST_CARD_PACKETS = 4;
+/** Most clear payload that one lost packet can account for. */
+const MOST_LOST = MOST_DATAGRAM - RTP_HEADER - MKI_LENGTH;
+
+/** The packets of one group, in the order in which they came. */
+export class PacketGroup {
+  readonly number: number;
+  /** Usually one. Where forged ones came too, the card says which is the true one. */
+  readonly cards: HeldCardPacket[] = [];
+  /** ms, of the newest packet. */
+  lastArrival: number;
+  /** ms, when the sender was seen to be past this group. */
+  closedAt: number | undefined;
+  /** Whether somebody waits for the card's answer for it. */
+  taken = false;
+  /** Whether a packet was found that does not open: another one may come for its place. */
+  doubtful = false;
+  readonly #pool: PacketPool;
+  readonly #gaps: HeldPacket[] = [];
+  readonly #rivals: HeldPacket[] = [];
+  /** Of the gap packets, from the first one on. */
+  #highest = -1;
+  #inOrder = true;
+  /** Gap packets that lie in the range which the first card packet names. */
+  #inRange = 0;
+
+  constructor(number: number, pool: PacketPool, now: number) {
+    this.number = number;
+    this.#pool = pool;
+    this.lastArrival = now;
+  }
+
+  get packets(): number {
+    return this.cards.length + this.#gaps.length + this.#rivals.length;
+  }
+
+  /** Octets of memory that it takes up. */
+  get size(): number {
+    return this.packets * PACKET_SLOT;
+  }
+
+  /** Whether every packet that the card part names is here. */
+  get complete(): boolean {
+    const card = this.cards[0];
+    return card !== undefined && this.#inRange + 1 === card.header.packets;
+  }
+
+  /** Takes in a copy of a packet. */
+  add(packet: MediaPacket, now: number): Admission {
+    const admission = packet.cardPacket ? this.#addCard(packet) : this.#addGap(packet);
+    if (admission === 'held') {
+      this.lastArrival = now;
+      const card = this.cards[0];
+      if (card !== undefined && this.closedAt === undefined && isLast(card, packet.rtp.sequence)) this.closedAt = now;
+    }
+    return admission;
+  }
+
+  /** Takes out a card packet that the card refused; what it named no longer counts. */
+  refuse(card: HeldCardPacket): void {
+    this.cards.splice(this.cards.indexOf(card), 1);
+    this.#pool.release(card.packet);
+    this.#recount();
+  }
+
+  /** Lets go of all packets; the group is not to be used any more. */
+  release(): void {
+    for (const { packet } of this.cards) this.#pool.release(packet);
+    for (const packet of this.#gaps) this.#pool.release(packet);
+    for (const packet of this.#rivals) this.#pool.release(packet);
+  }
+
+  /** Position of a gap packet in the group that a card packet opens, 1 to 1,023; 0 when it lies outside. */
+  slotOf(card: HeldCardPacket, sequence: number): number {
+    const slot = indexNear(card.header.index, sequence) - card.header.index;
+    return slot > 0 && slot < card.header.packets ? slot : 0;
+  }
+
+  /** The gap packets by their place after the card packet, rivals for one place side by side. */
+  inOrder(card: HeldCardPacket): readonly MediaPacket[] {
+    if (this.#inOrder) return this.#gaps;
+    const ahead = (packet: MediaPacket) => signed16(packet.rtp.sequence - card.packet.rtp.sequence);
+    return [...this.#gaps, ...this.#rivals].toSorted((a, b) => ahead(a) - ahead(b));
+  }
+
+  /** Whether a packet of a later group shows that this one has been sent to its end. */
+  isBehind(sequence: number): boolean {
+    const card = this.cards[0];
+    return card === undefined || indexNear(card.header.index, sequence) >= card.header.index + card.header.packets;
+  }
+
+  /** Packets that the card packet names and that did not come. */
+  missingPackets(card: HeldCardPacket): number {
+    return card.header.packets - 1 - this.#countInRange(card);
+  }
+
+  /** Clear payload octets that came, as far as lengths tell before anything is opened. */
+  receivedOctets(card: HeldCardPacket): number {
+    const overhead = MKI_LENGTH + (card.header.mode === 'sealed' ? AEAD_TAG : 0);
+    const content = 16 * (card.header.spanBlocks - 1);
+    const rest = card.packet.octets.length - card.packet.rtp.length - card.sentLength - overhead;
+    // 5.1: a payload shorter than the span stands alone in its group, and the header gives its true length.
+    if (rest === 0 && card.header.packets === 1) return Math.min(content, card.header.octets);
+    let octets = content + rest;
+    for (const { rtp, octets: gap } of this.#gaps) {
+      if (this.slotOf(card, rtp.sequence) !== 0) octets += Math.max(0, gap.length - rtp.length - overhead);
+    }
+    return octets;
+  }
+
+  /** Whether the header claims more octets than what came and what may have been lost can add up to. */
+  overDeclared(card: HeldCardPacket): boolean {
+    return card.header.octets > this.receivedOctets(card) + this.missingPackets(card) * MOST_LOST;
+  }
+
+  #addGap(packet: MediaPacket): Admission {
+    const { sequence } = packet.rtp;
+    const ahead = signed16(sequence - (this.#gaps[0]?.rtp.sequence ?? sequence));
+    // Rising is the usual case, and needs no search for a twin.
+    if (ahead > this.#highest) {
+      this.#highest = ahead;
+    } else {
+      const twin = this.#gaps.find((gap) => gap.rtp.sequence === sequence);
+      if (twin !== undefined) return this.#addRival(twin, packet);
+      this.#inOrder = false;
+    }
+    if (this.#gaps.length >= MOST_PACKETS) return 'forged';
+    this.#gaps.push(this.#pool.hold(packet));
+    const card = this.cards[0];
+    if (card !== undefined && this.slotOf(card, sequence) !== 0) this.#inRange++;
+    return 'held';
+  }
+
+  #addRival(twin: MediaPacket, packet: MediaPacket): Admission {
+    if ([twin, ...this.#rivals].some((known) => sameOctets(known.octets, packet.octets))) return 'duplicate';
+    if (this.#rivals.length >= MOST_RIVALS) return 'forged';
+    this.#rivals.push(this.#pool.hold(packet));
+    this.#inOrder = false;
+    return 'held';
+  }
+
+  #addCard(packet: MediaPacket): Admission {
+    if (this.cards.some((card) => sameOctets(card.packet.octets, packet.octets))) return 'duplicate';
+    if (this.cards.length >= MOST_CARD_PACKETS) return 'forged';
+    const read = readCardPacket(packet);
+    if (read === undefined) return 'malformed';
+    this.cards.push({ ...read, packet: this.#pool.hold(packet) });
+    if (this.cards.length === 1) this.#recount();
+    return 'held';
+  }
+
+  #recount(): void {
+    const card = this.cards[0];
+    this.#inRange = card === undefined ? 0 : this.#countInRange(card);
+    if (card !== undefined && this.#gaps.some((gap) => isLast(card, gap.rtp.sequence)))
+      this.closedAt ??= this.lastArrival;
+  }
+
+  #countInRange(card: HeldCardPacket): number {
+    let count = 0;
+    for (const gap of this.#gaps) if (this.slotOf(card, gap.rtp.sequence) !== 0) count++;
+    return count;
+  }
+}
+
+/** What a card packet says before anybody is asked; undefined when it cannot be one. */
+function readCardPacket(packet: MediaPacket): Omit<HeldCardPacket, 'packet'> | undefined {
+  const payload = packet.octets.subarray(packet.rtp.length, packet.octets.length - MKI_LENGTH);
+  let sentLength: number;
+  try {
+    sentLength = sentCardPartLength(payload);
+  } catch {
+    return undefined;
+  }
+  const part = wholeCardPart(payload.subarray(0, sentLength), packet.rtp.ssrc, packet.group);
+  const header = parseCardHeader(part);
+  // 5.1: the index ends in the sequence number; flags are zero; 1 to 1,024 packets.
+  const sound =
+    header.index % 0x10000 === packet.rtp.sequence &&
+    part[2]! >>> 3 === 0 &&
+    header.packets >= 1 &&
+    header.packets <= MOST_PACKETS &&
+    payload.length >= sentLength + (header.mode === 'sealed' ? AEAD_TAG : 0);
+  return sound ? { part, sentLength, header } : undefined;
+}
+
+/** RFC 3550 A.1: how far one sequence number is ahead of another, -2^15 to 2^15 - 1. */
+function signed16(difference: number): number {
+  return (difference << 16) >> 16;
+}
+
+function isLast(card: HeldCardPacket, sequence: number): boolean {
+  return indexNear(card.header.index, sequence) === card.header.index + card.header.packets - 1;
+}
+
+function sameOctets(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}

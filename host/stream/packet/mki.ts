@@ -1,0 +1,39 @@
+import { FormatError, OutOfRangeError } from '../../../apdu/errors.ts';
+import { readUint, writeUint } from '../../../apdu/octets.ts';
+
+/** Octets of the MKI at the end of every packet; `firmware-notes/protocol.md` 5. */
+export const MKI_LENGTH = 4;
+/** Group numbers run from 1 to this. */
+export const LAST_GROUP = 0x7fffffff;
+
+const CARD_PACKET = 0x80000000;
+
+/** Which group a packet belongs to, and whether it opens that group. */
+export interface Mki {
+  readonly cardPacket: boolean;
+  /** 1 to 2^31 - 1. */
+  readonly group: number;
+}
+
+/**
+ * Reads the MKI off the end of a packet.
+ * @throws FormatError when the packet is shorter than an MKI or names group 0.
+ */
+export function readMki(packet: Uint8Array): Mki {
+  const mki = readUint(packet, packet.length - MKI_LENGTH, MKI_LENGTH);
+  const group = mki % CARD_PACKET;
+  if (packet.length < MKI_LENGTH || group === 0) {
+    throw new FormatError('this packet does not end in an MKI; its sender does not speak Tollcast');
+  }
+  return { cardPacket: mki >= CARD_PACKET, group };
+}
+
+/** @throws OutOfRangeError when the group number is not within 1 and 2^31 - 1. */
+export function writeMki(out: Uint8Array, at: number, mki: Mki): void {
+  if (mki.group < 1 || mki.group > LAST_GROUP) {
+    throw new OutOfRangeError(
+      `a group number lies within 1 and ${LAST_GROUP}, not ${mki.group}; start the sender anew`,
+    );
+  }
+  writeUint(out, at, MKI_LENGTH, (mki.cardPacket ? CARD_PACKET : 0) + mki.group);
+}

@@ -1,0 +1,27 @@
+import { readUint } from '../../../apdu/octets.ts';
+
+const VERSION = 2;
+const BYE = 203;
+
+/**
+ * The streams that a compound RTCP packet takes leave of (RFC 3550 6.1, 6.6). RTCP is not authenticated: who acts on it looks at the media too.
+ * @param datagram any octets.
+ * @returns SSRCs; none when the packet is damaged, or says nothing of the kind.
+ */
+export function leavingStreams(datagram: Uint8Array): number[] {
+  const leaving: number[] = [];
+  let at = 0;
+  while (at + 4 <= datagram.length) {
+    const first = datagram[at]!;
+    const end = at + 4 + 4 * readUint(datagram, at + 2, 2);
+    const count = first & 31;
+    // RFC 3550 A.2: the version is 2 throughout and the lengths add up to the whole.
+    if (first >>> 6 !== VERSION || end > datagram.length) return [];
+    if (datagram[at + 1] === BYE) {
+      if (at + 4 + 4 * count > end) return [];
+      for (let i = 0; i < count; i++) leaving.push(readUint(datagram, at + 4 + 4 * i, 4));
+    }
+    at = end;
+  }
+  return at === datagram.length ? leaving : [];
+}

@@ -1,0 +1,226 @@
+import type { CardHeader, ContentCiphers, Mode } from '../../../apdu/decode-module/packets/card-part.ts';
+import { GROUP_KEY, sealCardPart, sentCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
+import { OutOfRangeError } from '../../../apdu/errors.ts';
+import { MKI_LENGTH, writeMki } from '../packet/mki.ts';
+import { AEAD_TAG, type AeadFactory, nobleAead, type PacketAead } from '../packet/packet-aead.ts';
+import { RTP_HEADER, writeRtpHeader } from '../packet/rtp-packet.ts';
+import { deriveSrtpSession, packetIv } from '../packet/srtp-keys.ts';
+
+/** Most octets of payload in one packet: 7 TS packets, which with the longest span still fit into 1,400 octets. */
+export const MOST_PAYLOAD = 1316;
+
+/** The content key that a group is sealed under. */
+export interface SealingKey {
+  /** u32. */
+  readonly id: number;
+  readonly ciphers: ContentCiphers;
+  /** SRTP master salt, 12 octets. */
+  readonly masterSalt: Uint8Array;
+}
+
+/** One RTP payload on its way to the wire. */
+export interface MediaPayload {
+  /** 1 to 1,316 octets; left as they are until the payload's group is closed. */
+  readonly octets: Uint8Array;
+  /** ms that these octets last, whole; what a fraction leaves over belongs to a later payload. */
+  readonly duration: number;
+  /** ms from the start of the stream to that of the payload: comes back with the packet, for pacing. */
+  readonly at: number;
+  /** RTP timestamp, u32. */
+  readonly timestamp: number;
+}
+
+export interface SealerOptions {
+  /** u32, even. */
+  readonly ssrc: number;
+  readonly mode: Mode;
+  /** Octets of the span, 16 to 208 in steps of 16. */
+  readonly span: number;
+  /** Most packets of a group, 1 to 1,024. */
+  readonly every: number;
+  /** Most ms of a group of more than one packet. */
+  readonly closingTime: number;
+  readonly payloadType: number;
+  /** Sequence number of the first packet; RFC 3711 3.3.1 wants it below 2^15. */
+  readonly firstSequence: number;
+  /** Unpredictable octets, as many as asked for. */
+  readonly random: (length: number) => Uint8Array;
+  readonly aead?: AeadFactory;
+}
+
+export interface SealedPacket {
+  readonly octets: Uint8Array;
+  /** The `at` of its payload. */
+  readonly at: number;
+}
+
+export interface SealedGroup {
+  readonly header: CardHeader;
+  /** The card packet first. */
+  readonly packets: readonly SealedPacket[];
+}
+
+/** A group that still takes packets. The card packet is made last: its header counts the whole group. */
+interface OpenGroup {
+  readonly number: number;
+  readonly key: SealingKey;
+  readonly mediaTime: number;
+  /** First block of the span, and in mode sealed the SRTP master key. */
+  readonly random: Uint8Array;
+  /** In mode sealed. */
+  readonly rest: { readonly aead: PacketAead; readonly salt: Uint8Array } | undefined;
+  readonly index: number;
+  readonly first: MediaPayload;
+  readonly packets: SealedPacket[];
+  octets: number;
+  duration: number;
+}
+
+const CHUNK = 0x10000;
+
+/**
+ * Turns payloads into groups of packets, `firmware-notes/protocol.md` 5. A group goes out when it closes: at the number of packets asked
+ * for, before it lasts longer than the closing time, at a change of key, and at once where its first payload is shorter than the span.
+ */
+export class GroupSealer {
+  readonly #options: SealerOptions;
+  readonly #aead: AeadFactory;
+  readonly #blocks: number;
+  readonly #content: number;
+  readonly #iv = new Uint8Array(12);
+  #group: OpenGroup | undefined;
+  #lastGroup = 0;
+  #index: number;
+  #chunk = new Uint8Array(0);
+
+  /** @throws OutOfRangeError naming the option and its range. */
+  constructor(options: SealerOptions) {
+    const { span, every, ssrc } = options;
+    if (!Number.isInteger(span) || span % 16 !== 0 || span < 16 || span > 208) {
+      throw new OutOfRangeError(`a span has 16 to 208 octets in steps of 16, not ${span}`);
+    }
+    if (!Number.isInteger(every) || every < 1 || every > 1024) {
+      throw new OutOfRangeError(`every 1st to 1,024th packet can be a card packet, not every ${every}th`);
+    }
+    if (ssrc % 2 !== 0) throw new OutOfRangeError('an SSRC must be even; bit 0 marks RIST repairs');
+    this.#options = options;
+    this.#aead = options.aead ?? nobleAead;
+    this.#blocks = span / 16;
+    this.#content = span - GROUP_KEY;
+    this.#index = options.firstSequence;
+  }
+
+  /**
+   * Takes the next payload.
+   * @param mediaTime seconds since 1970 at the start of the payload, u32.
+   * @returns the groups that it closed: none, the one before it, its own, or both.
+   * @throws OutOfRangeError when the payload is empty or too long.
+   */
+  push(payload: MediaPayload, key: SealingKey, mediaTime: number): SealedGroup[] {
+    if (payload.octets.length < 1 || payload.octets.length > MOST_PAYLOAD) {
+      throw new OutOfRangeError(`a payload has 1 to ${MOST_PAYLOAD} octets, not ${payload.octets.length}`);
+    }
+    const closed: SealedGroup[] = [];
+    let group = this.#group;
+    if (group !== undefined && (group.key !== key || group.duration + payload.duration > this.#options.closingTime)) {
+      closed.push(this.#seal(group));
+      group = undefined;
+    }
+    if (group === undefined) {
+      group = this.#open(payload, key, mediaTime);
+    } else {
+      group.packets.push({ octets: this.#gapPacket(group, payload), at: payload.at });
+      group.octets += payload.octets.length;
+      group.duration += payload.duration;
+    }
+    if (group.packets.length === this.#options.every || group.first.octets.length < this.#content) {
+      closed.push(this.#seal(group));
+    }
+    return closed;
+  }
+
+  /** Closes the group that is open, if there is one: at the end of the stream, or when the source falls silent. */
+  close(): SealedGroup | undefined {
+    return this.#group && this.#seal(this.#group);
+  }
+
+  #open(first: MediaPayload, key: SealingKey, mediaTime: number): OpenGroup {
+    const random = this.#options.random(GROUP_KEY);
+    const session = this.#options.mode === 'sealed' ? deriveSrtpSession(random, key.masterSalt) : undefined;
+    this.#lastGroup += 1;
+    this.#group = {
+      number: this.#lastGroup,
+      key,
+      mediaTime,
+      random,
+      rest: session && { aead: this.#aead(session.key), salt: session.salt },
+      index: this.#index++,
+      first,
+      packets: [{ octets: first.octets, at: first.at }],
+      octets: first.octets.length,
+      duration: first.duration,
+    };
+    return this.#group;
+  }
+
+  #gapPacket(group: OpenGroup, payload: MediaPayload): Uint8Array {
+    return this.#packet(group, this.#index++, payload.timestamp, false, undefined, payload.octets);
+  }
+
+  #seal(group: OpenGroup): SealedGroup {
+    const { ssrc, mode } = this.#options;
+    const header: CardHeader = {
+      mode,
+      spanBlocks: this.#blocks,
+      packets: group.packets.length,
+      octets: group.octets,
+      duration: group.duration,
+      mediaTime: group.mediaTime,
+      contentKeyId: group.key.id,
+      index: group.index,
+      ssrc,
+      group: group.number,
+    };
+    const span = new Uint8Array(16 * this.#blocks);
+    span.set(group.random);
+    span.set(group.first.octets.subarray(0, this.#content), GROUP_KEY);
+    const part = sentCardPart(sealCardPart(header, span, group.key.ciphers));
+    const rest = group.first.octets.subarray(this.#content);
+    const octets = this.#packet(group, group.index, group.first.timestamp, true, part, rest);
+    group.packets[0] = { octets, at: group.first.at };
+    this.#group = undefined;
+    return { header, packets: group.packets };
+  }
+
+  #packet(
+    group: OpenGroup,
+    index: number,
+    timestamp: number,
+    cardPacket: boolean,
+    part: Uint8Array | undefined,
+    rest: Uint8Array,
+  ): Uint8Array {
+    const { ssrc, payloadType } = this.#options;
+    const restAt = RTP_HEADER + (part?.length ?? 0);
+    const mkiAt = restAt + rest.length + (group.rest === undefined ? 0 : AEAD_TAG);
+    const packet = this.#allocate(mkiAt + MKI_LENGTH);
+    writeRtpHeader(packet, { marker: false, payloadType, sequence: index & 0xffff, timestamp, ssrc });
+    if (part !== undefined) packet.set(part, RTP_HEADER);
+    if (group.rest === undefined) {
+      packet.set(rest, restAt);
+    } else {
+      packetIv(group.rest.salt, ssrc, index, this.#iv);
+      group.rest.aead.seal(this.#iv, packet.subarray(0, restAt), rest, packet.subarray(restAt, mkiAt));
+    }
+    writeMki(packet, mkiAt, { cardPacket, group: group.number });
+    return packet;
+  }
+
+  /** Cuts packets from chunks: memory of their own would cost more than all else here but the cipher. */
+  #allocate(length: number): Uint8Array {
+    if (this.#chunk.length < length) this.#chunk = new Uint8Array(CHUNK);
+    const packet = this.#chunk.subarray(0, length);
+    this.#chunk = this.#chunk.subarray(length);
+    return packet;
+  }
+}

@@ -1,0 +1,162 @@
+import { contentCiphers } from '../../../apdu/decode-module/packets/card-part.ts';
+import { type ContentTerms, encodeContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
+import { type KeyMessage, sealKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
+import { splitKey } from '../../../apdu/decode-module/key-pair.ts';
+import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import { OutOfRangeError, TollcastError } from '../../../apdu/errors.ts';
+import type { SealingKey } from './group-sealer.ts';
+
+/** Seconds that a key holds on after its time is over, so that a change of keys never shows. */
+const GRACE = 5;
+/** Least seconds of a segment and of a content key: a card holds two, and the grace of one must be over before the next but one comes. */
+export const LEAST_PERIOD = 20;
+/** Most seconds that the next keys are announced ahead. */
+const MOST_AHEAD = 30;
+
+export interface KeyScheduleOptions {
+  /** u32, 1 and up. */
+  readonly service: number;
+  /** Key id of the service key. */
+  readonly serviceKeyId: number;
+  /** 16 octets. */
+  readonly serviceKey: Uint8Array;
+  /** Media time at which the stream and its first segment start; also the first segment's and content key's id. */
+  readonly start: number;
+  /** End of the purchases, and so of the stream. */
+  readonly end: number;
+  /** Seconds of a segment, 20 and up; the whole stream is one when left out. */
+  readonly segment?: number | undefined;
+  /** Most seconds of a content key, 20 and up. */
+  readonly period: number;
+  readonly terms: Pick<ContentTerms, 'tariff' | 'classes' | 'ssrcs'>;
+  /** Unpredictable octets, as many as asked for. */
+  readonly random: (length: number) => Uint8Array;
+}
+
+/** One content key and the stretch of media time [from, to) in which packets are sealed under it. */
+export interface ContentPeriod extends SealingKey {
+  readonly from: number;
+  readonly to: number;
+  readonly segment: Segment;
+  readonly message: KeyMessage;
+}
+
+interface Segment {
+  readonly id: number;
+  readonly from: number;
+  readonly to: number;
+  readonly key: Uint8Array;
+  readonly message: KeyMessage;
+}
+
+/**
+ * Which segment and content keys hold when: pure, media time in, keys out. Content keys divide a segment evenly, so that none straddles
+ * two and none is much shorter than the others.
+ */
+export class KeySchedule {
+  readonly #options: KeyScheduleOptions;
+  #current: ContentPeriod;
+  #next: ContentPeriod | undefined;
+
+  /** @throws OutOfRangeError naming the option and its range. */
+  constructor(options: KeyScheduleOptions) {
+    for (const [name, seconds] of [
+      ['period', options.period],
+      ['segment', options.segment ?? LEAST_PERIOD],
+    ] as const) {
+      if (!Number.isInteger(seconds) || seconds < LEAST_PERIOD) {
+        throw new OutOfRangeError(`the ${name} of a key has whole seconds, ${LEAST_PERIOD} and more, not ${seconds}`);
+      }
+    }
+    this.#options = options;
+    this.#current = this.#period(this.#segment(options.start, options.start), options.start, options.start);
+  }
+
+  /**
+   * The key under which a group is sealed. Media time does not run backwards: an earlier one gives the key that already holds.
+   * @param mediaTime of the group's start.
+   * @throws TollcastError `GRANTS_ENDED` at the end of the purchases.
+   */
+  at(mediaTime: number): ContentPeriod {
+    while (mediaTime >= this.#current.to) {
+      if (this.#current.to >= this.#options.end) {
+        throw new TollcastError('GRANTS_ENDED', 'the time that the cards were granted is over; start the sender anew');
+      }
+      this.#current = this.#next ?? this.#after(this.#current);
+      this.#next = undefined;
+    }
+    return this.#current;
+  }
+
+  /**
+   * What has to be on the key port now: the keys that hold, and the next ones once their time is near. Parents first.
+   * @returns the same object for the same message, as long as it is due.
+   */
+  messages(mediaTime: number): readonly KeyMessage[] {
+    const current = this.at(mediaTime);
+    const { from, to, segment } = current;
+    const ahead = Math.min(MOST_AHEAD, Math.floor((to - from - GRACE) / 2));
+    if (to < this.#options.end && mediaTime >= to - ahead) this.#next ??= this.#after(current);
+    const next = this.#next;
+    return [
+      segment.message,
+      ...(next !== undefined && next.segment !== segment ? [next.segment.message] : []),
+      current.message,
+      ...(next !== undefined ? [next.message] : []),
+    ];
+  }
+
+  #after(current: ContentPeriod): ContentPeriod {
+    const { segment, to } = current;
+    return this.#period(to < segment.to ? segment : this.#segment(segment.id + 1, to), current.id + 1, to);
+  }
+
+  #segment(id: number, from: number): Segment {
+    const { service, serviceKey, serviceKeyId, random } = this.#options;
+    const end = from + (this.#options.segment ?? Infinity);
+    // A rest too short for a content key of its own stays with the last segment.
+    const to = end + LEAST_PERIOD > this.#options.end ? this.#options.end : end;
+    const key = random(16);
+    const message = sealKeyMessage(
+      {
+        kind: KIND.segment,
+        service,
+        keyId: id,
+        from,
+        to: to + GRACE,
+        number: 0,
+        parentKind: KIND.service,
+        parentId: serviceKeyId,
+      },
+      key,
+      new Uint8Array(0),
+      serviceKey,
+    );
+    return { id, from, to, key, message };
+  }
+
+  #period(segment: Segment, id: number, from: number): ContentPeriod {
+    const { service, period, terms, random } = this.#options;
+    const left = segment.to - from;
+    const to = from + Math.ceil(left / Math.ceil(left / period));
+    const key = random(16);
+    const masterSalt = random(12);
+    const message = sealKeyMessage(
+      {
+        kind: KIND.content,
+        service,
+        keyId: id,
+        from,
+        to: to + GRACE,
+        number: 0,
+        parentKind: KIND.segment,
+        parentId: segment.id,
+      },
+      key,
+      encodeContentTerms({ ...terms, segmentId: segment.id, masterSalt }),
+      segment.key,
+    );
+    const ciphers = contentCiphers(splitKey(KIND.content, service, id, key));
+    return { id, from, to, segment, ciphers, masterSalt, message };
+  }
+}

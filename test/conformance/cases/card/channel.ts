@@ -1,0 +1,209 @@
+import { expect } from 'vitest';
+import { encodeCardLimits, NO_LIMITS } from '../../../../apdu/decode-module/card-limits.ts';
+import { INS } from '../../../../apdu/decode-module/instruction.ts';
+import { parseLogRecord } from '../../../../apdu/decode-module/money/log-record.ts';
+import { encodePin } from '../../../../apdu/decode-module/pin.ts';
+import { LIFE, parseSelectAnswer } from '../../../../apdu/decode-module/select-answer.ts';
+import { concat, fromHex } from '../../../../apdu/octets.ts';
+import { encodePutKey } from '../../../../apdu/secure-channel/put-key.ts';
+import type { ChannelKeySet } from '../../../../apdu/secure-channel/scp03-keys.ts';
+import { TEST_KEY_SET } from '../../../../apdu/secure-channel/test-key-set.ts';
+import {
+  acknowledgement,
+  cardPart,
+  contentMessage,
+  fixedKey,
+  KEYS,
+  loadOrder,
+  PROFILE,
+  segmentMessage,
+  serviceMessage,
+} from '../../messages/messages.ts';
+import { type Case, type Tester, u32 } from '../../tester.ts';
+
+const { active, blocked, terminated } = LIFE;
+const NONE = new Uint8Array(0);
+const PIN = encodePin('2580');
+const CHALLENGE = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
+const OWN: ChannelKeySet = { version: 0x10, enc: fixedKey('enc'), mac: fixedKey('mac'), dek: fixedKey('dek') };
+
+async function lifeOf(tester: Tester): Promise<string> {
+  return parseSelectAnswer(await tester.select()).life;
+}
+
+function group(dgi: number, value: Uint8Array): Uint8Array {
+  return concat(Uint8Array.of(dgi >>> 8, dgi, value.length), value);
+}
+
+/** Of the commands of a card in use: what each answers in a state. */
+async function expectStates(tester: Tester, inUse: number, kept: number, load: number): Promise<void> {
+  await tester.send(INS.OPEN_SESSION, u32(7), inUse);
+  await tester.send(INS.LOAD_CREDIT, loadOrder(1, 1n), inUse);
+  await tester.send(INS.LOAD_KEY, serviceMessage(90), inUse);
+  await tester.send(INS.VERIFY, PIN, inUse === 0x9000 ? 0x6a88 : inUse);
+  await tester.send(INS.SET_SPEND_LIMIT, new Uint8Array(6), inUse === 0x9000 ? 0x6982 : inUse);
+  await tester.send(INS.START_LOAD, NONE, load);
+  await tester.send(INS.GET_PURSE, NONE, kept);
+  await tester.send(INS.LIST_KEYS, NONE, kept);
+  await tester.send(INS.CLOSE_SESSION, NONE, kept);
+  await tester.send(INS.GET_LOG, NONE, kept);
+  await tester.send(INS.GET_RECEIPT, NONE, kept === 0x9000 ? 0x6a82 : kept);
+  await tester.send(INS.ACKNOWLEDGE, acknowledgement(0), kept);
+  await tester.command({ cla: 0x80, ins: INS.GET_DATA, p1: 1, p2: 3, le: 256 });
+}
+
+export const channelCases: readonly Case[] = [
+  {
+    name: 'from blank to terminated: what each state allows',
+    from: 'blank',
+    async run(tester) {
+      await expectStates(tester, 0x6985, 0x6985, 0x6985);
+      await tester.storeData(0x0001, PROFILE, false);
+      expect(await lifeOf(tester)).toBe('blank');
+      for (const state of [active, blocked]) await tester.setStatus(state, 0x6985);
+      await tester.storeData(0x8001, KEYS, true);
+      expect(await lifeOf(tester)).toBe('personalised');
+      await expectStates(tester, 0x6985, 0x6985, 0x6985);
+      await tester.setStatus(blocked, 0x6985);
+      await tester.setStatus(active);
+      await tester.setStatus(active);
+      await expectStates(tester, 0x9000, 0x9000, 0x9000);
+      await tester.setStatus(blocked);
+      expect(await lifeOf(tester)).toBe('blocked');
+      await expectStates(tester, 0x6985, 0x9000, 0x9000);
+      await tester.storeData(0x0002, encodeCardLimits(NO_LIMITS), false, 0x6985);
+      await tester.setStatus(active);
+      expect(await lifeOf(tester)).toBe('active');
+      await tester.setStatus(blocked);
+      await tester.setStatus(terminated);
+      await tester.setStatus(terminated);
+      await tester.setStatus(active, 0x6985);
+      await tester.inside(INS.PUT_KEY, 0, 0x81, encodePutKey(OWN, TEST_KEY_SET.dek), 0x6985);
+      expect(await lifeOf(tester)).toBe('terminated');
+      await expectStates(tester, 0x6985, 0x9000, 0x6985);
+      await tester.command({ cla: 0x80, ins: INS.INITIALIZE_UPDATE, p1: 0, p2: 0, data: CHALLENGE, le: 256 }, 0x6985);
+    },
+  },
+  {
+    name: 'terminated before it was personalised: there is no purse to show',
+    from: 'blank',
+    async run(tester) {
+      await tester.storeData(0x0001, PROFILE, false);
+      await tester.setStatus(terminated);
+      expect(await lifeOf(tester)).toBe('terminated');
+      await expectStates(tester, 0x6985, 0x6985, 0x6985);
+    },
+  },
+  {
+    name: 'what needs the channel: 6982 without it, before P1 P2; what is secret needs C-ENC',
+    from: 'blank',
+    async run(tester) {
+      const needing: [number, number, number, Uint8Array][] = [
+        [INS.STORE_DATA, 0, 0, group(0x0001, PROFILE)],
+        [INS.STORE_DATA, 7, 0, NONE],
+        [INS.SET_STATUS, 0x40, active, NONE],
+        [INS.SET_STATUS, 1, 1, CHALLENGE],
+        [INS.PUT_KEY, 0, 0x81, encodePutKey(OWN, TEST_KEY_SET.dek)],
+        [INS.PUT_KEY, 9, 9, NONE],
+      ];
+      const plain = async (): Promise<void> => {
+        for (const [ins, p1, p2, data] of needing) await tester.command({ cla: 0x80, ins, p1, p2, data }, 0x6982);
+      };
+      await plain();
+      await tester.secure(0x13);
+      await plain();
+      await tester.inside(INS.STORE_DATA, 7, 0, NONE, 0x6a86);
+      await tester.inside(INS.STORE_DATA, 0, 0, Uint8Array.of(0, 1), 0x6700);
+      await tester.inside(INS.SET_STATUS, 0x40, 1, NONE, 0x6a86);
+      await tester.inside(INS.SET_STATUS, 0, terminated, NONE, 0x6a86);
+      await tester.inside(INS.SET_STATUS, 0x40, terminated, CHALLENGE, 0x6700);
+      await tester.inside(INS.PUT_KEY, 0, 0x82, encodePutKey(OWN, TEST_KEY_SET.dek), 0x6a86);
+      await tester.secure(0x11);
+      await tester.storeData(0x0001, PROFILE, false);
+      await tester.storeData(0x8001, KEYS, true, 0x6982);
+      await tester.storeData(0x8002, PIN, false, 0x6982);
+      await tester.storeData(0xffff, NONE, false, 0x6982);
+      await tester.inside(INS.PUT_KEY, 0, 0x81, encodePutKey(OWN, TEST_KEY_SET.dek), 0x6982);
+      await tester.secure(0x03);
+      await tester.storeData(0x8001, KEYS, true);
+    },
+  },
+  {
+    name: 'after personalisation: limits, verification keys and PIN, each by itself; never another card or other keys',
+    from: 'playing',
+    async run(tester) {
+      await tester.storeData(0x0001, PROFILE, false, 0x6985);
+      await tester.storeData(0x8001, KEYS, true, 0x6985);
+      await tester.storeData(0x0002, NONE, false, 0x6a80);
+      await tester.storeData(0x0002, encodeCardLimits({ ...NO_LIMITS, spendLimit: 5n, ratingLimit: 6 }), true);
+      const record = await tester.send(INS.GET_LOG);
+      expect(parseLogRecord(record)).toMatchObject({ sequence: 3, spendLimit: 5n });
+      await tester.decode(cardPart(1), 0x9403);
+      await tester.storeData(0x8002, PIN, false);
+      await tester.send(INS.VERIFY, PIN);
+      for (const left of [2, 1, 0]) await tester.send(INS.VERIFY, encodePin('9999'), 0x63c0 | left);
+      await tester.send(INS.VERIFY, PIN, 0x6983);
+      await tester.storeData(0x8002, encodePin('1234'), true);
+      await tester.send(INS.VERIFY, encodePin('1234'));
+      expect(await lifeOf(tester)).toBe('active');
+    },
+  },
+  {
+    name: 'the card in use through the channel: answers, warnings and lists',
+    from: 'playing',
+    async run(tester) {
+      await tester.storeData(0x8002, PIN, false);
+      await tester.inside(INS.VERIFY, 0, 0, encodePin('9999'), 0x63c2);
+      await tester.inside(INS.VERIFY, 0, 0, PIN);
+      await tester.inside(INS.DECODE, 0, 0, cardPart(1));
+      await tester.inside(INS.GET_LOG, 0, 0, NONE);
+      await tester.inside(INS.LOAD_CREDIT, 0, 0, loadOrder(2, 1n));
+      await tester.inside(INS.CLOSE_SESSION, 0, 0, NONE);
+      await tester.inside(INS.GET_RECEIPT, 0, 0, u32(9), 0x6a82);
+      expect(await tester.inside(INS.LIST_KEYS, 0, 0, NONE)).toHaveLength(60);
+      await tester.inside(INS.LOAD_KEY, 0, 0, segmentMessage());
+      await tester.loadKey(contentMessage());
+      for (let number = 2; number <= 11; number++) {
+        await tester.loadKey(serviceMessage(number, {}, { service: number + 100 }));
+      }
+      await tester.inside(INS.LIST_KEYS, 0, 0, NONE, 0x6a84);
+      await tester.command({ cla: 0, ins: INS.GET_RESPONSE, p1: 0, p2: 0, le: 256 }, 0x6985);
+      await tester.inside(0x77, 0, 0, NONE, 0x6d00);
+      await tester.inside(INS.GET_DATA, 1, 3, NONE);
+    },
+  },
+  {
+    name: 'what ends the channel: SELECT, reset, a wrong C-MAC; plain commands do not',
+    from: 'active',
+    async run(tester) {
+      const wrapped = fromHex('84400000080000000000000000');
+      await tester.select();
+      await tester.raw(wrapped, 0x6985);
+      await tester.secure(0x13);
+      await tester.purse();
+      await tester.inside(INS.GET_PURSE, 0, 0, NONE);
+      await tester.raw(wrapped, 0x6988);
+      await tester.raw(wrapped, 0x6985);
+      await tester.secure(0x13);
+      await tester.select();
+      await tester.raw(wrapped, 0x6985);
+      await tester.secure(0x13);
+      await tester.reset();
+      await tester.select();
+      await tester.raw(wrapped, 0x6985);
+      await tester.raw(fromHex('84400000'), 0x6985);
+    },
+  },
+  {
+    name: 'classes: 82 is 84 alone, SELECT and GET RESPONSE are 00 alone',
+    from: 'active',
+    async run(tester) {
+      for (const command of ['8082010000', '84a40400', '84c00000', '00500000', '00820100', '81400000', '85400000']) {
+        await tester.raw(fromHex(command), 0x6e00);
+      }
+      await tester.raw(fromHex('84820100100000000000000000000000000000000000'), 0x6985);
+      await tester.raw(fromHex('84820200'), 0x6a86);
+      await tester.raw(fromHex('84820100'), 0x6700);
+    },
+  },
+];

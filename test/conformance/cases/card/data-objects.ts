@@ -1,0 +1,70 @@
+import { expect } from 'vitest';
+import { encodeCardLimits, NO_LIMITS } from '../../../../apdu/decode-module/card-limits.ts';
+import { INS } from '../../../../apdu/decode-module/instruction.ts';
+import { encodePin } from '../../../../apdu/decode-module/pin.ts';
+import { encodeVerificationKey, parseVerificationKeys } from '../../../../apdu/decode-module/keys/verification-key.ts';
+import { concat } from '../../../../apdu/octets.ts';
+import { type Case, u32 } from '../../tester.ts';
+
+const PIN = encodePin('2580');
+
+export const dataObjectCases: readonly Case[] = [
+  {
+    name: 'DGI 0002 and 0003: lengths, policy and reserved octets, slots',
+    from: 'blank',
+    async run(tester) {
+      const limits = encodeCardLimits(NO_LIMITS);
+      const changed = (at: number, value: number): Uint8Array => limits.with(at, value);
+      await tester.storeData(0x0002, changed(7, 4), false, 0x6a80);
+      await tester.storeData(0x0002, changed(7, 0x80), false, 0x6a80);
+      for (const at of [8, 15]) await tester.storeData(0x0002, changed(at, 1), false, 0x6a80);
+      for (const length of [0, 15, 17]) await tester.storeData(0x0002, new Uint8Array(length), false, 0x6a80);
+      for (const length of [0, 36, 38]) await tester.storeData(0x0003, new Uint8Array(length), false, 0x6a80);
+      for (const slot of [4, 0x80, 0xff])
+        await tester.storeData(0x0003, new Uint8Array(37).with(0, slot), false, 0x6a80);
+      for (const length of [7, 9]) await tester.storeData(0x8002, new Uint8Array(length), false, 0x6a80);
+      await tester.storeData(0x0004, limits, false, 0x6a80);
+      await tester.storeData(0x8003, PIN, false, 0x6a80);
+      await tester.storeData(0x0002, limits, true, 0x6985);
+      await tester.storeData(0x0003, encodeVerificationKey(3, { id: 9, key: new Uint8Array(32).fill(9) }), false);
+      await tester.storeData(0x0003, encodeVerificationKey(0, { id: 1, key: new Uint8Array(32).fill(1) }), false);
+      await tester.storeData(0x0003, encodeVerificationKey(0, { id: 2, key: new Uint8Array(32).fill(2) }), false);
+      const keys = await tester.command({ cla: 0x80, ins: INS.GET_DATA, p1: 1, p2: 3, le: 256 });
+      expect(parseVerificationKeys(keys)).toEqual([
+        { id: 2, key: new Uint8Array(32).fill(2) },
+        { id: 9, key: new Uint8Array(32).fill(9) },
+      ]);
+    },
+  },
+  {
+    name: 'GET DATA: other objects 6A88, then the length',
+    from: 'blank',
+    async run(tester) {
+      const data = (p1: number, p2: number, status: number, octets = 0): Promise<Uint8Array> =>
+        tester.command({ cla: 0x80, ins: INS.GET_DATA, p1, p2, data: new Uint8Array(octets), le: 256 }, status);
+      for (const p2 of [1, 2, 4, 255]) await data(1, p2, 0x6a88, 1);
+      await data(0, 0, 0x6a88);
+      await data(0x80, 0, 0x6a88);
+      await data(1, 0, 0x6700, 1);
+      await data(1, 3, 0x6700, 255);
+      expect(await data(1, 3, 0x9000)).toEqual(new Uint8Array(144));
+    },
+  },
+  {
+    name: 'a verification key of id 0 empties its slot: GET DATA shows the octets that came with it',
+    from: 'active',
+    async run(tester) {
+      const show = { cla: 0x80, ins: INS.GET_DATA, p1: 1, p2: 3, le: 256 };
+      const slot = (id: number, fill: number): Uint8Array =>
+        concat(Uint8Array.of(1), u32(id), new Uint8Array(32).fill(fill));
+      await tester.storeData(0x0003, slot(7, 7), false);
+      await tester.storeData(0x0003, slot(0, 5), false);
+      const octets = await tester.command(show);
+      const empty = new Uint8Array(36);
+      expect(octets).toEqual(concat(empty, slot(0, 5).subarray(1), empty, empty));
+      expect(parseVerificationKeys(octets)).toEqual([]);
+      await tester.storeData(0x0003, slot(0, 0), false);
+      expect(await tester.command(show)).toEqual(new Uint8Array(144));
+    },
+  },
+];

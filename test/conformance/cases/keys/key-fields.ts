@@ -1,0 +1,172 @@
+import { KIND } from '../../../../apdu/decode-module/kinds.ts';
+import { writeUint } from '../../../../apdu/octets.ts';
+import {
+  CARD_KEYS,
+  CEILINGS,
+  contentMessage,
+  keyOf,
+  KEYS,
+  PROFILE,
+  resealed,
+  SEGMENT_KEY_ID,
+  segmentMessage,
+  SERVICE,
+  SERVICE_KEY_ID,
+  serviceMessage,
+  START,
+  USD,
+} from '../../messages/messages.ts';
+import { pairPurchase } from '../../messages/pair-messages.ts';
+import { seedMessages } from '../../messages/purchase-messages.ts';
+import type { Case } from '../../tester.ts';
+
+const DOWNLINK = CARD_KEYS.downlink;
+const SERVICE_KEY = keyOf(KIND.service, SERVICE, SERVICE_KEY_ID);
+const SEGMENT_KEY = keyOf(KIND.segment, SERVICE, SEGMENT_KEY_ID);
+
+export const keyFieldCases: readonly Case[] = [
+  {
+    name: 'reserved octets, service 0, an empty validity or a number: 6A80',
+    from: 'playing',
+    async run(tester) {
+      for (const at of [25, 26, 27]) {
+        await tester.loadKey(
+          resealed(segmentMessage(), SERVICE_KEY, (octets) => (octets[at] = 0x80)),
+          0x6a80,
+        );
+      }
+      await tester.loadKey(serviceMessage(2, {}, { service: 0 }), 0x6a80);
+      const validity = (from: number, to: number): Uint8Array =>
+        resealed(segmentMessage(), SERVICE_KEY, (octets) => {
+          writeUint(octets, 12, 4, from);
+          writeUint(octets, 16, 4, to);
+        });
+      await tester.loadKey(validity(START, START), 0x6a80);
+      await tester.loadKey(validity(START + 1, START), 0x6a80);
+      await tester.loadKey(validity(0xffffffff, 0), 0x6a80);
+      await tester.loadKey(segmentMessage({ number: 1 }), 0x6a80);
+      await tester.loadKey(contentMessage({}, { number: 0x80000000 }), 0x6a80);
+    },
+  },
+  {
+    name: 'ceilings outside the table: 6A80; the number is not used up',
+    from: 'active',
+    async run(tester) {
+      const body = (change: (octets: Uint8Array) => void): Uint8Array => resealed(serviceMessage(1), DOWNLINK, change);
+      await tester.loadKey(
+        body((octets) => writeUint(octets, 48 + 18, 6, 0)),
+        0x6a80,
+      );
+      await tester.loadKey(
+        body((octets) => writeUint(octets, 48 + 18, 6, 2 ** 39)),
+        0x6a80,
+      );
+      for (let at = 24; at < 32; at++)
+        await tester.loadKey(
+          body((octets) => (octets[48 + at] = 1)),
+          0x6a80,
+        );
+      await tester.loadKey(body((octets) => writeUint(octets, 48 + 18, 6, 2 ** 39 - 1)));
+    },
+  },
+  {
+    name: 'a purchase names the currency of the card or none, else 6A80',
+    from: 'active',
+    async run(tester) {
+      const yen = 392;
+      await tester.loadKey(serviceMessage(1, { currency: yen }), 0x6a80);
+      await tester.loadKey(serviceMessage(1, { currency: USD + 256 }), 0x6a80);
+      await tester.loadKey(serviceMessage(1, { currency: USD }));
+      await tester.loadKey(serviceMessage(2, {}, { keyId: 2 }));
+      // Of seeds and private halves too, where the ceilings stand elsewhere.
+      for (const [message, at] of [
+        [seedMessages(5, 0, 8)[0]!, 192],
+        [pairPurchase(6), 64],
+      ] as const) {
+        const inCurrency = (currency: number): Uint8Array =>
+          resealed(message, DOWNLINK, (octets) => writeUint(octets, at + 24, 2, currency));
+        await tester.loadKey(inCurrency(yen), 0x6a80);
+        await tester.loadKey(inCurrency(USD));
+      }
+    },
+  },
+  {
+    name: 'content values outside the table: 6A80',
+    from: 'playing',
+    async run(tester) {
+      const body = (change: (octets: Uint8Array) => void): Uint8Array =>
+        resealed(contentMessage({}, { keyId: 5001 }), SEGMENT_KEY, change);
+      for (const tariff of [4, 0x80, 0xff])
+        await tester.loadKey(
+          body((octets) => (octets[48] = tariff)),
+          0x6a80,
+        );
+      for (const classes of [4, 0x83])
+        await tester.loadKey(
+          body((octets) => (octets[50] = classes)),
+          0x6a80,
+        );
+      for (const suite of [0, 2])
+        await tester.loadKey(
+          body((octets) => (octets[51] = suite)),
+          0x6a80,
+        );
+      await tester.loadKey(
+        body((octets) => (octets[48] = 0)),
+        0x6a80,
+      );
+      for (const at of [12, 15, 36, 47])
+        await tester.loadKey(
+          body((octets) => (octets[48 + at] = 1)),
+          0x6a80,
+        );
+      await tester.loadKey(body((octets) => writeUint(octets, 48 + 4, 4, 0)));
+    },
+  },
+  {
+    name: 'a class that the content does not accept: 940A, before its price',
+    from: 'playing',
+    async run(tester) {
+      const dear = { price: CEILINGS.perMegabyte + 1n };
+      await tester.loadKey(contentMessage({ card: false }, { keyId: 5001 }), 0x940a);
+      await tester.loadKey(contentMessage({ card: false, ...dear }, { keyId: 5001 }), 0x940a);
+      await tester.loadKey(contentMessage({ card: false, soft: false }, { keyId: 5001 }), 0x940a);
+      await tester.loadKey(contentMessage(dear, { keyId: 5001 }), 0x9402);
+      await tester.loadKey(contentMessage({ soft: false }, { keyId: 5001 }));
+    },
+  },
+  {
+    name: 'a card whose id says soft takes what soft modules may have',
+    from: 'blank',
+    async run(tester) {
+      const profile = PROFILE.slice();
+      profile[3] = 2;
+      await tester.storeData(0x0001, profile, false);
+      await tester.activate(0x8001, KEYS);
+      await tester.loadKey(serviceMessage(1));
+      await tester.loadKey(segmentMessage());
+      await tester.loadKey(contentMessage({ soft: false }), 0x940a);
+      await tester.loadKey(contentMessage({ card: false }));
+    },
+  },
+  {
+    name: 'a price above the ceiling of its tariff: 9402',
+    from: 'playing',
+    async run(tester) {
+      const ceilings = [
+        ['octets', CEILINGS.perMegabyte],
+        ['duration', CEILINGS.perHour],
+        ['flat', CEILINGS.flat],
+      ] as const;
+      for (const [kind, price] of ceilings) {
+        await tester.loadKey(contentMessage({ kind, price: price + 1n }), 0x9402);
+        await tester.loadKey(contentMessage({ kind, price: 0xffffffffn }), 0x9402);
+        await tester.loadKey(contentMessage({ kind, price }));
+        await tester.loadKey(
+          contentMessage({ kind, price: price + 1n }, { parentKind: KIND.service, parentId: SERVICE_KEY_ID }),
+          0x9402,
+        );
+      }
+    },
+  },
+];

@@ -1,0 +1,352 @@
+import { expect } from 'vitest';
+import { encodeCeilings } from '../../../../apdu/decode-module/keys/ceilings.ts';
+import { openConfirm } from '../../../../apdu/decode-module/requests/confirm.ts';
+import { INS } from '../../../../apdu/decode-module/instruction.ts';
+import { type KeyEntry, parseKeyList } from '../../../../apdu/decode-module/keys/key-list.ts';
+import { keyBodyLength } from '../../../../apdu/decode-module/keys/key-message.ts';
+import { type KeyKind, KIND } from '../../../../apdu/decode-module/kinds.ts';
+import { openLeaveRecord } from '../../../../apdu/decode-module/requests/leave-record.ts';
+import { LIFE } from '../../../../apdu/decode-module/select-answer.ts';
+import { concat, fromHex, writeUint } from '../../../../apdu/octets.ts';
+import {
+  CARD_KEYS,
+  cardPart,
+  CEILINGS,
+  contentBody,
+  contentMessage,
+  END,
+  KEYS,
+  PROFILE,
+  resealed,
+  SEGMENT_KEY_ID,
+  SERVICE,
+  serviceMessage,
+  spanOf,
+  START,
+} from '../../messages/messages.ts';
+import {
+  contentUnderPair,
+  EPHEMERAL,
+  fixedPair,
+  HEAD_END,
+  pairPurchase,
+  rawPairPurchase,
+  segmentUnderPair,
+  SERVICE_PAIR_ID,
+  underPair,
+} from '../../messages/pair-messages.ts';
+import { blindMessage, seedMessages } from '../../messages/purchase-messages.ts';
+import { type Case, type Tester, u32 } from '../../tester.ts';
+
+const DGI_HEAD_END = 0x0004;
+const MIDDLE = START + 1000;
+const NONE = new Uint8Array(0);
+const FREE = { kind: 'free' } as const;
+const ORDER = fromHex('FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551');
+/** On no curve: the y coordinate changed. */
+const NO_POINT = HEAD_END.publicKey.with(64, HEAD_END.publicKey[64]! ^ 1);
+
+async function headEnd(tester: Tester, point = HEAD_END.publicKey): Promise<void> {
+  await tester.storeData(DGI_HEAD_END, point, false);
+}
+
+/** With the head-end's point and the private half. */
+async function paired(tester: Tester): Promise<void> {
+  await headEnd(tester);
+  await tester.loadKey(pairPurchase(50));
+}
+
+async function keysOn(tester: Tester): Promise<KeyEntry[]> {
+  return parseKeyList(await tester.send(INS.LIST_KEYS));
+}
+
+async function plays(tester: Tester, group: number): Promise<void> {
+  await tester.open();
+  expect(await tester.decode(cardPart(group))).toEqual(spanOf({ group, spanBlocks: 4 }));
+}
+
+function bodyOf(kind: KeyKind): Uint8Array {
+  if (kind === KIND.content || kind === KIND.blind) return contentBody(FREE);
+  return encodeCeilings(CEILINGS).subarray(0, keyBodyLength(kind, KIND.servicePair));
+}
+
+export const keyPairCases: readonly Case[] = [
+  {
+    name: 'DGI 0004: 65 octets that begin with 04, on a blank card and later, as often as one wants',
+    from: 'blank',
+    async run(tester) {
+      const point = HEAD_END.publicKey;
+      for (const length of [0, 16, 64, 66]) {
+        await tester.storeData(DGI_HEAD_END, new Uint8Array(length).fill(4), false, 0x6a80);
+      }
+      for (const first of [0, 2, 3, 5, 0x84]) {
+        await tester.storeData(DGI_HEAD_END, point.with(0, first), false, 0x6a80);
+      }
+      await headEnd(tester, NO_POINT);
+      await headEnd(tester);
+      await tester.storeData(0x0001, PROFILE, false);
+      await tester.storeData(0x8001, KEYS, true);
+      await headEnd(tester, fixedPair('another').publicKey);
+      await tester.setStatus(LIFE.active);
+      await tester.loadKey(pairPurchase(1));
+      await tester.loadKey(contentUnderPair(FREE), 0x6988);
+      await headEnd(tester);
+      await tester.loadKey(contentUnderPair(FREE));
+      await plays(tester, 1);
+    },
+  },
+  {
+    name: 'GENERATE KEY PAIR: only through the channel 6982, P1 P2 6A86, length 6700, life state 6985, in this order',
+    from: 'blank',
+    async run(tester) {
+      const inside = (p1: number, p2: number, data: Uint8Array, status: number): Promise<Uint8Array> =>
+        tester.inside(INS.GENERATE_KEY_PAIR, p1, p2, data, status);
+      await tester.command({ cla: 0x80, ins: INS.GENERATE_KEY_PAIR, p1: 1, p2: 0, data: u32(0) }, 0x6982);
+      await tester.send(INS.GENERATE_KEY_PAIR, undefined, 0x6982);
+      await inside(1, 0, u32(0), 0x6a86);
+      await inside(0, 1, NONE, 0x6a86);
+      await inside(0, 0, Uint8Array.of(0), 0x6700);
+      await inside(0, 0, NONE, 0x6985);
+      await tester.storeData(0x0001, PROFILE, false);
+      await tester.activate(0x8001, KEYS);
+      await tester.send(INS.GENERATE_KEY_PAIR, undefined, 0x6982);
+      await tester.setStatus(LIFE.blocked);
+      await inside(0, 0, NONE, 0x6985);
+      await tester.setStatus(LIFE.terminated);
+      await inside(0, 0, NONE, 0x6985);
+    },
+  },
+  {
+    name: 'a card without a pair of its own: GET DATA 0104 6A88, also with data, and messages under kind 02 6A88',
+    from: 'playing',
+    async run(tester) {
+      await tester.command({ cla: 0x80, ins: INS.GET_DATA, p1: 1, p2: 4, le: 256 }, 0x6a88);
+      await tester.command({ cla: 0x80, ins: INS.GET_DATA, p1: 1, p2: 4, data: u32(0), le: 256 }, 0x6a88);
+      await headEnd(tester);
+      const options = { parentKind: KIND.cardPair, number: 9, publicKey: EPHEMERAL.publicKey } as const;
+      await tester.loadKey(underPair(KIND.service, encodeCeilings(CEILINGS), options), 0x6a88);
+    },
+  },
+  {
+    name: 'a private half is a purchase: confirmed, listed after the keys and before the seeds, again the same confirm',
+    from: 'playing',
+    async run(tester) {
+      for (const message of seedMessages(40, 0, 8)) await tester.loadKey(message);
+      const message = pairPurchase(50);
+      expect(message).toHaveLength(112);
+      const confirm = await tester.loadKey(message);
+      expect(openConfirm(confirm, CARD_KEYS.uplink)).toMatchObject({ keyId: SERVICE_PAIR_ID, number: 50, to: END });
+      expect(await tester.loadKey(message)).toEqual(confirm);
+      const list = await keysOn(tester);
+      expect(list.map(({ kind }) => kind)).toEqual([0x10, 0x16, 0x14, 0x11, 0x12]);
+      expect(list[1]).toEqual({
+        kind: 0x16,
+        parentKind: 0x01,
+        service: SERVICE,
+        id: SERVICE_PAIR_ID,
+        from: START,
+        to: END,
+      });
+      await tester.loadKey(pairPurchase(50, { to: END - 1 }), 0x940b);
+      await tester.loadKey(pairPurchase(17), 0x940b);
+      await tester.reset();
+      await tester.select();
+      expect(await tester.loadKey(message)).toEqual(confirm);
+    },
+  },
+  {
+    name: 'its fields: ceilings, flags, reserved octets, tag and length',
+    from: 'active',
+    async run(tester) {
+      const message = pairPurchase(50);
+      const wrong: ReadonlyArray<(octets: Uint8Array) => void> = [
+        (octets) => (octets[25] = 1),
+        (octets) => (octets[26] = 1),
+        (octets) => writeUint(octets, 4, 4, 0),
+        (octets) => writeUint(octets, 16, 4, START),
+        (octets) => writeUint(octets, 64 + 18, 6, 0),
+        (octets) => writeUint(octets, 64 + 18, 6, 2 ** 39),
+        (octets) => (octets[64 + 31] = 1),
+      ];
+      for (const change of wrong) await tester.loadKey(resealed(message, CARD_KEYS.downlink, change), 0x6a80);
+      for (let at = 0; at < message.length; at += 5) {
+        const names = at === 24 || (at >= 28 && at < 32);
+        await tester.loadKey(message.with(at, message[at]! ^ 0x80), names ? 0x6a88 : 0x6988);
+      }
+      for (const length of [56, 96, 111]) await tester.loadKey(message.subarray(0, length), 0x6988);
+      await tester.loadKey(concat(message, NONE, new Uint8Array(1)), 0x6988);
+      await tester.loadKey(message);
+    },
+  },
+  {
+    name: 'private halves are from 1 to the order less 1: else 6A80, and the number is still good',
+    from: 'active',
+    async run(tester) {
+      await headEnd(tester);
+      const last = ORDER.with(31, ORDER[31]! - 1);
+      for (const half of [new Uint8Array(32), ORDER, new Uint8Array(32).fill(0xff), ORDER.with(0, 0xff).with(7, 1)]) {
+        await tester.loadKey(rawPairPurchase(50, half), 0x6a80);
+      }
+      expect(await keysOn(tester)).toEqual([]);
+      await tester.loadKey(rawPairPurchase(50, last));
+      // One that is there stays when a bad one would take its place.
+      await tester.loadKey(rawPairPurchase(51, ORDER), 0x6a80);
+      expect(await keysOn(tester)).toHaveLength(1);
+      await tester.loadKey(rawPairPurchase(51, new Uint8Array(32).with(31, 1)));
+      // The point of 1 is the base point.
+      const base = fromHex(
+        '046B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C2964FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5',
+      );
+      await tester.loadKey(contentUnderPair(FREE, { publicKey: base }));
+      await plays(tester, 1);
+    },
+  },
+  {
+    name: 'four private halves, a fifth 6A84; a slot that is deleted is free again',
+    from: 'active',
+    async run(tester) {
+      for (let i = 0; i < 4; i++) await tester.loadKey(pairPurchase(50 + i, { keyId: 400 + i }));
+      await tester.loadKey(pairPurchase(54, { keyId: 404 }), 0x6a84);
+      await tester.loadKey(rawPairPurchase(54, ORDER, 404), 0x6a84);
+      await tester.loadKey(pairPurchase(54, { keyId: 402, to: END - 1 }));
+      await tester.deleteKey(KIND.servicePair, SERVICE, 401);
+      await tester.deleteKey(KIND.servicePair, SERVICE, 401, 0x6a88);
+      await tester.loadKey(pairPurchase(55, { keyId: 404 }));
+      expect((await keysOn(tester)).map(({ id }) => id)).toEqual([400, 404, 402, 403]);
+      for (let i = 0; i < 16; i++) await tester.loadKey(serviceMessage(60 + i, {}, { keyId: 1 + i }));
+      await tester.loadKey(serviceMessage(80, {}, { keyId: 17 }), 0x6a84);
+    },
+  },
+  {
+    name: 'each kind under a private half: right ones load, wrong ones 940D, forged ones 6988',
+    from: 'playing',
+    async run(tester) {
+      await tester.deleteKey(KIND.content, SERVICE, 5000);
+      await paired(tester);
+      const lengths = new Map<KeyKind, number>([
+        [KIND.service, 152],
+        [KIND.segment, 120],
+        [KIND.content, 168],
+        [KIND.blind, 168],
+        [KIND.node, 120],
+        [KIND.servicePair, 168],
+      ]);
+      for (const [kind, length] of lengths) {
+        const message = underPair(kind, bodyOf(kind), { keyId: 700 + kind });
+        expect(message).toHaveLength(length);
+        const right = kind === KIND.segment || kind === KIND.content || kind === KIND.blind;
+        await tester.loadKey(message.with(length - 1, message[length - 1]! ^ 1), 0x6988);
+        await tester.loadKey(message, right ? 0x9000 : 0x940d);
+        if (right) await tester.loadKey(message);
+      }
+      const parents = (await keysOn(tester)).filter(({ id }) => id > 700).map(({ parentKind }) => parentKind);
+      expect(parents).toEqual([0x16, 0x16, 0x16]);
+    },
+  },
+  {
+    name: 'without DGI 0004, the private half, or its name: 6A88',
+    from: 'active',
+    async run(tester) {
+      await tester.loadKey(pairPurchase(50));
+      await tester.loadKey(contentUnderPair(FREE), 0x6a88);
+      await headEnd(tester);
+      await tester.loadKey(contentUnderPair(FREE, { pairId: SERVICE_PAIR_ID + 1 }), 0x6a88);
+      await tester.loadKey(contentUnderPair(FREE));
+      await tester.deleteKey(KIND.servicePair, SERVICE, SERVICE_PAIR_ID);
+      await tester.loadKey(contentUnderPair(FREE), 0x6a88);
+    },
+  },
+  {
+    name: 'every part of a message under a private half is under its tag, the ephemeral point too',
+    from: 'active',
+    async run(tester) {
+      await paired(tester);
+      const message = segmentUnderPair();
+      for (let at = 0; at < message.length; at += 3) {
+        const names = at === 24 || (at >= 28 && at < 32) || (at >= 4 && at < 8);
+        await tester.loadKey(message.with(at, message[at]! ^ 0x01), names ? 0x6a88 : 0x6988);
+      }
+      for (const length of [56, 64, 119]) await tester.loadKey(message.subarray(0, length), 0x6988);
+      await tester.loadKey(message);
+    },
+  },
+  {
+    name: 'points that are none, and senders without the head-end’s private half: 6988',
+    from: 'active',
+    async run(tester) {
+      await paired(tester);
+      const message = segmentUnderPair();
+      const withPoint = (point: Uint8Array): Uint8Array => {
+        const octets = message.slice();
+        octets.set(point, 48);
+        return octets;
+      };
+      for (const fill of [0x00, 0x01, 0xff]) await tester.loadKey(withPoint(new Uint8Array(64).fill(fill)), 0x6988);
+      await tester.loadKey(withPoint(NO_POINT.subarray(1)), 0x6988);
+      await tester.loadKey(withPoint(fixedPair('other').publicKey.subarray(1)), 0x6988);
+      await tester.loadKey(segmentUnderPair({ staticKey: fixedPair('other').privateKey }), 0x6988);
+      await tester.loadKey(segmentUnderPair({ publicKey: fixedPair('other').publicKey }), 0x6988);
+      await tester.loadKey(message);
+      await headEnd(tester, NO_POINT);
+      await tester.loadKey(message, 0x6988);
+      await headEnd(tester);
+      await tester.loadKey(message);
+    },
+  },
+  {
+    name: 'what it carries plays at the ceilings of its purchase, and another ephemeral point is another message',
+    from: 'active',
+    async run(tester) {
+      await headEnd(tester);
+      await tester.loadKey(pairPurchase(50, { perMegabyte: 100n }));
+      await tester.loadKey(contentUnderPair({ price: 101n }), 0x9402);
+      await tester.loadKey(contentUnderPair({ price: 100n }));
+      await tester.loadKey(segmentUnderPair({ to: MIDDLE, ephemeral: fixedPair('second') }));
+      await tester.loadKey(contentMessage({ price: 101n }), 0x9402);
+      await tester.loadKey(contentMessage({ price: 100n }));
+      expect((await keysOn(tester)).find(({ kind }) => kind === KIND.content)?.to).toBe(MIDDLE);
+      await tester.open();
+      await tester.decode(cardPart(1), 0x9401);
+      await tester.loadKey(contentMessage(FREE));
+      await plays(tester, 2);
+    },
+  },
+  {
+    name: 'a leave, a delete and a new private half take what is below along',
+    from: 'active',
+    async run(tester) {
+      await paired(tester);
+      const fill = async (): Promise<void> => {
+        await tester.loadKey(segmentUnderPair());
+        await tester.loadKey(contentMessage(FREE));
+        await tester.loadKey(
+          underPair(KIND.blind, contentBody({ ...FREE, segmentId: SEGMENT_KEY_ID }), { keyId: 6000 }),
+        );
+      };
+      await fill();
+      const data = concat(u32(SERVICE), u32(SERVICE_PAIR_ID), u32(MIDDLE));
+      const record = openLeaveRecord(await tester.send(INS.LEAVE, data), CARD_KEYS.uplink);
+      expect(record).toMatchObject({ keyId: SERVICE_PAIR_ID, number: 50, to: MIDDLE });
+      expect((await keysOn(tester)).map(({ to }) => to)).toEqual([MIDDLE, MIDDLE, MIDDLE, MIDDLE]);
+      await tester.loadKey(pairPurchase(50), 0x940b);
+      const other = fixedPair('new service pair');
+      await tester.loadKey(pairPurchase(51, { privateKey: other.privateKey }));
+      expect(await keysOn(tester)).toHaveLength(1);
+      await tester.loadKey(segmentUnderPair(), 0x6988);
+      await tester.loadKey(contentUnderPair(FREE, { publicKey: other.publicKey }));
+      await tester.deleteKey(KIND.servicePair, SERVICE, SERVICE_PAIR_ID);
+      expect(await keysOn(tester)).toEqual([]);
+      await tester.loadKey(pairPurchase(51, { privateKey: other.privateKey }), 0x940b);
+    },
+  },
+  {
+    name: 'a private half takes nothing from other parents of its service',
+    from: 'playing',
+    async run(tester) {
+      await paired(tester);
+      await tester.loadKey(blindMessage());
+      await tester.deleteKey(KIND.servicePair, SERVICE, SERVICE_PAIR_ID);
+      expect((await keysOn(tester)).map(({ kind }) => kind)).toEqual([0x10, 0x11, 0x12, 0x13]);
+    },
+  },
+];

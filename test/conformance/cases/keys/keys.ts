@@ -1,0 +1,290 @@
+import { expect } from 'vitest';
+import { INS } from '../../../../apdu/decode-module/instruction.ts';
+import { parseKeyList } from '../../../../apdu/decode-module/keys/key-list.ts';
+import { type KeyKind, KIND, type ParentKind } from '../../../../apdu/decode-module/kinds.ts';
+import { concat, writeUint } from '../../../../apdu/octets.ts';
+import {
+  anyMessage,
+  CARD_KEYS,
+  CEILINGS,
+  CONTENT_KEY_ID,
+  contentBody,
+  contentMessage,
+  END,
+  keyOf,
+  type KeyOptions,
+  resealed,
+  SEGMENT_KEY_ID,
+  segmentMessage,
+  SERIAL,
+  SERVICE,
+  SERVICE_KEY_ID,
+  serviceMessage,
+  START,
+} from '../../messages/messages.ts';
+import { encodeCeilings } from '../../../../apdu/decode-module/keys/ceilings.ts';
+import type { Case } from '../../tester.ts';
+
+const DOWNLINK = CARD_KEYS.downlink;
+const SERVICE_KEY = keyOf(KIND.service, SERVICE, SERVICE_KEY_ID);
+const SEGMENT_KEY = keyOf(KIND.segment, SERVICE, SEGMENT_KEY_ID);
+
+/** One seed, that of slot 7. */
+function seedBody(): Uint8Array {
+  const labels = new Uint8Array(32);
+  for (let at = 0; at < labels.length; at += 4) labels[at] = 0xff;
+  labels.set([20, 0, 0, 7]);
+  return concat(labels, encodeCeilings(CEILINGS));
+}
+
+const BODIES: Record<KeyKind, Uint8Array> = {
+  [KIND.service]: encodeCeilings(CEILINGS),
+  [KIND.segment]: new Uint8Array(0),
+  [KIND.content]: contentBody(),
+  [KIND.blind]: contentBody({ kind: 'free' }),
+  [KIND.seeds]: seedBody(),
+  [KIND.node]: new Uint8Array(0),
+  [KIND.servicePair]: encodeCeilings(CEILINGS),
+};
+
+/** Parents on the card in `playing`, and what they may carry. */
+const PARENTS: ReadonlyArray<
+  readonly [kind: ParentKind | typeof KIND.content, id: number, carries: readonly KeyKind[]]
+> = [
+  [KIND.unique, SERIAL, [KIND.service, KIND.segment, KIND.seeds, KIND.node, KIND.servicePair]],
+  [KIND.service, SERVICE_KEY_ID, [KIND.segment, KIND.content, KIND.blind]],
+  [KIND.segment, SEGMENT_KEY_ID, [KIND.content, KIND.blind]],
+  [KIND.content, CONTENT_KEY_ID, []],
+];
+const KINDS = [KIND.service, KIND.segment, KIND.content, KIND.blind, KIND.seeds, KIND.node, KIND.servicePair] as const;
+
+/** Every octet of a message changed, one after the other. */
+function flips(message: Uint8Array): Uint8Array[] {
+  return Array.from(message, (_, at) => message.map((octet, index) => (index === at ? octet ^ 0x01 : octet)));
+}
+
+export const keyCases: readonly Case[] = [
+  {
+    name: 'each pair of parent and child: right ones load, wrong ones 940D',
+    from: 'playing',
+    async run(tester) {
+      let number = 900;
+      for (const [parentKind, parentId, carries] of PARENTS) {
+        for (const kind of KINDS) {
+          number++;
+          const options: KeyOptions = { parentKind, parentId, keyId: number };
+          if (parentKind === KIND.unique) options.number = number;
+          if (kind === KIND.seeds) options.key = new Uint8Array(128);
+          if (kind === KIND.servicePair) options.key = new Uint8Array(32).fill(number);
+          const bought = kind === KIND.segment && parentKind === KIND.unique;
+          const message = anyMessage(kind, bought ? BODIES[KIND.service] : BODIES[kind], options);
+          const bad = message.slice();
+          bad[bad.length - 1]! ^= 1;
+          await tester.loadKey(bad, 0x6988);
+          const right = carries.includes(kind);
+          await tester.loadKey(message, right ? 0x9000 : 0x940d);
+          if (right) await tester.deleteKey(kind, SERVICE, number);
+        }
+      }
+    },
+  },
+  {
+    name: 'a wrong pair is told before wrong fields, a wrong tag before both',
+    from: 'playing',
+    async run(tester) {
+      const options: KeyOptions = { parentKind: KIND.segment, parentId: SEGMENT_KEY_ID, keyId: 1 };
+      const message = resealed(anyMessage(KIND.segment, new Uint8Array(0), options), SEGMENT_KEY, (octets) => {
+        octets[25] = 1;
+      });
+      await tester.loadKey(message, 0x940d);
+      message[55]! ^= 1;
+      await tester.loadKey(message, 0x6988);
+    },
+  },
+  {
+    name: 'a parent that is not here: 6A88, whatever else is wrong',
+    from: 'active',
+    async run(tester) {
+      await tester.loadKey(segmentMessage(), 0x6a88);
+      await tester.loadKey(contentMessage(), 0x6a88);
+      await tester.loadKey(contentMessage({}, { parentKind: KIND.service, parentId: SERVICE_KEY_ID }), 0x6a88);
+      await tester.loadKey(serviceMessage(1, {}, { parentId: SERIAL + 1 }), 0x6a88);
+      await tester.loadKey(new Uint8Array(56), 0x6a88);
+      await tester.loadKey(serviceMessage(1));
+      await tester.loadKey(segmentMessage({ service: SERVICE + 1 }), 0x6a88);
+      await tester.loadKey(segmentMessage({ parentId: SERVICE_KEY_ID + 1 }), 0x6a88);
+      for (const kind of [0x00, 0x02, 0x13, 0x14, 0x15, 0x16, 0x18, 0x20, 0xff]) {
+        const message = segmentMessage();
+        message[24] = kind;
+        await tester.loadKey(message, 0x6a88);
+      }
+    },
+  },
+  {
+    name: 'shorter than 56 octets: 6988, before the parent is looked for',
+    from: 'active',
+    async run(tester) {
+      for (const length of [0, 1, 31, 32, 48, 55]) await tester.loadKey(segmentMessage().subarray(0, length), 0x6988);
+    },
+  },
+  {
+    name: 'every octet of a service message is under its tag',
+    from: 'active',
+    async run(tester) {
+      const message = serviceMessage(1);
+      for (const [at, flipped] of flips(message).entries()) {
+        // Parent kind and parent id name another parent.
+        await tester.loadKey(flipped, at === 24 || (at >= 28 && at < 32) ? 0x6a88 : 0x6988);
+      }
+      await tester.loadKey(message);
+    },
+  },
+  {
+    name: 'every octet of a segment and a content message is under its tag',
+    from: 'playing',
+    async run(tester) {
+      for (const message of [segmentMessage({ keyId: 150 }), contentMessage({}, { keyId: 5001 })]) {
+        for (const [at, flipped] of flips(message).entries()) {
+          const names = at === 24 || (at >= 28 && at < 32) || (at >= 4 && at < 8);
+          await tester.loadKey(flipped, names ? 0x6a88 : 0x6988);
+        }
+        await tester.loadKey(message);
+      }
+    },
+  },
+  {
+    name: 'another version, kind or length under a right tag: 6988',
+    from: 'playing',
+    async run(tester) {
+      const wrong: ReadonlyArray<(octets: Uint8Array) => void> = [
+        (octets) => (octets[1] = 0),
+        (octets) => (octets[1] = 2),
+        (octets) => (octets[3]! += 1),
+        (octets) => (octets[2] = 1),
+        (octets) => (octets[0] = 0x10),
+        (octets) => (octets[0] = 0x12),
+        (octets) => (octets[0] = 0x13),
+        (octets) => (octets[0] = 0x14),
+        (octets) => (octets[0] = 0x16),
+        (octets) => (octets[0] = 0x17),
+        (octets) => (octets[0] = 0x01),
+        (octets) => (octets[0] = 0x60),
+      ];
+      for (const change of wrong) await tester.loadKey(resealed(segmentMessage(), SERVICE_KEY, change), 0x6988);
+      const longer = new Uint8Array(72);
+      longer.set(segmentMessage());
+      await tester.loadKey(longer, 0x6988);
+      await tester.loadKey(
+        resealed(longer, SERVICE_KEY, (octets) => writeUint(octets, 2, 2, 72)),
+        0x6988,
+      );
+      await tester.loadKey(contentMessage().subarray(0, 56), 0x6988);
+      await tester.loadKey(contentMessage().subarray(0, 103), 0x6988);
+    },
+  },
+  {
+    name: 'numbers under the unique key: each once, none from below the window',
+    from: 'active',
+    async run(tester) {
+      const load = (number: number, status: number, id = number): Promise<Uint8Array> =>
+        tester.loadKey(serviceMessage(number, {}, { keyId: id }), status);
+      await load(0, 0x9000);
+      await load(0, 0x940b, 1);
+      await load(1000, 0x9000);
+      await load(1000, 0x940b, 1);
+      await load(999, 0x9000);
+      await load(999, 0x940b, 1);
+      await load(969, 0x9000);
+      await load(968, 0x940b);
+      await load(0, 0x9000);
+      await load(1001, 0x9000);
+      await load(969, 0x9000);
+      await load(969, 0x940b, 1);
+      await load(970, 0x9000);
+      await load(0xffffffff, 0x9000);
+      await load(1001, 0x9000);
+      await load(1002, 0x940b);
+      await load(0xfffffffe, 0x9000);
+      expect(await tester.keys()).toHaveLength(8);
+    },
+  },
+  {
+    name: 'the window moves on by whole widths and keeps nothing of what it leaves',
+    from: 'active',
+    async run(tester) {
+      const load = (number: number, status: number): Promise<Uint8Array> =>
+        tester.loadKey(serviceMessage(number, {}, { keyId: status === 0x9000 ? number : 1 }), status);
+      await load(999, 0x9000);
+      await load(1000, 0x9000);
+      await load(1032, 0x9000);
+      await load(1031, 0x9000);
+      await load(1001, 0x9000);
+      await load(1000, 0x940b);
+      await load(1095, 0x9000);
+      await load(1094, 0x9000);
+      await load(1064, 0x9000);
+      await load(1063, 0x940b);
+    },
+  },
+  {
+    name: 'the very message again: the same confirm and nothing changes; another of its number: 940B',
+    from: 'playing',
+    async run(tester) {
+      const before = await tester.keys();
+      const confirm = await tester.loadKey(serviceMessage(1));
+      expect(await tester.loadKey(serviceMessage(1))).toEqual(confirm);
+      expect(await tester.keys()).toEqual(before);
+      await tester.loadKey(serviceMessage(1, { quantum: 1n }), 0x940b);
+      await tester.loadKey(serviceMessage(1, {}, { to: END + 1 }), 0x940b);
+      await tester.loadKey(serviceMessage(1, {}, { from: START - 1 }), 0x940b);
+      expect(await tester.keys()).toEqual(before);
+      await tester.deleteKey(KIND.service, SERVICE, SERVICE_KEY_ID);
+      await tester.loadKey(serviceMessage(1), 0x940b);
+      expect(await tester.keys()).toEqual([]);
+    },
+  },
+  {
+    name: 'a number is kept over a power cut, and not used up by a refusal',
+    from: 'active',
+    async run(tester) {
+      await tester.loadKey(serviceMessage(5));
+      await tester.reset();
+      await tester.select();
+      await tester.loadKey(serviceMessage(5));
+      await tester.loadKey(serviceMessage(5, {}, { keyId: 2 }), 0x940b);
+      const refused = resealed(serviceMessage(6), DOWNLINK, (octets) => (octets[25] = 1));
+      await tester.loadKey(refused, 0x6a80);
+      await tester.loadKey(serviceMessage(6));
+    },
+  },
+  {
+    name: 'the validity kept is the overlap with the parent’s; none: 9405',
+    from: 'active',
+    async run(tester) {
+      await tester.loadKey(serviceMessage(1, {}, { from: START + 100, to: START + 1000 }));
+      await tester.loadKey(segmentMessage({ from: START, to: START + 500 }));
+      await tester.loadKey(contentMessage({}, { from: START + 50, to: START + 5000 }));
+      expect(parseKeyList(await tester.send(INS.LIST_KEYS))).toEqual([
+        { kind: 0x10, parentKind: 0x01, service: 7, id: 1, from: START + 100, to: START + 1000 },
+        { kind: 0x11, parentKind: 0x10, service: 7, id: 100, from: START + 100, to: START + 500 },
+        { kind: 0x12, parentKind: 0x11, service: 7, id: 5000, from: START + 100, to: START + 500 },
+      ]);
+      await tester.loadKey(segmentMessage({ keyId: 101, from: START, to: START + 100 }), 0x9405);
+      await tester.loadKey(segmentMessage({ keyId: 101, from: START + 1000, to: START + 2000 }), 0x9405);
+      await tester.loadKey(contentMessage({}, { from: START + 500, to: START + 600 }), 0x9405);
+      // 9405 before 940A and 9402.
+      await tester.loadKey(contentMessage({ card: false }, { from: START + 500, to: START + 600 }), 0x9405);
+      await tester.loadKey(serviceMessage(2, {}, { keyId: 2, from: 0, to: 0xffffffff }));
+      const direct: KeyOptions = { parentKind: KIND.service, parentId: SERVICE_KEY_ID, keyId: 5001 };
+      await tester.loadKey(contentMessage({}, direct));
+      expect(parseKeyList(await tester.send(INS.LIST_KEYS)).at(-1)).toEqual({
+        kind: 0x12,
+        parentKind: 0x10,
+        service: 7,
+        id: 5001,
+        from: START + 100,
+        to: START + 1000,
+      });
+    },
+  },
+];

@@ -1,0 +1,279 @@
+import { expect } from 'vitest';
+import { CARD_HEADER, CARD_TAG } from '../../../../apdu/decode-module/packets/card-part.ts';
+import { KIND } from '../../../../apdu/decode-module/kinds.ts';
+import { concat, writeUint } from '../../../../apdu/octets.ts';
+import {
+  cardPart,
+  CEILINGS,
+  CONTENT_KEY_ID,
+  contentMessage,
+  END,
+  type KeyOptions,
+  resealedPart,
+  SECOND_SSRC,
+  segmentMessage,
+  SERVICE_KEY_ID,
+  serviceMessage,
+  spanOf,
+  SSRC,
+  START,
+} from '../../messages/messages.ts';
+import type { Case } from '../../tester.ts';
+
+const OTHER_SERVICE = 8;
+const OTHER: KeyOptions = {
+  service: OTHER_SERVICE,
+  parentKind: KIND.service,
+  parentId: SERVICE_KEY_ID,
+  keyId: 6000,
+};
+
+export const decodeCases: readonly Case[] = [
+  {
+    name: 'mode sealed: the whole span; mode open: all but its first block; every span of 1 to 13 blocks',
+    from: 'playing',
+    async run(tester) {
+      let group = 0;
+      for (let spanBlocks = 1; spanBlocks <= 13; spanBlocks++) {
+        group++;
+        expect(await tester.decode(cardPart(group, { spanBlocks }))).toEqual(spanOf({ group, spanBlocks }));
+        group++;
+        const open = await tester.decode(cardPart(group, { spanBlocks, mode: 'open' }));
+        expect(open).toEqual(spanOf({ group, spanBlocks }).subarray(16));
+      }
+      expect((await tester.purse()).used).toBe(26n * 3290n);
+    },
+  },
+  {
+    name: 'first way: the key does not fit; nothing comes out, nothing is charged',
+    from: 'playing',
+    async run(tester) {
+      await tester.refused(cardPart(1, { key: new Uint8Array(16) }), 0x6988);
+      await tester.refused(cardPart(1, { contentKeyId: CONTENT_KEY_ID + 1 }), 0x6a88);
+    },
+  },
+  {
+    name: 'second way: free; plaintext, nothing is charged',
+    from: 'playing',
+    async run(tester) {
+      await tester.loadKey(contentMessage({ kind: 'free' }));
+      const before = await tester.purse();
+      expect(await tester.decode(cardPart(1))).toEqual(spanOf({ group: 1, spanBlocks: 4 }));
+      expect(await tester.purse()).toEqual(before);
+      expect(await tester.closeSession()).toBeUndefined();
+    },
+  },
+  {
+    name: 'third way: paid; the debit, then plaintext',
+    from: 'playing',
+    async run(tester) {
+      expect(await tester.decode(cardPart(1))).toEqual(spanOf({ group: 1, spanBlocks: 4 }));
+      expect(await tester.purse()).toMatchObject({ taken: 250_000n, usedTicks: 13_160n * 250_000n * 18n });
+    },
+  },
+  {
+    name: 'fourth way: no credit; nothing comes out, nothing is charged',
+    from: 'active',
+    async run(tester) {
+      await tester.loadKey(serviceMessage(1));
+      await tester.loadKey(segmentMessage());
+      await tester.loadKey(contentMessage());
+      await tester.open();
+      await tester.refused(cardPart(1), 0x9401);
+      await tester.decode(cardPart(1, { octets: 0 }));
+    },
+  },
+  {
+    name: 'every octet of a card part is under its tag',
+    from: 'playing',
+    async run(tester) {
+      for (const mode of ['sealed', 'open'] as const) {
+        const part = cardPart(1, { mode });
+        for (let at = 0; at < part.length; at++) {
+          for (const bit of [0x01, 0x80]) {
+            const flipped = part.slice();
+            flipped[at]! ^= bit;
+            await tester.decode(flipped, at >= 14 && at < 18 ? 0x6a88 : 0x6988);
+          }
+        }
+      }
+      expect((await tester.purse()).usedTicks).toBe(0n);
+      await tester.decode(cardPart(1));
+    },
+  },
+  {
+    name: 'a part cut short or grown: 6988; under 56 octets even without its key',
+    from: 'playing',
+    async run(tester) {
+      const part = cardPart(1, { spanBlocks: 13 });
+      for (const length of [0, 1, 14, 18, 40, 55, 56, 100, 239, 240, 247]) {
+        await tester.refused(part.subarray(0, length), 0x6988);
+      }
+      for (const more of [1, 7]) await tester.refused(concat(part, new Uint8Array(more)), 0x6988);
+      const foreign = cardPart(1, { contentKeyId: 4711 });
+      await tester.decode(foreign.subarray(0, 55), 0x6988);
+      await tester.decode(foreign.subarray(0, 56), 0x6a88);
+    },
+  },
+  {
+    name: 'header, span, tag and stream of two groups do not mix',
+    from: 'playing',
+    async run(tester) {
+      const big = cardPart(1, { octets: 1_000_000, packets: 700 });
+      const small = cardPart(2, { octets: 1000, packets: 1 });
+      const splice = (header: Uint8Array, span: Uint8Array, tag: Uint8Array): Uint8Array =>
+        concat(
+          header.subarray(0, CARD_HEADER),
+          span.subarray(CARD_HEADER, span.length - CARD_TAG),
+          tag.subarray(tag.length - CARD_TAG),
+        );
+      await tester.refused(splice(small, big, big), 0x6988);
+      await tester.refused(splice(small, big, small), 0x6988);
+      await tester.refused(splice(big, small, big), 0x6988);
+      await tester.refused(splice(big, big, small), 0x6988);
+      const fewer = big.slice();
+      writeUint(fewer, 4, 3, 1000);
+      await tester.refused(fewer, 0x6988);
+      const other = big.slice();
+      writeUint(other, 24, 4, SECOND_SSRC);
+      await tester.refused(other, 0x6988);
+      const later = big.slice();
+      writeUint(later, 28, 4, 2);
+      await tester.refused(later, 0x6988);
+    },
+  },
+  {
+    name: 'another kind, version or span length under a right tag: 6988',
+    from: 'playing',
+    async run(tester) {
+      const wrong: ReadonlyArray<(octets: Uint8Array) => void> = [
+        (octets) => (octets[0] = 0x22),
+        (octets) => (octets[0] = 0x1f),
+        (octets) => (octets[0] = 0x50),
+        (octets) => (octets[0] = 0x12),
+        (octets) => (octets[1] = 0x04),
+        (octets) => (octets[1] = 0x44),
+        (octets) => (octets[1] = 0xe4),
+        (octets) => (octets[1] = 0x20),
+        (octets) => (octets[1] = 0x23),
+        (octets) => (octets[1] = 0x25),
+      ];
+      for (const change of wrong) await tester.refused(resealedPart(cardPart(1), change), 0x6988);
+      const odd = new Uint8Array(111);
+      odd.set(cardPart(1));
+      await tester.refused(
+        resealedPart(odd.subarray(0, 104), (octets) => (octets[1] = 0x3f)),
+        0x6988,
+      );
+    },
+  },
+  {
+    name: 'flags, or packets other than 1 to 1,024: 6A80, before the session is asked for',
+    from: 'playing',
+    async run(tester) {
+      const packets = (value: number): Uint8Array =>
+        resealedPart(cardPart(1), (octets) => writeUint(octets, 2, 2, value));
+      for (const value of [0, 1025, 0x07ff, 0x0801, 0x1001, 0x2001, 0x4001, 0x8000, 0x8401, 0xc001, 0xffff]) {
+        await tester.refused(packets(value), 0x6a80);
+      }
+      await tester.decode(packets(1024));
+      await tester.closeSession();
+      await tester.decode(packets(0), 0x6a80);
+      await tester.decode(packets(1), 0x6985);
+    },
+  },
+  {
+    name: 'no session, or one for another service: 6985, before the stream is looked at',
+    from: 'playing',
+    async run(tester) {
+      await tester.open(OTHER_SERVICE);
+      await tester.refused(cardPart(1), 0x6985);
+      await tester.refused(cardPart(1, { ssrc: 4 }), 0x6985);
+      await tester.closeSession();
+      await tester.refused(cardPart(1), 0x6985);
+      await tester.open();
+      await tester.decode(cardPart(1));
+    },
+  },
+  {
+    name: 'a stream that is not the key’s: 940C, before its time',
+    from: 'playing',
+    async run(tester) {
+      await tester.refused(cardPart(1, { ssrc: SSRC + 2 + 4 }), 0x940c);
+      await tester.refused(cardPart(1, { ssrc: SSRC + 1 }), 0x940c);
+      await tester.refused(cardPart(1, { ssrc: 0, mediaTime: 0 }), 0x940c);
+      await tester.decode(cardPart(1, { ssrc: SECOND_SSRC }));
+      await tester.decode(cardPart(1));
+    },
+  },
+  {
+    name: 'media time outside [from, to): 9405, before the group is looked at',
+    from: 'playing',
+    async run(tester) {
+      await tester.refused(cardPart(1, { mediaTime: START - 1 }), 0x9405);
+      await tester.refused(cardPart(1, { mediaTime: END }), 0x9405);
+      await tester.refused(cardPart(1, { mediaTime: 0 }), 0x9405);
+      await tester.refused(cardPart(0, { mediaTime: 0xffffffff }), 0x9405);
+      await tester.decode(cardPart(1, { mediaTime: END - 1 }));
+      await tester.decode(cardPart(2, { mediaTime: START }));
+    },
+  },
+  {
+    name: 'a subscription to T: at T no plaintext, after renewal again, and the host’s clock is not asked',
+    from: 'active',
+    async run(tester) {
+      const key = { to: START + 100 };
+      await tester.loadKey(serviceMessage(1, {}, key));
+      await tester.loadKey(segmentMessage());
+      await tester.loadKey(contentMessage({ kind: 'free' }));
+      await tester.open();
+      await tester.decode(cardPart(1, { mediaTime: START + 99 }));
+      await tester.decode(cardPart(2, { mediaTime: START + 100 }), 0x9405);
+      await tester.loadKey(serviceMessage(2, {}, { to: START + 200 }));
+      await tester.decode(cardPart(2, { mediaTime: START + 100 }), 0x6a88);
+      await tester.loadKey(segmentMessage());
+      await tester.loadKey(contentMessage({ kind: 'free' }));
+      await tester.decode(cardPart(2, { mediaTime: START + 100 }));
+      await tester.decode(cardPart(3, { mediaTime: START + 200 }), 0x9405);
+    },
+  },
+  {
+    name: 'octets or duration of a group above the purchase’s ceiling: 9402, after 9406',
+    from: 'playing',
+    async run(tester) {
+      await tester.decode(cardPart(5));
+      await tester.refused(cardPart(6, { octets: CEILINGS.groupOctets + 1 }), 0x9402);
+      await tester.refused(cardPart(6, { duration: CEILINGS.groupDuration + 1 }), 0x9402);
+      await tester.refused(cardPart(6, { octets: 0xffffff, duration: 0xffffff }), 0x9402);
+      await tester.refused(cardPart(4, { octets: 0xffffff }), 0x9406);
+      await tester.decode(cardPart(6, { octets: CEILINGS.groupOctets, duration: CEILINGS.groupDuration }));
+    },
+  },
+  {
+    name: 'two services with one content key id: the open session’s is meant, else the first',
+    from: 'playing',
+    async run(tester) {
+      await tester.loadKey(serviceMessage(2, {}, { service: OTHER_SERVICE }));
+      await tester.loadKey(contentMessage({}, { ...OTHER, keyId: CONTENT_KEY_ID }));
+      await tester.decode(cardPart(1));
+      await tester.decode(cardPart(2, { service: OTHER_SERVICE }), 0x6988);
+      await tester.open(OTHER_SERVICE);
+      await tester.decode(cardPart(2), 0x6988);
+      await tester.decode(cardPart(2, { service: OTHER_SERVICE }));
+      await tester.closeSession();
+      await tester.decode(cardPart(3), 0x6985);
+      await tester.decode(cardPart(3, { service: OTHER_SERVICE }), 0x6988);
+    },
+  },
+  {
+    name: 'two content keys live at once, each with its own terms',
+    from: 'playing',
+    async run(tester) {
+      await tester.loadKey(contentMessage({ price: 1_000_000n }, { keyId: 5001 }));
+      await tester.decode(cardPart(1, { octets: 1000 }));
+      await tester.decode(cardPart(2, { octets: 1000, contentKeyId: 5001 }));
+      await tester.decode(cardPart(3, { octets: 1000 }));
+      expect((await tester.purse()).used).toBe(250n + 1000n + 250n);
+    },
+  },
+];

@@ -1,0 +1,130 @@
+import { expect } from 'vitest';
+import { INS } from '../../../../apdu/decode-module/instruction.ts';
+import { parseKeyList } from '../../../../apdu/decode-module/keys/key-list.ts';
+import { KIND } from '../../../../apdu/decode-module/kinds.ts';
+import { type LeaveRecord, openLeaveRecord } from '../../../../apdu/decode-module/requests/leave-record.ts';
+import { concat } from '../../../../apdu/octets.ts';
+import {
+  CARD_ID,
+  CARD_KEYS,
+  cardPart,
+  contentMessage,
+  END,
+  segmentMessage,
+  SERVICE,
+  SERVICE_KEY_ID,
+  serviceMessage,
+  START,
+} from '../../messages/messages.ts';
+import {
+  SEED_PURCHASE_ID,
+  seedMessages,
+  SEGMENT_PURCHASE_ID,
+  segmentPurchase,
+  slotMessage,
+} from '../../messages/purchase-messages.ts';
+import { type Case, type Tester, u32 } from '../../tester.ts';
+
+const UPLINK = CARD_KEYS.uplink;
+const MIDDLE = START + 1000;
+
+export async function leave(tester: Tester, keyId: number, to: number, service = SERVICE): Promise<LeaveRecord> {
+  return openLeaveRecord(await tester.send(INS.LEAVE, concat(u32(service), u32(keyId), u32(to))), UPLINK);
+}
+
+async function endsOn(tester: Tester): Promise<Record<string, number>> {
+  const list = parseKeyList(await tester.send(INS.LIST_KEYS));
+  return Object.fromEntries(list.map(({ kind, id, to }) => [`${kind.toString(16)} ${id}`, to]));
+}
+
+export const leaveCases: readonly Case[] = [
+  {
+    name: 'a leave lowers the end of a purchase and all below it, and says so under the uplink key',
+    from: 'playing',
+    async run(tester) {
+      await tester.loadKey(contentMessage({}, { keyId: 5001, from: MIDDLE }));
+      const record = await leave(tester, SERVICE_KEY_ID, MIDDLE);
+      expect(record).toEqual({ cardId: CARD_ID, service: SERVICE, keyId: SERVICE_KEY_ID, number: 1, to: MIDDLE });
+      expect(await endsOn(tester)).toEqual({ '10 1': MIDDLE, '11 100': MIDDLE, '12 5000': MIDDLE });
+      await tester.decode(cardPart(1, { mediaTime: MIDDLE - 1 }));
+      await tester.decode(cardPart(2, { mediaTime: MIDDLE }), 0x9405);
+      expect(await leave(tester, SERVICE_KEY_ID, MIDDLE)).toEqual(record);
+      await tester.send(INS.LEAVE, concat(u32(SERVICE), u32(SERVICE_KEY_ID), u32(MIDDLE + 1)), 0x6a80);
+      await tester.send(INS.LEAVE, concat(u32(SERVICE), u32(SERVICE_KEY_ID + 1), u32(MIDDLE)), 0x6a88);
+      await tester.send(INS.LEAVE, concat(u32(SERVICE + 1), u32(SERVICE_KEY_ID), u32(MIDDLE)), 0x6a88);
+      expect((await leave(tester, SERVICE_KEY_ID, 0)).to).toBe(START);
+      expect(await endsOn(tester)).toEqual({ '10 1': START });
+      await tester.loadKey(segmentMessage(), 0x9405);
+    },
+  },
+  {
+    name: 'a leave makes nothing last longer that ends before it anyhow',
+    from: 'playing',
+    async run(tester) {
+      await tester.loadKey(contentMessage({}, { keyId: 5001, to: START + 10 }));
+      await leave(tester, SERVICE_KEY_ID, MIDDLE);
+      expect(await endsOn(tester)).toMatchObject({ '11 100': MIDDLE, '12 5000': MIDDLE, '12 5001': START + 10 });
+      await tester.decode(cardPart(1, { contentKeyId: 5001, mediaTime: START + 10 }), 0x9405);
+      await tester.decode(cardPart(1, { contentKeyId: 5001, mediaTime: START + 9 }));
+    },
+  },
+  {
+    name: 'after a leave the purchase message brings nothing back, deleted or not; a new one does',
+    from: 'playing',
+    async run(tester) {
+      await tester.loadKey(segmentPurchase(2));
+      await leave(tester, SERVICE_KEY_ID, MIDDLE);
+      await leave(tester, SEGMENT_PURCHASE_ID, MIDDLE);
+      for (const message of [serviceMessage(1), segmentPurchase(2)]) await tester.loadKey(message, 0x940b);
+      await tester.deleteKey(KIND.service, SERVICE, SERVICE_KEY_ID);
+      await tester.deleteKey(KIND.segment, SERVICE, SEGMENT_PURCHASE_ID);
+      for (const message of [serviceMessage(1), segmentPurchase(2)]) await tester.loadKey(message, 0x940b);
+      await tester.reset();
+      await tester.select();
+      for (const message of [serviceMessage(1), segmentPurchase(2)]) await tester.loadKey(message, 0x940b);
+      await tester.loadKey(serviceMessage(3));
+      expect(await endsOn(tester)).toEqual({ '10 1': END });
+    },
+  },
+  {
+    name: 'a leave takes the numbers of the seed parts that never came',
+    from: 'active',
+    async run(tester) {
+      // 38 nodes at most: this range takes 27, in 4 parts.
+      const parts = seedMessages(50, 1, 2 ** 14 - 1);
+      expect(parts).toHaveLength(4);
+      await tester.loadKey(parts[2]!);
+      const record = await leave(tester, SEED_PURCHASE_ID, MIDDLE);
+      expect(record).toEqual({ cardId: CARD_ID, service: SERVICE, keyId: SEED_PURCHASE_ID, number: 50, to: MIDDLE });
+      for (const part of parts) await tester.loadKey(part, 0x940b);
+      await tester.deleteKey(KIND.seeds, SERVICE, SEED_PURCHASE_ID);
+      for (const part of parts) await tester.loadKey(part, 0x940b);
+      await tester.loadKey(serviceMessage(54));
+    },
+  },
+  {
+    name: 'a leave of a seed purchase that was all there shortens its content',
+    from: 'active',
+    async run(tester) {
+      await tester.loadKey(seedMessages(1, 0, 16)[0]!);
+      await tester.loadKey(slotMessage(3, {}, { kind: 'free' }));
+      await tester.open();
+      await leave(tester, SEED_PURCHASE_ID, MIDDLE);
+      expect(await endsOn(tester)).toEqual({ [`14 ${SEED_PURCHASE_ID}`]: MIDDLE, '12 5000': MIDDLE });
+      await tester.decode(cardPart(1, { mediaTime: MIDDLE - 1 }));
+      await tester.decode(cardPart(2, { mediaTime: MIDDLE }), 0x9405);
+      await tester.loadKey(slotMessage(3, { from: MIDDLE }, { kind: 'free' }), 0x9405);
+    },
+  },
+  {
+    name: 'LEAVE of another length, and either command on a blank card',
+    from: 'blank',
+    async run(tester) {
+      await tester.send(INS.LEAVE, new Uint8Array(11), 0x6700);
+      await tester.send(INS.LEAVE, new Uint8Array(13), 0x6700);
+      await tester.send(INS.LEAVE, new Uint8Array(12), 0x6985);
+      const data = new Uint8Array(40);
+      await tester.command({ cla: 0x80, ins: INS.SIGN_REQUEST, p1: 0, p2: 0x43, data, le: 256 }, 0x6985);
+    },
+  },
+];

@@ -1,0 +1,123 @@
+import { AesCbc } from '../../../apdu/decode-module/keys/aes-cbc.ts';
+import { encodeCeilings } from '../../../apdu/decode-module/keys/ceilings.ts';
+import { sealKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
+import { splitKey } from '../../../apdu/decode-module/key-pair.ts';
+import { KeyTree, sealLeaf } from '../../../apdu/decode-module/keys/key-tree.ts';
+import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import { coverSlots, type SeedLabel, seedKey, SLOT_DEPTH, slotKeys } from '../../../apdu/decode-module/keys/marks.ts';
+import { sealSeedPurchase } from '../../../apdu/decode-module/keys/seed-purchase.ts';
+import {
+  CARD_KEYS,
+  CEILINGS,
+  CONTENT_KEY_ID,
+  contentBody,
+  END,
+  fixedKey,
+  keyOf,
+  SERIAL,
+  SERVICE,
+  START,
+  type TermOptions,
+} from './messages.ts';
+
+/** Root of the seed tree of the service in every case. */
+export const SEED_ROOT = fixedKey('seed root');
+export const SEED_PURCHASE_ID = 300;
+export const SEGMENT_PURCHASE_ID = 200;
+
+/** A segment bought by itself. */
+export function segmentPurchase(
+  number: number,
+  { keyId = SEGMENT_PURCHASE_ID, from = START, to = END, perMegabyte = CEILINGS.perMegabyte } = {},
+): Uint8Array {
+  const header = {
+    kind: KIND.segment,
+    service: SERVICE,
+    keyId,
+    from,
+    to,
+    number,
+    parentKind: KIND.unique,
+    parentId: SERIAL,
+  } as const;
+  const key = keyOf(KIND.segment, SERVICE, keyId);
+  return sealKeyMessage(header, key, encodeCeilings({ ...CEILINGS, perMegabyte }), CARD_KEYS.downlink).octets;
+}
+
+interface SeedOptions {
+  keyId?: number;
+  from?: number;
+  to?: number;
+  perMegabyte?: bigint;
+  labels?: readonly SeedLabel[];
+}
+
+/** The parts of a purchase of slots [first, end). */
+export function seedMessages(number: number, first: number, end: number, options: SeedOptions = {}): Uint8Array[] {
+  const { keyId = SEED_PURCHASE_ID, from = START, to = END, perMegabyte = CEILINGS.perMegabyte } = options;
+  const { labels = coverSlots(first, end) } = options;
+  const ceilings = { ...CEILINGS, perMegabyte };
+  const purchase = { service: SERVICE, keyId, from, to, number, ceilings, labels };
+  return sealSeedPurchase(purchase, SEED_ROOT, SERIAL, CARD_KEYS.downlink).map(({ octets }) => octets);
+}
+
+interface SlotOptions {
+  keyId?: number;
+  kind?: typeof KIND.content | typeof KIND.blind;
+  from?: number;
+  to?: number;
+  epoch?: number;
+  epochKey?: Uint8Array;
+}
+
+/** A content key under a slot. */
+export function slotMessage(slot: number, options: SlotOptions = {}, terms: TermOptions = {}): Uint8Array {
+  const { keyId = CONTENT_KEY_ID, kind = KIND.content, from = START, to = END } = options;
+  const { epoch = 0, epochKey = new Uint8Array(16) } = options;
+  const leaf = seedKey(SEED_ROOT, { level: SLOT_DEPTH, index: slot });
+  const header = {
+    kind,
+    service: SERVICE,
+    keyId,
+    from,
+    to,
+    number: 0,
+    parentKind: KIND.slot,
+    parentId: slot,
+  } as const;
+  const pair = slotKeys(SERVICE, slot, epoch, leaf, epochKey);
+  const body = contentBody({ segmentId: slot, ...terms, epoch });
+  return sealKeyMessage(header, keyOf(kind, SERVICE, keyId), body, pair).octets;
+}
+
+export const BLIND_KEY_ID = 6000;
+
+/** A blind key under the service key, free unless told. */
+export function blindMessage(terms: TermOptions = {}, keyId = BLIND_KEY_ID): Uint8Array {
+  const header = {
+    kind: KIND.blind,
+    service: SERVICE,
+    keyId,
+    from: START,
+    to: END,
+    number: 0,
+    parentKind: KIND.service,
+    parentId: 1,
+  } as const;
+  const body = contentBody({ kind: 'free', ...terms });
+  return sealKeyMessage(header, keyOf(KIND.blind, SERVICE, keyId), body, keyOf(KIND.service, SERVICE, 1)).octets;
+}
+
+export function blindCipher(keyId = BLIND_KEY_ID): AesCbc {
+  return new AesCbc(splitKey(KIND.blind, SERVICE, keyId, keyOf(KIND.blind, SERVICE, keyId)).encryption);
+}
+
+/** A key tree whose keys never change from run to run. */
+export function fixedTree(depth: number, epoch = 1): KeyTree {
+  let made = 0;
+  return new KeyTree(SERVICE, depth, epoch, () => fixedKey(`tree ${made++}`));
+}
+
+export function leafMessage(number: number, place: { readonly leaf: number; readonly key: Uint8Array }): Uint8Array {
+  return sealLeaf(SERVICE, place, number, SERIAL, CARD_KEYS.downlink).octets;
+}

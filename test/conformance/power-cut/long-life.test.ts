@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
+import { openReceipt, RECEIPT_RING } from '../../../apdu/decode-module/money/receipt.ts';
+import { startCard } from '../../../card-sim/index.ts';
+import { activate } from '../../support/activate.ts';
+import {
+  acknowledgement,
+  CARD_KEYS,
+  cardPart,
+  contentMessage,
+  KEYS,
+  loadOrder,
+  PROFILE,
+  segmentMessage,
+  SERVICE,
+  serviceMessage,
+} from '../messages/messages.ts';
+
+const SESSIONS = 300;
+
+/** Longer than the vectors are: counters beyond one octet, rings that went round many times. */
+describe.each(['soft', 'jcardsim'] as const)('a long life on %s', (kind) => {
+  it('keeps the newest receipts and records, and no older ones, over hundreds of sessions', async () => {
+    await using card = await startCard({ kind });
+    const channel = await card.channel();
+    const module = new DecodeModule(channel);
+    await module.select();
+    await activate(channel, PROFILE, KEYS);
+    await module.load(loadOrder(1, 100_000_000n));
+    await module.loadKey(serviceMessage(1));
+    await module.loadKey(segmentMessage());
+    await module.loadKey(contentMessage());
+    for (let session = 1; session <= SESSIONS; session++) {
+      await module.openSession(SERVICE);
+      await module.decode(cardPart(session, { octets: 1000 }));
+      await module.closeSession();
+      if (session % 20 === 0) await module.acknowledge(acknowledgement(session));
+      for (const gone of [1, session - RECEIPT_RING]) {
+        if (gone >= 1 && gone <= session - RECEIPT_RING) {
+          await expect(module.receipt(gone)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+        }
+      }
+      const oldest = Math.max(1, session - RECEIPT_RING + 1);
+      for (const number of [oldest, session]) {
+        const receipt = openReceipt(await module.receipt(number), CARD_KEYS.receipt);
+        expect(receipt).toMatchObject({ number, session: number, spent: 250n * BigInt(number) });
+      }
+      // One record each for personalisation and load; for each session one for the take, one for the close; one for each acknowledgement.
+      const sequence = 2 + 2 * session + Math.floor(session / 20);
+      expect((await module.log(0)).sequence).toBe(sequence);
+      if (sequence >= 64) expect((await module.log(63)).sequence).toBe(sequence - 63);
+    }
+  }, 120_000);
+});

@@ -1,0 +1,274 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { encodeCardLimits, NO_LIMITS } from '../../../apdu/decode-module/card-limits.ts';
+import { openConfirm } from '../../../apdu/decode-module/requests/confirm.ts';
+import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
+import { DGI } from '../../../apdu/decode-module/personalisation.ts';
+import { encodePin } from '../../../apdu/decode-module/pin.ts';
+import { encodeVerificationKey } from '../../../apdu/decode-module/keys/verification-key.ts';
+import { fromHex } from '../../../apdu/octets.ts';
+import { openSecureChannel } from '../../../apdu/secure-channel/secure-channel.ts';
+import { TEST_KEY_SET } from '../../../apdu/secure-channel/test-key-set.ts';
+import { startCard } from '../../../card-sim/index.ts';
+import { cardKey, payloadsOf, personalise, TestNetwork, TestService } from '../../support/test-service.ts';
+import { TOLLCAST } from '../../support/tollcast-cli.ts';
+
+const OCTETS = 10 * 1316;
+
+interface Watch {
+  readonly child: ChildProcess;
+  readonly out: () => Buffer;
+  readonly said: () => string;
+  readonly ended: Promise<number | null>;
+}
+
+let directory: string;
+let state: string;
+let network: TestNetwork;
+let cardId: Uint8Array;
+const children: ChildProcess[] = [];
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'tollcast-watch-'));
+  state = join(directory, 'card');
+  network = await TestNetwork.open();
+});
+
+afterEach(async () => {
+  for (const child of children.splice(0)) {
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    }
+  }
+  await network.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+async function makeCard(credit: bigint): Promise<void> {
+  await using card = await startCard({ kind: 'soft', state });
+  cardId = await personalise(card, 3, credit);
+}
+
+/** Through the card's secure channel, as its issuer does. */
+async function administer(work: (secure: DecodeModule) => Promise<void>): Promise<void> {
+  await using card = await startCard({ kind: 'soft', state });
+  const channel = await card.channel();
+  await new DecodeModule(channel).select();
+  await work(new DecodeModule(await openSecureChannel(channel, TEST_KEY_SET)));
+  await channel.close();
+}
+
+function tollcast(...args: readonly string[]): Watch {
+  const child = spawn(process.execPath, [TOLLCAST, 'watch', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  children.push(child);
+  const out: Buffer[] = [];
+  let said = '';
+  child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  const ended = once(child, 'close').then(([code]) => code as number | null);
+  return { child, out: () => Buffer.concat(out), said: () => said, ended };
+}
+
+function watch(...args: readonly string[]): Watch {
+  return tollcast('--group', `${network.address}:${network.port}`, '--card', `soft:${state}`, ...args);
+}
+
+/** Sends keys until somebody has them, then groups of 10 packets. */
+async function send(run: Watch, service: TestService, payloads: readonly Uint8Array[]): Promise<void> {
+  for (let tries = 0; !run.said().includes('listening'); tries++) {
+    if (tries > 1000 || run.child.exitCode !== null) throw new Error(`it does not listen: ${run.said()}`);
+    await sleep(10);
+  }
+  for (let i = 0; i < 4; i++) {
+    network.keys(service.keys());
+    await sleep(50);
+  }
+  await network.groups(service.seal(payloads));
+}
+
+test('passes the stream on and ends with the bill', async () => {
+  await makeCard(1_000_000n);
+  const service = new TestService({ cards: [cardId] });
+  const run = watch();
+  const payloads = payloadsOf(100);
+  await send(run, service, payloads);
+  await sleep(200);
+  network.rtcp(service.goodbye());
+  expect(await run.ended).toBe(0);
+  expect(run.out().equals(Buffer.concat(payloads))).toBe(true);
+  expect(run.said()).toContain('card 0a1b2c-02-00000003, balance 1.00 USD\n');
+  expect(run.said()).toMatch(/\nfirst plaintext \d+ ms after joining\n/);
+  expect(run.said()).toMatch(
+    /\nthe sender ended the stream\ncounted {3}131600 octets in 10 groups paid, 131600 octets in 100 packets received, 0 octets missing\nbill {6}0\.0329 USD; balance 0\.9671 USD\n$/,
+  );
+});
+
+test('Ctrl-C settles, and the bill is there for programs', async () => {
+  await makeCard(1_000_000n);
+  const service = new TestService({ cards: [cardId] });
+  const file = join(directory, 'out.ts');
+  const run = watch('--out', file, '--json');
+  const payloads = payloadsOf(20);
+  await send(run, service, payloads);
+  await sleep(300);
+  run.child.kill('SIGINT');
+  expect(await run.ended).toBe(0);
+  expect((await readFile(file)).equals(Buffer.concat(payloads))).toBe(true);
+  expect(JSON.parse(run.out().toString())).toMatchObject({
+    end: 'STOPPED',
+    card: '0a1b2c-02-00000003',
+    service: 7,
+    paid: 2 * OCTETS,
+    received: 2 * OCTETS,
+    missing: 0,
+    groups: 2,
+    charged: (2 * OCTETS) / 4,
+    torn: 0,
+    balance: 1_000_000 - (2 * OCTETS) / 4,
+    currency: 'USD',
+    receipts: [1],
+  });
+  await using card = await startCard({ kind: 'soft', state });
+  const module = new DecodeModule(await card.channel());
+  await module.select();
+  expect(await module.purse()).toMatchObject({ receiptsWritten: 1, torn: 0n, taken: 0n });
+});
+
+test('a reader that has seen enough ends it without an error, and it settles', async () => {
+  await makeCard(1_000_000n);
+  const service = new TestService({ cards: [cardId] });
+  const run = watch('--quiet');
+  run.child.stdout!.destroy();
+  await sleep(1000);
+  for (let i = 0; i < 100 && run.child.exitCode === null; i++) {
+    network.keys(service.keys());
+    await network.groups(service.seal(payloadsOf(10)));
+    await sleep(50);
+  }
+  expect(await run.ended).toBe(0);
+  expect(run.said()).toBe('');
+});
+
+test('a soft card is watched by one at a time; the other is told who has it', async () => {
+  await makeCard(1_000_000n);
+  const service = new TestService({ cards: [cardId] });
+  const first = watch();
+  const payloads = payloadsOf(20);
+  await send(first, service, payloads);
+  const second = watch();
+  expect(await second.ended).toBe(1);
+  expect(second.said()).toContain(`process ${first.child.pid} uses the soft card ${state}; end it first`);
+  first.child.kill('SIGINT');
+  expect(await first.ended).toBe(0);
+  expect(first.out().equals(Buffer.concat(payloads))).toBe(true);
+  expect(existsSync(`${state}.lock`)).toBe(false);
+});
+
+test('a stream of which the card could open nothing is no success', async () => {
+  await makeCard(1_000_000n);
+  const service = new TestService({ cards: [] });
+  const run = watch();
+  await send(run, service, payloadsOf(20));
+  await sleep(200);
+  network.rtcp(service.goodbye());
+  expect(await run.ended).toBe(1);
+  expect(run.out()).toHaveLength(0);
+  expect(run.said()).toMatch(/and nothing of it was opened: card 0a1b2c-02-00000003 had no key for what came; ask/);
+});
+
+test('without credit it ends with price, balance and what to type', async () => {
+  await makeCard(4000n);
+  const service = new TestService({ cards: [cardId], quantum: 1000n });
+  const run = watch('--quiet');
+  for (let tries = 0; run.child.exitCode === null && tries < 100; tries++) {
+    network.keys(service.keys());
+    await network.groups(service.seal(payloadsOf(10)));
+    await sleep(100);
+  }
+  expect(await run.ended).toBe(1);
+  expect(run.said()).toBe(
+    `tollcast: not enough credit, price 0.25 USD/MB, balance 0.00071 USD; ` +
+      `type: tollcast issuer load --card soft:${state} --amount "5.00 USD"\n`,
+  );
+  expect(run.out().length).toBe(OCTETS);
+});
+
+test('a card that wants its PIN: says so, opens with it, keeps its confirms, names whom it trusts', async () => {
+  await makeCard(1_000_000n);
+  await administer(async (secure) => {
+    await secure.storeData(DGI.limits, encodeCardLimits({ ...NO_LIMITS, pinForSessions: true }), false);
+    await secure.storeData(DGI.pin, encodePin('1234'), false);
+    const signer = { id: 7, key: new Uint8Array(32).fill(9) };
+    await secure.storeData(DGI.verificationKey, encodeVerificationKey(0, signer), false);
+  });
+  const service = new TestService({ cards: [cardId] });
+  const payloads = payloadsOf(10);
+  const refused = watch('--out', join(directory, 'none'));
+  await send(refused, service, payloads);
+  expect(await refused.ended).toBe(1);
+  expect(refused.said()).toMatch(/tollcast: this card opens nothing without its PIN; start again with --pin\n$/);
+
+  await writeFile(join(directory, 'wrong'), '9999');
+  const wrong = watch('--quiet', '--pin-file', join(directory, 'wrong'));
+  expect(await wrong.ended).toBe(1);
+  expect(wrong.said()).toBe('tollcast: wrong PIN, 2 tries are left; type it again\n');
+
+  await writeFile(join(directory, 'pin'), '1234\n');
+  const confirms = join(directory, 'confirms');
+  const out = ['--out', join(directory, 'out'), '--json'];
+  const run = watch('--pin-file', join(directory, 'pin'), '--confirms', confirms, ...out);
+  await send(run, service, payloads);
+  await sleep(300);
+  run.child.kill('SIGINT');
+  expect(await run.ended).toBe(0);
+  expect(run.said()).toContain('card 0a1b2c-02-00000003, balance 1.00 USD, trusts signer 7 and no other\n');
+  expect(JSON.parse(run.out().toString())).toMatchObject({ packets: 10, trusted: [7] });
+  const [confirm, ...others] = (await readFile(confirms, 'utf8')).trim().split('\n');
+  expect(others).toEqual([]);
+  expect(openConfirm(fromHex(confirm!), cardKey('uplink', cardId))).toMatchObject({ cardId, service: 7, keyId: 1 });
+});
+
+test('with --wait-for-credit it says so, and still settles when it is stopped', async () => {
+  await makeCard(1000n);
+  const service = new TestService({ cards: [cardId], quantum: 1000n });
+  const run = watch('--wait-for-credit');
+  await send(run, service, payloadsOf(10));
+  while (!run.said().includes('not enough credit')) await sleep(20);
+  expect(run.out().length).toBe(0);
+  run.child.kill('SIGTERM');
+  expect(await run.ended).toBe(0);
+  expect(run.said()).toContain(
+    '\nnot enough credit, price 0.25 USD/MB, balance 0.001 USD; type: tollcast issuer load ',
+  );
+  expect(run.said()).toMatch(/bill {6}0\.00 USD; balance 0\.001 USD\n$/);
+});
+
+describe('what does not fit is refused in one line', () => {
+  test.each([
+    [['--group', '239.1.2.3:5001'], /an even port from 2 to 65532/],
+    [['--group', '239.1.2.3:5000', '--key-port', '5001'], /--key-port 5001 is taken/],
+    [['--group', '239.1.2.3:5000', '--least-share', '101'], /a whole number from 0 to 100/],
+    [['--group', '239.1.2.3:5000', '--service', '0'], /from 1 to 4294967295/],
+    [['--group', '239.1.2.3:5000', '--card', ' '], /no card is named/],
+    [['--group', '239.1.2.3:5000', '--json'], /--json needs standard output for itself/],
+    [['--group', '239.1.2.3:5000', '--out', 'ftp://1.2.3.4:5'], /is no output; write stdout, FILE/],
+    [
+      ['--group', '239.1.2.3:5000', '--interface', '192.0.2.9', '--card', 'soft'],
+      /cannot join 239\.1\.2\.3:5002 on interface/,
+    ],
+    [['--group', '239.1.2.3:5000', '--card', 'soft'], /this card is blank; type: tollcast issuer personalise/],
+    [['--group', '239.1.2.3:5000', '--card', 'tcp:127.0.0.1:1'], /no card answers at 127\.0\.0\.1:1/],
+  ])('%j', async (args, message) => {
+    const run = tollcast(...args, '--quiet');
+    expect(await run.ended).toBeGreaterThan(0);
+    expect(run.said()).toMatch(message);
+    expect(run.said().trim().split('\n')).toHaveLength(1);
+  });
+});

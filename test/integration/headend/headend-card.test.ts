@@ -1,0 +1,138 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { sentCardPartLength, wholeCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
+import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
+import type { Tariff } from '../../../apdu/decode-module/money/tariff.ts';
+import { readUint } from '../../../apdu/octets.ts';
+import { type SimulatedCard, startCard } from '../../../card-sim/index.ts';
+import { parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
+import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import { type ServiceOptions, ServiceSender } from '../../../host/headend/index.ts';
+import { takeGrantNumbers } from '../../../host/headend/keys/grant-numbers.ts';
+import { splitDatagram } from '../../support/keys-by-hand.ts';
+import { ServiceCapture } from '../../support/service-capture.ts';
+import { cardKey, personalise } from '../../support/test-service.ts';
+
+const SERVICE = 7;
+/** 100 s of media. */
+const SOURCE = randomBytes(1_000_000);
+const RATE = 80_000;
+
+let capture: ServiceCapture;
+let card: SimulatedCard;
+
+beforeEach(async () => {
+  capture = await ServiceCapture.start();
+  card = await startCard({ kind: 'soft' });
+});
+
+afterEach(async () => {
+  await capture.close();
+  await card.close();
+});
+
+function makeSender(cardId: Uint8Array, changes: Partial<ServiceOptions>): ServiceSender {
+  return new ServiceSender({
+    source: {
+      lag: () => 0,
+      async *[Symbol.asyncIterator]() {
+        yield SOURCE;
+      },
+    },
+    format: 'data',
+    rate: RATE,
+    to: { address: capture.address, port: capture.port, keyPort: capture.port + 2, interface: '127.0.0.1', ttl: 1 },
+    service: SERVICE,
+    mode: 'sealed',
+    span: 64,
+    every: 5,
+    packing: 7,
+    closingTime: 1000,
+    terms: { tariff: { kind: 'free', price: 0n }, classes: { card: true, soft: true } },
+    cards: [cardId],
+    downlinkKey: (id) => cardKey('downlink', id),
+    grantNumber: () => 1,
+    granted: 86_400,
+    period: 20,
+    segment: 60,
+    // Keys are 7 s ahead of their use: 70 ms.
+    speed: 100,
+    lead: 100,
+    ...changes,
+  });
+}
+
+test.each<[string, Tariff, bigint]>([
+  ['0.25 a megabyte', { kind: 'octets', price: 250_000n }, 250_000n],
+  ['3.60 an hour', { kind: 'duration', price: 3_600_000n }, 100_000n],
+  ['1.50 a segment', { kind: 'flat', price: 1_500_000n }, 3_000_000n],
+  ['nothing', { kind: 'free', price: 0n }, 0n],
+])(
+  'a card with keys, ceilings and quantum as sent opens all of it, over 2 segments and 5 keys, for %s',
+  async (_name, tariff, amount) => {
+    const cardId = await personalise(card, 77, 10_000_000n);
+    const sender = makeSender(cardId, { terms: { tariff, classes: { card: true, soft: true } } });
+    await sender.run(new AbortController().signal);
+    await sleep(50);
+    expect(sender.totals).toMatchObject({ contentKeys: 5, segments: 2 });
+
+    const module = new DecodeModule(await card.channel());
+    await module.select();
+    await module.openSession(SERVICE);
+    const loaded = new Set<string>();
+    let opened = 0;
+    for (const { port, octets } of capture.events) {
+      if (port === 'keys') {
+        for (const message of splitDatagram(octets)) {
+          if (loaded.has(message.toString('hex'))) continue;
+          await module.loadKey(message);
+          loaded.add(message.toString('hex'));
+        }
+      } else if ((octets.at(-4)! & 0x80) !== 0) {
+        const payload = octets.subarray(12);
+        const part = payload.subarray(0, sentCardPartLength(payload));
+        const group = readUint(octets, octets.length - 4, 4) - 0x80000000;
+        await module.decode(wholeCardPart(part, sender.ssrc, group));
+        opened += 1;
+      }
+    }
+    expect(opened).toBe(sender.totals.groups);
+    const receipt = await module.closeSession();
+    expect(receipt?.amount ?? 0n).toBe(amount);
+    if (amount > 0n) expect(receipt).toMatchObject({ octets: SOURCE.length, duration: 100_000, groups: opened });
+  },
+);
+
+test.each([
+  ['in the order of their start', [7, 8, 9]],
+  ['the other way round', [9, 8, 7]],
+])('a card takes the purchases of services that were started 100 s apart, %s', async (_name, order) => {
+  const cardId = await personalise(card, 77, 0n);
+  const store = await mkdtemp(join(tmpdir(), 'tollcast-grants-'));
+  vi.useFakeTimers({ toFake: ['Date'] });
+  const grants = new Map<number, Uint8Array>();
+  try {
+    for (const service of [7, 8, 9]) {
+      vi.setSystemTime((1_700_000_000 + 100 * service) * 1000);
+      const numbers = takeGrantNumbers(store, [cardId], Math.floor(Date.now() / 1000));
+      const source = { lag: () => 0, async *[Symbol.asyncIterator]() {} };
+      await makeSender(cardId, { source, service, grantNumber: numbers }).run(new AbortController().signal);
+    }
+    for (const octets of capture.keys.flatMap(splitDatagram)) {
+      const { kind, service } = parseKeyMessage(octets);
+      if (kind === KIND.service) grants.set(service, octets);
+    }
+  } finally {
+    vi.useRealTimers();
+    await rm(store, { recursive: true });
+  }
+  const module = new DecodeModule(await card.channel());
+  await module.select();
+  for (const service of order) await module.loadKey(grants.get(service)!);
+  const held = (await module.listKeys()).filter(({ kind }) => kind === KIND.service).map(({ service }) => service);
+  expect(held.toSorted((a, b) => a - b)).toEqual([7, 8, 9]);
+});

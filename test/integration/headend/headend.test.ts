@@ -1,0 +1,312 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { packets } from 'rtp.js';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { encodeCardId } from '../../../apdu/decode-module/card-id.ts';
+import { decodeCeilings } from '../../../apdu/decode-module/keys/ceilings.ts';
+import { decodeContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
+import {
+  detectFormat,
+  type MediaSource,
+  openSource,
+  type ServiceOptions,
+  ServiceSender,
+} from '../../../host/headend/index.ts';
+import { ServiceCapture } from '../../support/service-capture.ts';
+import { makeClip, probe } from '../../support/test-clip.ts';
+
+const CARD = encodeCardId({ issuer: 0xabcdef, moduleClass: 'soft', serial: 77 });
+const DOWNLINK = randomBytes(16);
+const NEVER = new AbortController().signal;
+
+let directory: string;
+let capture: ServiceCapture;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'tollcast-headend-'));
+  capture = await ServiceCapture.start();
+});
+
+afterEach(async () => {
+  await capture.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** Until so many media packets have been received, and no more. */
+async function captured(count: number): Promise<void> {
+  await vi.waitFor(() => expect(capture.media).toHaveLength(count), { timeout: 10_000 });
+}
+
+/** A source that gives these chunks, and `wait` ms of silence in front of each. */
+function sourceOf(chunks: readonly Uint8Array[], wait = 0): MediaSource {
+  return {
+    lag: () => 0,
+    async *[Symbol.asyncIterator]() {
+      for (const chunk of chunks) {
+        if (wait > 0) await sleep(wait);
+        yield chunk;
+      }
+    },
+  };
+}
+
+function makeSender(changes: Partial<ServiceOptions>): ServiceSender {
+  return new ServiceSender({
+    source: sourceOf([]),
+    format: 'data',
+    to: { address: capture.address, port: capture.port, keyPort: capture.port + 2, interface: '127.0.0.1', ttl: 1 },
+    service: 7,
+    mode: 'sealed',
+    span: 64,
+    every: 100,
+    packing: 7,
+    closingTime: 250,
+    terms: { tariff: { kind: 'octets', price: 250_000n }, classes: { card: true, soft: true } },
+    cards: [CARD],
+    downlinkKey: () => DOWNLINK,
+    grantNumber: () => 1,
+    granted: 86_400,
+    period: 300,
+    speed: 1,
+    lead: 50,
+    ...changes,
+  });
+}
+
+/** Runs a sender to its end and opens what was received, with the downlink key of the card alone. */
+async function sendAndOpen(changes: Partial<ServiceOptions>) {
+  const sender = makeSender(changes);
+  await sender.run(NEVER);
+  await sleep(50);
+  const opened = capture.open(7, DOWNLINK);
+  const octets = Buffer.concat(opened.groups.flatMap(({ payloads }) => payloads));
+  const sum = (field: 'octets' | 'duration' | 'packets') =>
+    opened.groups.reduce((total, group) => total + group[field], 0);
+  return { sender, ...opened, octets, sum };
+}
+
+describe('plain data', () => {
+  const source = randomBytes(2_500_001);
+
+  test('every octet arrives, is counted once, and lasts as long as the rate says', async () => {
+    const { sender, groups, octets, sum, unwrapped } = await sendAndOpen({
+      source: sourceOf([source]),
+      rate: 8_000_000,
+      speed: 5,
+    });
+    expect(octets.equals(source)).toBe(true);
+    expect(sum('octets')).toBe(source.length);
+    expect(sum('duration')).toBe(2500);
+    expect(sum('packets')).toBe(capture.media.length);
+    expect(sender.totals).toEqual({
+      octets: source.length,
+      duration: 2500,
+      packets: capture.media.length,
+      groups: groups.length,
+      contentKeys: 1,
+      segments: 1,
+    });
+    expect(groups.map(({ group }) => group)).toEqual(groups.map((_group, i) => i + 1));
+    expect(new Set(groups.map(({ ssrc }) => ssrc))).toEqual(new Set([sender.ssrc]));
+    expect(sender.ssrc % 2).toBe(0);
+    for (const [i, { index }] of groups.entries()) {
+      if (i > 0) expect(index).toBe(groups[i - 1]!.index + groups[i - 1]!.packets);
+    }
+    for (const packet of capture.media) {
+      expect(packet.length).toBeLessThanOrEqual(1400);
+      expect(packet[1]! & 0x7f).toBe(96);
+    }
+
+    const [grant, segment, content] = unwrapped;
+    expect([grant!.kind, segment!.kind, content!.kind]).toEqual([0x10, 0x11, 0x12]);
+    expect(grant).toMatchObject({ parentId: 77, keyId: 1 });
+    expect(grant!.to - grant!.from).toBe(86_400);
+    expect(decodeCeilings(grant!.body)).toEqual({
+      perMegabyte: 250_000n,
+      perHour: 0n,
+      flat: 0n,
+      groupOctets: 131_600,
+      groupDuration: 3250,
+      quantum: 250_000n,
+    });
+    expect(decodeContentTerms(content!.body)).toMatchObject({
+      tariff: { kind: 'octets', price: 250_000n },
+      segmentId: segment!.keyId,
+      ssrcs: [sender.ssrc],
+    });
+    expect(capture.firstKeyAt).toBeLessThan(capture.firstMediaAt);
+  });
+
+  test('ends with a BYE of its stream on the RTCP port', async () => {
+    const { sender } = await sendAndOpen({ source: sourceOf([source.subarray(0, 20_000)]), speed: 10 });
+    expect(capture.control.length).toBeGreaterThan(0);
+    const { buffer, byteOffset, byteLength } = capture.control[0]!;
+    const [report, , bye] = new packets.CompoundPacket(new DataView(buffer, byteOffset, byteLength)).getPackets();
+    expect((bye as packets.ByePacket).getSsrcs()).toEqual([sender.ssrc]);
+    expect((report as packets.SenderReportPacket).getOctetCount()).toBe(20_000);
+  });
+
+  test('goes at its rate: no burst that a small receive buffer would lose', async () => {
+    const rate = 40_000_000;
+    const started = performance.now();
+    const arrivals: number[] = [];
+    const counted = capture.media;
+    const watch = setInterval(() => arrivals.push(counted.length), 5);
+    await makeSender({ source: sourceOf([source]), rate, every: 1000, closingTime: 200 }).run(NEVER);
+    clearInterval(watch);
+    const seconds = (performance.now() - started) / 1000;
+    // 0.5 s of media, 0.05 s of lead; a run lasts no less than what is left of the second that it started in.
+    expect(seconds).toBeGreaterThan(0.5);
+    expect(seconds).toBeLessThan(3);
+    const bursts = arrivals.map((count, i) => count - (arrivals[i - 1] ?? 0));
+    // 5 ms are 19 packets.
+    expect(bursts.toSorted((a, b) => a - b)[Math.floor(bursts.length * 0.9)]).toBeLessThan(60);
+  });
+});
+
+describe('a transport stream', () => {
+  /** Ticks from the first PCR to the last, and octets between them: read apart from the code under test. */
+  function clockOf(stream: Buffer): { ms: number; octets: number } {
+    const pcrs: { ticks: number; at: number }[] = [];
+    for (let at = 0; at + 188 <= stream.length; at += 188) {
+      const [, , , control = 0, length = 0, flags = 0] = stream.subarray(at, at + 6);
+      if ((control & 0x20) === 0 || length === 0 || (flags & 0x10) === 0) continue;
+      const field = stream.readUIntBE(at + 6, 6);
+      pcrs.push({ ticks: Math.floor(field / 2 ** 15) * 300 + (field % 512), at });
+    }
+    const [first, last] = [pcrs[0]!, pcrs.at(-1)!];
+    return { ms: (last.ticks - first.ticks) / 27_000, octets: last.at - first.at };
+  }
+
+  test.each([
+    ['sealed', { mode: 'sealed', every: 10, span: 208 }],
+    ['open', { mode: 'open', every: 3, span: 32 }],
+    ['strict', { mode: 'open', every: 1, span: 208, packing: 1 }],
+  ] as const)(
+    'mode %s: opens to the very file, as long as its clock says, and ffprobe reads it',
+    async (_name, profile) => {
+      const path = join(directory, 'clip.ts');
+      const clip = await makeClip(path, 3);
+      const { format, source } = await detectFormat(await openSource(path, '127.0.0.1', NEVER));
+      expect(format).toBe('ts');
+      const { octets, sum, groups } = await sendAndOpen({ ...profile, source, format, speed: 6 });
+      expect(octets.equals(clip)).toBe(true);
+      expect(sum('octets')).toBe(clip.length);
+      const clock = clockOf(clip);
+      // Before the first and after the last PCR the rate next to them holds: of one picture each.
+      expect(sum('duration')).toBeGreaterThanOrEqual(Math.floor(clock.ms));
+      expect(sum('duration')).toBeLessThan(clock.ms + 200);
+      for (const packet of capture.media) expect(packet[1]! & 0x7f).toBe(33);
+      for (const { payloads } of groups) for (const payload of payloads) expect(payload[0]).toBe(0x47);
+      const recovered = join(directory, 'recovered.ts');
+      await writeFile(recovered, octets);
+      expect(await probe(recovered)).toEqual({ complaints: '', streams: ['audio', 'video'] });
+    },
+  );
+});
+
+describe('keys change', () => {
+  test('by content period and segment; every group is of the key that holds at its time', async () => {
+    const source = randomBytes(1_300_000);
+    // 130 s of media in 1.3 s.
+    const { sender, groups, octets, unwrapped } = await sendAndOpen({
+      source: sourceOf([source]),
+      rate: 80_000,
+      speed: 100,
+      period: 20,
+      segment: 60,
+    });
+    expect(octets.equals(source)).toBe(true);
+    const contents = unwrapped.filter(({ kind }) => kind === 0x12);
+    const segments = unwrapped.filter(({ kind }) => kind === 0x11);
+    expect(sender.totals).toMatchObject({ contentKeys: 7, segments: 3 });
+    expect(contents).toHaveLength(7);
+    expect(segments).toHaveLength(3);
+    for (const { mediaTime, contentKeyId } of groups) {
+      const content = contents.find(({ keyId }) => keyId === contentKeyId)!;
+      const segment = segments.find(({ keyId }) => keyId === content.parentId)!;
+      expect(mediaTime).toBeGreaterThanOrEqual(content.from);
+      expect(mediaTime).toBeLessThan(content.to - 5);
+      expect(mediaTime).toBeLessThan(segment.to - 5);
+      expect(content.to).toBeLessThanOrEqual(segment.to);
+    }
+    const salts = contents.map(({ body }) => body.subarray(24, 36).toString('hex'));
+    expect(new Set(salts).size).toBe(7);
+  });
+
+  test('and a run ends when the purchases do', async () => {
+    const sender = makeSender({ source: sourceOf([randomBytes(300_000)]), rate: 80_000, speed: 100, granted: 20 });
+    await expect(sender.run(NEVER)).rejects.toMatchObject({ code: 'GRANTS_ENDED' });
+    await sleep(50);
+    expect(capture.control.length).toBeGreaterThan(0);
+  });
+});
+
+describe('a source', () => {
+  test('that falls silent has its group closed after the closing time', async () => {
+    const source: MediaSource = {
+      lag: () => 0,
+      async *[Symbol.asyncIterator]() {
+        yield randomBytes(1316 * 3);
+        // Silent until its group has come: what is not closed by time never comes.
+        await captured(3);
+        yield randomBytes(1316);
+      },
+    };
+    await makeSender({ source, closingTime: 200, rate: 100_000_000 }).run(NEVER);
+    await captured(4);
+    expect(capture.open(7, DOWNLINK).groups.map((group) => group.packets)).toEqual([3, 1]);
+  });
+
+  test('that was silent for seconds goes on at the media time of today', async () => {
+    const sender = makeSender({ source: sourceOf([randomBytes(1316), randomBytes(1316)], 1100), rate: 100_000_000 });
+    await sender.run(NEVER);
+    await captured(2);
+    const [first, second] = capture.open(7, DOWNLINK).groups;
+    expect(second!.mediaTime - first!.mediaTime).toBeGreaterThanOrEqual(1);
+    expect(second!.mediaTime - first!.mediaTime).toBeLessThanOrEqual(3);
+  });
+
+  test('that is not there is named, with what to do', async () => {
+    const missing = join(directory, 'no such clip.ts');
+    await expect(openSource(missing, '127.0.0.1', NEVER)).rejects.toMatchObject({
+      code: 'SOURCE',
+      message: expect.stringContaining('name a file that is there') as string,
+    });
+    await expect(openSource(directory, '127.0.0.1', NEVER).then(detectFormat)).rejects.toMatchObject({
+      code: 'SOURCE',
+    });
+  });
+
+  test.each(['udp://', 'udp://239.1.1.1', 'udp://239.1.1.1:0', 'udp://a.b:5000', 'udp://300.1.1.1:5'])(
+    '"%s" is no address',
+    async (address) => {
+      await expect(openSource(address, '127.0.0.1', NEVER)).rejects.toMatchObject({ code: 'OUT_OF_RANGE' });
+    },
+  );
+
+  test('that fails ends the run, with a BYE', async () => {
+    const broken: MediaSource = {
+      lag: () => 0,
+      async *[Symbol.asyncIterator]() {
+        yield randomBytes(5000);
+        throw new Error('the disk is gone');
+      },
+    };
+    await expect(makeSender({ source: broken }).run(NEVER)).rejects.toThrow('the disk is gone');
+    await sleep(50);
+    expect(capture.control.length).toBeGreaterThan(0);
+  });
+});
+
+test('an interface that this machine has not is named, with the option to use', async () => {
+  const to = { address: capture.address, port: capture.port, keyPort: capture.port + 2, ttl: 1 };
+  const run = makeSender({ to: { ...to, interface: '192.0.2.1' } }).run(NEVER);
+  await expect(run).rejects.toMatchObject({
+    code: 'UDP_SEND',
+    message: expect.stringContaining('--interface') as string,
+  });
+});

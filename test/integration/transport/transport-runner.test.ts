@@ -1,0 +1,43 @@
+import { afterAll, describe, expect, test } from 'vitest';
+import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
+import { CardGoneError } from '../../../apdu/errors.ts';
+import { startCard } from '../../../card-sim/index.ts';
+import { openCard } from '../../../host/transport/card/card-address.ts';
+
+const cards: AsyncDisposable[] = [];
+
+afterAll(async () => {
+  for (const card of cards) await card[Symbol.asyncDispose]();
+});
+
+// The applet on jCardSim, over TCP and over pcscd with vpcd.
+describe.each(['jcardsim', 'pcsc'] as const)('%s', (kind) => {
+  test('a card pulled and put back: the old session is over, a new one works', async () => {
+    const card = await startCard({ kind });
+    cards.push(card);
+    const wait = { wait: true, signal: AbortSignal.timeout(10_000) };
+    const channel = await openCard(card.address, wait);
+    const module = new DecodeModule(channel);
+    expect((await module.select()).life).toBe('blank');
+    await card.pull();
+    await expect(module.select()).rejects.toThrow(CardGoneError);
+    await card.insert();
+    await expect(module.select()).rejects.toThrow(CardGoneError);
+    const again = await openCard(card.address, wait);
+    expect((await new DecodeModule(again).select()).life).toBe('blank');
+    await expect(module.select()).rejects.toThrow(CardGoneError);
+    await channel.close();
+    expect((await new DecodeModule(again).select()).life).toBe('blank');
+    await again.close();
+  });
+
+  test('150 sessions one after the other', async () => {
+    const card = await startCard({ kind });
+    cards.push(card);
+    for (let i = 0; i < 150; i++) {
+      const channel = await openCard(card.address, { wait: true, signal: AbortSignal.timeout(10_000) });
+      expect((await new DecodeModule(channel).select()).life).toBe('blank');
+      await channel.close();
+    }
+  });
+});

@@ -1,0 +1,144 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import {
+  ASSEMBLER_DEFAULTS,
+  type AssemblerOptions,
+  GroupAssembler,
+} from '../../../../host/stream/opening/group-assembler.ts';
+import type { PacketGroup } from '../../../../host/stream/opening/packet-group.ts';
+import { PACKET_SLOT } from '../../../../host/stream/opening/packet-pool.ts';
+import { cardPacket, gapPacket } from '../../../support/hand-packets.ts';
+
+let drops: [string, number][];
+
+beforeEach(() => {
+  drops = [];
+});
+
+function start(options: Partial<AssemblerOptions> = {}): GroupAssembler {
+  const onDrop = (reason: string, packets: number) => void drops.push([reason, packets]);
+  return new GroupAssembler({ ...ASSEMBLER_DEFAULTS, onDrop, ...options });
+}
+
+/** All three packets of a group. */
+function addWhole(assembler: GroupAssembler, group: number, now: number): void {
+  assembler.add(cardPacket(group, 100 * group), now);
+  for (const place of [1, 2]) assembler.add(gapPacket(group, 100 * group + place, group), now);
+}
+
+/** What a whole group's gap packets have in them. */
+function expectWhole(group: PacketGroup): void {
+  const held = group.inOrder(group.cards[0]!).map(({ octets }) => octets);
+  expect(held).toEqual([1, 2].map((place) => gapPacket(group.number, 100 * group.number + place, group.number).octets));
+}
+
+describe('a group that is being asked about', () => {
+  test('is not dropped because it waits long', () => {
+    const assembler = start();
+    addWhole(assembler, 1, 0);
+    const { group } = assembler.take(0)!;
+    addWhole(assembler, 2, 0);
+    assembler.expire(60_000);
+    expect([assembler.groups, assembler.size, drops]).toEqual([1, 3 * PACKET_SLOT, [['overflow', 3]]]);
+    addWhole(assembler, 3, 60_000);
+    expectWhole(group);
+    assembler.settle(group);
+    expect(assembler.take(60_100)?.group.number).toBe(3);
+  });
+
+  test('is not dropped when there is too much; the oldest of the others is', () => {
+    const assembler = start({ mostOctets: 6 * PACKET_SLOT });
+    for (const number of [1, 2]) addWhole(assembler, number, 0);
+    const { group } = assembler.take(0)!;
+    addWhole(assembler, 3, 0);
+    expect([assembler.groups, assembler.size, drops]).toEqual([2, 6 * PACKET_SLOT, [['overflow', 3]]]);
+    expectWhole(group);
+    assembler.settle(group);
+    expect(assembler.take(100)?.group.number).toBe(3);
+  });
+
+  test('is not dropped when everything else goes', () => {
+    const assembler = start();
+    for (const number of [1, 2, 3]) addWhole(assembler, number, 0);
+    const { group } = assembler.take(0)!;
+    assembler.clear();
+    expect([assembler.groups, assembler.size]).toEqual([1, 3 * PACKET_SLOT]);
+    expect(drops).toEqual([
+      ['overflow', 3],
+      ['overflow', 3],
+    ]);
+    addWhole(assembler, 4, 0);
+    expectWhole(group);
+    assembler.settle(group);
+    expect([assembler.groups, assembler.opened]).toEqual([1, true]);
+  });
+});
+
+describe('what is held', () => {
+  test('does not grow by card packets that the card refused', () => {
+    const assembler = start();
+    addWhole(assembler, 1, 0);
+    for (const octets of [1, 2, 3]) assembler.add(cardPacket(1, 100, { octets }), 0);
+    for (let held = 6; held > 3; held--) {
+      const { group, card } = assembler.take(0)!;
+      expect(assembler.size).toBe(held * PACKET_SLOT);
+      assembler.refuse(group, card);
+    }
+    const { group, card } = assembler.take(2000)!;
+    expect(assembler.size).toBe(3 * PACKET_SLOT);
+    assembler.refuse(group, card);
+    expect([assembler.groups, assembler.size]).toEqual([0, 0]);
+  });
+
+  test('has no group of a packet that was not taken in', () => {
+    const assembler = start();
+    assembler.add(cardPacket(9, 100, { sequence: 7 }), 0);
+    expect([assembler.groups, assembler.size, assembler.dueAt, drops]).toEqual([0, 0, Infinity, [['malformed', 1]]]);
+  });
+
+  test('of older groups is counted as late when a newer one is opened', () => {
+    const assembler = start();
+    addWhole(assembler, 2, 0);
+    const { group } = assembler.take(0)!;
+    for (const place of [1, 2]) assembler.add(gapPacket(1, 100 + place), 0);
+    assembler.settle(group);
+    expect([assembler.groups, assembler.size, drops]).toEqual([0, 0, [['late', 2]]]);
+  });
+});
+
+describe('the turn of a group', () => {
+  test('comes at once where the stream is joined', () => {
+    const assembler = start();
+    addWhole(assembler, 5, 0);
+    expect(assembler.take(0)?.group.number).toBe(5);
+  });
+
+  test('comes when the one before it was let go, without a wait of its own', () => {
+    const assembler = start();
+    addWhole(assembler, 1, 0);
+    assembler.settle(assembler.take(0)!.group);
+    assembler.add(gapPacket(2, 201), 0);
+    assembler.add(gapPacket(3, 301, 3), 0);
+    assembler.add(gapPacket(3, 302, 3), 0);
+    assembler.add(cardPacket(3, 300), 50);
+    expect(assembler.take(99)).toBeUndefined();
+    expect(assembler.take(100)?.group.number).toBe(3);
+    expect(drops).toEqual([['noCardPacket', 1]]);
+  });
+
+  test('of an older one than those held is due in the time of repairs', () => {
+    const assembler = start();
+    assembler.add(gapPacket(2, 201), 0);
+    expect(assembler.dueAt).toBe(1500);
+    assembler.add(gapPacket(1, 101), 10);
+    expect(assembler.dueAt).toBe(110);
+  });
+
+  test('waits for the time of repairs after its last straggler', () => {
+    const assembler = start();
+    assembler.add(gapPacket(1, 101), 0);
+    assembler.add(gapPacket(2, 201), 0);
+    expect(assembler.dueAt).toBe(100);
+    assembler.add(gapPacket(1, 102), 80);
+    expect(assembler.dueAt).toBe(180);
+  });
+});
