@@ -68,7 +68,7 @@ final class ChannelKeys {
   /** The first key set, from the application data of the install parameters; without it installation fails. */
   void install(byte[] parameters, short at, short length) {
     if (length != INSTALLED_LENGTH || parameters[at] <= 0) {
-      ISOException.throwIt(StatusWords.FIELD);
+      ISOException.throwIt(StatusWords.BAD_FIELD);
     }
     for (byte i = 0; i < SET; i++) {
       keys[i].setKey(parameters, (short) ((short) (at + 1) + (short) (KEY_LENGTH * i)));
@@ -91,7 +91,7 @@ final class ChannelKeys {
   /** 00 names the present set. Throws 6A88 for another than it. */
   void checkVersion(byte named) {
     if (named != 0 && named != version()) {
-      ISOException.throwIt(StatusWords.NO_KEY);
+      ISOException.throwIt(StatusWords.UNKNOWN_KEY);
     }
   }
 
@@ -123,21 +123,21 @@ final class ChannelKeys {
    */
   short put(byte[] buffer, short length) {
     if (buffer[ISO7816.OFFSET_P2] != PUT_P2) {
-      ISOException.throwIt(StatusWords.P1P2);
+      ISOException.throwIt(StatusWords.WRONG_PARAMETERS);
     }
     if (length != PUT_LENGTH) {
-      ISOException.throwIt(StatusWords.LENGTH);
+      ISOException.throwIt(StatusWords.WRONG_LENGTH);
     }
     checkVersion(buffer[ISO7816.OFFSET_P1]);
     short data = ISO7816.OFFSET_CDATA;
     byte next = (byte) (1 - state[PLACE]);
     byte version = buffer[data];
     if (version <= 0) {
-      ISOException.throwIt(StatusWords.FIELD);
+      ISOException.throwIt(StatusWords.BAD_FIELD);
     }
     for (byte i = 0; i < SET; i++) {
       if (!take(buffer, (short) ((short) (data + 1) + (short) (BLOCK * i)), keys[(short) ((short) (SET * next) + i)])) {
-        ISOException.throwIt(StatusWords.FIELD);
+        ISOException.throwIt(StatusWords.BAD_FIELD);
       }
     }
     state[(short) (VERSIONS + next)] = version;

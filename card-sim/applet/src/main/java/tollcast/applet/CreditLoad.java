@@ -50,7 +50,7 @@ final class CreditLoad {
   /** Writes S1 to the start of `answer` and returns its length, 80. */
   short start(byte[] answer) {
     Util.arrayFillNonAtomic(answer, (short) 0, S1_TAG, (byte) 0);
-    answer[0] = Kinds.S1;
+    answer[0] = Kinds.LOAD_REQUEST;
     answer[1] = Kinds.VERSION;
     answer[3] = (byte) S1_LENGTH;
     Util.arrayCopyNonAtomic(persistent.card, Persistent.CARD_ID, answer, CARD_ID, (short) 8);
@@ -67,7 +67,7 @@ final class CreditLoad {
   /** Takes S2 of 64 octets at `at` and makes S3 of it, in its place. */
   void load(byte[] m, short at) {
     boolean limit = m[at] == Kinds.CREDIT_LIMIT;
-    if (!Mac.framed(m, at, limit ? Kinds.CREDIT_LIMIT : Kinds.S2, LENGTH)
+    if (!Mac.framed(m, at, limit ? Kinds.CREDIT_LIMIT : Kinds.LOAD_ORDER, LENGTH)
         || !mac.fits(persistent.cardKeys[Persistent.LOAD_IN], m, at, TAG, Mac.LENGTH)) {
       ISOException.throwIt(StatusWords.CRYPTO);
     }
@@ -76,12 +76,12 @@ final class CreditLoad {
         || !Unsigned.isZero(m, (short) (at + RESERVED), (short) 2)
         || !Unsigned.isZero(m, (short) (at + LAST_RESERVED), (short) (TAG - LAST_RESERVED))
         || (limit && !limitFits(m, (short) (at + AMOUNT)))) {
-      ISOException.throwIt(StatusWords.FIELD);
+      ISOException.throwIt(StatusWords.BAD_FIELD);
     }
     if (!done(m, at, limit)) {
       apply(m, at, limit);
     }
-    m[at] = limit ? Kinds.CREDIT_LIMIT_PROOF : Kinds.S3;
+    m[at] = limit ? Kinds.CREDIT_LIMIT_PROOF : Kinds.LOAD_PROOF;
     mac.sign(persistent.cardKeys[Persistent.LOAD_OUT], m, at, TAG);
   }
 
@@ -105,11 +105,11 @@ final class CreditLoad {
     Util.arrayCopyNonAtomic(m, (short) (at + NUMBER), ram, Transients.A, (short) 4);
     Unsigned.subtract(ram, Transients.A, (short) 4, purse.records, purse.at(PurseRecord.LOAD_NUMBER), (short) 4);
     if (!Unsigned.isZero(ram, Transients.A, (short) 3) || ram[(short) (Transients.A + 3)] != 1) {
-      ISOException.throwIt(StatusWords.NUMBER);
+      ISOException.throwIt(StatusWords.OLD_NUMBER);
     }
     short amount = (short) (at + AMOUNT);
     if (!limit && tooMuch(m, amount)) {
-      ISOException.throwIt(StatusWords.MAXIMUM);
+      ISOException.throwIt(StatusWords.ABOVE_MAXIMUM_BALANCE);
     }
     purse.begin();
     if (limit) {

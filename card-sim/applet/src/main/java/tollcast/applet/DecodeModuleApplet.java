@@ -1,5 +1,7 @@
 package tollcast.applet;
 
+import static tollcast.applet.Instructions.*;
+
 import javacard.framework.APDU;
 import javacard.framework.Applet;
 import javacard.framework.ISO7816;
@@ -11,32 +13,6 @@ public final class DecodeModuleApplet extends Applet {
   private static final byte CLA = (byte) 0x80;
   /** Under secure messaging. */
   private static final byte CLA_SECURE = (byte) 0x84;
-  private static final byte INS_SELECT = (byte) 0xA4;
-  private static final byte INS_GET_RESPONSE = (byte) 0xC0;
-  private static final byte INS_STORE_DATA = (byte) 0xE2;
-  private static final byte INS_INITIALIZE_UPDATE = 0x50;
-  private static final byte INS_EXTERNAL_AUTHENTICATE = (byte) 0x82;
-  private static final byte INS_PUT_KEY = (byte) 0xD8;
-  private static final byte INS_SET_STATUS = (byte) 0xF0;
-  private static final byte INS_OPEN_SESSION = 0x30;
-  private static final byte INS_CLOSE_SESSION = 0x32;
-  private static final byte INS_LOAD_KEY = 0x34;
-  private static final byte INS_DELETE_KEY = 0x36;
-  private static final byte INS_LIST_KEYS = 0x38;
-  private static final byte INS_DECODE = 0x3A;
-  private static final byte INS_GET_PURSE = 0x40;
-  private static final byte INS_LOAD_CREDIT_START = 0x42;
-  private static final byte INS_LOAD_CREDIT = 0x44;
-  private static final byte INS_GET_RECEIPT = 0x46;
-  private static final byte INS_ACKNOWLEDGE_RECEIPTS = 0x48;
-  private static final byte INS_LEAVE = 0x4A;
-  private static final byte INS_SIGN_REQUEST = 0x4C;
-  private static final byte INS_VERIFY = 0x20;
-  private static final byte INS_CHANGE_PIN = 0x24;
-  private static final byte INS_SET_SPEND_LIMIT = 0x2E;
-  private static final byte INS_GET_LOG = 0x4E;
-  private static final byte INS_GENERATE_KEY_PAIR = 0x52;
-  private static final byte INS_GET_DATA = (byte) 0xCA;
 
   private static final short P1P2_SELECT = 0x0400;
   private static final short P1P2_BLIND = 0x0100;
@@ -115,7 +91,7 @@ public final class DecodeModuleApplet extends Applet {
     }
     session.start();
     if (!classFits(cla, ins)) {
-      ISOException.throwIt(StatusWords.CLA);
+      ISOException.throwIt(StatusWords.UNKNOWN_CLASS);
     }
     short length = receive(apdu, buffer);
     if (ins == INS_EXTERNAL_AUTHENTICATE) {
@@ -132,7 +108,7 @@ public final class DecodeModuleApplet extends Applet {
     } catch (ISOException e) {
       status = e.getReason();
       // A wrong PIN is a warning, which has an R-MAC (9.4); anything else is not.
-      if ((short) (status & (short) 0xFFF0) != StatusWords.PIN_WRONG) {
+      if ((short) (status & (short) 0xFFF0) != StatusWords.WRONG_PIN) {
         ISOException.throwIt(status);
       }
     }
@@ -171,7 +147,7 @@ public final class DecodeModuleApplet extends Applet {
       case INS_PUT_KEY:
         inside(SecureChannel.C_ENC);
         if (persistent.life == Persistent.TERMINATED) {
-          ISOException.throwIt(StatusWords.STATE);
+          ISOException.throwIt(StatusWords.NOT_NOW);
         }
         return channelKeys.put(buffer, length);
       case INS_SET_STATUS:
@@ -204,7 +180,7 @@ public final class DecodeModuleApplet extends Applet {
       case INS_GET_PURSE:
         kept(buffer, length == 0);
         return purse.describe(buffer);
-      case INS_LOAD_CREDIT_START:
+      case INS_START_LOAD:
         activeOrBlocked(buffer, length == 0);
         return creditLoad.start(buffer);
       case INS_LOAD_CREDIT:
@@ -243,7 +219,7 @@ public final class DecodeModuleApplet extends Applet {
       case INS_GET_DATA:
         return ModuleData.write(persistent, buffer, length);
       default:
-        ISOException.throwIt(StatusWords.INS);
+        ISOException.throwIt(StatusWords.UNKNOWN_INSTRUCTION);
         return 0;
     }
   }
@@ -253,7 +229,7 @@ public final class DecodeModuleApplet extends Applet {
     short end = (short) (DATA + apdu.setIncomingAndReceive());
     short length = apdu.getIncomingLength();
     if (length > (short) ((short) buffer.length - DATA)) {
-      ISOException.throwIt(StatusWords.LENGTH);
+      ISOException.throwIt(StatusWords.WRONG_LENGTH);
     }
     while (end < (short) (DATA + length)) {
       end = (short) (end + apdu.receiveBytes(end));
@@ -263,24 +239,24 @@ public final class DecodeModuleApplet extends Applet {
 
   private static void plain(byte[] buffer, boolean lengthFits) {
     if (Util.getShort(buffer, ISO7816.OFFSET_P1) != 0) {
-      ISOException.throwIt(StatusWords.P1P2);
+      ISOException.throwIt(StatusWords.WRONG_PARAMETERS);
     }
     if (!lengthFits) {
-      ISOException.throwIt(StatusWords.LENGTH);
+      ISOException.throwIt(StatusWords.WRONG_LENGTH);
     }
   }
 
   private void active(byte[] buffer, boolean lengthFits) {
     plain(buffer, lengthFits);
     if (persistent.life != Persistent.ACTIVE) {
-      ISOException.throwIt(StatusWords.STATE);
+      ISOException.throwIt(StatusWords.NOT_NOW);
     }
   }
 
   private void activeOrBlocked(byte[] buffer, boolean lengthFits) {
     plain(buffer, lengthFits);
     if (persistent.life != Persistent.ACTIVE && persistent.life != Persistent.BLOCKED) {
-      ISOException.throwIt(StatusWords.STATE);
+      ISOException.throwIt(StatusWords.NOT_NOW);
     }
   }
 
@@ -303,7 +279,7 @@ public final class DecodeModuleApplet extends Applet {
   /** SELECT of this application, or of one that the card does not have. */
   private short select(byte[] buffer) {
     if (Util.getShort(buffer, ISO7816.OFFSET_P1) != P1P2_SELECT) {
-      ISOException.throwIt(StatusWords.P1P2);
+      ISOException.throwIt(StatusWords.WRONG_PARAMETERS);
     }
     if (!selectingApplet()) {
       ISOException.throwIt(StatusWords.NOT_FOUND);
@@ -319,13 +295,13 @@ public final class DecodeModuleApplet extends Applet {
     inside(SecureChannel.C_MAC);
     byte p1 = buffer[ISO7816.OFFSET_P1];
     if (p1 != 0 && p1 != P1_LAST) {
-      ISOException.throwIt(StatusWords.P1P2);
+      ISOException.throwIt(StatusWords.WRONG_PARAMETERS);
     }
     if (length < Personalisation.HEADER) {
-      ISOException.throwIt(StatusWords.LENGTH);
+      ISOException.throwIt(StatusWords.WRONG_LENGTH);
     }
     if (persistent.life > Persistent.ACTIVE) {
-      ISOException.throwIt(StatusWords.STATE);
+      ISOException.throwIt(StatusWords.NOT_NOW);
     }
     personalisation.store(buffer, DATA, length, p1 == P1_LAST, channel.has(SecureChannel.C_ENC));
   }
@@ -336,10 +312,10 @@ public final class DecodeModuleApplet extends Applet {
     byte to = buffer[ISO7816.OFFSET_P2];
     if (buffer[ISO7816.OFFSET_P1] != P1_APPLICATION
         || (to != Persistent.ACTIVE && to != Persistent.BLOCKED && to != Persistent.TERMINATED)) {
-      ISOException.throwIt(StatusWords.P1P2);
+      ISOException.throwIt(StatusWords.WRONG_PARAMETERS);
     }
     if (length != 0) {
-      ISOException.throwIt(StatusWords.LENGTH);
+      ISOException.throwIt(StatusWords.WRONG_LENGTH);
     }
     if (from == to) {
       return;
@@ -348,27 +324,27 @@ public final class DecodeModuleApplet extends Applet {
     boolean allowed = to == Persistent.TERMINATED || (to == Persistent.BLOCKED ? from == Persistent.ACTIVE
         : from == Persistent.PERSONALISED || from == Persistent.BLOCKED);
     if (from == Persistent.TERMINATED || !allowed) {
-      ISOException.throwIt(StatusWords.STATE);
+      ISOException.throwIt(StatusWords.NOT_NOW);
     }
     persistent.life = to;
   }
 
   private short generateKeyPair(byte[] buffer, short length) {
     if (persistent.keyPairs == null) {
-      ISOException.throwIt(StatusWords.INS);
+      ISOException.throwIt(StatusWords.UNKNOWN_INSTRUCTION);
     }
     inside(SecureChannel.C_MAC);
     plain(buffer, length == 0);
     if (persistent.life != Persistent.PERSONALISED && persistent.life != Persistent.ACTIVE) {
-      ISOException.throwIt(StatusWords.STATE);
+      ISOException.throwIt(StatusWords.NOT_NOW);
     }
     return persistent.keyPairs.generate(buffer);
   }
 
   private short signRequest(byte[] buffer, short length) {
     byte kind = buffer[ISO7816.OFFSET_P2];
-    if (buffer[ISO7816.OFFSET_P1] != 0 || kind < Kinds.JOIN || kind > Kinds.LEAVE_REQUEST) {
-      ISOException.throwIt(StatusWords.P1P2);
+    if (buffer[ISO7816.OFFSET_P1] != 0 || kind < Kinds.JOIN || kind > Kinds.LEAVE) {
+      ISOException.throwIt(StatusWords.WRONG_PARAMETERS);
     }
     buffer[ISO7816.OFFSET_P2] = 0;
     active(buffer, length == Uplink.REQUEST_DATA);
@@ -379,7 +355,7 @@ public final class DecodeModuleApplet extends Applet {
   private short getLog(byte[] buffer, short length) {
     byte back = buffer[ISO7816.OFFSET_P2];
     if (buffer[ISO7816.OFFSET_P1] != 0 || back < 0 || back >= Persistent.RECORDS) {
-      ISOException.throwIt(StatusWords.P1P2);
+      ISOException.throwIt(StatusWords.WRONG_PARAMETERS);
     }
     buffer[ISO7816.OFFSET_P2] = 0;
     kept(buffer, length == 0);

@@ -55,7 +55,7 @@ final class Decoder {
     // Step 2
     byte kind = part[at];
     short spanLength = (short) (length - (short) (SPAN + Mac.SHORT));
-    if ((kind != Kinds.PART_SEALED && kind != Kinds.PART_OPEN) || !shaped(part[(short) (at + SHAPE)], spanLength)
+    if ((kind != Kinds.SEALED && kind != Kinds.OPEN) || !shaped(part[(short) (at + SHAPE)], spanLength)
         || !Mac.fits(transients.contentMac[content], transients.work, part, at, (short) (length - Mac.SHORT),
             Mac.SHORT)) {
       ISOException.throwIt(StatusWords.CRYPTO);
@@ -65,7 +65,7 @@ final class Decoder {
     if (streams.compare(part, (short) (at + GROUP), stream) > 0) {
       // Step 6
       if (above(part, at, content)) {
-        ISOException.throwIt(StatusWords.CEILING);
+        ISOException.throwIt(StatusWords.ABOVE_CEILING);
       }
       // Step 7
       session.debit(part, at, content, stream);
@@ -73,17 +73,17 @@ final class Decoder {
     // Step 8
     short span = (short) (at + SPAN);
     transients.contentCipher[content].doFinal(part, span, spanLength, part, span);
-    return kind == Kinds.PART_SEALED ? span : (short) (span + BLOCK);
+    return kind == Kinds.SEALED ? span : (short) (span + BLOCK);
   }
 
   /** The content key with the id at `idAt`, which must be metered or blind as the command is. */
   private byte find(byte[] data, short idAt, byte kind) {
     byte content = keys.findContent(data, idAt);
     if (content == KeyTable.NONE) {
-      ISOException.throwIt(StatusWords.NO_KEY);
+      ISOException.throwIt(StatusWords.UNKNOWN_KEY);
     }
     if (contents.entries[contents.at(content)] != kind) {
-      ISOException.throwIt(StatusWords.BLIND);
+      ISOException.throwIt(StatusWords.BLIND_MISMATCH);
     }
     return content;
   }
@@ -119,11 +119,11 @@ final class Decoder {
   private void checkStream(byte[] data, short ssrc, short entry) {
     byte[] terms = contents.entries;
     if (!session.isFor(terms, (short) (entry + KeyTable.SERVICE))) {
-      ISOException.throwIt(StatusWords.STATE);
+      ISOException.throwIt(StatusWords.NOT_NOW);
     }
     if (Util.arrayCompare(data, ssrc, terms, (short) (entry + KeyTable.FIRST_SSRC), (short) 4) != 0
         && Util.arrayCompare(data, ssrc, terms, (short) (entry + KeyTable.SECOND_SSRC), (short) 4) != 0) {
-      ISOException.throwIt(StatusWords.STREAM);
+      ISOException.throwIt(StatusWords.FOREIGN_STREAM);
     }
   }
 
@@ -145,14 +145,14 @@ final class Decoder {
     short flags = Util.getShort(part, (short) (at + PACKETS));
     short packets = (short) (flags & PACKETS_MASK);
     if ((short) (flags & RESERVED_FLAGS) != 0 || packets < 1 || packets > MOST_PACKETS) {
-      ISOException.throwIt(StatusWords.FIELD);
+      ISOException.throwIt(StatusWords.BAD_FIELD);
     }
     short ssrc = (short) (at + SSRC);
     checkStream(part, ssrc, entry);
     short time = (short) (at + TIME);
     if (Unsigned.compare(part, time, terms, (short) (entry + KeyTable.FROM), (short) 4) < 0
         || Unsigned.compare(part, time, terms, (short) (entry + KeyTable.TO), (short) 4) >= 0) {
-      ISOException.throwIt(StatusWords.VALIDITY);
+      ISOException.throwIt(StatusWords.OUTSIDE_VALIDITY);
     }
     byte stream = streams.find(part, ssrc);
     short order = streams.compare(part, (short) (at + GROUP), stream);

@@ -41,13 +41,13 @@ final class HolderPin {
   /** VERIFY. Throws 6A88, 6983, 63Cx. */
   void verify(byte[] data, short at) {
     if ((byte) (persistent.present & SET) == 0) {
-      ISOException.throwIt(StatusWords.NO_KEY);
+      ISOException.throwIt(StatusWords.UNKNOWN_KEY);
     }
     if (pin.getTriesRemaining() == 0) {
       ISOException.throwIt(StatusWords.PIN_BLOCKED);
     }
     if (!pin.check(data, at, LENGTH)) {
-      ISOException.throwIt((short) (StatusWords.PIN_WRONG | pin.getTriesRemaining()));
+      ISOException.throwIt((short) (StatusWords.WRONG_PIN | pin.getTriesRemaining()));
     }
   }
 

@@ -29,7 +29,7 @@ final class KeyListing {
   short goOn(APDU apdu, byte[] buffer) {
     short from = ram[Transients.LIST];
     if (from == 0) {
-      ISOException.throwIt(StatusWords.STATE);
+      ISOException.throwIt(StatusWords.NOT_NOW);
     }
     return answer(apdu, buffer, from, false);
   }
@@ -56,7 +56,7 @@ final class KeyListing {
       }
     }
     if (left != 0 && whole) {
-      ISOException.throwIt(StatusWords.NO_SLOT);
+      ISOException.throwIt(StatusWords.NO_ROOM);
     }
     ram[Transients.LIST] = (byte) next;
     if (left != 0) {

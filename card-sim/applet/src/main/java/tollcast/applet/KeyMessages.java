@@ -86,7 +86,7 @@ final class KeyMessages {
     }
     byte parent = parents.find(m, at);
     if (parent == KeyTable.NONE) {
-      ISOException.throwIt(StatusWords.NO_KEY);
+      ISOException.throwIt(StatusWords.UNKNOWN_KEY);
     }
     // Step 2
     boolean personal = Kinds.isPersonal(parentKind);
@@ -99,10 +99,10 @@ final class KeyMessages {
     // Step 3
     if (!mayCarry(parentKind, kind) || (parentKind == Kinds.NODE && !Tree.isChild(m, (short) (at + PARENT_ID),
         (short) (at + ID), transients.ram, Transients.A))) {
-      ISOException.throwIt(StatusWords.PARENT);
+      ISOException.throwIt(StatusWords.WRONG_PARENT);
     }
     if (!inside(m, at, kind, personal)) {
-      ISOException.throwIt(StatusWords.FIELD);
+      ISOException.throwIt(StatusWords.BAD_FIELD);
     }
     if (kind == Kinds.NODE) {
       tree.load(m, at, parentKind, parent);
@@ -196,9 +196,9 @@ final class KeyMessages {
       return true;
     }
     byte tariff = m[(short) (at + BODY_TARIFF)];
-    return tariff >= Ticks.FREE && tariff <= Ticks.FLAT
+    return tariff >= Tariffs.FREE && tariff <= Tariffs.FLAT
         && (byte) (m[(short) (at + BODY_CLASSES)] & (byte) 0xFC) == 0 && m[(short) (at + BODY_SUITE)] == 1
-        && (tariff != Ticks.FREE || Unsigned.isZero(m, (short) (at + BODY_PRICE), (short) 4))
+        && (tariff != Tariffs.FREE || Unsigned.isZero(m, (short) (at + BODY_PRICE), (short) 4))
         && (m[(short) (at + PARENT_KIND)] == Kinds.SLOT || Unsigned.isZero(m, (short) (at + BODY_EPOCH), (short) 4))
         && Unsigned.isZero(m, (short) (at + BODY_LAST_RESERVED), (short) 12);
   }
@@ -213,24 +213,24 @@ final class KeyMessages {
     }
     Unsigned.lower(m, (short) (at + TO), table.entries, (short) (parentEntry + KeyTable.TO), (short) 4);
     if (Unsigned.compare(m, (short) (at + FROM), m, (short) (at + TO), (short) 4) >= 0) {
-      ISOException.throwIt(StatusWords.VALIDITY);
+      ISOException.throwIt(StatusWords.OUTSIDE_VALIDITY);
     }
     byte purchase = table.entries[(short) (parentEntry + KeyTable.PURCHASE)];
     boolean content = Kinds.isContent(kind);
     // Step 6
     if (content) {
       byte tariff = m[(short) (at + BODY_TARIFF)];
-      if (kind == Kinds.BLIND && tariff != Ticks.FREE && tariff != Ticks.FLAT) {
-        ISOException.throwIt(StatusWords.BLIND);
+      if (kind == Kinds.BLIND && tariff != Tariffs.FREE && tariff != Tariffs.FLAT) {
+        ISOException.throwIt(StatusWords.BLIND_MISMATCH);
       }
       if (!accepted(m[(short) (at + BODY_CLASSES)])) {
-        ISOException.throwIt(StatusWords.MODULE_CLASS);
+        ISOException.throwIt(StatusWords.CLASS_REFUSED);
       }
       if (!pin.allows(m[(short) (at + BODY_RATING)])) {
-        ISOException.throwIt(StatusWords.RATING);
+        ISOException.throwIt(StatusWords.ABOVE_RATING);
       }
       if (dear(m, at, purchase)) {
-        ISOException.throwIt(StatusWords.CEILING);
+        ISOException.throwIt(StatusWords.ABOVE_CEILING);
       }
     }
     // Step 7
@@ -264,7 +264,7 @@ final class KeyMessages {
   /** Whether the price is above the purchase's ceiling for the tariff. */
   private boolean dear(byte[] m, short at, byte purchase) {
     byte tariff = m[(short) (at + BODY_TARIFF)];
-    if (tariff == Ticks.FREE) {
+    if (tariff == Tariffs.FREE) {
       return false;
     }
     // The ceilings of tariffs 1, 2 and 3 stand one after the other.

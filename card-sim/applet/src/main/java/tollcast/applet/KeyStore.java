@@ -123,7 +123,7 @@ final class KeyStore {
         return slot;
       }
     }
-    ISOException.throwIt(StatusWords.NO_SLOT);
+    ISOException.throwIt(StatusWords.NO_ROOM);
     return KeyTable.NONE;
   }
 
@@ -184,7 +184,7 @@ final class KeyStore {
   void delete(byte[] data, short at) {
     byte place = find(data[at], data, (short) (at + 1), data, (short) (at + 5));
     if (place == KeyTable.NONE) {
-      ISOException.throwIt(StatusWords.NO_KEY);
+      ISOException.throwIt(StatusWords.UNKNOWN_KEY);
     }
     drop(place);
   }

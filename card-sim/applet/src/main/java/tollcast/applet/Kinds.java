@@ -1,8 +1,9 @@
 package tollcast.applet;
 
-/** Kinds and classes of protocol 1.3 that this version knows; the first octet under every MAC. */
+/** The kinds of messages and keys (protocol 1.3); a kind is the first octet under every MAC. */
 final class Kinds {
   static final byte UNIQUE = 0x01;
+  /** The card's own key pair, only as a parent. */
   static final byte CARD_PAIR = 0x02;
   static final byte SERVICE = 0x10;
   static final byte SEGMENT = 0x11;
@@ -11,20 +12,25 @@ final class Kinds {
   static final byte SEEDS = 0x14;
   static final byte NODE = 0x15;
   static final byte SERVICE_PAIR = 0x16;
+  /** A slot of time, only as a parent. */
   static final byte SLOT = 0x17;
-  static final byte PART_SEALED = 0x20;
-  static final byte PART_OPEN = 0x21;
-  static final byte S1 = 0x30;
-  static final byte S2 = 0x31;
-  static final byte S3 = 0x32;
+  static final byte SEALED = 0x20;
+  static final byte OPEN = 0x21;
+  static final byte LOAD_REQUEST = 0x30;
+  static final byte LOAD_ORDER = 0x31;
+  static final byte LOAD_PROOF = 0x32;
   static final byte CREDIT_LIMIT = 0x33;
   static final byte CREDIT_LIMIT_PROOF = 0x34;
   static final byte RECEIPT = 0x40;
   static final byte ACKNOWLEDGEMENT = 0x41;
   static final byte CONFIRM = 0x42;
   static final byte JOIN = 0x43;
-  static final byte LEAVE_REQUEST = 0x45;
+  static final byte EXTEND = 0x44;
+  static final byte LEAVE = 0x45;
   static final byte LEAVE_RECORD = 0x46;
+  /** The host unpacks these two; the card never sees them. */
+  static final byte DETACHED_PART = 0x50;
+  static final byte COMBINED_SECTION = 0x60;
 
   /** Version of every message. */
   static final byte VERSION = 1;

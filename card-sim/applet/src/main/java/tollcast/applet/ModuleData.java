@@ -25,10 +25,10 @@ final class ModuleData {
     KeyPairs pairs = persistent.keyPairs;
     boolean point = object == OWN_POINT && pairs != null && pairs.hasOwn();
     if (object != CAPABILITIES && object != VERIFICATION_KEYS && !point) {
-      ISOException.throwIt(StatusWords.NO_KEY);
+      ISOException.throwIt(StatusWords.UNKNOWN_KEY);
     }
     if (length != 0) {
-      ISOException.throwIt(StatusWords.LENGTH);
+      ISOException.throwIt(StatusWords.WRONG_LENGTH);
     }
     if (object == VERIFICATION_KEYS) {
       return Util.arrayCopyNonAtomic(persistent.verification, (short) 0, buffer, (short) 0,

@@ -51,12 +51,12 @@ final class Personalisation {
       ISOException.throwIt(StatusWords.SECURITY);
     }
     if (!blank && (dgi == DGI_CARD || dgi == DGI_KEYS)) {
-      ISOException.throwIt(StatusWords.STATE);
+      ISOException.throwIt(StatusWords.NOT_NOW);
     }
     short value = (short) (at + HEADER);
     short valueLength = (short) (data[(short) (at + 2)] & 0xFF);
     if (valueLength != (short) (length - HEADER) || valueLength != lengthOf(dgi) || !inside(dgi, data, value)) {
-      ISOException.throwIt(StatusWords.FIELD);
+      ISOException.throwIt(StatusWords.BAD_FIELD);
     }
     byte bit = dgi == DGI_CARD ? CARD_BIT : dgi == DGI_KEYS ? KEYS_BIT : 0;
     if (!blank) {
@@ -64,7 +64,7 @@ final class Personalisation {
       return;
     }
     if (last && (byte) ((byte) (persistent.present | bit) & BOTH) != BOTH) {
-      ISOException.throwIt(StatusWords.STATE);
+      ISOException.throwIt(StatusWords.NOT_NOW);
     }
     if (bit != 0) {
       // Not present while it changes: a power cut leaves a card that asks for the DGI again.

@@ -58,17 +58,17 @@ final class Purchases {
     // Step 4
     if (!window.open(m, number)) {
       if (!same || (seeds && !marks.has(slot, part))) {
-        ISOException.throwIt(StatusWords.NUMBER);
+        ISOException.throwIt(StatusWords.OLD_NUMBER);
       }
       return;
     }
     if (slot != KeyTable.NONE && !same) {
       if (Unsigned.compare(work, KeyTable.NUMBER, purchases.entries, (short) (purchases.at(slot) + KeyTable.NUMBER),
           (short) 4) < 0) {
-        ISOException.throwIt(StatusWords.NUMBER);
+        ISOException.throwIt(StatusWords.OLD_NUMBER);
       }
       if (seeds) {
-        ISOException.throwIt(StatusWords.FIELD);
+        ISOException.throwIt(StatusWords.BAD_FIELD);
       }
     }
     // Step 7
@@ -78,12 +78,12 @@ final class Purchases {
           : purchases.free((byte) 0, Persistent.KEYED_PURCHASES);
     }
     if (slot == KeyTable.NONE) {
-      ISOException.throwIt(StatusWords.NO_SLOT);
+      ISOException.throwIt(StatusWords.NO_ROOM);
     }
     if (pair) {
       parents.unwrap(m, at, parentKind, parent, work, HALF, KeyPairs.PRIVATE_LENGTH);
       if (!KeyPairs.inside(work, HALF)) {
-        ISOException.throwIt(StatusWords.FIELD);
+        ISOException.throwIt(StatusWords.BAD_FIELD);
       }
     }
     // What stood in the slot goes first: after a power cut the slot is free and the number still good.
@@ -135,7 +135,7 @@ final class Purchases {
   short leave(byte[] d, short at) {
     byte slot = find(d, at);
     if (slot == KeyTable.NONE) {
-      ISOException.throwIt(StatusWords.NO_KEY);
+      ISOException.throwIt(StatusWords.UNKNOWN_KEY);
     }
     byte[] entries = purchases.entries;
     short entry = purchases.at(slot);
@@ -145,7 +145,7 @@ final class Purchases {
     }
     short order = Unsigned.compare(d, to, entries, (short) (entry + KeyTable.TO), (short) 4);
     if (order > 0) {
-      ISOException.throwIt(StatusWords.FIELD);
+      ISOException.throwIt(StatusWords.BAD_FIELD);
     }
     short last = (short) (at + LEAVE_ROOM);
     Util.arrayCopyNonAtomic(entries, (short) (entry + KeyTable.NUMBER), d, last, (short) 4);

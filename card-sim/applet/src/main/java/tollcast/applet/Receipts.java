@@ -121,7 +121,7 @@ final class Receipts {
     short upTo = (short) (at + ACK_UP_TO);
     if (Util.arrayCompare(m, (short) (at + CARD_ID), persistent.card, Persistent.CARD_ID, (short) 8) != 0
         || Unsigned.compare(m, upTo, purse.records, purse.at(PurseRecord.WRITTEN), (short) 4) > 0) {
-      ISOException.throwIt(StatusWords.FIELD);
+      ISOException.throwIt(StatusWords.BAD_FIELD);
     }
     if (Unsigned.compare(m, upTo, purse.records, purse.at(PurseRecord.ACKNOWLEDGED), (short) 4) <= 0) {
       return;

@@ -49,7 +49,6 @@ final class SecureChannel {
   private static final short CHALLENGE = 8;
   private static final short BLOCK = 16;
   private static final short AUTHENTICATION = (short) (CHALLENGE + MAC_LENGTH);
-  private static final short AUTHENTICATION_FAILED = 0x6300;
 
   /** In `work`, below what {@link Cmac} needs: input of a derivation, its context, and what comes out. */
   private static final short INPUT = 0;
@@ -118,17 +117,17 @@ final class SecureChannel {
    */
   short initializeUpdate(byte[] buffer, short length, boolean alive, byte[] card, short cardAt) {
     if (buffer[ISO7816.OFFSET_P2] != 0) {
-      ISOException.throwIt(StatusWords.P1P2);
+      ISOException.throwIt(StatusWords.WRONG_PARAMETERS);
     }
     if (length != CHALLENGE) {
-      ISOException.throwIt(StatusWords.LENGTH);
+      ISOException.throwIt(StatusWords.WRONG_LENGTH);
     }
     if (!alive) {
-      ISOException.throwIt(StatusWords.STATE);
+      ISOException.throwIt(StatusWords.NOT_NOW);
     }
     keys.checkVersion(buffer[ISO7816.OFFSET_P1]);
     if (keys.counterIsLast()) {
-      ISOException.throwIt(StatusWords.STATE);
+      ISOException.throwIt(StatusWords.NOT_NOW);
     }
     end();
     // 6.2.2.1, then the context of all that follows: host challenge, card challenge.
@@ -162,13 +161,13 @@ final class SecureChannel {
   void externalAuthenticate(byte[] buffer, short length) {
     byte level = buffer[ISO7816.OFFSET_P1];
     if ((byte) (level & (byte) ~(C_ENC | R_MAC)) != C_MAC || buffer[ISO7816.OFFSET_P2] != 0) {
-      ISOException.throwIt(StatusWords.P1P2);
+      ISOException.throwIt(StatusWords.WRONG_PARAMETERS);
     }
     if (length != AUTHENTICATION) {
-      ISOException.throwIt(StatusWords.LENGTH);
+      ISOException.throwIt(StatusWords.WRONG_LENGTH);
     }
     if (ram[(short) (at + STATE)] != PENDING) {
-      ISOException.throwIt(StatusWords.STATE);
+      ISOException.throwIt(StatusWords.NOT_NOW);
     }
     Util.arrayCopyNonAtomic(ram, (short) (at + CHAINING), work, INPUT, CHALLENGE);
     Util.arrayFillNonAtomic(ram, (short) (at + CHAINING), BLOCK, (byte) 0);
@@ -178,7 +177,7 @@ final class SecureChannel {
     }
     if (!same(work, INPUT, buffer, DATA)) {
       end();
-      ISOException.throwIt(AUTHENTICATION_FAILED);
+      ISOException.throwIt(StatusWords.WRONG_CRYPTOGRAM);
     }
     // Before the channel is open: no session ever has a counter that a later one has again.
     keys.raiseCounter(work, INPUT);
@@ -193,7 +192,7 @@ final class SecureChannel {
   short unwrap(byte[] buffer, short length) {
     byte level = ram[(short) (at + STATE)];
     if (level == 0 || level == PENDING) {
-      ISOException.throwIt(StatusWords.STATE);
+      ISOException.throwIt(StatusWords.NOT_NOW);
     }
     short sent = (short) (length - MAC_LENGTH);
     if (sent < 0 || !chain(buffer, sent)) {

@@ -58,7 +58,7 @@ final class Session {
   /** OPEN for the service u32 at `at`. */
   void open(byte[] data, short at) {
     if (Unsigned.isZero(data, at, (short) 4)) {
-      ISOException.throwIt(StatusWords.FIELD);
+      ISOException.throwIt(StatusWords.BAD_FIELD);
     }
     if (!isFor(data, at)) {
       close();
@@ -130,9 +130,9 @@ final class Session {
 
   private void charge(byte[] part, short at, byte[] terms, short entry) {
     byte tariff = terms[(short) (entry + KeyTable.TARIFF)];
-    boolean flat = tariff == Ticks.FLAT;
-    if (tariff != Ticks.FREE && !(flat && bought(terms, entry))) {
-      short units = (short) (at + (tariff == Ticks.BY_DURATION ? Decoder.DURATION : Decoder.OCTETS));
+    boolean flat = tariff == Tariffs.FLAT;
+    if (tariff != Tariffs.FREE && !(flat && bought(terms, entry))) {
+      short units = (short) (at + (tariff == Tariffs.DURATION ? Decoder.DURATION : Decoder.OCTETS));
       Ticks.charge(ram, tariff, part, units, terms, (short) (entry + KeyTable.PRICE));
       if (!Unsigned.isZero(ram, Transients.CHARGE, Ticks.LENGTH)) {
         Util.arrayCopyNonAtomic(ram, Transients.USED, ram, Transients.NEED, Ticks.LENGTH);
@@ -202,7 +202,7 @@ final class Session {
     short k = 0;
     do {
       if (k == MOST_QUANTA) {
-        ISOException.throwIt(StatusWords.CEILING);
+        ISOException.throwIt(StatusWords.ABOVE_CEILING);
       }
       Unsigned.add(ram, sum, AMOUNT, purchases.entries, quantumAt, AMOUNT);
       k++;

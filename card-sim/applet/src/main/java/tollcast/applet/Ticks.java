@@ -4,11 +4,6 @@ import javacard.framework.Util;
 
 /** Charges in ticks, u64: 18,000,000 ticks are one micro-unit (protocol 7.1). */
 final class Ticks {
-  static final byte FREE = 0;
-  static final byte BY_OCTETS = 1;
-  static final byte BY_DURATION = 2;
-  static final byte FLAT = 3;
-
   static final short LENGTH = 8;
 
   private Ticks() {
@@ -50,13 +45,13 @@ final class Ticks {
     ram[Transients.CHARGE_OF] = tariff;
     Util.arrayCopyNonAtomic(units, unitsAt, ram, Transients.CHARGE_UNITS, (short) 3);
     Util.arrayCopyNonAtomic(price, priceAt, ram, Transients.CHARGE_PRICE, (short) 4);
-    if (tariff == FLAT) {
+    if (tariff == Tariffs.FLAT) {
       Unsigned.widen(price, priceAt, (short) 4, ram, Transients.CHARGE);
       ofMicroUnits(ram, Transients.CHARGE);
       return;
     }
     Util.arrayFillNonAtomic(ram, Transients.CHARGE, LENGTH, (byte) 0);
     Unsigned.product(units, unitsAt, (short) 3, price, priceAt, (short) 4, ram, Transients.CHARGE);
-    Unsigned.multiply(ram, Transients.CHARGE, LENGTH, tariff == BY_OCTETS ? (short) 18 : (short) 5);
+    Unsigned.multiply(ram, Transients.CHARGE, LENGTH, tariff == Tariffs.OCTETS ? (short) 18 : (short) 5);
   }
 }

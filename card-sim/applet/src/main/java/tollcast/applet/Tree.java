@@ -56,14 +56,14 @@ final class Tree {
       if (!window.open(m, number)) {
         if (slot == KeyTable.NONE || !Kinds.isPersonal(nodes.entries[(short) (entry + KeyTable.PARENT_KIND)])
             || Util.arrayCompare(nodes.entries, (short) (entry + NUMBER), m, number, (short) 4) != 0) {
-          ISOException.throwIt(StatusWords.NUMBER);
+          ISOException.throwIt(StatusWords.OLD_NUMBER);
         }
         return;
       }
     } else if (slot != KeyTable.NONE) {
       short order = Unsigned.compare(m, number, nodes.entries, (short) (entry + VERSION), (short) 4);
       if (order < 0) {
-        ISOException.throwIt(StatusWords.NUMBER);
+        ISOException.throwIt(StatusWords.OLD_NUMBER);
       }
       if (order == 0) {
         return;
@@ -72,7 +72,7 @@ final class Tree {
     if (slot == KeyTable.NONE) {
       slot = nodes.free();
       if (slot == KeyTable.NONE) {
-        ISOException.throwIt(StatusWords.NO_SLOT);
+        ISOException.throwIt(StatusWords.NO_ROOM);
       }
       entry = nodes.at(slot);
     }

@@ -73,7 +73,7 @@ public class ChannelTestApplet extends Applet {
       }
       length = channel.unwrap(buffer, length);
     } else if (buffer[ISO7816.OFFSET_CLA] != (byte) 0x80) {
-      ISOException.throwIt(StatusWords.CLA);
+      ISOException.throwIt(StatusWords.UNKNOWN_CLASS);
     }
     short status = ISO7816.SW_NO_ERROR;
     short from = 0;
@@ -95,7 +95,7 @@ public class ChannelTestApplet extends Applet {
         from = ISO7816.OFFSET_CDATA;
         break;
       case FAIL:
-        ISOException.throwIt(StatusWords.FIELD);
+        ISOException.throwIt(StatusWords.BAD_FIELD);
         break;
       case LEVEL:
         buffer[0] = (byte) ((channel.has(SecureChannel.C_MAC) ? 1 : 0) | (channel.has(SecureChannel.C_ENC) ? 2 : 0)
@@ -111,7 +111,7 @@ public class ChannelTestApplet extends Applet {
         length = 0;
         break;
       default:
-        ISOException.throwIt(StatusWords.INS);
+        ISOException.throwIt(StatusWords.UNKNOWN_INSTRUCTION);
     }
     length = channel.wrap(buffer, from, length, status);
     if (length != 0) {
