@@ -1,4 +1,5 @@
-export { tightCeilings, usualQuantum } from './keys/grant.ts';
+export { deriveCeilings, chooseQuantum } from './keys/grant.ts';
+export { type ContentPeriod, KeySchedule, type KeyScheduleOptions } from './keys/key-schedule.ts';
 export type { MediaSource } from './sources/media-source.ts';
 export { openSource } from './sources/open-source.ts';
 export type { ServiceAddress } from './sender/service-ports.ts';

@@ -1,5 +1,5 @@
 import type { Tariff } from '../../apdu/decode-module/money/tariff.ts';
-import { usualQuantum } from '../../host/headend/keys/grant.ts';
+import { chooseQuantum } from '../../host/headend/keys/grant.ts';
 import applet from './applet-instructions.json' with { type: 'json' };
 import figures from './real-cards.json' with { type: 'json' };
 
@@ -127,7 +127,7 @@ export interface Wear {
 export function wear(bitRate: number, tariff: Tariff, period = CONTENT_PERIOD): Wear {
   const megabytes = (bitRate / 8 / 1e6) * SECONDS_AN_HOUR;
   const toll = Number(tariff.price) * (tariff.kind === 'octets' ? megabytes : 1);
-  const takes = tariff.kind === 'free' ? 0 : toll / Number(usualQuantum(tariff));
+  const takes = tariff.kind === 'free' ? 0 : toll / Number(chooseQuantum(tariff));
   const records = takes === 0 ? 0 : takes + 1 / 8;
   const contentKeys = SECONDS_AN_HOUR / period;
   const inits = contentKeys * WORK.contentKey.inits;

@@ -3,7 +3,7 @@ import { setImmediate as yieldTurn } from 'node:timers/promises';
 import { contentCiphers } from '../../apdu/decode-module/packets/card-part.ts';
 import { splitKey } from '../../apdu/decode-module/key-pair.ts';
 import { KIND } from '../../apdu/decode-module/kinds.ts';
-import { GroupSealer, MOST_PAYLOAD, type SealedGroup } from '../../host/stream/sealing/group-sealer.ts';
+import { GroupSealer, MAX_PAYLOAD, type SealedGroup } from '../../host/stream/sealing/group-sealer.ts';
 import { AEAD_TAG, type AeadFactory } from '../../host/stream/packet/packet-aead.ts';
 import { MKI_LENGTH } from '../../host/stream/packet/mki.ts';
 import { RTP_HEADER } from '../../host/stream/packet/rtp-packet.ts';
@@ -29,7 +29,7 @@ export async function measureSealAndSend(): Promise<Measurement> {
     await sender.drain();
   };
   const ready = {
-    packets: [{ octets: randomBytes(RTP_HEADER + MOST_PAYLOAD + AEAD_TAG + MKI_LENGTH), at: 0 }],
+    packets: [{ octets: randomBytes(RTP_HEADER + MAX_PAYLOAD + AEAD_TAG + MKI_LENGTH), at: 0 }],
   };
   try {
     for (let round = 0; round < ROUNDS; round++) {
@@ -44,7 +44,7 @@ export async function measureSealAndSend(): Promise<Measurement> {
   const cipher = openssl === undefined ? 'node:crypto' : "Node's OpenSSL by koffi";
   return {
     how:
-      `Packets of ${MOST_PAYLOAD} octets in mode sealed, span 64, n = ${EVERY}, by multicast on loopback to nobody; AES-GCM by ${cipher}. ` +
+      `Packets of ${MAX_PAYLOAD} octets in mode sealed, span 64, n = ${EVERY}, by multicast on loopback to nobody; AES-GCM by ${cipher}. ` +
       `Best of ${ROUNDS} rounds of ${PACKETS.toLocaleString('en')}, by turns; CPU of the whole process.`,
     rows: [
       { what: 'seal and send', figure: best.sealAndSend, unit: 'packets/CPU s', goal: { atLeast: 100_000 } },
@@ -62,7 +62,7 @@ function sealing(
 ): (packet: number) => Promise<void> | undefined {
   const masterSalt = randomBytes(12);
   const key = { id: 1, masterSalt, ciphers: contentCiphers(splitKey(KIND.content, 1, 1, randomBytes(16))) };
-  const source = randomBytes(MOST_PAYLOAD * 1000);
+  const source = randomBytes(MAX_PAYLOAD * 1000);
   const sealer = new GroupSealer({
     ssrc: 2,
     mode: 'sealed',
@@ -75,8 +75,8 @@ function sealing(
     aead,
   });
   return (packet) => {
-    const at = (packet % 1000) * MOST_PAYLOAD;
-    const octets = source.subarray(at, at + MOST_PAYLOAD);
+    const at = (packet % 1000) * MAX_PAYLOAD;
+    const octets = source.subarray(at, at + MAX_PAYLOAD);
     const [group] = sealer.push({ octets, duration: 0, at: 0, timestamp: packet }, key, 1);
     return group && take(group);
   };

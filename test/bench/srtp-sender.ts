@@ -1,7 +1,7 @@
 import { createCipheriv, createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { AesCbc } from '../../apdu/decode-module/keys/aes-cbc.ts';
 import { concat, writeUint } from '../../apdu/octets.ts';
-import { MediaClock } from '../../host/headend/sources/media-clock.ts';
+import { MediaTimeline } from '../../host/headend/sources/media-timeline.ts';
 import type { MediaSource } from '../../host/headend/index.ts';
 import { Pacer } from '../../host/headend/sender/pacer.ts';
 import { TsPacker } from '../../host/headend/sources/ts-packer.ts';
@@ -51,7 +51,7 @@ export class SrtpSender {
   }
 
   async send(source: MediaSource, address: string, port: number, speed: number): Promise<void> {
-    const packer = new TsPacker(new MediaClock(0), 7);
+    const packer = new TsPacker(new MediaTimeline(0), 7);
     const pacer = new Pacer(speed);
     const sender = await UdpSender.open({ address, port, interface: LOOPBACK, ttl: 0 });
     try {

@@ -10,9 +10,9 @@ import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import { encodeCardKeys, encodeCardProfile } from '../../apdu/decode-module/personalisation.ts';
 import type { Tariff } from '../../apdu/decode-module/money/tariff.ts';
 import type { SimulatedCard } from '../../card-sim/index.ts';
-import { grant, tightCeilings } from '../../host/headend/keys/grant.ts';
+import { sealGrant, deriveCeilings } from '../../host/headend/keys/grant.ts';
 import { GroupSealer, type SealedGroup } from '../../host/stream/sealing/group-sealer.ts';
-import { KeySchedule } from '../../host/stream/sealing/key-schedule.ts';
+import { KeySchedule } from '../../host/headend/keys/key-schedule.ts';
 import { goodbye } from '../../host/stream/packet/rtcp-goodbye.ts';
 import { nodeAead } from '../../host/transport/crypto/node-aead.ts';
 import { UdpSender } from '../../host/transport/network/udp-sender.ts';
@@ -99,10 +99,10 @@ export class TestService {
       terms: { tariff, classes, ssrcs: [this.ssrc] },
       random: randomBytes,
     });
-    const ceilings = tightCeilings(tariff, every, 1000, quantum);
+    const ceilings = deriveCeilings(tariff, every, 1000, quantum);
     const purchase = { service, keyId: 1, key, from: start, to: end, number: start, ceilings };
     const downlink = (cardId: Uint8Array) => (options.foreign === true ? randomBytes(16) : cardKey('downlink', cardId));
-    this.grants = options.cards.map((cardId) => grant(purchase, cardId, downlink(cardId)).octets);
+    this.grants = options.cards.map((cardId) => sealGrant(purchase, cardId, downlink(cardId)).octets);
     this.#sealer = new GroupSealer({
       ssrc: this.ssrc,
       mode,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { GROUP_KEY, type Mode, wholeCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
 import { concat } from '../../../apdu/octets.ts';
-import { GroupSealer, MOST_PAYLOAD } from '../../stream/sealing/group-sealer.ts';
+import { GroupSealer, MAX_PAYLOAD } from '../../stream/sealing/group-sealer.ts';
 import { MKI_LENGTH } from '../../stream/packet/mki.ts';
 import { nobleAead } from '../../stream/packet/packet-aead.ts';
 import { RTP_HEADER } from '../../stream/packet/rtp-packet.ts';
@@ -23,9 +23,9 @@ interface Shared {
 
 const TS_PACKET = 188;
 const MODES: readonly Shared[] = [
-  { name: 'sealed, span 16', mode: 'sealed', span: 16, packets: 100, payload: MOST_PAYLOAD },
-  { name: 'sealed, span 208', mode: 'sealed', span: 208, packets: 100, payload: MOST_PAYLOAD },
-  { name: 'open, span 208', mode: 'open', span: 208, packets: 100, payload: MOST_PAYLOAD },
+  { name: 'sealed, span 16', mode: 'sealed', span: 16, packets: 100, payload: MAX_PAYLOAD },
+  { name: 'sealed, span 208', mode: 'sealed', span: 208, packets: 100, payload: MAX_PAYLOAD },
+  { name: 'open, span 208', mode: 'open', span: 208, packets: 100, payload: MAX_PAYLOAD },
   { name: 'strict', mode: 'open', span: 208, packets: 1, payload: TS_PACKET },
 ];
 

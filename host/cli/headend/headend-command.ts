@@ -10,7 +10,7 @@ import { type ServiceOptions, ServiceSender } from '../../headend/sender/service
 import { detectFormat, type SourceFormat } from '../../headend/sources/source-format.ts';
 import { takeGrantNumbers } from '../../headend/keys/grant-numbers.ts';
 import { DEFAULT_STORE, KeyStore } from '../../issuer/keys/key-store.ts';
-import { LEAST_PERIOD } from '../../stream/sealing/key-schedule.ts';
+import { MIN_PERIOD } from '../../headend/keys/key-schedule.ts';
 import { loadOpensslAead } from '../../transport/crypto/node-openssl-aead.ts';
 import { requireGrantable } from '../../headend/keys/granted-cards.ts';
 import { type GroupAddress, parseGroupAddress } from '../options/multicast-address.ts';
@@ -71,8 +71,8 @@ export function addHeadendCommand(program: Command): void {
     .option('--every <n>', 'every nth packet is a card packet (default: 100)', wholeNumber(1, 1024))
     .option('--span <octets>', 'octets through the card, in steps of 16 (default: 64)', wholeNumber(16, 208))
     .option('--closing-time <ms>', 'most that a group lasts', wholeNumber(200, 1000), 250)
-    .option('--key-period <seconds>', 'most that a content key lasts', wholeNumber(LEAST_PERIOD, DAY), 300)
-    .option('--segment <seconds>', 'length of a segment (default: all is one)', wholeNumber(LEAST_PERIOD, 366 * DAY))
+    .option('--key-period <seconds>', 'most that a content key lasts', wholeNumber(MIN_PERIOD, DAY), 300)
+    .option('--segment <seconds>', 'length of a segment (default: all is one)', wholeNumber(MIN_PERIOD, 366 * DAY))
     .option('--quantum <amount>', 'what a card takes at a time (default: 1 MB or 10 s of toll)')
     .addOption(new Option('--accept <class>', 'modules of this class alone').choices(['card', 'soft']))
     .option('--grant <card-id...>', 'cards that get the service key', [])

@@ -3,8 +3,8 @@ import { type Ceilings, encodeCeilings } from '../../../apdu/decode-module/keys/
 import { type KeyMessage, sealKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import type { Tariff } from '../../../apdu/decode-module/money/tariff.ts';
-import { MOST_PAYLOAD } from '../../stream/sealing/group-sealer.ts';
-import { MOST_TS_PAYLOAD } from '../sources/ts-packer.ts';
+import { MAX_PAYLOAD } from '../../stream/sealing/group-sealer.ts';
+import { MAX_TS_PAYLOAD_DURATION } from '../sources/ts-packer.ts';
 
 /** A service key, and what a purchase of it allows. */
 export interface Purchase {
@@ -27,7 +27,7 @@ export interface Purchase {
  * @throws FormatError when the card id is none.
  * @throws OutOfRangeError when a ceiling does not fit.
  */
-export function grant(purchase: Purchase, cardId: Uint8Array, downlinkKey: Uint8Array): KeyMessage {
+export function sealGrant(purchase: Purchase, cardId: Uint8Array, downlinkKey: Uint8Array): KeyMessage {
   const { service, keyId, from, to, number } = purchase;
   const parentId = decodeCardId(cardId).serial;
   return sealKeyMessage(
@@ -42,7 +42,7 @@ export function grant(purchase: Purchase, cardId: Uint8Array, downlinkKey: Uint8
  * What the card takes from the balance at a time: about 1 MB or 10 s of toll, or the flat price; `firmware-notes/protocol.md` 7.3.
  * @returns micro-units.
  */
-export function usualQuantum({ kind, price }: Tariff): bigint {
+export function chooseQuantum({ kind, price }: Tariff): bigint {
   const toll = kind === 'duration' ? price / 360n : price;
   return toll > 0n ? toll : 1n;
 }
@@ -53,14 +53,14 @@ export function usualQuantum({ kind, price }: Tariff): bigint {
  * @param closingTime most ms of a group of more than one packet.
  * @param quantum micro-units.
  */
-export function tightCeilings(tariff: Tariff, every: number, closingTime: number, quantum: bigint): Ceilings {
+export function deriveCeilings(tariff: Tariff, every: number, closingTime: number, quantum: bigint): Ceilings {
   const ceiling = (kind: Tariff['kind']) => (tariff.kind === kind ? tariff.price : 0n);
   return {
     perMegabyte: ceiling('octets'),
     perHour: ceiling('duration'),
     flat: ceiling('flat'),
-    groupOctets: every * MOST_PAYLOAD,
-    groupDuration: closingTime + MOST_TS_PAYLOAD,
+    groupOctets: every * MAX_PAYLOAD,
+    groupDuration: closingTime + MAX_TS_PAYLOAD_DURATION,
     quantum,
   };
 }

@@ -1,6 +1,6 @@
 import type { KeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import { KeyCarousel } from '../../stream/sealing/key-carousel.ts';
-import type { KeySchedule } from '../../stream/sealing/key-schedule.ts';
+import type { KeySchedule } from '../../headend/keys/key-schedule.ts';
 import type { UdpSender } from '../../transport/network/udp-sender.ts';
 
 /** Keeps the key port supplied, and steps with the media time. */

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Packets that go out without a pause when several are late: half of what a receive buffer of 212,992 octets holds. */
-const MOST_BURST = 48;
+const MAX_BURST = 48;
 /** ms late after which the stream goes on from here instead of catching up: the source stood still. */
-const MOST_LATE = 1000;
+const MAX_LATE = 1000;
 /** ms that a source which cannot wait may lie behind. */
-const MOST_LAG = 1000;
+const MAX_LAG = 1000;
 
 /** Lets packets go at their media time, times the speed. */
 export class Pacer {
@@ -33,7 +33,7 @@ export class Pacer {
    * @param lag ms that its octets have waited.
    */
   hurry(lag: number): void {
-    if (lag > MOST_LAG) this.#base -= lag - MOST_LAG;
+    if (lag > MAX_LAG) this.#base -= lag - MAX_LAG;
   }
 
   /**
@@ -43,10 +43,10 @@ export class Pacer {
   async until(at: number): Promise<void> {
     const now = performance.now();
     const due = at / this.#speed;
-    if (now - this.#base - due > MOST_LATE) this.#base = now - due;
+    if (now - this.#base - due > MAX_LATE) this.#base = now - due;
     const wait = this.#base + due - now;
     this.#burst += 1;
-    if (wait > 0 || this.#burst >= MOST_BURST) {
+    if (wait > 0 || this.#burst >= MAX_BURST) {
       await sleep(Math.max(1, Math.ceil(wait)));
       this.#burst = 0;
     }

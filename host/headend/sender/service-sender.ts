@@ -4,17 +4,17 @@ import type { Mode } from '../../../apdu/decode-module/packets/card-part.ts';
 import type { ContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
 import type { KeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import { GroupSealer, type SealedGroup } from '../../stream/sealing/group-sealer.ts';
-import { type ContentPeriod, KeySchedule } from '../../stream/sealing/key-schedule.ts';
+import { type ContentPeriod, KeySchedule } from '../../headend/keys/key-schedule.ts';
 import type { AeadFactory } from '../../stream/packet/packet-aead.ts';
 import { nodeAead } from '../../transport/crypto/node-aead.ts';
-import { grant, tightCeilings, usualQuantum } from '../keys/grant.ts';
+import { sealGrant, deriveCeilings, chooseQuantum } from '../keys/grant.ts';
 import { KeyAnnouncer } from './key-announcer.ts';
-import { MediaClock } from '../sources/media-clock.ts';
+import { MediaTimeline } from '../sources/media-timeline.ts';
 import type { MediaSource } from '../sources/media-source.ts';
 import { Pacer } from './pacer.ts';
 import { readPayloads } from '../sources/payload-reader.ts';
 import { type ServiceAddress, ServicePorts } from './service-ports.ts';
-import { makePacker, payloadType, type SourceFormat } from '../sources/source-format.ts';
+import { makePacker, payloadTypeOf, type SourceFormat } from '../sources/source-format.ts';
 
 export interface ServiceOptions {
   readonly source: MediaSource;
@@ -84,7 +84,7 @@ export class ServiceSender {
   readonly #options: ServiceOptions;
   /** Media time of the start. Also the first id of segments and content keys: none comes twice. */
   readonly #start = Math.floor(Date.now() / 1000);
-  readonly #clock = new MediaClock(randomInt(2 ** 32));
+  readonly #timeline = new MediaTimeline(randomInt(2 ** 32));
   readonly #pacer: Pacer;
   readonly #sealer: GroupSealer;
   readonly #schedule: KeySchedule;
@@ -105,7 +105,7 @@ export class ServiceSender {
       span,
       every,
       closingTime,
-      payloadType: payloadType(options.format),
+      payloadType: payloadTypeOf(options.format),
       firstSequence: randomInt(0x8000),
       random: randomBytes,
       aead: options.aead ?? nodeAead,
@@ -123,7 +123,7 @@ export class ServiceSender {
       terms: { ...terms, ssrcs: [this.ssrc] },
       random: randomBytes,
     });
-    const quantum = options.quantum ?? usualQuantum(terms.tariff);
+    const quantum = options.quantum ?? chooseQuantum(terms.tariff);
     const purchase = {
       service,
       keyId: SERVICE_KEY_ID,
@@ -131,12 +131,12 @@ export class ServiceSender {
       from: this.#start,
       to: end,
       ceilings: {
-        ...tightCeilings(terms.tariff, every, closingTime, quantum),
+        ...deriveCeilings(terms.tariff, every, closingTime, quantum),
         ...(options.currency !== undefined && { currency: options.currency }),
       },
     };
     this.#grants = cards.map((cardId) =>
-      grant({ ...purchase, number: options.grantNumber(cardId) }, cardId, options.downlinkKey(cardId)),
+      sealGrant({ ...purchase, number: options.grantNumber(cardId) }, cardId, options.downlinkKey(cardId)),
     );
   }
 
@@ -157,7 +157,7 @@ export class ServiceSender {
     } finally {
       announcer.stop();
       const { packets, octets } = this.totals;
-      const { timestamp } = this.#clock.advance(0);
+      const { timestamp } = this.#timeline.advance(0);
       await ports.sayGoodbye({ ssrc: this.ssrc, timestamp, packets, octets });
       await ports.close();
     }
@@ -165,7 +165,7 @@ export class ServiceSender {
 
   async #sendSource(announcer: KeyAnnouncer, ports: ServicePorts, signal: AbortSignal): Promise<void> {
     const { source, format, rate, packing, closingTime, speed } = this.#options;
-    const packer = makePacker(this.#clock, format, rate, packing);
+    const packer = makePacker(this.#timeline, format, rate, packing);
     for await (const { payloads, waited } of readPayloads(source, packer, closingTime, signal)) {
       if (payloads.length === 0 && waited >= closingTime) await this.#send(this.#sealer.close(), ports);
       if (payloads.length > 0 && waited >= LONG_SILENCE) this.#silence += waited * speed;

@@ -1,5 +1,5 @@
 import type { MediaPayload } from '../../stream/sealing/group-sealer.ts';
-import { type MediaClock, TICKS_PER_SECOND } from './media-clock.ts';
+import { type MediaTimeline, TICKS_PER_SECOND } from './media-timeline.ts';
 
 /** Turns a source of octets into payloads with their times: incremental, nothing is dropped, reordered or added. */
 export interface Packer {
@@ -14,7 +14,7 @@ export const RATE_RANGE = [10_000, 1_000_000_000] as const;
 
 /** Cuts octets of any kind into equal payloads, which follow each other at a constant rate. */
 export class RatePacker implements Packer {
-  readonly #clock: MediaClock;
+  readonly #timeline: MediaTimeline;
   readonly #rate: number;
   readonly #size: number;
   #rest = new Uint8Array(0);
@@ -25,8 +25,8 @@ export class RatePacker implements Packer {
    * @param rate bit/s.
    * @param size octets of a payload.
    */
-  constructor(clock: MediaClock, rate: number, size: number) {
-    this.#clock = clock;
+  constructor(timeline: MediaTimeline, rate: number, size: number) {
+    this.#timeline = timeline;
     this.#rate = rate;
     this.#size = size;
   }
@@ -59,6 +59,6 @@ export class RatePacker implements Packer {
   #payload(octets: Uint8Array): MediaPayload {
     const scaled = octets.length * 8 * TICKS_PER_SECOND + this.#fraction;
     this.#fraction = scaled % this.#rate;
-    return { octets, ...this.#clock.advance((scaled - this.#fraction) / this.#rate) };
+    return { octets, ...this.#timeline.advance((scaled - this.#fraction) / this.#rate) };
   }
 }

@@ -1,6 +1,6 @@
 import { concat } from '../../../apdu/octets.ts';
 import { PAYLOAD_TYPE_MPEG_TS } from '../../stream/packet/rtp-packet.ts';
-import type { MediaClock } from './media-clock.ts';
+import type { MediaTimeline } from './media-timeline.ts';
 import type { MediaSource } from './media-source.ts';
 import { type Packer, RatePacker } from './rate-packer.ts';
 import { TsPacker } from './ts-packer.ts';
@@ -14,7 +14,7 @@ const PAYLOAD_TYPE_DATA = 96;
 /** bit/s of what has no clock, unless told otherwise. */
 const USUAL_RATE = 10_000_000;
 
-export function payloadType(format: SourceFormat): number {
+export function payloadTypeOf(format: SourceFormat): number {
   return format === 'ts' ? PAYLOAD_TYPE_MPEG_TS : PAYLOAD_TYPE_DATA;
 }
 
@@ -45,7 +45,12 @@ export async function detectFormat(source: MediaSource): Promise<{ format: Sourc
  * @param rate bit/s; a transport stream without one keeps its own clock.
  * @param packing TS packets in a payload, 1 to 7; of data, as many octets.
  */
-export function makePacker(clock: MediaClock, format: SourceFormat, rate: number | undefined, packing: number): Packer {
-  if (format === 'ts' && rate === undefined) return new TsPacker(clock, packing);
-  return new RatePacker(clock, rate ?? USUAL_RATE, packing * TS_PACKET);
+export function makePacker(
+  timeline: MediaTimeline,
+  format: SourceFormat,
+  rate: number | undefined,
+  packing: number,
+): Packer {
+  if (format === 'ts' && rate === undefined) return new TsPacker(timeline, packing);
+  return new RatePacker(timeline, rate ?? USUAL_RATE, packing * TS_PACKET);
 }

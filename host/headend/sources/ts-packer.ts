@@ -1,19 +1,19 @@
 import { TollcastError } from '../../../apdu/errors.ts';
 import { concat } from '../../../apdu/octets.ts';
 import type { MediaPayload } from '../../stream/sealing/group-sealer.ts';
-import { type MediaClock, TICKS_PER_SECOND } from './media-clock.ts';
+import { type MediaTimeline, TICKS_PER_SECOND } from './media-timeline.ts';
 import type { Packer } from './rate-packer.ts';
 import { PCR_MODULUS, type Pcr, readPcr, startsTsPacket, TS_PACKET } from './ts-packet.ts';
 
 /** A longer way from one PCR to the next is a jump of the clock; ISO/IEC 13818-1 2.7.2 allows 0.1 s. */
-const MOST_PCR_GAP = 2 * TICKS_PER_SECOND;
+const MAX_PCR_GAP = 2 * TICKS_PER_SECOND;
 /** Octets that may wait for a PCR; then the stream goes on at the rate it had. */
-const MOST_WAITING = 0x400000;
+const MAX_WAITING = 0x400000;
 /** Payloads are filled up as long as they do not last longer. */
-const MOST_FILLING = TICKS_PER_SECOND;
+const MAX_FILLING = TICKS_PER_SECOND;
 
 /** Most ms of one payload: one TS packet may last the whole way from a PCR to the next. */
-export const MOST_TS_PAYLOAD = ((MOST_PCR_GAP + MOST_FILLING) / TICKS_PER_SECOND) * 1000;
+export const MAX_TS_PAYLOAD_DURATION = ((MAX_PCR_GAP + MAX_FILLING) / TICKS_PER_SECOND) * 1000;
 
 /** Octets that follow each other in the source: whole TS packets, or what lies between them where the sync is lost. */
 interface Run {
@@ -32,7 +32,7 @@ interface Rate {
  * indicator, the rate before it holds. Octets out of sync are sent like all others, in payloads of their own.
  */
 export class TsPacker implements Packer {
-  readonly #clock: MediaClock;
+  readonly #timeline: MediaTimeline;
   readonly #packets: number;
   /** Octets not yet cut into packets. */
   #input = new Uint8Array(0);
@@ -50,8 +50,8 @@ export class TsPacker implements Packer {
   #ready: MediaPayload[] = [];
 
   /** @param packets TS packets of a full payload, 1 to 7. */
-  constructor(clock: MediaClock, packets: number) {
-    this.#clock = clock;
+  constructor(timeline: MediaTimeline, packets: number) {
+    this.#timeline = timeline;
     this.#packets = packets;
   }
 
@@ -104,7 +104,7 @@ export class TsPacker implements Packer {
     if (octets.length === 0) return;
     this.#waiting.push({ octets, packets });
     this.#waitingOctets += octets.length;
-    if (this.#waitingOctets > MOST_WAITING) {
+    if (this.#waitingOctets > MAX_WAITING) {
       this.#coast();
       // Another PID may carry the PCRs from here on.
       this.#pcr = undefined;
@@ -115,7 +115,7 @@ export class TsPacker implements Packer {
     const last = this.#pcr;
     this.#pcr = pcr;
     const ticks = last === undefined ? 0 : (pcr.ticks - last.ticks + PCR_MODULUS) % PCR_MODULUS;
-    if (last !== undefined && !pcr.discontinuity && ticks > 0 && ticks <= MOST_PCR_GAP) {
+    if (last !== undefined && !pcr.discontinuity && ticks > 0 && ticks <= MAX_PCR_GAP) {
       const octets = this.#waitingOctets - this.#headOctets;
       this.#rate = { ticks, octets };
       this.#release(ticks + Math.floor((ticks * this.#headOctets) / octets));
@@ -142,7 +142,7 @@ export class TsPacker implements Packer {
     const octets = this.#waitingOctets;
     this.#waiting = [];
     this.#waitingOctets = 0;
-    const fitting = Math.floor((MOST_FILLING * octets) / (ticks * TS_PACKET));
+    const fitting = Math.floor((MAX_FILLING * octets) / (ticks * TS_PACKET));
     const full = TS_PACKET * Math.max(1, Math.min(this.#packets, fitting));
     let position = 0;
     let before = 0;
@@ -164,7 +164,7 @@ export class TsPacker implements Packer {
 
   #closePayload(): void {
     if (this.#payload.length === 0) return;
-    this.#ready.push({ octets: this.#payload, ...this.#clock.advance(this.#payloadTicks) });
+    this.#ready.push({ octets: this.#payload, ...this.#timeline.advance(this.#payloadTicks) });
     this.#payload = new Uint8Array(0);
     this.#payloadTicks = 0;
   }

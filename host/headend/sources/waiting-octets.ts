@@ -1,7 +1,7 @@
 /** Octets that may wait; what comes after them is lost, as it is in a full receive buffer. */
-const MOST_OCTETS = 0x1000000;
+const MAX_OCTETS = 0x1000000;
 /** Pieces that may wait: as many as make that many octets of usual datagrams. Each one takes memory, however short it is. */
-const MOST_PIECES = 0x4000;
+const MAX_PIECES = 0x4000;
 
 /** What was received and is not sent yet, in order and bounded. */
 export class WaitingOctets {
@@ -11,7 +11,7 @@ export class WaitingOctets {
   /** @param arrival ms. @returns whether there was room for it; octets that are none need no room. */
   add(octets: Uint8Array, arrival: number): boolean {
     if (octets.length === 0) return true;
-    if (this.#size + octets.length > MOST_OCTETS || this.#pieces.length >= MOST_PIECES) return false;
+    if (this.#size + octets.length > MAX_OCTETS || this.#pieces.length >= MAX_PIECES) return false;
     this.#pieces.push({ octets, arrival });
     this.#size += octets.length;
     return true;

@@ -7,7 +7,7 @@ import { RTP_HEADER, writeRtpHeader } from '../packet/rtp-packet.ts';
 import { deriveSrtpSession, packetIv } from '../packet/srtp-keys.ts';
 
 /** Most octets of payload in one packet: 7 TS packets, which with the longest span still fit into 1,400 octets. */
-export const MOST_PAYLOAD = 1316;
+export const MAX_PAYLOAD = 1316;
 
 /** The content key that a group is sealed under. */
 export interface SealingKey {
@@ -117,8 +117,8 @@ export class GroupSealer {
    * @throws OutOfRangeError when the payload is empty or too long.
    */
   push(payload: MediaPayload, key: SealingKey, mediaTime: number): SealedGroup[] {
-    if (payload.octets.length < 1 || payload.octets.length > MOST_PAYLOAD) {
-      throw new OutOfRangeError(`a payload has 1 to ${MOST_PAYLOAD} octets, not ${payload.octets.length}`);
+    if (payload.octets.length < 1 || payload.octets.length > MAX_PAYLOAD) {
+      throw new OutOfRangeError(`a payload has 1 to ${MAX_PAYLOAD} octets, not ${payload.octets.length}`);
     }
     const closed: SealedGroup[] = [];
     let group = this.#group;

@@ -7,7 +7,7 @@ const KEY_INTERVAL = 250;
 /** ms within which every grant has been repeated. */
 const GRANT_INTERVAL = 1000;
 /** Grants that are repeated with the keys every time: no more than this many and nobody waits longer for a grant than for a key. */
-const LEAST_GRANTS = 12;
+const MIN_GRANTS = 12;
 
 /** Repeats key messages on the key port, `firmware-notes/protocol.md` 5.3: pure, time in, datagrams out. */
 export class KeyCarousel {
@@ -22,7 +22,7 @@ export class KeyCarousel {
     this.#grants = grants;
     this.#grantsAtOnce = Math.min(
       grants.length,
-      Math.max(LEAST_GRANTS, Math.ceil((grants.length * KEY_INTERVAL) / GRANT_INTERVAL)),
+      Math.max(MIN_GRANTS, Math.ceil((grants.length * KEY_INTERVAL) / GRANT_INTERVAL)),
     );
   }
 

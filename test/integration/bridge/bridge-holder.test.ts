@@ -18,7 +18,7 @@ import { openSecureChannel } from '../../../apdu/secure-channel/secure-channel.t
 import { TEST_KEY_SET } from '../../../apdu/secure-channel/test-key-set.ts';
 import { type CardKind, type SimulatedCard, startCard } from '../../../card-sim/index.ts';
 import type { BridgeOptions } from '../../../host/bridge/index.ts';
-import { grant, tightCeilings } from '../../../host/headend/keys/grant.ts';
+import { sealGrant, deriveCeilings } from '../../../host/headend/keys/grant.ts';
 import { type BridgeRun, startBridge } from '../../support/bridge-run.ts';
 import { cardKey, payloadsOf, personalise, START, TestNetwork, TestService } from '../../support/test-service.ts';
 
@@ -149,7 +149,7 @@ test.each([
   const validity = { service: 9, from: START, to: START + 1000 };
   const key = randomBytes(16);
   const tariff = { kind: 'free', price: 0n } as const;
-  const ceilings = tightCeilings(tariff, 1, 1000, 1n);
+  const ceilings = deriveCeilings(tariff, 1, 1000, 1n);
   const purchase = { ...validity, keyId: 1, key, number: START, ceilings };
   const terms = { tariff, rating: 16, classes: { card: true, soft: true }, segmentId: 1, ssrcs: [2] } as const;
   const content = sealKeyMessage(
@@ -170,7 +170,7 @@ test.each([
   };
   const run = await start({ pin, open });
   await run.until(() => run.bridge.status.state === 'waiting for keys');
-  network.keys([grant(purchase, cardId, cardKey('downlink', cardId)).octets, content.octets]);
+  network.keys([sealGrant(purchase, cardId, cardKey('downlink', cardId)).octets, content.octets]);
   await run.until(() => loads.length === 2 && run.bridge.status.drops.keyRefused === refused);
   expect(run.notices).toEqual(
     pin === undefined ? [expect.stringMatching(/rated above the limit of this card; start again with --pin/)] : [],
@@ -181,10 +181,10 @@ test.each([
 test('a grant in another currency is refused by the card, and its holder told', async () => {
   const cardId = await makeCard('soft', {});
   const tariff = { kind: 'octets', price: 3_000_000n } as const;
-  const ceilings = { ...tightCeilings(tariff, 10, 1000, 1n), currency: 392 };
+  const ceilings = { ...deriveCeilings(tariff, 10, 1000, 1n), currency: 392 };
   const purchase = { service: 9, from: START, to: START + 1000, keyId: 1, key: randomBytes(16), number: 1, ceilings };
   const run = await start();
-  network.keys([grant(purchase, cardId, cardKey('downlink', cardId)).octets]);
+  network.keys([sealGrant(purchase, cardId, cardKey('downlink', cardId)).octets]);
   await run.until(() => run.bridge.status.drops.keyRefused === 1);
   expect(run.notices).toEqual([
     'the card refuses a key that it was granted: it may be priced in another currency; ask the operator',

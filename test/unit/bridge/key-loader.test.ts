@@ -12,7 +12,7 @@ import { sealSeedPurchase } from '../../../apdu/decode-module/keys/seed-purchase
 import { concat } from '../../../apdu/octets.ts';
 import { startCard } from '../../../card-sim/index.ts';
 import { KeyLoader } from '../../../host/bridge/key-loader.ts';
-import { grant, tightCeilings } from '../../../host/headend/keys/grant.ts';
+import { sealGrant, deriveCeilings } from '../../../host/headend/keys/grant.ts';
 import { cardKey, personalise, START } from '../../support/test-service.ts';
 
 const SERVICE = 7;
@@ -23,9 +23,9 @@ const SEGMENT_KEY = new Uint8Array(16).fill(6);
 const VALID = { service: SERVICE, from: START, to: START + 1000, number: 0 };
 
 function service(cardId: Uint8Array, number = START): Uint8Array {
-  const ceilings = tightCeilings(TARIFF, 10, 1000, 1000n);
+  const ceilings = deriveCeilings(TARIFF, 10, 1000, 1000n);
   const purchase = { service: SERVICE, keyId: 1, key: SERVICE_KEY, from: START, to: START + 1000, number, ceilings };
-  return grant(purchase, cardId, cardKey('downlink', cardId)).octets;
+  return sealGrant(purchase, cardId, cardKey('downlink', cardId)).octets;
 }
 
 function segment(id: number): Uint8Array {
@@ -187,7 +187,7 @@ test('a card that loses it again and again is not asked for ever', async () => {
 test('grants for other cards are left alone, grants used before are counted', async () => {
   const { cardId, loader, loadAll, module, drops, card } = await startLoader();
   const { commands } = await card.counts();
-  loader.add(grant({ ...purchaseOf(2) }, otherCard(2), cardKey('downlink', otherCard(2))).octets, 0);
+  loader.add(sealGrant({ ...purchaseOf(2) }, otherCard(2), cardKey('downlink', otherCard(2))).octets, 0);
   await loadAll(0);
   expect((await card.counts()).commands).toBe(commands);
   await module.loadKey(service(cardId, START + 40));
@@ -216,7 +216,7 @@ test('no datagram, however damaged, is an error', () => {
 });
 
 function purchaseOf(number: number) {
-  const ceilings = tightCeilings(TARIFF, 10, 1000, 1000n);
+  const ceilings = deriveCeilings(TARIFF, 10, 1000, 1000n);
   return { service: SERVICE, keyId: 1, key: SERVICE_KEY, from: START, to: START + 1000, number, ceilings };
 }
 
@@ -247,7 +247,7 @@ test('a key whose parent is on the card from before, and is not announced, is lo
 test('content under a slot waits for seeds and key tree, which come in sections and in any order', async () => {
   const { card, cardId, loader, loadAll, contents, drops } = await startLoader();
   const root = new Uint8Array(16).fill(9);
-  const ceilings = tightCeilings(TARIFF, 10, 1000, 1000n);
+  const ceilings = deriveCeilings(TARIFF, 10, 1000, 1000n);
   const bought = { service: SERVICE, keyId: 8, from: START, to: START + 1000, number: START, ceilings };
   const downlink = cardKey('downlink', cardId);
   const seeds = sealSeedPurchase({ ...bought, labels: coverSlots(0, 9) }, root, SERIAL, downlink);

@@ -4,7 +4,7 @@ import { encodeCardId } from '../../../apdu/decode-module/card-id.ts';
 import { decodeCeilings } from '../../../apdu/decode-module/keys/ceilings.ts';
 import type { Tariff } from '../../../apdu/decode-module/money/tariff.ts';
 import { OutOfRangeError } from '../../../apdu/errors.ts';
-import { grant, tightCeilings, usualQuantum } from '../../../host/headend/keys/grant.ts';
+import { sealGrant, deriveCeilings, chooseQuantum } from '../../../host/headend/keys/grant.ts';
 import { unwrapByHand } from '../../support/keys-by-hand.ts';
 
 const BY_OCTETS: Tariff = { kind: 'octets', price: 250_000n };
@@ -16,14 +16,14 @@ test.each<[string, Tariff, bigint]>([
   ['all of 1.50 a segment', { kind: 'flat', price: 1_500_000n }, 1_500_000n],
   ['the least there is of what is free', { kind: 'free', price: 0n }, 1n],
   ['the least there is of next to nothing', { kind: 'duration', price: 359n }, 1n],
-])('the usual quantum is %s', (_name, tariff, quantum) => expect(usualQuantum(tariff)).toBe(quantum));
+])('the usual quantum is %s', (_name, tariff, quantum) => expect(chooseQuantum(tariff)).toBe(quantum));
 
 test('a grant opens under the downlink key of its card alone', () => {
   const downlink = randomBytes(16);
   const key = randomBytes(16);
-  const ceilings = tightCeilings(BY_OCTETS, 10, 250, 1n);
+  const ceilings = deriveCeilings(BY_OCTETS, 10, 250, 1n);
   const purchase = { service: 7, keyId: 1, key, from: 5, to: 6, number: 9, ceilings };
-  const { octets } = grant(purchase, CARD, downlink);
+  const { octets } = sealGrant(purchase, CARD, downlink);
   const opened = unwrapByHand(Buffer.from(octets), downlink);
   expect(opened).toMatchObject({ kind: 0x10, keyId: 1, from: 5, to: 6, number: 9, parentId: 0xfffffffe, key });
   expect(decodeCeilings(opened.body)).toEqual(ceilings);
@@ -31,7 +31,7 @@ test('a grant opens under the downlink key of its card alone', () => {
 });
 
 test('the ceilings allow what the tariff asks, and nothing of the others', () => {
-  expect(tightCeilings({ kind: 'duration', price: 5n }, 1, 200, 3n)).toEqual({
+  expect(deriveCeilings({ kind: 'duration', price: 5n }, 1, 200, 3n)).toEqual({
     perMegabyte: 0n,
     perHour: 5n,
     flat: 0n,
@@ -42,7 +42,7 @@ test('the ceilings allow what the tariff asks, and nothing of the others', () =>
 });
 
 test('a quantum of 0 is refused', () => {
-  const ceilings = tightCeilings(BY_OCTETS, 10, 250, 0n);
+  const ceilings = deriveCeilings(BY_OCTETS, 10, 250, 0n);
   const purchase = { service: 7, keyId: 1, key: randomBytes(16), from: 5, to: 6, number: 9, ceilings };
-  expect(() => grant(purchase, CARD, randomBytes(16))).toThrow(OutOfRangeError);
+  expect(() => sealGrant(purchase, CARD, randomBytes(16))).toThrow(OutOfRangeError);
 });

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { concat } from '../../../apdu/octets.ts';
-import { MediaClock } from '../../../host/headend/sources/media-clock.ts';
+import { MediaTimeline } from '../../../host/headend/sources/media-timeline.ts';
 import { RATE_RANGE, RatePacker } from '../../../host/headend/sources/rate-packer.ts';
 
 function pack(octets: Uint8Array, rate: number, size: number, chunk: number) {
-  const packer = new RatePacker(new MediaClock(0), rate, size);
+  const packer = new RatePacker(new MediaTimeline(0), rate, size);
   const payloads = [];
   for (let at = 0; at < octets.length; at += chunk) payloads.push(...packer.push(octets.subarray(at, at + chunk)));
   return [...payloads, ...packer.flush()];

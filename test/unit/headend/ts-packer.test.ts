@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { concat } from '../../../apdu/octets.ts';
-import { MediaClock } from '../../../host/headend/sources/media-clock.ts';
-import { MOST_TS_PAYLOAD, TsPacker } from '../../../host/headend/sources/ts-packer.ts';
+import { MediaTimeline } from '../../../host/headend/sources/media-timeline.ts';
+import { MAX_TS_PAYLOAD_DURATION, TsPacker } from '../../../host/headend/sources/ts-packer.ts';
 import type { MediaPayload } from '../../../host/stream/sealing/group-sealer.ts';
 import { transportStream, type TsPacketPlan } from '../../support/transport-stream.ts';
 
@@ -17,7 +17,7 @@ function steady(packets: number, every = 40 * MS, first = 0, pid = 0x100): TsPac
 }
 
 function pack(stream: Uint8Array, chunk = 1000, packets = 7, firstTimestamp = 0): MediaPayload[] {
-  const packer = new TsPacker(new MediaClock(firstTimestamp), packets);
+  const packer = new TsPacker(new MediaTimeline(firstTimestamp), packets);
   const payloads: MediaPayload[] = [];
   for (let at = 0; at < stream.length; at += chunk) payloads.push(...packer.push(stream.subarray(at, at + chunk)));
   return [...payloads, ...packer.flush()];
@@ -181,7 +181,7 @@ test('whatever the source: no octet lost, added or moved; no payload over its si
       expectWhole(payloads, stream);
       for (const { octets, duration } of payloads) {
         expect(octets.length).toBeLessThanOrEqual(size * 188);
-        expect(duration).toBeLessThanOrEqual(MOST_TS_PAYLOAD);
+        expect(duration).toBeLessThanOrEqual(MAX_TS_PAYLOAD_DURATION);
       }
       // Every interval that a PCR ends without a jump counts as it says; the others go at the rate before them, or else after them.
       const octetsOf = (i: number) => intervals[i]!.packets * 188 + intervals[i]!.junk;

@@ -1,13 +1,13 @@
 import { createDecipheriv, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { AesCbc } from '../../../../apdu/decode-module/keys/aes-cbc.ts';
-import { decodeContentTerms } from '../../../../apdu/decode-module/keys/content-terms.ts';
-import { type KeyMessage, parseKeyMessage } from '../../../../apdu/decode-module/keys/key-message.ts';
-import { splitKey } from '../../../../apdu/decode-module/key-pair.ts';
-import { KIND } from '../../../../apdu/decode-module/kinds.ts';
-import { OutOfRangeError } from '../../../../apdu/errors.ts';
-import { KeySchedule, type KeyScheduleOptions } from '../../../../host/stream/sealing/key-schedule.ts';
+import { AesCbc } from '../../../apdu/decode-module/keys/aes-cbc.ts';
+import { decodeContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
+import { type KeyMessage, parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
+import { splitKey } from '../../../apdu/decode-module/key-pair.ts';
+import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import { OutOfRangeError } from '../../../apdu/errors.ts';
+import { KeySchedule, type KeyScheduleOptions } from '../../../host/headend/keys/key-schedule.ts';
 
 const START = 1_800_000_000;
 

@@ -13,7 +13,7 @@ export interface MediaSpan {
 }
 
 /** Counts the media time of a stream in whole ticks; milliseconds are cut from the sum, so that none is lost or counted twice. */
-export class MediaClock {
+export class MediaTimeline {
   readonly #firstTimestamp: number;
   #ticks = 0;
 

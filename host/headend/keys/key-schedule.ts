@@ -4,14 +4,14 @@ import { type KeyMessage, sealKeyMessage } from '../../../apdu/decode-module/key
 import { splitKey } from '../../../apdu/decode-module/key-pair.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { OutOfRangeError, TollcastError } from '../../../apdu/errors.ts';
-import type { SealingKey } from './group-sealer.ts';
+import type { SealingKey } from '../../stream/sealing/group-sealer.ts';
 
 /** Seconds that a key holds on after its time is over, so that a change of keys never shows. */
 const GRACE = 5;
 /** Least seconds of a segment and of a content key: a card holds two, and the grace of one must be over before the next but one comes. */
-export const LEAST_PERIOD = 20;
+export const MIN_PERIOD = 20;
 /** Most seconds that the next keys are announced ahead. */
-const MOST_AHEAD = 30;
+const MAX_AHEAD = 30;
 
 export interface KeyScheduleOptions {
   /** u32, 1 and up. */
@@ -62,10 +62,10 @@ export class KeySchedule {
   constructor(options: KeyScheduleOptions) {
     for (const [name, seconds] of [
       ['period', options.period],
-      ['segment', options.segment ?? LEAST_PERIOD],
+      ['segment', options.segment ?? MIN_PERIOD],
     ] as const) {
-      if (!Number.isInteger(seconds) || seconds < LEAST_PERIOD) {
-        throw new OutOfRangeError(`the ${name} of a key has whole seconds, ${LEAST_PERIOD} and more, not ${seconds}`);
+      if (!Number.isInteger(seconds) || seconds < MIN_PERIOD) {
+        throw new OutOfRangeError(`the ${name} of a key has whole seconds, ${MIN_PERIOD} and more, not ${seconds}`);
       }
     }
     this.#options = options;
@@ -95,7 +95,7 @@ export class KeySchedule {
   messages(mediaTime: number): readonly KeyMessage[] {
     const current = this.at(mediaTime);
     const { from, to, segment } = current;
-    const ahead = Math.min(MOST_AHEAD, Math.floor((to - from - GRACE) / 2));
+    const ahead = Math.min(MAX_AHEAD, Math.floor((to - from - GRACE) / 2));
     if (to < this.#options.end && mediaTime >= to - ahead) this.#next ??= this.#after(current);
     const next = this.#next;
     return [
@@ -115,7 +115,7 @@ export class KeySchedule {
     const { service, serviceKey, serviceKeyId, random } = this.#options;
     const end = from + (this.#options.segment ?? Infinity);
     // A rest too short for a content key of its own stays with the last segment.
-    const to = end + LEAST_PERIOD > this.#options.end ? this.#options.end : end;
+    const to = end + MIN_PERIOD > this.#options.end ? this.#options.end : end;
     const key = random(16);
     const message = sealKeyMessage(
       {
