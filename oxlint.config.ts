@@ -18,23 +18,36 @@ const LAYERS: readonly Layer[] = [
   { path: 'card-sim/soft', mayImport: ['apdu'], packages: ['@noble/**'] },
   { path: 'host/stream', mayImport: ['apdu'], packages: ['@noble/**'] },
   { path: 'host/money', mayImport: ['apdu'], packages: ['countries-list/**'] },
+  { path: 'host/clock', mayImport: [], packages: [] },
   { path: 'host/transport/koffi-library.ts', mayImport: [] },
-  { path: 'host/transport/network', mayImport: ['apdu', 'host/stream/packet', 'host/transport/koffi-library.ts'] },
+  {
+    path: 'host/transport/network',
+    mayImport: ['apdu', 'host/clock', 'host/stream/packet', 'host/transport/koffi-library.ts'],
+  },
   { path: 'host/transport/crypto', mayImport: ['apdu', 'host/stream/packet', 'host/transport/koffi-library.ts'] },
   // A soft card is a card without a reader: its channel runs it in this process.
-  { path: 'host/transport/card', mayImport: ['apdu', 'card-sim/soft'] },
+  { path: 'host/transport/card', mayImport: ['apdu', 'card-sim/soft', 'host/clock'] },
   // Starting a card is also opening it.
-  { path: 'card-sim/simulator', mayImport: ['apdu', 'card-sim/soft', 'host/transport'] },
+  { path: 'card-sim/simulator', mayImport: ['apdu', 'card-sim/soft', 'host/clock', 'host/transport'] },
   { path: 'card-sim/index.ts', mayImport: ['apdu', 'card-sim'] },
   { path: 'card-sim/vitest.ts', mayImport: ['apdu', 'card-sim'] },
   { path: 'host/holder', mayImport: ['apdu', 'host/money', 'host/transport'] },
-  { path: 'host/bridge', mayImport: ['apdu', 'host/stream', 'host/money', 'host/transport', 'host/holder'] },
-  { path: 'host/player', mayImport: ['apdu', 'host/stream', 'host/transport'] },
+  {
+    path: 'host/bridge',
+    mayImport: ['apdu', 'host/clock', 'host/stream', 'host/money', 'host/transport', 'host/holder'],
+  },
+  { path: 'host/player', mayImport: ['apdu', 'host/clock', 'host/stream', 'host/transport'] },
   { path: 'host/issuer', mayImport: ['apdu', 'host/money', 'host/transport'] },
-  { path: 'host/headend/sources', mayImport: ['apdu', 'host/stream', 'host/transport'] },
-  { path: 'host/headend/sender', mayImport: ['apdu', 'host/headend', 'host/stream', 'host/money', 'host/transport'] },
+  { path: 'host/headend/sources', mayImport: ['apdu', 'host/clock', 'host/stream', 'host/transport'] },
+  {
+    path: 'host/headend/sender',
+    mayImport: ['apdu', 'host/clock', 'host/headend', 'host/stream', 'host/money', 'host/transport'],
+  },
   // The key manager gives out keys to cards that the issuer made.
-  { path: 'host/headend/keys', mayImport: ['apdu', 'host/headend', 'host/stream', 'host/money', 'host/issuer'] },
+  {
+    path: 'host/headend/keys',
+    mayImport: ['apdu', 'host/clock', 'host/headend', 'host/stream', 'host/money', 'host/issuer'],
+  },
   // The kit makes cards as the issuer does; nothing but the command line knows it.
   { path: 'host/attack', mayImport: ['apdu', 'host/stream', 'host/money', 'host/transport', 'host/issuer'] },
   { path: 'host/cli', mayImport: ['apdu', 'host', 'card-sim'] },

@@ -1,0 +1,73 @@
+import { setImmediate as settle } from 'node:timers/promises';
+import type { Clock } from '../../host/clock/clock.ts';
+
+/** A clock that stands still until a test lets time pass. */
+export class SimulatedClock implements Clock {
+  #now: number;
+  #monotonic = 0;
+  readonly #sleepers = new Set<{ readonly at: number; readonly wake: () => void }>();
+
+  /** @param now ms since 1970-01-01T00:00:00Z; 2024-01-01T00:00:00Z unless told otherwise. */
+  constructor(now: number = Date.UTC(2024, 0, 1)) {
+    this.#now = now;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  monotonic(): number {
+    return this.#monotonic;
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      const abort = (): void => {
+        this.#sleepers.delete(sleeper);
+        // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- The reason is the caller's own.
+        reject(signal?.reason);
+      };
+      const wake = (): void => {
+        this.#sleepers.delete(sleeper);
+        signal?.removeEventListener('abort', abort);
+        resolve();
+      };
+      const sleeper = { at: this.#monotonic + ms, wake };
+      this.#sleepers.add(sleeper);
+      signal?.addEventListener('abort', abort, { once: true });
+    });
+  }
+
+  /**
+   * Lets this many ms pass and wakes the sleepers in the order of their times. After each, the event loop turns once,
+   * so that what was woken runs on until it waits again.
+   */
+  async advance(ms: number): Promise<void> {
+    const end = this.#monotonic + ms;
+    for (;;) {
+      await settle();
+      const next = this.#nextSleeper();
+      if (next === undefined || next.at > end) break;
+      this.#passTo(next.at);
+      next.wake();
+    }
+    this.#passTo(end);
+  }
+
+  /** Sets the wall clock, as an administrator or NTP does; sleepers and `monotonic` do not notice. */
+  set(now: number): void {
+    this.#now = now;
+  }
+
+  #nextSleeper(): { readonly at: number; readonly wake: () => void } | undefined {
+    let next: { readonly at: number; readonly wake: () => void } | undefined;
+    for (const sleeper of this.#sleepers) if (next === undefined || sleeper.at < next.at) next = sleeper;
+    return next;
+  }
+
+  #passTo(monotonic: number): void {
+    this.#now += monotonic - this.#monotonic;
+    this.#monotonic = monotonic;
+  }
+}
