@@ -4,7 +4,7 @@ import type { AssemblerOptions } from '../stream/opening/group-assembler.ts';
 import type { AeadFactory } from '../stream/packet/packet-aead.ts';
 import type { BridgeStatus } from './bridge-status.ts';
 import type { Bill } from './card-session.ts';
-import type { Lack } from './lack.ts';
+import type { StopReason } from './stop-reason.ts';
 
 export interface BridgeOptions {
   /** Opens the card: at the start, and again whenever it has gone. It may wait for it. */
@@ -18,7 +18,7 @@ export interface BridgeOptions {
   /** Go on when credit has been loaded, receipts were collected or the spend limit was raised, instead of ending. */
   readonly waitForCredit?: boolean;
   /** Least part of a damaged group's octets, in percent, for which it is paid at all; 50 by default. */
-  readonly leastShare?: number;
+  readonly minShare?: number;
   /** ms between looks into the purse while it is being used; 1000 by default. */
   readonly purseEvery?: number;
   /** Bounds and times of the reorder buffer. */
@@ -32,7 +32,7 @@ export interface BridgeOptions {
 }
 
 /** Why a run ended. */
-export type EndCode = 'BYE' | 'STOPPED' | Lack | 'PIN_NEEDED' | 'CARD_FAULT';
+export type EndCode = 'BYE' | 'STOPPED' | StopReason | 'PIN_NEEDED' | 'CARD_FAULT';
 
 export interface BridgeEnd {
   readonly code: EndCode;

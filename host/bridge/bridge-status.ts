@@ -1,7 +1,7 @@
 import type { PurseStatus } from '../../apdu/decode-module/money/purse-status.ts';
 import type { Tariff } from '../../apdu/decode-module/money/tariff.ts';
 import type { VerificationKey } from '../../apdu/decode-module/keys/verification-key.ts';
-import type { Lack } from './lack.ts';
+import type { StopReason } from './stop-reason.ts';
 
 /** Why packets or key messages were let go, with what it means; counted one by one. */
 export const DROP_REASONS = {
@@ -18,7 +18,7 @@ export const DROP_REASONS = {
   noCard: 'no card was there',
   noKey: 'their key did not come in time',
   noCredit: 'not enough credit',
-  notWanted: 'nobody took the output',
+  noPlayer: 'nobody took the output',
   refused: 'the card refused their group',
   keyMalformed: 'not a key message of this protocol, or cut short',
   keyForged: 'a key message that the card found forged',
@@ -32,7 +32,7 @@ export type BridgeState =
   | 'waiting for the card'
   | 'waiting for keys'
   | 'waiting for the stream'
-  | 'waiting for a taker'
+  | 'waiting for a player'
   | 'waiting for credit'
   | 'playing'
   | 'refused'
@@ -44,7 +44,7 @@ export interface BridgeStatus {
   /** In words, when it is not playing. */
   readonly reason: string | undefined;
   /** While it waits for credit: what is lacking. */
-  readonly lack: Lack | undefined;
+  readonly stopReason: StopReason | undefined;
   /** Whose signatures this card's issuer wants to be trusted; nobody else is. */
   readonly trusted: readonly VerificationKey[];
   /** As people write it; undefined before the card was there. */
@@ -80,7 +80,7 @@ export function openAccount(): Account {
   return {
     state: 'waiting for the card',
     reason: undefined,
-    lack: undefined,
+    stopReason: undefined,
     trusted: [],
     card: undefined,
     service: undefined,
@@ -105,7 +105,7 @@ export function openAccount(): Account {
       noCard: 0,
       noKey: 0,
       noCredit: 0,
-      notWanted: 0,
+      noPlayer: 0,
       refused: 0,
       keyMalformed: 0,
       keyForged: 0,

@@ -9,7 +9,14 @@ import { type BridgeState, type BridgeStatus, openAccount } from './bridge-statu
 import { ByeWatch } from './bye-watch.ts';
 import { type Bill, CardSession } from './card-session.ts';
 import { KeyLoader } from './key-loader.ts';
-import { helped, type Lack, LACK_MESSAGES, LACKS, type Means, receiptsSoon } from './lack.ts';
+import {
+  isResolved,
+  receiptsSoon,
+  type Resources,
+  STOP_MESSAGES,
+  type StopReason,
+  stopReasonOf,
+} from './stop-reason.ts';
 import { MediaIntake } from './media-intake.ts';
 import { Notices } from './notices.ts';
 import { pause } from './pause.ts';
@@ -19,7 +26,7 @@ import { keyAdvice, whyNothing, whyOverflow } from './why-nothing.ts';
 
 /** ms without a packet from which on the stream counts as silent. */
 const SILENCE = 2000;
-/** ms between looks when nothing but a key, a taker or time can help. */
+/** ms between looks when nothing but a key, a player or time can help. */
 const LONG_LOOK = 100;
 /** ms of work after which the sockets get their turn. */
 const TURN = 5;
@@ -57,7 +64,7 @@ export class Bridge {
   #keyMissing = false;
 
   constructor(options: BridgeOptions) {
-    const { leastShare = 50, service } = options;
+    const { minShare = 50, service } = options;
     const account = this.#account;
     this.#options = options;
     account.service = service;
@@ -70,8 +77,8 @@ export class Bridge {
     );
     this.#intake = new MediaIntake((reason, packets) => this.#streamDrop(reason, packets), options.stream);
     const opener = new GroupOpener(options.aead);
-    this.#gate = new TollGate(this.#session, this.#keys, opener, this.#writer, account, this.#notices, leastShare);
-    options.sink.onWanted = () => this.#wakeUp.ring();
+    this.#gate = new TollGate(this.#session, this.#keys, opener, this.#writer, account, this.#notices, minShare);
+    options.sink.onReady = () => this.#wakeUp.ring();
   }
 
   /** As it is now; changes while the bridge runs. */
@@ -163,7 +170,7 @@ export class Bridge {
       if (error !== undefined && error.code !== 'UNKNOWN_KEY' && error.code !== 'CRYPTO')
         this.#notices.say(keyAdvice(error, this.#options.pin !== undefined));
     }
-    if (!this.#options.sink.wanted) return key !== undefined;
+    if (!this.#options.sink.isReady) return key !== undefined;
     const opened = await this.#passOne(signal);
     return opened || key !== undefined;
   }
@@ -197,30 +204,28 @@ export class Bridge {
   }
 
   async #refused(error: ModuleError, signal: AbortSignal): Promise<void> {
-    const { code } = error;
-    if (code === 'SECURITY') {
-      this.#finish('PIN_NEEDED', 'this card opens nothing without its PIN; start again with --pin');
-      return;
+    if (error.code === 'SECURITY') {
+      return this.#finish('PIN_NEEDED', 'this card opens nothing without its PIN; start again with --pin');
     }
-    const lack = LACKS.find((one) => one === code);
-    if (lack === undefined) {
+    const reason = stopReasonOf(error);
+    if (reason === undefined) {
       this.#state('refused', error.message);
       return;
     }
     this.#flush();
-    const message = LACK_MESSAGES[lack];
+    const message = STOP_MESSAGES[reason];
     this.#bill = await this.#settle();
-    const before = await this.#session.means();
-    this.#account.lack = lack;
+    const before = await this.#session.resources();
+    this.#account.stopReason = reason;
     if (this.#options.waitForCredit === true) {
       this.#state('waiting for credit', message);
-      await this.#waitForMeans(lack, before, signal);
+      await this.#waitForResources(reason, before, signal);
     } else {
-      this.#finish(lack, message);
+      this.#finish(reason, message);
     }
   }
 
-  async #waitForMeans(lack: Lack, before: Means, signal: AbortSignal): Promise<void> {
+  async #waitForResources(reason: StopReason, before: Resources, signal: AbortSignal): Promise<void> {
     const retryAt = now() + SPEND_LOOK;
     while (!this.#isOver()) {
       // Others can have the card in the meantime: it is they who load it.
@@ -228,10 +233,10 @@ export class Bridge {
       await pause(CREDIT_LOOK, signal);
       if (!(await this.#tryConnect(signal))) continue;
       // Only a group of a new day tells that a new day has begun.
-      const tryAgain = lack === 'SPEND_LIMIT' && now() >= retryAt;
-      if (helped(lack, before, await this.#session.means()) || tryAgain) {
+      const tryAgain = reason === 'SPEND_LIMIT' && now() >= retryAt;
+      if (isResolved(reason, before, await this.#session.resources()) || tryAgain) {
         this.#bill = undefined;
-        this.#account.lack = undefined;
+        this.#account.stopReason = undefined;
         this.#state('waiting for keys');
         return;
       }
@@ -312,7 +317,7 @@ export class Bridge {
 
   /** Waits until something comes in or falls due. */
   async #idle(time: number): Promise<void> {
-    const blocked = this.#keyMissing || !this.#options.sink.wanted;
+    const blocked = this.#keyMissing || !this.#options.sink.isReady;
     const due = blocked ? Infinity : this.#intake.dueAt - time;
     await this.#wakeUp.rest(Math.min(Math.max(due, 1), LONG_LOOK));
   }
@@ -321,16 +326,16 @@ export class Bridge {
   #describe(time: number): void {
     if (time - Math.max(this.#openedAt, this.#startedAt) < SILENCE / 2) return;
     const reason = whyNothing(this.#account.card, this.#keys, {
-      wanted: this.#options.sink.wanted,
+      isReady: this.#options.sink.isReady,
       silent: time - this.#intake.lastArrival > SILENCE,
     });
     if (reason !== undefined) this.#state(...reason);
   }
 
   #streamDrop(reason: StreamDrop, packets: number): void {
-    const { wanted } = this.#options.sink;
+    const { isReady } = this.#options.sink;
     const hasKey = !this.#keyMissing && this.#keys.hasContent;
-    const counted = reason === 'overflow' ? whyOverflow(this.#account.state, { wanted, hasKey }) : reason;
+    const counted = reason === 'overflow' ? whyOverflow(this.#account.state, { isReady, hasKey }) : reason;
     this.#account.drops[counted] += packets;
     if (counted === 'cardSlow' && this.#n > 0) {
       this.#notices.say(
@@ -348,6 +353,4 @@ export class Bridge {
 }
 
 /** ms of a clock that does not run backwards. */
-function now(): number {
-  return performance.now();
-}
+const now = () => performance.now();

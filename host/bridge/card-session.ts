@@ -8,7 +8,7 @@ import { PROTOCOL_VERSION, type SelectAnswer } from '../../apdu/decode-module/se
 import type { VerificationKey } from '../../apdu/decode-module/keys/verification-key.ts';
 import { CardGoneError, TollcastError } from '../../apdu/errors.ts';
 import { readUint, toHex } from '../../apdu/octets.ts';
-import type { Means } from './lack.ts';
+import type { Resources } from './stop-reason.ts';
 import { presentPin } from '../holder/present-pin.ts';
 import { requireLife } from '../holder/require-life.ts';
 
@@ -99,7 +99,7 @@ export class CardSession {
   }
 
   /** What decides whether the card would go on where it stopped. */
-  async means(): Promise<Means> {
+  async resources(): Promise<Resources> {
     const { loadNumber, receiptsDue } = await this.readPurse();
     return { loadNumber, receiptsDue, spendLimit: (await this.module.log(0)).spendLimit };
   }

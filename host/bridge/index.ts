@@ -2,5 +2,5 @@ export { Bridge } from './bridge.ts';
 export type { BridgeEnd, BridgeOptions, EndCode } from './bridge-options.ts';
 export { type BridgeState, type BridgeStatus, DROP_REASONS, type DropReason } from './bridge-status.ts';
 export type { Bill } from './card-session.ts';
-export type { Lack } from './lack.ts';
+export type { StopReason } from './stop-reason.ts';
 export { receiveService, type ServiceAddress, type ServiceReceiver } from './service-receiver.ts';

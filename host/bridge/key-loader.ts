@@ -6,7 +6,7 @@ import { isPersonal, KIND } from '../../apdu/decode-module/kinds.ts';
 import { ModuleError, type ModuleErrorCode } from '../../apdu/decode-module/module-status.ts';
 import { FormatError } from '../../apdu/errors.ts';
 import { readUint, toHex } from '../../apdu/octets.ts';
-import { MOST_DATAGRAM } from '../stream/packet/rtp-packet.ts';
+import { MAX_DATAGRAM } from '../stream/packet/rtp-packet.ts';
 import type { DropReason } from './bridge-status.ts';
 import { isParent, KeyTurns } from './key-turns.ts';
 
@@ -35,12 +35,12 @@ interface KnownKey {
 }
 
 /** Messages remembered; a head-end has a handful on the wire at a time. */
-const MOST_KNOWN = 256;
+const MAX_KNOWN = 256;
 /** Loads of one message in one session with the card: a card that loses it oftener is at fault. */
-const MOST_LOADS = 8;
+const MAX_LOADS = 8;
 /** ms after which a key that no longer comes counts as no longer needed. */
 const FORGOTTEN_AFTER = 2000;
-const SHORTEST_MESSAGE = 56;
+const MIN_MESSAGE = 56;
 
 const REFUSALS: Partial<Record<ModuleErrorCode, DropReason>> = { CRYPTO: 'keyForged', OLD_NUMBER: 'keyReplayed' };
 
@@ -91,14 +91,14 @@ export class KeyLoader {
    * @returns whether it brought something to load.
    */
   add(datagram: Uint8Array, now: number): boolean {
-    if (datagram.length > MOST_DATAGRAM) {
+    if (datagram.length > MAX_DATAGRAM) {
       this.#onDrop('keyMalformed', 1);
       return false;
     }
     let due = false;
     for (let at = 0; at < datagram.length;) {
       if (datagram[at] === KIND.combined) {
-        const section = datagram.subarray(at, at + Math.max(SHORTEST_MESSAGE, readUint(datagram, at + 2, 2)));
+        const section = datagram.subarray(at, at + Math.max(MIN_MESSAGE, readUint(datagram, at + 2, 2)));
         at += section.length;
         due = this.#addSection(section, now) || due;
         continue;
@@ -113,7 +113,7 @@ export class KeyLoader {
         this.#onDrop('keyMalformed', 1);
         // What does not parse may be of a later version; its length field still leads to the next message.
         const length = readUint(datagram, at + 2, 2);
-        if (length < SHORTEST_MESSAGE) return due;
+        if (length < MIN_MESSAGE) return due;
         at += length;
         continue;
       }
@@ -244,7 +244,7 @@ export class KeyLoader {
     const name = toHex(message.octets);
     const known = this.#known.get(name);
     if (known === undefined) {
-      if (this.#known.size >= MOST_KNOWN) this.#forget();
+      if (this.#known.size >= MAX_KNOWN) this.#forget();
       this.#known.set(name, {
         message,
         terms,
@@ -294,7 +294,7 @@ export class KeyLoader {
   }
 
   #again(known: KnownKey): boolean {
-    const again = known.loads < MOST_LOADS;
+    const again = known.loads < MAX_LOADS;
     known.state = again ? 'due' : 'refused';
     known.reason = again ? undefined : 'keyRefused';
     return again;

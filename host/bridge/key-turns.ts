@@ -3,7 +3,7 @@ import { ROOT_NODE } from '../../apdu/decode-module/keys/key-tree.ts';
 import { isPersonal, KIND } from '../../apdu/decode-module/kinds.ts';
 
 /** Loads of others for which a key waits whose parent is not known to be on the card; a purchase with its tree has fewer. */
-const MOST_PASSED_OVER = 32;
+const MAX_PASSED_OVER = 32;
 
 /**
  * Whose turn it is at the card: parents come before children, and kinds of key whose parent is on the card take turns. None of them is
@@ -33,7 +33,7 @@ export class KeyTurns {
       }
     }
     // The card may hold a parent from before that nobody announces any more.
-    if (orphan !== undefined && this.#passedOver >= MOST_PASSED_OVER) return orphan;
+    if (orphan !== undefined && this.#passedOver >= MAX_PASSED_OVER) return orphan;
     return inTurn ?? first ?? orphan;
   }
 

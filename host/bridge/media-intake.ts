@@ -8,7 +8,7 @@ import { readMediaPacket } from '../stream/packet/media-packet.ts';
 import type { HeldCardPacket, PacketGroup } from '../stream/opening/packet-group.ts';
 
 /** Streams followed at a time; a service has one or two. */
-const MOST_STREAMS = 4;
+const MAX_STREAMS = 4;
 
 /** A group whose turn it is. */
 export interface TakenGroup {
@@ -78,7 +78,7 @@ export class MediaIntake {
   #streamOf(ssrc: number): GroupAssembler {
     const known = this.#streams.get(ssrc);
     this.#streams.delete(ssrc);
-    if (known === undefined && this.#streams.size >= MOST_STREAMS) this.#forget();
+    if (known === undefined && this.#streams.size >= MAX_STREAMS) this.#forget();
     const stream = known ?? new GroupAssembler(this.#options);
     this.#streams.set(ssrc, stream);
     return stream;

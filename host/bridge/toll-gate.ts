@@ -14,7 +14,7 @@ import type { Notices } from './notices.ts';
 export type Passage = 'opened' | 'dropped' | 'kept' | 'waits for its key' | ModuleError;
 
 /** Groups in a row, with none opened in between, and ms for which that goes on, before it counts as more than forged packets. */
-const MOST_SUSPECT = 3;
+const MAX_SUSPECT = 3;
 const SUSPECT_TIME = 2000;
 
 const OVER_DECLARED = 'groups that say more than came are not paid; if nothing plays, ask the operator of the stream';
@@ -27,13 +27,13 @@ export class TollGate {
   readonly #writer: ClearWriter;
   readonly #account: Account;
   readonly #notices: Notices;
-  readonly #leastShare: number;
+  readonly #minShare: number;
   readonly #faults = new Row();
   #otherTold = false;
   /** A group that is paid for and of which something did not open: true packets may still come. */
   #paid: { readonly group: PacketGroup; readonly answer: Uint8Array; readonly salt: Uint8Array } | undefined;
 
-  /** @param leastShare least part of a damaged group's octets, in percent, for which it is paid at all. */
+  /** @param minShare least part of a damaged group's octets, in percent, for which it is paid at all. */
   constructor(
     session: CardSession,
     keys: KeyLoader,
@@ -41,7 +41,7 @@ export class TollGate {
     writer: ClearWriter,
     account: Account,
     notices: Notices,
-    leastShare: number,
+    minShare: number,
   ) {
     this.#session = session;
     this.#keys = keys;
@@ -49,7 +49,7 @@ export class TollGate {
     this.#writer = writer;
     this.#account = account;
     this.#notices = notices;
-    this.#leastShare = leastShare;
+    this.#minShare = minShare;
   }
 
   /** What goes wrong with group after group, so that the run had better end. */
@@ -118,7 +118,7 @@ export class TollGate {
       this.#notices.say(OVER_DECLARED);
       return this.#refuse(taken, 'overDeclared');
     }
-    if (group.missingPackets(card) > 0 && group.receivedOctets(card) * 100 < header.octets * this.#leastShare) {
+    if (group.missingPackets(card) > 0 && group.receivedOctets(card) * 100 < header.octets * this.#minShare) {
       this.#count('damaged', group.packets);
       stream.drop(group);
       return 'dropped';
@@ -210,6 +210,6 @@ class Row {
   }
 
   get long(): boolean {
-    return this.#count >= MOST_SUSPECT && this.#newest - this.#since >= SUSPECT_TIME;
+    return this.#count >= MAX_SUSPECT && this.#newest - this.#since >= SUSPECT_TIME;
   }
 }

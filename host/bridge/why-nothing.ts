@@ -6,9 +6,9 @@ import type { KeyLoader } from './key-loader.ts';
 export function whyNothing(
   card: string | undefined,
   keys: KeyLoader,
-  { wanted, silent }: { readonly wanted: boolean; readonly silent: boolean },
+  { isReady, silent }: { readonly isReady: boolean; readonly silent: boolean },
 ): [BridgeState, string] | undefined {
-  if (!wanted) return ['waiting for a taker', 'nobody takes the output; nothing is paid meanwhile'];
+  if (!isReady) return ['waiting for a player', 'nobody takes the output; nothing is paid meanwhile'];
   if (!keys.hasContent) {
     const { lacking, service } = keys;
     const which = service === undefined ? 'keys' : `keys of service ${service}`;
@@ -26,11 +26,11 @@ export function whyNothing(
 /** Why packets pile up until there is no more room for them. */
 export function whyOverflow(
   state: BridgeState,
-  { wanted, hasKey }: { readonly wanted: boolean; readonly hasKey: boolean },
+  { isReady, hasKey }: { readonly isReady: boolean; readonly hasKey: boolean },
 ): DropReason {
   if (state === 'waiting for the card') return 'noCard';
   if (state === 'waiting for credit') return 'noCredit';
-  if (!wanted) return 'notWanted';
+  if (!isReady) return 'noPlayer';
   return hasKey ? 'cardSlow' : 'noKey';
 }
 

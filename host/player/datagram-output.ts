@@ -19,22 +19,22 @@ export async function openDatagramOutput(
   const sender = await UdpSender.open({ address, port, interface: local, ttl: TTL });
   const datagrams = scheme === 'rtp' ? clearRtpPackets : payloads;
   const { promise: ended, resolve: end } = Promise.withResolvers<TransportError | undefined>();
-  let wanted = true;
+  let isReady = true;
   return {
     where: `${scheme}://${address}:${port}`,
     lost: 0,
     ended,
-    onWanted: undefined,
-    get wanted() {
-      return wanted;
+    onReady: undefined,
+    get isReady() {
+      return isReady;
     },
     write(clear) {
-      if (!wanted) return;
+      if (!isReady) return;
       try {
         for (const datagram of datagrams(clear)) sender.send(datagram);
       } catch (error) {
         if (!(error instanceof TransportError)) throw error;
-        wanted = false;
+        isReady = false;
         end(error);
       }
     },

@@ -7,7 +7,7 @@ import type { Output } from './output.ts';
 
 const STDOUT = 1;
 /** Octets that may wait before no more is wanted: some seconds of a stream. */
-const MOST_WAITING = 16 * 1024 * 1024;
+const MAX_WAITING = 16 * 1024 * 1024;
 /** Octets gathered for one system call at most. */
 const PART = 1024 * 1024;
 const LINGER = 50;
@@ -54,7 +54,7 @@ class FileOutput implements Output {
   readonly where: string;
   readonly lost = 0;
   readonly ended: Promise<TransportError | undefined>;
-  onWanted: (() => void) | undefined;
+  onReady: (() => void) | undefined;
   readonly #fd: number;
   /** ms for which small writes wait for more. */
   readonly #linger: number;
@@ -80,8 +80,8 @@ class FileOutput implements Output {
     this.#end = resolve;
   }
 
-  get wanted(): boolean {
-    return this.#waiting < MOST_WAITING && !this.#over;
+  get isReady(): boolean {
+    return this.#waiting < MAX_WAITING && !this.#over;
   }
 
   write({ payload }: ClearPackets): void {
@@ -119,14 +119,14 @@ class FileOutput implements Output {
       for (let part = this.#queue[0]; part !== undefined; part = this.#queue[0]) {
         if (this.#linger > 0 && part.filled < PART) await sleep(this.#linger);
         const octets = await this.#writeSome(part.memory.subarray(part.written, part.filled));
-        const full = !this.wanted;
+        const full = !this.isReady;
         this.#waiting -= octets;
         part.written += octets;
         if (part.written === part.filled) {
           this.#queue.shift();
           this.#spare = { memory: part.memory, filled: 0, written: 0 };
         }
-        if (full && this.wanted) this.onWanted?.();
+        if (full && this.isReady) this.onReady?.();
       }
     } catch (error) {
       this.#over = true;

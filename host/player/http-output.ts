@@ -6,8 +6,8 @@ import type { Output } from './output.ts';
 
 const MPEG_TS = 'video/mp2t';
 /** Octets that may wait for one player before it counts as too slow and is cut off: some seconds of a stream. */
-const MOST_WAITING = 8 * 1024 * 1024;
-const MOST_PLAYERS = 64;
+const MAX_WAITING = 8 * 1024 * 1024;
+const MAX_PLAYERS = 64;
 
 /**
  * Offers a recovered stream to players over HTTP, from where it is when they come.
@@ -39,7 +39,7 @@ class HttpOutput implements Output {
   readonly where: string;
   readonly ended = new Promise<undefined>(() => undefined);
   lost = 0;
-  onWanted: (() => void) | undefined;
+  onReady: (() => void) | undefined;
   readonly #server: Server;
   readonly #players = new Set<ServerResponse>();
 
@@ -51,14 +51,14 @@ class HttpOutput implements Output {
   }
 
   /** Nobody watches, nobody pays. */
-  get wanted(): boolean {
+  get isReady(): boolean {
     return this.#players.size > 0;
   }
 
   write(clear: ClearPackets): void {
     const payload = clear.payload.slice();
     for (const player of this.#players) {
-      if (player.writableLength > MOST_WAITING) {
+      if (player.writableLength > MAX_WAITING) {
         this.lost += player.writableLength;
         this.#players.delete(player);
         player.destroy();
@@ -83,8 +83,8 @@ class HttpOutput implements Output {
     const plain = { 'Content-Type': 'text/plain; charset=utf-8' };
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.writeHead(405, { ...plain, Allow: 'GET, HEAD' }).end('only GET and HEAD here\n');
-    } else if (this.#players.size >= MOST_PLAYERS) {
-      response.writeHead(503, plain).end(`there are ${MOST_PLAYERS} players already; close one\n`);
+    } else if (this.#players.size >= MAX_PLAYERS) {
+      response.writeHead(503, plain).end(`there are ${MAX_PLAYERS} players already; close one\n`);
     } else {
       response.writeHead(200, { 'Content-Type': MPEG_TS, 'Cache-Control': 'no-store', Connection: 'close' });
       if (request.method === 'HEAD') response.end();
@@ -98,6 +98,6 @@ class HttpOutput implements Output {
     player.flushHeaders();
     const first = this.#players.size === 0;
     this.#players.add(player);
-    if (first) this.onWanted?.();
+    if (first) this.onReady?.();
   }
 }

@@ -8,8 +8,8 @@ import type { TestNetwork } from './test-service.ts';
 
 /** Keeps all that a bridge delivers. */
 export class MemorySink implements ClearSink {
-  wanted = true;
-  onWanted: (() => void) | undefined;
+  isReady = true;
+  onReady: (() => void) | undefined;
   readonly packets: Uint8Array[] = [];
   readonly #payloads: Uint8Array[] = [];
 

@@ -10,7 +10,7 @@ import { loadOpensslAead } from '../../transport/crypto/node-openssl-aead.ts';
 import { type GroupAddress, parseGroupAddress } from '../options/multicast-address.ts';
 import { wholeNumber } from '../options/number-option.ts';
 import { askPin } from '../terminal/pin-entry.ts';
-import { billJson, billLines, lackLine, priceAndBalance, statusLine, trustLine } from './watch-view.ts';
+import { billJson, billLines, stopReasonLine, priceAndBalance, statusLine, trustLine } from './watch-view.ts';
 
 interface WatchOptions {
   group: GroupAddress;
@@ -95,7 +95,7 @@ async function watch(options: WatchOptions): Promise<void> {
       pin,
       onConfirm: (confirm) => confirms?.add(confirm),
       waitForCredit: options.waitForCredit === true,
-      leastShare: options.leastShare,
+      minShare: options.leastShare,
       onNotice: (line) => voice.warn(line),
       onState: (status) => voice.state(status, options.card),
     });
@@ -164,7 +164,10 @@ function failureOf(end: BridgeEnd, status: BridgeStatus, card: string): Tollcast
         : 'nothing whole came';
     return new TollcastError('NOTHING_OPENED', `${end.message}, and nothing of it was opened: ${why}`);
   }
-  return new TollcastError(end.code, status.lack === undefined ? end.message : lackLine(status.lack, status, card));
+  return new TollcastError(
+    end.code,
+    status.stopReason === undefined ? end.message : stopReasonLine(status.stopReason, status, card),
+  );
 }
 
 /** Speaks on standard error: a status line that refreshes itself on a terminal, plain lines elsewhere. */
@@ -190,8 +193,8 @@ class Voice {
 
   state(status: BridgeStatus, card: string): void {
     if (status.state === 'ended') this.#first(status);
-    if (status.lack !== undefined && status.state === 'waiting for credit') {
-      this.warn(lackLine(status.lack, status, card));
+    if (status.stopReason !== undefined && status.state === 'waiting for credit') {
+      this.warn(stopReasonLine(status.stopReason, status, card));
       return;
     }
     if (status.reason !== undefined && status.state !== 'ended') this.warn(`${status.state}: ${status.reason}`);

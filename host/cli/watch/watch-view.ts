@@ -1,4 +1,4 @@
-import { type BridgeEnd, type BridgeStatus, DROP_REASONS, type Lack } from '../../bridge/index.ts';
+import { type BridgeEnd, type BridgeStatus, DROP_REASONS, type StopReason } from '../../bridge/index.ts';
 import { type Currency, currencyByNumber } from '../../money/currency.ts';
 import { formatMoney, formatPrice } from '../../money/money.ts';
 
@@ -64,10 +64,10 @@ export function billJson(status: BridgeStatus, end: BridgeEnd, seconds: number):
 }
 
 /** Why there is no picture any more and what to type, with the price and what is left. */
-export function lackLine(lack: Lack, status: BridgeStatus, card: string): string {
+export function stopReasonLine(reason: StopReason, status: BridgeStatus, card: string): string {
   const code = currencyOf(status)?.code ?? 'USD';
   const known = priceAndBalance(status);
-  switch (lack) {
+  switch (reason) {
     case 'NO_CREDIT':
       return `${['not enough credit', ...known].join(', ')}; type: tollcast issuer load --card ${card} --amount "5.00 ${code}"`;
     case 'RECEIPTS_DUE':

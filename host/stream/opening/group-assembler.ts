@@ -1,6 +1,6 @@
 import type { MediaPacket } from '../packet/media-packet.ts';
 import { type HeldCardPacket, PacketGroup } from './packet-group.ts';
-import { PACKET_SLOT, PacketPool } from './packet-pool.ts';
+import { PACKET_BUFFER, PacketPool } from './packet-pool.ts';
 
 /** Why a packet was let go unopened. */
 export type StreamDrop = 'malformed' | 'duplicate' | 'late' | 'forged' | 'noCardPacket' | 'overflow';
@@ -13,8 +13,8 @@ export interface AssemblerOptions {
   /** ms that a group is kept at most after its last packet. */
   readonly patience: number;
   /** Octets of memory for packets. */
-  readonly mostOctets: number;
-  readonly mostGroups: number;
+  readonly maxOctets: number;
+  readonly maxGroups: number;
   /** Told of every packet let go. */
   readonly onDrop: (reason: StreamDrop, packets: number) => void;
 }
@@ -24,8 +24,8 @@ export const ASSEMBLER_DEFAULTS = {
   repairTime: 100,
   idleTime: 1500,
   patience: 3000,
-  mostOctets: 8 * 1024 * 1024,
-  mostGroups: 4096,
+  maxOctets: 8 * 1024 * 1024,
+  maxGroups: 4096,
 } as const;
 
 /**
@@ -77,8 +77,8 @@ export class GroupAssembler {
     const group = this.#groupOf(packet, now);
     const admission = group.add(packet, now);
     if (admission === 'held') {
-      this.#size += PACKET_SLOT;
-      while (this.#size > this.#options.mostOctets || this.#groups.length > this.#options.mostGroups) {
+      this.#size += PACKET_BUFFER;
+      while (this.#size > this.#options.maxOctets || this.#groups.length > this.#options.maxGroups) {
         if (!this.#overflow()) break;
       }
     } else {
@@ -126,7 +126,7 @@ export class GroupAssembler {
   refuse(group: PacketGroup, card: HeldCardPacket): void {
     group.taken = false;
     if (group.cards.length > 1) {
-      this.#size -= PACKET_SLOT;
+      this.#size -= PACKET_BUFFER;
       group.refuse(card);
     } else {
       this.#remove(group);

@@ -63,17 +63,17 @@ export class GroupOpener {
     }
     let opened = 0;
     for (const gap of group.inOrder(card)) {
-      const slot = group.slotOf(card, gap.rtp.sequence);
+      const position = group.positionOf(card, gap.rtp.sequence);
       // Of rivals for one place, the first that opens has it; 0 lies outside the group.
-      if (slot <= opened) {
+      if (position <= opened) {
         forged++;
         continue;
       }
-      const gapLength = this.#openRest(gap, card, gap.rtp.length, card.header.index + slot, undefined, rest, out);
+      const gapLength = this.#openRest(gap, card, gap.rtp.length, card.header.index + position, undefined, rest, out);
       if (gapLength === undefined) {
         forged++;
       } else {
-        opened = slot;
+        opened = position;
         packets++;
         octets += gapLength;
       }

@@ -8,8 +8,8 @@ import type { MediaPacket } from '../packet/media-packet.ts';
 import { MKI_LENGTH } from '../packet/mki.ts';
 import { AEAD_TAG } from '../packet/packet-aead.ts';
 import { indexNear } from '../packet/packet-index.ts';
-import { type HeldPacket, PACKET_SLOT, type PacketPool } from './packet-pool.ts';
-import { MOST_DATAGRAM, RTP_HEADER } from '../packet/rtp-packet.ts';
+import { type HeldPacket, PACKET_BUFFER, type PacketPool } from './packet-pool.ts';
+import { MAX_DATAGRAM, RTP_HEADER } from '../packet/rtp-packet.ts';
 
 /** A card packet as it came, with what its card part says; the card alone can tell whether that is true. */
 export interface HeldCardPacket {
@@ -25,12 +25,12 @@ export interface HeldCardPacket {
 export type Admission = 'held' | 'duplicate' | 'malformed' | 'forged';
 
 /** Packets of a group, `firmware-notes/protocol.md` 5.1. */
-const MOST_PACKETS = 1024;
+const MAX_PACKETS = 1024;
 /** Gap packets held that claim another one's place with other octets: one of them is forged, and only opening tells which. */
-const MOST_RIVALS = 16;
-const MOST_CARD_PACKETS = 4;
+const MAX_RIVALS = 16;
+const MAX_CARD_PACKETS = 4;
 /** Most clear payload that one lost packet can account for. */
-const MOST_LOST = MOST_DATAGRAM - RTP_HEADER - MKI_LENGTH;
+const MAX_LOST = MAX_DATAGRAM - RTP_HEADER - MKI_LENGTH;
 
 /** The packets of one group, in the order in which they came. */
 export class PacketGroup {
@@ -66,7 +66,7 @@ export class PacketGroup {
 
   /** Octets of memory that it takes up. */
   get size(): number {
-    return this.packets * PACKET_SLOT;
+    return this.packets * PACKET_BUFFER;
   }
 
   /** Whether every packet that the card part names is here. */
@@ -101,9 +101,9 @@ export class PacketGroup {
   }
 
   /** Position of a gap packet in the group that a card packet opens, 1 to 1,023; 0 when it lies outside. */
-  slotOf(card: HeldCardPacket, sequence: number): number {
-    const slot = indexNear(card.header.index, sequence) - card.header.index;
-    return slot > 0 && slot < card.header.packets ? slot : 0;
+  positionOf(card: HeldCardPacket, sequence: number): number {
+    const position = indexNear(card.header.index, sequence) - card.header.index;
+    return position > 0 && position < card.header.packets ? position : 0;
   }
 
   /** The gap packets by their place after the card packet, rivals for one place side by side. */
@@ -133,14 +133,14 @@ export class PacketGroup {
     if (rest === 0 && card.header.packets === 1) return Math.min(content, card.header.octets);
     let octets = content + rest;
     for (const { rtp, octets: gap } of this.#gaps) {
-      if (this.slotOf(card, rtp.sequence) !== 0) octets += Math.max(0, gap.length - rtp.length - overhead);
+      if (this.positionOf(card, rtp.sequence) !== 0) octets += Math.max(0, gap.length - rtp.length - overhead);
     }
     return octets;
   }
 
   /** Whether the header claims more octets than what came and what may have been lost can add up to. */
   overDeclared(card: HeldCardPacket): boolean {
-    return card.header.octets > this.receivedOctets(card) + this.missingPackets(card) * MOST_LOST;
+    return card.header.octets > this.receivedOctets(card) + this.missingPackets(card) * MAX_LOST;
   }
 
   #addGap(packet: MediaPacket): Admission {
@@ -154,16 +154,16 @@ export class PacketGroup {
       if (twin !== undefined) return this.#addRival(twin, packet);
       this.#inOrder = false;
     }
-    if (this.#gaps.length >= MOST_PACKETS) return 'forged';
+    if (this.#gaps.length >= MAX_PACKETS) return 'forged';
     this.#gaps.push(this.#pool.hold(packet));
     const card = this.cards[0];
-    if (card !== undefined && this.slotOf(card, sequence) !== 0) this.#inRange++;
+    if (card !== undefined && this.positionOf(card, sequence) !== 0) this.#inRange++;
     return 'held';
   }
 
   #addRival(twin: MediaPacket, packet: MediaPacket): Admission {
     if ([twin, ...this.#rivals].some((known) => sameOctets(known.octets, packet.octets))) return 'duplicate';
-    if (this.#rivals.length >= MOST_RIVALS) return 'forged';
+    if (this.#rivals.length >= MAX_RIVALS) return 'forged';
     this.#rivals.push(this.#pool.hold(packet));
     this.#inOrder = false;
     return 'held';
@@ -171,7 +171,7 @@ export class PacketGroup {
 
   #addCard(packet: MediaPacket): Admission {
     if (this.cards.some((card) => sameOctets(card.packet.octets, packet.octets))) return 'duplicate';
-    if (this.cards.length >= MOST_CARD_PACKETS) return 'forged';
+    if (this.cards.length >= MAX_CARD_PACKETS) return 'forged';
     const read = readCardPacket(packet);
     if (read === undefined) return 'malformed';
     this.cards.push({ ...read, packet: this.#pool.hold(packet) });
@@ -188,7 +188,7 @@ export class PacketGroup {
 
   #countInRange(card: HeldCardPacket): number {
     let count = 0;
-    for (const gap of this.#gaps) if (this.slotOf(card, gap.rtp.sequence) !== 0) count++;
+    for (const gap of this.#gaps) if (this.positionOf(card, gap.rtp.sequence) !== 0) count++;
     return count;
   }
 }
@@ -209,7 +209,7 @@ function readCardPacket(packet: MediaPacket): Omit<HeldCardPacket, 'packet'> | u
     header.index % 0x10000 === packet.rtp.sequence &&
     part[2]! >>> 3 === 0 &&
     header.packets >= 1 &&
-    header.packets <= MOST_PACKETS &&
+    header.packets <= MAX_PACKETS &&
     payload.length >= sentLength + (header.mode === 'sealed' ? AEAD_TAG : 0);
   return sound ? { part, sentLength, header } : undefined;
 }

@@ -1,5 +1,5 @@
 import { MKI_LENGTH, readMki } from './mki.ts';
-import { MOST_DATAGRAM, parseRtpHeader, type RtpHeader } from './rtp-packet.ts';
+import { MAX_DATAGRAM, parseRtpHeader, type RtpHeader } from './rtp-packet.ts';
 
 /** A packet of the media port, read as far as it can be before anything is opened. */
 export interface MediaPacket {
@@ -20,7 +20,7 @@ const RIST_MARK_AT = 11;
  * @returns undefined for what is no packet: too long, cut short, not RTP, no MKI.
  */
 export function readMediaPacket(octets: Uint8Array): MediaPacket | undefined {
-  if (octets.length > MOST_DATAGRAM) return undefined;
+  if (octets.length > MAX_DATAGRAM) return undefined;
   if ((octets[RIST_MARK_AT]! & 1) !== 0) octets[RIST_MARK_AT]! &= 0xfe;
   try {
     const rtp = parseRtpHeader(octets);

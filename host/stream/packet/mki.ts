@@ -4,7 +4,7 @@ import { readUint, writeUint } from '../../../apdu/octets.ts';
 /** Octets of the MKI at the end of every packet; `firmware-notes/protocol.md` 5. */
 export const MKI_LENGTH = 4;
 /** Group numbers run from 1 to this. */
-export const LAST_GROUP = 0x7fffffff;
+export const MAX_GROUP_NUMBER = 0x7fffffff;
 
 const CARD_PACKET = 0x80000000;
 
@@ -30,9 +30,9 @@ export function readMki(packet: Uint8Array): Mki {
 
 /** @throws OutOfRangeError when the group number is not within 1 and 2^31 - 1. */
 export function writeMki(out: Uint8Array, at: number, mki: Mki): void {
-  if (mki.group < 1 || mki.group > LAST_GROUP) {
+  if (mki.group < 1 || mki.group > MAX_GROUP_NUMBER) {
     throw new OutOfRangeError(
-      `a group number lies within 1 and ${LAST_GROUP}, not ${mki.group}; start the sender anew`,
+      `a group number lies within 1 and ${MAX_GROUP_NUMBER}, not ${mki.group}; start the sender anew`,
     );
   }
   writeUint(out, at, MKI_LENGTH, (mki.cardPacket ? CARD_PACKET : 0) + mki.group);

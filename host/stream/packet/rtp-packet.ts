@@ -2,7 +2,7 @@ import { FormatError, OutOfRangeError } from '../../../apdu/errors.ts';
 import { readUint, writeUint } from '../../../apdu/octets.ts';
 
 /** Most octets of one UDP payload; `firmware-notes/protocol.md` 5. */
-export const MOST_DATAGRAM = 1400;
+export const MAX_DATAGRAM = 1400;
 /** Octets of an RTP header without CSRCs and extension. */
 export const RTP_HEADER = 12;
 /** MPEG-TS, RFC 3551 table 5. */

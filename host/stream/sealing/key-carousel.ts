@@ -1,6 +1,6 @@
 import type { KeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import { concat } from '../../../apdu/octets.ts';
-import { MOST_DATAGRAM } from '../packet/rtp-packet.ts';
+import { MAX_DATAGRAM } from '../packet/rtp-packet.ts';
 
 /** ms after which keys are repeated. */
 const KEY_INTERVAL = 250;
@@ -55,7 +55,7 @@ function datagrams(messages: readonly KeyMessage[]): Uint8Array[] {
   let parts: Uint8Array[] = [];
   let length = 0;
   for (const { octets } of messages) {
-    if (length + octets.length > MOST_DATAGRAM) {
+    if (length + octets.length > MAX_DATAGRAM) {
       filled.push(concat(...parts));
       parts = [];
       length = 0;

@@ -194,7 +194,7 @@ describe('a card that will not do', () => {
       },
       close: () => channel.close(),
     };
-    const run = await start(card, { open: async () => slow, stream: { mostOctets: 40 * 1400 } });
+    const run = await start(card, { open: async () => slow, stream: { maxOctets: 40 * 1400 } });
     network.keys(service.keys());
     await run.until(() => run.bridge.status.commands === 6);
     await sleep(20);

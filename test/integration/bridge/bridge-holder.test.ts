@@ -197,13 +197,13 @@ test('the spend limit of the day: waits for it to be raised, and goes on', async
   network.keys(service.keys());
   await network.groups(service.seal(payloadsOf(20)));
   await run.until(() => run.bridge.status.state === 'waiting for credit');
-  expect(run.bridge.status).toMatchObject({ lack: 'SPEND_LIMIT', packets: 10 });
+  expect(run.bridge.status).toMatchObject({ stopReason: 'SPEND_LIMIT', packets: 10 });
   await withModule(async (module) => {
     await module.verifyPin(PIN);
     await module.setSpendLimit(1_000_000n);
   });
   await run.until(() => run.bridge.status.packets === 20);
-  expect(run.bridge.status.lack).toBeUndefined();
+  expect(run.bridge.status.stopReason).toBeUndefined();
 });
 
 test('the spend limit of the day ends a run that does not wait', async () => {
@@ -273,5 +273,5 @@ test('tells the holder of receipts before they stop the card, and when they do',
     code: 'RECEIPTS_DUE',
     message: expect.stringMatching(/issuer collect$/) as unknown,
   });
-  expect(run.bridge.status.lack).toBe('RECEIPTS_DUE');
+  expect(run.bridge.status.stopReason).toBe('RECEIPTS_DUE');
 });

@@ -61,7 +61,7 @@ test('ffprobe reads the recovered stream over HTTP without a complaint', async (
   run = await startBridge(network, card, { sink: output });
   network.keys(service.keys());
   const probing = probe(output.where);
-  await run.until(() => output!.wanted);
+  await run.until(() => output!.isReady);
   await sendClip(service);
   await run.until(() => run!.bridge.status.packets === payloads.length);
   await output.close();

@@ -273,14 +273,14 @@ describe('the purse', () => {
   test('nothing is opened, nor paid, while nobody takes the output', async ({ card, network, start }) => {
     const service = new TestService({ cards: [await personalise(card, 1, CREDIT)] });
     const run = await start(card);
-    run.sink.wanted = false;
+    run.sink.isReady = false;
     network.keys(service.keys());
     const payloads = payloadsOf(20);
     await network.groups(service.seal(payloads));
-    await run.until(() => run.bridge.status.state === 'waiting for a taker');
+    await run.until(() => run.bridge.status.state === 'waiting for a player');
     expect(run.bridge.status.paid).toBe(0);
-    run.sink.wanted = true;
-    run.sink.onWanted!();
+    run.sink.isReady = true;
+    run.sink.onReady!();
     await run.until(() => run.bridge.status.packets === 20);
   });
 });

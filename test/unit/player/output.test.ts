@@ -96,7 +96,7 @@ describe('a file', () => {
     const output = await open('/dev/full');
     write(output, 1316);
     await expect(output.ended).resolves.toMatchObject({ code: 'OUTPUT' });
-    expect(output.wanted).toBe(false);
+    expect(output.isReady).toBe(false);
     write(output, 1316);
   });
 
@@ -107,22 +107,22 @@ describe('a file', () => {
     const timer = setInterval(() => write(output, 1316), 1);
     await expect(output.ended).resolves.toBeUndefined();
     clearInterval(timer);
-    expect(output.wanted).toBe(false);
+    expect(output.isReady).toBe(false);
     expect(reader.pid).toBeGreaterThan(0);
   });
 
-  test('whose reader is slow is not wanted to be written to until it has caught up', async () => {
+  test('whose reader is slow is not ready to be written to until it has caught up', async () => {
     const fifo = await makeFifo();
     const reader = spawn('sleep', ['60'], { stdio: [openSync(fifo, 'r+'), 'ignore', 'ignore'] });
     const output = await open(fifo);
     const sent: Buffer[] = [];
-    for (let i = 0; output.wanted; i++) sent.push(write(output, 100_000, 100_000));
-    let wanted = 0;
-    output.onWanted = () => wanted++;
+    for (let i = 0; output.isReady; i++) sent.push(write(output, 100_000, 100_000));
+    let ready = 0;
+    output.onReady = () => ready++;
     const reading = spawn('cat', [fifo], { stdio: ['ignore', 'pipe', 'ignore'] });
     const read: Buffer[] = [];
     reading.stdout.on('data', (chunk: Buffer) => read.push(chunk));
-    await until(() => wanted === 1);
+    await until(() => ready === 1);
     await until(() => read.reduce((sum, { length }) => sum + length, 0) === sent.length * 200_000);
     expect(Buffer.concat(read).equals(Buffer.concat(sent))).toBe(true);
     reader.kill();
@@ -182,13 +182,13 @@ describe('HTTP', () => {
     return { response, read: () => Buffer.concat(chunks) };
   }
 
-  test('gives any number of players the stream from where it is; is wanted while there is one', async () => {
+  test('gives any number of players the stream from where it is; is ready while there is one', async () => {
     const output = await open(`http://${LOOPBACK}:0`);
-    let wanted = 0;
-    output.onWanted = () => wanted++;
-    expect(output.wanted).toBe(false);
+    let ready = 0;
+    output.onReady = () => ready++;
+    expect(output.isReady).toBe(false);
     const first = await player(output.where);
-    expect([output.wanted, wanted]).toEqual([true, 1]);
+    expect([output.isReady, ready]).toEqual([true, 1]);
     expect(first.response.headers['content-type']).toBe('video/mp2t');
     const a = write(output, 1316, 1316);
     const second = await player(output.where);
@@ -198,7 +198,7 @@ describe('HTTP', () => {
     expect(second.read().equals(b)).toBe(true);
     first.response.destroy();
     second.response.destroy();
-    await until(() => !output.wanted);
+    await until(() => !output.isReady);
   });
 
   test('cuts a player off that is too slow, and only that one', async () => {
@@ -216,7 +216,7 @@ describe('HTTP', () => {
       if (sent > 1e9) throw new Error('the slow player is still there');
     }
     await until(() => quick.read().length >= sent);
-    expect(output.wanted).toBe(true);
+    expect(output.isReady).toBe(true);
     socket.destroy();
   });
 
@@ -240,7 +240,7 @@ describe('HTTP', () => {
       return response.statusCode;
     };
     expect([await status('HEAD'), await status('POST')]).toEqual([200, 405]);
-    expect(output.wanted).toBe(false);
+    expect(output.isReady).toBe(false);
   });
 
   test('says in one line that the port is taken', async () => {

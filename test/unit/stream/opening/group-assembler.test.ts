@@ -5,7 +5,7 @@ import {
   GroupAssembler,
 } from '../../../../host/stream/opening/group-assembler.ts';
 import type { PacketGroup } from '../../../../host/stream/opening/packet-group.ts';
-import { PACKET_SLOT } from '../../../../host/stream/opening/packet-pool.ts';
+import { PACKET_BUFFER } from '../../../../host/stream/opening/packet-pool.ts';
 import { cardPacket, gapPacket } from '../../../support/hand-packets.ts';
 
 let drops: [string, number][];
@@ -38,7 +38,7 @@ describe('a group that is being asked about', () => {
     const { group } = assembler.take(0)!;
     addWhole(assembler, 2, 0);
     assembler.expire(60_000);
-    expect([assembler.groups, assembler.size, drops]).toEqual([1, 3 * PACKET_SLOT, [['overflow', 3]]]);
+    expect([assembler.groups, assembler.size, drops]).toEqual([1, 3 * PACKET_BUFFER, [['overflow', 3]]]);
     addWhole(assembler, 3, 60_000);
     expectWhole(group);
     assembler.settle(group);
@@ -46,11 +46,11 @@ describe('a group that is being asked about', () => {
   });
 
   test('is not dropped when there is too much; the oldest of the others is', () => {
-    const assembler = start({ mostOctets: 6 * PACKET_SLOT });
+    const assembler = start({ maxOctets: 6 * PACKET_BUFFER });
     for (const number of [1, 2]) addWhole(assembler, number, 0);
     const { group } = assembler.take(0)!;
     addWhole(assembler, 3, 0);
-    expect([assembler.groups, assembler.size, drops]).toEqual([2, 6 * PACKET_SLOT, [['overflow', 3]]]);
+    expect([assembler.groups, assembler.size, drops]).toEqual([2, 6 * PACKET_BUFFER, [['overflow', 3]]]);
     expectWhole(group);
     assembler.settle(group);
     expect(assembler.take(100)?.group.number).toBe(3);
@@ -61,7 +61,7 @@ describe('a group that is being asked about', () => {
     for (const number of [1, 2, 3]) addWhole(assembler, number, 0);
     const { group } = assembler.take(0)!;
     assembler.clear();
-    expect([assembler.groups, assembler.size]).toEqual([1, 3 * PACKET_SLOT]);
+    expect([assembler.groups, assembler.size]).toEqual([1, 3 * PACKET_BUFFER]);
     expect(drops).toEqual([
       ['overflow', 3],
       ['overflow', 3],
@@ -80,11 +80,11 @@ describe('what is held', () => {
     for (const octets of [1, 2, 3]) assembler.add(cardPacket(1, 100, { octets }), 0);
     for (let held = 6; held > 3; held--) {
       const { group, card } = assembler.take(0)!;
-      expect(assembler.size).toBe(held * PACKET_SLOT);
+      expect(assembler.size).toBe(held * PACKET_BUFFER);
       assembler.refuse(group, card);
     }
     const { group, card } = assembler.take(2000)!;
-    expect(assembler.size).toBe(3 * PACKET_SLOT);
+    expect(assembler.size).toBe(3 * PACKET_BUFFER);
     assembler.refuse(group, card);
     expect([assembler.groups, assembler.size]).toEqual([0, 0]);
   });

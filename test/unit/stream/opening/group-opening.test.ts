@@ -251,7 +251,7 @@ describe('the bounds', () => {
     const drops: [string, number][] = [];
     const assembler = new GroupAssembler({
       ...ASSEMBLER_DEFAULTS,
-      mostOctets: 56_000,
+      maxOctets: 56_000,
       onDrop: (reason, count) => drops.push([reason, count]),
     });
     for (const { octets } of packets) {

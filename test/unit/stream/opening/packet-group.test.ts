@@ -68,12 +68,12 @@ test('the memory of a card packet that was refused is used again', () => {
   const [refused, other] = group.cards;
   group.refuse(refused!);
   expect(group.cards).toEqual([other]);
-  expect(pool.hold(gapPacket(2, 200)).slot).toBe(refused!.packet.slot);
+  expect(pool.hold(gapPacket(2, 200)).buffer).toBe(refused!.packet.buffer);
 });
 
 test('places run from 1 to the last packet that the card part names', () => {
   const group = groupOf(cardPacket(1, 0x2_fffe));
-  const places = [0xfffd, 0xfffe, 0xffff, 0, 1, 2].map((sequence) => group.slotOf(group.cards[0]!, sequence));
+  const places = [0xfffd, 0xfffe, 0xffff, 0, 1, 2].map((sequence) => group.positionOf(group.cards[0]!, sequence));
   expect(places).toEqual([0, 0, 1, 2, 0, 0]);
 });
 

@@ -3,7 +3,7 @@ import { packets } from 'rtp.js';
 import { describe, expect, test } from 'vitest';
 import { FormatError, OutOfRangeError } from '../../../../apdu/errors.ts';
 import { fromHex } from '../../../../apdu/octets.ts';
-import { LAST_GROUP, readMki, writeMki } from '../../../../host/stream/packet/mki.ts';
+import { MAX_GROUP_NUMBER, readMki, writeMki } from '../../../../host/stream/packet/mki.ts';
 import { parseRtpHeader, rtpPayload, writeRtpHeader } from '../../../../host/stream/packet/rtp-packet.ts';
 
 const fields = fc.record({
@@ -103,7 +103,7 @@ describe('RTP header', () => {
 
 describe('MKI', () => {
   test('comes back as written', () => {
-    const mki = fc.record({ cardPacket: fc.boolean(), group: fc.integer({ min: 1, max: LAST_GROUP }) });
+    const mki = fc.record({ cardPacket: fc.boolean(), group: fc.integer({ min: 1, max: MAX_GROUP_NUMBER }) });
     fc.assert(
       fc.property(mki, fc.uint8Array({ maxLength: 20 }), (written, before) => {
         const packet = new Uint8Array(before.length + 4);
@@ -124,7 +124,7 @@ describe('MKI', () => {
     expect(() => readMki(fromHex(hex))).toThrow(FormatError),
   );
 
-  test.each([0, LAST_GROUP + 1])('refuses to write group %d', (group) =>
+  test.each([0, MAX_GROUP_NUMBER + 1])('refuses to write group %d', (group) =>
     expect(() => writeMki(new Uint8Array(4), 0, { cardPacket: false, group })).toThrow(OutOfRangeError),
   );
 });

@@ -1,12 +1,18 @@
+import type { ModuleError } from '../../apdu/decode-module/module-status.ts';
 import { RECEIPT_RING } from '../../apdu/decode-module/money/receipt.ts';
 
 /** What a card needs before it goes on: credit, collected receipts, or a higher spend limit (or the next day). */
-export const LACKS = ['NO_CREDIT', 'RECEIPTS_DUE', 'SPEND_LIMIT'] as const;
+const STOP_REASONS = ['NO_CREDIT', 'RECEIPTS_DUE', 'SPEND_LIMIT'] as const;
 
-export type Lack = (typeof LACKS)[number];
+export type StopReason = (typeof STOP_REASONS)[number];
+
+/** @returns undefined when the card has something else against the group. */
+export function stopReasonOf({ code }: ModuleError): StopReason | undefined {
+  return STOP_REASONS.find((reason) => reason === code);
+}
 
 /** What a holder or an issuer changes so that a card goes on. */
-export interface Means {
+export interface Resources {
   readonly loadNumber: number;
   readonly receiptsDue: number;
   /** Micro-units a day of media time. */
@@ -16,7 +22,7 @@ export interface Means {
 /** Receipts from which on the holder is told of them. */
 const RECEIPTS_SOON = 24;
 
-export const LACK_MESSAGES: Readonly<Record<Lack, string>> = {
+export const STOP_MESSAGES: Readonly<Record<StopReason, string>> = {
   NO_CREDIT: 'not enough credit for the next group',
   RECEIPTS_DUE:
     'the card has as many receipts as it may hold before the issuer has them; type: tollcast issuer collect',
@@ -24,8 +30,8 @@ export const LACK_MESSAGES: Readonly<Record<Lack, string>> = {
 };
 
 /** Whether what the card lacked is there now. */
-export function helped(lack: Lack, before: Means, after: Means): boolean {
-  switch (lack) {
+export function isResolved(reason: StopReason, before: Resources, after: Resources): boolean {
+  switch (reason) {
     case 'NO_CREDIT':
       return after.loadNumber !== before.loadNumber;
     case 'RECEIPTS_DUE':
