@@ -56,7 +56,7 @@ export {
   sealKeyMessage,
 } from './decode-module/keys/key-message.ts';
 export { childNodes, KeyTree, parentNode, pathAbove, sealLeaf } from './decode-module/keys/key-tree.ts';
-export { splitKey } from './decode-module/key-pair.ts';
+export { deriveWorkingKeys } from './decode-module/working-keys.ts';
 export { KIND } from './decode-module/kinds.ts';
 export { type LeaveRecord, openLeaveRecord } from './decode-module/requests/leave-record.ts';
 export {

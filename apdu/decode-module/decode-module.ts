@@ -146,7 +146,7 @@ export class DecodeModule {
 
   /** @param acknowledgement the issuer's, 32 octets. */
   async acknowledge(acknowledgement: Uint8Array): Promise<void> {
-    await this.#send('ACKNOWLEDGE', 0, acknowledgement);
+    await this.#send('ACKNOWLEDGE_RECEIPTS', 0, acknowledgement);
   }
 
   /**

@@ -25,7 +25,7 @@ export const KIND = {
   leave: 0x45,
   leaveRecord: 0x46,
   detachedPart: 0x50,
-  combined: 0x60,
+  combinedSection: 0x60,
 } as const;
 
 /** The version of every message, `firmware-notes/protocol.md` 1. */

@@ -66,7 +66,7 @@ const RULES: ReadonlyMap<number, Rule> = new Map<number, Rule>([
     INS.SIGN_REQUEST,
     { p1: ZERO, p2: [KIND.join, KIND.extend, KIND.leave], lengths: [REQUEST_DATA_LENGTH], life: ACTIVE },
   ],
-  [INS.ACKNOWLEDGE, { p1: ZERO, p2: ZERO, lengths: [32], life: KEPT }],
+  [INS.ACKNOWLEDGE_RECEIPTS, { p1: ZERO, p2: ZERO, lengths: [32], life: KEPT }],
 ]);
 
 /** The classes that a command may have. */

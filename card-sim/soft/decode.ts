@@ -26,7 +26,7 @@ export function decode(persistent: PersistentState, transient: TransientState, p
   if (part.length < SHORTEST) return STATUS.CRYPTO;
   const key = contentKey(transient, u32(part, 14));
   if (key === undefined) return STATUS.UNKNOWN_KEY;
-  if (key.kind !== KIND.content) return STATUS.BLIND;
+  if (key.kind !== KIND.content) return STATUS.BLIND_MISMATCH;
   // Step 2.
   const kind = part[0]!;
   const second = part[1]!;
@@ -79,7 +79,7 @@ export function decodeBlind(
   const keyId = u32(data, 0);
   const key = contentKey(transient, keyId);
   if (key === undefined) return STATUS.UNKNOWN_KEY;
-  if (key.kind !== KIND.blind) return STATUS.BLIND;
+  if (key.kind !== KIND.blind) return STATUS.BLIND_MISMATCH;
   const { session } = transient;
   if (session === undefined || session.service !== key.service) return STATUS.NOT_NOW;
   const ssrc = u32(data, 4);

@@ -217,7 +217,7 @@ export class SoftCard {
         transient.rest = listKeys(persistent, transient);
         if (transient.level !== 0 && transient.rest.length > LIST_PART) {
           transient.rest = NO_DATA;
-          return STATUS.NO_SLOT;
+          return STATUS.NO_ROOM;
         }
         return takePart(transient);
       case INS.GET_PURSE:
@@ -238,7 +238,7 @@ export class SoftCard {
         return NO_DATA;
       case INS.GET_LOG:
         return persistent.loggedRecord(p2)?.slice() ?? STATUS.NOT_FOUND;
-      case INS.ACKNOWLEDGE:
+      case INS.ACKNOWLEDGE_RECEIPTS:
         return acknowledgeReceipts(persistent, data);
       case INS.GENERATE_KEY_PAIR:
         return persistent.keyPairs.generate();

@@ -97,7 +97,7 @@ export class KeyLoader {
     }
     let due = false;
     for (let at = 0; at < datagram.length;) {
-      if (datagram[at] === KIND.combined) {
+      if (datagram[at] === KIND.combinedSection) {
         const section = datagram.subarray(at, at + Math.max(MIN_MESSAGE, readUint(datagram, at + 2, 2)));
         at += section.length;
         due = this.#addSection(section, now) || due;
@@ -284,7 +284,7 @@ export class KeyLoader {
       for (const parent of this.#known.values()) {
         if (parent.state === 'loaded' && isParent(parent.message, known.message)) this.#again(parent);
       }
-    } else if (error.code === 'NO_SLOT') {
+    } else if (error.code === 'NO_ROOM') {
       known.state = known.terms !== undefined && (await this.#freeSlot(module, now)) ? 'due' : 'full';
     } else {
       known.state = 'refused';

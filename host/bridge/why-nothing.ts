@@ -38,7 +38,7 @@ export function whyOverflow(
 export function keyAdvice({ code, message }: ModuleError, pin: boolean): string {
   if (code === 'BAD_FIELD')
     return 'the card refuses a key that it was granted: it may be priced in another currency; ask the operator';
-  if (code !== 'RATING') return message;
+  if (code !== 'ABOVE_RATING') return message;
   const next = pin
     ? 'the PIN does not lift that limit; ask its issuer'
     : 'start again with --pin where its issuer lets the PIN lift that limit, or ask the issuer';

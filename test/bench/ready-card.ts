@@ -7,7 +7,7 @@ import {
   sealCardPart,
 } from '../../apdu/decode-module/packets/card-part.ts';
 import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
-import { splitKey } from '../../apdu/decode-module/key-pair.ts';
+import { deriveWorkingKeys } from '../../apdu/decode-module/working-keys.ts';
 import { KIND } from '../../apdu/decode-module/kinds.ts';
 import {
   acknowledgement,
@@ -55,7 +55,7 @@ export async function wakeCard(channel: CardChannel): Promise<DecodeModule> {
 }
 
 /** The working keys of the content key. */
-export const contentPair = splitKey(
+export const contentPair = deriveWorkingKeys(
   KIND.content,
   SERVICE,
   CONTENT_KEY_ID,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setImmediate as yieldTurn } from 'node:timers/promises';
 import { contentCiphers } from '../../apdu/decode-module/packets/card-part.ts';
-import { splitKey } from '../../apdu/decode-module/key-pair.ts';
+import { deriveWorkingKeys } from '../../apdu/decode-module/working-keys.ts';
 import { KIND } from '../../apdu/decode-module/kinds.ts';
 import { GroupSealer, MAX_PAYLOAD, type SealedGroup } from '../../host/stream/sealing/group-sealer.ts';
 import { AEAD_TAG, type AeadFactory } from '../../host/stream/packet/packet-aead.ts';
@@ -61,7 +61,7 @@ function sealing(
   take: (group: SealedGroup) => Promise<void>,
 ): (packet: number) => Promise<void> | undefined {
   const masterSalt = randomBytes(12);
-  const key = { id: 1, masterSalt, ciphers: contentCiphers(splitKey(KIND.content, 1, 1, randomBytes(16))) };
+  const key = { id: 1, masterSalt, ciphers: contentCiphers(deriveWorkingKeys(KIND.content, 1, 1, randomBytes(16))) };
   const source = randomBytes(MAX_PAYLOAD * 1000);
   const sealer = new GroupSealer({
     ssrc: 2,

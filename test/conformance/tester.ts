@@ -211,7 +211,7 @@ export class Tester {
   }
 
   async acknowledge(message: Uint8Array, status = 0x9000): Promise<void> {
-    await this.send(INS.ACKNOWLEDGE, message, status);
+    await this.send(INS.ACKNOWLEDGE_RECEIPTS, message, status);
   }
 
   /** Off and on; nothing is selected then. */

@@ -9,7 +9,7 @@ import { encodeCeilings } from '../../apdu/decode-module/keys/ceilings.ts';
 import { encodeContentTerms } from '../../apdu/decode-module/keys/content-terms.ts';
 import type { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import { sealKeyMessage } from '../../apdu/decode-module/keys/key-message.ts';
-import { splitKey } from '../../apdu/decode-module/key-pair.ts';
+import { deriveWorkingKeys } from '../../apdu/decode-module/working-keys.ts';
 import { KIND } from '../../apdu/decode-module/kinds.ts';
 import { CardGoneError } from '../../apdu/errors.ts';
 import { TEST_KEY_SET } from '../../apdu/secure-channel/test-key-set.ts';
@@ -154,7 +154,7 @@ export async function watch(
     ).octets,
   );
   await module.openSession(SERVICE);
-  const ciphers = contentCiphers(splitKey(KIND.content, SERVICE, contentId, contentKey));
+  const ciphers = contentCiphers(deriveWorkingKeys(KIND.content, SERVICE, contentId, contentKey));
   for (const octets of groups) {
     const header = {
       mode: 'sealed',

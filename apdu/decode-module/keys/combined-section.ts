@@ -36,7 +36,7 @@ export function combine(messages: readonly KeyMessage[]): Uint8Array {
   if (section.length > MOST_OCTETS) {
     throw new OutOfRangeError(`a section has at most ${MOST_OCTETS} octets, not ${section.length}; split it`);
   }
-  section[0] = KIND.combined;
+  section[0] = KIND.combinedSection;
   section[1] = MESSAGE_VERSION;
   writeUint(section, 2, 2, section.length);
   return section;
@@ -52,7 +52,7 @@ export function separate(octets: Uint8Array): Uint8Array[] {
   const kind = octets[SECTION_HEADER];
   const parentKind = octets[SECTION_HEADER + 24];
   if (
-    octets[0] !== KIND.combined ||
+    octets[0] !== KIND.combinedSection ||
     octets[1] !== MESSAGE_VERSION ||
     length > Math.min(octets.length, MOST_OCTETS) ||
     !isKeyKind(kind) ||

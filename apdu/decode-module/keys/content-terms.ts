@@ -1,6 +1,6 @@
 import { FormatError, OutOfRangeError } from '../../errors.ts';
 import { readUint, writeUint } from '../../octets.ts';
-import { type Tariff, TARIFF_KINDS } from '../money/tariff.ts';
+import { type Tariff, TARIFF, tariffKindOf } from '../money/tariff.ts';
 
 /** What a content key message says beside the key; `firmware-notes/protocol.md` 4.3. */
 export interface ContentTerms {
@@ -36,7 +36,7 @@ export function encodeContentTerms(terms: ContentTerms): Uint8Array {
     throw new OutOfRangeError(`a rating of ${rating} does not fit; it is an age, 0 to 255`);
   }
   const body = new Uint8Array(LENGTH);
-  body[0] = TARIFF_KINDS.indexOf(kind);
+  body[0] = TARIFF[kind];
   body[1] = rating;
   body[2] = (terms.classes.card ? 1 : 0) | (terms.classes.soft ? 2 : 0);
   body[3] = SUITE;
@@ -52,7 +52,7 @@ export function encodeContentTerms(terms: ContentTerms): Uint8Array {
 /** @throws FormatError when the body is not 48 octets, or names a tariff or suite that this version does not know. */
 export function decodeContentTerms(body: Uint8Array): ContentTerms {
   if (body.length !== LENGTH) throw new FormatError(`content terms have ${LENGTH} octets, not ${body.length}`);
-  const kind = TARIFF_KINDS[body[0] ?? 255];
+  const kind = tariffKindOf(readUint(body, 0, 1));
   if (kind === undefined) throw new FormatError(`tariff ${body[0]} is unknown; a newer bridge may know it`);
   if (body[3] !== SUITE) throw new FormatError(`suite ${body[3]} is unknown; a newer bridge may know it`);
   const first = readUint(body, 16, 4);

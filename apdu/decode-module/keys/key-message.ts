@@ -1,7 +1,7 @@
 import { FormatError, OutOfRangeError } from '../../errors.ts';
 import { readUint, writeUint } from '../../octets.ts';
 import { AesCbc } from './aes-cbc.ts';
-import { type KeyPair, splitKey } from '../key-pair.ts';
+import { type WorkingKeys, deriveWorkingKeys } from '../working-keys.ts';
 import { isPairKind, isPersonal, type KeyKind, KIND, MESSAGE_VERSION, type ParentKind } from '../kinds.ts';
 import { EPHEMERAL_LENGTH, PRIVATE_LENGTH } from './p256.ts';
 
@@ -32,7 +32,7 @@ export interface KeyMessage extends KeyMessageHeader {
 
 const HEADER = 32;
 /** Working keys made of a private half and an ephemeral pair, for one message. */
-export interface PairParent extends KeyPair {
+export interface PairParent extends WorkingKeys {
   /** Both coordinates of the ephemeral point, 64 octets. */
   readonly ephemeral: Uint8Array;
 }
@@ -98,8 +98,8 @@ export function tagLength(parentKind: number): number {
 }
 
 /** The working keys of a parent, as {@link sealKeyMessage} takes them. */
-export function parentKeys(header: KeyMessageHeader, parentKey: Uint8Array): KeyPair {
-  return splitKey(
+export function parentKeys(header: KeyMessageHeader, parentKey: Uint8Array): WorkingKeys {
+  return deriveWorkingKeys(
     header.parentKind,
     header.parentKind === KIND.unique ? 0 : header.service,
     header.parentId,
@@ -117,7 +117,7 @@ export function sealKeyMessage(
   header: KeyMessageHeader,
   key: Uint8Array,
   body: Uint8Array,
-  parentKey: Uint8Array | (KeyPair & Partial<PairParent>),
+  parentKey: Uint8Array | (WorkingKeys & Partial<PairParent>),
 ): KeyMessage {
   const { kind, parentKind } = header;
   const lengths = [wrappedLength(kind), keyBodyLength(kind, parentKind)] as const;
@@ -132,7 +132,7 @@ export function sealKeyMessage(
       `a key cannot be valid from ${header.from} to ${header.to}; the end must come after the start`,
     );
   }
-  const parent: KeyPair & Partial<PairParent> =
+  const parent: WorkingKeys & Partial<PairParent> =
     parentKey instanceof Uint8Array ? parentKeys(header, parentKey) : parentKey;
   const { ephemeral = new Uint8Array(0) } = parent;
   if (ephemeral.length !== (isPairKind(parentKind) ? EPHEMERAL_LENGTH : 0)) {

@@ -1,7 +1,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { OutOfRangeError } from '../../errors.ts';
 import { writeUint } from '../../octets.ts';
-import type { KeyPair } from '../key-pair.ts';
+import type { WorkingKeys } from '../working-keys.ts';
 import { KIND } from '../kinds.ts';
 
 /** Levels of the tree of slots below its root; `firmware-notes/protocol.md` 4.6. */
@@ -105,7 +105,7 @@ export function slotKeys(
   epoch: number,
   leaf: Uint8Array,
   epochKey: Uint8Array,
-): KeyPair {
+): WorkingKeys {
   const input = new Uint8Array(13 + 2 * KEY_LENGTH);
   input[0] = KIND.slot;
   writeUint(input, 1, 4, service);

@@ -3,7 +3,7 @@ import { sha1 } from '@noble/hashes/legacy.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { OutOfRangeError } from '../../errors.ts';
 import { concat, writeUint } from '../../octets.ts';
-import type { KeyPair } from '../key-pair.ts';
+import type { WorkingKeys } from '../working-keys.ts';
 
 /** Octets of an uncompressed point of P-256. */
 export const POINT_LENGTH = 65;
@@ -71,7 +71,7 @@ export function pairKeys(
   withEphemeral: Uint8Array,
   withStatic: Uint8Array,
   ephemeral: Uint8Array,
-): KeyPair {
+): WorkingKeys {
   const name = new Uint8Array(9);
   name[0] = kind;
   writeUint(name, 1, 4, service);

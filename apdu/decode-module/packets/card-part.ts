@@ -1,7 +1,7 @@
 import { FormatError, OutOfRangeError } from '../../errors.ts';
 import { readUint, writeUint } from '../../octets.ts';
 import { AesCbc } from '../keys/aes-cbc.ts';
-import type { KeyPair } from '../key-pair.ts';
+import type { WorkingKeys } from '../working-keys.ts';
 import { KIND, MESSAGE_VERSION } from '../kinds.ts';
 
 /** Whether the rest of a group is sealed under a key that the card gives out, or stays as it was. */
@@ -47,7 +47,7 @@ export interface ContentCiphers {
   readonly mac: AesCbc;
 }
 
-export function contentCiphers(pair: KeyPair): ContentCiphers {
+export function contentCiphers(pair: WorkingKeys): ContentCiphers {
   return { encryption: new AesCbc(pair.encryption), mac: new AesCbc(pair.mac) };
 }
 

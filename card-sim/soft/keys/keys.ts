@@ -1,5 +1,5 @@
 import { type ContentCiphers, contentCiphers } from '../../../apdu/decode-module/packets/card-part.ts';
-import { splitKey } from '../../../apdu/decode-module/key-pair.ts';
+import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { readUint, writeUint } from '../../../apdu/octets.ts';
 
@@ -147,7 +147,11 @@ export function decodePurchase(octets: Uint8Array): Purchase | undefined {
   if (kind === KIND.seeds) return { ...terms, kind };
   if (kind === KIND.servicePair) return { ...terms, kind, privateKey: octets.slice(KEY_AT) };
   if (kind !== KIND.service && kind !== KIND.segment) return undefined;
-  return { ...terms, kind, ciphers: contentCiphers(splitKey(kind, service, id, octets.subarray(KEY_AT, KEY_AT + 16))) };
+  return {
+    ...terms,
+    kind,
+    ciphers: contentCiphers(deriveWorkingKeys(kind, service, id, octets.subarray(KEY_AT, KEY_AT + 16))),
+  };
 }
 
 /** In persistent memory: kind u8, parent kind u8, 2 spare, service, id, version, number u32 each, key 16. */

@@ -1,10 +1,11 @@
 import { MOST_MONEY } from '../../../apdu/decode-module/keys/ceilings.ts';
 import { type ContentCiphers, contentCiphers } from '../../../apdu/decode-module/packets/card-part.ts';
 import { isKeyKind, keyMessageLength, tagLength } from '../../../apdu/decode-module/keys/key-message.ts';
-import { splitKey } from '../../../apdu/decode-module/key-pair.ts';
+import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { parentNode } from '../../../apdu/decode-module/keys/key-tree.ts';
 import { isPersonal, type KeyKind, KIND, MESSAGE_VERSION } from '../../../apdu/decode-module/kinds.ts';
 import { SLOT_DEPTH } from '../../../apdu/decode-module/keys/marks.ts';
+import { TARIFF } from '../../../apdu/decode-module/money/tariff.ts';
 import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { readUint } from '../../../apdu/octets.ts';
 import { type ContentKey, limitsOf, type Purchase, type SegmentKey } from './keys.ts';
@@ -22,8 +23,6 @@ const SHORTEST = 56;
 const CONTENT_LENGTH = 104;
 const LABELS_AT = 160;
 const NO_LEVEL = 0xff;
-/** Tariffs by their octet; `firmware-notes/protocol.md` 4.3. */
-const TARIFF = { free: 0, octets: 1, duration: 2, flat: 3 } as const;
 const SUITE = 1;
 
 /** LOAD KEY; `firmware-notes/protocol.md` 4.4. @returns the confirm, or the status word. */
@@ -79,7 +78,7 @@ function loadBelow(
     from,
     to,
     parentKind: message[24]!,
-    ciphers: contentCiphers(splitKey(kind, service, id, key)),
+    ciphers: contentCiphers(deriveWorkingKeys(kind, service, id, key)),
     purchase: 'purchase' in parent ? parent.purchase : parent,
   };
   if (isContentKind(kind)) {
@@ -211,17 +210,17 @@ function storeContent(
   body: Uint8Array,
 ): number {
   const mayBeBlind = key.tariff === TARIFF.free || key.tariff === TARIFF.flat;
-  if (key.kind === KIND.blind && !mayBeBlind) return STATUS.BLIND;
+  if (key.kind === KIND.blind && !mayBeBlind) return STATUS.BLIND_MISMATCH;
   const classBit = persistent.moduleClass === 1 ? 1 : 2;
   if ((body[2]! & classBit) === 0) return STATUS.CLASS_REFUSED;
-  if (!allowsRating(persistent, transient, body[1]!)) return STATUS.RATING;
+  if (!allowsRating(persistent, transient, body[1]!)) return STATUS.ABOVE_RATING;
   if (key.price > (limitsOf(key.purchase).prices[key.tariff - 1] ?? 0)) return STATUS.ABOVE_CEILING;
   const { contents, session, highestMediaTime } = transient;
   let slot = slotOf(contents, key.kind, key.service, key.id);
   if (slot < 0) slot = contents.indexOf(undefined);
   if (slot < 0) slot = contents.findIndex((held) => held!.to <= highestMediaTime);
   if (slot < 0) slot = contents.findIndex((held) => held!.service !== session?.service);
-  if (slot < 0) return STATUS.NO_SLOT;
+  if (slot < 0) return STATUS.NO_ROOM;
   contents[slot] = key;
   return STATUS.DONE;
 }

@@ -1,6 +1,6 @@
 import { type ContentCiphers, contentCiphers } from '../../../apdu/decode-module/packets/card-part.ts';
 import { ROOT_NODE } from '../../../apdu/decode-module/keys/key-tree.ts';
-import { splitKey } from '../../../apdu/decode-module/key-pair.ts';
+import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { isPairKind, KIND } from '../../../apdu/decode-module/kinds.ts';
 import { seedKey, SLOT_DEPTH, slotKeys, SLOTS } from '../../../apdu/decode-module/keys/marks.ts';
 import { readUint } from '../../../apdu/octets.ts';
@@ -55,7 +55,7 @@ export function findParent(
       case KIND.servicePair:
         return { key, half: key.privateKey };
       case KIND.node:
-        return { key, ciphers: contentCiphers(splitKey(kind, service, id, key.key)) };
+        return { key, ciphers: contentCiphers(deriveWorkingKeys(kind, service, id, key.key)) };
       default:
         return { key, ciphers: key.ciphers };
     }

@@ -85,7 +85,7 @@ function storePurchase(
   }
   // Step 7.
   if (slot < 0) slot = freeSlot(keyMemory.purchases, kind);
-  if (slot < 0) return STATUS.NO_SLOT;
+  if (slot < 0) return STATUS.NO_ROOM;
   const keys = parent.encryption.decrypt(message.subarray(KEYS_AT, seeds ? LABELS_AT : at));
   if (kind === KIND.servicePair && !isPrivateHalf(keys)) return STATUS.BAD_FIELD;
   if (seeds) {

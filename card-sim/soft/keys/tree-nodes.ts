@@ -23,7 +23,7 @@ export function loadNode(persistent: PersistentState, message: Uint8Array, paren
     return held.from === number ? STATUS.DONE : STATUS.OLD_NUMBER;
   }
   if (slot < 0) slot = keyMemory.nodes.indexOf(undefined);
-  if (slot < 0) return STATUS.NO_SLOT;
+  if (slot < 0) return STATUS.NO_ROOM;
   const node: TreeNode = {
     kind: KIND.node,
     parentKind: message[24]!,

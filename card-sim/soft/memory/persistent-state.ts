@@ -1,6 +1,6 @@
 import { AesCbc } from '../../../apdu/decode-module/keys/aes-cbc.ts';
 import { type ContentCiphers, contentCiphers } from '../../../apdu/decode-module/packets/card-part.ts';
-import { splitKey } from '../../../apdu/decode-module/key-pair.ts';
+import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import {
   type CardLimits,
@@ -56,7 +56,7 @@ const KEY_PAIRS_AT = COUNTER_AT + COUNTER_LENGTH;
 const IMAGE_LENGTH = KEY_PAIRS_AT + KEY_PAIRS_LENGTH;
 
 /** What DGI 8001 brought, ready for work. */
-interface WorkingKeys {
+interface CardCiphers {
   readonly downlink: ContentCiphers;
   readonly uplink: AesCbc;
   readonly receipt: AesCbc;
@@ -90,7 +90,7 @@ export class PersistentState {
   readonly #eeprom: Eeprom;
   #record: PurseRecord;
   #limits: CardLimits;
-  #keys: WorkingKeys | undefined;
+  #keys: CardCiphers | undefined;
   readonly keyMemory: KeyMemory;
   readonly keyPairs: KeyPairs;
 
@@ -150,11 +150,11 @@ export class PersistentState {
   }
 
   /** Only of a card that has been active. */
-  get keys(): WorkingKeys {
+  get keys(): CardCiphers {
     if (this.#keys === undefined) {
       const value = this.#view(AT.keys, KEYS_LENGTH);
       this.#keys = {
-        downlink: contentCiphers(splitKey(KIND.unique, 0, this.serial, cardKeyIn(value, 'downlink'))),
+        downlink: contentCiphers(deriveWorkingKeys(KIND.unique, 0, this.serial, cardKeyIn(value, 'downlink'))),
         uplink: new AesCbc(cardKeyIn(value, 'uplink')),
         receipt: new AesCbc(cardKeyIn(value, 'receipt')),
         acknowledgement: new AesCbc(cardKeyIn(value, 'acknowledgement')),

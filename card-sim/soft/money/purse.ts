@@ -1,4 +1,5 @@
 import { type Receipt, RECEIPT_RING, signReceipt } from '../../../apdu/decode-module/money/receipt.ts';
+import { TARIFF } from '../../../apdu/decode-module/money/tariff.ts';
 import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { MOST_MONEY } from '../../../apdu/decode-module/keys/ceilings.ts';
 import { type ContentKey, limitsOf } from '../keys/keys.ts';
@@ -153,7 +154,7 @@ function charge(
   const cost = costOf(persistent, key, units);
   if (cost.units === 0 && cost.rest === 0) return STATUS.DONE;
   const used = addTicks(session.used, cost);
-  const flat = key.tariff === 3;
+  const flat = key.tariff === TARIFF.flat;
   if (flat || amountOfTicks(used) > session.taken) {
     const status = take(persistent, transient, session, key, used, flat, mediaTime);
     if (status !== STATUS.DONE) return status;
@@ -165,11 +166,11 @@ function charge(
 /** `firmware-notes/protocol.md` 7.1. */
 function costOf(persistent: PersistentState, key: ContentKey, units: Units): Ticks {
   switch (key.tariff) {
-    case 1:
+    case TARIFF.octets:
       return ticksOfOctets(units.octets, key.price);
-    case 2:
+    case TARIFF.duration:
       return ticksOfDuration(units.duration, key.price);
-    case 3: {
+    case TARIFF.flat: {
       const { lastFlatService, lastFlatSegment } = persistent.record;
       const paid = lastFlatService === key.service && lastFlatSegment === key.segment;
       return paid ? NO_TICKS : { units: key.price, rest: 0 };

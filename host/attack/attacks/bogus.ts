@@ -64,7 +64,12 @@ export const bogus: Attack = {
     await target.must('DECODE', decode(service.part(1)));
     await target.module.closeSession();
     const acknowledgement = target.acknowledgement(receiptsWritten + 1);
-    yield await flipped(target, 'an acknowledgement of receipts', { ins: INS.ACKNOWLEDGE, data: acknowledgement }, []);
+    yield await flipped(
+      target,
+      'an acknowledgement of receipts',
+      { ins: INS.ACKNOWLEDGE_RECEIPTS, data: acknowledgement },
+      [],
+    );
     yield await wrongKeys(target);
   },
 };

@@ -136,7 +136,7 @@ async function* oldAcknowledgements(target: Target): AsyncIterable<Attempt> {
   const state = await target.state();
   const answers = new Answers();
   for (const upTo of [receiptsWritten, receiptsWritten - 1, 0]) {
-    answers.add((await target.send({ ins: INS.ACKNOWLEDGE, data: target.acknowledgement(upTo) })).status);
+    answers.add((await target.send({ ins: INS.ACKNOWLEDGE_RECEIPTS, data: target.acknowledgement(upTo) })).status);
   }
   const wrong = (await target.state()) === state ? [] : ['receipts are due again, or no longer'];
   const note = 'an old acknowledgement is answered and changes nothing';
@@ -150,7 +150,7 @@ async function* oldAcknowledgements(target: Target): AsyncIterable<Attempt> {
   yield await refused(
     target,
     'acknowledgements of receipts not written yet, and of another card',
-    [ahead, foreign].map((data) => ({ ins: INS.ACKNOWLEDGE, data })),
+    [ahead, foreign].map((data) => ({ ins: INS.ACKNOWLEDGE_RECEIPTS, data })),
     { expected: [0x6a80] },
   );
 }

@@ -1,5 +1,5 @@
 import { AesCbc } from '../../../apdu/decode-module/keys/aes-cbc.ts';
-import type { KeyPair } from '../../../apdu/decode-module/key-pair.ts';
+import type { WorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { KIND, MESSAGE_VERSION } from '../../../apdu/decode-module/kinds.ts';
 import { concat, writeUint } from '../../../apdu/octets.ts';
 
@@ -25,7 +25,7 @@ export function writeKeyMessage(
   header: WrittenMessage,
   key: Uint8Array,
   body: Uint8Array,
-  parent: KeyPair,
+  parent: WorkingKeys,
 ): Uint8Array {
   const octets = concat(new Uint8Array(32), new AesCbc(parent.encryption).encrypt(key), body, tagSpace(header));
   octets[0] = header.kind;

@@ -3,7 +3,7 @@ import { type CardHeader, contentCiphers, sealCardPart } from '../../../apdu/dec
 import { type Ceilings, encodeCeilings } from '../../../apdu/decode-module/keys/ceilings.ts';
 import { type ContentTerms, encodeContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
-import { type KeyPair, splitKey } from '../../../apdu/decode-module/key-pair.ts';
+import { type WorkingKeys, deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { sealSeedPurchase } from '../../../apdu/decode-module/keys/seed-purchase.ts';
 import { coverSlots, seedKey, SLOT_DEPTH, slotKeys } from '../../../apdu/decode-module/keys/marks.ts';
@@ -76,9 +76,9 @@ export class HonestService {
   }
 
   /** The two working keys of a parent. */
-  pair(kind: number, id: number, epoch = 0, epochKey: Uint8Array = new Uint8Array(16)): KeyPair {
-    if (kind === KIND.unique) return splitKey(kind, 0, id, this.#target.keys.downlink);
-    if (kind !== KIND.slot) return splitKey(kind, this.number, id, this.key(kind, id));
+  pair(kind: number, id: number, epoch = 0, epochKey: Uint8Array = new Uint8Array(16)): WorkingKeys {
+    if (kind === KIND.unique) return deriveWorkingKeys(kind, 0, id, this.#target.keys.downlink);
+    if (kind !== KIND.slot) return deriveWorkingKeys(kind, this.number, id, this.key(kind, id));
     const leaf = seedKey(this.seedRoot, { level: SLOT_DEPTH, index: id });
     return slotKeys(this.number, id, epoch, leaf, epochKey);
   }
@@ -161,7 +161,7 @@ export class HonestService {
   }
 
   ciphers(contentKeyId: number = this.contentId, key: Uint8Array = this.key(KIND.content, contentKeyId)) {
-    return contentCiphers(splitKey(KIND.content, this.number, contentKeyId, key));
+    return contentCiphers(deriveWorkingKeys(KIND.content, this.number, contentKeyId, key));
   }
 }
 

@@ -177,7 +177,7 @@ export class Target {
   async collect(): Promise<void> {
     const { receiptsWritten, receiptsDue } = await this.purse();
     const data = this.acknowledgement(receiptsWritten);
-    if (receiptsDue > 0) await this.must('ACKNOWLEDGE RECEIPTS', { ins: INS.ACKNOWLEDGE, data });
+    if (receiptsDue > 0) await this.must('ACKNOWLEDGE RECEIPTS', { ins: INS.ACKNOWLEDGE_RECEIPTS, data });
   }
 
   async close(): Promise<void> {

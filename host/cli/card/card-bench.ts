@@ -7,7 +7,7 @@ import { encodeCeilings } from '../../../apdu/decode-module/keys/ceilings.ts';
 import { encodeContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { sealKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
-import { splitKey } from '../../../apdu/decode-module/key-pair.ts';
+import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { ModuleError } from '../../../apdu/decode-module/module-status.ts';
 import { FormatError, OutOfRangeError } from '../../../apdu/errors.ts';
@@ -185,7 +185,7 @@ class BenchService {
       ssrc: this.#ssrc,
       group,
     } as const;
-    const pair = splitKey(KIND.content, this.number, this.#contentKeyId, this.#contentKey);
+    const pair = deriveWorkingKeys(KIND.content, this.number, this.#contentKeyId, this.#contentKey);
     return sealCardPart(header, randomBytes(span), contentCiphers(pair));
   }
 

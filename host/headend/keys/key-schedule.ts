@@ -1,7 +1,7 @@
 import { contentCiphers } from '../../../apdu/decode-module/packets/card-part.ts';
 import { type ContentTerms, encodeContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
 import { type KeyMessage, sealKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
-import { splitKey } from '../../../apdu/decode-module/key-pair.ts';
+import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { OutOfRangeError, TollcastError } from '../../../apdu/errors.ts';
 import type { SealingKey } from '../../stream/sealing/group-sealer.ts';
@@ -156,7 +156,7 @@ export class KeySchedule {
       encodeContentTerms({ ...terms, segmentId: segment.id, masterSalt }),
       segment.key,
     );
-    const ciphers = contentCiphers(splitKey(KIND.content, service, id, key));
+    const ciphers = contentCiphers(deriveWorkingKeys(KIND.content, service, id, key));
     return { id, from, to, segment, ciphers, masterSalt, message };
   }
 }

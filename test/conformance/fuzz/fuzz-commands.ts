@@ -94,7 +94,7 @@ function apduOf(what: Command, position: number): CommandApdu {
     case 'receipt':
       return { ...command, ins: INS.GET_RECEIPT, data: what.number < 0 ? undefined : u32(what.number) };
     case 'acknowledge':
-      return { ...command, ins: INS.ACKNOWLEDGE, data: acknowledgement(what.upTo) };
+      return { ...command, ins: INS.ACKNOWLEDGE_RECEIPTS, data: acknowledgement(what.upTo) };
     case 'private half':
     case 'under half':
       return pairApdu(what);

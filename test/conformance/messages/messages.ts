@@ -6,7 +6,7 @@ import { type Ceilings, encodeCeilings } from '../../../apdu/decode-module/keys/
 import { encodeContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
 import { signLoadOrder } from '../../../apdu/decode-module/money/credit-load.ts';
 import { parentKeys, sealKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
-import { splitKey } from '../../../apdu/decode-module/key-pair.ts';
+import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { type KeyKind, KIND, type ParentKind } from '../../../apdu/decode-module/kinds.ts';
 import { type CardKeySet, encodeCardKeys, encodeCardProfile } from '../../../apdu/decode-module/personalisation.ts';
 import { signAcknowledgement } from '../../../apdu/decode-module/money/acknowledgement.ts';
@@ -195,7 +195,7 @@ export function spanOf(header: Pick<CardHeader, 'group' | 'spanBlocks'>): Uint8A
 }
 
 function contentCiphersOf(service: number, contentKeyId: number, key = keyOf(KIND.content, service, contentKeyId)) {
-  return contentCiphers(splitKey(KIND.content, service, contentKeyId, key));
+  return contentCiphers(deriveWorkingKeys(KIND.content, service, contentKeyId, key));
 }
 
 /** Changes a card part and puts the right tag on it again. */

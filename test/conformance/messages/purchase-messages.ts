@@ -1,7 +1,7 @@
 import { AesCbc } from '../../../apdu/decode-module/keys/aes-cbc.ts';
 import { encodeCeilings } from '../../../apdu/decode-module/keys/ceilings.ts';
 import { sealKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
-import { splitKey } from '../../../apdu/decode-module/key-pair.ts';
+import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { KeyTree, sealLeaf } from '../../../apdu/decode-module/keys/key-tree.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { coverSlots, type SeedLabel, seedKey, SLOT_DEPTH, slotKeys } from '../../../apdu/decode-module/keys/marks.ts';
@@ -109,7 +109,7 @@ export function blindMessage(terms: TermOptions = {}, keyId = BLIND_KEY_ID): Uin
 }
 
 export function blindCipher(keyId = BLIND_KEY_ID): AesCbc {
-  return new AesCbc(splitKey(KIND.blind, SERVICE, keyId, keyOf(KIND.blind, SERVICE, keyId)).encryption);
+  return new AesCbc(deriveWorkingKeys(KIND.blind, SERVICE, keyId, keyOf(KIND.blind, SERVICE, keyId)).encryption);
 }
 
 /** A key tree whose keys never change from run to run. */

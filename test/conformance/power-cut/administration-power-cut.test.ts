@@ -92,7 +92,7 @@ const STEPS: readonly Step[] = [
       const rated = resealed(contentMessage(), SEGMENT_KEY, (octets) => (octets[49] = 18));
       const limited = spendLimit === LIMITS.spendLimit;
       if (!limited) expect(spendLimit).toBe(NO_LIMITS.spendLimit);
-      if (limited) await expect(module.loadKey(rated)).rejects.toMatchObject({ code: 'RATING' });
+      if (limited) await expect(module.loadKey(rated)).rejects.toMatchObject({ code: 'ABOVE_RATING' });
       else await module.loadKey(rated);
     },
   },

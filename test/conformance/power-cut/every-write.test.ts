@@ -32,7 +32,7 @@ const WRITING = [
   INS.DELETE_KEY,
   INS.DECODE,
   INS.LOAD_CREDIT,
-  INS.ACKNOWLEDGE,
+  INS.ACKNOWLEDGE_RECEIPTS,
   INS.LEAVE,
 ];
 /** What answers the same when it is sent again, whatever the power did. */

@@ -4,7 +4,7 @@ import { CARD_KEYS, type CardKeyName } from '../../../apdu/decode-module/keys/ca
 import { parseCardHeader, sentCardPartLength, wholeCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { parentKeys, parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
-import { splitKey } from '../../../apdu/decode-module/key-pair.ts';
+import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { moduleTracePolicy } from '../../../apdu/decode-module/trace-policy.ts';
 import { type RedactionPolicy, showEverything, type TraceEntry, traceChannel } from '../../../apdu/iso7816/trace.ts';
@@ -39,7 +39,7 @@ function keysOf(messages: readonly Uint8Array[], cardId: Uint8Array) {
     const parent = parentKeys(message, held.get(message.parentKind)!);
     const key = new AesCbc(parent.encryption).decrypt(octets.slice(32, 48));
     held.set(message.kind, key);
-    const { encryption, mac } = splitKey(message.kind, message.service, message.keyId, key);
+    const { encryption, mac } = deriveWorkingKeys(message.kind, message.service, message.keyId, key);
     secrets.push(key, encryption, mac, parent.encryption, parent.mac);
   }
   for (const name of Object.keys(CARD_KEYS) as CardKeyName[]) secrets.push(cardKey(name, cardId));
@@ -109,7 +109,7 @@ describe.for(['soft', 'jcardsim'] as const)('a card (%s)', (kind) => {
         const enciphered = messages.at(-1)!;
         const { keyId, service } = parseKeyMessage(enciphered);
         const contentKey = keysOf(messages, cardId)[10]!;
-        const cipher = new AesCbc(splitKey(KIND.content, service, keyId, contentKey).encryption);
+        const cipher = new AesCbc(deriveWorkingKeys(KIND.content, service, keyId, contentKey).encryption);
         for (const [i, { packets }] of groups.entries()) {
           const span = cipher.decrypt(packets[0]!.octets.slice(RTP_HEADER + 24, RTP_HEADER + 24 + shape.span));
           expect(toHex(span.subarray(16, 32))).toBe(toHex(payloads[i * shape.every]!.subarray(0, 16)));

@@ -386,7 +386,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('%s', (each) => {
 
     test('goes on where it was interrupted', async () => {
       await session(5);
-      channel.fail(INS.ACKNOWLEDGE, 'command lost');
+      channel.fail(INS.ACKNOWLEDGE_RECEIPTS, 'command lost');
       await expectRefusal(collect(), 'CARD_GONE');
       expect(issuer.accounts.receiptTotals(cardId)).toMatchObject({ last: 1 });
       expect(await module.purse()).toMatchObject({ receiptsDue: 1 });

@@ -275,7 +275,7 @@ test('content under a slot waits for seeds and key tree, which come in sections 
     loader.add(message, i);
     await loadAll(i);
   }
-  loader.add(Uint8Array.of(KIND.combined, 1, 0, 60), 100);
+  loader.add(Uint8Array.of(KIND.combinedSection, 1, 0, 60), 100);
   expect(await contents()).toEqual([4]);
   expect(drops).toEqual(['keyMalformed']);
   await card.close();

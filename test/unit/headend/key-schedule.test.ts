@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { AesCbc } from '../../../apdu/decode-module/keys/aes-cbc.ts';
 import { decodeContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
 import { type KeyMessage, parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
-import { splitKey } from '../../../apdu/decode-module/key-pair.ts';
+import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { OutOfRangeError } from '../../../apdu/errors.ts';
 import { KeySchedule, type KeyScheduleOptions } from '../../../host/headend/keys/key-schedule.ts';
@@ -25,7 +25,7 @@ const OPTIONS: KeyScheduleOptions = {
 /** The key inside a message, as its parent opens it; checks the tag. */
 function unwrap(message: KeyMessage, parentKey: Uint8Array): Uint8Array {
   const { octets, parentKind, parentId, service } = parseKeyMessage(message.octets);
-  const parent = splitKey(parentKind, service, parentId, parentKey);
+  const parent = deriveWorkingKeys(parentKind, service, parentId, parentKey);
   const tag = new AesCbc(parent.mac).mac(octets.subarray(0, -8)).subarray(0, 8);
   expect(octets.subarray(-8)).toEqual(tag);
   const decipher = createDecipheriv('aes-128-cbc', parent.encryption, new Uint8Array(16)).setAutoPadding(false);
@@ -38,7 +38,7 @@ describe('the keys of a stream', () => {
     const [segment, content, ...none] = schedule.messages(START);
     expect(none).toEqual([]);
     const segmentKey = unwrap(segment!, OPTIONS.serviceKey);
-    const pair = splitKey(KIND.content, 7, content!.keyId, unwrap(content!, segmentKey));
+    const pair = deriveWorkingKeys(KIND.content, 7, content!.keyId, unwrap(content!, segmentKey));
     const period = schedule.at(START);
     const block = randomBytes(16);
     expect(period.ciphers.encryption.encrypt(block)).toEqual(new AesCbc(pair.encryption).encrypt(block));

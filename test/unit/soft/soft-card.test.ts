@@ -84,7 +84,7 @@ describe('soft card', () => {
       expect(ask(ins, new Uint8Array(0))).toBe(0x9000);
     }
     expect(ask(INS.START_LOAD, new Uint8Array(0))).toBe(life === 'blocked' ? 0x9000 : 0x6985);
-    expect(ask(INS.ACKNOWLEDGE, acknowledgement(0))).toBe(0x9000);
+    expect(ask(INS.ACKNOWLEDGE_RECEIPTS, acknowledgement(0))).toBe(0x9000);
     expect(ask(INS.GET_RECEIPT, new Uint8Array(0))).toBe(0x6a82);
     expect(ask(INS.OPEN_SESSION, new Uint8Array(4))).toBe(0x6985);
     expect(ask(INS.LOAD_KEY, segmentMessage())).toBe(0x6985);

@@ -48,7 +48,7 @@ async function expectStates(tester: Tester, inUse: number, kept: number, load: n
   await tester.send(INS.CLOSE_SESSION, NONE, kept);
   await tester.send(INS.GET_LOG, NONE, kept);
   await tester.send(INS.GET_RECEIPT, NONE, kept === 0x9000 ? 0x6a82 : kept);
-  await tester.send(INS.ACKNOWLEDGE, acknowledgement(0), kept);
+  await tester.send(INS.ACKNOWLEDGE_RECEIPTS, acknowledgement(0), kept);
   await tester.command({ cla: 0x80, ins: INS.GET_DATA, p1: 1, p2: 3, le: 256 });
 }
 

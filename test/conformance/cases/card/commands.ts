@@ -21,7 +21,7 @@ const DATA: ReadonlyArray<readonly [name: string, ins: number, data: Uint8Array]
   ['LOAD CREDIT, start', INS.START_LOAD, new Uint8Array(0)],
   ['LOAD CREDIT', INS.LOAD_CREDIT, new Uint8Array(64)],
   ['GET RECEIPT', INS.GET_RECEIPT, u32(1)],
-  ['ACKNOWLEDGE RECEIPTS', INS.ACKNOWLEDGE, new Uint8Array(32)],
+  ['ACKNOWLEDGE RECEIPTS', INS.ACKNOWLEDGE_RECEIPTS, new Uint8Array(32)],
 ];
 
 const RESERVED = [0x2c];
@@ -140,7 +140,7 @@ export const commandCases: readonly Case[] = [
         [INS.START_LOAD]: [0],
         [INS.LOAD_CREDIT]: [64],
         [INS.GET_RECEIPT]: [0, 4],
-        [INS.ACKNOWLEDGE]: [32],
+        [INS.ACKNOWLEDGE_RECEIPTS]: [32],
         [INS.VERIFY]: [8],
         [INS.CHANGE_PIN]: [16],
         [INS.SET_SPEND_LIMIT]: [6],

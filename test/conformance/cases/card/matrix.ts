@@ -96,7 +96,7 @@ export const ROWS: readonly Row[] = [
   plain(INS.LOAD_CREDIT, loadOrder(1, 1n), 0x9000, USE),
   plain(INS.GET_RECEIPT, NONE, 0x6a82, KEPT, { lengths: [0, 4] }),
   plain(INS.GET_RECEIPT, u32(1), 0x6a82, KEPT, { lengths: [0, 4] }),
-  plain(INS.ACKNOWLEDGE, acknowledgement(0), 0x9000, KEPT),
+  plain(INS.ACKNOWLEDGE_RECEIPTS, acknowledgement(0), 0x9000, KEPT),
   plain(INS.LEAVE, new Uint8Array(12), 0x6a88, USE),
   ...[0x43, 0x44, 0x45].map((p2) =>
     plain(INS.SIGN_REQUEST, new Uint8Array(40), 0x9000, USE, {

@@ -4,7 +4,7 @@ import { encodeCardLimits, NO_LIMITS } from '../../../../apdu/decode-module/card
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
 import { parseKeyList } from '../../../../apdu/decode-module/keys/key-list.ts';
 import { keyBodyLength, parseKeyMessage, sealKeyMessage } from '../../../../apdu/decode-module/keys/key-message.ts';
-import { splitKey } from '../../../../apdu/decode-module/key-pair.ts';
+import { deriveWorkingKeys } from '../../../../apdu/decode-module/working-keys.ts';
 import { type KeyKind, KIND, type ParentKind } from '../../../../apdu/decode-module/kinds.ts';
 import { SLOT_DEPTH, seedKey, slotKeys } from '../../../../apdu/decode-module/keys/marks.ts';
 import { DGI } from '../../../../apdu/decode-module/personalisation.ts';
@@ -80,7 +80,7 @@ function keyInside(kind: KeyKind, keyId: number): Uint8Array {
 function parentKeyOf(kind: number, id: number) {
   if (kind === KIND.unique) return CARD_KEYS.downlink;
   if (kind !== KIND.slot)
-    return splitKey(kind, SERVICE, id, kind === KIND.node ? fixedKey('a leaf') : keyOf(kind, SERVICE, id));
+    return deriveWorkingKeys(kind, SERVICE, id, kind === KIND.node ? fixedKey('a leaf') : keyOf(kind, SERVICE, id));
   const leaf = seedKey(SEED_ROOT, { level: SLOT_DEPTH, index: id });
   return slotKeys(SERVICE, id, 0, leaf, leaf);
 }

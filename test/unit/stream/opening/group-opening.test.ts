@@ -7,7 +7,7 @@ import {
   parseCardHeader,
   type Mode,
 } from '../../../../apdu/decode-module/packets/card-part.ts';
-import { splitKey } from '../../../../apdu/decode-module/key-pair.ts';
+import { deriveWorkingKeys } from '../../../../apdu/decode-module/working-keys.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
 import { equalTags } from '../../../../apdu/octets.ts';
 import { ClearWriter, clearRtpPackets } from '../../../../host/stream/opening/clear-packets.ts';
@@ -20,7 +20,7 @@ import { nodeAead } from '../../../../host/transport/crypto/node-aead.ts';
 const SALT = Uint8Array.from({ length: 12 }, (_, i) => 3 * i);
 const KEY = {
   id: 7,
-  ciphers: contentCiphers(splitKey(KIND.content, 5, 7, new Uint8Array(16).fill(9))),
+  ciphers: contentCiphers(deriveWorkingKeys(KIND.content, 5, 7, new Uint8Array(16).fill(9))),
   masterSalt: SALT,
 };
 const SSRC = 0x1234;

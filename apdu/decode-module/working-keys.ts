@@ -2,7 +2,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { writeUint } from '../octets.ts';
 
 /** The two working keys of one key, `firmware-notes/protocol.md` 1.1. */
-export interface KeyPair {
+export interface WorkingKeys {
   /** 16 octets: wraps keys, or enciphers spans. */
   readonly encryption: Uint8Array;
   /** 16 octets. */
@@ -16,7 +16,7 @@ export interface KeyPair {
  * @param id u32; the card's serial for the unique key.
  * @param key 16 octets.
  */
-export function splitKey(kind: number, service: number, id: number, key: Uint8Array): KeyPair {
+export function deriveWorkingKeys(kind: number, service: number, id: number, key: Uint8Array): WorkingKeys {
   const input = new Uint8Array(25);
   input[0] = kind;
   writeUint(input, 1, 4, service);
