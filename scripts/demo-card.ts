@@ -9,7 +9,7 @@ import { TollcastError } from '../apdu/errors.ts';
 import { TEST_KEY_SET } from '../apdu/secure-channel/test-key-set.ts';
 import { CARD_KINDS, type CardKind, type SimulatedCard, startCard } from '../card-sim/index.ts';
 import { currencyByCode } from '../host/money/currency.ts';
-import { formatMoney, parseMoney } from '../host/money/money.ts';
+import { formatMoney, parseMoney } from '../host/money/amount.ts';
 import { askPassphrase, choosePassphrase } from '../host/cli/terminal/passphrase.ts';
 import { Accounts } from '../host/issuer/cards/accounts.ts';
 import { DEFAULT_REFUND_CAP, loadCredit } from '../host/issuer/orders/credit.ts';

@@ -9,7 +9,7 @@ import { DecodeModule } from '../apdu/decode-module/decode-module.ts';
 import { TollcastError } from '../apdu/errors.ts';
 import { Bridge, type BridgeStatus, receiveService } from '../host/bridge/index.ts';
 import { currencyByNumber } from '../host/money/currency.ts';
-import { formatMoney } from '../host/money/money.ts';
+import { formatMoney } from '../host/money/amount.ts';
 import { openOutput } from '../host/player/open-output.ts';
 import { nodeAead } from '../host/transport/crypto/node-aead.ts';
 import { type DemoCard, type DemoStore, findCard, openStore, prepareCard } from './demo-card.ts';

@@ -7,16 +7,16 @@ export interface Currency {
   readonly code: string;
   /** The number that cards and messages carry, 1 to 999. */
   readonly number: number;
-  /** Decimals that amounts are written with at least, 0 to 4. */
+  /** Amounts are written with this many decimals or more; 0 to 4. */
   readonly digits: number;
 }
 
-/** @throws FormatError when ISO 4217 has no such code, or has it no longer. */
+/** @throws FormatError when ISO 4217 has no such code, or has withdrawn it. */
 export function currencyByCode(code: string): Currency {
   const wanted = code.toUpperCase();
   const entry = Object.entries(currencies).find(([known]) => known === wanted)?.[1];
   if (entry === undefined || entry.withdrawn === true) {
-    throw new FormatError(`"${code.slice(0, 10)}" is no currency of ISO 4217; write a code such as USD, EUR or JPY`);
+    throw new FormatError(`"${code.slice(0, 10)}" is not a currency of ISO 4217; write a code such as USD, EUR or JPY`);
   }
   return { code: wanted, number: Number(entry.numeric), digits: entry.decimals };
 }

@@ -17,7 +17,7 @@ import { describePurse, type View } from './card-view.ts';
 import { type Currency, currencyByNumber } from '../../money/currency.ts';
 import { formatSpendLimit, spendLimitJson } from '../issuer/issuer-limits.ts';
 import { moment } from '../terminal/moment.ts';
-import { formatMoney } from '../../money/money.ts';
+import { formatMoney } from '../../money/amount.ts';
 
 const DAY = 86_400;
 

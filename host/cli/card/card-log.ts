@@ -8,7 +8,7 @@ import { type CardOptions, print, withCard } from '../options/card-option.ts';
 import { currencyByNumber } from '../../money/currency.ts';
 import { formatSpendLimit, spendLimitJson } from '../issuer/issuer-limits.ts';
 import { moment } from '../terminal/moment.ts';
-import { formatMoney } from '../../money/money.ts';
+import { formatMoney } from '../../money/amount.ts';
 
 /** Records that a card keeps; `firmware-notes/protocol.md` 7.2. */
 const MOST_RECORDS = 64;

@@ -4,7 +4,7 @@ import { Accounts } from '../../issuer/cards/accounts.ts';
 import { IssuerError } from '../../issuer/issuer-error.ts';
 import { currencyByNumber } from '../../money/currency.ts';
 import { describeLimits, limitsJson } from '../issuer/issuer-limits.ts';
-import { formatMoney } from '../../money/money.ts';
+import { formatMoney } from '../../money/amount.ts';
 
 /** The same for programs, amounts in micro-units, and for people. */
 export interface View {

@@ -14,7 +14,8 @@ import { MIN_PERIOD } from '../../headend/keys/key-schedule.ts';
 import { loadOpensslAead } from '../../transport/crypto/node-openssl-aead.ts';
 import { requireGrantable } from '../../headend/keys/granted-cards.ts';
 import { type GroupAddress, parseGroupAddress } from '../options/multicast-address.ts';
-import { formatMoney, formatPrice, parseAmount, parsePrice, type Price } from '../../money/money.ts';
+import { formatMoney, parseAmount } from '../../money/amount.ts';
+import { formatPrice, parsePrice, type Price } from '../../money/price.ts';
 import { decimalNumber, wholeNumber } from '../options/number-option.ts';
 import { askPassphrase } from '../terminal/passphrase.ts';
 

@@ -12,7 +12,7 @@ import { collectReceipts } from '../../issuer/orders/receipts.ts';
 import { print } from '../options/card-option.ts';
 import { type Currency, currencyByNumber } from '../../money/currency.ts';
 import { cardCommand, type IssuerOptions, now, withStore } from '../options/issuer-option.ts';
-import { formatMoney, type Money, parseAmount, parseMoney } from '../../money/money.ts';
+import { formatMoney, type Money, parseAmount, parseMoney } from '../../money/amount.ts';
 
 interface OrderOptions extends IssuerOptions {
   readonly amount: Money;

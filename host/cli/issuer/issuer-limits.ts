@@ -6,7 +6,7 @@ import { setLimits } from '../../issuer/cards/card-administration.ts';
 import { print } from '../options/card-option.ts';
 import { type Currency, currencyByNumber } from '../../money/currency.ts';
 import { administer, type ChannelOptions } from '../options/issuer-option.ts';
-import { formatMoney, parseAmount } from '../../money/money.ts';
+import { formatMoney, parseAmount } from '../../money/amount.ts';
 
 /** Limits as they stand on a command line. */
 export interface LimitOptions {

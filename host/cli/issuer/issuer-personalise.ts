@@ -10,7 +10,7 @@ import { print } from '../options/card-option.ts';
 import { currencyByCode } from '../../money/currency.ts';
 import { addLimitOptions, describeLimits, type LimitOptions, limitsJson, parseLimits } from './issuer-limits.ts';
 import { type ChannelOptions, cardCommand, installedKeys, now, withStore } from '../options/issuer-option.ts';
-import { formatMoney, parseAmount } from '../../money/money.ts';
+import { formatMoney, parseAmount } from '../../money/amount.ts';
 import { choosePin } from '../terminal/pin-entry.ts';
 
 interface PersonaliseOptions extends ChannelOptions, LimitOptions {

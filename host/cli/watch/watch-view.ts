@@ -1,6 +1,7 @@
 import { type BridgeEnd, type BridgeStatus, DROP_REASONS, type StopReason } from '../../bridge/index.ts';
 import { type Currency, currencyByNumber } from '../../money/currency.ts';
-import { formatMoney, formatPrice } from '../../money/money.ts';
+import { formatMoney } from '../../money/amount.ts';
+import { formatPrice } from '../../money/price.ts';
 
 /** What a run is doing, on one line. @param rate bit/s of what is delivered. */
 export function statusLine(status: BridgeStatus, rate: number): string {

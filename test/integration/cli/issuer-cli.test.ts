@@ -187,7 +187,7 @@ describe('says in one line what to do', () => {
   });
 
   test.each([
-    [/"10" is no amount/, ['load', '--amount', '10']],
+    [/"10" is not an amount/, ['load', '--amount', '10']],
     [/no currency of ISO 4217/, ['load', '--amount', '10 ABC']],
     [/at most 6/, ['load', '--amount', '0.0000001 USD']],
     [/at most 549755\.813887 USD/, ['load', '--amount', '549755.813888 USD']],
