@@ -52,7 +52,7 @@ const MEANINGS: ReadonlyMap<number, StatusMeaning> = new Map([
     { text: 'a field is outside version 1 of the protocol', advice: 'drop the message; a newer module may take it' },
   ],
   [STATUS.NOT_FOUND, { text: 'no such application or receipt', advice: 'check the card, or the number' }],
-  [STATUS.NO_ROOM, { text: 'no key slot is free', advice: 'delete a key that is no longer needed' }],
+  [STATUS.NO_ROOM, { text: 'no place for a key is free', advice: 'delete a key that is no longer needed' }],
   [STATUS.UNKNOWN_KEY, { text: 'the key it names is not on the card', advice: 'load its key message first' }],
   [STATUS.NO_CREDIT, { text: 'not enough credit for this group', advice: 'load credit' }],
   [

@@ -4,7 +4,7 @@ import { STATUS } from '../../apdu/decode-module/module-status.ts';
 import { POINT_LENGTH, UNCOMPRESSED } from '../../apdu/decode-module/keys/p256.ts';
 import { DGI, KEYS_LENGTH, PROFILE_LENGTH } from '../../apdu/decode-module/personalisation.ts';
 import { PIN_LENGTH } from '../../apdu/decode-module/pin.ts';
-import { VERIFICATION_ENTRY_LENGTH, VERIFICATION_SLOTS } from '../../apdu/decode-module/keys/verification-key.ts';
+import { VERIFICATION_ENTRY_LENGTH, VERIFICATION_PLACES } from '../../apdu/decode-module/keys/verification-key.ts';
 import { LIFE } from '../../apdu/decode-module/select-answer.ts';
 import { readUint } from '../../apdu/octets.ts';
 import { C_ENC } from '../../apdu/secure-channel/security-level.ts';
@@ -50,7 +50,7 @@ function fits(dgi: number, value: Uint8Array): boolean {
     case DGI.limits:
       return value.length === LIMITS_LENGTH && value[7]! <= 3 && value.subarray(8).every((octet) => octet === 0);
     case DGI.verificationKey:
-      return value.length === 1 + VERIFICATION_ENTRY_LENGTH && value[0]! < VERIFICATION_SLOTS;
+      return value.length === 1 + VERIFICATION_ENTRY_LENGTH && value[0]! < VERIFICATION_PLACES;
     case DGI.headEnd:
       return value.length === POINT_LENGTH && value[0] === UNCOMPRESSED;
     case DGI.keys:

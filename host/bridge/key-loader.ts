@@ -16,7 +16,7 @@ export interface LoadedContent {
   readonly terms: ContentTerms;
 }
 
-/** `due`: to be loaded when its turn comes; `waiting`: its parent is not on the card; `full`: no slot was free. */
+/** `due`: to be loaded when its turn comes; `waiting`: its parent is not on the card; `full`: no place was free. */
 type KeyState = 'due' | 'loaded' | 'waiting' | 'full' | 'refused';
 
 interface KnownKey {
@@ -285,7 +285,7 @@ export class KeyLoader {
         if (parent.state === 'loaded' && isParent(parent.message, known.message)) this.#again(parent);
       }
     } else if (error.code === 'NO_ROOM') {
-      known.state = known.terms !== undefined && (await this.#freeSlot(module, now)) ? 'due' : 'full';
+      known.state = known.terms !== undefined && (await this.#freePlace(module, now)) ? 'due' : 'full';
     } else {
       known.state = 'refused';
       known.reason = REFUSALS[error.code] ?? 'keyRefused';
@@ -304,7 +304,7 @@ export class KeyLoader {
    * Deletes a content key that the carousel no longer brings, of a sender that was started anew, or one of another service.
    * @returns whether there was one.
    */
-  async #freeSlot(module: DecodeModule, now: number): Promise<boolean> {
+  async #freePlace(module: DecodeModule, now: number): Promise<boolean> {
     for (const { kind, service, id } of await module.listKeys()) {
       if (kind !== KIND.content) continue;
       const named = [...this.#known.values()].filter(

@@ -23,7 +23,7 @@ const XOR_INSTRUCTIONS = 10;
 const CALL_INSTRUCTIONS = 10;
 /** Writes that a cell of EEPROM or flash is said to endure. */
 const ENDURANCE = 500_000;
-const RECORD_SLOTS = 64;
+const RECORD_PLACES = 64;
 const HOURS_A_YEAR = 8 * 365;
 const SECONDS_AN_HOUR = 3600;
 /** Seconds of a content key, the head-end's default. */
@@ -51,7 +51,7 @@ const UNWRAP = { down: 0, inits: 2, keys: 2, digests: 1, records: 0 };
 
 export const WORK = {
   segmentKey: { ...UNWRAP, up: 56, cbc: [3, 1] },
-  /** Two more inits: the slot's Cipher and Signature. */
+  /** Two more inits: the place's Cipher and Signature. */
   contentKey: { ...UNWRAP, up: 104, cbc: [6, 1], inits: 4 },
   startLoad: { ...NOTHING, up: 0, down: 80, cbc: [4], inits: 1 },
   load: { ...NOTHING, up: 64, down: 64, cbc: [3, 3], inits: 2, records: 1 },
@@ -113,7 +113,7 @@ export interface Wear {
   /** Content keys loaded, and Cipher.init and Signature.init for them. */
   readonly contentKeys: number;
   readonly inits: number;
-  /** Years at 8 hours a day until a cell of the record's slots has had its writes; undefined when nothing is written. */
+  /** Years at 8 hours a day until a cell of the record's places has had its writes; undefined when nothing is written. */
   readonly recordYears: number | undefined;
   /** The same for the cell that takes most of the inits, if each object has a cell of its own, and if all have one. */
   readonly initYears: { readonly apart: number; readonly together: number };
@@ -136,7 +136,7 @@ export function wear(bitRate: number, tariff: Tariff, period = CONTENT_PERIOD): 
     records,
     contentKeys,
     inits,
-    recordYears: records === 0 ? undefined : years(records / RECORD_SLOTS),
+    recordYears: records === 0 ? undefined : years(records / RECORD_PLACES),
     initYears: { apart: years(contentKeys), together: years(inits) },
   };
 }

@@ -1,8 +1,8 @@
 import { FormatError, OutOfRangeError } from '../../errors.ts';
 import { readUint, writeUint } from '../../octets.ts';
 
-/** Slots of a card for verification keys. */
-export const VERIFICATION_SLOTS = 4;
+/** Places of a card for verification keys. */
+export const VERIFICATION_PLACES = 4;
 const VERIFICATION_KEY_LENGTH = 32;
 /** Id and key, as the card keeps and answers them. */
 export const VERIFICATION_ENTRY_LENGTH = 36;
@@ -17,16 +17,18 @@ export interface VerificationKey {
 
 /**
  * DGI 0003, 37 octets.
- * @param slot 0 to 3.
- * @param key nothing: empties the slot.
- * @throws OutOfRangeError when slot, id or key does not fit.
+ * @param place 0 to 3.
+ * @param key nothing: empties the place.
+ * @throws OutOfRangeError when place, id or key does not fit.
  */
-export function encodeVerificationKey(slot: number, key?: VerificationKey): Uint8Array {
-  if (!Number.isInteger(slot) || slot < 0 || slot >= VERIFICATION_SLOTS) {
-    throw new OutOfRangeError(`there is no slot ${slot} for a verification key; name 0 to ${VERIFICATION_SLOTS - 1}`);
+export function encodeVerificationKey(place: number, key?: VerificationKey): Uint8Array {
+  if (!Number.isInteger(place) || place < 0 || place >= VERIFICATION_PLACES) {
+    throw new OutOfRangeError(
+      `there is no place ${place} for a verification key; name 0 to ${VERIFICATION_PLACES - 1}`,
+    );
   }
   const value = new Uint8Array(1 + VERIFICATION_ENTRY_LENGTH);
-  value[0] = slot;
+  value[0] = place;
   if (key === undefined) return value;
   if (!Number.isInteger(key.id) || key.id < 1 || key.id > 0xffff_ffff || key.key.length !== VERIFICATION_KEY_LENGTH) {
     throw new OutOfRangeError('a verification key has an id from 1 to 4294967295 and 32 octets');
@@ -36,9 +38,9 @@ export function encodeVerificationKey(slot: number, key?: VerificationKey): Uint
   return value;
 }
 
-/** The answer to GET DATA 0103, empty slots left out. @throws FormatError when it is none. */
+/** The answer to GET DATA 0103, empty places left out. @throws FormatError when it is none. */
 export function parseVerificationKeys(answer: Uint8Array): VerificationKey[] {
-  if (answer.length !== VERIFICATION_SLOTS * VERIFICATION_ENTRY_LENGTH) {
+  if (answer.length !== VERIFICATION_PLACES * VERIFICATION_ENTRY_LENGTH) {
     throw new FormatError(`${answer.length} octets are not the verification keys of a card; the card is faulty`);
   }
   const keys: VerificationKey[] = [];

@@ -53,10 +53,10 @@ export class KeyMemory {
     this.#eeprom = eeprom;
     this.#at = at;
     this.#window = NumberWindow.decode(this.#view(0, WINDOW_LENGTH));
-    for (let slot = 0; slot < PURCHASES; slot++) {
-      this.#purchases.push(decodePurchase(this.#view(purchaseAt(slot), PURCHASE_LENGTH)));
+    for (let place = 0; place < PURCHASES; place++) {
+      this.#purchases.push(decodePurchase(this.#view(purchaseAt(place), PURCHASE_LENGTH)));
     }
-    for (let slot = 0; slot < NODES; slot++) this.#nodes.push(decodeNode(this.#view(nodeAt(slot), NODE_LENGTH)));
+    for (let place = 0; place < NODES; place++) this.#nodes.push(decodeNode(this.#view(nodeAt(place), NODE_LENGTH)));
   }
 
   #view(at: number, length: number): Uint8Array {
@@ -71,7 +71,7 @@ export class KeyMemory {
     return this.#window;
   }
 
-  /** By slot: service and segment keys, then pairs, then seed purchases. */
+  /** By place: service and segment keys, then pairs, then seed purchases. */
   get purchases(): readonly (Purchase | undefined)[] {
     return this.#purchases;
   }
@@ -80,45 +80,45 @@ export class KeyMemory {
     return this.#nodes;
   }
 
-  /** A key, or private half, and its number, as one. @returns what has left the slot. */
-  writePurchase(slot: number, purchase: NewPurchase, key: Uint8Array): Purchase | undefined {
+  /** A key, or private half, and its number, as one. @returns what has left the place. */
+  writePurchase(place: number, purchase: NewPurchase, key: Uint8Array): Purchase | undefined {
     const octets = encodePurchase(purchase, key);
     const window = this.#window.take(purchase.number);
-    this.#write({ at: purchaseAt(slot), octets }, { at: 0, octets: window.encode() });
+    this.#write({ at: purchaseAt(place), octets }, { at: 0, octets: window.encode() });
     this.#window = window;
-    const before = this.#purchases[slot];
-    this.#purchases[slot] = decodePurchase(octets);
+    const before = this.#purchases[place];
+    this.#purchases[place] = decodePurchase(octets);
     return before;
   }
 
-  hasPart(slot: number, part: number): boolean {
-    return this.#view(partAt(slot, part), 1)[0] === 1;
+  hasPart(place: number, part: number): boolean {
+    return this.#view(partAt(place, part), 1)[0] === 1;
   }
 
   /** Eight seeds of a purchase and their number, as one; and the purchase, if it is new. */
-  writePart(slot: number, purchase: NewPurchase, part: number, labels: Uint8Array, keys: Uint8Array): void {
+  writePart(place: number, purchase: NewPurchase, part: number, labels: Uint8Array, keys: Uint8Array): void {
     const window = this.#window.take((purchase.number + part) >>> 0);
     const octets = new Uint8Array(PART_LENGTH);
     octets[0] = 1;
     octets.set(labels, LABELS_AT);
     octets.set(keys, KEYS_AT);
     const changes: Change[] = [
-      { at: partAt(slot, part), octets },
+      { at: partAt(place, part), octets },
       { at: 0, octets: window.encode() },
     ];
-    const isNew = this.#purchases[slot] === undefined;
+    const isNew = this.#purchases[place] === undefined;
     const entry = encodePurchase(purchase, new Uint8Array(0));
-    if (isNew) changes.push({ at: purchaseAt(slot), octets: entry });
+    if (isNew) changes.push({ at: purchaseAt(place), octets: entry });
     this.#write(...changes);
     this.#window = window;
-    if (isNew) this.#purchases[slot] = decodePurchase(entry);
+    if (isNew) this.#purchases[place] = decodePurchase(entry);
   }
 
   /** The seeds of a purchase as far as they have come. */
-  *seeds(slot: number): Generator<StoredSeed> {
+  *seeds(place: number): Generator<StoredSeed> {
     for (let part = 0; part < PARTS; part++) {
-      if (!this.hasPart(slot, part)) continue;
-      const octets = this.#view(partAt(slot, part), PART_LENGTH);
+      if (!this.hasPart(place, part)) continue;
+      const octets = this.#view(partAt(place, part), PART_LENGTH);
       for (let i = 0; i < SEEDS_OF_PART; i++) {
         const keyAt = KEYS_AT + 16 * i;
         yield {
@@ -131,48 +131,48 @@ export class KeyMemory {
   }
 
   /** Ends a purchase earlier, and takes every number up to its last: an older message, or a part held back, would bring it back. */
-  lowerEnd(slot: number, to: number): void {
-    const purchase = this.#purchases[slot]!;
+  lowerEnd(place: number, to: number): void {
+    const purchase = this.#purchases[place]!;
     const window = this.#window.takeAll((purchase.number + purchase.lastPart) >>> 0);
     if (to === purchase.to && window.equals(this.#window)) return;
     const end = new Uint8Array(4);
     writeUint(end, 0, 4, to);
-    this.#write({ at: purchaseAt(slot) + PURCHASE_END, octets: end }, { at: 0, octets: window.encode() });
+    this.#write({ at: purchaseAt(place) + PURCHASE_END, octets: end }, { at: 0, octets: window.encode() });
     this.#window = window;
     purchase.to = to;
   }
 
-  deletePurchase(slot: number): void {
-    const changes: Change[] = [{ at: purchaseAt(slot), octets: new Uint8Array(PURCHASE_LENGTH) }];
-    if (slot >= FIRST_SEEDS) changes.push({ at: partAt(slot, 0), octets: new Uint8Array(SEEDS_LENGTH) });
+  deletePurchase(place: number): void {
+    const changes: Change[] = [{ at: purchaseAt(place), octets: new Uint8Array(PURCHASE_LENGTH) }];
+    if (place >= FIRST_SEEDS) changes.push({ at: partAt(place, 0), octets: new Uint8Array(SEEDS_LENGTH) });
     this.#write(...changes);
-    this.#purchases[slot] = undefined;
+    this.#purchases[place] = undefined;
   }
 
   /** A tree node; with a leaf its number is taken. */
-  writeNode(slot: number, node: TreeNode, isLeaf: boolean): void {
-    const changes: Change[] = [{ at: nodeAt(slot), octets: encodeNode(node) }];
+  writeNode(place: number, node: TreeNode, isLeaf: boolean): void {
+    const changes: Change[] = [{ at: nodeAt(place), octets: encodeNode(node) }];
     const window = isLeaf ? this.#window.take(node.number) : this.#window;
     if (isLeaf) changes.push({ at: 0, octets: window.encode() });
     this.#write(...changes);
     this.#window = window;
-    this.#nodes[slot] = node;
+    this.#nodes[place] = node;
   }
 
-  deleteNode(slot: number): void {
-    this.#write({ at: nodeAt(slot), octets: new Uint8Array(NODE_LENGTH) });
-    this.#nodes[slot] = undefined;
+  deleteNode(place: number): void {
+    this.#write({ at: nodeAt(place), octets: new Uint8Array(NODE_LENGTH) });
+    this.#nodes[place] = undefined;
   }
 }
 
-function purchaseAt(slot: number): number {
-  return PURCHASES_AT + slot * PURCHASE_LENGTH;
+function purchaseAt(place: number): number {
+  return PURCHASES_AT + place * PURCHASE_LENGTH;
 }
 
-function nodeAt(slot: number): number {
-  return NODES_AT + slot * NODE_LENGTH;
+function nodeAt(place: number): number {
+  return NODES_AT + place * NODE_LENGTH;
 }
 
-function partAt(slot: number, part: number): number {
-  return SEEDS_AT + (slot - FIRST_SEEDS) * SEEDS_LENGTH + part * PART_LENGTH;
+function partAt(place: number, part: number): number {
+  return SEEDS_AT + (place - FIRST_SEEDS) * SEEDS_LENGTH + part * PART_LENGTH;
 }

@@ -6,29 +6,29 @@ import type { CardKey, Purchase } from './keys.ts';
 import type { PersistentState } from '../memory/persistent-state.ts';
 import type { TransientState } from '../memory/transient-state.ts';
 
-/** The slot that holds a key, -1 when none does. */
-export function slotOf(slots: readonly (CardKey | undefined)[], kind: number, service: number, id: number): number {
-  return slots.findIndex((key) => key?.kind === kind && key.service === service && key.id === id);
+/** The place that holds a key, -1 when none does. */
+export function placeOf(places: readonly (CardKey | undefined)[], kind: number, service: number, id: number): number {
+  return places.findIndex((key) => key?.kind === kind && key.service === service && key.id === id);
 }
 
 /** Drops the RAM keys that came through a key which is gone. */
 export function dropBelow(transient: TransientState, gone: CardKey): void {
   const { segments, contents } = transient;
-  segments.forEach((key, slot) => {
-    if (key?.purchase === gone) segments[slot] = undefined;
+  segments.forEach((key, place) => {
+    if (key?.purchase === gone) segments[place] = undefined;
   });
-  contents.forEach((key, slot) => {
-    if (key?.purchase === gone || key?.parent === gone) contents[slot] = undefined;
+  contents.forEach((key, place) => {
+    if (key?.purchase === gone || key?.parent === gone) contents[place] = undefined;
   });
 }
 
 /** The end of a purchase has come down: RAM keys below it end with it, and those left empty go. */
 export function shortenBelow(transient: TransientState, purchase: Purchase): void {
-  for (const slots of [transient.segments, transient.contents]) {
-    slots.forEach((key, slot) => {
+  for (const places of [transient.segments, transient.contents]) {
+    places.forEach((key, place) => {
       if (key?.purchase !== purchase) return;
       key.to = Math.min(key.to, purchase.to);
-      if (key.from >= key.to) slots[slot] = undefined;
+      if (key.from >= key.to) places[place] = undefined;
     });
   }
 }
@@ -39,14 +39,14 @@ export function deleteKey(persistent: PersistentState, transient: TransientState
   const service = readUint(data, 1, 4);
   const id = readUint(data, 5, 4);
   const { keyMemory } = persistent;
-  for (const slots of [transient.segments, transient.contents, keyMemory.purchases, keyMemory.nodes]) {
-    const slot = slotOf(slots, kind, service, id);
-    const key = slots[slot];
+  for (const places of [transient.segments, transient.contents, keyMemory.purchases, keyMemory.nodes]) {
+    const place = placeOf(places, kind, service, id);
+    const key = places[place];
     if (key === undefined) continue;
-    if (slots === transient.segments) transient.segments[slot] = undefined;
-    else if (slots === transient.contents) transient.contents[slot] = undefined;
-    else if (key.kind === KIND.node) keyMemory.deleteNode(slot);
-    else keyMemory.deletePurchase(slot);
+    if (places === transient.segments) transient.segments[place] = undefined;
+    else if (places === transient.contents) transient.contents[place] = undefined;
+    else if (key.kind === KIND.node) keyMemory.deleteNode(place);
+    else keyMemory.deletePurchase(place);
     dropBelow(transient, key);
     return STATUS.DONE;
   }

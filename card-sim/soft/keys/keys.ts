@@ -77,12 +77,12 @@ export type CardKey = Purchase | SegmentKey | ContentKey | TreeNode;
 export const KEY_PURCHASES = 16;
 const PAIR_PURCHASES = 4;
 export const SEED_PURCHASES = 4;
-/** Slots of purchases: keys, then pairs, then seeds. */
+/** Places of purchases: keys, then pairs, then seeds. */
 export const FIRST_SEEDS = KEY_PURCHASES + PAIR_PURCHASES;
 export const PURCHASES = FIRST_SEEDS + SEED_PURCHASES;
 export const NODES = 12;
-export const SEGMENT_SLOTS = 4;
-export const CONTENT_SLOTS = 2;
+export const SEGMENT_PLACES = 4;
+export const CONTENT_PLACES = 2;
 
 /** What ceilings say, `firmware-notes/protocol.md` 4.2. Money in micro-units. */
 export interface Limits {
@@ -129,7 +129,7 @@ export function encodePurchase(purchase: NewPurchase, key: Uint8Array): Uint8Arr
   return octets;
 }
 
-/** Nothing when the slot is free. */
+/** Nothing when the place is free. */
 export function decodePurchase(octets: Uint8Array): Purchase | undefined {
   const kind = octets[0];
   const service = readUint(octets, 4, 4);
@@ -169,7 +169,7 @@ export function encodeNode(node: TreeNode): Uint8Array {
   return octets;
 }
 
-/** Nothing when the slot is free. */
+/** Nothing when the place is free. */
 export function decodeNode(octets: Uint8Array): TreeNode | undefined {
   if (octets[0] !== KIND.node) return undefined;
   return {

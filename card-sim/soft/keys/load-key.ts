@@ -9,7 +9,7 @@ import { TARIFF } from '../../../apdu/decode-module/money/tariff.ts';
 import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { readUint } from '../../../apdu/octets.ts';
 import { type ContentKey, limitsOf, type Purchase, type SegmentKey } from './keys.ts';
-import { dropBelow, slotOf } from './key-places.ts';
+import { dropBelow, placeOf } from './key-places.ts';
 import { findParent, type FoundParent, isContentKind, type Parent } from './parents.ts';
 import { allowsRating } from '../holder-pin.ts';
 import type { PersistentState } from '../memory/persistent-state.ts';
@@ -171,16 +171,16 @@ function isZero(octets: Uint8Array, at: number, length: number): boolean {
 
 function storeSegment(transient: TransientState, key: SegmentKey): void {
   const { segments } = transient;
-  let slot = slotOf(segments, key.kind, key.service, key.id);
-  if (slot < 0) slot = segments.indexOf(undefined);
-  if (slot < 0) {
-    slot = 0;
+  let place = placeOf(segments, key.kind, key.service, key.id);
+  if (place < 0) place = segments.indexOf(undefined);
+  if (place < 0) {
+    place = 0;
     segments.forEach((held, index) => {
-      if (held!.to < segments[slot]!.to) slot = index;
+      if (held!.to < segments[place]!.to) place = index;
     });
   }
-  const before = segments[slot];
-  segments[slot] = key;
+  const before = segments[place];
+  segments[place] = key;
   if (before !== undefined) dropBelow(transient, before);
 }
 
@@ -216,11 +216,11 @@ function storeContent(
   if (!allowsRating(persistent, transient, body[1]!)) return STATUS.ABOVE_RATING;
   if (key.price > (limitsOf(key.purchase).prices[key.tariff - 1] ?? 0)) return STATUS.ABOVE_CEILING;
   const { contents, session, highestMediaTime } = transient;
-  let slot = slotOf(contents, key.kind, key.service, key.id);
-  if (slot < 0) slot = contents.indexOf(undefined);
-  if (slot < 0) slot = contents.findIndex((held) => held!.to <= highestMediaTime);
-  if (slot < 0) slot = contents.findIndex((held) => held!.service !== session?.service);
-  if (slot < 0) return STATUS.NO_ROOM;
-  contents[slot] = key;
+  let place = placeOf(contents, key.kind, key.service, key.id);
+  if (place < 0) place = contents.indexOf(undefined);
+  if (place < 0) place = contents.findIndex((held) => held!.to <= highestMediaTime);
+  if (place < 0) place = contents.findIndex((held) => held!.service !== session?.service);
+  if (place < 0) return STATUS.NO_ROOM;
+  contents[place] = key;
   return STATUS.DONE;
 }

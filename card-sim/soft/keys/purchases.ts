@@ -70,34 +70,34 @@ function storePurchase(
     lastPart: message[25]! >> 2,
     ceilings: message.slice(at, at + CEILINGS_LENGTH),
   };
-  let slot = keyMemory.purchases.findIndex(
+  let place = keyMemory.purchases.findIndex(
     (held) => held?.kind === kind && held.service === purchase.service && held.id === purchase.id,
   );
-  const held = keyMemory.purchases[slot];
+  const held = keyMemory.purchases[place];
   const same = held !== undefined && isSame(held, purchase);
   // Step 4.
   if (keyMemory.window.refuses(readUint(message, 20, 4))) {
-    return same && (!seeds || keyMemory.hasPart(slot, part)) ? STATUS.DONE : STATUS.OLD_NUMBER;
+    return same && (!seeds || keyMemory.hasPart(place, part)) ? STATUS.DONE : STATUS.OLD_NUMBER;
   }
   if (held !== undefined && !same) {
     if (purchase.number < held.number) return STATUS.OLD_NUMBER;
     if (seeds) return STATUS.BAD_FIELD;
   }
   // Step 7.
-  if (slot < 0) slot = freeSlot(keyMemory.purchases, kind);
-  if (slot < 0) return STATUS.NO_ROOM;
+  if (place < 0) place = freePlace(keyMemory.purchases, kind);
+  if (place < 0) return STATUS.NO_ROOM;
   const keys = parent.encryption.decrypt(message.subarray(KEYS_AT, seeds ? LABELS_AT : at));
   if (kind === KIND.servicePair && !isPrivateHalf(keys)) return STATUS.BAD_FIELD;
   if (seeds) {
-    keyMemory.writePart(slot, purchase, part, message.subarray(LABELS_AT, SEED_CEILINGS_AT), keys);
+    keyMemory.writePart(place, purchase, part, message.subarray(LABELS_AT, SEED_CEILINGS_AT), keys);
     return STATUS.DONE;
   }
-  const before = keyMemory.writePurchase(slot, purchase, keys);
+  const before = keyMemory.writePurchase(place, purchase, keys);
   if (before !== undefined) dropBelow(transient, before);
   return STATUS.DONE;
 }
 
-function freeSlot(purchases: readonly (Purchase | undefined)[], kind: Purchase['kind']): number {
+function freePlace(purchases: readonly (Purchase | undefined)[], kind: Purchase['kind']): number {
   if (kind === KIND.seeds) return purchases.indexOf(undefined, FIRST_SEEDS);
   const pair = kind === KIND.servicePair;
   return purchases.slice(0, pair ? FIRST_SEEDS : KEY_PURCHASES).indexOf(undefined, pair ? KEY_PURCHASES : 0);
@@ -119,12 +119,12 @@ export function leave(persistent: PersistentState, transient: TransientState, da
   const { keyMemory } = persistent;
   const service = readUint(data, 0, 4);
   const keyId = readUint(data, 4, 4);
-  const slot = keyMemory.purchases.findIndex((held) => held?.service === service && held.id === keyId);
-  const purchase = keyMemory.purchases[slot];
+  const place = keyMemory.purchases.findIndex((held) => held?.service === service && held.id === keyId);
+  const purchase = keyMemory.purchases[place];
   if (purchase === undefined) return STATUS.UNKNOWN_KEY;
   const to = Math.max(readUint(data, 8, 4), purchase.from);
   if (to > purchase.to) return STATUS.BAD_FIELD;
-  keyMemory.lowerEnd(slot, to);
+  keyMemory.lowerEnd(place, to);
   shortenBelow(transient, purchase);
   const { cardId, keys } = persistent;
   return signLeaveRecord({ cardId, service, keyId, number: purchase.number, to }, keys.uplink);

@@ -12,8 +12,8 @@ export function loadNode(persistent: PersistentState, message: Uint8Array, paren
   const id = readUint(message, 8, 4);
   const number = readUint(message, 20, 4);
   const isLeaf = parent.key === undefined;
-  let slot = keyMemory.nodes.findIndex((node) => node?.service === service && node.id === id);
-  const held = keyMemory.nodes[slot];
+  let place = keyMemory.nodes.findIndex((node) => node?.service === service && node.id === id);
+  const held = keyMemory.nodes[place];
   if (isLeaf) {
     if (keyMemory.window.refuses(number)) {
       const same = held !== undefined && isPersonal(held.parentKind) && held.number === number;
@@ -22,8 +22,8 @@ export function loadNode(persistent: PersistentState, message: Uint8Array, paren
   } else if (held !== undefined && held.from >= number) {
     return held.from === number ? STATUS.DONE : STATUS.OLD_NUMBER;
   }
-  if (slot < 0) slot = keyMemory.nodes.indexOf(undefined);
-  if (slot < 0) return STATUS.NO_ROOM;
+  if (place < 0) place = keyMemory.nodes.indexOf(undefined);
+  if (place < 0) return STATUS.NO_ROOM;
   const node: TreeNode = {
     kind: KIND.node,
     parentKind: message[24]!,
@@ -34,6 +34,6 @@ export function loadNode(persistent: PersistentState, message: Uint8Array, paren
     number: isLeaf ? number : 0,
     key: parent.ciphers.encryption.decrypt(message.subarray(32, 48)),
   };
-  keyMemory.writeNode(slot, node, isLeaf);
+  keyMemory.writeNode(place, node, isLeaf);
   return STATUS.DONE;
 }

@@ -11,7 +11,7 @@ import {
 } from '../../../apdu/decode-module/card-limits.ts';
 import { cardKeyIn, DGI, KEYS_LENGTH } from '../../../apdu/decode-module/personalisation.ts';
 import { PIN_LENGTH, PIN_TRIES } from '../../../apdu/decode-module/pin.ts';
-import { VERIFICATION_ENTRY_LENGTH, VERIFICATION_SLOTS } from '../../../apdu/decode-module/keys/verification-key.ts';
+import { VERIFICATION_ENTRY_LENGTH, VERIFICATION_PLACES } from '../../../apdu/decode-module/keys/verification-key.ts';
 import { RECEIPT_LENGTH, RECEIPT_RING } from '../../../apdu/decode-module/money/receipt.ts';
 import { LIFE } from '../../../apdu/decode-module/select-answer.ts';
 import { FormatError } from '../../../apdu/errors.ts';
@@ -45,7 +45,7 @@ const AT = {
 
 const LIMITS_AT = AT.receipts + RECEIPT_RING * RECEIPT_LENGTH;
 const VERIFICATION_AT = LIMITS_AT + LIMITS_LENGTH;
-const VERIFICATION_LENGTH = VERIFICATION_SLOTS * VERIFICATION_ENTRY_LENGTH;
+const VERIFICATION_LENGTH = VERIFICATION_PLACES * VERIFICATION_ENTRY_LENGTH;
 const PIN_AT = VERIFICATION_AT + VERIFICATION_LENGTH;
 /** Version, ENC, MAC, DEK; then the sequence counter. */
 const CHANNEL_AT = PIN_AT + PIN_LENGTH;
@@ -169,7 +169,7 @@ export class PersistentState {
     return this.#limits;
   }
 
-  /** Four slots, as GET DATA answers them. */
+  /** Four places, as GET DATA answers them. */
   get verificationKeys(): Uint8Array {
     return this.#view(VERIFICATION_AT, VERIFICATION_LENGTH);
   }

@@ -1,4 +1,4 @@
-import { CONTENT_SLOTS, type ContentKey, SEGMENT_SLOTS, type SegmentKey } from '../keys/keys.ts';
+import { CONTENT_PLACES, type ContentKey, SEGMENT_PLACES, type SegmentKey } from '../keys/keys.ts';
 import type { Mark, SessionTotals } from '../money/purse-record.ts';
 import type { CardSecureChannel } from '../secure-channel.ts';
 import { NO_TICKS, type Ticks } from '../money/ticks.ts';
@@ -45,8 +45,8 @@ export class TransientState {
   /** The PIN has been verified since the last SELECT. */
   pinVerified = false;
   session: Session | undefined;
-  readonly segments: (SegmentKey | undefined)[] = Array.from({ length: SEGMENT_SLOTS }, () => undefined);
-  readonly contents: (ContentKey | undefined)[] = Array.from({ length: CONTENT_SLOTS }, () => undefined);
+  readonly segments: (SegmentKey | undefined)[] = Array.from({ length: SEGMENT_PLACES }, () => undefined);
+  readonly contents: (ContentKey | undefined)[] = Array.from({ length: CONTENT_PLACES }, () => undefined);
   /** First seen longest ago first. */
   readonly marks: StreamMark[];
   /** Of any group opened since the reset, seconds since 1970. */

@@ -36,9 +36,9 @@ export function addAdministrationCommands(issuer: Command): void {
   ).action(changeLimits);
 
   channelCommand(issuer, 'trust', 'change whose signatures the hosts of a card are to trust')
-    .requiredOption('--slot <n>', 'one of the four slots, 0 to 3', wholeNumber(0, 3))
-    .option('--trust <id=key>', 'Ed25519 public key, in hexadecimal or a file; takes the place of what is in the slot')
-    .option('--empty', 'empty the slot')
+    .requiredOption('--place <n>', 'one of the four places, 0 to 3', wholeNumber(0, 3))
+    .option('--trust <id=key>', 'Ed25519 public key, in hexadecimal or a file; replaces what is there')
+    .option('--empty', 'empty the place')
     .action(changeTrust);
 
   channelCommand(issuer, 'keys', 'replace the key set of the secure channel')
@@ -65,18 +65,18 @@ async function givePin(options: ChannelOptions & { readonly pinFile?: string }):
 }
 
 interface TrustOptions extends ChannelOptions {
-  readonly slot: number;
+  readonly place: number;
   readonly trust?: string;
   readonly empty?: true;
 }
 
 async function changeTrust(options: TrustOptions): Promise<void> {
-  const { slot, trust, empty } = options;
+  const { place, trust, empty } = options;
   if ((trust === undefined) === (empty === undefined)) {
-    throw new OutOfRangeError('name either a key for the slot, --trust ID=KEY, or --empty');
+    throw new OutOfRangeError('name either a key for the place, --trust ID=KEY, or --empty');
   }
   const key = trust === undefined ? undefined : await readVerificationKey(trust);
-  const { cardId, keys } = await administer(options, (on) => setVerificationKey(on, slot, key));
+  const { cardId, keys } = await administer(options, (on) => setVerificationKey(on, place, key));
   const trusted = keys.map((one) => `${one.id} (${toHex(one.key)})`).join(', ');
   print(options, { card: formatCardId(cardId), trust: keys.map((one) => ({ id: one.id, key: toHex(one.key) })) }, [
     `card ${formatCardId(cardId)}: its hosts are to trust ${trusted === '' ? 'nobody' : trusted}`,

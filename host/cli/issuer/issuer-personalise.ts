@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { formatCardId, type ModuleClass } from '../../../apdu/decode-module/card-id.ts';
 import { NO_LIMITS } from '../../../apdu/decode-module/card-limits.ts';
 import { MOST_MONEY } from '../../../apdu/decode-module/keys/ceilings.ts';
-import { VERIFICATION_SLOTS } from '../../../apdu/decode-module/keys/verification-key.ts';
+import { VERIFICATION_PLACES } from '../../../apdu/decode-module/keys/verification-key.ts';
 import { OutOfRangeError } from '../../../apdu/errors.ts';
 import { personalise } from '../../issuer/cards/personalisation.ts';
 import { readVerificationKey } from '../../issuer/keys/verification-key-file.ts';
@@ -64,9 +64,9 @@ async function personaliseCard(options: PersonaliseOptions): Promise<void> {
   if (maximumBalance === 0n || mostUnacknowledged === 0n) {
     throw new OutOfRangeError(`a card that may hold nothing is of no use; name at least ${formatMoney(1n, currency)}`);
   }
-  if (options.trust.length > VERIFICATION_SLOTS) {
+  if (options.trust.length > VERIFICATION_PLACES) {
     throw new OutOfRangeError(
-      `a card keeps ${VERIFICATION_SLOTS} verification keys; name no more of them with --trust`,
+      `a card keeps ${VERIFICATION_PLACES} verification keys; name no more of them with --trust`,
     );
   }
   const moduleClass = options.class ?? (options.card.kind === 'soft' ? 'soft' : 'card');

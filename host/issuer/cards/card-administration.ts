@@ -91,17 +91,17 @@ export async function setLimits(
 }
 
 /**
- * Puts a verification key into a slot of a card, or empties the slot.
- * @param slot 0 to 3.
+ * Puts a verification key into a place of a card, or empties the place.
+ * @param place 0 to 3.
  * @returns the keys that the card has now.
  */
 export async function setVerificationKey(
   on: Administration,
-  slot: number,
+  place: number,
   key: VerificationKey | undefined,
 ): Promise<{ cardId: Uint8Array; keys: readonly VerificationKey[] }> {
   const { module, card } = await administer(on, ['active']);
-  await module.storeData(DGI.verificationKey, encodeVerificationKey(slot, key), false);
+  await module.storeData(DGI.verificationKey, encodeVerificationKey(place, key), false);
   return { cardId: card.cardId, keys: await module.verificationKeys() };
 }
 

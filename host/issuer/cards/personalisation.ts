@@ -65,7 +65,7 @@ export async function personalise(
   // Whatever can be refused is refused before a card id is spent on it.
   encodeCardProfile({ ...wanted, cardId: new Uint8Array(8) });
   const limits = wanted.limits && encodeCardLimits(wanted.limits);
-  const trust = (wanted.trust ?? []).map((key, slot) => encodeVerificationKey(slot, key));
+  const trust = (wanted.trust ?? []).map((key, place) => encodeVerificationKey(place, key));
   const masters = {
     unique: await keys.open('unique'),
     receipt: await keys.open('receipt'),

@@ -106,22 +106,22 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
     });
     await expectFailure(/nothing to change/, ['issuer', 'limits', ...at], {}, 2);
 
-    expect(await json(['issuer', 'trust', ...at, '--slot', '0', '--empty'])).toMatchObject({
+    expect(await json(['issuer', 'trust', ...at, '--place', '0', '--empty'])).toMatchObject({
       trust: [{ id: 7, key: hex }],
     });
-    expect(await json(['issuer', 'trust', ...at, '--slot', '3', '--trust', '9=headend.pem'])).toMatchObject({
+    expect(await json(['issuer', 'trust', ...at, '--place', '3', '--trust', '9=headend.pem'])).toMatchObject({
       trust: [
         { id: 7, key: hex },
         { id: 9, key: pem },
       ],
     });
-    await expectFailure(/either a key for the slot/, ['issuer', 'trust', ...at, '--slot', '3'], {}, 2);
-    await expectFailure(/cannot be read/, ['issuer', 'trust', ...at, '--slot', '3', '--trust', '9=none.pem']);
+    await expectFailure(/either a key for the place/, ['issuer', 'trust', ...at, '--place', '3'], {}, 2);
+    await expectFailure(/cannot be read/, ['issuer', 'trust', ...at, '--place', '3', '--trust', '9=none.pem']);
     await writeFile(join(directory, 'rsa.pem'), 'PUBLIC KEY');
-    await expectFailure(/no Ed25519 public key/, ['issuer', 'trust', ...at, '--slot', '3', '--trust', '9=rsa.pem']);
+    await expectFailure(/no Ed25519 public key/, ['issuer', 'trust', ...at, '--place', '3', '--trust', '9=rsa.pem']);
     await writeFile(join(directory, 'own.key'), '-----BEGIN PRIVATE KEY-----');
     const hint = /own.key holds a private key; keep it, .* -in own.key -pubout -out headend.pem/;
-    await expectFailure(hint, ['issuer', 'trust', ...at, '--slot', '3', '--trust', '9=own.key']);
+    await expectFailure(hint, ['issuer', 'trust', ...at, '--place', '3', '--trust', '9=own.key']);
   });
 
   test('the PIN: changed by its holder, blocked by mistakes, given anew by the issuer', async () => {

@@ -20,8 +20,8 @@ export const dataObjectCases: readonly Case[] = [
       for (const at of [8, 15]) await tester.storeData(0x0002, changed(at, 1), false, 0x6a80);
       for (const length of [0, 15, 17]) await tester.storeData(0x0002, new Uint8Array(length), false, 0x6a80);
       for (const length of [0, 36, 38]) await tester.storeData(0x0003, new Uint8Array(length), false, 0x6a80);
-      for (const slot of [4, 0x80, 0xff])
-        await tester.storeData(0x0003, new Uint8Array(37).with(0, slot), false, 0x6a80);
+      for (const place of [4, 0x80, 0xff])
+        await tester.storeData(0x0003, new Uint8Array(37).with(0, place), false, 0x6a80);
       for (const length of [7, 9]) await tester.storeData(0x8002, new Uint8Array(length), false, 0x6a80);
       await tester.storeData(0x0004, limits, false, 0x6a80);
       await tester.storeData(0x8003, PIN, false, 0x6a80);
@@ -55,15 +55,15 @@ export const dataObjectCases: readonly Case[] = [
     from: 'active',
     async run(tester) {
       const show = { cla: 0x80, ins: INS.GET_DATA, p1: 1, p2: 3, le: 256 };
-      const slot = (id: number, fill: number): Uint8Array =>
+      const place = (id: number, fill: number): Uint8Array =>
         concat(Uint8Array.of(1), u32(id), new Uint8Array(32).fill(fill));
-      await tester.storeData(0x0003, slot(7, 7), false);
-      await tester.storeData(0x0003, slot(0, 5), false);
+      await tester.storeData(0x0003, place(7, 7), false);
+      await tester.storeData(0x0003, place(0, 5), false);
       const octets = await tester.command(show);
       const empty = new Uint8Array(36);
-      expect(octets).toEqual(concat(empty, slot(0, 5).subarray(1), empty, empty));
+      expect(octets).toEqual(concat(empty, place(0, 5).subarray(1), empty, empty));
       expect(parseVerificationKeys(octets)).toEqual([]);
-      await tester.storeData(0x0003, slot(0, 0), false);
+      await tester.storeData(0x0003, place(0, 0), false);
       expect(await tester.command(show)).toEqual(new Uint8Array(144));
     },
   },

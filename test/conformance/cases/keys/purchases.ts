@@ -96,7 +96,7 @@ export const purchaseCases: readonly Case[] = [
       for (const message of seedMessages(number++, 0, 8)) await tester.loadKey(message);
       await tester.send(INS.DELETE_KEY, concat(Uint8Array.of(KIND.content), u32(SERVICE), u32(5000)));
       for (const [parentKind, parentId, carries] of PARENTS) {
-        // Both content slots are wanted: what does not carry them must not be pushed out by them.
+        // Both places for content are wanted: what does not carry them must not be pushed out by them.
         await tester.loadKey(contentMessage({ kind: 'free' }));
         await tester.loadKey(blindMessage());
         for (const kind of KINDS) {

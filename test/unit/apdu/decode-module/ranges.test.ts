@@ -182,10 +182,10 @@ test('limits of a card set nothing that this version reserves', () => {
   }
 });
 
-test('there are four slots for verification keys', () => {
+test('there are four places for verification keys', () => {
   const key = { id: 1, key: new Uint8Array(32).fill(5) };
-  for (const slot of [0, 3]) expect(encodeVerificationKey(slot, key)[0]).toBe(slot);
-  for (const slot of [-1, 4, 1.5]) expect(() => encodeVerificationKey(slot, key)).toThrow(OutOfRangeError);
+  for (const place of [0, 3]) expect(encodeVerificationKey(place, key)[0]).toBe(place);
+  for (const place of [-1, 4, 1.5]) expect(() => encodeVerificationKey(place, key)).toThrow(OutOfRangeError);
   expect(() => encodeVerificationKey(0, { ...key, id: 0 })).toThrow(OutOfRangeError);
   expect(() => encodeVerificationKey(0, { ...key, key: KEY })).toThrow(OutOfRangeError);
 });
