@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { CardChannel } from '../../../apdu/card-channel.ts';
-import { OutOfRangeError, TransportError } from '../../../apdu/errors.ts';
+import { OutOfRangeError, type TollcastError } from '../../../apdu/errors.ts';
 import type { TcpAddress } from './tcp/tcp-card.ts';
+import { waitForCard } from './wait-for-card.ts';
 
 /** Where a card is, as written after `--card`. */
 export type CardAddress =
@@ -16,14 +16,12 @@ export const CARD_ADDRESS_SYNTAX =
 export interface OpenCardOptions {
   /** Wait for the card instead of failing when it is not there. */
   readonly wait?: boolean | undefined;
-  /** Told once for each new reason to wait. */
-  readonly onWaiting?: ((reason: TransportError) => void) | undefined;
+  /** Told of each new reason to wait. */
+  readonly onWaiting?: ((reason: TollcastError) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Whether `soft:FILE` may be a new, blank card. */
   readonly create?: boolean | undefined;
 }
-
-const RETRY_MS = 250;
 
 /** @throws OutOfRangeError when it is none. */
 export function parseCardAddress(text: string): CardAddress {
@@ -69,25 +67,13 @@ export async function openCard(address: string | CardAddress, options: OpenCardO
     }
     case 'tcp': {
       const { openTcpCard } = await import('./tcp/tcp-card.ts');
-      return retry(() => openTcpCard(where.at, options.signal), options);
+      const open = () => openTcpCard(where.at, options.signal);
+      return options.wait === true ? waitForCard(open, options) : open();
     }
     case 'soft': {
       const { openSoftCard } = await import('./soft/soft-card.ts');
-      return retry(async () => openSoftCard(where.file, options.create === true), options);
+      const open = async () => openSoftCard(where.file, options.create === true);
+      return options.wait === true ? waitForCard(open, options) : open();
     }
-  }
-}
-
-async function retry(open: () => Promise<CardChannel>, options: OpenCardOptions): Promise<CardChannel> {
-  let told = '';
-  for (;;) {
-    try {
-      return await open();
-    } catch (error) {
-      if (options.wait !== true || !(error instanceof TransportError)) throw error;
-      if (error.message !== told) options.onWaiting?.(error);
-      told = error.message;
-    }
-    await delay(RETRY_MS, undefined, options.signal === undefined ? {} : { signal: options.signal });
   }
 }

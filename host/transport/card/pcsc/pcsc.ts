@@ -1,4 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { systemClock } from '../../../clock/clock.ts';
+import type { TollcastError } from '../../../../apdu/errors.ts';
+import { waitForCard } from '../wait-for-card.ts';
 import { PcscChannel } from './pcsc-channel.ts';
 import { PcscError, pcscErrorOf, SCARD } from './pcsc-error.ts';
 import { eventCounter, READER_STATE, type BoundReader } from './pcsc-port.ts';
@@ -26,8 +28,8 @@ export type ReaderEvent =
 export interface WaitOptions {
   /** Wait for pcscd, reader and card instead of failing. */
   readonly wait?: boolean | undefined;
-  /** Told once for each new reason to wait. */
-  readonly onWaiting?: ((reason: PcscError) => void) | undefined;
+  /** Told of each new reason to wait. */
+  readonly onWaiting?: ((reason: TollcastError) => void) | undefined;
   /** Ends the waiting with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -42,8 +44,6 @@ const HOPELESS: ReadonlySet<string> = new Set([
 /** What looked like a card is one that has just left; pcscd sees that, and the next card, at its next look. */
 const LEFT_BEHIND: ReadonlySet<string> = new Set(['PCSC_LINK', 'PCSC_REMOVED']);
 const LEFT_BEHIND_MS = 1_000;
-/** How often a card that is there but cannot be opened is tried again. */
-const RETRY_MS = 250;
 
 /**
  * The readers and what is in them.
@@ -69,37 +69,30 @@ export async function listReaders(): Promise<ReaderInfo[]> {
 export async function openPcscCard(reader?: string, options: WaitOptions = {}): Promise<PcscChannel> {
   const { wait = false, onWaiting, signal } = options;
   const lease = await pcscService.use();
+  const start = systemClock.monotonic();
+  let version = pcscService.version;
+  const open = () => {
+    version = pcscService.version;
+    return openNow(reader, lease);
+  };
+  const wakeUp = (over: AbortSignal) => pcscService.changed(version, over);
+  // What looked like a card and has just left is tried again whether or not the caller waits, and nobody is told.
+  const openSettled = () =>
+    waitForCard(open, {
+      signal,
+      wakeUp,
+      isTemporary: ({ code }) => LEFT_BEHIND.has(code) && systemClock.monotonic() - start < LEFT_BEHIND_MS,
+    });
   try {
-    const start = performance.now();
-    let told = '';
-    for (;;) {
-      signal?.throwIfAborted();
-      const version = pcscService.version;
-      try {
-        return await openNow(reader, lease);
-      } catch (error) {
-        if (!(error instanceof PcscError) || HOPELESS.has(error.code)) throw error;
-        const leftBehind = LEFT_BEHIND.has(error.code) && performance.now() - start < LEFT_BEHIND_MS;
-        if (!wait && !leftBehind) throw error;
-        if (!leftBehind && error.message !== told) {
-          onWaiting?.(error);
-          told = error.message;
-        }
-      }
-      await changeOrRetry(version, signal);
-    }
+    return await (wait ? waitForCard(openSettled, { signal, wakeUp, isTemporary, onWaiting }) : openSettled());
   } catch (error) {
     lease.release();
     throw error;
   }
 }
 
-async function changeOrRetry(version: number, signal: AbortSignal | undefined): Promise<void> {
-  const enough = new AbortController();
-  const signals = signal === undefined ? [enough.signal] : [enough.signal, signal];
-  const pause = delay(RETRY_MS, undefined, { signal: enough.signal }).catch(() => {});
-  await Promise.race([pcscService.changed(version, AbortSignal.any(signals)), pause]);
-  enough.abort();
+function isTemporary(error: TollcastError): boolean {
+  return error instanceof PcscError && !HOPELESS.has(error.code);
 }
 
 async function openNow(reader: string | undefined, lease: Lease): Promise<PcscChannel> {
