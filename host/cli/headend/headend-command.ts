@@ -8,7 +8,7 @@ import { RATE_RANGE } from '../../headend/sources/rate-packer.ts';
 import type { ServiceAddress } from '../../headend/sender/service-ports.ts';
 import { type ServiceOptions, ServiceSender } from '../../headend/sender/service-sender.ts';
 import { detectFormat, type SourceFormat } from '../../headend/sources/source-format.ts';
-import { takeGrantNumbers } from '../../headend/keys/grant-numbers.ts';
+import { storedGrantNumbers } from '../../headend/keys/grant-numbers.ts';
 import { DEFAULT_STORE, KeyStore } from '../../issuer/keys/key-store.ts';
 import { MIN_PERIOD } from '../../headend/keys/key-schedule.ts';
 import { loadOpensslAead } from '../../transport/crypto/node-openssl-aead.ts';
@@ -111,7 +111,7 @@ async function send(options: SendOptions): Promise<void> {
     const { source, format } =
       options.format === 'auto' ? await detectFormat(opened) : { source: opened, format: options.format };
     if (stop.signal.aborted) return;
-    const second = Math.floor(Date.now() / 1000);
+    const numbers = await storedGrantNumbers(options.store).take(cards, Math.floor(Date.now() / 1000));
     const sender = new ServiceSender({
       ...profile,
       source,
@@ -126,7 +126,7 @@ async function send(options: SendOptions): Promise<void> {
       terms: { tariff: price.tariff, classes: { card: options.accept !== 'soft', soft: options.accept !== 'card' } },
       aead: await loadOpensslAead(),
       downlinkKey: (cardId) => deriveCardKey(unique!, 'downlink', cardId),
-      grantNumber: takeGrantNumbers(options.store, cards, second),
+      grantNumber: (cardId) => numbers[cards.indexOf(cardId)]!,
       granted: options.days * DAY,
       period: options.keyPeriod,
       segment: options.segment,

@@ -12,7 +12,7 @@ import { type SimulatedCard, startCard } from '../../../card-sim/index.ts';
 import { parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { type ServiceOptions, ServiceSender } from '../../../host/headend/index.ts';
-import { takeGrantNumbers } from '../../../host/headend/keys/grant-numbers.ts';
+import { storedGrantNumbers } from '../../../host/headend/keys/grant-numbers.ts';
 import { splitDatagram } from '../../support/keys-by-hand.ts';
 import { ServiceCapture } from '../../support/service-capture.ts';
 import { cardKey, personalise } from '../../support/test-service.ts';
@@ -118,9 +118,9 @@ test.each([
   try {
     for (const service of [7, 8, 9]) {
       vi.setSystemTime((1_700_000_000 + 100 * service) * 1000);
-      const numbers = takeGrantNumbers(store, [cardId], Math.floor(Date.now() / 1000));
+      const [number] = await storedGrantNumbers(store).take([cardId], Math.floor(Date.now() / 1000));
       const source = { lag: () => 0, async *[Symbol.asyncIterator]() {} };
-      await makeSender(cardId, { source, service, grantNumber: numbers }).run(new AbortController().signal);
+      await makeSender(cardId, { source, service, grantNumber: () => number! }).run(new AbortController().signal);
     }
     for (const octets of capture.keys.flatMap(splitDatagram)) {
       const { kind, service } = parseKeyMessage(octets);

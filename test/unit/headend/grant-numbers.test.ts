@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { encodeCardId } from '../../../apdu/decode-module/card-id.ts';
-import { takeGrantNumbers } from '../../../host/headend/keys/grant-numbers.ts';
+import { storedGrantNumbers } from '../../../host/headend/keys/grant-numbers.ts';
 
 const NOW = 1_700_000_000;
 const [A, B] = [1, 2].map((serial) => encodeCardId({ issuer: 1, moduleClass: 'card', serial })) as [
@@ -22,29 +22,30 @@ beforeEach(async () => {
 
 afterEach(() => rm(store, { recursive: true, force: true }));
 
-function take(cards: readonly Uint8Array[], now: number): number[] {
-  return cards.map(takeGrantNumbers(store, cards, now));
+function take(cards: readonly Uint8Array[], now: number): Promise<readonly number[]> {
+  return storedGrantNumbers(store).take(cards, now);
 }
 
-test("a card's numbers begin with the second and rise by one, whatever the time and the other cards", async () => {
-  expect(take([A], NOW)).toEqual([NOW]);
-  expect(take([B, A], NOW + 1000)).toEqual([NOW + 1000, NOW + 1]);
-  expect(take([A], NOW - 5000)).toEqual([NOW + 2]);
+test("a card's numbers begin with the present second and rise by one, whatever the time and the other cards", async () => {
+  expect(await take([A], NOW)).toEqual([NOW]);
+  expect(await take([B, A], NOW + 1000)).toEqual([NOW + 1000, NOW + 1]);
+  expect(await take([A], NOW - 5000)).toEqual([NOW + 2]);
   expect((await stat(join(store, 'grants.db'))).mode & 0o777).toBe(0o600);
 });
 
-test('a store that lost them goes on above', async () => {
-  for (let i = 0; i < 10; i++) take([A], NOW);
+test('a store that lost its file goes on above the numbers it gave', async () => {
+  for (let i = 0; i < 10; i++) await take([A], NOW);
   await rm(join(store, 'grants.db'));
-  expect(take([A], NOW + 60)).toEqual([NOW + 60]);
+  expect(await take([A], NOW + 60)).toEqual([NOW + 60]);
 });
 
-test('several senders at once get each a number of its own', async () => {
+test('senders that run at once each get numbers of their own', async () => {
   const module = fileURLToPath(new URL('../../../host/headend/keys/grant-numbers.ts', import.meta.url));
   const script = `
-    const { takeGrantNumbers } = await import(${JSON.stringify(module)});
+    const { storedGrantNumbers } = await import(${JSON.stringify(module)});
     const card = Uint8Array.from(${JSON.stringify([...A])});
-    for (let i = 0; i < 10; i++) console.log(takeGrantNumbers(${JSON.stringify(store)}, [card], ${NOW})(card));
+    const numbers = storedGrantNumbers(${JSON.stringify(store)});
+    for (let i = 0; i < 10; i++) console.log(...(await numbers.take([card], ${NOW})));
   `;
   const run = () => promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
   const outputs = await Promise.all([run(), run(), run()]);
@@ -52,14 +53,15 @@ test('several senders at once get each a number of its own', async () => {
   expect(numbers.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 30 }, (_none, i) => NOW + i));
 });
 
-test('no cards, no file; a file or a place that will not do is told in one line', async () => {
-  expect(take([], NOW)).toEqual([]);
+test('without cards no file is made; a damaged file and a missing folder are reported in one line', async () => {
+  expect(await take([], NOW)).toEqual([]);
   await expect(stat(join(store, 'grants.db'))).rejects.toThrow('ENOENT');
-  await writeFile(join(store, 'grants.db'), 'this is no database, and long enough to be seen as none'.repeat(20));
-  expect(() => take([A], NOW)).toThrow(
-    expect.objectContaining({ code: 'GRANT_NUMBERS', message: expect.stringMatching(/delete the file/) as unknown }),
-  );
-  expect(() => takeGrantNumbers(join(store, 'nowhere'), [A], NOW)).toThrow(
-    expect.objectContaining({ code: 'GRANT_NUMBERS' }),
-  );
+  await writeFile(join(store, 'grants.db'), 'this is not a database, and long enough to be noticed'.repeat(20));
+  await expect(take([A], NOW)).rejects.toMatchObject({
+    code: 'GRANT_NUMBERS',
+    message: expect.stringMatching(/delete the file/) as unknown,
+  });
+  await expect(storedGrantNumbers(join(store, 'nowhere')).take([A], NOW)).rejects.toMatchObject({
+    code: 'GRANT_NUMBERS',
+  });
 });
