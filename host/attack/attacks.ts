@@ -5,7 +5,7 @@ import { leaveReplay } from './attacks/leave-replay.ts';
 import { loadTwice } from './attacks/load-twice.ts';
 import { replay } from './attacks/replay.ts';
 import { rollback } from './attacks/rollback.ts';
-import { shareAt } from './attacks/share.ts';
+import { makeShareAttack } from './attacks/share.ts';
 import { splice } from './attacks/splice.ts';
 import type { Target } from './kit/target.ts';
 import { tear } from './attacks/tear.ts';
@@ -13,7 +13,7 @@ import { time } from './attacks/time.ts';
 import { wrongParent } from './attacks/wrong-parent.ts';
 
 /** Every attack, in the order of `all`. @param bitRate that `share` reckons with, bit/s. */
-export function attacks(bitRate: number): readonly Attack[] {
+export function listAttacks(bitRate: number): readonly Attack[] {
   return [
     replay,
     rollback,
@@ -21,7 +21,7 @@ export function attacks(bitRate: number): readonly Attack[] {
     splice,
     bogus,
     time,
-    shareAt(bitRate),
+    makeShareAttack(bitRate),
     loadTwice,
     leaveReplay,
     forgePrice,
@@ -30,9 +30,9 @@ export function attacks(bitRate: number): readonly Attack[] {
 }
 
 /** Runs one attack on a card that was reset and cleared, and clears it again. */
-export async function* launch(attack: Attack, target: Target): AsyncIterable<Attempt> {
+export async function* runAttack(attack: Attack, target: Target): AsyncIterable<Attempt> {
   await target.reset();
-  await target.clear();
+  await target.makeReady();
   for await (const attempt of attack.run(target)) yield attempt;
-  await target.clear();
+  await target.makeReady();
 }

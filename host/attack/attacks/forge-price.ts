@@ -1,3 +1,4 @@
+import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { encodeCardLimits, NO_LIMITS } from '../../../apdu/decode-module/card-limits.ts';
 import { type Ceilings, encodeCeilings } from '../../../apdu/decode-module/keys/ceilings.ts';
 import type { ContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
@@ -6,12 +7,12 @@ import { DGI } from '../../../apdu/decode-module/personalisation.ts';
 import type { TariffKind } from '../../../apdu/decode-module/money/tariff.ts';
 import { concat } from '../../../apdu/octets.ts';
 import { Answers, type Attack, type Attempt } from '../kit/attempt.ts';
-import { CEILINGS, decode, HonestService, load, SERVICE_KEY, START } from '../kit/honest-service.ts';
-import type { Lie, Target } from '../kit/target.ts';
-import { judged, refused } from '../kit/expect-refusal.ts';
+import { CEILINGS, decodePart, HonestService, loadKey, SERVICE_KEY_ID, START } from '../kit/honest-service.ts';
+import type { ModuleCommand, Target } from '../kit/target.ts';
+import { judge, expectRefusal } from '../kit/expect-refusal.ts';
 
-const ABOVE = { expected: [0x9402] } as const;
-const UNDER_SERVICE = { parentKind: KIND.service, parentId: SERVICE_KEY };
+const ABOVE = { expected: [STATUS.ABOVE_CEILING] } as const;
+const UNDER_SERVICE = { parentKind: KIND.service, parentId: SERVICE_KEY_ID };
 const DAY = 86_400;
 
 /** A subscriber who took the service key out of a broken module, and writes prices to others. */
@@ -19,76 +20,96 @@ export const forgePrice: Attack = {
   name: 'forge-price',
   title: 'charge more than was agreed, with the service key in hand',
   async *run(target) {
-    const service = await HonestService.playing(target);
+    const service = await HonestService.start(target);
     const priced = (kind: TariffKind, price: bigint) =>
-      load(service.content({ tariff: { kind, price } }, { ...UNDER_SERVICE, keyId: 9 }));
+      loadKey(service.sealContent({ tariff: { kind, price } }, { ...UNDER_SERVICE, keyId: 9 }));
     const above = (kind: TariffKind, most: bigint) => [priced(kind, most + 1n), priced(kind, 0xffff_ffffn)];
-    yield await refused(target, 'a price by octets above the ceiling', above('octets', CEILINGS.perMegabyte), ABOVE);
-    yield await refused(target, 'a price by duration above the ceiling', above('duration', CEILINGS.perHour), ABOVE);
-    yield await refused(target, 'a flat price above the ceiling', above('flat', CEILINGS.flat), ABOVE);
-    const big = [CEILINGS.groupOctets + 1, 0xff_ffff].map((octets) => decode(service.part(1, { octets })));
-    yield await refused(target, 'more octets in a group than the ceiling', big, ABOVE);
-    const long = [CEILINGS.groupDuration + 1, 0xff_ffff].map((duration) => decode(service.part(1, { duration })));
-    yield await refused(target, 'a longer group than the ceiling', long, ABOVE);
-    yield await quanta(target);
-    yield* ownCeilings(target, service);
-    yield* within(target);
-    yield await dayLimit(target);
+    yield await expectRefusal(
+      target,
+      'a price by octets above the ceiling',
+      above('octets', CEILINGS.perMegabyte),
+      ABOVE,
+    );
+    yield await expectRefusal(
+      target,
+      'a price by duration above the ceiling',
+      above('duration', CEILINGS.perHour),
+      ABOVE,
+    );
+    yield await expectRefusal(target, 'a flat price above the ceiling', above('flat', CEILINGS.flat), ABOVE);
+    const big = [CEILINGS.groupOctets + 1, 0xff_ffff].map((octets) => decodePart(service.sealPart(1, { octets })));
+    yield await expectRefusal(target, 'more octets in a group than the ceiling', big, ABOVE);
+    const long = [CEILINGS.groupDuration + 1, 0xff_ffff].map((duration) =>
+      decodePart(service.sealPart(1, { duration })),
+    );
+    yield await expectRefusal(target, 'a longer group than the ceiling', long, ABOVE);
+    yield await exceedQuanta(target);
+    yield* addOwnCeilings(target, service);
+    yield* spendWithinCeilings(target);
+    yield await goBackADay(target);
   },
 };
 
 /** A group that would take more than 255 quanta at once. */
-async function quanta(target: Target): Promise<Attempt> {
-  const service = await HonestService.playing(target, {}, { quantum: 1n });
+async function exceedQuanta(target: Target): Promise<Attempt> {
+  const service = await HonestService.start(target, {}, { quantum: 1n });
   const dear = { tariff: { kind: 'octets', price: CEILINGS.perMegabyte } } as const;
-  await target.must('a content key at the ceiling', load(service.content(dear)));
-  const lies = [decode(service.part(1, { octets: CEILINGS.groupOctets })), decode(service.part(1, { octets: 26 }))];
-  return refused(target, 'groups of more than 255 quanta of the purchase', lies, ABOVE);
+  await target.mustSucceed('a content key at the ceiling', loadKey(service.sealContent(dear)));
+  const commands = [
+    decodePart(service.sealPart(1, { octets: CEILINGS.groupOctets })),
+    decodePart(service.sealPart(1, { octets: 26 })),
+  ];
+  return expectRefusal(target, 'groups of more than 255 quanta of the purchase', commands, ABOVE);
 }
 
 /** Ceilings come under the unique key, and from nowhere else. */
-async function* ownCeilings(target: Target, service: HonestService): AsyncIterable<Attempt> {
+async function* addOwnCeilings(target: Target, service: HonestService): AsyncIterable<Attempt> {
   const generous: Ceilings = { ...CEILINGS, perMegabyte: 0xffff_ffffn, perHour: 0xffff_ffffn, flat: 0xffff_ffffn };
   const body = encodeCeilings(generous);
-  const purchase = service.message({ kind: KIND.service, keyId: 2, ...UNDER_SERVICE }, body);
-  const same = service.message({ kind: KIND.service, keyId: SERVICE_KEY, ...UNDER_SERVICE }, body);
-  yield await refused(
+  const purchase = service.sealMessage({ kind: KIND.service, keyId: 2, ...UNDER_SERVICE }, body);
+  const same = service.sealMessage({ kind: KIND.service, keyId: SERVICE_KEY_ID, ...UNDER_SERVICE }, body);
+  yield await expectRefusal(
     target,
     'a service key with ceilings of its own, under the service key',
-    [purchase, same].map(load),
+    [purchase, same].map(loadKey),
     {
-      expected: [0x940d],
+      expected: [STATUS.WRONG_PARENT],
     },
   );
-  const segment = service.message({ kind: KIND.segment, keyId: 101, ...UNDER_SERVICE }, body);
-  const terms = concat(service.terms({ tariff: { kind: 'octets', price: 0xffff_ffffn } }), body);
-  const content = service.message({ kind: KIND.content, keyId: 9, ...UNDER_SERVICE }, terms);
-  yield await refused(target, 'segment and content keys with ceilings added', [segment, content].map(load), {
-    expected: [0x6988],
+  const segment = service.sealMessage({ kind: KIND.segment, keyId: 101, ...UNDER_SERVICE }, body);
+  const terms = concat(service.encodeTerms({ tariff: { kind: 'octets', price: 0xffff_ffffn } }), body);
+  const content = service.sealMessage({ kind: KIND.content, keyId: 9, ...UNDER_SERVICE }, terms);
+  yield await expectRefusal(target, 'segment and content keys with ceilings added', [segment, content].map(loadKey), {
+    expected: [STATUS.CRYPTO],
   });
 }
 
 /** What the ceilings leave to a forger is what the subscriber agreed to; it is told, not hidden. */
-async function* within(target: Target): AsyncIterable<Attempt> {
+async function* spendWithinCeilings(target: Target): AsyncIterable<Attempt> {
   const top: ContentTerms['tariff'] = { kind: 'octets', price: CEILINGS.perMegabyte };
-  const byOctets = await HonestService.playing(target, { tariff: top });
-  const octets = [1, 2, 3, 4].map((group) => decode(byOctets.part(group, { octets: CEILINGS.groupOctets })));
-  yield await drained(target, 'the highest price and the largest groups that the ceilings allow', octets, 'group');
+  const byOctets = await HonestService.start(target, { tariff: top });
+  const octets = [1, 2, 3, 4].map((group) => decodePart(byOctets.sealPart(group, { octets: CEILINGS.groupOctets })));
+  yield await drainPurse(target, 'the highest price and the largest groups that the ceilings allow', octets, 'group');
 
-  const flat = await HonestService.playing(target);
-  const fees: Lie[] = [];
+  const flat = await HonestService.start(target);
+  const fees: ModuleCommand[] = [];
   for (let segmentId = 1; segmentId <= 4; segmentId++) {
-    fees.push(load(flat.content({ tariff: { kind: 'flat', price: CEILINGS.flat }, segmentId })));
-    fees.push(decode(flat.part(segmentId)));
+    fees.push(loadKey(flat.sealContent({ tariff: { kind: 'flat', price: CEILINGS.flat }, segmentId })));
+    fees.push(decodePart(flat.sealPart(segmentId)));
   }
-  yield await drained(target, 'a flat fee at the ceiling for each of four segments made up', fees, 'segment');
+  yield await drainPurse(target, 'a flat fee at the ceiling for each of four segments made up', fees, 'segment');
 }
 
-async function drained(target: Target, tried: string, lies: readonly Lie[], unit: string): Promise<Attempt> {
-  const before = await target.purse();
+async function drainPurse(
+  target: Target,
+  tried: string,
+  commands: readonly ModuleCommand[],
+  unit: string,
+): Promise<Attempt> {
+  const before = await target.readPurse();
   const answers = new Answers();
-  for (const lie of lies) answers.add((await target.send(lie)).status);
-  const { available } = await target.purse();
+  for (const command of commands) answers.add((await target.send(command)).status);
+  const { available } = await target.readPurse();
   const each = Number(before.available - available) / 4;
   return {
     tried,
@@ -102,7 +123,7 @@ async function drained(target: Target, tried: string, lies: readonly Lie[], unit
 }
 
 /** The one bound that no service sets. */
-async function dayLimit(target: Target): Promise<Attempt> {
+async function goBackADay(target: Target): Promise<Attempt> {
   await target.module.closeSession();
   const record = await target.module.log(0);
   // A day that no run has spent on yet.
@@ -112,22 +133,22 @@ async function dayLimit(target: Target): Promise<Attempt> {
   await issuer.storeData(DGI.limits, encodeCardLimits({ ...NO_LIMITS, spendLimit: limit }), false);
   const service = new HonestService(target);
   const ends = { from: START, to: 0xffff_ffff };
-  await target.must('a purchase', load(service.purchase(ends)));
-  await target.must('a segment key', load(service.segment(ends)));
+  await target.mustSucceed('a purchase', loadKey(service.sealPurchase(ends)));
+  await target.mustSucceed('a segment key', loadKey(service.sealSegment(ends)));
   const dear = { tariff: { kind: 'octets', price: CEILINGS.perMegabyte } } as const;
-  await target.must('a content key', load(service.content(dear, ends)));
-  await service.open();
-  const before = await target.purse();
+  await target.mustSucceed('a content key', loadKey(service.sealContent(dear, ends)));
+  await service.openSession();
+  const before = await target.readPurse();
   const answers = new Answers();
   for (let group = 1; group <= 8; group++) {
     // Back to the day before in every second group: the limit of the day is not to be had twice.
     const mediaTime = day * DAY - (group % 2 === 0 ? DAY : 0);
-    answers.add((await target.send(decode(service.part(group, { mediaTime, octets: 1_000_000 })))).status);
+    answers.add((await target.send(decodePart(service.sealPart(group, { mediaTime, octets: 1_000_000 })))).status);
   }
   await target.module.closeSession();
-  const spent = (await target.purse()).spent - before.spent;
+  const spent = (await target.readPurse()).spent - before.spent;
   const back = await target.administer();
   await back.storeData(DGI.limits, encodeCardLimits(NO_LIMITS), false);
-  const wrong = spent > limit ? [`${spent} micro-units were spent on a day with a limit of ${limit}`] : [];
-  return judged('the same under a spend limit of two groups a day, with days going to and fro', answers, wrong);
+  const breaches = spent > limit ? [`${spent} micro-units were spent on a day with a limit of ${limit}`] : [];
+  return judge('the same under a spend limit of two groups a day, with days going to and fro', answers, breaches);
 }

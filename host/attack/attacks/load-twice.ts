@@ -1,118 +1,128 @@
+import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { randomBytes } from 'node:crypto';
 import { encodeCardId } from '../../../apdu/decode-module/card-id.ts';
 import { signCreditLimit } from '../../../apdu/decode-module/money/credit-load.ts';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { Answers, type Attack, type Attempt } from '../kit/attempt.ts';
-import { changed, tagged } from '../kit/forged-message.ts';
-import { CURRENCY, type Lie, MAXIMUM_BALANCE, type Target } from '../kit/target.ts';
-import { judged, refused, repeated } from '../kit/expect-refusal.ts';
+import { copyChanged, addTag } from '../kit/forged-message.ts';
+import { CURRENCY, type ModuleCommand, MAXIMUM_BALANCE, type Target } from '../kit/target.ts';
+import { judge, expectRefusal, expectSameAnswer } from '../kit/expect-refusal.ts';
 
 const AMOUNT = 1_000_000n;
-const USED = { expected: [0x940b] } as const;
-const FORGED = { expected: [0x6988], alike: true } as const;
+const USED = { expected: [STATUS.OLD_NUMBER] } as const;
+const FORGED = { expected: [STATUS.CRYPTO], mustBeAlike: true } as const;
 
 /** Credit that was paid for once. */
 export const loadTwice: Attack = {
   name: 'load-twice',
   title: 'load credit twice, or credit that nobody paid',
   async *run(target) {
-    const first = await target.loadOrder(AMOUNT);
-    const proof = await target.must('LOAD CREDIT', order(first));
-    yield await repeated(target, 'the same order (S2) again', order(first), proof);
+    const first = await target.signLoadOrder(AMOUNT);
+    const proof = await target.mustSucceed('LOAD CREDIT', sendOrder(first));
+    yield await expectSameAnswer(target, 'the same order (S2) again', sendOrder(first), proof);
     await target.reset();
-    yield await repeated(target, 'the same order again after a reset', order(first), proof);
-    yield await sameNumber(target, first);
-    const { loadNumber } = await target.purse();
+    yield await expectSameAnswer(target, 'the same order again after a reset', sendOrder(first), proof);
+    yield await reuseNumber(target, first);
+    const { loadNumber } = await target.readPurse();
     const numbered = await Promise.all(
-      [0, 2, 3, 100].map((ahead) => target.loadOrder(AMOUNT, { number: loadNumber + ahead })),
+      [0, 2, 3, 100].map((ahead) => target.signLoadOrder(AMOUNT, { number: loadNumber + ahead })),
     );
-    yield await refused(target, 'orders that skip a number, or stay behind', numbered.map(order), USED);
-    yield* proofs(target, first, proof);
-    yield* otherCards(target);
-    yield* limits(target);
-    const { available } = await target.purse();
-    const tooMuch = await target.loadOrder(MAXIMUM_BALANCE - available + AMOUNT);
-    yield await refused(target, 'more than the card may hold', [order(tooMuch)], { expected: [0x9407] });
-    await target.must('LOAD CREDIT', order(await target.loadOrder(AMOUNT)));
-    yield await refused(target, 'the first order again after a newer one', [order(first)], USED);
+    yield await expectRefusal(target, 'orders that skip a number, or stay behind', numbered.map(sendOrder), USED);
+    yield* useProofs(target, first, proof);
+    yield* useOtherCards(target);
+    yield* repeatCreditLimits(target);
+    const { available } = await target.readPurse();
+    const tooMuch = await target.signLoadOrder(MAXIMUM_BALANCE - available + AMOUNT);
+    yield await expectRefusal(target, 'more than the card may hold', [sendOrder(tooMuch)], {
+      expected: [STATUS.ABOVE_MAXIMUM_BALANCE],
+    });
+    await target.mustSucceed('LOAD CREDIT', sendOrder(await target.signLoadOrder(AMOUNT)));
+    yield await expectRefusal(target, 'the first order again after a newer one', [sendOrder(first)], USED);
   },
 };
 
-function order(data: Uint8Array): Lie {
+function sendOrder(data: Uint8Array): ModuleCommand {
   return { ins: INS.LOAD_CREDIT, data };
 }
 
 /** An issuer that signs two orders for one number, as it must not. */
-async function sameNumber(target: Target, first: Uint8Array): Promise<Attempt> {
+async function reuseNumber(target: Target, first: Uint8Array): Promise<Attempt> {
   const key = target.keys['load-in'];
-  const more = tagged(
-    changed(first, (copy) => (copy[24] = 0xff)),
+  const more = addTag(
+    copyChanged(first, (copy) => (copy[24] = 0xff)),
     key,
     16,
   );
-  const otherId = tagged(
-    changed(first, (copy) => (copy[26]! ^= 1)),
+  const otherId = addTag(
+    copyChanged(first, (copy) => (copy[26]! ^= 1)),
     key,
     16,
   );
-  const lies = [more, otherId].map(order);
-  return refused(
+  const commands = [more, otherId].map(sendOrder);
+  return expectRefusal(
     target,
     'a second order for a number that was used: more, and the same with another load id',
-    lies,
+    commands,
     USED,
   );
 }
 
-async function* proofs(target: Target, first: Uint8Array, proof: Uint8Array): AsyncIterable<Attempt> {
-  const next = await target.loadOrder(AMOUNT);
-  const relabelled = changed(proof, (copy) => (copy[0] = KIND.loadOrder));
-  const tagOfProof = changed(next, (copy) => copy.set(proof.subarray(48), 48));
-  yield await refused(
+async function* useProofs(target: Target, first: Uint8Array, proof: Uint8Array): AsyncIterable<Attempt> {
+  const next = await target.signLoadOrder(AMOUNT);
+  const relabelled = copyChanged(proof, (copy) => (copy[0] = KIND.loadOrder));
+  const tagOfProof = copyChanged(next, (copy) => copy.set(proof.subarray(48), 48));
+  yield await expectRefusal(
     target,
     "the card's own proof (S3) as an order, also relabelled",
-    [proof, relabelled, tagOfProof].map(order),
+    [proof, relabelled, tagOfProof].map(sendOrder),
     FORGED,
   );
-  const request = await target.must('LOAD CREDIT, start', { ins: INS.START_LOAD, data: new Uint8Array(0) });
-  yield await refused(target, "the card's own request (S1) cut to an order", [order(request.subarray(0, 64))], FORGED);
-  const more = changed(first, (copy) => (copy[25] = 0xff));
-  yield await refused(target, 'a larger amount in a signed order', [order(more)], FORGED);
+  const request = await target.mustSucceed('LOAD CREDIT, start', { ins: INS.START_LOAD, data: new Uint8Array(0) });
+  yield await expectRefusal(
+    target,
+    "the card's own request (S1) cut to an order",
+    [sendOrder(request.subarray(0, 64))],
+    FORGED,
+  );
+  const more = copyChanged(first, (copy) => (copy[25] = 0xff));
+  yield await expectRefusal(target, 'a larger amount in a signed order', [sendOrder(more)], FORGED);
 }
 
-async function* otherCards(target: Target): AsyncIterable<Attempt> {
+async function* useOtherCards(target: Target): AsyncIterable<Attempt> {
   const otherId = encodeCardId({ issuer: 0xa77ac4, moduleClass: 'card', serial: (target.serial + 1) % 2 ** 32 });
-  const foreign = await target.loadOrder(AMOUNT, { cardId: otherId });
-  const expected = { expected: [0x6988, 0x6a80] };
-  yield await refused(
+  const foreign = await target.signLoadOrder(AMOUNT, { cardId: otherId });
+  const expected = { expected: [STATUS.CRYPTO, STATUS.BAD_FIELD] };
+  yield await expectRefusal(
     target,
     'an order for another card',
-    [order(foreign), order(tagged(foreign, randomBytes(16), 16))],
+    [sendOrder(foreign), sendOrder(addTag(foreign, randomBytes(16), 16))],
     expected,
   );
-  const euros = await target.loadOrder(AMOUNT, { currency: CURRENCY + 1 });
-  yield await refused(target, 'an order in another currency', [order(euros)], { expected: [0x6a80] });
+  const euros = await target.signLoadOrder(AMOUNT, { currency: CURRENCY + 1 });
+  yield await expectRefusal(target, 'an order in another currency', [sendOrder(euros)], {
+    expected: [STATUS.BAD_FIELD],
+  });
 }
 
-async function* limits(target: Target): AsyncIterable<Attempt> {
-  const number = (await target.purse()).loadNumber + 1;
+async function* repeatCreditLimits(target: Target): AsyncIterable<Attempt> {
+  const number = (await target.readPurse()).loadNumber + 1;
   const fields = { cardId: target.cardId, number, currency: CURRENCY, amount: 2n * AMOUNT, loadId: randomBytes(8) };
   const limit = signCreditLimit(fields, target.keys['load-in']);
-  const asLoad = changed(limit, (copy) => (copy[0] = KIND.loadOrder));
-  yield await refused(target, 'a credit limit relabelled as a load', [order(asLoad)], FORGED);
-  const before = await target.purse();
-  const proof = await target.must('a credit limit', order(limit));
+  const asLoad = copyChanged(limit, (copy) => (copy[0] = KIND.loadOrder));
+  yield await expectRefusal(target, 'a credit limit relabelled as a load', [sendOrder(asLoad)], FORGED);
+  const before = await target.readPurse();
+  const proof = await target.mustSucceed('a credit limit', sendOrder(limit));
   const answers = new Answers();
-  answers.add(0x9000);
-  const wrong = (await target.purse()).loaded === before.loaded ? [] : ['the limit was loaded as credit'];
-  yield judged('a credit limit: whether any of it becomes credit', answers, wrong, []);
-  yield await repeated(target, 'the same credit limit again', order(limit), proof);
-  const same = tagged(asLoad, target.keys['load-in'], 16);
-  yield await refused(target, "an order with a credit limit's number, id and amount", [order(same)], USED);
+  answers.add(STATUS.DONE);
+  const breaches = (await target.readPurse()).loaded === before.loaded ? [] : ['the limit was loaded as credit'];
+  yield judge('a credit limit: whether any of it becomes credit', answers, breaches);
+  yield await expectSameAnswer(target, 'the same credit limit again', sendOrder(limit), proof);
+  const same = addTag(asLoad, target.keys['load-in'], 16);
+  yield await expectRefusal(target, "an order with a credit limit's number, id and amount", [sendOrder(same)], USED);
   const none = signCreditLimit(
     { ...fields, number: number + 1, amount: 0n, loadId: randomBytes(8) },
     target.keys['load-in'],
   );
-  await target.must('no credit limit', order(none));
+  await target.mustSucceed('no credit limit', sendOrder(none));
 }

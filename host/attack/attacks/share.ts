@@ -1,3 +1,4 @@
+import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { randomBytes } from 'node:crypto';
 import { GROUP_KEY, type Mode, wholeCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
 import { concat } from '../../../apdu/octets.ts';
@@ -8,10 +9,10 @@ import { RTP_HEADER } from '../../stream/packet/rtp-packet.ts';
 import { deriveSrtpSession, packetIv } from '../../stream/packet/srtp-keys.ts';
 import { AttackError } from '../kit/attack-error.ts';
 import { Answers, type Attack, type Attempt } from '../kit/attempt.ts';
-import { decode, HonestService, START } from '../kit/honest-service.ts';
+import { decodePart, HonestService, START } from '../kit/honest-service.ts';
 import type { Target } from '../kit/target.ts';
 
-interface Shared {
+interface SharedMode {
   readonly name: string;
   readonly mode: Mode;
   /** Octets of the span. */
@@ -22,7 +23,7 @@ interface Shared {
 }
 
 const TS_PACKET = 188;
-const MODES: readonly Shared[] = [
+const MODES: readonly SharedMode[] = [
   { name: 'sealed, span 16', mode: 'sealed', span: 16, packets: 100, payload: MAX_PAYLOAD },
   { name: 'sealed, span 208', mode: 'sealed', span: 208, packets: 100, payload: MAX_PAYLOAD },
   { name: 'open, span 208', mode: 'open', span: 208, packets: 100, payload: MAX_PAYLOAD },
@@ -33,24 +34,24 @@ const MODES: readonly Shared[] = [
  * What somebody has to pass on who shares what the card gives out.
  * @param bitRate of the payload, bit/s.
  */
-export function shareAt(bitRate: number): Attack {
+export function makeShareAttack(bitRate: number): Attack {
   return {
     name: 'share',
     title: 'pass on what the card gives out',
     async *run(target) {
-      for (const one of MODES) yield await share(target, one, bitRate);
+      for (const one of MODES) yield await shareMode(target, one, bitRate);
     },
   };
 }
 
-async function share(target: Target, one: Shared, bitRate: number): Promise<Attempt> {
-  const service = await HonestService.playing(target);
+async function shareMode(target: Target, one: SharedMode, bitRate: number): Promise<Attempt> {
+  const service = await HonestService.start(target);
   const { packets, payloads, part, index } = sealGroup(service, one);
   const answers = new Answers();
-  const answer = await target.must('DECODE', decode(part));
-  answers.add(0x9000);
-  const opened = openElsewhere(one, packets, answer, service, index);
-  const whole = opened.every((octets, i) => equal(octets, payloads[i]!));
+  const answer = await target.mustSucceed('DECODE', decodePart(part));
+  answers.add(STATUS.DONE);
+  const opened = openAsSharer(one, packets, answer, service, index);
+  const whole = opened.every((octets, i) => isEqual(octets, payloads[i]!));
   if (!whole || opened.length !== payloads.length) {
     throw new AttackError(
       'CONTROL',
@@ -65,18 +66,18 @@ async function share(target: Target, one: Shared, bitRate: number): Promise<Atte
     verdict: 'measured',
     note:
       `a second host without a card opened the whole group with the ${answer.length} octets that the card ` +
-      `answered: whoever shares passes on ${rate} bit/s, ${percent(rate, bitRate)} of the stream`,
+      `answered: whoever shares passes on ${rate} bit/s, ${formatPercent(rate, bitRate)} of the stream`,
     figures: { 'octets per group': answer.length, 'bit/s to share': rate, 'bit/s of the stream': bitRate },
   };
 }
 
-function percent(part: number, whole: number): string {
+function formatPercent(part: number, whole: number): string {
   return `${Number(((100 * part) / whole).toPrecision(2))} %`;
 }
 
-function sealGroup(service: HonestService, one: Shared) {
+function sealGroup(service: HonestService, one: SharedMode) {
   const payloads = Array.from({ length: one.packets }, () => randomBytes(one.payload));
-  const key = { id: service.contentId, ciphers: service.ciphers(), masterSalt: service.masterSalt };
+  const key = { id: service.contentId, ciphers: service.deriveCiphers(), masterSalt: service.masterSalt };
   const sealer = new GroupSealer({
     ssrc: service.ssrc,
     mode: one.mode,
@@ -96,8 +97,8 @@ function sealGroup(service: HonestService, one: Shared) {
 }
 
 /** The second host: has the packets that everyone has, and the card's answer. */
-function openElsewhere(
-  { mode, span }: Shared,
+function openAsSharer(
+  { mode, span }: SharedMode,
   packets: readonly Uint8Array[],
   answer: Uint8Array,
   { ssrc, masterSalt }: HonestService,
@@ -120,6 +121,6 @@ function openElsewhere(
   });
 }
 
-function equal(a: Uint8Array, b: Uint8Array): boolean {
+function isEqual(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((octet, i) => octet === b[i]);
 }

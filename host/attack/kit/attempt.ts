@@ -1,4 +1,4 @@
-import { describeModuleStatus } from '../../../apdu/decode-module/module-status.ts';
+import { STATUS, describeModuleStatus } from '../../../apdu/decode-module/module-status.ts';
 import { formatStatus } from '../../../apdu/iso7816/status-word.ts';
 import type { Target } from './target.ts';
 
@@ -9,7 +9,7 @@ import type { Target } from './target.ts';
 export type Verdict = 'held' | 'BROKEN' | 'not defended' | 'measured' | 'not tried';
 
 /** A status word, and how often it came. */
-export interface Answered {
+export interface AnswerCount {
   /** Four hexadecimal digits. */
   readonly status: string;
   readonly meaning: string;
@@ -20,7 +20,7 @@ export interface Answered {
 export interface Attempt {
   readonly tried: string;
   /** In the order in which they first came. */
-  readonly answers: readonly Answered[];
+  readonly answers: readonly AnswerCount[];
   readonly verdict: Verdict;
   /** Why it is broken, or what else there is to say. */
   readonly note?: string;
@@ -46,10 +46,15 @@ export class Answers {
     this.#times.set(status, (this.#times.get(status) ?? 0) + 1);
   }
 
-  get list(): Answered[] {
+  /** Whether every answer was this one. */
+  areAll(status: number): boolean {
+    return this.#times.size === 1 && this.#times.has(status);
+  }
+
+  get list(): AnswerCount[] {
     return [...this.#times].map(([status, times]) => ({
       status: formatStatus(status),
-      meaning: status === 0x9000 ? 'done' : describeModuleStatus(status).text,
+      meaning: status === STATUS.DONE ? 'done' : describeModuleStatus(status).text,
       times,
     }));
   }

@@ -1,7 +1,7 @@
 import type { CardChannel } from '../../../apdu/card-channel.ts';
 
 /** Where the card under attack sits, and what a host that has it in its hands can do there. */
-export interface Seat {
+export interface CardUnderTest {
   /** What sits there, as far as the place alone tells. */
   readonly moduleClass: 'card' | 'soft';
 

@@ -1,74 +1,86 @@
+import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { formatStatus } from '../../../apdu/iso7816/status-word.ts';
 import { Answers, type Attempt } from './attempt.ts';
-import type { Lie, Target } from './target.ts';
+import type { ModuleCommand, Target } from './target.ts';
 
-interface Expectation {
+interface ExpectedRefusal {
   /** Status words of the page, any of them. */
   readonly expected: readonly number[];
-  /** Another refusal tells a forger something: it counts as broken. */
-  readonly alike?: boolean;
+  /** Any other refusal tells a forger something, so it counts as broken. */
+  readonly mustBeAlike?: boolean;
   readonly note?: string;
 }
 
-/** Tries what must be refused: nothing may come out, and neither purse nor keys may change. */
-export async function refused(
+interface Remarks {
+  readonly notes?: readonly (string | undefined)[];
+  /** What was counted or measured, by name with its unit. */
+  readonly figures?: Readonly<Record<string, number>>;
+}
+
+/** Sends what must be refused: nothing may come out, and neither purse nor keys may change. */
+export async function expectRefusal(
   target: Target,
   tried: string,
-  lies: readonly Lie[],
-  expectation: Expectation,
+  commands: readonly ModuleCommand[],
+  { expected, mustBeAlike = false, note }: ExpectedRefusal,
 ): Promise<Attempt> {
-  const before = await target.state();
+  const before = await target.readState();
   const answers = new Answers();
-  const wrong: string[] = [];
-  const odd = new Set<string>();
-  for (const lie of lies) {
-    const { data, status } = await target.send(lie);
+  const breaches: string[] = [];
+  const unexpected = new Set<string>();
+  for (const command of commands) {
+    const { data, status } = await target.send(command);
     answers.add(status);
-    if (status === 0x9000) wrong.push('the card did it');
-    else if (data.length > 0) wrong.push('the card refused, and gave something out all the same');
-    else if (!expectation.expected.includes(status)) odd.add(formatStatus(status));
+    if (status === STATUS.DONE) breaches.push('the card did it');
+    else if (data.length > 0) breaches.push('the card refused, but gave something out all the same');
+    else if (!expected.includes(status)) unexpected.add(formatStatus(status));
   }
-  if ((await target.state()) !== before) wrong.push('purse or keys are not what they were');
-  const page = expectation.expected.map(formatStatus).join(' or ');
-  const other = odd.size > 0 ? `${[...odd].join(', ')} came where the page has ${page}` : undefined;
-  if (other !== undefined && expectation.alike === true)
-    wrong.push(`${other}: the difference tells a forger something`);
-  return judged(tried, answers, wrong, [expectation.note, other]);
+  if ((await target.readState()) !== before) breaches.push('purse or keys have changed');
+  const page = expected.map(formatStatus).join(' or ');
+  const other = unexpected.size > 0 ? `${[...unexpected].join(', ')} came where the page has ${page}` : undefined;
+  if (other !== undefined && mustBeAlike) breaches.push(`${other}: the difference tells a forger something`);
+  return judge(tried, answers, breaches, { notes: [note, other] });
 }
 
-/** Tries what may be answered again, and must not be charged or counted again. */
-export async function repeated(target: Target, tried: string, lie: Lie, before: Uint8Array): Promise<Attempt> {
-  const state = await target.state();
+/** Sends again what may be answered again, but must not be charged or counted again. */
+export async function expectSameAnswer(
+  target: Target,
+  tried: string,
+  command: ModuleCommand,
+  firstAnswer: Uint8Array,
+): Promise<Attempt> {
+  const state = await target.readState();
   const answers = new Answers();
-  const { data, status } = await target.send(lie);
+  const { data, status } = await target.send(command);
   answers.add(status);
-  const wrong: string[] = [];
-  if ((await target.state()) !== state) wrong.push('it counted again');
-  const same = data.length === before.length && data.every((octet, i) => octet === before[i]);
-  if (status === 0x9000 && !same) wrong.push('the answer is another one');
-  const note =
-    status === 0x9000 ? 'the answer is the first one again, at no charge: a lost one can be had again' : undefined;
-  return judged(tried, answers, wrong, [note]);
+  const breaches: string[] = [];
+  if ((await target.readState()) !== state) breaches.push('the card counted it again');
+  const isDone = status === STATUS.DONE;
+  const isSame = data.length === firstAnswer.length && data.every((octet, i) => octet === firstAnswer[i]);
+  if (isDone && !isSame) breaches.push('the answer is another one');
+  const note = isDone
+    ? 'the card gives the first answer again, at no charge, so a lost one can be had again'
+    : undefined;
+  return judge(tried, answers, breaches, { notes: [note] });
 }
 
-/** @param wrong what an attacker has won; nothing: held. */
-export function judged(
+/** @param breaches what an attacker has won; the card held where there is none. */
+export function judge(
   tried: string,
   answers: Answers,
-  wrong: readonly string[],
-  notes: readonly (string | undefined)[] = [],
-  figures?: Readonly<Record<string, number>>,
+  breaches: readonly string[],
+  { notes = [], figures }: Remarks = {},
 ): Attempt {
-  const told = wrong.length > 0 ? [...new Set(wrong)] : notes.filter((note) => note !== undefined);
+  const remarks = breaches.length > 0 ? [...new Set(breaches)] : notes.filter((note) => note !== undefined);
   return {
     tried,
     answers: answers.list,
-    verdict: wrong.length > 0 ? 'BROKEN' : 'held',
-    ...(told.length > 0 && { note: told.join('; ') }),
+    verdict: breaches.length > 0 ? 'BROKEN' : 'held',
+    ...(remarks.length > 0 && { note: remarks.join('; ') }),
     ...(figures && { figures }),
   };
 }
 
-export function untried(tried: string, why: string): Attempt {
+export function reportNotTried(tried: string, why: string): Attempt {
   return { tried, answers: [], verdict: 'not tried', note: why };
 }

@@ -4,7 +4,7 @@ import { KIND, MESSAGE_VERSION } from '../../../apdu/decode-module/kinds.ts';
 import { concat, writeUint } from '../../../apdu/octets.ts';
 
 /** Every field of a key message, whether the page allows it or not. */
-export interface WrittenMessage {
+export interface ForgedHeader {
   readonly kind: number;
   readonly service: number;
   readonly keyId: number;
@@ -21,13 +21,13 @@ export interface WrittenMessage {
  * @param key 16 octets; of seeds 128.
  * @param parent the two working keys of the parent.
  */
-export function writeKeyMessage(
-  header: WrittenMessage,
+export function forgeKeyMessage(
+  header: ForgedHeader,
   key: Uint8Array,
   body: Uint8Array,
   parent: WorkingKeys,
 ): Uint8Array {
-  const octets = concat(new Uint8Array(32), new AesCbc(parent.encryption).encrypt(key), body, tagSpace(header));
+  const octets = concat(new Uint8Array(32), new AesCbc(parent.encryption).encrypt(key), body, makeTagSpace(header));
   octets[0] = header.kind;
   octets[1] = MESSAGE_VERSION;
   writeUint(octets, 2, 2, octets.length);
@@ -39,15 +39,15 @@ export function writeKeyMessage(
   octets[24] = header.parentKind;
   octets[25] = header.flags ?? 0;
   writeUint(octets, 28, 4, header.parentId);
-  return tagged(octets, parent.mac, tagSpace(header).length);
+  return addTag(octets, parent.mac, makeTagSpace(header).length);
 }
 
-function tagSpace({ parentKind }: WrittenMessage): Uint8Array {
+function makeTagSpace({ parentKind }: ForgedHeader): Uint8Array {
   return new Uint8Array(parentKind === KIND.unique ? 16 : 8);
 }
 
 /** Puts a right tag at the end of a copy, over what stands before it. */
-export function tagged(octets: Uint8Array, macKey: Uint8Array, tagLength: number): Uint8Array {
+export function addTag(octets: Uint8Array, macKey: Uint8Array, tagLength: number): Uint8Array {
   const copy = octets.slice();
   const tagAt = copy.length - tagLength;
   copy.set(new AesCbc(macKey).mac(copy.subarray(0, tagAt)).subarray(0, tagLength), tagAt);
@@ -55,7 +55,7 @@ export function tagged(octets: Uint8Array, macKey: Uint8Array, tagLength: number
 }
 
 /** A copy with some octets changed. */
-export function changed(octets: Uint8Array, change: (copy: Uint8Array) => void): Uint8Array {
+export function copyChanged(octets: Uint8Array, change: (copy: Uint8Array) => void): Uint8Array {
   const copy = octets.slice();
   change(copy);
   return copy;

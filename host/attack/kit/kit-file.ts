@@ -45,11 +45,14 @@ export class KitFile {
 
   /** Draws the masters of a new card, and writes them down before any of them is on it. */
   add(cardId: Uint8Array): void {
-    this.#put(cardId, { masters: { unique: draw(), receipt: draw(), load: draw(), personalisation: draw() }, runs: 0 });
+    this.#put(cardId, {
+      masters: { unique: drawMaster(), receipt: drawMaster(), load: drawMaster(), personalisation: drawMaster() },
+      runs: 0,
+    });
   }
 
   /** The keys of a card, and which run this is; written down at once, so that no number is used in two of them. */
-  begin(cardId: Uint8Array): KitCard {
+  startRun(cardId: Uint8Array): KitCard {
     const entry = this.#cards.get(toHex(cardId));
     if (entry === undefined) throw new AttackError('NOT_OURS', 'this card was not made by the kit; insert a blank one');
     this.#put(cardId, { ...entry, runs: entry.runs + 1 });
@@ -78,7 +81,7 @@ export class KitFile {
 }
 
 /** A master, in hexadecimal. */
-function draw(): string {
+function drawMaster(): string {
   return toHex(randomBytes(16));
 }
 
@@ -88,23 +91,23 @@ function readCards(path: string): Record<string, Entry> {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return {};
-    throw damaged(path, cause);
+    throw describeDamage(path, cause);
   }
   try {
-    const cards: unknown = field(JSON.parse(text), 'cards');
+    const cards: unknown = readField(JSON.parse(text), 'cards');
     if (typeof cards !== 'object' || cards === null) throw new TypeError('no cards');
     return Object.fromEntries(Object.entries(cards).map(([id, entry]) => [id, readEntry(entry)]));
   } catch {
     // The cause could quote a key.
-    throw damaged(path);
+    throw describeDamage(path);
   }
 }
 
 function readEntry(value: unknown): Entry {
-  const masters = field(value, 'masters');
-  const runs = field(value, 'runs');
+  const masters = readField(value, 'masters');
+  const runs = readField(value, 'runs');
   const master = (name: MasterName): string => {
-    const text = String(field(masters, name));
+    const text = String(readField(masters, name));
     if (!/^[0-9a-f]{32}$/.test(text)) throw new TypeError(`no master ${name}`);
     return text;
   };
@@ -113,11 +116,11 @@ function readEntry(value: unknown): Entry {
   return { masters: { unique: unique!, receipt: receipt!, load: load!, personalisation: personalisation! }, runs };
 }
 
-function field(value: unknown, name: string): unknown {
+function readField(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 }
 
-function damaged(path: string, cause?: unknown): AttackError {
+function describeDamage(path: string, cause?: unknown): AttackError {
   const text = `${path} is not a file of the attack kit, or cannot be read; name another one with --kit`;
   return new AttackError('KIT_FILE', text, cause === undefined ? {} : { cause });
 }

@@ -1,3 +1,4 @@
+import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { randomBytes } from 'node:crypto';
 import type { CardChannel } from '../../../apdu/card-channel.ts';
 import { signAcknowledgement } from '../../../apdu/decode-module/money/acknowledgement.ts';
@@ -21,10 +22,10 @@ import type { ChannelKeySet } from '../../../apdu/secure-channel/scp03-keys.ts';
 import { openChannel } from '../../issuer/cards/card-administration.ts';
 import { AttackError } from './attack-error.ts';
 import type { KitFile } from './kit-file.ts';
-import type { Seat } from './card-under-test.ts';
+import type { CardUnderTest } from './card-under-test.ts';
 
 /** A command of the module, P1 P2 0000 unless told. */
-export interface Lie {
+export interface ModuleCommand {
   readonly ins: number;
   readonly data: Uint8Array;
   readonly p1?: number;
@@ -44,7 +45,7 @@ const NO_DATA = new Uint8Array(0);
 
 /** A card of the kit's own, with everything that its honest issuer knows of it. */
 export class Target {
-  readonly seat: Seat;
+  readonly card: CardUnderTest;
   readonly cardId: Uint8Array;
   readonly keys: CardKeySet;
   readonly #installed: ChannelKeySet;
@@ -52,9 +53,15 @@ export class Target {
   #channel: CardChannel;
   #number: number;
 
-  private constructor(seat: Seat, channel: CardChannel, answer: SelectAnswer, kit: KitFile, installed: ChannelKeySet) {
-    const { keys, runs } = kit.begin(answer.cardId);
-    this.seat = seat;
+  private constructor(
+    seat: CardUnderTest,
+    channel: CardChannel,
+    answer: SelectAnswer,
+    kit: KitFile,
+    installed: ChannelKeySet,
+  ) {
+    const { keys, runs } = kit.startRun(answer.cardId);
+    this.card = seat;
     this.cardId = answer.cardId;
     this.keys = keys;
     this.#installed = installed;
@@ -68,13 +75,13 @@ export class Target {
    * @param installed key set of its secure channel, which stays as it is.
    * @throws AttackError `NOT_OURS`: the card is somebody's, and nothing was done to it.
    */
-  static async take(seat: Seat, kit: KitFile, installed: ChannelKeySet): Promise<Target> {
+  static async prepare(seat: CardUnderTest, kit: KitFile, installed: ChannelKeySet): Promise<Target> {
     const channel = await seat.open();
     try {
       const module = new DecodeModule(channel);
       const found = await module.select();
-      if (found.life !== 'blank' && !kit.has(found.cardId)) throw notOurs(found);
-      if (found.life === 'blocked' || found.life === 'terminated') throw notOurs(found);
+      if (found.life !== 'blank' && !kit.has(found.cardId)) throw refuseForeignCard(found);
+      if (found.life === 'blocked' || found.life === 'terminated') throw refuseForeignCard(found);
       if (found.life !== 'active') await personalise(channel, found, kit, installed, seat.moduleClass);
       return new Target(seat, channel, await module.select(), kit, installed);
     } catch (error) {
@@ -100,7 +107,7 @@ export class Target {
     return this.#number++;
   }
 
-  async send({ ins, data, p1 = 0, p2 = 0 }: Lie): Promise<ResponseApdu> {
+  async send({ ins, data, p1 = 0, p2 = 0 }: ModuleCommand): Promise<ResponseApdu> {
     const { data: answer, status } = await exchange(this.#channel, { cla: CLA_MODULE, ins, p1, p2, data, le: 256 });
     return { data: answer.slice(), status };
   }
@@ -111,9 +118,9 @@ export class Target {
   }
 
   /** What is honest, and must work. @throws AttackError `CONTROL`. */
-  async must(what: string, lie: Lie): Promise<Uint8Array> {
-    const { data, status } = await this.send(lie);
-    if (status !== 0x9000) {
+  async mustSucceed(what: string, command: ModuleCommand): Promise<Uint8Array> {
+    const { data, status } = await this.send(command);
+    if (status !== STATUS.DONE) {
       throw new AttackError(
         'CONTROL',
         `the card refused ${what} (${status.toString(16).toUpperCase()}), which is honest: nothing can be said of it; ` +
@@ -124,20 +131,20 @@ export class Target {
   }
 
   /** Purse and keys as the card tells them, octet for octet. */
-  async state(): Promise<string> {
+  async readState(): Promise<string> {
     const purse = await this.send({ ins: INS.GET_PURSE, data: NO_DATA });
     const keys = await this.send({ ins: INS.LIST_KEYS, data: NO_DATA });
     return toHex(concat(purse.data, keys.data));
   }
 
-  purse(): Promise<PurseStatus> {
+  readPurse(): Promise<PurseStatus> {
     return this.module.purse();
   }
 
   /** Power off and on, and SELECT. */
   async reset(): Promise<void> {
     await this.#channel.close();
-    this.#channel = await this.seat.open();
+    this.#channel = await this.card.open();
     await this.module.select();
   }
 
@@ -147,37 +154,37 @@ export class Target {
   }
 
   /** S2 for the number after the card's last. */
-  async loadOrder(amount: bigint, change: Partial<Parameters<typeof signLoadOrder>[0]> = {}): Promise<Uint8Array> {
-    const number = (await this.purse()).loadNumber + 1;
+  async signLoadOrder(amount: bigint, change: Partial<Parameters<typeof signLoadOrder>[0]> = {}): Promise<Uint8Array> {
+    const number = (await this.readPurse()).loadNumber + 1;
     const order = { cardId: this.cardId, number, currency: CURRENCY, amount, loadId: randomBytes(8), ...change };
     return signLoadOrder(order, this.keys['load-in']);
   }
 
-  acknowledgement(upTo: number): Uint8Array {
+  signAcknowledgement(upTo: number): Uint8Array {
     return signAcknowledgement(this.cardId, upTo, this.keys.acknowledgement);
   }
 
   /** No session, no key, no receipt due, and credit to work with. */
-  async clear(): Promise<void> {
+  async makeReady(): Promise<void> {
     const { module } = this;
     await module.closeSession();
     for (const { kind, parentKind, service, id } of await module.listKeys()) {
       const lasting = parentKind === KIND.unique || kind === KIND.node;
       if (lasting) await module.deleteKey(kind, service, id);
     }
-    await this.collect();
+    await this.acknowledgeReceipts();
     const { available } = await module.purse();
     if (available < WORKING_CREDIT) {
-      const order = await this.loadOrder(MAXIMUM_BALANCE / 2n - available);
-      await this.must('LOAD CREDIT', { ins: INS.LOAD_CREDIT, data: order });
+      const order = await this.signLoadOrder(MAXIMUM_BALANCE / 2n - available);
+      await this.mustSucceed('LOAD CREDIT', { ins: INS.LOAD_CREDIT, data: order });
     }
   }
 
   /** The issuer has all receipts. */
-  async collect(): Promise<void> {
-    const { receiptsWritten, receiptsDue } = await this.purse();
-    const data = this.acknowledgement(receiptsWritten);
-    if (receiptsDue > 0) await this.must('ACKNOWLEDGE RECEIPTS', { ins: INS.ACKNOWLEDGE_RECEIPTS, data });
+  async acknowledgeReceipts(): Promise<void> {
+    const { receiptsWritten, receiptsDue } = await this.readPurse();
+    const data = this.signAcknowledgement(receiptsWritten);
+    if (receiptsDue > 0) await this.mustSucceed('ACKNOWLEDGE RECEIPTS', { ins: INS.ACKNOWLEDGE_RECEIPTS, data });
   }
 
   async close(): Promise<void> {
@@ -185,7 +192,7 @@ export class Target {
   }
 }
 
-function notOurs({ cardId, life }: SelectAnswer): AttackError {
+function refuseForeignCard({ cardId, life }: SelectAnswer): AttackError {
   return new AttackError(
     'NOT_OURS',
     `card ${formatCardId(cardId)} is ${life}, and not one that this kit made: an attack could spend what is on it; ` +
@@ -207,7 +214,7 @@ async function personalise(
     kit.add(cardId);
     const money = { currency: CURRENCY, maximumBalance: MAXIMUM_BALANCE, mostUnacknowledged: MAXIMUM_BALANCE };
     await module.storeData(DGI.profile, encodeCardProfile({ cardId, ...money }), false);
-    await module.storeData(DGI.keys, encodeCardKeys(kit.begin(cardId).keys), true);
+    await module.storeData(DGI.keys, encodeCardKeys(kit.startRun(cardId).keys), true);
   }
   await module.setStatus('active');
 }

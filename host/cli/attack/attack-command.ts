@@ -4,7 +4,7 @@ import { OutOfRangeError, TollcastError } from '../../../apdu/errors.ts';
 import { TEST_KEY_SET } from '../../../apdu/secure-channel/test-key-set.ts';
 import { CARD_KINDS, type CardKind } from '../../../card-sim/index.ts';
 import type { Attack, Attempt } from '../../attack/kit/attempt.ts';
-import { attacks, launch } from '../../attack/attacks.ts';
+import { listAttacks, runAttack } from '../../attack/attacks.ts';
 import { KitFile } from '../../attack/kit/kit-file.ts';
 import { Target } from '../../attack/kit/target.ts';
 import { readKeySet } from '../../issuer/keys/key-set-file.ts';
@@ -42,7 +42,7 @@ export function addAttackCommand(program: Command): void {
     .command('attack')
     .description('lie to a blank card as a dishonest host can, and see whether it holds')
     .addHelpText('after', AFTER_HELP);
-  for (const { name, title } of attacks(0)) {
+  for (const { name, title } of listAttacks(0)) {
     withOptions(group.command(name).description(title)).action((options: AttackOptions) =>
       run(options, (attack) => attack.name === name),
     );
@@ -74,7 +74,7 @@ async function run(options: AttackOptions, chosen: (attack: Attack) => boolean):
   const passing = options.simulate !== undefined || (options.card?.kind === 'soft' && options.card.file === undefined);
   const kit = new KitFile(passing ? undefined : options.kit);
   await using seat = await openSeat(options);
-  const target = await Target.take(seat, kit, installed);
+  const target = await Target.prepare(seat, kit, installed);
   const say = (lines: readonly string[]): void => {
     if (options.json !== true) process.stdout.write(lines.map((line) => `${line}\n`).join(''));
   };
@@ -82,7 +82,7 @@ async function run(options: AttackOptions, chosen: (attack: Attack) => boolean):
     const card = formatCardId(target.cardId);
     say([`card ${card} is the attack kit's own now, and of no use for anything else`, '']);
     const reports: AttackReport[] = [];
-    for (const attack of attacks(options.rate * 1e6).filter(chosen)) {
+    for (const attack of listAttacks(options.rate * 1e6).filter(chosen)) {
       say([`${attack.name}: ${attack.title}`, '']);
       const report = await runOne(attack, target, card, (attempt) => say(attemptBlock(attempt)));
       if (report.error !== undefined) say([`  stopped   ${report.error}`, '']);
@@ -106,7 +106,7 @@ async function runOne(
   const attempts: Attempt[] = [];
   let stopped: { error: string } | undefined;
   try {
-    for await (const attempt of launch(attack, target)) {
+    for await (const attempt of runAttack(attack, target)) {
       attempts.push(attempt);
       each(attempt);
     }
@@ -114,7 +114,7 @@ async function runOne(
     if (!(error instanceof TollcastError)) throw error;
     stopped = { error: error.message };
   }
-  const head = { attack: attack.name, title: attack.title, card, class: target.seat.moduleClass };
+  const head = { attack: attack.name, title: attack.title, card, class: target.card.moduleClass };
   return { ...head, attempts, counts: countVerdicts(attempts), ...stopped };
 }
 

@@ -1,12 +1,12 @@
 import type { CardChannel } from '../../../apdu/card-channel.ts';
 import { type CardKind, type CardStore, SoftCard, startCard, StateFile } from '../../../card-sim/index.ts';
-import type { PowerControl, Seat } from '../../attack/kit/card-under-test.ts';
+import type { PowerControl, CardUnderTest } from '../../attack/kit/card-under-test.ts';
 import { type CardAddress, openCard } from '../../transport/card/card-address.ts';
 import { InProcessChannel } from '../../transport/card/soft/in-process-card.ts';
 import { sayWaiting } from '../options/card-option.ts';
 
 /** A seat, and what was started for it. */
-export interface OpenSeat extends Seat, AsyncDisposable {}
+export interface OpenSeat extends CardUnderTest, AsyncDisposable {}
 
 /** The seat of a card at an address. @throws TransportError, FormatError when a soft card's file cannot be read. */
 export function seatAt(address: CardAddress, wait: boolean): OpenSeat {

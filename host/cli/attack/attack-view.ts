@@ -1,4 +1,4 @@
-import type { Answered, Attempt, Verdict } from '../../attack/kit/attempt.ts';
+import type { AnswerCount, Attempt, Verdict } from '../../attack/kit/attempt.ts';
 
 /** What became of one attack. */
 export interface AttackReport {
@@ -32,7 +32,7 @@ export function attemptBlock({ tried, answers, verdict, note }: Attempt): string
   ];
 }
 
-function describeAnswer({ status, meaning, times }: Answered): string {
+function describeAnswer({ status, meaning, times }: AnswerCount): string {
   return times === 1 ? `${status}, ${meaning}` : `${times} times ${status}, ${meaning}`;
 }
 
