@@ -1,3 +1,4 @@
+import { STATUS } from '../../apdu/decode-module/module-status.ts';
 import { INS } from '../../apdu/decode-module/instruction.ts';
 import { statusOf } from '../../apdu/iso7816/response-apdu.ts';
 import { concat, readUint, toHex, writeUint } from '../../apdu/octets.ts';
@@ -19,7 +20,7 @@ function remembersPlaintext(): Lying {
   return {
     answer(command, answer) {
       if (command[1] !== INS.DECODE) return answer;
-      if (statusOf(answer) === 0x9000) given.set(toHex(command), answer);
+      if (statusOf(answer) === STATUS.DONE) given.set(toHex(command), answer);
       return given.get(toHex(command)) ?? answer;
     },
   };
@@ -48,7 +49,7 @@ function chargesRefusals(status: number, ins: number): Lying {
 function chargesAgain(): Lying {
   const seen = new Set<string>();
   return spendsMore(1, (command, status) => {
-    if (command[1] !== INS.DECODE || status !== 0x9000) return false;
+    if (command[1] !== INS.DECODE || status !== STATUS.DONE) return false;
     const part = toHex(command);
     const again = seen.has(part);
     seen.add(part);
@@ -58,8 +59,11 @@ function chargesAgain(): Lying {
 
 /** Opens and charges groups, 10 units each, that the spend limit of the day forbids. */
 function knowsNoDay(): Lying {
-  const charging = spendsMore(10_000_000, (command, status) => command[1] === INS.DECODE && status === 0x9403);
-  const opening = insteadOf(0x9403, INS.DECODE, 64);
+  const charging = spendsMore(
+    10_000_000,
+    (command, status) => command[1] === INS.DECODE && status === STATUS.SPEND_LIMIT,
+  );
+  const opening = insteadOf(STATUS.SPEND_LIMIT, INS.DECODE, 64);
   return { answer: (command, answer) => opening.answer!(command, charging.answer!(command, answer)) };
 }
 
@@ -69,7 +73,7 @@ function loadsAgain(): Lying {
   let bonus = 0;
   return {
     answer(command, answer) {
-      if (command[1] === INS.LOAD_CREDIT && statusOf(answer) === 0x9000) {
+      if (command[1] === INS.LOAD_CREDIT && statusOf(answer) === STATUS.DONE) {
         if (seen.has(toHex(command))) bonus += readUint(command, 5 + 20, 6);
         seen.add(toHex(command));
       }
@@ -84,32 +88,32 @@ function loadsAgain(): Lying {
 /** Tells more than one word about what is not authentic. */
 const TALKATIVE: Lying = {
   answer: (command, answer) =>
-    statusOf(answer) === 0x6988 && command[1] === INS.LOAD_CREDIT ? Uint8Array.of(0x6a, 0x80) : answer,
+    statusOf(answer) === STATUS.CRYPTO && command[1] === INS.LOAD_CREDIT ? Uint8Array.of(0x6a, 0x80) : answer,
 };
 
 /** What is wrong with a card, and the attack that has to find it. */
 export const LIARS: ReadonlyArray<readonly [attack: string, what: string, lying: Lying]> = [
   ['replay', 'gives plaintext again', remembersPlaintext()],
-  ['replay', 'takes a used number again', insteadOf(0x940b, INS.LOAD_KEY, 48)],
+  ['replay', 'takes a used number again', insteadOf(STATUS.OLD_NUMBER, INS.LOAD_KEY, 48)],
   ['replay', 'charges a group again that it gives again', chargesAgain()],
-  ['rollback', 'takes older numbers', insteadOf(0x940b, INS.LOAD_KEY, 48)],
-  ['rollback', 'takes older loads', insteadOf(0x940b, INS.LOAD_CREDIT, 64)],
+  ['rollback', 'takes older numbers', insteadOf(STATUS.OLD_NUMBER, INS.LOAD_KEY, 48)],
+  ['rollback', 'takes older loads', insteadOf(STATUS.OLD_NUMBER, INS.LOAD_CREDIT, 64)],
   ['tear', 'forgets a session that was torn', { forgetsSessions: true }],
-  ['splice', 'checks no tag of a card part', insteadOf(0x6988, INS.DECODE, 64)],
-  ['splice', 'checks no tag of a key message', insteadOf(0x6988, INS.LOAD_KEY, 0)],
-  ['bogus', 'checks no tag of a card part', insteadOf(0x6988, INS.DECODE, 64)],
-  ['bogus', 'checks no tag of an acknowledgement', insteadOf(0x6988, INS.ACKNOWLEDGE_RECEIPTS, 0)],
+  ['splice', 'checks no tag of a card part', insteadOf(STATUS.CRYPTO, INS.DECODE, 64)],
+  ['splice', 'checks no tag of a key message', insteadOf(STATUS.CRYPTO, INS.LOAD_KEY, 0)],
+  ['bogus', 'checks no tag of a card part', insteadOf(STATUS.CRYPTO, INS.DECODE, 64)],
+  ['bogus', 'checks no tag of an acknowledgement', insteadOf(STATUS.CRYPTO, INS.ACKNOWLEDGE_RECEIPTS, 0)],
   ['bogus', 'says which way a message is wrong', TALKATIVE],
-  ['bogus', 'charges for a forged acknowledgement', chargesRefusals(0x6988, INS.ACKNOWLEDGE_RECEIPTS)],
-  ['time', 'does not look at the time of a packet', insteadOf(0x9405, INS.DECODE, 64)],
-  ['time', 'takes keys that outlive their parent', insteadOf(0x9405, INS.LOAD_KEY, 0)],
-  ['load-twice', 'takes two orders for one number', insteadOf(0x940b, INS.LOAD_CREDIT, 64)],
+  ['bogus', 'charges for a forged acknowledgement', chargesRefusals(STATUS.CRYPTO, INS.ACKNOWLEDGE_RECEIPTS)],
+  ['time', 'does not look at the time of a packet', insteadOf(STATUS.OUTSIDE_VALIDITY, INS.DECODE, 64)],
+  ['time', 'takes keys that outlive their parent', insteadOf(STATUS.OUTSIDE_VALIDITY, INS.LOAD_KEY, 0)],
+  ['load-twice', 'takes two orders for one number', insteadOf(STATUS.OLD_NUMBER, INS.LOAD_CREDIT, 64)],
   ['load-twice', 'loads a repeated order again', loadsAgain()],
-  ['load-twice', 'charges for an order that it refuses', chargesRefusals(0x940b, INS.LOAD_CREDIT)],
-  ['leave-replay', 'takes a left purchase again', insteadOf(0x940b, INS.LOAD_KEY, 48)],
-  ['leave-replay', 'plays on after a leave', insteadOf(0x9405, INS.DECODE, 64)],
-  ['forge-price', 'knows no ceiling for a price', insteadOf(0x9402, INS.LOAD_KEY, 0)],
-  ['forge-price', 'knows no ceiling for a group', insteadOf(0x9402, INS.DECODE, 64)],
+  ['load-twice', 'charges for an order that it refuses', chargesRefusals(STATUS.OLD_NUMBER, INS.LOAD_CREDIT)],
+  ['leave-replay', 'takes a left purchase again', insteadOf(STATUS.OLD_NUMBER, INS.LOAD_KEY, 48)],
+  ['leave-replay', 'plays on after a leave', insteadOf(STATUS.OUTSIDE_VALIDITY, INS.DECODE, 64)],
+  ['forge-price', 'knows no ceiling for a price', insteadOf(STATUS.ABOVE_CEILING, INS.LOAD_KEY, 0)],
+  ['forge-price', 'knows no ceiling for a group', insteadOf(STATUS.ABOVE_CEILING, INS.DECODE, 64)],
   ['forge-price', 'knows no limit of a day', knowsNoDay()],
-  ['wrong-parent', 'takes any key under any parent', insteadOf(0x940d, INS.LOAD_KEY, 0)],
+  ['wrong-parent', 'takes any key under any parent', insteadOf(STATUS.WRONG_PARENT, INS.LOAD_KEY, 0)],
 ];

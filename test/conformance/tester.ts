@@ -1,3 +1,4 @@
+import { STATUS } from '../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import type { CardChannel } from '../../apdu/card-channel.ts';
 import { CLA_ISO, CLA_MODULE, INS, STORE_LAST, STORE_MORE } from '../../apdu/decode-module/instruction.ts';
@@ -110,7 +111,13 @@ export class Tester {
   }
 
   /** A command of the module inside the channel, which is opened if it is not. */
-  async inside(ins: number, p1: number, p2: number, data: Uint8Array, status = 0x9000): Promise<Uint8Array> {
+  async inside(
+    ins: number,
+    p1: number,
+    p2: number,
+    data: Uint8Array,
+    status: number = STATUS.DONE,
+  ): Promise<Uint8Array> {
     const channel = this.#secure ?? (await this.secure());
     const command = { cla: CLA_MODULE, ins, p1, p2, data, le: 256 };
     const answer = parseResponse(await channel.transmit(encodeCommand(command)));
@@ -118,12 +125,12 @@ export class Tester {
     return answer.data.slice();
   }
 
-  async command(command: CommandApdu, status = 0x9000): Promise<Uint8Array> {
+  async command(command: CommandApdu, status: number = STATUS.DONE): Promise<Uint8Array> {
     return this.raw(encodeCommand(command), status);
   }
 
   /** A command of the module: CLA 80, P1 P2 0000, Le 00. */
-  async send(ins: number, data: Uint8Array = new Uint8Array(0), status = 0x9000): Promise<Uint8Array> {
+  async send(ins: number, data: Uint8Array = new Uint8Array(0), status: number = STATUS.DONE): Promise<Uint8Array> {
     return this.command({ cla: CLA_MODULE, ins, p1: 0, p2: 0, data, le: 256 }, status);
   }
 
@@ -132,7 +139,7 @@ export class Tester {
     return this.command({ cla: CLA_ISO, ins: INS.SELECT, p1: 4, p2: 0, data: MODULE_AID, le: 256 });
   }
 
-  async storeData(dgi: number, value: Uint8Array, last: boolean, status = 0x9000): Promise<void> {
+  async storeData(dgi: number, value: Uint8Array, last: boolean, status: number = STATUS.DONE): Promise<void> {
     const data = concat(Uint8Array.of(dgi >>> 8, dgi, value.length), value);
     const p1 = last ? STORE_LAST : STORE_MORE;
     await this.inside(INS.STORE_DATA, p1, 0, data, status);
@@ -144,11 +151,11 @@ export class Tester {
     await this.setStatus(LIFE.active);
   }
 
-  async setStatus(state: number, status = 0x9000): Promise<void> {
+  async setStatus(state: number, status: number = STATUS.DONE): Promise<void> {
     await this.inside(INS.SET_STATUS, 0x40, state, new Uint8Array(0), status);
   }
 
-  async open(service: number = SERVICE, status = 0x9000): Promise<void> {
+  async open(service: number = SERVICE, status: number = STATUS.DONE): Promise<void> {
     await this.send(INS.OPEN_SESSION, u32(service), status);
   }
 
@@ -159,19 +166,19 @@ export class Tester {
   }
 
   /** @returns the confirm of a message for this card alone. */
-  async loadKey(message: Uint8Array, status = 0x9000): Promise<Uint8Array> {
+  async loadKey(message: Uint8Array, status: number = STATUS.DONE): Promise<Uint8Array> {
     const data = await this.send(INS.LOAD_KEY, message, status);
-    expect(data).toHaveLength(status === 0x9000 && isPersonal(message[24]!) ? 48 : 0);
+    expect(data).toHaveLength(status === STATUS.DONE && isPersonal(message[24]!) ? 48 : 0);
     return data;
   }
 
-  async deleteKey(kind: number, service: number, id: number, status = 0x9000): Promise<void> {
+  async deleteKey(kind: number, service: number, id: number, status: number = STATUS.DONE): Promise<void> {
     await this.send(INS.DELETE_KEY, concat(Uint8Array.of(kind), u32(service), u32(id)), status);
   }
 
-  async decode(part: Uint8Array, status = 0x9000): Promise<Uint8Array> {
+  async decode(part: Uint8Array, status: number = STATUS.DONE): Promise<Uint8Array> {
     const data = await this.send(INS.DECODE, part, status);
-    if (status !== 0x9000) expect(data).toHaveLength(0);
+    if (status !== STATUS.DONE) expect(data).toHaveLength(0);
     return data;
   }
 
@@ -197,7 +204,7 @@ export class Tester {
     return parseLogRecord(await this.command({ cla: CLA_MODULE, ins: INS.GET_LOG, p1: 0, p2: back, le: 256 }));
   }
 
-  async loadCredit(order: Uint8Array, status = 0x9000): Promise<Uint8Array> {
+  async loadCredit(order: Uint8Array, status: number = STATUS.DONE): Promise<Uint8Array> {
     return this.send(INS.LOAD_CREDIT, order, status);
   }
 
@@ -207,10 +214,10 @@ export class Tester {
   }
 
   async noReceipt(number?: number): Promise<void> {
-    await this.send(INS.GET_RECEIPT, number === undefined ? undefined : u32(number), 0x6a82);
+    await this.send(INS.GET_RECEIPT, number === undefined ? undefined : u32(number), STATUS.NOT_FOUND);
   }
 
-  async acknowledge(message: Uint8Array, status = 0x9000): Promise<void> {
+  async acknowledge(message: Uint8Array, status: number = STATUS.DONE): Promise<void> {
     await this.send(INS.ACKNOWLEDGE_RECEIPTS, message, status);
   }
 

@@ -1,3 +1,4 @@
+import { STATUS } from '../../apdu/decode-module/module-status.ts';
 import { createCipheriv, createDecipheriv, createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { cmac } from '@noble/ciphers/aes.js';
@@ -179,7 +180,7 @@ describe('the worked example of the page', () => {
       for (const name of ['service', 'segment', 'content']) await module.loadKey(given(`${name} message`));
       await module.openSession(1);
       const answer = await channel.transmit(given('DECODE'));
-      expect(parseResponse(answer).status).toBe(0x9000);
+      expect(parseResponse(answer).status).toBe(STATUS.DONE);
       expect(toHex(answer)).toBe(toHex(given('answer')));
       expect(await module.purse()).toMatchObject({ usedTicks: 360_000_000n, used: 20n, taken: 250_000n });
     } finally {

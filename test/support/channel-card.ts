@@ -77,7 +77,7 @@ export class ChannelCard implements CardChannel, ChannelMemory {
       case CHANNEL_INS.INITIALIZE_UPDATE:
         return dataOrStatus(this.#channel.initializeUpdate(command, this.alive));
       case CHANNEL_INS.PUT_KEY:
-        if ((level & C_ENC) === 0) return [NO_DATA, 0x6982];
+        if ((level & C_ENC) === 0) return [NO_DATA, STATUS.SECURITY];
         return dataOrStatus(this.#channel.putKey(command));
       case ECHO:
         return [data, STATUS.DONE];

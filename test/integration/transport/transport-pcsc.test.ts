@@ -1,3 +1,4 @@
+import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { execFile } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -155,7 +156,7 @@ describe('a card in a reader', () => {
     const channel = await opened();
     const data = Uint8Array.from({ length: 65_000 }, (_, i) => i * 7);
     const response = await exchange(channel, { cla: 0x80, ins: 0x01, p1: 0, p2: 0, data, le: 65_536 });
-    expect(response.status).toBe(0x9000);
+    expect(response.status).toBe(STATUS.DONE);
     expect(Buffer.compare(response.data, data)).toBe(0);
   });
 

@@ -1,3 +1,4 @@
+import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { CardGoneError, OutOfRangeError } from '../../../apdu/errors.ts';
@@ -148,7 +149,7 @@ describe('card in this process', () => {
     });
     expect(resets).toBe(1);
     const response = await exchange(card, { cla: 0, ins: 0xa4, p1: 4, p2: 0, data: atr, le: 256 });
-    expect(response).toEqual({ data: Uint8Array.of(11), status: 0x9000 });
+    expect(response).toEqual({ data: Uint8Array.of(11), status: STATUS.DONE });
     await expect(card.transmit(fromHex('00'))).rejects.toThrow(RangeError);
     await card.close();
     await expect(card.transmit(fromHex('00a40400'))).rejects.toThrow(CardGoneError);

@@ -1,3 +1,4 @@
+import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -81,17 +82,17 @@ describe('soft card', () => {
     const ask = (ins: number, data: Uint8Array): number =>
       statusOf(card.transmit(encodeCommand({ cla: 0x80, ins, p1: 0, p2: 0, data })));
     for (const ins of [INS.CLOSE_SESSION, INS.LIST_KEYS, INS.GET_PURSE]) {
-      expect(ask(ins, new Uint8Array(0))).toBe(0x9000);
+      expect(ask(ins, new Uint8Array(0))).toBe(STATUS.DONE);
     }
-    expect(ask(INS.START_LOAD, new Uint8Array(0))).toBe(life === 'blocked' ? 0x9000 : 0x6985);
-    expect(ask(INS.ACKNOWLEDGE_RECEIPTS, acknowledgement(0))).toBe(0x9000);
-    expect(ask(INS.GET_RECEIPT, new Uint8Array(0))).toBe(0x6a82);
-    expect(ask(INS.OPEN_SESSION, new Uint8Array(4))).toBe(0x6985);
-    expect(ask(INS.LOAD_KEY, segmentMessage())).toBe(0x6985);
-    expect(ask(INS.DELETE_KEY, new Uint8Array(9))).toBe(0x6985);
-    expect(ask(INS.DECODE, cardPart(1))).toBe(0x6985);
-    expect(ask(INS.LOAD_CREDIT, loadOrder(2, 1n))).toBe(0x6985);
-    expect(ask(INS.STORE_DATA, new Uint8Array(3))).toBe(0x6982);
+    expect(ask(INS.START_LOAD, new Uint8Array(0))).toBe(life === 'blocked' ? STATUS.DONE : STATUS.NOT_NOW);
+    expect(ask(INS.ACKNOWLEDGE_RECEIPTS, acknowledgement(0))).toBe(STATUS.DONE);
+    expect(ask(INS.GET_RECEIPT, new Uint8Array(0))).toBe(STATUS.NOT_FOUND);
+    expect(ask(INS.OPEN_SESSION, new Uint8Array(4))).toBe(STATUS.NOT_NOW);
+    expect(ask(INS.LOAD_KEY, segmentMessage())).toBe(STATUS.NOT_NOW);
+    expect(ask(INS.DELETE_KEY, new Uint8Array(9))).toBe(STATUS.NOT_NOW);
+    expect(ask(INS.DECODE, cardPart(1))).toBe(STATUS.NOT_NOW);
+    expect(ask(INS.LOAD_CREDIT, loadOrder(2, 1n))).toBe(STATUS.NOT_NOW);
+    expect(ask(INS.STORE_DATA, new Uint8Array(3))).toBe(STATUS.SECURITY);
   });
 
   it('counts commands and persistent writes: one for a take, none for a group within it, two for a close', async () => {

@@ -1,3 +1,4 @@
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { encodeCardLimits, NO_LIMITS } from '../../../../apdu/decode-module/card-limits.ts';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
@@ -40,14 +41,14 @@ async function expectStates(tester: Tester, inUse: number, kept: number, load: n
   await tester.send(INS.OPEN_SESSION, u32(7), inUse);
   await tester.send(INS.LOAD_CREDIT, loadOrder(1, 1n), inUse);
   await tester.send(INS.LOAD_KEY, serviceMessage(90), inUse);
-  await tester.send(INS.VERIFY, PIN, inUse === 0x9000 ? 0x6a88 : inUse);
-  await tester.send(INS.SET_SPEND_LIMIT, new Uint8Array(6), inUse === 0x9000 ? 0x6982 : inUse);
+  await tester.send(INS.VERIFY, PIN, inUse === STATUS.DONE ? STATUS.UNKNOWN_KEY : inUse);
+  await tester.send(INS.SET_SPEND_LIMIT, new Uint8Array(6), inUse === STATUS.DONE ? STATUS.SECURITY : inUse);
   await tester.send(INS.START_LOAD, NONE, load);
   await tester.send(INS.GET_PURSE, NONE, kept);
   await tester.send(INS.LIST_KEYS, NONE, kept);
   await tester.send(INS.CLOSE_SESSION, NONE, kept);
   await tester.send(INS.GET_LOG, NONE, kept);
-  await tester.send(INS.GET_RECEIPT, NONE, kept === 0x9000 ? 0x6a82 : kept);
+  await tester.send(INS.GET_RECEIPT, NONE, kept === STATUS.DONE ? STATUS.NOT_FOUND : kept);
   await tester.send(INS.ACKNOWLEDGE_RECEIPTS, acknowledgement(0), kept);
   await tester.command({ cla: 0x80, ins: INS.GET_DATA, p1: 1, p2: 3, le: 256 });
 }
@@ -57,31 +58,34 @@ export const channelCases: readonly Case[] = [
     name: 'from blank to terminated: what each state allows',
     from: 'blank',
     async run(tester) {
-      await expectStates(tester, 0x6985, 0x6985, 0x6985);
+      await expectStates(tester, STATUS.NOT_NOW, STATUS.NOT_NOW, STATUS.NOT_NOW);
       await tester.storeData(0x0001, PROFILE, false);
       expect(await lifeOf(tester)).toBe('blank');
-      for (const state of [active, blocked]) await tester.setStatus(state, 0x6985);
+      for (const state of [active, blocked]) await tester.setStatus(state, STATUS.NOT_NOW);
       await tester.storeData(0x8001, KEYS, true);
       expect(await lifeOf(tester)).toBe('personalised');
-      await expectStates(tester, 0x6985, 0x6985, 0x6985);
-      await tester.setStatus(blocked, 0x6985);
+      await expectStates(tester, STATUS.NOT_NOW, STATUS.NOT_NOW, STATUS.NOT_NOW);
+      await tester.setStatus(blocked, STATUS.NOT_NOW);
       await tester.setStatus(active);
       await tester.setStatus(active);
-      await expectStates(tester, 0x9000, 0x9000, 0x9000);
+      await expectStates(tester, STATUS.DONE, STATUS.DONE, STATUS.DONE);
       await tester.setStatus(blocked);
       expect(await lifeOf(tester)).toBe('blocked');
-      await expectStates(tester, 0x6985, 0x9000, 0x9000);
-      await tester.storeData(0x0002, encodeCardLimits(NO_LIMITS), false, 0x6985);
+      await expectStates(tester, STATUS.NOT_NOW, STATUS.DONE, STATUS.DONE);
+      await tester.storeData(0x0002, encodeCardLimits(NO_LIMITS), false, STATUS.NOT_NOW);
       await tester.setStatus(active);
       expect(await lifeOf(tester)).toBe('active');
       await tester.setStatus(blocked);
       await tester.setStatus(terminated);
       await tester.setStatus(terminated);
-      await tester.setStatus(active, 0x6985);
-      await tester.inside(INS.PUT_KEY, 0, 0x81, encodePutKey(OWN, TEST_KEY_SET.dek), 0x6985);
+      await tester.setStatus(active, STATUS.NOT_NOW);
+      await tester.inside(INS.PUT_KEY, 0, 0x81, encodePutKey(OWN, TEST_KEY_SET.dek), STATUS.NOT_NOW);
       expect(await lifeOf(tester)).toBe('terminated');
-      await expectStates(tester, 0x6985, 0x9000, 0x6985);
-      await tester.command({ cla: 0x80, ins: INS.INITIALIZE_UPDATE, p1: 0, p2: 0, data: CHALLENGE, le: 256 }, 0x6985);
+      await expectStates(tester, STATUS.NOT_NOW, STATUS.DONE, STATUS.NOT_NOW);
+      await tester.command(
+        { cla: 0x80, ins: INS.INITIALIZE_UPDATE, p1: 0, p2: 0, data: CHALLENGE, le: 256 },
+        STATUS.NOT_NOW,
+      );
     },
   },
   {
@@ -91,7 +95,7 @@ export const channelCases: readonly Case[] = [
       await tester.storeData(0x0001, PROFILE, false);
       await tester.setStatus(terminated);
       expect(await lifeOf(tester)).toBe('terminated');
-      await expectStates(tester, 0x6985, 0x6985, 0x6985);
+      await expectStates(tester, STATUS.NOT_NOW, STATUS.NOT_NOW, STATUS.NOT_NOW);
     },
   },
   {
@@ -107,23 +111,24 @@ export const channelCases: readonly Case[] = [
         [INS.PUT_KEY, 9, 9, NONE],
       ];
       const plain = async (): Promise<void> => {
-        for (const [ins, p1, p2, data] of needing) await tester.command({ cla: 0x80, ins, p1, p2, data }, 0x6982);
+        for (const [ins, p1, p2, data] of needing)
+          await tester.command({ cla: 0x80, ins, p1, p2, data }, STATUS.SECURITY);
       };
       await plain();
       await tester.secure(0x13);
       await plain();
-      await tester.inside(INS.STORE_DATA, 7, 0, NONE, 0x6a86);
-      await tester.inside(INS.STORE_DATA, 0, 0, Uint8Array.of(0, 1), 0x6700);
-      await tester.inside(INS.SET_STATUS, 0x40, 1, NONE, 0x6a86);
-      await tester.inside(INS.SET_STATUS, 0, terminated, NONE, 0x6a86);
-      await tester.inside(INS.SET_STATUS, 0x40, terminated, CHALLENGE, 0x6700);
-      await tester.inside(INS.PUT_KEY, 0, 0x82, encodePutKey(OWN, TEST_KEY_SET.dek), 0x6a86);
+      await tester.inside(INS.STORE_DATA, 7, 0, NONE, STATUS.WRONG_PARAMETERS);
+      await tester.inside(INS.STORE_DATA, 0, 0, Uint8Array.of(0, 1), STATUS.WRONG_LENGTH);
+      await tester.inside(INS.SET_STATUS, 0x40, 1, NONE, STATUS.WRONG_PARAMETERS);
+      await tester.inside(INS.SET_STATUS, 0, terminated, NONE, STATUS.WRONG_PARAMETERS);
+      await tester.inside(INS.SET_STATUS, 0x40, terminated, CHALLENGE, STATUS.WRONG_LENGTH);
+      await tester.inside(INS.PUT_KEY, 0, 0x82, encodePutKey(OWN, TEST_KEY_SET.dek), STATUS.WRONG_PARAMETERS);
       await tester.secure(0x11);
       await tester.storeData(0x0001, PROFILE, false);
-      await tester.storeData(0x8001, KEYS, true, 0x6982);
-      await tester.storeData(0x8002, PIN, false, 0x6982);
-      await tester.storeData(0xffff, NONE, false, 0x6982);
-      await tester.inside(INS.PUT_KEY, 0, 0x81, encodePutKey(OWN, TEST_KEY_SET.dek), 0x6982);
+      await tester.storeData(0x8001, KEYS, true, STATUS.SECURITY);
+      await tester.storeData(0x8002, PIN, false, STATUS.SECURITY);
+      await tester.storeData(0xffff, NONE, false, STATUS.SECURITY);
+      await tester.inside(INS.PUT_KEY, 0, 0x81, encodePutKey(OWN, TEST_KEY_SET.dek), STATUS.SECURITY);
       await tester.secure(0x03);
       await tester.storeData(0x8001, KEYS, true);
     },
@@ -132,17 +137,17 @@ export const channelCases: readonly Case[] = [
     name: 'after personalisation: limits, verification keys and PIN, each by itself; never another card or other keys',
     from: 'playing',
     async run(tester) {
-      await tester.storeData(0x0001, PROFILE, false, 0x6985);
-      await tester.storeData(0x8001, KEYS, true, 0x6985);
-      await tester.storeData(0x0002, NONE, false, 0x6a80);
+      await tester.storeData(0x0001, PROFILE, false, STATUS.NOT_NOW);
+      await tester.storeData(0x8001, KEYS, true, STATUS.NOT_NOW);
+      await tester.storeData(0x0002, NONE, false, STATUS.BAD_FIELD);
       await tester.storeData(0x0002, encodeCardLimits({ ...NO_LIMITS, spendLimit: 5n, ratingLimit: 6 }), true);
       const record = await tester.send(INS.GET_LOG);
       expect(parseLogRecord(record)).toMatchObject({ sequence: 3, spendLimit: 5n });
-      await tester.decode(cardPart(1), 0x9403);
+      await tester.decode(cardPart(1), STATUS.SPEND_LIMIT);
       await tester.storeData(0x8002, PIN, false);
       await tester.send(INS.VERIFY, PIN);
       for (const left of [2, 1, 0]) await tester.send(INS.VERIFY, encodePin('9999'), 0x63c0 | left);
-      await tester.send(INS.VERIFY, PIN, 0x6983);
+      await tester.send(INS.VERIFY, PIN, STATUS.PIN_BLOCKED);
       await tester.storeData(0x8002, encodePin('1234'), true);
       await tester.send(INS.VERIFY, encodePin('1234'));
       expect(await lifeOf(tester)).toBe('active');
@@ -159,16 +164,16 @@ export const channelCases: readonly Case[] = [
       await tester.inside(INS.GET_LOG, 0, 0, NONE);
       await tester.inside(INS.LOAD_CREDIT, 0, 0, loadOrder(2, 1n));
       await tester.inside(INS.CLOSE_SESSION, 0, 0, NONE);
-      await tester.inside(INS.GET_RECEIPT, 0, 0, u32(9), 0x6a82);
+      await tester.inside(INS.GET_RECEIPT, 0, 0, u32(9), STATUS.NOT_FOUND);
       expect(await tester.inside(INS.LIST_KEYS, 0, 0, NONE)).toHaveLength(60);
       await tester.inside(INS.LOAD_KEY, 0, 0, segmentMessage());
       await tester.loadKey(contentMessage());
       for (let number = 2; number <= 11; number++) {
         await tester.loadKey(serviceMessage(number, {}, { service: number + 100 }));
       }
-      await tester.inside(INS.LIST_KEYS, 0, 0, NONE, 0x6a84);
-      await tester.command({ cla: 0, ins: INS.GET_RESPONSE, p1: 0, p2: 0, le: 256 }, 0x6985);
-      await tester.inside(0x77, 0, 0, NONE, 0x6d00);
+      await tester.inside(INS.LIST_KEYS, 0, 0, NONE, STATUS.NO_ROOM);
+      await tester.command({ cla: 0, ins: INS.GET_RESPONSE, p1: 0, p2: 0, le: 256 }, STATUS.NOT_NOW);
+      await tester.inside(0x77, 0, 0, NONE, STATUS.UNKNOWN_INSTRUCTION);
       await tester.inside(INS.GET_DATA, 1, 3, NONE);
     },
   },
@@ -178,20 +183,20 @@ export const channelCases: readonly Case[] = [
     async run(tester) {
       const wrapped = fromHex('84400000080000000000000000');
       await tester.select();
-      await tester.raw(wrapped, 0x6985);
+      await tester.raw(wrapped, STATUS.NOT_NOW);
       await tester.secure(0x13);
       await tester.purse();
       await tester.inside(INS.GET_PURSE, 0, 0, NONE);
-      await tester.raw(wrapped, 0x6988);
-      await tester.raw(wrapped, 0x6985);
+      await tester.raw(wrapped, STATUS.CRYPTO);
+      await tester.raw(wrapped, STATUS.NOT_NOW);
       await tester.secure(0x13);
       await tester.select();
-      await tester.raw(wrapped, 0x6985);
+      await tester.raw(wrapped, STATUS.NOT_NOW);
       await tester.secure(0x13);
       await tester.reset();
       await tester.select();
-      await tester.raw(wrapped, 0x6985);
-      await tester.raw(fromHex('84400000'), 0x6985);
+      await tester.raw(wrapped, STATUS.NOT_NOW);
+      await tester.raw(fromHex('84400000'), STATUS.NOT_NOW);
     },
   },
   {
@@ -199,11 +204,11 @@ export const channelCases: readonly Case[] = [
     from: 'active',
     async run(tester) {
       for (const command of ['8082010000', '84a40400', '84c00000', '00500000', '00820100', '81400000', '85400000']) {
-        await tester.raw(fromHex(command), 0x6e00);
+        await tester.raw(fromHex(command), STATUS.UNKNOWN_CLASS);
       }
-      await tester.raw(fromHex('84820100100000000000000000000000000000000000'), 0x6985);
-      await tester.raw(fromHex('84820200'), 0x6a86);
-      await tester.raw(fromHex('84820100'), 0x6700);
+      await tester.raw(fromHex('84820100100000000000000000000000000000000000'), STATUS.NOT_NOW);
+      await tester.raw(fromHex('84820200'), STATUS.WRONG_PARAMETERS);
+      await tester.raw(fromHex('84820100'), STATUS.WRONG_LENGTH);
     },
   },
 ];

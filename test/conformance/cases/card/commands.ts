@@ -1,3 +1,4 @@
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
 import { parseSelectAnswer } from '../../../../apdu/decode-module/select-answer.ts';
@@ -61,13 +62,16 @@ export const commandCases: readonly Case[] = [
     async run(tester) {
       await tester.reset();
       for (const command of ['80400000', '00400000', '84400000', 'ff400000', '80770000', '84820100', '00c00000']) {
-        await tester.raw(fromHex(command), 0x6986);
+        await tester.raw(fromHex(command), STATUS.NOT_SELECTED);
       }
       // Whether the octets agree with their own Lc is looked at before, extended length after.
-      await tester.raw(fromHex('80300000 05 0000'), 0x6700);
-      await tester.raw(fromHex('80300000 000004 00000007'), 0x6986);
-      await tester.command({ cla: 0, ins: 0xa4, p1: 4, p2: 0, data: fromHex('A000000003000000'), le: 256 }, 0x6a82);
-      await tester.send(INS.GET_PURSE, undefined, 0x6986);
+      await tester.raw(fromHex('80300000 05 0000'), STATUS.WRONG_LENGTH);
+      await tester.raw(fromHex('80300000 000004 00000007'), STATUS.NOT_SELECTED);
+      await tester.command(
+        { cla: 0, ins: 0xa4, p1: 4, p2: 0, data: fromHex('A000000003000000'), le: 256 },
+        STATUS.NOT_FOUND,
+      );
+      await tester.send(INS.GET_PURSE, undefined, STATUS.NOT_SELECTED);
       await tester.select();
       await purseWorks(tester);
     },
@@ -77,12 +81,16 @@ export const commandCases: readonly Case[] = [
     from: 'active',
     async run(tester) {
       for (const [, ins, data] of DATA) {
-        for (const cla of [0x00, 0x81, 0x90, 0xa0]) await tester.command({ cla, ins, p1: 0, p2: 0, data }, 0x6e00);
+        for (const cla of [0x00, 0x81, 0x90, 0xa0])
+          await tester.command({ cla, ins, p1: 0, p2: 0, data }, STATUS.UNKNOWN_CLASS);
       }
-      await tester.command({ cla: 0x80, ins: INS.SELECT, p1: 4, p2: 0, data: new Uint8Array(10) }, 0x6e00);
-      await tester.command({ cla: 0x80, ins: INS.GET_RESPONSE, p1: 0, p2: 0 }, 0x6e00);
-      await tester.command({ cla: 0x00, ins: 0xfe, p1: 0, p2: 0 }, 0x6e00);
-      await tester.command({ cla: 0x00, ins: INS.STORE_DATA, p1: 0, p2: 0 }, 0x6e00);
+      await tester.command(
+        { cla: 0x80, ins: INS.SELECT, p1: 4, p2: 0, data: new Uint8Array(10) },
+        STATUS.UNKNOWN_CLASS,
+      );
+      await tester.command({ cla: 0x80, ins: INS.GET_RESPONSE, p1: 0, p2: 0 }, STATUS.UNKNOWN_CLASS);
+      await tester.command({ cla: 0x00, ins: 0xfe, p1: 0, p2: 0 }, STATUS.UNKNOWN_CLASS);
+      await tester.command({ cla: 0x00, ins: INS.STORE_DATA, p1: 0, p2: 0 }, STATUS.UNKNOWN_CLASS);
     },
   },
   {
@@ -90,7 +98,7 @@ export const commandCases: readonly Case[] = [
     from: 'active',
     async run(tester) {
       for (const ins of [0x00, 0x31, 0x3b, 0xfe, ...RESERVED])
-        await tester.command({ cla: 0x80, ins, p1: 0, p2: 0 }, 0x6d00);
+        await tester.command({ cla: 0x80, ins, p1: 0, p2: 0 }, STATUS.UNKNOWN_INSTRUCTION);
     },
   },
   {
@@ -98,32 +106,47 @@ export const commandCases: readonly Case[] = [
     from: 'active',
     async run(tester) {
       for (const [, ins, data] of DATA) {
-        if (ins !== INS.DECODE) await tester.command({ cla: 0x80, ins, p1: 1, p2: 0, data }, 0x6a86);
-        await tester.command({ cla: 0x80, ins, p1: 0, p2: 1, data }, 0x6a86);
-        await tester.command({ cla: 0x80, ins, p1: 0x80, p2: 0xff, data }, 0x6a86);
+        if (ins !== INS.DECODE) await tester.command({ cla: 0x80, ins, p1: 1, p2: 0, data }, STATUS.WRONG_PARAMETERS);
+        await tester.command({ cla: 0x80, ins, p1: 0, p2: 1, data }, STATUS.WRONG_PARAMETERS);
+        await tester.command({ cla: 0x80, ins, p1: 0x80, p2: 0xff, data }, STATUS.WRONG_PARAMETERS);
       }
-      await tester.command({ cla: 0x80, ins: INS.DECODE, p1: 1, p2: 1, data: new Uint8Array(28) }, 0x6a86);
-      await tester.command({ cla: 0x80, ins: INS.DECODE, p1: 2, p2: 0, data: new Uint8Array(28) }, 0x6a86);
+      await tester.command(
+        { cla: 0x80, ins: INS.DECODE, p1: 1, p2: 1, data: new Uint8Array(28) },
+        STATUS.WRONG_PARAMETERS,
+      );
+      await tester.command(
+        { cla: 0x80, ins: INS.DECODE, p1: 2, p2: 0, data: new Uint8Array(28) },
+        STATUS.WRONG_PARAMETERS,
+      );
       for (const [p1, p2] of [
         [0, 0],
         [0, 0x42],
         [0, 0x46],
         [1, 0x43],
       ] as const) {
-        await tester.command({ cla: 0x80, ins: INS.SIGN_REQUEST, p1, p2, data: new Uint8Array(40) }, 0x6a86);
+        await tester.command(
+          { cla: 0x80, ins: INS.SIGN_REQUEST, p1, p2, data: new Uint8Array(40) },
+          STATUS.WRONG_PARAMETERS,
+        );
       }
       for (const [p1, p2] of [
         [0, 64],
         [0, 0xff],
         [1, 0],
       ] as const) {
-        await tester.command({ cla: 0x80, ins: INS.GET_LOG, p1, p2 }, 0x6a86);
+        await tester.command({ cla: 0x80, ins: INS.GET_LOG, p1, p2 }, STATUS.WRONG_PARAMETERS);
       }
-      await tester.command({ cla: 0x00, ins: INS.SELECT, p1: 0, p2: 0, data: new Uint8Array(10) }, 0x6a86);
-      await tester.command({ cla: 0x00, ins: INS.SELECT, p1: 4, p2: 1, data: new Uint8Array(10) }, 0x6a86);
-      await tester.command({ cla: 0x00, ins: INS.GET_RESPONSE, p1: 0, p2: 1 }, 0x6a86);
+      await tester.command(
+        { cla: 0x00, ins: INS.SELECT, p1: 0, p2: 0, data: new Uint8Array(10) },
+        STATUS.WRONG_PARAMETERS,
+      );
+      await tester.command(
+        { cla: 0x00, ins: INS.SELECT, p1: 4, p2: 1, data: new Uint8Array(10) },
+        STATUS.WRONG_PARAMETERS,
+      );
+      await tester.command({ cla: 0x00, ins: INS.GET_RESPONSE, p1: 0, p2: 1 }, STATUS.WRONG_PARAMETERS);
       for (const p1 of [1, 0x40, 0x81]) {
-        await tester.inside(INS.STORE_DATA, p1, 0, new Uint8Array(27), 0x6a86);
+        await tester.inside(INS.STORE_DATA, p1, 0, new Uint8Array(27), STATUS.WRONG_PARAMETERS);
       }
     },
   },
@@ -148,22 +171,25 @@ export const commandCases: readonly Case[] = [
       };
       for (const [ins, lengths] of Object.entries(allowed)) {
         for (const length of [0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 15, 16, 17, 31, 32, 33, 63, 64, 65, 112, 255]) {
-          if (!lengths.includes(length)) await tester.send(Number(ins), new Uint8Array(length), 0x6700);
+          if (!lengths.includes(length)) await tester.send(Number(ins), new Uint8Array(length), STATUS.WRONG_LENGTH);
         }
       }
-      await tester.command({ cla: 0, ins: INS.GET_RESPONSE, p1: 0, p2: 0, data: new Uint8Array(1) }, 0x6700);
+      await tester.command(
+        { cla: 0, ins: INS.GET_RESPONSE, p1: 0, p2: 0, data: new Uint8Array(1) },
+        STATUS.WRONG_LENGTH,
+      );
     },
   },
   {
     name: 'a command that is not what its length fields say, or has extended ones: 6700',
     from: 'active',
     async run(tester) {
-      await tester.raw(fromHex('80300000 05 00000007'), 0x6700);
-      await tester.raw(fromHex('80300000 02 0000000700'), 0x6700);
-      await tester.raw(fromHex('80400000 0000'), 0x6700);
-      await tester.raw(fromHex('80400000 000000'), 0x6700);
-      await tester.raw(fromHex('80300000 000004 00000007'), 0x6700);
-      await tester.raw(fromHex('803A0000 000101' + '00'.repeat(257)), 0x6700);
+      await tester.raw(fromHex('80300000 05 00000007'), STATUS.WRONG_LENGTH);
+      await tester.raw(fromHex('80300000 02 0000000700'), STATUS.WRONG_LENGTH);
+      await tester.raw(fromHex('80400000 0000'), STATUS.WRONG_LENGTH);
+      await tester.raw(fromHex('80400000 000000'), STATUS.WRONG_LENGTH);
+      await tester.raw(fromHex('80300000 000004 00000007'), STATUS.WRONG_LENGTH);
+      await tester.raw(fromHex('803A0000 000101' + '00'.repeat(257)), STATUS.WRONG_LENGTH);
       await purseWorks(tester);
     },
   },
@@ -171,7 +197,7 @@ export const commandCases: readonly Case[] = [
     name: 'a blank card knows STORE DATA and SELECT alone',
     from: 'blank',
     async run(tester) {
-      for (const [, ins, data] of DATA) await tester.send(ins, data, 0x6985);
+      for (const [, ins, data] of DATA) await tester.send(ins, data, STATUS.NOT_NOW);
     },
   },
   {
@@ -179,16 +205,16 @@ export const commandCases: readonly Case[] = [
     from: 'blank',
     async run(tester) {
       await tester.storeData(0x0001, PROFILE, false);
-      for (const [, ins, data] of DATA) await tester.send(ins, data, 0x6985);
+      for (const [, ins, data] of DATA) await tester.send(ins, data, STATUS.NOT_NOW);
     },
   },
   {
     name: 'an active card no longer takes profile and keys, nor data groups that nobody knows',
     from: 'active',
     async run(tester) {
-      await tester.storeData(0x0001, PROFILE, false, 0x6985);
-      await tester.storeData(0x8001, KEYS, true, 0x6985);
-      await tester.storeData(0x4711, new Uint8Array(0), false, 0x6a80);
+      await tester.storeData(0x0001, PROFILE, false, STATUS.NOT_NOW);
+      await tester.storeData(0x8001, KEYS, true, STATUS.NOT_NOW);
+      await tester.storeData(0x4711, new Uint8Array(0), false, STATUS.BAD_FIELD);
     },
   },
   {
@@ -196,15 +222,15 @@ export const commandCases: readonly Case[] = [
     from: 'blank',
     async run(tester) {
       const wrong = new Uint8Array(3);
-      await tester.command({ cla: 0x00, ins: 0x31, p1: 1, p2: 1, data: wrong }, 0x6e00);
-      await tester.command({ cla: 0x80, ins: 0x31, p1: 1, p2: 1, data: wrong }, 0x6d00);
-      await tester.command({ cla: 0x00, ins: INS.OPEN_SESSION, p1: 1, p2: 1, data: wrong }, 0x6e00);
-      await tester.command({ cla: 0x80, ins: INS.OPEN_SESSION, p1: 1, p2: 1, data: wrong }, 0x6a86);
-      await tester.command({ cla: 0x80, ins: INS.OPEN_SESSION, p1: 0, p2: 0, data: wrong }, 0x6700);
-      await tester.command({ cla: 0x80, ins: INS.OPEN_SESSION, p1: 0, p2: 0, data: u32(0) }, 0x6985);
+      await tester.command({ cla: 0x00, ins: 0x31, p1: 1, p2: 1, data: wrong }, STATUS.UNKNOWN_CLASS);
+      await tester.command({ cla: 0x80, ins: 0x31, p1: 1, p2: 1, data: wrong }, STATUS.UNKNOWN_INSTRUCTION);
+      await tester.command({ cla: 0x00, ins: INS.OPEN_SESSION, p1: 1, p2: 1, data: wrong }, STATUS.UNKNOWN_CLASS);
+      await tester.command({ cla: 0x80, ins: INS.OPEN_SESSION, p1: 1, p2: 1, data: wrong }, STATUS.WRONG_PARAMETERS);
+      await tester.command({ cla: 0x80, ins: INS.OPEN_SESSION, p1: 0, p2: 0, data: wrong }, STATUS.WRONG_LENGTH);
+      await tester.command({ cla: 0x80, ins: INS.OPEN_SESSION, p1: 0, p2: 0, data: u32(0) }, STATUS.NOT_NOW);
       // These two look at their length themselves, after the life state.
-      await tester.send(INS.LOAD_KEY, undefined, 0x6985);
-      await tester.send(INS.DECODE, undefined, 0x6985);
+      await tester.send(INS.LOAD_KEY, undefined, STATUS.NOT_NOW);
+      await tester.send(INS.DECODE, undefined, STATUS.NOT_NOW);
     },
   },
   {
@@ -225,15 +251,15 @@ export const commandCases: readonly Case[] = [
         await tester.loadKey(serviceMessage(number, {}, { service: number }));
       const first = await tester.send(INS.LIST_KEYS, undefined, 0x6114);
       expect(first).toHaveLength(240);
-      await tester.command({ cla: 0, ins: 0xc0, p1: 1, p2: 0, le: 20 }, 0x6a86);
+      await tester.command({ cla: 0, ins: 0xc0, p1: 1, p2: 0, le: 20 }, STATUS.WRONG_PARAMETERS);
       expect(await tester.command({ cla: 0, ins: 0xc0, p1: 0, p2: 0, le: 20 })).toHaveLength(20);
-      await tester.command({ cla: 0, ins: 0xc0, p1: 0, p2: 0, le: 20 }, 0x6985);
+      await tester.command({ cla: 0, ins: 0xc0, p1: 0, p2: 0, le: 20 }, STATUS.NOT_NOW);
       for (let number = 14; number <= 16; number++)
         await tester.loadKey(serviceMessage(number, {}, { service: number }));
       for (let id = 1; id <= 4; id++) await tester.loadKey(segmentMessage({ service: 1, keyId: id }));
       await tester.send(INS.LIST_KEYS, undefined, 0x61a0);
-      await tester.command({ cla: 0x80, ins: 0xfe, p1: 0, p2: 0 }, 0x6d00);
-      await tester.command({ cla: 0, ins: 0xc0, p1: 0, p2: 0, le: 256 }, 0x6985);
+      await tester.command({ cla: 0x80, ins: 0xfe, p1: 0, p2: 0 }, STATUS.UNKNOWN_INSTRUCTION);
+      await tester.command({ cla: 0, ins: 0xc0, p1: 0, p2: 0, le: 256 }, STATUS.NOT_NOW);
       await tester.send(INS.LIST_KEYS, undefined, 0x61a0);
       expect(await tester.command({ cla: 0, ins: 0xc0, p1: 0, p2: 0, le: 256 })).toHaveLength(160);
     },
@@ -246,30 +272,30 @@ export const commandCases: readonly Case[] = [
         await tester.loadKey(serviceMessage(number, {}, { service: number }));
       const rest = fromHex('00c0000000');
       for (const [command, status] of [
-        ['80300000 05 0000', 0x6700],
-        ['80300000 000004 00000007', 0x6700],
-        ['84300000 05 0000', 0x6700],
-        ['00c00000 0000', 0x6700],
-        ['00c00000 01 01', 0x6700],
-        ['00c00100', 0x6a86],
+        ['80300000 05 0000', STATUS.WRONG_LENGTH],
+        ['80300000 000004 00000007', STATUS.WRONG_LENGTH],
+        ['84300000 05 0000', STATUS.WRONG_LENGTH],
+        ['00c00000 0000', STATUS.WRONG_LENGTH],
+        ['00c00000 01 01', STATUS.WRONG_LENGTH],
+        ['00c00100', STATUS.WRONG_PARAMETERS],
       ] as const) {
         await tester.send(INS.LIST_KEYS, undefined, 0x6114);
         await tester.raw(fromHex(command), status);
-        expect(await tester.raw(rest, 0x9000)).toHaveLength(20);
+        expect(await tester.raw(rest, STATUS.DONE)).toHaveLength(20);
       }
       for (const [command, status] of [
-        ['80c00000', 0x6e00],
-        ['84c00000', 0x6e00],
-        ['00b00000', 0x6e00],
-        ['80770000', 0x6d00],
-        ['84380000', 0x6988],
-        ['84380000', 0x6985],
-        ['00a40000', 0x6a86],
-        ['80380001', 0x6a86],
+        ['80c00000', STATUS.UNKNOWN_CLASS],
+        ['84c00000', STATUS.UNKNOWN_CLASS],
+        ['00b00000', STATUS.UNKNOWN_CLASS],
+        ['80770000', STATUS.UNKNOWN_INSTRUCTION],
+        ['84380000', STATUS.CRYPTO],
+        ['84380000', STATUS.NOT_NOW],
+        ['00a40000', STATUS.WRONG_PARAMETERS],
+        ['80380001', STATUS.WRONG_PARAMETERS],
       ] as const) {
         await tester.send(INS.LIST_KEYS, undefined, 0x6114);
         await tester.raw(fromHex(command), status);
-        await tester.raw(rest, 0x6985);
+        await tester.raw(rest, STATUS.NOT_NOW);
       }
     },
   },
@@ -277,9 +303,9 @@ export const commandCases: readonly Case[] = [
     name: 'GET RESPONSE with nothing waiting: 6985',
     from: 'active',
     async run(tester) {
-      await tester.command({ cla: 0, ins: 0xc0, p1: 0, p2: 0, le: 256 }, 0x6985);
+      await tester.command({ cla: 0, ins: 0xc0, p1: 0, p2: 0, le: 256 }, STATUS.NOT_NOW);
       await tester.send(INS.LIST_KEYS);
-      await tester.command({ cla: 0, ins: 0xc0, p1: 0, p2: 0, le: 256 }, 0x6985);
+      await tester.command({ cla: 0, ins: 0xc0, p1: 0, p2: 0, le: 256 }, STATUS.NOT_NOW);
     },
   },
 ];

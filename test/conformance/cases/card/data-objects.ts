@@ -1,3 +1,4 @@
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { encodeCardLimits, NO_LIMITS } from '../../../../apdu/decode-module/card-limits.ts';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
@@ -15,17 +16,17 @@ export const dataObjectCases: readonly Case[] = [
     async run(tester) {
       const limits = encodeCardLimits(NO_LIMITS);
       const changed = (at: number, value: number): Uint8Array => limits.with(at, value);
-      await tester.storeData(0x0002, changed(7, 4), false, 0x6a80);
-      await tester.storeData(0x0002, changed(7, 0x80), false, 0x6a80);
-      for (const at of [8, 15]) await tester.storeData(0x0002, changed(at, 1), false, 0x6a80);
-      for (const length of [0, 15, 17]) await tester.storeData(0x0002, new Uint8Array(length), false, 0x6a80);
-      for (const length of [0, 36, 38]) await tester.storeData(0x0003, new Uint8Array(length), false, 0x6a80);
+      await tester.storeData(0x0002, changed(7, 4), false, STATUS.BAD_FIELD);
+      await tester.storeData(0x0002, changed(7, 0x80), false, STATUS.BAD_FIELD);
+      for (const at of [8, 15]) await tester.storeData(0x0002, changed(at, 1), false, STATUS.BAD_FIELD);
+      for (const length of [0, 15, 17]) await tester.storeData(0x0002, new Uint8Array(length), false, STATUS.BAD_FIELD);
+      for (const length of [0, 36, 38]) await tester.storeData(0x0003, new Uint8Array(length), false, STATUS.BAD_FIELD);
       for (const place of [4, 0x80, 0xff])
-        await tester.storeData(0x0003, new Uint8Array(37).with(0, place), false, 0x6a80);
-      for (const length of [7, 9]) await tester.storeData(0x8002, new Uint8Array(length), false, 0x6a80);
-      await tester.storeData(0x0004, limits, false, 0x6a80);
-      await tester.storeData(0x8003, PIN, false, 0x6a80);
-      await tester.storeData(0x0002, limits, true, 0x6985);
+        await tester.storeData(0x0003, new Uint8Array(37).with(0, place), false, STATUS.BAD_FIELD);
+      for (const length of [7, 9]) await tester.storeData(0x8002, new Uint8Array(length), false, STATUS.BAD_FIELD);
+      await tester.storeData(0x0004, limits, false, STATUS.BAD_FIELD);
+      await tester.storeData(0x8003, PIN, false, STATUS.BAD_FIELD);
+      await tester.storeData(0x0002, limits, true, STATUS.NOT_NOW);
       await tester.storeData(0x0003, encodeVerificationKey(3, { id: 9, key: new Uint8Array(32).fill(9) }), false);
       await tester.storeData(0x0003, encodeVerificationKey(0, { id: 1, key: new Uint8Array(32).fill(1) }), false);
       await tester.storeData(0x0003, encodeVerificationKey(0, { id: 2, key: new Uint8Array(32).fill(2) }), false);
@@ -42,12 +43,12 @@ export const dataObjectCases: readonly Case[] = [
     async run(tester) {
       const data = (p1: number, p2: number, status: number, octets = 0): Promise<Uint8Array> =>
         tester.command({ cla: 0x80, ins: INS.GET_DATA, p1, p2, data: new Uint8Array(octets), le: 256 }, status);
-      for (const p2 of [1, 2, 4, 255]) await data(1, p2, 0x6a88, 1);
-      await data(0, 0, 0x6a88);
-      await data(0x80, 0, 0x6a88);
-      await data(1, 0, 0x6700, 1);
-      await data(1, 3, 0x6700, 255);
-      expect(await data(1, 3, 0x9000)).toEqual(new Uint8Array(144));
+      for (const p2 of [1, 2, 4, 255]) await data(1, p2, STATUS.UNKNOWN_KEY, 1);
+      await data(0, 0, STATUS.UNKNOWN_KEY);
+      await data(0x80, 0, STATUS.UNKNOWN_KEY);
+      await data(1, 0, STATUS.WRONG_LENGTH, 1);
+      await data(1, 3, STATUS.WRONG_LENGTH, 255);
+      expect(await data(1, 3, STATUS.DONE)).toEqual(new Uint8Array(144));
     },
   },
   {

@@ -1,3 +1,4 @@
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import {
   type CardLimits,
@@ -45,7 +46,7 @@ export async function limited(tester: Tester, limits: Partial<CardLimits>, keys 
   await tester.open();
 }
 
-export async function setSpendLimit(tester: Tester, limit: number, status = 0x9000): Promise<void> {
+export async function setSpendLimit(tester: Tester, limit: number, status: number = STATUS.DONE): Promise<void> {
   const data = new Uint8Array(6);
   writeUint(data, 0, 6, limit);
   await tester.send(INS.SET_SPEND_LIMIT, data, status);
@@ -80,12 +81,12 @@ export const limitCases: readonly Case[] = [
       expect(await tester.record(1)).toMatchObject({ sequence: 1, loaded: 0n });
       const log = (p1: number, p2: number, status: number, data = new Uint8Array(0)) =>
         tester.command({ cla: 0x80, ins: INS.GET_LOG, p1, p2, data, le: 256 }, status);
-      await log(0, 2, 0x6a82);
-      await log(0, 63, 0x6a82);
-      await log(0, 64, 0x6a86);
-      await log(0, 255, 0x6a86);
-      await log(1, 0, 0x6a86);
-      await log(0, 0, 0x6700, new Uint8Array(1));
+      await log(0, 2, STATUS.NOT_FOUND);
+      await log(0, 63, STATUS.NOT_FOUND);
+      await log(0, 64, STATUS.WRONG_PARAMETERS);
+      await log(0, 255, STATUS.WRONG_PARAMETERS);
+      await log(1, 0, STATUS.WRONG_PARAMETERS);
+      await log(0, 0, STATUS.WRONG_LENGTH, new Uint8Array(1));
       for (let number = 2; number <= 70; number++) await tester.loadCredit(loadOrder(number, 1n));
       expect(await tester.record(63)).toMatchObject({ sequence: 71 - 63, loaded: 10_000_000n + 6n });
       await tester.reset();
@@ -104,13 +105,13 @@ export const limitCases: readonly Case[] = [
       expect(await tester.record()).toMatchObject({ day: START / DAY, spentOfDay: 500_000n, spendLimit: 600_000n });
       await tester.decode(cardPart(3, { octets: 200_000, mediaTime: START }));
       expect(await tester.record()).toMatchObject({ taken: 600_000n, spentOfDay: 600_000n });
-      await tester.decode(cardPart(4, { octets: 300_000, mediaTime: START }), 0x9403);
+      await tester.decode(cardPart(4, { octets: 300_000, mediaTime: START }), STATUS.SPEND_LIMIT);
       await tester.decode(cardPart(4, { octets: 200_000, mediaTime: START }));
-      await tester.decode(cardPart(5, { octets: 4, mediaTime: START }), 0x9403);
+      await tester.decode(cardPart(5, { octets: 4, mediaTime: START }), STATUS.SPEND_LIMIT);
       await tester.closeSession();
       expect(await tester.record()).toMatchObject({ spent: 600_000n, spentOfDay: 600_000n, taken: 0n });
       await tester.open();
-      await tester.decode(cardPart(5, { octets: 4, mediaTime: START + DAY - 1 }), 0x9403);
+      await tester.decode(cardPart(5, { octets: 4, mediaTime: START + DAY - 1 }), STATUS.SPEND_LIMIT);
       await tester.decode(cardPart(5, { octets: 4, mediaTime: START + DAY }));
       expect(await tester.record()).toMatchObject({ day: START / DAY + 1, spentOfDay: 250_000n });
       // An earlier day counts against the record's.
@@ -146,9 +147,9 @@ export const limitCases: readonly Case[] = [
     async run(tester) {
       await limited(tester, { spendLimit: 999_999n });
       await tester.loadKey(contentMessage({ kind: 'flat', price: 1_000_000n }));
-      await tester.decode(cardPart(1), 0x9403);
+      await tester.decode(cardPart(1), STATUS.SPEND_LIMIT);
       await tester.loadKey(contentMessage({ kind: 'flat', price: 10_000_001n }));
-      await tester.decode(cardPart(1), 0x9401);
+      await tester.decode(cardPart(1), STATUS.NO_CREDIT);
       await tester.loadKey(contentMessage({ kind: 'flat', price: 999_999n }));
       await tester.decode(cardPart(1));
       await tester.decode(cardPart(2));
@@ -187,21 +188,21 @@ export const limitCases: readonly Case[] = [
     async run(tester) {
       await limited(tester, { spendLimit: 250_000n });
       await tester.decode(megabyte(1, START));
-      await setSpendLimit(tester, 300_000, 0x6982);
-      await tester.send(INS.SET_SPEND_LIMIT, new Uint8Array(5), 0x6700);
-      await tester.send(INS.SET_SPEND_LIMIT, new Uint8Array(7), 0x6700);
-      await tester.decode(megabyte(2, START), 0x9403);
+      await setSpendLimit(tester, 300_000, STATUS.SECURITY);
+      await tester.send(INS.SET_SPEND_LIMIT, new Uint8Array(5), STATUS.WRONG_LENGTH);
+      await tester.send(INS.SET_SPEND_LIMIT, new Uint8Array(7), STATUS.WRONG_LENGTH);
+      await tester.decode(megabyte(2, START), STATUS.SPEND_LIMIT);
       await tester.send(INS.VERIFY, PIN);
       await setSpendLimit(tester, 500_000);
       await tester.decode(megabyte(2, START));
       await setSpendLimit(tester, 100_000);
-      await tester.decode(megabyte(3, START), 0x9403);
+      await tester.decode(megabyte(3, START), STATUS.SPEND_LIMIT);
       await tester.decode(cardPart(3, { octets: 0, mediaTime: START }));
       await setSpendLimit(tester, NO_SPEND_LIMIT);
       await tester.decode(megabyte(4, START));
       expect(await tester.record()).toMatchObject({ spentOfDay: 750_000n, spendLimit: BigInt(NO_SPEND_LIMIT) });
       await tester.select();
-      await setSpendLimit(tester, 1, 0x6982);
+      await setSpendLimit(tester, 1, STATUS.SECURITY);
     },
   },
   {
@@ -210,19 +211,19 @@ export const limitCases: readonly Case[] = [
     async run(tester) {
       await limited(tester, { ratingLimit: 12, pinLiftsRating: true });
       await tester.loadKey(rated(12));
-      await tester.loadKey(rated(13), 0x9409);
-      await tester.loadKey(rated(255), 0x9409);
+      await tester.loadKey(rated(13), STATUS.ABOVE_RATING);
+      await tester.loadKey(rated(255), STATUS.ABOVE_RATING);
       const dear = contentMessage({ price: 10_000_001n });
-      await tester.loadKey(dear, 0x9402);
+      await tester.loadKey(dear, STATUS.ABOVE_CEILING);
       const both = resealed(dear, SEGMENT_KEY, (octets) => (octets[49] = 18));
-      await tester.loadKey(both, 0x9409);
+      await tester.loadKey(both, STATUS.ABOVE_RATING);
       const all = resealed(both, SEGMENT_KEY, (octets) => (octets[50] = 0));
-      await tester.loadKey(all, 0x940a);
+      await tester.loadKey(all, STATUS.CLASS_REFUSED);
       await tester.send(INS.VERIFY, PIN);
       await tester.loadKey(rated(255));
-      await tester.loadKey(both, 0x9402);
+      await tester.loadKey(both, STATUS.ABOVE_CEILING);
       await tester.select();
-      await tester.loadKey(rated(18, 6000), 0x9409);
+      await tester.loadKey(rated(18, 6000), STATUS.ABOVE_RATING);
     },
   },
   {
@@ -231,7 +232,7 @@ export const limitCases: readonly Case[] = [
     async run(tester) {
       await limited(tester, { ratingLimit: 6 });
       await tester.send(INS.VERIFY, PIN);
-      await tester.loadKey(rated(7), 0x9409);
+      await tester.loadKey(rated(7), STATUS.ABOVE_RATING);
       await tester.loadKey(rated(6));
     },
   },

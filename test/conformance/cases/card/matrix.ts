@@ -1,3 +1,4 @@
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
 import { LIFE, MODULE_AID } from '../../../../apdu/decode-module/select-answer.ts';
 import { concat } from '../../../../apdu/octets.ts';
@@ -57,26 +58,26 @@ export const ROWS: readonly Row[] = [
     cla: 0,
     p1: 4,
     data: MODULE_AID,
-    done: 0x9000,
+    done: STATUS.DONE,
     states: ALL,
     foreign: [
       [0, 0],
       [4, 1],
     ],
   },
-  plain(INS.GET_RESPONSE, NONE, 0x6985, ALL, { cla: 0 }),
-  plain(INS.VERIFY, new Uint8Array(8), 0x6a88, USE),
-  plain(INS.CHANGE_PIN, new Uint8Array(16), 0x6a88, USE),
-  plain(INS.SET_SPEND_LIMIT, new Uint8Array(6), 0x6982, USE),
-  plain(INS.OPEN_SESSION, u32(SERVICE), 0x9000, USE),
-  plain(INS.CLOSE_SESSION, NONE, 0x9000, KEPT),
-  { ins: INS.LOAD_KEY, data: serviceMessage(1), done: 0x9000, states: USE, foreign: OTHERS },
-  plain(INS.DELETE_KEY, new Uint8Array(9), 0x6a88, USE),
-  plain(INS.LIST_KEYS, NONE, 0x9000, KEPT),
+  plain(INS.GET_RESPONSE, NONE, STATUS.NOT_NOW, ALL, { cla: 0 }),
+  plain(INS.VERIFY, new Uint8Array(8), STATUS.UNKNOWN_KEY, USE),
+  plain(INS.CHANGE_PIN, new Uint8Array(16), STATUS.UNKNOWN_KEY, USE),
+  plain(INS.SET_SPEND_LIMIT, new Uint8Array(6), STATUS.SECURITY, USE),
+  plain(INS.OPEN_SESSION, u32(SERVICE), STATUS.DONE, USE),
+  plain(INS.CLOSE_SESSION, NONE, STATUS.DONE, KEPT),
+  { ins: INS.LOAD_KEY, data: serviceMessage(1), done: STATUS.DONE, states: USE, foreign: OTHERS },
+  plain(INS.DELETE_KEY, new Uint8Array(9), STATUS.UNKNOWN_KEY, USE),
+  plain(INS.LIST_KEYS, NONE, STATUS.DONE, KEPT),
   {
     ins: INS.DECODE,
     data: new Uint8Array(56),
-    done: 0x6a88,
+    done: STATUS.UNKNOWN_KEY,
     states: USE,
     foreign: [
       [2, 0],
@@ -84,22 +85,22 @@ export const ROWS: readonly Row[] = [
       [1, 1],
     ],
   },
-  plain(INS.DECODE, new Uint8Array(28), 0x6a88, USE, {
+  plain(INS.DECODE, new Uint8Array(28), STATUS.UNKNOWN_KEY, USE, {
     p1: 1,
     foreign: [
       [2, 0],
       [1, 1],
     ],
   }),
-  plain(INS.GET_PURSE, NONE, 0x9000, KEPT),
-  plain(INS.START_LOAD, NONE, 0x9000, ['active', 'blocked']),
-  plain(INS.LOAD_CREDIT, loadOrder(1, 1n), 0x9000, USE),
-  plain(INS.GET_RECEIPT, NONE, 0x6a82, KEPT, { lengths: [0, 4] }),
-  plain(INS.GET_RECEIPT, u32(1), 0x6a82, KEPT, { lengths: [0, 4] }),
-  plain(INS.ACKNOWLEDGE_RECEIPTS, acknowledgement(0), 0x9000, KEPT),
-  plain(INS.LEAVE, new Uint8Array(12), 0x6a88, USE),
+  plain(INS.GET_PURSE, NONE, STATUS.DONE, KEPT),
+  plain(INS.START_LOAD, NONE, STATUS.DONE, ['active', 'blocked']),
+  plain(INS.LOAD_CREDIT, loadOrder(1, 1n), STATUS.DONE, USE),
+  plain(INS.GET_RECEIPT, NONE, STATUS.NOT_FOUND, KEPT, { lengths: [0, 4] }),
+  plain(INS.GET_RECEIPT, u32(1), STATUS.NOT_FOUND, KEPT, { lengths: [0, 4] }),
+  plain(INS.ACKNOWLEDGE_RECEIPTS, acknowledgement(0), STATUS.DONE, KEPT),
+  plain(INS.LEAVE, new Uint8Array(12), STATUS.UNKNOWN_KEY, USE),
   ...[0x43, 0x44, 0x45].map((p2) =>
-    plain(INS.SIGN_REQUEST, new Uint8Array(40), 0x9000, USE, {
+    plain(INS.SIGN_REQUEST, new Uint8Array(40), STATUS.DONE, USE, {
       p2,
       foreign: [
         [0, 0],
@@ -109,7 +110,7 @@ export const ROWS: readonly Row[] = [
       ],
     }),
   ),
-  plain(INS.GET_LOG, NONE, 0x9000, KEPT, {
+  plain(INS.GET_LOG, NONE, STATUS.DONE, KEPT, {
     foreign: [
       [1, 0],
       [0, 64],
@@ -117,7 +118,7 @@ export const ROWS: readonly Row[] = [
     ],
   }),
   // Object 0100 has a field of each module's own; limits.ts has it.
-  plain(INS.GET_DATA, NONE, 0x9000, ALL, {
+  plain(INS.GET_DATA, NONE, STATUS.DONE, ALL, {
     p1: 1,
     p2: 3,
     foreign: [
@@ -125,12 +126,12 @@ export const ROWS: readonly Row[] = [
       [1, 1],
       [2, 3],
     ],
-    foreignStatus: 0x6a88,
+    foreignStatus: STATUS.UNKNOWN_KEY,
   }),
   plain(
     INS.STORE_DATA,
     concat(Uint8Array.of(0, 3, 37), new Uint8Array(37)),
-    0x9000,
+    STATUS.DONE,
     ['blank', 'personalised', 'active'],
     {
       lengths: [],
@@ -142,7 +143,7 @@ export const ROWS: readonly Row[] = [
     },
   ),
   // The state that it has; before it was active no card is blocked.
-  plain(INS.SET_STATUS, NONE, 0x9000, KEPT, {
+  plain(INS.SET_STATUS, NONE, STATUS.DONE, KEPT, {
     p1: 0x40,
     foreign: [
       [0, 0],
@@ -151,7 +152,7 @@ export const ROWS: readonly Row[] = [
     ],
     inside: true,
   }),
-  plain(INS.PUT_KEY, encodePutKey(TEST_KEY_SET, TEST_KEY_SET.dek), 0x9000, LIVE, {
+  plain(INS.PUT_KEY, encodePutKey(TEST_KEY_SET, TEST_KEY_SET.dek), STATUS.DONE, LIVE, {
     p2: 0x81,
     foreign: [
       [0, 0x80],
@@ -161,13 +162,13 @@ export const ROWS: readonly Row[] = [
   }),
   // What it makes is in key-pairs.test.ts.
   plain(INS.GENERATE_KEY_PAIR, NONE, undefined, ['personalised', 'active'], { inside: true }),
-  plain(INS.INITIALIZE_UPDATE, new Uint8Array(8), 0x9000, LIVE, {
+  plain(INS.INITIALIZE_UPDATE, new Uint8Array(8), STATUS.DONE, LIVE, {
     foreign: [
       [0, 1],
       [1, 0xff],
     ],
   }),
-  plain(INS.EXTERNAL_AUTHENTICATE, new Uint8Array(16), 0x6985, ALL, {
+  plain(INS.EXTERNAL_AUTHENTICATE, new Uint8Array(16), STATUS.NOT_NOW, ALL, {
     cla: 0x84,
     p1: 0x13,
     foreign: [
@@ -213,7 +214,18 @@ function wrongLengths({ ins, data = NONE, lengths }: Row): readonly number[] {
 
 /** What a row says, tried in a state; the channel is open and stays open but for INITIALIZE UPDATE. */
 async function tryRow(tester: Tester, row: Row, life: Life): Promise<void> {
-  const { ins, cla = 0x80, p1 = 0, p2 = 0, data = NONE, done, states, foreign, foreignStatus = 0x6a86, inside } = row;
+  const {
+    ins,
+    cla = 0x80,
+    p1 = 0,
+    p2 = 0,
+    data = NONE,
+    done,
+    states,
+    foreign,
+    foreignStatus = STATUS.WRONG_PARAMETERS,
+    inside,
+  } = row;
   const ask = async (at: readonly [number, number], octets: Uint8Array, status: number): Promise<void> => {
     if (inside) await tester.inside(ins, at[0], at[1], octets, status);
     else await tester.command({ cla, ins, p1: at[0], p2: at[1], data: octets, le: 256 }, status);
@@ -222,15 +234,16 @@ async function tryRow(tester: Tester, row: Row, life: Life): Promise<void> {
   const right = [p1, ins === INS.SET_STATUS ? state : p2] as const;
   const foreignClasses = cla === 0x80 ? [0x00, 0x81, 0x90] : cla === 0 ? [0x80, 0x90] : [0x00, 0x80, 0x90];
   for (const other of foreignClasses) {
-    await tester.command({ cla: other, ins, p1: right[0], p2: right[1], data, le: 256 }, 0x6e00);
+    await tester.command({ cla: other, ins, p1: right[0], p2: right[1], data, le: 256 }, STATUS.UNKNOWN_CLASS);
   }
   // The need of the channel goes before all that follows.
-  if (inside) await tester.command({ cla, ins, p1: 9, p2: 9, data, le: 256 }, 0x6982);
+  if (inside) await tester.command({ cla, ins, p1: 9, p2: 9, data, le: 256 }, STATUS.SECURITY);
   // PUT KEY asks for the life state first.
   const first = ins === INS.PUT_KEY && !states.includes(life);
-  for (const at of foreign) await ask(at, data, first ? 0x6985 : foreignStatus);
-  for (const length of wrongLengths(row)) await ask(right, new Uint8Array(length), first ? 0x6985 : 0x6700);
-  if (!states.includes(life)) await ask(right, data, 0x6985);
+  for (const at of foreign) await ask(at, data, first ? STATUS.NOT_NOW : foreignStatus);
+  for (const length of wrongLengths(row))
+    await ask(right, new Uint8Array(length), first ? STATUS.NOT_NOW : STATUS.WRONG_LENGTH);
+  if (!states.includes(life)) await ask(right, data, STATUS.NOT_NOW);
   else if (done !== undefined) await ask(right, data, done);
 }
 
@@ -246,7 +259,7 @@ export const matrixCases: readonly Case[] = ALL.map((life) => ({
     // Wrapped, where there is no channel.
     await tester.select();
     for (const { ins, cla, p1 = 0, p2 = 0, data = NONE } of ROWS) {
-      if (cla === undefined) await tester.command({ cla: 0x84, ins, p1, p2, data, le: 256 }, 0x6985);
+      if (cla === undefined) await tester.command({ cla: 0x84, ins, p1, p2, data, le: 256 }, STATUS.NOT_NOW);
     }
   },
 }));

@@ -1,3 +1,4 @@
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
 import { LIFE, parseSelectAnswer } from '../../../../apdu/decode-module/select-answer.ts';
@@ -60,12 +61,12 @@ export const personalisationCases: readonly Case[] = [
     name: 'the last one without the other: 6985, and nothing of it is kept',
     from: 'blank',
     async run(tester) {
-      await tester.storeData(0x0001, PROFILE, true, 0x6985);
+      await tester.storeData(0x0001, PROFILE, true, STATUS.NOT_NOW);
       expect(await lifeOf(tester)).toBe('blank');
-      await tester.storeData(0x8001, KEYS, true, 0x6985);
+      await tester.storeData(0x8001, KEYS, true, STATUS.NOT_NOW);
       expect(await lifeOf(tester)).toBe('blank');
       await tester.storeData(0x8001, KEYS, false);
-      await tester.storeData(0x8001, KEYS, true, 0x6985);
+      await tester.storeData(0x8001, KEYS, true, STATUS.NOT_NOW);
       expect(await lifeOf(tester)).toBe('blank');
       await tester.storeData(0x0001, PROFILE, true);
       expect(await lifeOf(tester)).toBe('personalised');
@@ -75,37 +76,37 @@ export const personalisationCases: readonly Case[] = [
     name: 'values outside the table: 6A80, and a blank card stays blank',
     from: 'blank',
     async run(tester) {
-      await tester.storeData(0x0002, PROFILE, false, 0x6a80);
-      await tester.storeData(0x8002, KEYS, false, 0x6a80);
-      await tester.storeData(0x0001, PROFILE.subarray(0, 23), false, 0x6a80);
-      await tester.storeData(0x0001, new Uint8Array(25), false, 0x6a80);
-      await tester.storeData(0x0001, new Uint8Array(0), false, 0x6a80);
-      await tester.storeData(0x8001, KEYS.subarray(0, 95), false, 0x6a80);
-      await tester.storeData(0x8001, new Uint8Array(97), true, 0x6a80);
+      await tester.storeData(0x0002, PROFILE, false, STATUS.BAD_FIELD);
+      await tester.storeData(0x8002, KEYS, false, STATUS.BAD_FIELD);
+      await tester.storeData(0x0001, PROFILE.subarray(0, 23), false, STATUS.BAD_FIELD);
+      await tester.storeData(0x0001, new Uint8Array(25), false, STATUS.BAD_FIELD);
+      await tester.storeData(0x0001, new Uint8Array(0), false, STATUS.BAD_FIELD);
+      await tester.storeData(0x8001, KEYS.subarray(0, 95), false, STATUS.BAD_FIELD);
+      await tester.storeData(0x8001, new Uint8Array(97), true, STATUS.BAD_FIELD);
       await tester.storeData(
         0x0001,
         profileWith((octets) => writeUint(octets, 10, 6, 2 ** 39)),
         false,
-        0x6a80,
+        STATUS.BAD_FIELD,
       );
       await tester.storeData(
         0x0001,
         profileWith((octets) => writeUint(octets, 22, 2, 1)),
         false,
-        0x6a80,
+        STATUS.BAD_FIELD,
       );
       await tester.storeData(
         0x0001,
         profileWith((octets) => writeUint(octets, 22, 2, 0x100)),
         false,
-        0x6a80,
+        STATUS.BAD_FIELD,
       );
       for (const moduleClass of [0, 3, 0xff]) {
         await tester.storeData(
           0x0001,
           profileWith((octets) => (octets[3] = moduleClass)),
           false,
-          0x6a80,
+          STATUS.BAD_FIELD,
         );
       }
       expect(await lifeOf(tester)).toBe('blank');
@@ -130,12 +131,12 @@ export const personalisationCases: readonly Case[] = [
     async run(tester) {
       const send = (data: Uint8Array, status: number): Promise<Uint8Array> =>
         tester.inside(INS.STORE_DATA, 0, 0, data, status);
-      for (const length of [0, 1, 2]) await send(new Uint8Array(length), 0x6700);
-      await send(Uint8Array.of(0x00, 0x01, 24), 0x6a80);
-      await send(Uint8Array.of(0x00, 0x01, 23, ...PROFILE), 0x6a80);
-      await send(Uint8Array.of(0x00, 0x01, 25, ...PROFILE), 0x6a80);
-      await send(Uint8Array.of(0x00, 0x01, 24, ...PROFILE, 0), 0x6a80);
-      await send(Uint8Array.of(0x00, 0x01, 24, ...PROFILE), 0x9000);
+      for (const length of [0, 1, 2]) await send(new Uint8Array(length), STATUS.WRONG_LENGTH);
+      await send(Uint8Array.of(0x00, 0x01, 24), STATUS.BAD_FIELD);
+      await send(Uint8Array.of(0x00, 0x01, 23, ...PROFILE), STATUS.BAD_FIELD);
+      await send(Uint8Array.of(0x00, 0x01, 25, ...PROFILE), STATUS.BAD_FIELD);
+      await send(Uint8Array.of(0x00, 0x01, 24, ...PROFILE, 0), STATUS.BAD_FIELD);
+      await send(Uint8Array.of(0x00, 0x01, 24, ...PROFILE), STATUS.DONE);
     },
   },
   {

@@ -1,3 +1,4 @@
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { encodeCardLimits, NO_LIMITS } from '../../../../apdu/decode-module/card-limits.ts';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
 import { encodePin } from '../../../../apdu/decode-module/pin.ts';
@@ -9,11 +10,11 @@ const PIN = encodePin('2580');
 const NEW = encodePin('12345678');
 const WRONG = encodePin('2581');
 
-async function verify(tester: Tester, pin: Uint8Array, status = 0x9000): Promise<void> {
+async function verify(tester: Tester, pin: Uint8Array, status: number = STATUS.DONE): Promise<void> {
   await tester.send(INS.VERIFY, pin, status);
 }
 
-async function change(tester: Tester, old: Uint8Array, pin: Uint8Array, status = 0x9000): Promise<void> {
+async function change(tester: Tester, old: Uint8Array, pin: Uint8Array, status: number = STATUS.DONE): Promise<void> {
   await tester.send(INS.CHANGE_PIN, concat(old, pin), status);
 }
 
@@ -29,17 +30,18 @@ export const pinCases: readonly Case[] = [
     name: 'no PIN was set: 6A88, after the length',
     from: 'active',
     async run(tester) {
-      await verify(tester, PIN, 0x6a88);
-      await change(tester, PIN, NEW, 0x6a88);
-      for (const length of [0, 7, 9]) await verify(tester, new Uint8Array(length), 0x6700);
-      for (const length of [0, 8, 15, 17]) await tester.send(INS.CHANGE_PIN, new Uint8Array(length), 0x6700);
+      await verify(tester, PIN, STATUS.UNKNOWN_KEY);
+      await change(tester, PIN, NEW, STATUS.UNKNOWN_KEY);
+      for (const length of [0, 7, 9]) await verify(tester, new Uint8Array(length), STATUS.WRONG_LENGTH);
+      for (const length of [0, 8, 15, 17])
+        await tester.send(INS.CHANGE_PIN, new Uint8Array(length), STATUS.WRONG_LENGTH);
     },
   },
   {
     name: 'three wrong ones in a row block it, also across resets; a right one gives all tries back',
     from: 'blank',
     async run(tester) {
-      await verify(tester, PIN, 0x6985);
+      await verify(tester, PIN, STATUS.NOT_NOW);
       await withPin(tester);
       await verify(tester, WRONG, 0x63c2);
       await tester.reset();
@@ -49,11 +51,11 @@ export const pinCases: readonly Case[] = [
       await verify(tester, WRONG, 0x63c2);
       await change(tester, WRONG, NEW, 0x63c1);
       await verify(tester, WRONG, 0x63c0);
-      await verify(tester, PIN, 0x6983);
-      await change(tester, PIN, NEW, 0x6983);
+      await verify(tester, PIN, STATUS.PIN_BLOCKED);
+      await change(tester, PIN, NEW, STATUS.PIN_BLOCKED);
       await tester.reset();
       await tester.select();
-      await verify(tester, PIN, 0x6983);
+      await verify(tester, PIN, STATUS.PIN_BLOCKED);
     },
   },
   {
@@ -62,12 +64,12 @@ export const pinCases: readonly Case[] = [
     async run(tester) {
       await withPin(tester, true);
       await change(tester, PIN, NEW);
-      await tester.open(SERVICE, 0x6982);
+      await tester.open(SERVICE, STATUS.SECURITY);
       await verify(tester, PIN, 0x63c2);
       await verify(tester, NEW);
       await tester.open();
       await change(tester, NEW, PIN);
-      await tester.open(SERVICE, 0x6982);
+      await tester.open(SERVICE, STATUS.SECURITY);
     },
   },
   {
@@ -79,7 +81,7 @@ export const pinCases: readonly Case[] = [
       await tester.open();
       for (const pin of [PIN, NEW]) {
         await tester.storeData(0x8002, pin, false);
-        await tester.open(SERVICE, 0x6982);
+        await tester.open(SERVICE, STATUS.SECURITY);
         await verify(tester, WRONG, 0x63c2);
         await tester.storeData(0x8002, pin, false);
         await verify(tester, WRONG, 0x63c2);
@@ -93,20 +95,20 @@ export const pinCases: readonly Case[] = [
     from: 'blank',
     async run(tester) {
       await withPin(tester, true);
-      await tester.open(SERVICE, 0x6982);
-      await tester.open(0, 0x6982);
+      await tester.open(SERVICE, STATUS.SECURITY);
+      await tester.open(0, STATUS.SECURITY);
       await verify(tester, PIN);
-      await tester.open(0, 0x6a80);
+      await tester.open(0, STATUS.BAD_FIELD);
       await tester.open();
       await tester.select();
-      await tester.open(SERVICE, 0x6982);
+      await tester.open(SERVICE, STATUS.SECURITY);
       await verify(tester, PIN);
       await tester.reset();
       await tester.select();
-      await tester.open(SERVICE, 0x6982);
+      await tester.open(SERVICE, STATUS.SECURITY);
       await verify(tester, PIN);
       await verify(tester, WRONG, 0x63c2);
-      await tester.open(SERVICE, 0x6982);
+      await tester.open(SERVICE, STATUS.SECURITY);
     },
   },
 ];

@@ -1,3 +1,4 @@
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
 import { LIFE } from '../../../../apdu/decode-module/select-answer.ts';
@@ -16,10 +17,10 @@ export const putKeyCases: readonly Case[] = [
     from: 'blank',
     async run(tester) {
       const data = encodePutKey(OWN, TEST_KEY_SET.dek);
-      await tester.inside(INS.PUT_KEY, 2, 0x81, data, 0x6a88);
-      await tester.inside(INS.PUT_KEY, 1, 0x81, data.with(69, data[69]! ^ 1), 0x6a80);
-      await tester.inside(INS.PUT_KEY, 1, 0x81, data.with(0, 0), 0x6a80);
-      await tester.inside(INS.PUT_KEY, 1, 0x81, data.subarray(1), 0x6700);
+      await tester.inside(INS.PUT_KEY, 2, 0x81, data, STATUS.UNKNOWN_KEY);
+      await tester.inside(INS.PUT_KEY, 1, 0x81, data.with(69, data[69]! ^ 1), STATUS.BAD_FIELD);
+      await tester.inside(INS.PUT_KEY, 1, 0x81, data.with(0, 0), STATUS.BAD_FIELD);
+      await tester.inside(INS.PUT_KEY, 1, 0x81, data.subarray(1), STATUS.WRONG_LENGTH);
       await tester.inside(INS.PUT_KEY, 1, 0x81, data);
       await tester.storeData(0x0001, PROFILE, false);
       await tester.select();
@@ -38,8 +39,8 @@ export const putKeyCases: readonly Case[] = [
     async run(tester) {
       const counter = (await tester.secure(0x13)).sequenceCounter;
       await tester.inside(INS.PUT_KEY, 0, 0x81, encodePutKey(OWN, TEST_KEY_SET.dek));
-      await tester.inside(INS.PUT_KEY, 0, 0x81, encodePutKey(NEXT, TEST_KEY_SET.dek), 0x6a80);
-      await tester.inside(INS.PUT_KEY, TEST_KEY_SET.version, 0x81, encodePutKey(NEXT, OWN.dek), 0x6a88);
+      await tester.inside(INS.PUT_KEY, 0, 0x81, encodePutKey(NEXT, TEST_KEY_SET.dek), STATUS.BAD_FIELD);
+      await tester.inside(INS.PUT_KEY, TEST_KEY_SET.version, 0x81, encodePutKey(NEXT, OWN.dek), STATUS.UNKNOWN_KEY);
       await tester.inside(INS.PUT_KEY, OWN.version, 0x81, encodePutKey(NEXT, OWN.dek));
       await expect(tester.secure(0x13, OWN)).rejects.toMatchObject({ code: 'NO_KEY_SET' });
       expect((await tester.secure(0x13, NEXT)).sequenceCounter).toBe(counter + 1);
@@ -51,13 +52,13 @@ export const putKeyCases: readonly Case[] = [
     async run(tester) {
       const data = encodePutKey(OWN, TEST_KEY_SET.dek);
       const bad = data.with(69, data[69]! ^ 1);
-      await tester.inside(INS.PUT_KEY, 2, 0x80, bad.subarray(1), 0x6a86);
-      await tester.inside(INS.PUT_KEY, 2, 0x81, bad.subarray(1), 0x6700);
-      await tester.inside(INS.PUT_KEY, 2, 0x81, bad, 0x6a88);
-      await tester.inside(INS.PUT_KEY, 0, 0x81, bad, 0x6a80);
+      await tester.inside(INS.PUT_KEY, 2, 0x80, bad.subarray(1), STATUS.WRONG_PARAMETERS);
+      await tester.inside(INS.PUT_KEY, 2, 0x81, bad.subarray(1), STATUS.WRONG_LENGTH);
+      await tester.inside(INS.PUT_KEY, 2, 0x81, bad, STATUS.UNKNOWN_KEY);
+      await tester.inside(INS.PUT_KEY, 0, 0x81, bad, STATUS.BAD_FIELD);
       // One octet of each field in turn.
       for (const at of [0, 1, 2, 3, 4, 20, 21, 24, 25, 26, 27, 46, 47, 48, 49, 50, 66]) {
-        await tester.inside(INS.PUT_KEY, 0, 0x81, data.with(at, data[at]! ^ 0x80), 0x6a80);
+        await tester.inside(INS.PUT_KEY, 0, 0x81, data.with(at, data[at]! ^ 0x80), STATUS.BAD_FIELD);
       }
       await tester.inside(INS.PUT_KEY, 0, 0x81, data);
     },

@@ -1,3 +1,4 @@
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
 import { writeUint } from '../../../../apdu/octets.ts';
 import {
@@ -32,20 +33,20 @@ export const keyFieldCases: readonly Case[] = [
       for (const at of [25, 26, 27]) {
         await tester.loadKey(
           resealed(segmentMessage(), SERVICE_KEY, (octets) => (octets[at] = 0x80)),
-          0x6a80,
+          STATUS.BAD_FIELD,
         );
       }
-      await tester.loadKey(serviceMessage(2, {}, { service: 0 }), 0x6a80);
+      await tester.loadKey(serviceMessage(2, {}, { service: 0 }), STATUS.BAD_FIELD);
       const validity = (from: number, to: number): Uint8Array =>
         resealed(segmentMessage(), SERVICE_KEY, (octets) => {
           writeUint(octets, 12, 4, from);
           writeUint(octets, 16, 4, to);
         });
-      await tester.loadKey(validity(START, START), 0x6a80);
-      await tester.loadKey(validity(START + 1, START), 0x6a80);
-      await tester.loadKey(validity(0xffffffff, 0), 0x6a80);
-      await tester.loadKey(segmentMessage({ number: 1 }), 0x6a80);
-      await tester.loadKey(contentMessage({}, { number: 0x80000000 }), 0x6a80);
+      await tester.loadKey(validity(START, START), STATUS.BAD_FIELD);
+      await tester.loadKey(validity(START + 1, START), STATUS.BAD_FIELD);
+      await tester.loadKey(validity(0xffffffff, 0), STATUS.BAD_FIELD);
+      await tester.loadKey(segmentMessage({ number: 1 }), STATUS.BAD_FIELD);
+      await tester.loadKey(contentMessage({}, { number: 0x80000000 }), STATUS.BAD_FIELD);
     },
   },
   {
@@ -55,16 +56,16 @@ export const keyFieldCases: readonly Case[] = [
       const body = (change: (octets: Uint8Array) => void): Uint8Array => resealed(serviceMessage(1), DOWNLINK, change);
       await tester.loadKey(
         body((octets) => writeUint(octets, 48 + 18, 6, 0)),
-        0x6a80,
+        STATUS.BAD_FIELD,
       );
       await tester.loadKey(
         body((octets) => writeUint(octets, 48 + 18, 6, 2 ** 39)),
-        0x6a80,
+        STATUS.BAD_FIELD,
       );
       for (let at = 24; at < 32; at++)
         await tester.loadKey(
           body((octets) => (octets[48 + at] = 1)),
-          0x6a80,
+          STATUS.BAD_FIELD,
         );
       await tester.loadKey(body((octets) => writeUint(octets, 48 + 18, 6, 2 ** 39 - 1)));
     },
@@ -74,8 +75,8 @@ export const keyFieldCases: readonly Case[] = [
     from: 'active',
     async run(tester) {
       const yen = 392;
-      await tester.loadKey(serviceMessage(1, { currency: yen }), 0x6a80);
-      await tester.loadKey(serviceMessage(1, { currency: USD + 256 }), 0x6a80);
+      await tester.loadKey(serviceMessage(1, { currency: yen }), STATUS.BAD_FIELD);
+      await tester.loadKey(serviceMessage(1, { currency: USD + 256 }), STATUS.BAD_FIELD);
       await tester.loadKey(serviceMessage(1, { currency: USD }));
       await tester.loadKey(serviceMessage(2, {}, { keyId: 2 }));
       // Of seeds and private halves too, where the ceilings stand elsewhere.
@@ -85,7 +86,7 @@ export const keyFieldCases: readonly Case[] = [
       ] as const) {
         const inCurrency = (currency: number): Uint8Array =>
           resealed(message, DOWNLINK, (octets) => writeUint(octets, at + 24, 2, currency));
-        await tester.loadKey(inCurrency(yen), 0x6a80);
+        await tester.loadKey(inCurrency(yen), STATUS.BAD_FIELD);
         await tester.loadKey(inCurrency(USD));
       }
     },
@@ -99,26 +100,26 @@ export const keyFieldCases: readonly Case[] = [
       for (const tariff of [4, 0x80, 0xff])
         await tester.loadKey(
           body((octets) => (octets[48] = tariff)),
-          0x6a80,
+          STATUS.BAD_FIELD,
         );
       for (const classes of [4, 0x83])
         await tester.loadKey(
           body((octets) => (octets[50] = classes)),
-          0x6a80,
+          STATUS.BAD_FIELD,
         );
       for (const suite of [0, 2])
         await tester.loadKey(
           body((octets) => (octets[51] = suite)),
-          0x6a80,
+          STATUS.BAD_FIELD,
         );
       await tester.loadKey(
         body((octets) => (octets[48] = 0)),
-        0x6a80,
+        STATUS.BAD_FIELD,
       );
       for (const at of [12, 15, 36, 47])
         await tester.loadKey(
           body((octets) => (octets[48 + at] = 1)),
-          0x6a80,
+          STATUS.BAD_FIELD,
         );
       await tester.loadKey(body((octets) => writeUint(octets, 48 + 4, 4, 0)));
     },
@@ -128,10 +129,10 @@ export const keyFieldCases: readonly Case[] = [
     from: 'playing',
     async run(tester) {
       const dear = { price: CEILINGS.perMegabyte + 1n };
-      await tester.loadKey(contentMessage({ card: false }, { keyId: 5001 }), 0x940a);
-      await tester.loadKey(contentMessage({ card: false, ...dear }, { keyId: 5001 }), 0x940a);
-      await tester.loadKey(contentMessage({ card: false, soft: false }, { keyId: 5001 }), 0x940a);
-      await tester.loadKey(contentMessage(dear, { keyId: 5001 }), 0x9402);
+      await tester.loadKey(contentMessage({ card: false }, { keyId: 5001 }), STATUS.CLASS_REFUSED);
+      await tester.loadKey(contentMessage({ card: false, ...dear }, { keyId: 5001 }), STATUS.CLASS_REFUSED);
+      await tester.loadKey(contentMessage({ card: false, soft: false }, { keyId: 5001 }), STATUS.CLASS_REFUSED);
+      await tester.loadKey(contentMessage(dear, { keyId: 5001 }), STATUS.ABOVE_CEILING);
       await tester.loadKey(contentMessage({ soft: false }, { keyId: 5001 }));
     },
   },
@@ -145,7 +146,7 @@ export const keyFieldCases: readonly Case[] = [
       await tester.activate(0x8001, KEYS);
       await tester.loadKey(serviceMessage(1));
       await tester.loadKey(segmentMessage());
-      await tester.loadKey(contentMessage({ soft: false }), 0x940a);
+      await tester.loadKey(contentMessage({ soft: false }), STATUS.CLASS_REFUSED);
       await tester.loadKey(contentMessage({ card: false }));
     },
   },
@@ -159,12 +160,12 @@ export const keyFieldCases: readonly Case[] = [
         ['flat', CEILINGS.flat],
       ] as const;
       for (const [kind, price] of ceilings) {
-        await tester.loadKey(contentMessage({ kind, price: price + 1n }), 0x9402);
-        await tester.loadKey(contentMessage({ kind, price: 0xffffffffn }), 0x9402);
+        await tester.loadKey(contentMessage({ kind, price: price + 1n }), STATUS.ABOVE_CEILING);
+        await tester.loadKey(contentMessage({ kind, price: 0xffffffffn }), STATUS.ABOVE_CEILING);
         await tester.loadKey(contentMessage({ kind, price }));
         await tester.loadKey(
           contentMessage({ kind, price: price + 1n }, { parentKind: KIND.service, parentId: SERVICE_KEY_ID }),
-          0x9402,
+          STATUS.ABOVE_CEILING,
         );
       }
     },

@@ -1,3 +1,4 @@
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { encodeCeilings } from '../../../../apdu/decode-module/keys/ceilings.ts';
 import { openConfirm } from '../../../../apdu/decode-module/requests/confirm.ts';
@@ -77,10 +78,10 @@ export const keyPairCases: readonly Case[] = [
     async run(tester) {
       const point = HEAD_END.publicKey;
       for (const length of [0, 16, 64, 66]) {
-        await tester.storeData(DGI_HEAD_END, new Uint8Array(length).fill(4), false, 0x6a80);
+        await tester.storeData(DGI_HEAD_END, new Uint8Array(length).fill(4), false, STATUS.BAD_FIELD);
       }
       for (const first of [0, 2, 3, 5, 0x84]) {
-        await tester.storeData(DGI_HEAD_END, point.with(0, first), false, 0x6a80);
+        await tester.storeData(DGI_HEAD_END, point.with(0, first), false, STATUS.BAD_FIELD);
       }
       await headEnd(tester, NO_POINT);
       await headEnd(tester);
@@ -89,7 +90,7 @@ export const keyPairCases: readonly Case[] = [
       await headEnd(tester, fixedPair('another').publicKey);
       await tester.setStatus(LIFE.active);
       await tester.loadKey(pairPurchase(1));
-      await tester.loadKey(contentUnderPair(FREE), 0x6988);
+      await tester.loadKey(contentUnderPair(FREE), STATUS.CRYPTO);
       await headEnd(tester);
       await tester.loadKey(contentUnderPair(FREE));
       await plays(tester, 1);
@@ -101,30 +102,30 @@ export const keyPairCases: readonly Case[] = [
     async run(tester) {
       const inside = (p1: number, p2: number, data: Uint8Array, status: number): Promise<Uint8Array> =>
         tester.inside(INS.GENERATE_KEY_PAIR, p1, p2, data, status);
-      await tester.command({ cla: 0x80, ins: INS.GENERATE_KEY_PAIR, p1: 1, p2: 0, data: u32(0) }, 0x6982);
-      await tester.send(INS.GENERATE_KEY_PAIR, undefined, 0x6982);
-      await inside(1, 0, u32(0), 0x6a86);
-      await inside(0, 1, NONE, 0x6a86);
-      await inside(0, 0, Uint8Array.of(0), 0x6700);
-      await inside(0, 0, NONE, 0x6985);
+      await tester.command({ cla: 0x80, ins: INS.GENERATE_KEY_PAIR, p1: 1, p2: 0, data: u32(0) }, STATUS.SECURITY);
+      await tester.send(INS.GENERATE_KEY_PAIR, undefined, STATUS.SECURITY);
+      await inside(1, 0, u32(0), STATUS.WRONG_PARAMETERS);
+      await inside(0, 1, NONE, STATUS.WRONG_PARAMETERS);
+      await inside(0, 0, Uint8Array.of(0), STATUS.WRONG_LENGTH);
+      await inside(0, 0, NONE, STATUS.NOT_NOW);
       await tester.storeData(0x0001, PROFILE, false);
       await tester.activate(0x8001, KEYS);
-      await tester.send(INS.GENERATE_KEY_PAIR, undefined, 0x6982);
+      await tester.send(INS.GENERATE_KEY_PAIR, undefined, STATUS.SECURITY);
       await tester.setStatus(LIFE.blocked);
-      await inside(0, 0, NONE, 0x6985);
+      await inside(0, 0, NONE, STATUS.NOT_NOW);
       await tester.setStatus(LIFE.terminated);
-      await inside(0, 0, NONE, 0x6985);
+      await inside(0, 0, NONE, STATUS.NOT_NOW);
     },
   },
   {
     name: 'a card without a pair of its own: GET DATA 0104 6A88, also with data, and messages under kind 02 6A88',
     from: 'playing',
     async run(tester) {
-      await tester.command({ cla: 0x80, ins: INS.GET_DATA, p1: 1, p2: 4, le: 256 }, 0x6a88);
-      await tester.command({ cla: 0x80, ins: INS.GET_DATA, p1: 1, p2: 4, data: u32(0), le: 256 }, 0x6a88);
+      await tester.command({ cla: 0x80, ins: INS.GET_DATA, p1: 1, p2: 4, le: 256 }, STATUS.UNKNOWN_KEY);
+      await tester.command({ cla: 0x80, ins: INS.GET_DATA, p1: 1, p2: 4, data: u32(0), le: 256 }, STATUS.UNKNOWN_KEY);
       await headEnd(tester);
       const options = { parentKind: KIND.cardPair, number: 9, publicKey: EPHEMERAL.publicKey } as const;
-      await tester.loadKey(underPair(KIND.service, encodeCeilings(CEILINGS), options), 0x6a88);
+      await tester.loadKey(underPair(KIND.service, encodeCeilings(CEILINGS), options), STATUS.UNKNOWN_KEY);
     },
   },
   {
@@ -147,8 +148,8 @@ export const keyPairCases: readonly Case[] = [
         from: START,
         to: END,
       });
-      await tester.loadKey(pairPurchase(50, { to: END - 1 }), 0x940b);
-      await tester.loadKey(pairPurchase(17), 0x940b);
+      await tester.loadKey(pairPurchase(50, { to: END - 1 }), STATUS.OLD_NUMBER);
+      await tester.loadKey(pairPurchase(17), STATUS.OLD_NUMBER);
       await tester.reset();
       await tester.select();
       expect(await tester.loadKey(message)).toEqual(confirm);
@@ -168,13 +169,13 @@ export const keyPairCases: readonly Case[] = [
         (octets) => writeUint(octets, 64 + 18, 6, 2 ** 39),
         (octets) => (octets[64 + 31] = 1),
       ];
-      for (const change of wrong) await tester.loadKey(resealed(message, CARD_KEYS.downlink, change), 0x6a80);
+      for (const change of wrong) await tester.loadKey(resealed(message, CARD_KEYS.downlink, change), STATUS.BAD_FIELD);
       for (let at = 0; at < message.length; at += 5) {
         const names = at === 24 || (at >= 28 && at < 32);
-        await tester.loadKey(message.with(at, message[at]! ^ 0x80), names ? 0x6a88 : 0x6988);
+        await tester.loadKey(message.with(at, message[at]! ^ 0x80), names ? STATUS.UNKNOWN_KEY : STATUS.CRYPTO);
       }
-      for (const length of [56, 96, 111]) await tester.loadKey(message.subarray(0, length), 0x6988);
-      await tester.loadKey(concat(message, NONE, new Uint8Array(1)), 0x6988);
+      for (const length of [56, 96, 111]) await tester.loadKey(message.subarray(0, length), STATUS.CRYPTO);
+      await tester.loadKey(concat(message, NONE, new Uint8Array(1)), STATUS.CRYPTO);
       await tester.loadKey(message);
     },
   },
@@ -185,12 +186,12 @@ export const keyPairCases: readonly Case[] = [
       await headEnd(tester);
       const last = ORDER.with(31, ORDER[31]! - 1);
       for (const half of [new Uint8Array(32), ORDER, new Uint8Array(32).fill(0xff), ORDER.with(0, 0xff).with(7, 1)]) {
-        await tester.loadKey(rawPairPurchase(50, half), 0x6a80);
+        await tester.loadKey(rawPairPurchase(50, half), STATUS.BAD_FIELD);
       }
       expect(await keysOn(tester)).toEqual([]);
       await tester.loadKey(rawPairPurchase(50, last));
       // One that is there stays when a bad one would take its place.
-      await tester.loadKey(rawPairPurchase(51, ORDER), 0x6a80);
+      await tester.loadKey(rawPairPurchase(51, ORDER), STATUS.BAD_FIELD);
       expect(await keysOn(tester)).toHaveLength(1);
       await tester.loadKey(rawPairPurchase(51, new Uint8Array(32).with(31, 1)));
       // The point of 1 is the base point.
@@ -206,15 +207,15 @@ export const keyPairCases: readonly Case[] = [
     from: 'active',
     async run(tester) {
       for (let i = 0; i < 4; i++) await tester.loadKey(pairPurchase(50 + i, { keyId: 400 + i }));
-      await tester.loadKey(pairPurchase(54, { keyId: 404 }), 0x6a84);
-      await tester.loadKey(rawPairPurchase(54, ORDER, 404), 0x6a84);
+      await tester.loadKey(pairPurchase(54, { keyId: 404 }), STATUS.NO_ROOM);
+      await tester.loadKey(rawPairPurchase(54, ORDER, 404), STATUS.NO_ROOM);
       await tester.loadKey(pairPurchase(54, { keyId: 402, to: END - 1 }));
       await tester.deleteKey(KIND.servicePair, SERVICE, 401);
-      await tester.deleteKey(KIND.servicePair, SERVICE, 401, 0x6a88);
+      await tester.deleteKey(KIND.servicePair, SERVICE, 401, STATUS.UNKNOWN_KEY);
       await tester.loadKey(pairPurchase(55, { keyId: 404 }));
       expect((await keysOn(tester)).map(({ id }) => id)).toEqual([400, 404, 402, 403]);
       for (let i = 0; i < 16; i++) await tester.loadKey(serviceMessage(60 + i, {}, { keyId: 1 + i }));
-      await tester.loadKey(serviceMessage(80, {}, { keyId: 17 }), 0x6a84);
+      await tester.loadKey(serviceMessage(80, {}, { keyId: 17 }), STATUS.NO_ROOM);
     },
   },
   {
@@ -235,8 +236,8 @@ export const keyPairCases: readonly Case[] = [
         const message = underPair(kind, bodyOf(kind), { keyId: 700 + kind });
         expect(message).toHaveLength(length);
         const right = kind === KIND.segment || kind === KIND.content || kind === KIND.blind;
-        await tester.loadKey(message.with(length - 1, message[length - 1]! ^ 1), 0x6988);
-        await tester.loadKey(message, right ? 0x9000 : 0x940d);
+        await tester.loadKey(message.with(length - 1, message[length - 1]! ^ 1), STATUS.CRYPTO);
+        await tester.loadKey(message, right ? STATUS.DONE : STATUS.WRONG_PARENT);
         if (right) await tester.loadKey(message);
       }
       const parents = (await keysOn(tester)).filter(({ id }) => id > 700).map(({ parentKind }) => parentKind);
@@ -248,12 +249,12 @@ export const keyPairCases: readonly Case[] = [
     from: 'active',
     async run(tester) {
       await tester.loadKey(pairPurchase(50));
-      await tester.loadKey(contentUnderPair(FREE), 0x6a88);
+      await tester.loadKey(contentUnderPair(FREE), STATUS.UNKNOWN_KEY);
       await headEnd(tester);
-      await tester.loadKey(contentUnderPair(FREE, { pairId: SERVICE_PAIR_ID + 1 }), 0x6a88);
+      await tester.loadKey(contentUnderPair(FREE, { pairId: SERVICE_PAIR_ID + 1 }), STATUS.UNKNOWN_KEY);
       await tester.loadKey(contentUnderPair(FREE));
       await tester.deleteKey(KIND.servicePair, SERVICE, SERVICE_PAIR_ID);
-      await tester.loadKey(contentUnderPair(FREE), 0x6a88);
+      await tester.loadKey(contentUnderPair(FREE), STATUS.UNKNOWN_KEY);
     },
   },
   {
@@ -264,9 +265,9 @@ export const keyPairCases: readonly Case[] = [
       const message = segmentUnderPair();
       for (let at = 0; at < message.length; at += 3) {
         const names = at === 24 || (at >= 28 && at < 32) || (at >= 4 && at < 8);
-        await tester.loadKey(message.with(at, message[at]! ^ 0x01), names ? 0x6a88 : 0x6988);
+        await tester.loadKey(message.with(at, message[at]! ^ 0x01), names ? STATUS.UNKNOWN_KEY : STATUS.CRYPTO);
       }
-      for (const length of [56, 64, 119]) await tester.loadKey(message.subarray(0, length), 0x6988);
+      for (const length of [56, 64, 119]) await tester.loadKey(message.subarray(0, length), STATUS.CRYPTO);
       await tester.loadKey(message);
     },
   },
@@ -281,14 +282,15 @@ export const keyPairCases: readonly Case[] = [
         octets.set(point, 48);
         return octets;
       };
-      for (const fill of [0x00, 0x01, 0xff]) await tester.loadKey(withPoint(new Uint8Array(64).fill(fill)), 0x6988);
-      await tester.loadKey(withPoint(NO_POINT.subarray(1)), 0x6988);
-      await tester.loadKey(withPoint(fixedPair('other').publicKey.subarray(1)), 0x6988);
-      await tester.loadKey(segmentUnderPair({ staticKey: fixedPair('other').privateKey }), 0x6988);
-      await tester.loadKey(segmentUnderPair({ publicKey: fixedPair('other').publicKey }), 0x6988);
+      for (const fill of [0x00, 0x01, 0xff])
+        await tester.loadKey(withPoint(new Uint8Array(64).fill(fill)), STATUS.CRYPTO);
+      await tester.loadKey(withPoint(NO_POINT.subarray(1)), STATUS.CRYPTO);
+      await tester.loadKey(withPoint(fixedPair('other').publicKey.subarray(1)), STATUS.CRYPTO);
+      await tester.loadKey(segmentUnderPair({ staticKey: fixedPair('other').privateKey }), STATUS.CRYPTO);
+      await tester.loadKey(segmentUnderPair({ publicKey: fixedPair('other').publicKey }), STATUS.CRYPTO);
       await tester.loadKey(message);
       await headEnd(tester, NO_POINT);
-      await tester.loadKey(message, 0x6988);
+      await tester.loadKey(message, STATUS.CRYPTO);
       await headEnd(tester);
       await tester.loadKey(message);
     },
@@ -299,14 +301,14 @@ export const keyPairCases: readonly Case[] = [
     async run(tester) {
       await headEnd(tester);
       await tester.loadKey(pairPurchase(50, { perMegabyte: 100n }));
-      await tester.loadKey(contentUnderPair({ price: 101n }), 0x9402);
+      await tester.loadKey(contentUnderPair({ price: 101n }), STATUS.ABOVE_CEILING);
       await tester.loadKey(contentUnderPair({ price: 100n }));
       await tester.loadKey(segmentUnderPair({ to: MIDDLE, ephemeral: fixedPair('second') }));
-      await tester.loadKey(contentMessage({ price: 101n }), 0x9402);
+      await tester.loadKey(contentMessage({ price: 101n }), STATUS.ABOVE_CEILING);
       await tester.loadKey(contentMessage({ price: 100n }));
       expect((await keysOn(tester)).find(({ kind }) => kind === KIND.content)?.to).toBe(MIDDLE);
       await tester.open();
-      await tester.decode(cardPart(1), 0x9401);
+      await tester.decode(cardPart(1), STATUS.NO_CREDIT);
       await tester.loadKey(contentMessage(FREE));
       await plays(tester, 2);
     },
@@ -328,15 +330,15 @@ export const keyPairCases: readonly Case[] = [
       const record = openLeaveRecord(await tester.send(INS.LEAVE, data), CARD_KEYS.uplink);
       expect(record).toMatchObject({ keyId: SERVICE_PAIR_ID, number: 50, to: MIDDLE });
       expect((await keysOn(tester)).map(({ to }) => to)).toEqual([MIDDLE, MIDDLE, MIDDLE, MIDDLE]);
-      await tester.loadKey(pairPurchase(50), 0x940b);
+      await tester.loadKey(pairPurchase(50), STATUS.OLD_NUMBER);
       const other = fixedPair('new service pair');
       await tester.loadKey(pairPurchase(51, { privateKey: other.privateKey }));
       expect(await keysOn(tester)).toHaveLength(1);
-      await tester.loadKey(segmentUnderPair(), 0x6988);
+      await tester.loadKey(segmentUnderPair(), STATUS.CRYPTO);
       await tester.loadKey(contentUnderPair(FREE, { publicKey: other.publicKey }));
       await tester.deleteKey(KIND.servicePair, SERVICE, SERVICE_PAIR_ID);
       expect(await keysOn(tester)).toEqual([]);
-      await tester.loadKey(pairPurchase(51, { privateKey: other.privateKey }), 0x940b);
+      await tester.loadKey(pairPurchase(51, { privateKey: other.privateKey }), STATUS.OLD_NUMBER);
     },
   },
   {

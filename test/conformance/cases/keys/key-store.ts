@@ -1,3 +1,4 @@
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
 import { parseKeyList } from '../../../../apdu/decode-module/keys/key-list.ts';
@@ -34,7 +35,7 @@ export const keyStoreCases: readonly Case[] = [
     from: 'active',
     async run(tester) {
       for (let n = 1; n <= 16; n++) await tester.loadKey(serviceMessage(n, {}, { keyId: n }));
-      await tester.loadKey(serviceMessage(17, {}, { keyId: 17 }), 0x6a84);
+      await tester.loadKey(serviceMessage(17, {}, { keyId: 17 }), STATUS.NO_ROOM);
       await tester.loadKey(serviceMessage(17, {}, { keyId: 9, to: END + 1 }));
       await tester.deleteKey(KIND.service, SERVICE, 3);
       await tester.loadKey(serviceMessage(18, {}, { keyId: 18 }));
@@ -71,9 +72,9 @@ export const keyStoreCases: readonly Case[] = [
     from: 'playing',
     async run(tester) {
       await tester.loadKey(contentMessage({}, { keyId: 5001, to: START + 100 }));
-      await tester.loadKey(contentMessage({}, { keyId: 5002 }), 0x6a84);
+      await tester.loadKey(contentMessage({}, { keyId: 5002 }), STATUS.NO_ROOM);
       await tester.decode(cardPart(1, { mediaTime: START + 99 }));
-      await tester.loadKey(contentMessage({}, { keyId: 5002 }), 0x6a84);
+      await tester.loadKey(contentMessage({}, { keyId: 5002 }), STATUS.NO_ROOM);
       await tester.decode(cardPart(2, { mediaTime: START + 100 }));
       await tester.decode(cardPart(3, { mediaTime: START }));
       await tester.loadKey(contentMessage({}, { keyId: 5002 }));
@@ -81,7 +82,7 @@ export const keyStoreCases: readonly Case[] = [
       // Another service's keys give way, those of the open session do not.
       await tester.loadKey(serviceMessage(2, {}, { service: 8 }));
       const other: KeyOptions = { service: 8, parentKind: KIND.service, parentId: SERVICE_KEY_ID, keyId: 6000 };
-      await tester.loadKey(contentMessage({}, other), 0x6a84);
+      await tester.loadKey(contentMessage({}, other), STATUS.NO_ROOM);
       await tester.open(8);
       await tester.loadKey(contentMessage({}, other));
       expect(await tester.keys()).toEqual(['10 7/1', '10 8/1', '11 7/100', '12 8/6000', '12 7/5002']);
@@ -147,7 +148,7 @@ export const keyStoreCases: readonly Case[] = [
         expect(list.map(({ to }) => to)).toEqual([START + left, ...list.slice(1).map(() => END)]);
         await tester.deleteKey(kind, SERVICE, id);
       }
-      await tester.send(INS.LEAVE, concat(u32(SERVICE), u32(id), u32(START)), 0x6a88);
+      await tester.send(INS.LEAVE, concat(u32(SERVICE), u32(id), u32(START)), STATUS.UNKNOWN_KEY);
     },
   },
   {
@@ -156,10 +157,10 @@ export const keyStoreCases: readonly Case[] = [
     async run(tester) {
       await tester.loadKey(seedMessages(1, 0, 8)[0]!);
       await tester.send(INS.LEAVE, concat(u32(SERVICE), u32(SEED_PURCHASE_ID), u32(0)));
-      await tester.loadKey(slotMessage(3), 0x9405);
-      await tester.loadKey(slotMessage(9), 0x6a88);
+      await tester.loadKey(slotMessage(3), STATUS.OUTSIDE_VALIDITY);
+      await tester.loadKey(slotMessage(9), STATUS.UNKNOWN_KEY);
       await tester.deleteKey(KIND.seeds, SERVICE, SEED_PURCHASE_ID);
-      await tester.loadKey(slotMessage(3), 0x6a88);
+      await tester.loadKey(slotMessage(3), STATUS.UNKNOWN_KEY);
     },
   },
   {
@@ -175,7 +176,7 @@ export const keyStoreCases: readonly Case[] = [
       // 25 keys are 500 octets: 240 come, 260 are left, then 20.
       expect(await list(0x6100)).toHaveLength(240);
       expect(await rest(0x6114)).toHaveLength(240);
-      expect(await rest(0x9000)).toHaveLength(20);
+      expect(await rest(STATUS.DONE)).toHaveLength(20);
       await tester.deleteKey(KIND.node, SERVICE, 10);
       expect(await list(0x61f0)).toHaveLength(240);
     },
@@ -184,14 +185,15 @@ export const keyStoreCases: readonly Case[] = [
     name: 'DELETE KEY of a key that is not here: 6A88',
     from: 'playing',
     async run(tester) {
-      await tester.deleteKey(KIND.unique, 0, SERIAL, 0x6a88);
-      await tester.deleteKey(KIND.service, SERVICE, 2, 0x6a88);
-      await tester.deleteKey(KIND.service, 8, SERVICE_KEY_ID, 0x6a88);
-      await tester.deleteKey(KIND.segment, SERVICE, SERVICE_KEY_ID, 0x6a88);
-      await tester.deleteKey(KIND.content, SERVICE, SEGMENT_KEY_ID, 0x6a88);
-      for (const kind of [0x00, 0x13, 0x15, 0xff]) await tester.deleteKey(kind, SERVICE, CONTENT_KEY_ID, 0x6a88);
+      await tester.deleteKey(KIND.unique, 0, SERIAL, STATUS.UNKNOWN_KEY);
+      await tester.deleteKey(KIND.service, SERVICE, 2, STATUS.UNKNOWN_KEY);
+      await tester.deleteKey(KIND.service, 8, SERVICE_KEY_ID, STATUS.UNKNOWN_KEY);
+      await tester.deleteKey(KIND.segment, SERVICE, SERVICE_KEY_ID, STATUS.UNKNOWN_KEY);
+      await tester.deleteKey(KIND.content, SERVICE, SEGMENT_KEY_ID, STATUS.UNKNOWN_KEY);
+      for (const kind of [0x00, 0x13, 0x15, 0xff])
+        await tester.deleteKey(kind, SERVICE, CONTENT_KEY_ID, STATUS.UNKNOWN_KEY);
       await tester.deleteKey(KIND.content, SERVICE, CONTENT_KEY_ID);
-      await tester.deleteKey(KIND.content, SERVICE, CONTENT_KEY_ID, 0x6a88);
+      await tester.deleteKey(KIND.content, SERVICE, CONTENT_KEY_ID, STATUS.UNKNOWN_KEY);
     },
   },
   {
@@ -201,7 +203,7 @@ export const keyStoreCases: readonly Case[] = [
       await tester.reset();
       await tester.select();
       expect(await tester.keys()).toEqual(['10 7/1']);
-      await tester.loadKey(contentMessage(), 0x6a88);
+      await tester.loadKey(contentMessage(), STATUS.UNKNOWN_KEY);
       await tester.loadKey(segmentMessage());
       await tester.loadKey(contentMessage());
       await tester.open();
@@ -213,9 +215,9 @@ export const keyStoreCases: readonly Case[] = [
     from: 'playing',
     async run(tester) {
       const key = fixedKey('another');
-      await tester.decode(cardPart(1, { key }), 0x6988);
+      await tester.decode(cardPart(1, { key }), STATUS.CRYPTO);
       await tester.loadKey(contentMessage({}, { key }));
-      await tester.decode(cardPart(1), 0x6988);
+      await tester.decode(cardPart(1), STATUS.CRYPTO);
       await tester.decode(cardPart(1, { key }));
     },
   },

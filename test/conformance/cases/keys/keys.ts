@@ -1,3 +1,4 @@
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
 import { parseKeyList } from '../../../../apdu/decode-module/keys/key-list.ts';
@@ -80,9 +81,9 @@ export const keyCases: readonly Case[] = [
           const message = anyMessage(kind, bought ? BODIES[KIND.service] : BODIES[kind], options);
           const bad = message.slice();
           bad[bad.length - 1]! ^= 1;
-          await tester.loadKey(bad, 0x6988);
+          await tester.loadKey(bad, STATUS.CRYPTO);
           const right = carries.includes(kind);
-          await tester.loadKey(message, right ? 0x9000 : 0x940d);
+          await tester.loadKey(message, right ? STATUS.DONE : STATUS.WRONG_PARENT);
           if (right) await tester.deleteKey(kind, SERVICE, number);
         }
       }
@@ -96,27 +97,30 @@ export const keyCases: readonly Case[] = [
       const message = resealed(anyMessage(KIND.segment, new Uint8Array(0), options), SEGMENT_KEY, (octets) => {
         octets[25] = 1;
       });
-      await tester.loadKey(message, 0x940d);
+      await tester.loadKey(message, STATUS.WRONG_PARENT);
       message[55]! ^= 1;
-      await tester.loadKey(message, 0x6988);
+      await tester.loadKey(message, STATUS.CRYPTO);
     },
   },
   {
     name: 'a parent that is not here: 6A88, whatever else is wrong',
     from: 'active',
     async run(tester) {
-      await tester.loadKey(segmentMessage(), 0x6a88);
-      await tester.loadKey(contentMessage(), 0x6a88);
-      await tester.loadKey(contentMessage({}, { parentKind: KIND.service, parentId: SERVICE_KEY_ID }), 0x6a88);
-      await tester.loadKey(serviceMessage(1, {}, { parentId: SERIAL + 1 }), 0x6a88);
-      await tester.loadKey(new Uint8Array(56), 0x6a88);
+      await tester.loadKey(segmentMessage(), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(contentMessage(), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(
+        contentMessage({}, { parentKind: KIND.service, parentId: SERVICE_KEY_ID }),
+        STATUS.UNKNOWN_KEY,
+      );
+      await tester.loadKey(serviceMessage(1, {}, { parentId: SERIAL + 1 }), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(new Uint8Array(56), STATUS.UNKNOWN_KEY);
       await tester.loadKey(serviceMessage(1));
-      await tester.loadKey(segmentMessage({ service: SERVICE + 1 }), 0x6a88);
-      await tester.loadKey(segmentMessage({ parentId: SERVICE_KEY_ID + 1 }), 0x6a88);
+      await tester.loadKey(segmentMessage({ service: SERVICE + 1 }), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(segmentMessage({ parentId: SERVICE_KEY_ID + 1 }), STATUS.UNKNOWN_KEY);
       for (const kind of [0x00, 0x02, 0x13, 0x14, 0x15, 0x16, 0x18, 0x20, 0xff]) {
         const message = segmentMessage();
         message[24] = kind;
-        await tester.loadKey(message, 0x6a88);
+        await tester.loadKey(message, STATUS.UNKNOWN_KEY);
       }
     },
   },
@@ -124,7 +128,8 @@ export const keyCases: readonly Case[] = [
     name: 'shorter than 56 octets: 6988, before the parent is looked for',
     from: 'active',
     async run(tester) {
-      for (const length of [0, 1, 31, 32, 48, 55]) await tester.loadKey(segmentMessage().subarray(0, length), 0x6988);
+      for (const length of [0, 1, 31, 32, 48, 55])
+        await tester.loadKey(segmentMessage().subarray(0, length), STATUS.CRYPTO);
     },
   },
   {
@@ -134,7 +139,7 @@ export const keyCases: readonly Case[] = [
       const message = serviceMessage(1);
       for (const [at, flipped] of flips(message).entries()) {
         // Parent kind and parent id name another parent.
-        await tester.loadKey(flipped, at === 24 || (at >= 28 && at < 32) ? 0x6a88 : 0x6988);
+        await tester.loadKey(flipped, at === 24 || (at >= 28 && at < 32) ? STATUS.UNKNOWN_KEY : STATUS.CRYPTO);
       }
       await tester.loadKey(message);
     },
@@ -146,7 +151,7 @@ export const keyCases: readonly Case[] = [
       for (const message of [segmentMessage({ keyId: 150 }), contentMessage({}, { keyId: 5001 })]) {
         for (const [at, flipped] of flips(message).entries()) {
           const names = at === 24 || (at >= 28 && at < 32) || (at >= 4 && at < 8);
-          await tester.loadKey(flipped, names ? 0x6a88 : 0x6988);
+          await tester.loadKey(flipped, names ? STATUS.UNKNOWN_KEY : STATUS.CRYPTO);
         }
         await tester.loadKey(message);
       }
@@ -170,16 +175,16 @@ export const keyCases: readonly Case[] = [
         (octets) => (octets[0] = 0x01),
         (octets) => (octets[0] = 0x60),
       ];
-      for (const change of wrong) await tester.loadKey(resealed(segmentMessage(), SERVICE_KEY, change), 0x6988);
+      for (const change of wrong) await tester.loadKey(resealed(segmentMessage(), SERVICE_KEY, change), STATUS.CRYPTO);
       const longer = new Uint8Array(72);
       longer.set(segmentMessage());
-      await tester.loadKey(longer, 0x6988);
+      await tester.loadKey(longer, STATUS.CRYPTO);
       await tester.loadKey(
         resealed(longer, SERVICE_KEY, (octets) => writeUint(octets, 2, 2, 72)),
-        0x6988,
+        STATUS.CRYPTO,
       );
-      await tester.loadKey(contentMessage().subarray(0, 56), 0x6988);
-      await tester.loadKey(contentMessage().subarray(0, 103), 0x6988);
+      await tester.loadKey(contentMessage().subarray(0, 56), STATUS.CRYPTO);
+      await tester.loadKey(contentMessage().subarray(0, 103), STATUS.CRYPTO);
     },
   },
   {
@@ -188,23 +193,23 @@ export const keyCases: readonly Case[] = [
     async run(tester) {
       const load = (number: number, status: number, id = number): Promise<Uint8Array> =>
         tester.loadKey(serviceMessage(number, {}, { keyId: id }), status);
-      await load(0, 0x9000);
-      await load(0, 0x940b, 1);
-      await load(1000, 0x9000);
-      await load(1000, 0x940b, 1);
-      await load(999, 0x9000);
-      await load(999, 0x940b, 1);
-      await load(969, 0x9000);
-      await load(968, 0x940b);
-      await load(0, 0x9000);
-      await load(1001, 0x9000);
-      await load(969, 0x9000);
-      await load(969, 0x940b, 1);
-      await load(970, 0x9000);
-      await load(0xffffffff, 0x9000);
-      await load(1001, 0x9000);
-      await load(1002, 0x940b);
-      await load(0xfffffffe, 0x9000);
+      await load(0, STATUS.DONE);
+      await load(0, STATUS.OLD_NUMBER, 1);
+      await load(1000, STATUS.DONE);
+      await load(1000, STATUS.OLD_NUMBER, 1);
+      await load(999, STATUS.DONE);
+      await load(999, STATUS.OLD_NUMBER, 1);
+      await load(969, STATUS.DONE);
+      await load(968, STATUS.OLD_NUMBER);
+      await load(0, STATUS.DONE);
+      await load(1001, STATUS.DONE);
+      await load(969, STATUS.DONE);
+      await load(969, STATUS.OLD_NUMBER, 1);
+      await load(970, STATUS.DONE);
+      await load(0xffffffff, STATUS.DONE);
+      await load(1001, STATUS.DONE);
+      await load(1002, STATUS.OLD_NUMBER);
+      await load(0xfffffffe, STATUS.DONE);
       expect(await tester.keys()).toHaveLength(8);
     },
   },
@@ -213,17 +218,17 @@ export const keyCases: readonly Case[] = [
     from: 'active',
     async run(tester) {
       const load = (number: number, status: number): Promise<Uint8Array> =>
-        tester.loadKey(serviceMessage(number, {}, { keyId: status === 0x9000 ? number : 1 }), status);
-      await load(999, 0x9000);
-      await load(1000, 0x9000);
-      await load(1032, 0x9000);
-      await load(1031, 0x9000);
-      await load(1001, 0x9000);
-      await load(1000, 0x940b);
-      await load(1095, 0x9000);
-      await load(1094, 0x9000);
-      await load(1064, 0x9000);
-      await load(1063, 0x940b);
+        tester.loadKey(serviceMessage(number, {}, { keyId: status === STATUS.DONE ? number : 1 }), status);
+      await load(999, STATUS.DONE);
+      await load(1000, STATUS.DONE);
+      await load(1032, STATUS.DONE);
+      await load(1031, STATUS.DONE);
+      await load(1001, STATUS.DONE);
+      await load(1000, STATUS.OLD_NUMBER);
+      await load(1095, STATUS.DONE);
+      await load(1094, STATUS.DONE);
+      await load(1064, STATUS.DONE);
+      await load(1063, STATUS.OLD_NUMBER);
     },
   },
   {
@@ -234,12 +239,12 @@ export const keyCases: readonly Case[] = [
       const confirm = await tester.loadKey(serviceMessage(1));
       expect(await tester.loadKey(serviceMessage(1))).toEqual(confirm);
       expect(await tester.keys()).toEqual(before);
-      await tester.loadKey(serviceMessage(1, { quantum: 1n }), 0x940b);
-      await tester.loadKey(serviceMessage(1, {}, { to: END + 1 }), 0x940b);
-      await tester.loadKey(serviceMessage(1, {}, { from: START - 1 }), 0x940b);
+      await tester.loadKey(serviceMessage(1, { quantum: 1n }), STATUS.OLD_NUMBER);
+      await tester.loadKey(serviceMessage(1, {}, { to: END + 1 }), STATUS.OLD_NUMBER);
+      await tester.loadKey(serviceMessage(1, {}, { from: START - 1 }), STATUS.OLD_NUMBER);
       expect(await tester.keys()).toEqual(before);
       await tester.deleteKey(KIND.service, SERVICE, SERVICE_KEY_ID);
-      await tester.loadKey(serviceMessage(1), 0x940b);
+      await tester.loadKey(serviceMessage(1), STATUS.OLD_NUMBER);
       expect(await tester.keys()).toEqual([]);
     },
   },
@@ -251,9 +256,9 @@ export const keyCases: readonly Case[] = [
       await tester.reset();
       await tester.select();
       await tester.loadKey(serviceMessage(5));
-      await tester.loadKey(serviceMessage(5, {}, { keyId: 2 }), 0x940b);
+      await tester.loadKey(serviceMessage(5, {}, { keyId: 2 }), STATUS.OLD_NUMBER);
       const refused = resealed(serviceMessage(6), DOWNLINK, (octets) => (octets[25] = 1));
-      await tester.loadKey(refused, 0x6a80);
+      await tester.loadKey(refused, STATUS.BAD_FIELD);
       await tester.loadKey(serviceMessage(6));
     },
   },
@@ -269,11 +274,17 @@ export const keyCases: readonly Case[] = [
         { kind: 0x11, parentKind: 0x10, service: 7, id: 100, from: START + 100, to: START + 500 },
         { kind: 0x12, parentKind: 0x11, service: 7, id: 5000, from: START + 100, to: START + 500 },
       ]);
-      await tester.loadKey(segmentMessage({ keyId: 101, from: START, to: START + 100 }), 0x9405);
-      await tester.loadKey(segmentMessage({ keyId: 101, from: START + 1000, to: START + 2000 }), 0x9405);
-      await tester.loadKey(contentMessage({}, { from: START + 500, to: START + 600 }), 0x9405);
+      await tester.loadKey(segmentMessage({ keyId: 101, from: START, to: START + 100 }), STATUS.OUTSIDE_VALIDITY);
+      await tester.loadKey(
+        segmentMessage({ keyId: 101, from: START + 1000, to: START + 2000 }),
+        STATUS.OUTSIDE_VALIDITY,
+      );
+      await tester.loadKey(contentMessage({}, { from: START + 500, to: START + 600 }), STATUS.OUTSIDE_VALIDITY);
       // 9405 before 940A and 9402.
-      await tester.loadKey(contentMessage({ card: false }, { from: START + 500, to: START + 600 }), 0x9405);
+      await tester.loadKey(
+        contentMessage({ card: false }, { from: START + 500, to: START + 600 }),
+        STATUS.OUTSIDE_VALIDITY,
+      );
       await tester.loadKey(serviceMessage(2, {}, { keyId: 2, from: 0, to: 0xffffffff }));
       const direct: KeyOptions = { parentKind: KIND.service, parentId: SERVICE_KEY_ID, keyId: 5001 };
       await tester.loadKey(contentMessage({}, direct));

@@ -1,3 +1,4 @@
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
 import { END, SERVICE, SERVICE_KEY_ID, serviceMessage, START } from '../../messages/messages.ts';
 import {
@@ -18,17 +19,17 @@ export const olderMessageCases: readonly Case[] = [
     from: 'active',
     async run(tester) {
       await tester.loadKey(serviceMessage(6, {}, { to: MIDDLE }));
-      await tester.loadKey(serviceMessage(5, {}, { to: END }), 0x940b);
+      await tester.loadKey(serviceMessage(5, {}, { to: END }), STATUS.OLD_NUMBER);
       await tester.loadKey(serviceMessage(5, {}, { keyId: 2 }));
       await tester.loadKey(segmentPurchase(9));
-      await tester.loadKey(segmentPurchase(8), 0x940b);
+      await tester.loadKey(segmentPurchase(8), STATUS.OLD_NUMBER);
       // Of seeds it is the number of the purchase that counts, and it comes before what else differs.
       const [older] = seedMessages(14, 0, 8);
       const newer = seedMessages(20, 5, 8171);
       await tester.loadKey(newer[1]!);
-      await tester.loadKey(older!, 0x940b);
+      await tester.loadKey(older!, STATUS.OLD_NUMBER);
       await tester.loadKey(newer[0]!);
-      await tester.loadKey(seedMessages(23, 0, 8)[0]!, 0x6a80);
+      await tester.loadKey(seedMessages(23, 0, 8)[0]!, STATUS.BAD_FIELD);
     },
   },
   {
@@ -40,7 +41,7 @@ export const olderMessageCases: readonly Case[] = [
       await tester.loadKey(serviceMessage(6, {}, { to: MIDDLE }));
       await leave(tester, SERVICE_KEY_ID, START);
       await tester.deleteKey(KIND.service, SERVICE, SERVICE_KEY_ID);
-      for (const message of [...held, other]) await tester.loadKey(message, 0x940b);
+      for (const message of [...held, other]) await tester.loadKey(message, STATUS.OLD_NUMBER);
       await tester.loadKey(serviceMessage(7));
     },
   },
@@ -52,7 +53,7 @@ export const olderMessageCases: readonly Case[] = [
       await tester.loadKey(serviceMessage(6, {}, { to: MIDDLE }));
       await leave(tester, SERVICE_KEY_ID, MIDDLE);
       await tester.deleteKey(KIND.service, SERVICE, SERVICE_KEY_ID);
-      await tester.loadKey(longer, 0x940b);
+      await tester.loadKey(longer, STATUS.OLD_NUMBER);
     },
   },
   {
@@ -64,10 +65,10 @@ export const olderMessageCases: readonly Case[] = [
       await tester.loadKey(parts[0]!);
       await leave(tester, SEED_PURCHASE_ID, START);
       await tester.deleteKey(KIND.seeds, SERVICE, SEED_PURCHASE_ID);
-      await tester.loadKey(older, 0x940b);
-      for (const part of parts) await tester.loadKey(part, 0x940b);
-      await tester.loadKey(slotMessage(3), 0x6a88);
-      await tester.loadKey(serviceMessage(53), 0x940b);
+      await tester.loadKey(older, STATUS.OLD_NUMBER);
+      for (const part of parts) await tester.loadKey(part, STATUS.OLD_NUMBER);
+      await tester.loadKey(slotMessage(3), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(serviceMessage(53), STATUS.OLD_NUMBER);
       await tester.loadKey(serviceMessage(54));
     },
   },
@@ -80,8 +81,8 @@ export const olderMessageCases: readonly Case[] = [
       for (const distance of [33, 127, 128, 200, 255, 256, 65_536]) {
         high += distance;
         await tester.loadKey(serviceMessage(high, {}, { keyId: 3 }));
-        await tester.loadKey(serviceMessage(high - distance, {}, { keyId: 4 }), 0x940b);
-        await tester.loadKey(serviceMessage(high - distance + 1, {}, { keyId: 4 }), 0x940b);
+        await tester.loadKey(serviceMessage(high - distance, {}, { keyId: 4 }), STATUS.OLD_NUMBER);
+        await tester.loadKey(serviceMessage(high - distance + 1, {}, { keyId: 4 }), STATUS.OLD_NUMBER);
       }
     },
   },
@@ -95,7 +96,7 @@ export const olderMessageCases: readonly Case[] = [
       await tester.loadKey(serviceMessage(69, {}, { keyId: 2 }));
       await tester.loadKey(segmentPurchase(75));
       await leave(tester, SEGMENT_PURCHASE_ID, START);
-      await tester.loadKey(serviceMessage(74, {}, { keyId: 3 }), 0x940b);
+      await tester.loadKey(serviceMessage(74, {}, { keyId: 3 }), STATUS.OLD_NUMBER);
       await tester.loadKey(serviceMessage(76, {}, { keyId: 3 }));
     },
   },

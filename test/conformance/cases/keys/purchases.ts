@@ -1,3 +1,4 @@
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { openConfirm } from '../../../../apdu/decode-module/requests/confirm.ts';
 import { encodeCardLimits, NO_LIMITS } from '../../../../apdu/decode-module/card-limits.ts';
@@ -120,8 +121,8 @@ export const purchaseCases: readonly Case[] = [
           ).octets;
           const forged = message.slice();
           forged[forged.length - 1]! ^= 1;
-          await tester.loadKey(forged, 0x6988);
-          await tester.loadKey(message, carries.includes(kind) ? 0x9000 : 0x940d);
+          await tester.loadKey(forged, STATUS.CRYPTO);
+          await tester.loadKey(message, carries.includes(kind) ? STATUS.DONE : STATUS.WRONG_PARENT);
         }
       }
     },
@@ -134,7 +135,7 @@ export const purchaseCases: readonly Case[] = [
       for (const parentKind of [0x00, 0x14, 0x16, 0x18, 0x20, 0xff]) {
         const message = contentMessage({}, { parentId: SEED_PURCHASE_ID });
         message[24] = parentKind;
-        await tester.loadKey(message, 0x6a88);
+        await tester.loadKey(message, STATUS.UNKNOWN_KEY);
       }
     },
   },
@@ -163,7 +164,7 @@ export const purchaseCases: readonly Case[] = [
     async run(tester) {
       await tester.loadKey(segmentPurchase(2, { perMegabyte: 300_000n }));
       const under = { parentId: SEGMENT_PURCHASE_ID };
-      await tester.loadKey(contentMessage({ price: 300_001n }, under), 0x9402);
+      await tester.loadKey(contentMessage({ price: 300_001n }, under), STATUS.ABOVE_CEILING);
       await tester.loadKey(contentMessage({ price: 300_000n }, under));
       await tester.decode(cardPart(1));
       await tester.reset();
@@ -185,15 +186,15 @@ export const purchaseCases: readonly Case[] = [
       await tester.loadKey(segmentPurchase(2, { keyId: SEGMENT_KEY_ID, perMegabyte: 100n }));
       await tester.loadKey(contentMessage());
       await tester.deleteKey(KIND.segment, SERVICE, SEGMENT_KEY_ID);
-      await tester.decode(cardPart(1), 0x6a88);
-      await tester.loadKey(contentMessage(), 0x9402);
+      await tester.decode(cardPart(1), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(contentMessage(), STATUS.ABOVE_CEILING);
       await tester.loadKey(contentMessage({ price: 100n }));
       await tester.loadKey(segmentMessage());
       await tester.deleteKey(KIND.segment, SERVICE, SEGMENT_KEY_ID);
       await tester.decode(cardPart(1));
       await tester.deleteKey(KIND.segment, SERVICE, SEGMENT_KEY_ID);
-      await tester.decode(cardPart(2), 0x6a88);
-      await tester.deleteKey(KIND.segment, SERVICE, SEGMENT_KEY_ID, 0x6a88);
+      await tester.decode(cardPart(2), STATUS.UNKNOWN_KEY);
+      await tester.deleteKey(KIND.segment, SERVICE, SEGMENT_KEY_ID, STATUS.UNKNOWN_KEY);
     },
   },
   {
@@ -204,10 +205,10 @@ export const purchaseCases: readonly Case[] = [
       await tester.loadKey(segmentMessage());
       await tester.loadKey(contentMessage({ kind: 'free' }));
       await tester.decode(cardPart(1, { mediaTime: MIDDLE - 1 }));
-      await tester.decode(cardPart(2, { mediaTime: MIDDLE }), 0x9405);
-      await tester.loadKey(contentMessage({ kind: 'free' }, { from: MIDDLE }), 0x9405);
+      await tester.decode(cardPart(2, { mediaTime: MIDDLE }), STATUS.OUTSIDE_VALIDITY);
+      await tester.loadKey(contentMessage({ kind: 'free' }, { from: MIDDLE }), STATUS.OUTSIDE_VALIDITY);
       await tester.loadKey(serviceMessage(3));
-      await tester.decode(cardPart(2, { mediaTime: MIDDLE }), 0x6a88);
+      await tester.decode(cardPart(2, { mediaTime: MIDDLE }), STATUS.UNKNOWN_KEY);
       await tester.loadKey(segmentMessage());
       await tester.loadKey(contentMessage({ kind: 'free' }));
       await tester.decode(cardPart(2, { mediaTime: MIDDLE }));
@@ -239,10 +240,13 @@ export const purchaseCases: readonly Case[] = [
         [0, 0x46],
         [1, 0x43],
       ] as const) {
-        await tester.command({ cla: 0x80, ins: INS.SIGN_REQUEST, p1, p2, data, le: 256 }, 0x6a86);
+        await tester.command({ cla: 0x80, ins: INS.SIGN_REQUEST, p1, p2, data, le: 256 }, STATUS.WRONG_PARAMETERS);
       }
       for (const wrong of [data.subarray(1), concat(data, data.subarray(0, 1))]) {
-        await tester.command({ cla: 0x80, ins: INS.SIGN_REQUEST, p1: 0, p2: 0x43, data: wrong, le: 256 }, 0x6700);
+        await tester.command(
+          { cla: 0x80, ins: INS.SIGN_REQUEST, p1: 0, p2: 0x43, data: wrong, le: 256 },
+          STATUS.WRONG_LENGTH,
+        );
       }
     },
   },
@@ -256,7 +260,7 @@ export const purchaseCases: readonly Case[] = [
       await tester.storeData(DGI.profile, PROFILE, false);
       await tester.activate(DGI.keys, KEYS);
       const command = { cla: 0x80, ins: INS.SIGN_REQUEST, p1: 0, p2: 0x43, data: new Uint8Array(40), le: 256 };
-      await tester.command(command, 0x6982);
+      await tester.command(command, STATUS.SECURITY);
       await tester.send(INS.VERIFY, pin);
       await tester.command(command);
     },
@@ -288,7 +292,7 @@ export const purchaseCases: readonly Case[] = [
       for (const [message, at, value] of changes) {
         await tester.loadKey(
           resealed(message, CARD_KEYS.downlink, (octets) => void (octets[at] = value)),
-          0x6a80,
+          STATUS.BAD_FIELD,
         );
       }
       for (const message of [segment, seeds, leaf]) await tester.loadKey(message);

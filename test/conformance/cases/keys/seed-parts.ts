@@ -1,3 +1,4 @@
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { encodeCeilings } from '../../../../apdu/decode-module/keys/ceilings.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
 import { type SeedLabel, seedKey } from '../../../../apdu/decode-module/keys/marks.ts';
@@ -43,7 +44,7 @@ export const seedPartCases: readonly Case[] = [
       // Part 0 counts before it: wrong for slot 3, in front of the right one; right for slot 4.
       const first = [{ level: 20, index: 3, key: WRONG }, { level: 20, index: 4 }, whole];
       await tester.loadKey(partMessage(40, 0, 2, first));
-      await tester.loadKey(slotMessage(3, {}, FREE), 0x6988);
+      await tester.loadKey(slotMessage(3, {}, FREE), STATUS.CRYPTO);
       await tester.loadKey(slotMessage(4, {}, FREE));
       await tester.loadKey(slotMessage(5, {}, FREE));
       await tester.decode(cardPart(2));
@@ -63,7 +64,7 @@ export const seedPartCases: readonly Case[] = [
       for (const part of parts) await tester.loadKey(part);
       for (const slot of [0, 1, 2, 3]) await tester.loadKey(slotMessage(slot, {}, FREE));
       await tester.deleteKey(KIND.seeds, SERVICE, SEED_PURCHASE_ID);
-      for (const part of parts) await tester.loadKey(part, 0x940b);
+      for (const part of parts) await tester.loadKey(part, STATUS.OLD_NUMBER);
     },
   },
   {
@@ -72,15 +73,15 @@ export const seedPartCases: readonly Case[] = [
     async run(tester) {
       const seed = [{ level: 20, index: 0 }];
       await tester.loadKey(partMessage(40, 0, 2, seed));
-      await tester.loadKey(partMessage(50, 0, 1, [{ level: 20, index: 1 }]), 0x6a80);
+      await tester.loadKey(partMessage(50, 0, 1, [{ level: 20, index: 1 }]), STATUS.BAD_FIELD);
       // Number 40 is taken, 7 is too old: neither is asked what it differs in.
-      await tester.loadKey(partMessage(40, 0, 1, seed), 0x940b);
-      await tester.loadKey(partMessage(40, 1, 2, seed), 0x940b);
-      await tester.loadKey(partMessage(7, 0, 1, seed), 0x940b);
+      await tester.loadKey(partMessage(40, 0, 1, seed), STATUS.OLD_NUMBER);
+      await tester.loadKey(partMessage(40, 1, 2, seed), STATUS.OLD_NUMBER);
+      await tester.loadKey(partMessage(7, 0, 1, seed), STATUS.OLD_NUMBER);
       const later = resealed(partMessage(41, 1, 2, seed), CARD_KEYS.downlink, (octets) =>
         writeUint(octets, 16, 4, END + 1),
       );
-      await tester.loadKey(later, 0x6a80);
+      await tester.loadKey(later, STATUS.BAD_FIELD);
       await tester.loadKey(partMessage(41, 1, 2, seed));
     },
   },
@@ -91,12 +92,12 @@ export const seedPartCases: readonly Case[] = [
       const seed = [{ level: 20, index: 0 }];
       await tester.loadKey(partMessage(22, 0, 4, seed));
       // Of purchases 21, 20 and 19, with numbers above 22; and of 23.
-      await tester.loadKey(partMessage(23, 2, 4, seed), 0x940b);
-      await tester.loadKey(partMessage(23, 3, 4, seed), 0x940b);
-      await tester.loadKey(partMessage(22, 3, 4, seed), 0x940b);
-      await tester.loadKey(partMessage(24, 1, 4, seed), 0x6a80);
+      await tester.loadKey(partMessage(23, 2, 4, seed), STATUS.OLD_NUMBER);
+      await tester.loadKey(partMessage(23, 3, 4, seed), STATUS.OLD_NUMBER);
+      await tester.loadKey(partMessage(22, 3, 4, seed), STATUS.OLD_NUMBER);
+      await tester.loadKey(partMessage(24, 1, 4, seed), STATUS.BAD_FIELD);
       // Of FFFFFFFF, which is above it.
-      await tester.loadKey(partMessage(1, 2, 4, seed), 0x6a80);
+      await tester.loadKey(partMessage(1, 2, 4, seed), STATUS.BAD_FIELD);
       await tester.loadKey(partMessage(23, 1, 4, seed));
     },
   },

@@ -1,3 +1,4 @@
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
 import { parseKeyList } from '../../../../apdu/decode-module/keys/key-list.ts';
@@ -26,15 +27,16 @@ export const slotCases: readonly Case[] = [
       const parts = seedMessages(40, first, end);
       expect(parts).toHaveLength(3);
       await tester.loadKey(parts[1]!);
-      await tester.loadKey(slotMessage(first), 0x6a88);
-      await tester.loadKey(slotMessage(end - 1), 0x6a88);
+      await tester.loadKey(slotMessage(first), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(slotMessage(end - 1), STATUS.UNKNOWN_KEY);
       await plays(tester, 1024, 1);
       await tester.loadKey(parts[2]!);
       await plays(tester, end - 1, 2);
       await tester.loadKey(parts[0]!);
       let group = 3;
       for (const slot of [first, first + 1, 7, 8, 1023, 2047, 2048, 8000]) await plays(tester, slot, group++);
-      for (const slot of [0, first - 1, end, end + 1, SLOTS - 1]) await tester.loadKey(slotMessage(slot), 0x6a88);
+      for (const slot of [0, first - 1, end, end + 1, SLOTS - 1])
+        await tester.loadKey(slotMessage(slot), STATUS.UNKNOWN_KEY);
       await tester.reset();
       await tester.select();
       await tester.open();
@@ -57,7 +59,7 @@ export const slotCases: readonly Case[] = [
       await tester.deleteKey(KIND.seeds, SERVICE, 1);
       await tester.loadKey(seedMessages(2, 0x80000, 0x80001, { keyId: 2 })[0]!);
       await plays(tester, 0x80000, 4);
-      await tester.loadKey(slotMessage(0x80001), 0x6a88);
+      await tester.loadKey(slotMessage(0x80001), STATUS.UNKNOWN_KEY);
       await tester.deleteKey(KIND.seeds, SERVICE, 2);
       const ranges = purchasesOfSlots(1, SLOTS - 1);
       expect(ranges).toHaveLength(2);
@@ -70,7 +72,7 @@ export const slotCases: readonly Case[] = [
       for (const { from, to } of ranges) {
         for (const slot of [from, to - 1, (from + to) >> 1]) await plays(tester, slot, group++);
       }
-      for (const slot of [0, SLOTS - 1]) await tester.loadKey(slotMessage(slot), 0x6a88);
+      for (const slot of [0, SLOTS - 1]) await tester.loadKey(slotMessage(slot), STATUS.UNKNOWN_KEY);
     },
   },
   {
@@ -86,13 +88,13 @@ export const slotCases: readonly Case[] = [
         seedMessages(41, 1, 1000)[1]!,
         seedMessages(40, 1, 3000)[1]!,
       ];
-      for (const message of wrong) await tester.loadKey(message, 0x6a80);
-      await tester.loadKey(seedMessages(39, 1, 1000)[1]!, 0x940b);
+      for (const message of wrong) await tester.loadKey(message, STATUS.BAD_FIELD);
+      await tester.loadKey(seedMessages(39, 1, 1000)[1]!, STATUS.OLD_NUMBER);
       await tester.loadKey(right[1]!);
-      await tester.loadKey(seedMessages(60, 1, 1000)[0]!, 0x6a80);
+      await tester.loadKey(seedMessages(60, 1, 1000)[0]!, STATUS.BAD_FIELD);
       await tester.deleteKey(KIND.seeds, SERVICE, SEED_PURCHASE_ID);
       await tester.loadKey(seedMessages(60, 1, 1000)[0]!);
-      await tester.loadKey(slotMessage(999), 0x6a88);
+      await tester.loadKey(slotMessage(999), STATUS.UNKNOWN_KEY);
     },
   },
   {
@@ -100,7 +102,7 @@ export const slotCases: readonly Case[] = [
     from: 'active',
     async run(tester) {
       for (let i = 1; i <= 4; i++) await tester.loadKey(seedMessages(i, 0, 8, { keyId: i })[0]!);
-      await tester.loadKey(seedMessages(5, 8, 16, { keyId: 5 })[0]!, 0x6a84);
+      await tester.loadKey(seedMessages(5, 8, 16, { keyId: 5 })[0]!, STATUS.NO_ROOM);
       await tester.deleteKey(KIND.seeds, SERVICE, 2);
       await tester.loadKey(seedMessages(5, 8, 16, { keyId: 5 })[0]!);
       await tester.loadKey(slotMessage(9));
@@ -114,14 +116,14 @@ export const slotCases: readonly Case[] = [
       await tester.loadKey(seedMessages(1, 0, 8, { keyId: 1, to: START + 500, perMegabyte: 10n })[0]!);
       await tester.loadKey(seedMessages(2, 0, 4, { keyId: 2, perMegabyte: 20n })[0]!);
       await tester.loadKey(slotMessage(3, {}, { price: 20n }));
-      await tester.loadKey(slotMessage(5, {}, { price: 20n }), 0x9402);
+      await tester.loadKey(slotMessage(5, {}, { price: 20n }), STATUS.ABOVE_CEILING);
       await tester.loadKey(slotMessage(5, {}, { price: 10n }));
-      await tester.loadKey(slotMessage(5, { from: START + 500 }, { price: 10n }), 0x9405);
+      await tester.loadKey(slotMessage(5, { from: START + 500 }, { price: 10n }), STATUS.OUTSIDE_VALIDITY);
       await tester.loadKey(slotMessage(3, { from: START + 500 }, { price: 10n }));
       // Of equal ends the first by slot, though it came later.
       await tester.deleteKey(KIND.seeds, SERVICE, 1);
       await tester.loadKey(seedMessages(3, 0, 4, { keyId: 3, perMegabyte: 10n })[0]!);
-      await tester.loadKey(slotMessage(3, {}, { price: 20n }), 0x9402);
+      await tester.loadKey(slotMessage(3, {}, { price: 20n }), STATUS.ABOVE_CEILING);
       await tester.loadKey(slotMessage(3, {}, { price: 10n }));
     },
   },
@@ -131,20 +133,20 @@ export const slotCases: readonly Case[] = [
     async run(tester) {
       await tester.loadKey(seedMessages(1, 0, 8)[0]!);
       const message = slotMessage(3);
-      for (const length of [56, 63, 64, 103]) await tester.loadKey(message.subarray(0, length), 0x6988);
+      for (const length of [56, 63, 64, 103]) await tester.loadKey(message.subarray(0, length), STATUS.CRYPTO);
       for (const at of [4, 8, 32, 48, 96]) {
         const forged = message.slice();
         forged[at]! ^= 1;
-        await tester.loadKey(forged, at === 4 ? 0x6a88 : 0x6988);
+        await tester.loadKey(forged, at === 4 ? STATUS.UNKNOWN_KEY : STATUS.CRYPTO);
       }
       for (const slot of [SLOTS, 2 ** 24 + 3, 2 ** 32 - 1]) {
         const beyond = message.slice();
         writeUint(beyond, 28, 4, slot);
-        await tester.loadKey(beyond, 0x6a88);
+        await tester.loadKey(beyond, STATUS.UNKNOWN_KEY);
       }
       const epoch = message.slice();
       writeUint(epoch, 60, 4, 1);
-      await tester.loadKey(epoch, 0x6a88);
+      await tester.loadKey(epoch, STATUS.UNKNOWN_KEY);
       await tester.loadKey(message);
     },
   },
@@ -155,10 +157,10 @@ export const slotCases: readonly Case[] = [
       const message = seedMessages(1, 0, 8)[0]!;
       const labelled = (level: number, index: number): Uint8Array =>
         resealed(message, CARD_KEYS.downlink, (octets) => writeUint(octets, 188, 4, level * 2 ** 24 + index));
-      for (let level = 0; level <= 20; level++) await tester.loadKey(labelled(level, 2 ** level), 0x6a80);
-      for (const level of [0, 1, 8, 15, 16, 20]) await tester.loadKey(labelled(level, 2 ** 24 - 1), 0x6a80);
-      for (const level of [21, 0x7f, 0x80, 0xfe]) await tester.loadKey(labelled(level, 0), 0x6a80);
-      await tester.loadKey(labelled(0xff, 1), 0x6a80);
+      for (let level = 0; level <= 20; level++) await tester.loadKey(labelled(level, 2 ** level), STATUS.BAD_FIELD);
+      for (const level of [0, 1, 8, 15, 16, 20]) await tester.loadKey(labelled(level, 2 ** 24 - 1), STATUS.BAD_FIELD);
+      for (const level of [21, 0x7f, 0x80, 0xfe]) await tester.loadKey(labelled(level, 0), STATUS.BAD_FIELD);
+      await tester.loadKey(labelled(0xff, 1), STATUS.BAD_FIELD);
       await tester.loadKey(labelled(20, 2 ** 20 - 1));
     },
   },
@@ -170,7 +172,7 @@ export const slotCases: readonly Case[] = [
         for (let at = 160; at < 192; at++) octets[at] = at % 4 === 0 ? 0xff : 0;
       });
       await tester.loadKey(empty);
-      await tester.loadKey(slotMessage(3), 0x6a88);
+      await tester.loadKey(slotMessage(3), STATUS.UNKNOWN_KEY);
     },
   },
 ];

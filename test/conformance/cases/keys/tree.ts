@@ -1,3 +1,4 @@
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { combine, separate } from '../../../../apdu/decode-module/keys/combined-section.ts';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
@@ -58,15 +59,15 @@ export const treeCases: readonly Case[] = [
       await tester.loadKey(leafMessage(2, place));
       const path = tree.path(place.leaf);
       expect(path).toHaveLength(10);
-      await tester.loadKey(path[1]!.octets, 0x6a88);
+      await tester.loadKey(path[1]!.octets, STATUS.UNKNOWN_KEY);
       await loadAll(tester, path);
       await tester.loadKey(content(tree));
       await tester.open();
       await tester.decode(cardPart(1));
       const { epochKey } = tree;
-      await tester.loadKey(slotMessage(3, { epoch: 6, epochKey }, FREE), 0x6a88);
-      await tester.loadKey(slotMessage(3, { epoch: 8, epochKey }, FREE), 0x6a88);
-      await tester.loadKey(slotMessage(3, { epoch: 7, epochKey: new Uint8Array(16) }, FREE), 0x6988);
+      await tester.loadKey(slotMessage(3, { epoch: 6, epochKey }, FREE), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(slotMessage(3, { epoch: 8, epochKey }, FREE), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(slotMessage(3, { epoch: 7, epochKey: new Uint8Array(16) }, FREE), STATUS.CRYPTO);
       await tester.loadKey(slotMessage(3, {}, FREE));
       await tester.reset();
       await tester.select();
@@ -86,13 +87,13 @@ export const treeCases: readonly Case[] = [
       await tester.loadKey(content(tree));
 
       const first = tree.evict([others[18]!.leaf]);
-      await tester.loadKey(content(tree), 0x6a88);
+      await tester.loadKey(content(tree), STATUS.UNKNOWN_KEY);
       const byNode = Map.groupBy(first, ({ keyId }) => keyId);
       const sections = [...byNode.values()].map((messages) => separate(combine(messages)));
       expect(sections.flat()).toEqual(first.map(({ octets }) => octets));
       for (const { octets } of first) {
         const forMe = usable(first, mine.leaf).some((message) => message.octets === octets);
-        await tester.loadKey(octets, forMe ? 0x9000 : 0x6a88);
+        await tester.loadKey(octets, forMe ? STATUS.DONE : STATUS.UNKNOWN_KEY);
       }
       await tester.loadKey(content(tree));
       await tester.open();
@@ -102,8 +103,8 @@ export const treeCases: readonly Case[] = [
       // It holds its own path still, but not with the keys that the update is under.
       const held = pathAbove(mine.leaf);
       for (const { octets, parentId } of second)
-        await tester.loadKey(octets, held.includes(parentId) ? 0x6988 : 0x6a88);
-      await tester.loadKey(content(tree), 0x6a88);
+        await tester.loadKey(octets, held.includes(parentId) ? STATUS.CRYPTO : STATUS.UNKNOWN_KEY);
+      await tester.loadKey(content(tree), STATUS.UNKNOWN_KEY);
     },
   },
   {
@@ -119,7 +120,7 @@ export const treeCases: readonly Case[] = [
       tree.evict([places[1]!.leaf]);
       const second = tree.evict([places[4]!.leaf, places[5]!.leaf]);
       // Of the last update alone it can use nothing: its own path was renewed, and the renewal before it missed.
-      for (const { octets } of usable(second, mine.leaf)) await tester.loadKey(octets, 0x6988);
+      for (const { octets } of usable(second, mine.leaf)) await tester.loadKey(octets, STATUS.CRYPTO);
       const heal = tree.path(mine.leaf);
       expect(heal).toHaveLength(10);
       await loadAll(tester, heal);
@@ -135,16 +136,16 @@ export const treeCases: readonly Case[] = [
       const place = { leaf: 2, key: fixedKey('leaf 2') };
       await tester.loadKey(leafMessage(1, place));
       await tester.loadKey(node(1, 2, 5, place.key));
-      await tester.loadKey(node(1, 2, 4, place.key), 0x940b);
+      await tester.loadKey(node(1, 2, 4, place.key), STATUS.OLD_NUMBER);
       await tester.loadKey(node(1, 2, 5, place.key));
       await tester.loadKey(node(1, 2, 2 ** 32 - 1, place.key));
-      await tester.loadKey(node(1, 2, 6, place.key), 0x940b);
+      await tester.loadKey(node(1, 2, 6, place.key), STATUS.OLD_NUMBER);
       expect(parseKeyList(await tester.send(INS.LIST_KEYS))).toEqual([
         { kind: KIND.node, parentKind: KIND.unique, service: SERVICE, id: 2, from: 0, to: 0xffff_ffff },
         { kind: KIND.node, parentKind: KIND.node, service: SERVICE, id: 1, from: 2 ** 32 - 1, to: 0xffff_ffff },
       ]);
       await tester.deleteKey(KIND.node, SERVICE, 1);
-      await tester.deleteKey(KIND.node, SERVICE, 1, 0x6a88);
+      await tester.deleteKey(KIND.node, SERVICE, 1, STATUS.UNKNOWN_KEY);
       await tester.loadKey(node(1, 2, 1, place.key));
     },
   },
@@ -158,13 +159,13 @@ export const treeCases: readonly Case[] = [
       await tester.loadKey(seedMessages(2, 0, 8)[0]!);
       await tester.loadKey(node(1, 2, 5, place.key, SERVICE, 'another key'));
       const under = (name: string) => slotMessage(3, { epoch: 5, epochKey: fixedKey(name) }, FREE);
-      await tester.loadKey(under('another key'), 0x6988);
+      await tester.loadKey(under('another key'), STATUS.CRYPTO);
       await tester.loadKey(under('node 1.5'));
       await tester.deleteKey(KIND.node, SERVICE, 1);
       await tester.reset();
       await tester.select();
-      await tester.deleteKey(KIND.node, SERVICE, 1, 0x6a88);
-      await tester.loadKey(under('node 1.5'), 0x6a88);
+      await tester.deleteKey(KIND.node, SERVICE, 1, STATUS.UNKNOWN_KEY);
+      await tester.loadKey(under('node 1.5'), STATUS.UNKNOWN_KEY);
     },
   },
   {
@@ -178,7 +179,7 @@ export const treeCases: readonly Case[] = [
       for (const child of leaves) {
         for (const id of parents) {
           const fits = id !== 0 && childNodes(id).includes(child);
-          const status = fits ? 0x9000 : id === 0 && child === 1 ? 0x6a80 : 0x940d;
+          const status = fits ? STATUS.DONE : id === 0 && child === 1 ? STATUS.BAD_FIELD : STATUS.WRONG_PARENT;
           await tester.loadKey(node(id, child, 1, fixedKey('leaf')), status);
           if (fits) {
             await tester.deleteKey(KIND.node, SERVICE, id);
@@ -200,8 +201,8 @@ export const treeCases: readonly Case[] = [
       expect(await tester.loadKey(leaf)).toEqual(confirm);
       await tester.loadKey(node(1, 2, 1, fixedKey('leaf 2')));
       await tester.loadKey(node(2, 6, 1, below.key));
-      await tester.loadKey(leaf, 0x940b);
-      await tester.loadKey(node(1, 2, 2, fixedKey('leaf 2')), 0x6988);
+      await tester.loadKey(leaf, STATUS.OLD_NUMBER);
+      await tester.loadKey(node(1, 2, 2, fixedKey('leaf 2')), STATUS.CRYPTO);
       await tester.loadKey(node(1, 2, 2, fixedKey('node 2.1')));
       // A new leaf takes the place back, whatever the version.
       await tester.loadKey(leafMessage(3, { leaf: 2, key: fixedKey('leaf 2') }));
@@ -220,10 +221,10 @@ export const treeCases: readonly Case[] = [
       const from = (message: Uint8Array, parentKey: Uint8Array, value: number): Uint8Array =>
         resealed(message, parentKey, (octets) => writeUint(octets, 12, 4, value));
       // A leaf goes on to the end of time.
-      await tester.loadKey(from(leafMessage(1, place), CARD_KEYS.downlink, 0xffff_ffff), 0x6a80);
+      await tester.loadKey(from(leafMessage(1, place), CARD_KEYS.downlink, 0xffff_ffff), STATUS.BAD_FIELD);
       await tester.loadKey(leafMessage(1, place));
       const good = node(1, 2, 1, place.key);
-      for (const value of [END, END + 1]) await tester.loadKey(from(good, place.key, value), 0x6a80);
+      for (const value of [END, END + 1]) await tester.loadKey(from(good, place.key, value), STATUS.BAD_FIELD);
       await tester.loadKey(from(good, place.key, END - 1));
     },
   },
@@ -233,12 +234,12 @@ export const treeCases: readonly Case[] = [
     async run(tester) {
       await tester.loadKey(leafMessage(1, { leaf: 6, key: fixedKey('one') }));
       await tester.loadKey(leafMessage(2, { leaf: 6, key: fixedKey('two') }));
-      await tester.loadKey(leafMessage(1, { leaf: 6, key: fixedKey('one') }), 0x940b);
-      await tester.loadKey(node(2, 6, 3, fixedKey('one')), 0x6988);
+      await tester.loadKey(leafMessage(1, { leaf: 6, key: fixedKey('one') }), STATUS.OLD_NUMBER);
+      await tester.loadKey(node(2, 6, 3, fixedKey('one')), STATUS.CRYPTO);
       await tester.loadKey(node(2, 6, 3, fixedKey('two')));
       for (let i = 3; i <= 12; i++) await tester.loadKey(leafMessage(i, { leaf: 100 + i, key: fixedKey('x') }));
-      await tester.loadKey(leafMessage(13, { leaf: 200, key: fixedKey('x') }), 0x6a84);
-      await tester.loadKey(node(1, 2, 3, fixedKey('node 2.3')), 0x6a84);
+      await tester.loadKey(leafMessage(13, { leaf: 200, key: fixedKey('x') }), STATUS.NO_ROOM);
+      await tester.loadKey(node(1, 2, 3, fixedKey('node 2.3')), STATUS.NO_ROOM);
       await tester.deleteKey(KIND.node, SERVICE, 103);
       await tester.loadKey(node(1, 2, 3, fixedKey('node 2.3')));
       await tester.loadKey(leafMessage(13, { leaf: 2, key: fixedKey('x') }));

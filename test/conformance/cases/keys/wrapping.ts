@@ -1,3 +1,4 @@
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
 import type { CommandApdu } from '../../../../apdu/iso7816/command-apdu.ts';
 import { concat, fromHex } from '../../../../apdu/octets.ts';
@@ -54,7 +55,7 @@ export const wrappingCases: readonly Case[] = [
     from: 'active',
     async run(tester) {
       await tester.select();
-      await tester.raw(fromHex('8440000009 0000000000000000'), 0x6700);
+      await tester.raw(fromHex('8440000009 0000000000000000'), STATUS.WRONG_LENGTH);
       await tester.secure(0x13);
       for (const command of [
         '8440000009 0000000000000000',
@@ -63,15 +64,15 @@ export const wrappingCases: readonly Case[] = [
         '84400000 000000',
         '84400000 0000',
       ]) {
-        await tester.raw(fromHex(command), 0x6700);
+        await tester.raw(fromHex(command), STATUS.WRONG_LENGTH);
         await tester.inside(INS.GET_PURSE, 0, 0, NONE);
       }
       // Nor do a class that the INS does not have, and what the class says is not wrapped.
       for (const command of ['84a40400', '84c00000', '85400000', '8482010000', '84821300']) {
-        await tester.raw(fromHex(command), command.startsWith('8482') ? 0x6700 : 0x6e00);
+        await tester.raw(fromHex(command), command.startsWith('8482') ? STATUS.WRONG_LENGTH : STATUS.UNKNOWN_CLASS);
         await tester.inside(INS.GET_PURSE, 0, 0, NONE);
       }
-      await tester.inside(0x77, 0, 0, NONE, 0x6d00);
+      await tester.inside(0x77, 0, 0, NONE, STATUS.UNKNOWN_INSTRUCTION);
       await tester.inside(INS.GET_PURSE, 0, 0, NONE);
     },
   },
@@ -80,12 +81,12 @@ export const wrappingCases: readonly Case[] = [
     from: 'active',
     async run(tester) {
       await tester.select();
-      await tester.raw(SHORT, 0x6985);
+      await tester.raw(SHORT, STATUS.NOT_NOW);
       for (const command of ['84400000', '8440000000', '8440000001 00', '8440000007 00000000000000', '84770000']) {
         await tester.secure(0x13);
-        await tester.raw(fromHex(command), 0x6988);
-        await tester.inside(INS.GET_PURSE, 0, 0, NONE, 0x6985);
-        await tester.raw(SHORT, 0x6985);
+        await tester.raw(fromHex(command), STATUS.CRYPTO);
+        await tester.inside(INS.GET_PURSE, 0, 0, NONE, STATUS.NOT_NOW);
+        await tester.raw(SHORT, STATUS.NOT_NOW);
       }
     },
   },
@@ -113,14 +114,14 @@ export const wrappingCases: readonly Case[] = [
       ];
       for (const make of wrong) {
         const raw = await RawChannel.open(tester);
-        await tester.command(raw.wrap(INS.OPEN_SESSION, make(raw.keys)), 0x6988);
-        await tester.raw(SHORT, 0x6985);
+        await tester.command(raw.wrap(INS.OPEN_SESSION, make(raw.keys)), STATUS.CRYPTO);
+        await tester.raw(SHORT, STATUS.NOT_NOW);
       }
       // A whole block of padding.
       const raw = await RawChannel.open(tester);
       const padded = encipher(raw.keys.enc, 1, ZERO);
-      await tester.command(raw.wrap(INS.OPEN_SESSION, padded), 0x6700);
-      await tester.raw(SHORT, 0x6988);
+      await tester.command(raw.wrap(INS.OPEN_SESSION, padded), STATUS.WRONG_LENGTH);
+      await tester.raw(SHORT, STATUS.CRYPTO);
     },
   },
 ];

@@ -1,3 +1,4 @@
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { openCreditLimitProof, signCreditLimit } from '../../../../apdu/decode-module/money/credit-load.ts';
 import {
@@ -39,18 +40,18 @@ export const creditLimitCases: readonly Case[] = [
       await tester.loadKey(contentMessage({ price: 10_000_000n }));
       await tester.decode(cardPart(8, { octets: 787_500 }));
       expect((await tester.purse()).taken).toBe(10_500_000n);
-      await tester.decode(cardPart(9, { octets: 1 }), 0x9401);
+      await tester.decode(cardPart(9, { octets: 1 }), STATUS.NO_CREDIT);
       await tester.closeSession();
       const purse = await tester.purse();
       expect(purse).toMatchObject({ loaded: 10_000_000n, spent: 10_500_000n });
       // -0.50: so much more than the maximum may be loaded.
-      await tester.loadCredit(loadOrder(3, MAXIMUM + 500_001n), 0x9407);
+      await tester.loadCredit(loadOrder(3, MAXIMUM + 500_001n), STATUS.ABOVE_MAXIMUM_BALANCE);
       // Less than was used already.
       await tester.loadCredit(creditLimit(3, 100_000n));
       await tester.open();
-      await tester.decode(cardPart(10, { octets: 1 }), 0x9401);
+      await tester.decode(cardPart(10, { octets: 1 }), STATUS.NO_CREDIT);
       await tester.loadCredit(loadOrder(4, 300_000n));
-      await tester.decode(cardPart(10, { octets: 1 }), 0x9401);
+      await tester.decode(cardPart(10, { octets: 1 }), STATUS.NO_CREDIT);
       await tester.loadCredit(loadOrder(5, MAXIMUM + 200_000n));
       expect((await tester.purse()).balance).toBe(MAXIMUM);
     },
@@ -60,29 +61,29 @@ export const creditLimitCases: readonly Case[] = [
     from: 'active',
     async run(tester) {
       const id = fixedKey('same id').subarray(0, 8);
-      await tester.loadCredit(creditLimit(2, 1n), 0x940b);
-      await tester.loadCredit(creditLimit(1, 2n ** 39n - MAXIMUM), 0x6a80);
-      await tester.loadCredit(creditLimit(1, 2n ** 48n - 1n), 0x6a80);
+      await tester.loadCredit(creditLimit(2, 1n), STATUS.OLD_NUMBER);
+      await tester.loadCredit(creditLimit(1, 2n ** 39n - MAXIMUM), STATUS.BAD_FIELD);
+      await tester.loadCredit(creditLimit(1, 2n ** 48n - 1n), STATUS.BAD_FIELD);
       await tester.loadCredit(creditLimit(1, 2n ** 39n - 1n - MAXIMUM, id));
-      await tester.loadCredit(loadOrder(1, 2n ** 39n - 1n - MAXIMUM, id), 0x940b);
-      await tester.loadCredit(creditLimit(1, 1n, id), 0x940b);
+      await tester.loadCredit(loadOrder(1, 2n ** 39n - 1n - MAXIMUM, id), STATUS.OLD_NUMBER);
+      await tester.loadCredit(creditLimit(1, 1n, id), STATUS.OLD_NUMBER);
       await tester.loadCredit(loadOrder(2, 1n, id));
-      await tester.loadCredit(creditLimit(2, 1n, id), 0x940b);
+      await tester.loadCredit(creditLimit(2, 1n, id), STATUS.OLD_NUMBER);
       const key = CARD_KEYS['load-in'];
       const order = creditLimit(3, 1n);
       for (const kind of [0x31, 0x32, 0x34]) {
-        await tester.loadCredit(order.with(0, kind), 0x6988);
+        await tester.loadCredit(order.with(0, kind), STATUS.CRYPTO);
         if (kind !== 0x31) {
           await tester.loadCredit(
             resigned(order, key, (octets) => (octets[0] = kind)),
-            0x6988,
+            STATUS.CRYPTO,
           );
         }
       }
       for (const at of [4, 11, 16, 18, 34, 47]) {
         await tester.loadCredit(
           resigned(order, key, (octets) => (octets[at]! ^= 0x80)),
-          0x6a80,
+          STATUS.BAD_FIELD,
         );
       }
       const proof = await tester.loadCredit(order);

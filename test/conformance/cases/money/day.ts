@@ -1,3 +1,4 @@
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { encodeBlind, sealBlind } from '../../../../apdu/decode-module/packets/blind-blocks.ts';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
@@ -38,7 +39,7 @@ export const dayCases: readonly Case[] = [
       await tester.loadKey(
         contentMessage({ kind: 'flat', price: 200_000n, segmentId: 2 }, { keyId: FLAT_KEY, to: END }),
       );
-      await tester.decode(cardPart(3, { contentKeyId: FLAT_KEY, mediaTime: START }), 0x9403);
+      await tester.decode(cardPart(3, { contentKeyId: FLAT_KEY, mediaTime: START }), STATUS.SPEND_LIMIT);
     },
   },
   {
@@ -52,10 +53,10 @@ export const dayCases: readonly Case[] = [
       const data = encodeBlind(packet, sealBlind(blindCipher(), packet, new Uint8Array(16)));
       const decodeBlind = (status: number) =>
         tester.command({ cla: 0x80, ins: INS.DECODE, p1: 1, p2: 0, data, le: 256 }, status);
-      await decodeBlind(0x9000);
+      await decodeBlind(STATUS.DONE);
       expect(await tester.record()).toMatchObject({ day: START / DAY + 1, spentOfDay: 600_000n, taken: 600_000n });
       await tester.loadKey(blindMessage({ kind: 'flat', price: 100_000n, segmentId: 2 }));
-      await decodeBlind(0x9403);
+      await decodeBlind(STATUS.SPEND_LIMIT);
     },
   },
 ];

@@ -1,3 +1,4 @@
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
 import { cardPart, contentMessage, SERVICE_KEY_ID, serviceMessage, type TermOptions } from '../../messages/messages.ts';
@@ -107,9 +108,9 @@ export const flatCases: readonly Case[] = [
     from: 'active',
     async run(tester) {
       await play(tester, 1_000_000n, { kind: 'flat', price: 1_000_001n }, { quantum: 10_000n });
-      await tester.decode(cardPart(1), 0x9401);
+      await tester.decode(cardPart(1), STATUS.NO_CREDIT);
       await tester.loadKey(contentMessage({ kind: 'flat', price: 2_550_001n }));
-      await tester.decode(cardPart(1), 0x9402);
+      await tester.decode(cardPart(1), STATUS.ABOVE_CEILING);
       await tester.loadKey(contentMessage({ kind: 'flat', price: 0n }));
       await tester.decode(cardPart(1));
       expect(await tester.purse()).toMatchObject({ taken: 0n, session: 0, sequence: 2 });

@@ -1,3 +1,4 @@
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { encodeCardLimits, NO_LIMITS } from '../../../../apdu/decode-module/card-limits.ts';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
@@ -20,12 +21,12 @@ const NONE = new Uint8Array(0);
 const FREE = { kind: 'free' } as const;
 
 /** SET SPEND LIMIT, which needs a PIN that is verified. */
-async function expectVerified(tester: Tester, status = 0x9000): Promise<void> {
+async function expectVerified(tester: Tester, status: number = STATUS.DONE): Promise<void> {
   await tester.send(INS.SET_SPEND_LIMIT, new Uint8Array(6).fill(0xff), status);
 }
 
 async function selectAnother(tester: Tester, aid: string): Promise<void> {
-  await tester.command({ cla: 0, ins: INS.SELECT, p1: 4, p2: 0, data: fromHex(aid), le: 256 }, 0x6a82);
+  await tester.command({ cla: 0, ins: INS.SELECT, p1: 4, p2: 0, data: fromHex(aid), le: 256 }, STATUS.NOT_FOUND);
 }
 
 /** Two streams, opened and not yet forgotten, and a verified PIN. */
@@ -58,7 +59,7 @@ export const lastingCases: readonly Case[] = [
       }
       await tester.send(INS.LIST_KEYS, undefined, 0x6128);
       await selectAnother(tester, 'A000000003000000');
-      await tester.command({ cla: 0, ins: INS.GET_RESPONSE, p1: 0, p2: 0, le: 256 }, 0x6985);
+      await tester.command({ cla: 0, ins: INS.GET_RESPONSE, p1: 0, p2: 0, le: 256 }, STATUS.NOT_NOW);
     },
   },
   {
@@ -73,11 +74,11 @@ export const lastingCases: readonly Case[] = [
       await tester.select();
       expect(await tester.purse()).toMatchObject({ taken: 0n, service: 0, receiptsWritten: 1 });
       expect(await tester.keys()).toEqual(keys);
-      await expectVerified(tester, 0x6982);
-      await tester.raw(fromHex('84400000'), 0x6985);
+      await expectVerified(tester, STATUS.SECURITY);
+      await tester.raw(fromHex('84400000'), STATUS.NOT_NOW);
       await tester.open();
-      await tester.decode(cardPart(7), 0x9406);
-      await tester.decode(cardPart(3, { ssrc: SECOND_SSRC }), 0x9406);
+      await tester.decode(cardPart(7), STATUS.OLD_GROUP);
+      await tester.decode(cardPart(3, { ssrc: SECOND_SSRC }), STATUS.OLD_GROUP);
       // 5001 has ended by the highest media time, so a third key takes its place.
       await tester.loadKey(contentMessage({}, { keyId: 5002 }));
       expect(await tester.keys()).toEqual(['10 7/1', '11 7/100', '12 7/5000', '12 7/5002']);
@@ -91,15 +92,15 @@ export const lastingCases: readonly Case[] = [
       const purse = await tester.purse();
       const keys = await tester.keys();
       await tester.setStatus(LIFE.blocked);
-      await tester.decode(cardPart(5), 0x6985);
-      await expectVerified(tester, 0x6985);
+      await tester.decode(cardPart(5), STATUS.NOT_NOW);
+      await expectVerified(tester, STATUS.NOT_NOW);
       expect(await tester.purse()).toEqual(purse);
       expect(await tester.keys()).toEqual(keys);
       await tester.setStatus(LIFE.active);
       await expectVerified(tester);
       await tester.decode(cardPart(5));
       await tester.decode(cardPart(3, { ssrc: SECOND_SSRC }));
-      await tester.decode(cardPart(4), 0x9406);
+      await tester.decode(cardPart(4), STATUS.OLD_GROUP);
       await tester.decode(cardPart(6));
       await tester.setStatus(LIFE.blocked);
       expect(await tester.closeSession()).toMatchObject({ groups: 3, reason: 'closed' });
@@ -113,24 +114,24 @@ export const lastingCases: readonly Case[] = [
       await tester.decode(cardPart(9));
       await tester.closeSession();
       await tester.open();
-      await tester.decode(cardPart(9), 0x9406);
+      await tester.decode(cardPart(9), STATUS.OLD_GROUP);
       await tester.open(8);
       await tester.select();
       await tester.open();
-      await tester.decode(cardPart(9), 0x9406);
+      await tester.decode(cardPart(9), STATUS.OLD_GROUP);
       // Written with the first record that is: as they were before this group.
       await tester.loadKey(contentMessage());
       await tester.decode(cardPart(20));
       await tester.reset();
       await replay(tester, FREE);
-      await tester.decode(cardPart(9), 0x9406);
+      await tester.decode(cardPart(9), STATUS.OLD_GROUP);
       await tester.decode(cardPart(10));
       await tester.decode(cardPart(30));
       // No record: what a session of free groups leaves is gone with the power.
       await tester.closeSession();
       await tester.reset();
       await replay(tester, FREE);
-      await tester.decode(cardPart(9), 0x9406);
+      await tester.decode(cardPart(9), STATUS.OLD_GROUP);
       await tester.decode(cardPart(10));
     },
   },
@@ -153,12 +154,12 @@ export const lastingCases: readonly Case[] = [
     from: 'playing',
     async run(tester) {
       await begin(tester);
-      await tester.open(0, 0x6a80);
+      await tester.open(0, STATUS.BAD_FIELD);
       await tester.decode(cardPart(5));
       await tester.decode(cardPart(3, { ssrc: SECOND_SSRC }));
       await tester.storeData(0x0002, encodeCardLimits({ ...NO_LIMITS, pinForSessions: true }), false);
       await tester.send(INS.VERIFY, encodePin('9999'), 0x63c2);
-      for (const service of [7, 8]) await tester.send(INS.OPEN_SESSION, u32(service), 0x6982);
+      for (const service of [7, 8]) await tester.send(INS.OPEN_SESSION, u32(service), STATUS.SECURITY);
       await tester.decode(cardPart(5));
       expect((await tester.purse()).service).toBe(7);
     },

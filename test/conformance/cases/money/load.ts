@@ -1,3 +1,4 @@
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { openLoadProof, openLoadRequest } from '../../../../apdu/decode-module/money/credit-load.ts';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
@@ -65,21 +66,21 @@ export const loadCases: readonly Case[] = [
       await tester.select();
       await tester.loadCredit(loadOrder(2, 1n));
       expect(await tester.purse()).toMatchObject({ loaded: 5_000_001n, loadNumber: 2 });
-      await tester.loadCredit(order, 0x940b);
+      await tester.loadCredit(order, STATUS.OLD_NUMBER);
     },
   },
   {
     name: 'a number other than the next: 940B; the last number with another amount or id too',
     from: 'active',
     async run(tester) {
-      await tester.loadCredit(loadOrder(2, 1n), 0x940b);
-      await tester.loadCredit(loadOrder(0, 1n), 0x940b);
-      await tester.loadCredit(loadOrder(0xffffffff, 1n), 0x940b);
+      await tester.loadCredit(loadOrder(2, 1n), STATUS.OLD_NUMBER);
+      await tester.loadCredit(loadOrder(0, 1n), STATUS.OLD_NUMBER);
+      await tester.loadCredit(loadOrder(0xffffffff, 1n), STATUS.OLD_NUMBER);
       await tester.loadCredit(loadOrder(0, 0n, new Uint8Array(8)));
       await tester.loadCredit(loadOrder(1, 100n));
-      await tester.loadCredit(loadOrder(1, 101n), 0x940b);
-      await tester.loadCredit(loadOrder(1, 100n, fixedKey('other').subarray(0, 8)), 0x940b);
-      await tester.loadCredit(loadOrder(3, 1n), 0x940b);
+      await tester.loadCredit(loadOrder(1, 101n), STATUS.OLD_NUMBER);
+      await tester.loadCredit(loadOrder(1, 100n, fixedKey('other').subarray(0, 8)), STATUS.OLD_NUMBER);
+      await tester.loadCredit(loadOrder(3, 1n), STATUS.OLD_NUMBER);
       await tester.loadCredit(loadOrder(2, 1n));
       expect(await tester.purse()).toMatchObject({ loaded: 101n, loadNumber: 2, sequence: 3 });
     },
@@ -88,11 +89,11 @@ export const loadCases: readonly Case[] = [
     name: 'above the maximum balance: 9407 before anything is written; up to it is fine',
     from: 'active',
     async run(tester) {
-      await tester.loadCredit(loadOrder(1, MAXIMUM + 1n), 0x9407);
-      await tester.loadCredit(loadOrder(1, 2n ** 48n - 1n), 0x9407);
+      await tester.loadCredit(loadOrder(1, MAXIMUM + 1n), STATUS.ABOVE_MAXIMUM_BALANCE);
+      await tester.loadCredit(loadOrder(1, 2n ** 48n - 1n), STATUS.ABOVE_MAXIMUM_BALANCE);
       expect(await tester.purse()).toMatchObject({ loaded: 0n, sequence: 1, loadNumber: 0 });
       await tester.loadCredit(loadOrder(1, MAXIMUM));
-      await tester.loadCredit(loadOrder(2, 1n), 0x9407);
+      await tester.loadCredit(loadOrder(2, 1n), STATUS.ABOVE_MAXIMUM_BALANCE);
       await tester.loadCredit(loadOrder(2, 0n));
       expect(await tester.purse()).toMatchObject({ loaded: MAXIMUM, loadNumber: 2 });
     },
@@ -102,12 +103,12 @@ export const loadCases: readonly Case[] = [
     from: 'playing',
     async run(tester) {
       await tester.loadCredit(loadOrder(2, MAXIMUM - 10_000_000n));
-      await tester.loadCredit(loadOrder(3, 250n), 0x9407);
+      await tester.loadCredit(loadOrder(3, 250n), STATUS.ABOVE_MAXIMUM_BALANCE);
       await tester.decode(cardPart(1, { octets: 1000 }));
       // Taken is not spent.
-      await tester.loadCredit(loadOrder(3, 250n), 0x9407);
+      await tester.loadCredit(loadOrder(3, 250n), STATUS.ABOVE_MAXIMUM_BALANCE);
       await tester.closeSession();
-      await tester.loadCredit(loadOrder(3, 251n), 0x9407);
+      await tester.loadCredit(loadOrder(3, 251n), STATUS.ABOVE_MAXIMUM_BALANCE);
       await tester.loadCredit(loadOrder(3, 250n));
       expect(await tester.purse()).toMatchObject({ loaded: MAXIMUM + 250n, balance: MAXIMUM });
     },
@@ -120,11 +121,11 @@ export const loadCases: readonly Case[] = [
       for (let at = 0; at < order.length; at++) {
         const flipped = order.slice();
         flipped[at]! ^= 0x04;
-        await tester.loadCredit(flipped, 0x6988);
+        await tester.loadCredit(flipped, STATUS.CRYPTO);
       }
       await tester.loadCredit(
         resigned(order, CARD_KEYS['load-out'], () => {}),
-        0x6988,
+        STATUS.CRYPTO,
       );
       const key = CARD_KEYS['load-in'];
       for (const change of [
@@ -132,7 +133,7 @@ export const loadCases: readonly Case[] = [
         (o: Uint8Array) => (o[1] = 0),
         (o: Uint8Array) => (o[2] = 1),
       ]) {
-        await tester.loadCredit(resigned(order, key, change), 0x6988);
+        await tester.loadCredit(resigned(order, key, change), STATUS.CRYPTO);
       }
       expect((await tester.purse()).loaded).toBe(0n);
       await tester.loadCredit(order);
@@ -147,14 +148,14 @@ export const loadCases: readonly Case[] = [
       for (const at of [4, 7, 11, 18, 19, 34, 40, 47]) {
         await tester.loadCredit(
           resigned(order, key, (octets) => (octets[at]! ^= 0x80)),
-          0x6a80,
+          STATUS.BAD_FIELD,
         );
       }
       await tester.loadCredit(
         resigned(order, key, (octets) => writeUint(octets, 16, 2, 978)),
-        0x6a80,
+        STATUS.BAD_FIELD,
       );
-      await tester.loadCredit(order, 0x940b);
+      await tester.loadCredit(order, STATUS.OLD_NUMBER);
     },
   },
   {

@@ -1,3 +1,4 @@
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { TICKS_PER_MICRO_UNIT } from '../../../../apdu/decode-module/money/tariff.ts';
 import { cardPart, contentMessage, MAXIMUM, serviceMessage, START } from '../../messages/messages.ts';
@@ -54,7 +55,7 @@ export const purseCases: readonly Case[] = [
       const most = { perMegabyte: 0xffffffffn, perHour: 0xffffffffn, groupOctets: 0xffffff, groupDuration: 0xffffff };
       const price = 0xffffffffn;
       await play(tester, MAXIMUM, { price }, { ...most, quantum: 2n ** 39n - 1n });
-      await tester.decode(cardPart(1, { octets: 0xffffff, duration: 0xffffff }), 0x9401);
+      await tester.decode(cardPart(1, { octets: 0xffffff, duration: 0xffffff }), STATUS.NO_CREDIT);
       await tester.decode(cardPart(1, { octets: 20_000, duration: 0xffffff }));
       await tester.loadKey(contentMessage({ kind: 'duration', price }));
       await tester.decode(cardPart(2, { octets: 0xffffff, duration: 11_111 }));
@@ -85,10 +86,10 @@ export const purseCases: readonly Case[] = [
     from: 'active',
     async run(tester) {
       await play(tester, 50_000_000n, { price: 1_000_000n }, { quantum: 1_000n });
-      await tester.decode(cardPart(1, { octets: 255_001 }), 0x9402);
+      await tester.decode(cardPart(1, { octets: 255_001 }), STATUS.ABOVE_CEILING);
       await tester.decode(cardPart(1, { octets: 255_000 }));
       expect(await tester.purse()).toMatchObject({ taken: 255_000n, used: 255_000n, sequence: 3 });
-      await tester.decode(cardPart(2, { octets: 255_001 }), 0x9402);
+      await tester.decode(cardPart(2, { octets: 255_001 }), STATUS.ABOVE_CEILING);
       await tester.decode(cardPart(2, { octets: 0 }));
     },
   },
@@ -99,10 +100,10 @@ export const purseCases: readonly Case[] = [
       await play(tester, 300n, { price: 1_000_000n }, { quantum: 250n });
       await tester.decode(cardPart(1, { octets: 100 }));
       expect(await tester.purse()).toMatchObject({ taken: 250n, available: 50n });
-      await tester.decode(cardPart(2, { octets: 201 }), 0x9401);
+      await tester.decode(cardPart(2, { octets: 201 }), STATUS.NO_CREDIT);
       await tester.decode(cardPart(2, { octets: 200 }));
       expect(await tester.purse()).toMatchObject({ taken: 300n, available: 0n, used: 300n, sequence: 4 });
-      await tester.decode(cardPart(3, { octets: 1 }), 0x9401);
+      await tester.decode(cardPart(3, { octets: 1 }), STATUS.NO_CREDIT);
       await tester.decode(cardPart(3, { octets: 0 }));
       expect(await tester.closeSession()).toMatchObject({ amount: 300n });
       expect((await tester.purse()).balance).toBe(0n);
@@ -113,8 +114,8 @@ export const purseCases: readonly Case[] = [
     from: 'active',
     async run(tester) {
       await play(tester, 100n, { price: 1_000_000n }, { quantum: 1n });
-      await tester.decode(cardPart(1, { octets: 256 }), 0x9402);
-      await tester.decode(cardPart(1, { octets: 255 }), 0x9401);
+      await tester.decode(cardPart(1, { octets: 256 }), STATUS.ABOVE_CEILING);
+      await tester.decode(cardPart(1, { octets: 255 }), STATUS.NO_CREDIT);
       await tester.decode(cardPart(1, { octets: 100 }));
     },
   },
@@ -170,7 +171,7 @@ export const purseCases: readonly Case[] = [
       });
       await tester.open();
       await tester.decode(cardPart(2));
-      await tester.open(0, 0x6a80);
+      await tester.open(0, STATUS.BAD_FIELD);
       expect(await tester.purse()).toMatchObject({ taken: 250_000n, service: 7, session: 2 });
       await tester.select();
       expect(await tester.purse()).toMatchObject({ taken: 0n, receiptsWritten: 2, service: 0, session: 2 });

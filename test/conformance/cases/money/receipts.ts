@@ -1,3 +1,4 @@
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
 import { writeUint } from '../../../../apdu/octets.ts';
@@ -90,10 +91,10 @@ export const receiptCases: readonly Case[] = [
       await tester.decode(cardPart(33, { octets: 1_000_000 }));
       await tester.closeSession();
       await tester.open();
-      await tester.decode(cardPart(34, { octets: 1000 }), 0x9404);
+      await tester.decode(cardPart(34, { octets: 1000 }), STATUS.RECEIPTS_DUE);
       await tester.decode(cardPart(34, { octets: 0 }));
       await tester.loadKey(contentMessage({ kind: 'flat', price: 1n }));
-      await tester.decode(cardPart(35), 0x9404);
+      await tester.decode(cardPart(35), STATUS.RECEIPTS_DUE);
       await tester.loadKey(contentMessage());
       expect((await tester.receipt(1)).number).toBe(1);
       await tester.acknowledge(acknowledgement(1));
@@ -103,7 +104,7 @@ export const receiptCases: readonly Case[] = [
       expect((await tester.receipt(2)).number).toBe(2);
       expect((await tester.receipt()).number).toBe(2);
       await tester.open();
-      await tester.decode(cardPart(36, { octets: 1000 }), 0x9404);
+      await tester.decode(cardPart(36, { octets: 1000 }), STATUS.RECEIPTS_DUE);
       await tester.acknowledge(acknowledgement(33));
       await tester.decode(cardPart(36, { octets: 1000 }));
       expect(await tester.closeSession()).toMatchObject({ number: 34 });
@@ -118,11 +119,11 @@ export const receiptCases: readonly Case[] = [
       await tester.open();
       await tester.loadKey(serviceMessage(2, { quantum: 1n }, { keyId: 2 }));
       await tester.loadKey(contentMessage({ price: 10_000_000n }, { parentKind: 0x10, parentId: 2, keyId: 5001 }));
-      await tester.decode(cardPart(33, { contentKeyId: 5001, octets: 1_000_000 }), 0x9404);
+      await tester.decode(cardPart(33, { contentKeyId: 5001, octets: 1_000_000 }), STATUS.RECEIPTS_DUE);
       await tester.acknowledge(acknowledgement(32));
-      await tester.decode(cardPart(33, { contentKeyId: 5001, octets: 1_000_000 }), 0x9402);
+      await tester.decode(cardPart(33, { contentKeyId: 5001, octets: 1_000_000 }), STATUS.ABOVE_CEILING);
       await tester.loadKey(contentMessage({ price: 10_000_000n }));
-      await tester.decode(cardPart(33, { octets: 1_000_001 }), 0x9401);
+      await tester.decode(cardPart(33, { octets: 1_000_001 }), STATUS.NO_CREDIT);
     },
   },
   {
@@ -139,7 +140,7 @@ export const receiptCases: readonly Case[] = [
       await tester.closeSession();
       expect((await tester.purse()).unacknowledged).toBe(1000n);
       await tester.open();
-      await tester.decode(cardPart(3, { octets: 1 }), 0x9404);
+      await tester.decode(cardPart(3, { octets: 1 }), STATUS.RECEIPTS_DUE);
       await tester.acknowledge(acknowledgement(1));
       expect((await tester.purse()).unacknowledged).toBe(1n);
       await tester.decode(cardPart(3, { octets: 1 }));
@@ -158,7 +159,7 @@ export const receiptCases: readonly Case[] = [
       const profile = PROFILE.slice();
       writeUint(profile, 16, 6, 0);
       await bringUp(tester, profile);
-      await tester.decode(cardPart(1), 0x9404);
+      await tester.decode(cardPart(1), STATUS.RECEIPTS_DUE);
     },
   },
   {
@@ -171,27 +172,27 @@ export const receiptCases: readonly Case[] = [
       for (let at = 0; at < message.length; at++) {
         const flipped = message.slice();
         flipped[at]! ^= 0x10;
-        await tester.acknowledge(flipped, 0x6988);
+        await tester.acknowledge(flipped, STATUS.CRYPTO);
       }
       await tester.acknowledge(
         resigned(message, CARD_KEYS.receipt, () => {}),
-        0x6988,
+        STATUS.CRYPTO,
       );
       for (const change of [
         (o: Uint8Array) => (o[0] = 0x40),
         (o: Uint8Array) => (o[1] = 2),
         (o: Uint8Array) => (o[3] = 31),
       ]) {
-        await tester.acknowledge(resigned(message, key, change), 0x6988);
+        await tester.acknowledge(resigned(message, key, change), STATUS.CRYPTO);
       }
       for (const at of [4, 7, 11]) {
         await tester.acknowledge(
           resigned(message, key, (octets) => (octets[at]! ^= 1)),
-          0x6a80,
+          STATUS.BAD_FIELD,
         );
       }
-      await tester.acknowledge(acknowledgement(5), 0x6a80);
-      await tester.acknowledge(acknowledgement(0xffffffff), 0x6a80);
+      await tester.acknowledge(acknowledgement(5), STATUS.BAD_FIELD);
+      await tester.acknowledge(acknowledgement(0xffffffff), STATUS.BAD_FIELD);
       const { sequence } = await tester.purse();
       await tester.acknowledge(acknowledgement(0));
       expect((await tester.purse()).sequence).toBe(sequence);
@@ -225,7 +226,7 @@ export const receiptCases: readonly Case[] = [
       await sessions(tester, 1, 1);
       await tester.acknowledge(
         resigned(acknowledgement(1), fixedKey('another'), () => {}),
-        0x6988,
+        STATUS.CRYPTO,
       );
       await tester.acknowledge(acknowledgement(1));
     },

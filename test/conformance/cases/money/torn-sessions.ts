@@ -1,3 +1,4 @@
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
 import { cardPart, contentMessage, START } from '../../messages/messages.ts';
@@ -52,10 +53,10 @@ export const tornSessionCases: readonly Case[] = [
       await tester.decode(cardPart(3, { octets: 10 }));
       await tester.reset();
       await replay(tester, {});
-      await tester.decode(cardPart(1), 0x9406);
+      await tester.decode(cardPart(1), STATUS.OLD_GROUP);
       await tester.decode(cardPart(2, { octets: 10 }));
       await tester.decode(cardPart(3, { octets: 10 }));
-      await tester.decode(cardPart(2), 0x9406);
+      await tester.decode(cardPart(2), STATUS.OLD_GROUP);
     },
   },
   {
@@ -74,7 +75,7 @@ export const tornSessionCases: readonly Case[] = [
       await tester.reset();
       await replay(tester, { kind: 'flat', price: 100_000n, segmentId: 77 });
       expect(await tester.record()).toMatchObject({ day, spentOfDay, unacknowledged: 500_000n });
-      await tester.decode(cardPart(1), 0x9406);
+      await tester.decode(cardPart(1), STATUS.OLD_GROUP);
       await tester.decode(cardPart(2, { octets: 10 }));
       // Paid for before the first reset.
       expect(await tester.purse()).toMatchObject({ taken: 0n, session: 1, receiptsWritten: 1 });

@@ -1,3 +1,4 @@
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { encodeBlind, openBlind, sealBlind } from '../../../../apdu/decode-module/packets/blind-blocks.ts';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
@@ -32,7 +33,7 @@ function packet(number: number, { keyId = BLIND_KEY_ID, ssrc = SSRC } = {}) {
   return { keyId, ssrc, number };
 }
 
-async function decodeBlind(tester: Tester, data: Uint8Array, status = 0x9000): Promise<Uint8Array> {
+async function decodeBlind(tester: Tester, data: Uint8Array, status: number = STATUS.DONE): Promise<Uint8Array> {
   return tester.command({ cla: 0x80, ins: INS.DECODE, p1: 1, p2: 0, data, le: 256 }, status);
 }
 
@@ -68,15 +69,22 @@ export const blindCases: readonly Case[] = [
     from: 'playing',
     async run(tester) {
       await tester.loadKey(blindMessage());
-      for (const length of [0, 12, 16, 27, 29, 253, 255]) await decodeBlind(tester, new Uint8Array(length), 0x6700);
-      await decodeBlind(tester, sealed(1, 1, { keyId: 1 }), 0x6a88);
-      await decodeBlind(tester, sealed(1, 1, { ssrc: SSRC + 100 }), 0x940c);
+      for (const length of [0, 12, 16, 27, 29, 253, 255])
+        await decodeBlind(tester, new Uint8Array(length), STATUS.WRONG_LENGTH);
+      await decodeBlind(tester, sealed(1, 1, { keyId: 1 }), STATUS.UNKNOWN_KEY);
+      await decodeBlind(tester, sealed(1, 1, { ssrc: SSRC + 100 }), STATUS.FOREIGN_STREAM);
       await tester.send(INS.CLOSE_SESSION);
-      await decodeBlind(tester, sealed(1, 1), 0x6985);
+      await decodeBlind(tester, sealed(1, 1), STATUS.NOT_NOW);
       await tester.open(SERVICE + 1);
-      await decodeBlind(tester, sealed(1, 1), 0x6985);
-      await tester.command({ cla: 0x80, ins: INS.DECODE, p1: 2, p2: 0, data: sealed(1, 1), le: 256 }, 0x6a86);
-      await tester.command({ cla: 0x80, ins: INS.DECODE, p1: 1, p2: 1, data: sealed(1, 1), le: 256 }, 0x6a86);
+      await decodeBlind(tester, sealed(1, 1), STATUS.NOT_NOW);
+      await tester.command(
+        { cla: 0x80, ins: INS.DECODE, p1: 2, p2: 0, data: sealed(1, 1), le: 256 },
+        STATUS.WRONG_PARAMETERS,
+      );
+      await tester.command(
+        { cla: 0x80, ins: INS.DECODE, p1: 1, p2: 1, data: sealed(1, 1), le: 256 },
+        STATUS.WRONG_PARAMETERS,
+      );
     },
   },
   {
@@ -84,8 +92,8 @@ export const blindCases: readonly Case[] = [
     from: 'playing',
     async run(tester) {
       await tester.loadKey(blindMessage());
-      await tester.decode(cardPart(1, { contentKeyId: BLIND_KEY_ID }), 0x9408);
-      await decodeBlind(tester, sealed(1, 1, { keyId: CONTENT_KEY_ID }), 0x9408);
+      await tester.decode(cardPart(1, { contentKeyId: BLIND_KEY_ID }), STATUS.BLIND_MISMATCH);
+      await decodeBlind(tester, sealed(1, 1, { keyId: CONTENT_KEY_ID }), STATUS.BLIND_MISMATCH);
       await tester.decode(cardPart(1));
     },
   },
@@ -93,11 +101,11 @@ export const blindCases: readonly Case[] = [
     name: 'only free and flat: a blind key by octets or duration is 9408',
     from: 'playing',
     async run(tester) {
-      await tester.loadKey(blindMessage({ kind: 'octets', price: 1n }), 0x9408);
-      await tester.loadKey(blindMessage({ kind: 'duration', price: 0n }), 0x9408);
-      await tester.loadKey(blindMessage({ kind: 'octets', price: 1n, card: false }), 0x9408);
-      await tester.loadKey(blindMessage({ kind: 'flat', price: 60_000_000n }), 0x9402);
-      await tester.loadKey(blindMessage({ card: false }), 0x940a);
+      await tester.loadKey(blindMessage({ kind: 'octets', price: 1n }), STATUS.BLIND_MISMATCH);
+      await tester.loadKey(blindMessage({ kind: 'duration', price: 0n }), STATUS.BLIND_MISMATCH);
+      await tester.loadKey(blindMessage({ kind: 'octets', price: 1n, card: false }), STATUS.BLIND_MISMATCH);
+      await tester.loadKey(blindMessage({ kind: 'flat', price: 60_000_000n }), STATUS.ABOVE_CEILING);
+      await tester.loadKey(blindMessage({ card: false }), STATUS.CLASS_REFUSED);
       await tester.loadKey(blindMessage({ kind: 'flat', price: 50_000_000n }));
     },
   },
@@ -129,7 +137,7 @@ export const blindCases: readonly Case[] = [
     from: 'playing',
     async run(tester) {
       await tester.loadKey(blindMessage({ kind: 'flat', price: 40_000_000n, segmentId: 77 }));
-      await decodeBlind(tester, sealed(1, 4), 0x9401);
+      await decodeBlind(tester, sealed(1, 4), STATUS.NO_CREDIT);
       expect(await tester.purse()).toMatchObject({ taken: 0n });
     },
   },
@@ -169,9 +177,9 @@ export const blindCases: readonly Case[] = [
       await tester.loadKey(seedMessages(2, 0, 8)[0]!);
       await tester.loadKey(slotMessage(4, { kind: KIND.blind, keyId: BLIND_KEY_ID }, { kind: 'free' }));
       expect(await decodeBlind(tester, sealed(1, 3))).toEqual(plain(3));
-      await tester.deleteKey(KIND.content, SERVICE, BLIND_KEY_ID, 0x6a88);
+      await tester.deleteKey(KIND.content, SERVICE, BLIND_KEY_ID, STATUS.UNKNOWN_KEY);
       await tester.deleteKey(KIND.blind, SERVICE, BLIND_KEY_ID);
-      await decodeBlind(tester, sealed(1, 3), 0x6a88);
+      await decodeBlind(tester, sealed(1, 3), STATUS.UNKNOWN_KEY);
       await tester.loadKey(contentMessage());
       await tester.decode(cardPart(1));
     },
@@ -182,9 +190,9 @@ export const blindCases: readonly Case[] = [
     async run(tester) {
       await tester.loadKey(blindMessage({}, CONTENT_KEY_ID));
       await tester.decode(cardPart(1));
-      await decodeBlind(tester, sealed(1, 1, { keyId: CONTENT_KEY_ID }), 0x9408);
+      await decodeBlind(tester, sealed(1, 1, { keyId: CONTENT_KEY_ID }), STATUS.BLIND_MISMATCH);
       await tester.deleteKey(KIND.content, SERVICE, CONTENT_KEY_ID);
-      await tester.decode(cardPart(2), 0x9408);
+      await tester.decode(cardPart(2), STATUS.BLIND_MISMATCH);
       await decodeBlind(tester, sealed(1, 1, { keyId: CONTENT_KEY_ID }));
       // Now the blind one stands second, then first.
       await tester.loadKey(contentMessage());
@@ -193,7 +201,7 @@ export const blindCases: readonly Case[] = [
       await tester.deleteKey(KIND.blind, SERVICE, CONTENT_KEY_ID);
       await tester.loadKey(blindMessage({}, CONTENT_KEY_ID));
       await tester.loadKey(contentMessage());
-      await tester.decode(cardPart(3), 0x9408);
+      await tester.decode(cardPart(3), STATUS.BLIND_MISMATCH);
       await decodeBlind(tester, sealed(2, 1, { keyId: CONTENT_KEY_ID }));
     },
   },
@@ -205,7 +213,7 @@ export const blindCases: readonly Case[] = [
       for (const bit of [0x40, 0x20, 0x10, 0x08]) {
         await tester.decode(
           resealedPart(cardPart(2), (octets) => void (octets[2]! |= bit)),
-          0x6a80,
+          STATUS.BAD_FIELD,
         );
       }
       await tester.decode(cardPart(2));

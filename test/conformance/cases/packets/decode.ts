@@ -1,3 +1,4 @@
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { CARD_HEADER, CARD_TAG } from '../../../../apdu/decode-module/packets/card-part.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
@@ -48,8 +49,8 @@ export const decodeCases: readonly Case[] = [
     name: 'first way: the key does not fit; nothing comes out, nothing is charged',
     from: 'playing',
     async run(tester) {
-      await tester.refused(cardPart(1, { key: new Uint8Array(16) }), 0x6988);
-      await tester.refused(cardPart(1, { contentKeyId: CONTENT_KEY_ID + 1 }), 0x6a88);
+      await tester.refused(cardPart(1, { key: new Uint8Array(16) }), STATUS.CRYPTO);
+      await tester.refused(cardPart(1, { contentKeyId: CONTENT_KEY_ID + 1 }), STATUS.UNKNOWN_KEY);
     },
   },
   {
@@ -79,7 +80,7 @@ export const decodeCases: readonly Case[] = [
       await tester.loadKey(segmentMessage());
       await tester.loadKey(contentMessage());
       await tester.open();
-      await tester.refused(cardPart(1), 0x9401);
+      await tester.refused(cardPart(1), STATUS.NO_CREDIT);
       await tester.decode(cardPart(1, { octets: 0 }));
     },
   },
@@ -93,7 +94,7 @@ export const decodeCases: readonly Case[] = [
           for (const bit of [0x01, 0x80]) {
             const flipped = part.slice();
             flipped[at]! ^= bit;
-            await tester.decode(flipped, at >= 14 && at < 18 ? 0x6a88 : 0x6988);
+            await tester.decode(flipped, at >= 14 && at < 18 ? STATUS.UNKNOWN_KEY : STATUS.CRYPTO);
           }
         }
       }
@@ -107,12 +108,12 @@ export const decodeCases: readonly Case[] = [
     async run(tester) {
       const part = cardPart(1, { spanBlocks: 13 });
       for (const length of [0, 1, 14, 18, 40, 55, 56, 100, 239, 240, 247]) {
-        await tester.refused(part.subarray(0, length), 0x6988);
+        await tester.refused(part.subarray(0, length), STATUS.CRYPTO);
       }
-      for (const more of [1, 7]) await tester.refused(concat(part, new Uint8Array(more)), 0x6988);
+      for (const more of [1, 7]) await tester.refused(concat(part, new Uint8Array(more)), STATUS.CRYPTO);
       const foreign = cardPart(1, { contentKeyId: 4711 });
-      await tester.decode(foreign.subarray(0, 55), 0x6988);
-      await tester.decode(foreign.subarray(0, 56), 0x6a88);
+      await tester.decode(foreign.subarray(0, 55), STATUS.CRYPTO);
+      await tester.decode(foreign.subarray(0, 56), STATUS.UNKNOWN_KEY);
     },
   },
   {
@@ -127,19 +128,19 @@ export const decodeCases: readonly Case[] = [
           span.subarray(CARD_HEADER, span.length - CARD_TAG),
           tag.subarray(tag.length - CARD_TAG),
         );
-      await tester.refused(splice(small, big, big), 0x6988);
-      await tester.refused(splice(small, big, small), 0x6988);
-      await tester.refused(splice(big, small, big), 0x6988);
-      await tester.refused(splice(big, big, small), 0x6988);
+      await tester.refused(splice(small, big, big), STATUS.CRYPTO);
+      await tester.refused(splice(small, big, small), STATUS.CRYPTO);
+      await tester.refused(splice(big, small, big), STATUS.CRYPTO);
+      await tester.refused(splice(big, big, small), STATUS.CRYPTO);
       const fewer = big.slice();
       writeUint(fewer, 4, 3, 1000);
-      await tester.refused(fewer, 0x6988);
+      await tester.refused(fewer, STATUS.CRYPTO);
       const other = big.slice();
       writeUint(other, 24, 4, SECOND_SSRC);
-      await tester.refused(other, 0x6988);
+      await tester.refused(other, STATUS.CRYPTO);
       const later = big.slice();
       writeUint(later, 28, 4, 2);
-      await tester.refused(later, 0x6988);
+      await tester.refused(later, STATUS.CRYPTO);
     },
   },
   {
@@ -158,12 +159,12 @@ export const decodeCases: readonly Case[] = [
         (octets) => (octets[1] = 0x23),
         (octets) => (octets[1] = 0x25),
       ];
-      for (const change of wrong) await tester.refused(resealedPart(cardPart(1), change), 0x6988);
+      for (const change of wrong) await tester.refused(resealedPart(cardPart(1), change), STATUS.CRYPTO);
       const odd = new Uint8Array(111);
       odd.set(cardPart(1));
       await tester.refused(
         resealedPart(odd.subarray(0, 104), (octets) => (octets[1] = 0x3f)),
-        0x6988,
+        STATUS.CRYPTO,
       );
     },
   },
@@ -174,12 +175,12 @@ export const decodeCases: readonly Case[] = [
       const packets = (value: number): Uint8Array =>
         resealedPart(cardPart(1), (octets) => writeUint(octets, 2, 2, value));
       for (const value of [0, 1025, 0x07ff, 0x0801, 0x1001, 0x2001, 0x4001, 0x8000, 0x8401, 0xc001, 0xffff]) {
-        await tester.refused(packets(value), 0x6a80);
+        await tester.refused(packets(value), STATUS.BAD_FIELD);
       }
       await tester.decode(packets(1024));
       await tester.closeSession();
-      await tester.decode(packets(0), 0x6a80);
-      await tester.decode(packets(1), 0x6985);
+      await tester.decode(packets(0), STATUS.BAD_FIELD);
+      await tester.decode(packets(1), STATUS.NOT_NOW);
     },
   },
   {
@@ -187,10 +188,10 @@ export const decodeCases: readonly Case[] = [
     from: 'playing',
     async run(tester) {
       await tester.open(OTHER_SERVICE);
-      await tester.refused(cardPart(1), 0x6985);
-      await tester.refused(cardPart(1, { ssrc: 4 }), 0x6985);
+      await tester.refused(cardPart(1), STATUS.NOT_NOW);
+      await tester.refused(cardPart(1, { ssrc: 4 }), STATUS.NOT_NOW);
       await tester.closeSession();
-      await tester.refused(cardPart(1), 0x6985);
+      await tester.refused(cardPart(1), STATUS.NOT_NOW);
       await tester.open();
       await tester.decode(cardPart(1));
     },
@@ -199,9 +200,9 @@ export const decodeCases: readonly Case[] = [
     name: 'a stream that is not the key’s: 940C, before its time',
     from: 'playing',
     async run(tester) {
-      await tester.refused(cardPart(1, { ssrc: SSRC + 2 + 4 }), 0x940c);
-      await tester.refused(cardPart(1, { ssrc: SSRC + 1 }), 0x940c);
-      await tester.refused(cardPart(1, { ssrc: 0, mediaTime: 0 }), 0x940c);
+      await tester.refused(cardPart(1, { ssrc: SSRC + 2 + 4 }), STATUS.FOREIGN_STREAM);
+      await tester.refused(cardPart(1, { ssrc: SSRC + 1 }), STATUS.FOREIGN_STREAM);
+      await tester.refused(cardPart(1, { ssrc: 0, mediaTime: 0 }), STATUS.FOREIGN_STREAM);
       await tester.decode(cardPart(1, { ssrc: SECOND_SSRC }));
       await tester.decode(cardPart(1));
     },
@@ -210,10 +211,10 @@ export const decodeCases: readonly Case[] = [
     name: 'media time outside [from, to): 9405, before the group is looked at',
     from: 'playing',
     async run(tester) {
-      await tester.refused(cardPart(1, { mediaTime: START - 1 }), 0x9405);
-      await tester.refused(cardPart(1, { mediaTime: END }), 0x9405);
-      await tester.refused(cardPart(1, { mediaTime: 0 }), 0x9405);
-      await tester.refused(cardPart(0, { mediaTime: 0xffffffff }), 0x9405);
+      await tester.refused(cardPart(1, { mediaTime: START - 1 }), STATUS.OUTSIDE_VALIDITY);
+      await tester.refused(cardPart(1, { mediaTime: END }), STATUS.OUTSIDE_VALIDITY);
+      await tester.refused(cardPart(1, { mediaTime: 0 }), STATUS.OUTSIDE_VALIDITY);
+      await tester.refused(cardPart(0, { mediaTime: 0xffffffff }), STATUS.OUTSIDE_VALIDITY);
       await tester.decode(cardPart(1, { mediaTime: END - 1 }));
       await tester.decode(cardPart(2, { mediaTime: START }));
     },
@@ -228,13 +229,13 @@ export const decodeCases: readonly Case[] = [
       await tester.loadKey(contentMessage({ kind: 'free' }));
       await tester.open();
       await tester.decode(cardPart(1, { mediaTime: START + 99 }));
-      await tester.decode(cardPart(2, { mediaTime: START + 100 }), 0x9405);
+      await tester.decode(cardPart(2, { mediaTime: START + 100 }), STATUS.OUTSIDE_VALIDITY);
       await tester.loadKey(serviceMessage(2, {}, { to: START + 200 }));
-      await tester.decode(cardPart(2, { mediaTime: START + 100 }), 0x6a88);
+      await tester.decode(cardPart(2, { mediaTime: START + 100 }), STATUS.UNKNOWN_KEY);
       await tester.loadKey(segmentMessage());
       await tester.loadKey(contentMessage({ kind: 'free' }));
       await tester.decode(cardPart(2, { mediaTime: START + 100 }));
-      await tester.decode(cardPart(3, { mediaTime: START + 200 }), 0x9405);
+      await tester.decode(cardPart(3, { mediaTime: START + 200 }), STATUS.OUTSIDE_VALIDITY);
     },
   },
   {
@@ -242,10 +243,10 @@ export const decodeCases: readonly Case[] = [
     from: 'playing',
     async run(tester) {
       await tester.decode(cardPart(5));
-      await tester.refused(cardPart(6, { octets: CEILINGS.groupOctets + 1 }), 0x9402);
-      await tester.refused(cardPart(6, { duration: CEILINGS.groupDuration + 1 }), 0x9402);
-      await tester.refused(cardPart(6, { octets: 0xffffff, duration: 0xffffff }), 0x9402);
-      await tester.refused(cardPart(4, { octets: 0xffffff }), 0x9406);
+      await tester.refused(cardPart(6, { octets: CEILINGS.groupOctets + 1 }), STATUS.ABOVE_CEILING);
+      await tester.refused(cardPart(6, { duration: CEILINGS.groupDuration + 1 }), STATUS.ABOVE_CEILING);
+      await tester.refused(cardPart(6, { octets: 0xffffff, duration: 0xffffff }), STATUS.ABOVE_CEILING);
+      await tester.refused(cardPart(4, { octets: 0xffffff }), STATUS.OLD_GROUP);
       await tester.decode(cardPart(6, { octets: CEILINGS.groupOctets, duration: CEILINGS.groupDuration }));
     },
   },
@@ -256,13 +257,13 @@ export const decodeCases: readonly Case[] = [
       await tester.loadKey(serviceMessage(2, {}, { service: OTHER_SERVICE }));
       await tester.loadKey(contentMessage({}, { ...OTHER, keyId: CONTENT_KEY_ID }));
       await tester.decode(cardPart(1));
-      await tester.decode(cardPart(2, { service: OTHER_SERVICE }), 0x6988);
+      await tester.decode(cardPart(2, { service: OTHER_SERVICE }), STATUS.CRYPTO);
       await tester.open(OTHER_SERVICE);
-      await tester.decode(cardPart(2), 0x6988);
+      await tester.decode(cardPart(2), STATUS.CRYPTO);
       await tester.decode(cardPart(2, { service: OTHER_SERVICE }));
       await tester.closeSession();
-      await tester.decode(cardPart(3), 0x6985);
-      await tester.decode(cardPart(3, { service: OTHER_SERVICE }), 0x6988);
+      await tester.decode(cardPart(3), STATUS.NOT_NOW);
+      await tester.decode(cardPart(3, { service: OTHER_SERVICE }), STATUS.CRYPTO);
     },
   },
   {

@@ -1,3 +1,4 @@
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import {
   cardPart,
@@ -21,13 +22,13 @@ export const groupCases: readonly Case[] = [
       const after = await tester.purse();
       expect(await tester.decode(part)).toEqual(first);
       expect(await tester.purse()).toEqual(after);
-      await tester.refused(cardPart(4), 0x9406);
-      await tester.refused(cardPart(1), 0x9406);
-      await tester.refused(cardPart(0), 0x9406);
+      await tester.refused(cardPart(4), STATUS.OLD_GROUP);
+      await tester.refused(cardPart(1), STATUS.OLD_GROUP);
+      await tester.refused(cardPart(0), STATUS.OLD_GROUP);
       await tester.decode(cardPart(1000));
-      await tester.refused(part, 0x9406);
+      await tester.refused(part, STATUS.OLD_GROUP);
       await tester.decode(cardPart(0x7fffffff));
-      await tester.refused(cardPart(0x7ffffffe), 0x9406);
+      await tester.refused(cardPart(0x7ffffffe), STATUS.OLD_GROUP);
     },
   },
   {
@@ -39,19 +40,19 @@ export const groupCases: readonly Case[] = [
       const again = { octets: CEILINGS.groupOctets + 1, duration: CEILINGS.groupDuration + 1 };
       expect(await tester.decode(cardPart(5, { ...again, mode: 'open' }))).toHaveLength(48);
       expect((await tester.purse()).usedTicks).toBe(used);
-      await tester.refused(cardPart(5, { mediaTime: END }), 0x9405);
+      await tester.refused(cardPart(5, { mediaTime: END }), STATUS.OUTSIDE_VALIDITY);
     },
   },
   {
     name: 'group numbers compare as u32, 0 is never new',
     from: 'playing',
     async run(tester) {
-      await tester.refused(cardPart(0), 0x9406);
+      await tester.refused(cardPart(0), STATUS.OLD_GROUP);
       await tester.decode(cardPart(0x80000000));
-      await tester.refused(cardPart(0x7fffffff), 0x9406);
+      await tester.refused(cardPart(0x7fffffff), STATUS.OLD_GROUP);
       await tester.decode(cardPart(0xffffffff));
       await tester.decode(cardPart(0xffffffff));
-      await tester.refused(cardPart(1), 0x9406);
+      await tester.refused(cardPart(1), STATUS.OLD_GROUP);
     },
   },
   {
@@ -60,15 +61,15 @@ export const groupCases: readonly Case[] = [
     async run(tester) {
       await tester.decode(cardPart(5));
       await tester.open();
-      await tester.refused(cardPart(5), 0x9406);
+      await tester.refused(cardPart(5), STATUS.OLD_GROUP);
       await tester.decode(cardPart(6));
       await tester.decode(cardPart(6));
       await tester.closeSession();
       await tester.open();
-      await tester.refused(cardPart(6), 0x9406);
+      await tester.refused(cardPart(6), STATUS.OLD_GROUP);
       await tester.select();
       await tester.open();
-      await tester.refused(cardPart(6), 0x9406);
+      await tester.refused(cardPart(6), STATUS.OLD_GROUP);
       await tester.decode(cardPart(7));
     },
   },
@@ -82,11 +83,11 @@ export const groupCases: readonly Case[] = [
       await tester.decode(cardPart(5));
       await tester.decode(other(7));
       await tester.open();
-      await tester.refused(cardPart(5), 0x9406);
-      await tester.refused(other(7), 0x9406);
+      await tester.refused(cardPart(5), STATUS.OLD_GROUP);
+      await tester.refused(other(7), STATUS.OLD_GROUP);
       await tester.decode(cardPart(6));
       await tester.decode(cardPart(6));
-      await tester.refused(other(7), 0x9406);
+      await tester.refused(other(7), STATUS.OLD_GROUP);
       await tester.decode(other(8));
       await tester.decode(cardPart(6));
     },
@@ -100,10 +101,10 @@ export const groupCases: readonly Case[] = [
       await tester.open();
       await tester.decode(cardPart(7, { ssrc: SECOND_SSRC }));
       await tester.decode(cardPart(1, { ssrc: 0x3000, contentKeyId: 5001 }));
-      await tester.refused(cardPart(5), 0x9406);
+      await tester.refused(cardPart(5), STATUS.OLD_GROUP);
       await tester.decode(cardPart(7, { ssrc: SECOND_SSRC }));
       await tester.decode(cardPart(1, { ssrc: 0x3002, contentKeyId: 5001 }));
-      await tester.refused(cardPart(5), 0x9406);
+      await tester.refused(cardPart(5), STATUS.OLD_GROUP);
       await tester.decode(cardPart(7, { ssrc: SECOND_SSRC }));
       await tester.decode(cardPart(1, { ssrc: 0x3000, contentKeyId: 5001 }));
     },
@@ -113,7 +114,7 @@ export const groupCases: readonly Case[] = [
     from: 'playing',
     async run(tester) {
       await tester.loadKey(contentMessage({}, { keyId: 5001, to: START + 100 }));
-      await tester.loadKey(contentMessage({}, { keyId: 5002 }), 0x6a84);
+      await tester.loadKey(contentMessage({}, { keyId: 5002 }), STATUS.NO_ROOM);
       await tester.loadKey(contentMessage({ kind: 'free' }));
       await tester.decode(cardPart(1, { mediaTime: START + 100, octets: 0, duration: 0 }));
       await tester.loadKey(contentMessage({}, { keyId: 5002 }));
@@ -124,7 +125,7 @@ export const groupCases: readonly Case[] = [
     name: 'marks of four streams; a fifth takes the place of the one first seen longest ago',
     from: 'playing',
     async run(tester) {
-      const stream = async (index: number, group: number, status = 0x9000): Promise<void> => {
+      const stream = async (index: number, group: number, status: number = STATUS.DONE): Promise<void> => {
         const ssrcs = [0x2000 + 4 * Math.floor(index / 2), 0x2002 + 4 * Math.floor(index / 2)] as const;
         const keyId = 7000 + Math.floor(index / 2);
         await tester.loadKey(contentMessage({ kind: 'free', ssrcs }, { keyId: keyId % 2 === 0 ? 5000 : 5001 }));
@@ -135,14 +136,14 @@ export const groupCases: readonly Case[] = [
       };
       for (const index of [0, 1, 2, 3]) await stream(index, 10);
       for (const index of [3, 2, 1, 0]) await stream(index, 10);
-      for (const index of [0, 1, 2, 3]) await stream(index, 9, 0x9406);
+      for (const index of [0, 1, 2, 3]) await stream(index, 9, STATUS.OLD_GROUP);
       await stream(0, 11);
       await stream(4, 1); // out goes 0, though it was the last to move
-      for (const index of [1, 2, 3]) await stream(index, 9, 0x9406);
+      for (const index of [1, 2, 3]) await stream(index, 9, STATUS.OLD_GROUP);
       for (const index of [1, 2, 3]) await stream(index, 10);
       await stream(0, 1); // out goes 1
       await stream(4, 1);
-      for (const index of [2, 3]) await stream(index, 9, 0x9406);
+      for (const index of [2, 3]) await stream(index, 9, STATUS.OLD_GROUP);
       await stream(1, 1); // out goes 2
       await stream(2, 1); // out goes 3
       await stream(0, 1);
@@ -156,7 +157,7 @@ export const groupCases: readonly Case[] = [
       await tester.decode(cardPart(5, { ssrc: 0, contentKeyId: 5001 }));
       for (const ssrc of [0x3000, SSRC, SECOND_SSRC]) {
         await tester.decode(cardPart(1, { ssrc, contentKeyId: ssrc === 0x3000 ? 5001 : CONTENT_KEY_ID }));
-        await tester.refused(cardPart(4, { ssrc: 0, contentKeyId: 5001 }), 0x9406);
+        await tester.refused(cardPart(4, { ssrc: 0, contentKeyId: 5001 }), STATUS.OLD_GROUP);
       }
     },
   },
@@ -168,12 +169,12 @@ export const groupCases: readonly Case[] = [
       await tester.loadKey(contentMessage({ ssrcs }, { keyId: 5001 }));
       const part = (ssrc: number, group: number, octets = 10): Uint8Array =>
         cardPart(group, { ssrc, contentKeyId: 5001, octets });
-      await tester.refused(part(0x3000, 9, CEILINGS.groupOctets + 1), 0x9402);
+      await tester.refused(part(0x3000, 9, CEILINGS.groupOctets + 1), STATUS.ABOVE_CEILING);
       await tester.decode(part(0x3000, 5));
-      await tester.refused(part(0x3000, 9, CEILINGS.groupOctets + 1), 0x9402);
+      await tester.refused(part(0x3000, 9, CEILINGS.groupOctets + 1), STATUS.ABOVE_CEILING);
       await tester.decode(part(0x3000, 6));
       await tester.decode(part(0, 3));
-      await tester.refused(part(0, 2), 0x9406);
+      await tester.refused(part(0, 2), STATUS.OLD_GROUP);
       await tester.decode(part(0, 4));
     },
   },

@@ -1,3 +1,4 @@
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
 import { parseKeyList } from '../../../../apdu/decode-module/keys/key-list.ts';
@@ -47,14 +48,14 @@ export const leaveCases: readonly Case[] = [
       expect(record).toEqual({ cardId: CARD_ID, service: SERVICE, keyId: SERVICE_KEY_ID, number: 1, to: MIDDLE });
       expect(await endsOn(tester)).toEqual({ '10 1': MIDDLE, '11 100': MIDDLE, '12 5000': MIDDLE });
       await tester.decode(cardPart(1, { mediaTime: MIDDLE - 1 }));
-      await tester.decode(cardPart(2, { mediaTime: MIDDLE }), 0x9405);
+      await tester.decode(cardPart(2, { mediaTime: MIDDLE }), STATUS.OUTSIDE_VALIDITY);
       expect(await leave(tester, SERVICE_KEY_ID, MIDDLE)).toEqual(record);
-      await tester.send(INS.LEAVE, concat(u32(SERVICE), u32(SERVICE_KEY_ID), u32(MIDDLE + 1)), 0x6a80);
-      await tester.send(INS.LEAVE, concat(u32(SERVICE), u32(SERVICE_KEY_ID + 1), u32(MIDDLE)), 0x6a88);
-      await tester.send(INS.LEAVE, concat(u32(SERVICE + 1), u32(SERVICE_KEY_ID), u32(MIDDLE)), 0x6a88);
+      await tester.send(INS.LEAVE, concat(u32(SERVICE), u32(SERVICE_KEY_ID), u32(MIDDLE + 1)), STATUS.BAD_FIELD);
+      await tester.send(INS.LEAVE, concat(u32(SERVICE), u32(SERVICE_KEY_ID + 1), u32(MIDDLE)), STATUS.UNKNOWN_KEY);
+      await tester.send(INS.LEAVE, concat(u32(SERVICE + 1), u32(SERVICE_KEY_ID), u32(MIDDLE)), STATUS.UNKNOWN_KEY);
       expect((await leave(tester, SERVICE_KEY_ID, 0)).to).toBe(START);
       expect(await endsOn(tester)).toEqual({ '10 1': START });
-      await tester.loadKey(segmentMessage(), 0x9405);
+      await tester.loadKey(segmentMessage(), STATUS.OUTSIDE_VALIDITY);
     },
   },
   {
@@ -64,7 +65,7 @@ export const leaveCases: readonly Case[] = [
       await tester.loadKey(contentMessage({}, { keyId: 5001, to: START + 10 }));
       await leave(tester, SERVICE_KEY_ID, MIDDLE);
       expect(await endsOn(tester)).toMatchObject({ '11 100': MIDDLE, '12 5000': MIDDLE, '12 5001': START + 10 });
-      await tester.decode(cardPart(1, { contentKeyId: 5001, mediaTime: START + 10 }), 0x9405);
+      await tester.decode(cardPart(1, { contentKeyId: 5001, mediaTime: START + 10 }), STATUS.OUTSIDE_VALIDITY);
       await tester.decode(cardPart(1, { contentKeyId: 5001, mediaTime: START + 9 }));
     },
   },
@@ -75,13 +76,13 @@ export const leaveCases: readonly Case[] = [
       await tester.loadKey(segmentPurchase(2));
       await leave(tester, SERVICE_KEY_ID, MIDDLE);
       await leave(tester, SEGMENT_PURCHASE_ID, MIDDLE);
-      for (const message of [serviceMessage(1), segmentPurchase(2)]) await tester.loadKey(message, 0x940b);
+      for (const message of [serviceMessage(1), segmentPurchase(2)]) await tester.loadKey(message, STATUS.OLD_NUMBER);
       await tester.deleteKey(KIND.service, SERVICE, SERVICE_KEY_ID);
       await tester.deleteKey(KIND.segment, SERVICE, SEGMENT_PURCHASE_ID);
-      for (const message of [serviceMessage(1), segmentPurchase(2)]) await tester.loadKey(message, 0x940b);
+      for (const message of [serviceMessage(1), segmentPurchase(2)]) await tester.loadKey(message, STATUS.OLD_NUMBER);
       await tester.reset();
       await tester.select();
-      for (const message of [serviceMessage(1), segmentPurchase(2)]) await tester.loadKey(message, 0x940b);
+      for (const message of [serviceMessage(1), segmentPurchase(2)]) await tester.loadKey(message, STATUS.OLD_NUMBER);
       await tester.loadKey(serviceMessage(3));
       expect(await endsOn(tester)).toEqual({ '10 1': END });
     },
@@ -96,9 +97,9 @@ export const leaveCases: readonly Case[] = [
       await tester.loadKey(parts[2]!);
       const record = await leave(tester, SEED_PURCHASE_ID, MIDDLE);
       expect(record).toEqual({ cardId: CARD_ID, service: SERVICE, keyId: SEED_PURCHASE_ID, number: 50, to: MIDDLE });
-      for (const part of parts) await tester.loadKey(part, 0x940b);
+      for (const part of parts) await tester.loadKey(part, STATUS.OLD_NUMBER);
       await tester.deleteKey(KIND.seeds, SERVICE, SEED_PURCHASE_ID);
-      for (const part of parts) await tester.loadKey(part, 0x940b);
+      for (const part of parts) await tester.loadKey(part, STATUS.OLD_NUMBER);
       await tester.loadKey(serviceMessage(54));
     },
   },
@@ -112,19 +113,19 @@ export const leaveCases: readonly Case[] = [
       await leave(tester, SEED_PURCHASE_ID, MIDDLE);
       expect(await endsOn(tester)).toEqual({ [`14 ${SEED_PURCHASE_ID}`]: MIDDLE, '12 5000': MIDDLE });
       await tester.decode(cardPart(1, { mediaTime: MIDDLE - 1 }));
-      await tester.decode(cardPart(2, { mediaTime: MIDDLE }), 0x9405);
-      await tester.loadKey(slotMessage(3, { from: MIDDLE }, { kind: 'free' }), 0x9405);
+      await tester.decode(cardPart(2, { mediaTime: MIDDLE }), STATUS.OUTSIDE_VALIDITY);
+      await tester.loadKey(slotMessage(3, { from: MIDDLE }, { kind: 'free' }), STATUS.OUTSIDE_VALIDITY);
     },
   },
   {
     name: 'LEAVE of another length, and either command on a blank card',
     from: 'blank',
     async run(tester) {
-      await tester.send(INS.LEAVE, new Uint8Array(11), 0x6700);
-      await tester.send(INS.LEAVE, new Uint8Array(13), 0x6700);
-      await tester.send(INS.LEAVE, new Uint8Array(12), 0x6985);
+      await tester.send(INS.LEAVE, new Uint8Array(11), STATUS.WRONG_LENGTH);
+      await tester.send(INS.LEAVE, new Uint8Array(13), STATUS.WRONG_LENGTH);
+      await tester.send(INS.LEAVE, new Uint8Array(12), STATUS.NOT_NOW);
       const data = new Uint8Array(40);
-      await tester.command({ cla: 0x80, ins: INS.SIGN_REQUEST, p1: 0, p2: 0x43, data, le: 256 }, 0x6985);
+      await tester.command({ cla: 0x80, ins: INS.SIGN_REQUEST, p1: 0, p2: 0x43, data, le: 256 }, STATUS.NOT_NOW);
     },
   },
 ];
