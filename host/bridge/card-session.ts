@@ -9,8 +9,8 @@ import type { VerificationKey } from '../../apdu/decode-module/keys/verification
 import { CardGoneError, TollcastError } from '../../apdu/errors.ts';
 import { readUint, toHex } from '../../apdu/octets.ts';
 import type { Resources } from './stop-reason.ts';
-import { presentPin } from '../holder/present-pin.ts';
-import { requireLife } from '../holder/require-life.ts';
+import { presentPin } from '../holder/pin.ts';
+import { requireActive } from '../holder/life.ts';
 
 /** What a run came to, as the card signed it. Amounts in micro-units. */
 export interface Bill {
@@ -185,7 +185,7 @@ export class CardSession {
         `this card speaks version ${answer.version} of the protocol, not ${PROTOCOL_VERSION}; update tollcast, or the card`,
       );
     }
-    requireLife(answer);
+    requireActive(answer);
     if (this.#answer !== undefined && toHex(this.#answer.cardId) !== toHex(answer.cardId)) {
       throw new TollcastError(
         'OTHER_CARD',

@@ -1,3 +1,4 @@
+import { FormatError } from '../../errors.ts';
 import { readUint, writeUint } from '../../octets.ts';
 import type { AesCbc } from '../keys/aes-cbc.ts';
 import { KIND } from '../kinds.ts';
@@ -34,6 +35,17 @@ export function signLeaveRecord(record: LeaveRecord, mac: AesCbc): Uint8Array {
  */
 export function openLeaveRecord(octets: Uint8Array, uplinkKey: Uint8Array): LeaveRecord {
   requireSigned(octets, KIND.leaveRecord, LEAVE_RECORD_LENGTH, uplinkKey, 'leave record');
+  return parseLeaveRecord(octets);
+}
+
+/**
+ * What a leave record says, whoever wrote it: its holder has it from the card and cannot verify it.
+ * @throws FormatError when it is cut short or of another kind.
+ */
+export function parseLeaveRecord(octets: Uint8Array): LeaveRecord {
+  if (octets.length !== LEAVE_RECORD_LENGTH || octets[0] !== KIND.leaveRecord) {
+    throw new FormatError('this is not a leave record; the card is faulty');
+  }
   return {
     cardId: octets.slice(4, 12),
     service: readUint(octets, 12, 4),

@@ -2,12 +2,12 @@ import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { formatCardId } from '../../../apdu/decode-module/card-id.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
-import { ModuleError } from '../../../apdu/decode-module/module-status.ts';
-import type { SelectAnswer } from '../../../apdu/decode-module/select-answer.ts';
-import { FormatError, OutOfRangeError, TollcastError } from '../../../apdu/errors.ts';
-import { readUint, toHex } from '../../../apdu/octets.ts';
-import { pinError, presentPin } from '../../holder/present-pin.ts';
-import { requireLife } from '../../holder/require-life.ts';
+import { FormatError, TollcastError } from '../../../apdu/errors.ts';
+import { toHex } from '../../../apdu/octets.ts';
+import { leavePurchase } from '../../holder/leave.ts';
+import { selectActive } from '../../holder/life.ts';
+import { changePin } from '../../holder/pin.ts';
+import { setSpendLimit } from '../../holder/spend-limit.ts';
 import { addCardOptions, type CardOptions, print, withCard } from '../options/card-option.ts';
 import { confirmed } from '../terminal/confirmed.ts';
 import { currencyByNumber } from '../../money/currency.ts';
@@ -33,11 +33,11 @@ export function addHolderCommands(card: Command): void {
   addCardOptions(card.command('pin').description('change the PIN of a card'))
     .option('--pin-file <file>', 'the present PIN is in this file (else: TOLLCAST_PIN, or it is typed)')
     .option('--new-pin-file <file>', 'the new PIN is in this file (else: TOLLCAST_NEW_PIN, or it is typed)')
-    .action(changePin);
+    .action(replacePin);
   addCardOptions(card.command('spend-limit').description('set the most that is taken on one day of the stream'))
     .argument('<amount>', 'such as 5.00, in the currency of the card, or none')
     .option('--pin-file <file>', 'the PIN is in this file (else: TOLLCAST_PIN, or it is typed)')
-    .action(setSpendLimit);
+    .action(limitSpending);
   addCardOptions(card.command('leave').description('end a purchase earlier, for good; ends an open session'))
     .argument('<service>', 'number of the service', wholeNumber(1, MOST_U32))
     .argument('<key>', 'number of the purchase, as in: tollcast card info', wholeNumber(0, MOST_U32))
@@ -47,29 +47,24 @@ export function addHolderCommands(card: Command): void {
     .action(leave);
 }
 
-async function changePin(options: PinOptions & { readonly newPinFile?: string }): Promise<void> {
+async function replacePin(options: PinOptions & { readonly newPinFile?: string }): Promise<void> {
   const old = await askPin(options.pinFile);
   const next = await choosePin(options.newPinFile, NEW_PIN);
   await withCard(options, async (channel) => {
     const module = new DecodeModule(channel);
     const { cardId } = await selectActive(module);
-    try {
-      await module.changePin(old, next);
-    } catch (error) {
-      throw pinError(error) ?? error;
-    }
+    await changePin(module, old, next);
     print(options, { card: formatCardId(cardId) }, [`card ${formatCardId(cardId)} has a new PIN`]);
   });
 }
 
-async function setSpendLimit(amount: string, options: PinOptions): Promise<void> {
+async function limitSpending(amount: string, options: PinOptions): Promise<void> {
   await withCard(options, async (channel) => {
     const module = new DecodeModule(channel);
     const { cardId, currency: number } = await selectActive(module);
     const currency = currencyByNumber(number);
     const limit = parseSpendLimit(amount, currency);
-    await presentPin(module, await askPin(options.pinFile));
-    await module.setSpendLimit(limit);
+    await setSpendLimit(module, limit, await askPin(options.pinFile));
     print(options, { card: formatCardId(cardId), currency: currency.code, spendLimit: spendLimitJson(limit) }, [
       `card ${formatCardId(cardId)}: spend limit a day ${formatSpendLimit(limit, currency)}`,
     ]);
@@ -87,8 +82,7 @@ async function leave(service: number, key: number, options: LeaveOptions): Promi
   await withCard(options, async (channel) => {
     const module = new DecodeModule(channel);
     const { cardId } = await selectActive(module);
-    const record = await leaveOnce(module, service, key, at);
-    const to = readUint(record, 24, 4);
+    const { record, to } = await leavePurchase(module, { service, keyId: key }, at);
     // First the file: the record may be asked for again, but only while the purchase is on the card.
     if (options.out !== undefined) await writeFile(options.out, `${toHex(record)}\n`);
     const json = { card: formatCardId(cardId), service, key, to: moment(to), record: toHex(record) };
@@ -97,29 +91,6 @@ async function leave(service: number, key: number, options: LeaveOptions): Promi
       `leave record, for the operator: ${options.out ?? toHex(record)}`,
     ]);
   });
-}
-
-async function leaveOnce(module: DecodeModule, service: number, key: number, at: number): Promise<Uint8Array> {
-  try {
-    return await module.leave(service, key, at);
-  } catch (cause) {
-    if (!(cause instanceof ModuleError)) throw cause;
-    if (cause.code === 'UNKNOWN_KEY') {
-      const text = `there is no purchase ${key} of service ${service} on this card; see: tollcast card info`;
-      throw new TollcastError(cause.code, text, { cause });
-    }
-    if (cause.code !== 'BAD_FIELD') throw cause;
-    throw new OutOfRangeError(`purchase ${key} of service ${service} ends before that anyhow; name an earlier --at`, {
-      cause,
-    });
-  }
-}
-
-/** @throws TollcastError `CARD_NOT_ACTIVE`. */
-async function selectActive(module: DecodeModule): Promise<SelectAnswer> {
-  const answer = await module.select();
-  requireLife(answer);
-  return answer;
 }
 
 function parseMoment(text: string): number {

@@ -1,17 +1,11 @@
-import { decodeCardId, formatCardId, type ModuleClass } from '../../../apdu/decode-module/card-id.ts';
+import { formatCardId } from '../../../apdu/decode-module/card-id.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import type { KeyEntry } from '../../../apdu/decode-module/keys/key-list.ts';
 import type { LogRecord } from '../../../apdu/decode-module/money/log-record.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
-import {
-  CAPABILITY,
-  type Capability,
-  hasCapability,
-  type SelectAnswer,
-} from '../../../apdu/decode-module/select-answer.ts';
 import type { VerificationKey } from '../../../apdu/decode-module/keys/verification-key.ts';
 import { toHex } from '../../../apdu/octets.ts';
-import { hasPurse } from '../../holder/require-life.ts';
+import { type CardSnapshot, readCard } from '../../holder/card-snapshot.ts';
 import { type CardOptions, print, withCard } from '../options/card-option.ts';
 import { describePurse, type View } from './card-view.ts';
 import { type Currency, currencyByNumber } from '../../money/currency.ts';
@@ -24,19 +18,16 @@ const DAY = 86_400;
 /** `tollcast card info` */
 export async function showModule(options: CardOptions): Promise<void> {
   await withCard(options, async (channel) => {
-    const module = new DecodeModule(channel);
-    const answer = await module.select();
-    const alive = hasPurse(answer);
-    const purse = alive ? describePurse(await module.purse()) : undefined;
-    const limits = alive ? describeLog(await module.log(0), currencyByNumber(answer.currency)) : undefined;
-    const keys = alive ? await module.listKeys() : [];
-    const trusted = await module.verificationKeys();
+    const card = await readCard(new DecodeModule(channel));
+    const { answer, keys, trusted } = card;
+    const purse = card.purse && describePurse(card.purse.status);
+    const limits = card.purse && describeLog(card.purse.record, currencyByNumber(answer.currency));
     const atr = toHex(channel.atr);
     print(
       options,
       {
         atr,
-        ...inJson(answer),
+        ...inJson(card),
         ...purse?.json,
         ...limits?.json,
         trust: trusted.map(trustInJson),
@@ -44,7 +35,7 @@ export async function showModule(options: CardOptions): Promise<void> {
       },
       [
         `ATR       ${atr}`,
-        ...describeModule(answer),
+        ...describeModule(card),
         ...(purse?.lines ?? []),
         ...(limits?.lines ?? []),
         ...trusted.map(({ id, key }) => `trusts    ${id}: ${toHex(key)}`),
@@ -69,43 +60,27 @@ function trustInJson({ id, key }: VerificationKey): Record<string, unknown> {
   return { id, key: toHex(key) };
 }
 
-function inJson(answer: SelectAnswer): Record<string, unknown> {
+function inJson({ answer, moduleClass, capabilities }: CardSnapshot): Record<string, unknown> {
   const { cardId, life, version, maxSpan, maxCommandData } = answer;
-  const moduleClass = classOf(answer) ?? null;
   return {
     card: formatCardId(cardId),
-    class: moduleClass,
+    class: moduleClass ?? null,
     life,
     version,
-    capabilities: capabilitiesOf(answer),
+    capabilities,
     maxSpan,
     maxCommandData,
   };
 }
 
-/** Class in the card id; a blank module has none. */
-function classOf({ cardId }: SelectAnswer): ModuleClass | undefined {
-  return cardId.every((octet) => octet === 0) ? undefined : decodeCardId(cardId).moduleClass;
-}
-
-function capabilitiesOf(answer: SelectAnswer): Capability[] {
-  return Object.keys(CAPABILITY)
-    .filter(isCapability)
-    .filter((name) => hasCapability(answer, name));
-}
-
-function isCapability(name: string): name is Capability {
-  return name in CAPABILITY;
-}
-
-function describeModule(answer: SelectAnswer): string[] {
+function describeModule({ answer, moduleClass, capabilities }: CardSnapshot): string[] {
   const { cardId, life, version, maxSpan, maxCommandData } = answer;
   return [
     life === 'blank'
       ? 'card      blank; type: tollcast issuer personalise'
-      : `card      ${formatCardId(cardId)}, class ${classOf(answer)}, ${life}`,
+      : `card      ${formatCardId(cardId)}, class ${moduleClass}, ${life}`,
     `module    protocol version ${version}, spans to ${maxSpan} octets, commands to ${maxCommandData}`,
-    `can do    ${capabilitiesOf(answer).join(', ')}`,
+    `can do    ${capabilities.join(', ')}`,
   ];
 }
 

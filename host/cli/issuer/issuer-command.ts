@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { formatCardId } from '../../../apdu/decode-module/card-id.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { FormatError } from '../../../apdu/errors.ts';
-import { hasPurse } from '../../holder/require-life.ts';
+import { hasPurse } from '../../holder/life.ts';
 import { createStore } from '../../issuer/keys/key-store.ts';
 import { print, withCard } from '../options/card-option.ts';
 import { describeAccount, describePurse } from '../card/card-view.ts';

@@ -2,7 +2,11 @@ import type { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import { ModuleError, STATUS } from '../../apdu/decode-module/module-status.ts';
 import { TollcastError } from '../../apdu/errors.ts';
 
-/** Verifies a PIN, once. @throws TollcastError `WRONG_PIN`, `PIN_BLOCKED`, `NO_PIN`, each with what to do. */
+/**
+ * Verifies a PIN, once.
+ * @param pin as `encodePin` makes it.
+ * @throws TollcastError `WRONG_PIN`, `PIN_BLOCKED`, `NO_PIN`; the message says what to do.
+ */
 export async function presentPin(module: DecodeModule, pin: Uint8Array): Promise<void> {
   try {
     await module.verifyPin(pin);
@@ -11,8 +15,21 @@ export async function presentPin(module: DecodeModule, pin: Uint8Array): Promise
   }
 }
 
-/** What VERIFY and CHANGE PIN answer, for the holder; undefined for any other error. */
-export function pinError(error: unknown): TollcastError | undefined {
+/**
+ * Puts a new PIN in the place of the present one.
+ * @param pin the present PIN, and `newPin`, as `encodePin` makes them.
+ * @throws TollcastError as `presentPin` does.
+ */
+export async function changePin(module: DecodeModule, pin: Uint8Array, newPin: Uint8Array): Promise<void> {
+  try {
+    await module.changePin(pin, newPin);
+  } catch (error) {
+    throw pinError(error) ?? error;
+  }
+}
+
+/** What VERIFY and CHANGE PIN answer, in words for the holder; undefined for any other error. */
+function pinError(error: unknown): TollcastError | undefined {
   if (!(error instanceof ModuleError)) return undefined;
   const { status } = error;
   if ((status & 0xfff0) === 0x63c0) {
