@@ -1,5 +1,4 @@
-import type { UdpReceiver } from '../transport/network/receive-port.ts';
-import { openUdpReceiver } from '../transport/network/udp-receiver.ts';
+import { openUdpReceiver, type UdpReceiver } from '../transport/network/udp-receiver.ts';
 import type { Bridge } from './bridge.ts';
 
 /** Where a service is received. */
@@ -20,7 +19,7 @@ export interface ServiceReceiver {
 
 /**
  * Lets a bridge hear a service: its media, its keys and its BYE.
- * @throws TransportError `PORT_TAKEN`, `GROUP_UNREACHABLE`.
+ * @throws TransportError `PORT_TAKEN`, `ADDRESS_UNREACHABLE`.
  */
 export async function receiveService(from: ServiceAddress, bridge: Bridge): Promise<ServiceReceiver> {
   const { address, interface: local } = from;

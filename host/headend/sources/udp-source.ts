@@ -8,7 +8,7 @@ import { WaitingOctets } from './waiting-octets.ts';
 /**
  * Receives octets by UDP, a transport stream as a rule.
  * @throws OutOfRangeError when the address is none.
- * @throws TransportError `PORT_TAKEN`, `GROUP_UNREACHABLE`.
+ * @throws TransportError `PORT_TAKEN`, `ADDRESS_UNREACHABLE`.
  */
 export async function openUdpSource(text: string, networkInterface: string, signal: AbortSignal): Promise<MediaSource> {
   const waiting = new WaitingOctets();

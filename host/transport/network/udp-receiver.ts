@@ -1,17 +1,58 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { RECEIVE_BUFFER, receiveError, type UdpReceiver, type UdpReceiverOptions } from './receive-port.ts';
-import { openRecvmmsg } from './recvmmsg-receiver.ts';
+import { TransportError } from '../../../apdu/errors.ts';
+import { openRecvmmsgSocket } from './recvmmsg-socket.ts';
 import { isMulticast } from './udp-sender.ts';
+
+export interface UdpReceiverOptions {
+  /** IPv4: a multicast address to join, or an address of this machine. */
+  readonly address: string;
+  /** 0 to 65,535; 0 takes a free one. */
+  readonly port: number;
+  /** IPv4 address of the interface on which to join; the default route is never relied on. */
+  readonly interface: string;
+  /**
+   * Whether datagrams may wait up to 10 ms for each other, which nearly halves the processor time of a fast stream.
+   * Where the system cannot do it, they come one by one.
+   */
+  readonly coalesce: boolean;
+  /** Called with the datagrams of one turn in the order in which they came; they are valid until it returns. */
+  readonly onDatagrams: (datagrams: readonly Uint8Array[]) => void;
+}
+
+export interface UdpReceiver {
+  readonly port: number;
+  /** Octets of receive buffer that the system granted of `RECEIVE_BUFFER`. Linux counts its own overhead among them. */
+  readonly buffer: number;
+  readonly way: 'recvmmsg' | 'dgram';
+  close(): Promise<void>;
+}
+
+/** Octets of receive buffer to ask for: a burst at 500 Mbit/s then survives a garbage collection. */
+const RECEIVE_BUFFER = 4 * 1024 * 1024;
 
 /**
  * Starts to receive datagrams.
- * @throws TransportError `PORT_TAKEN` when another program has the port, `GROUP_UNREACHABLE` when the group cannot be joined or the address
- *   is not one of this machine.
+ * @throws TransportError `PORT_TAKEN` when another program has the port, `ADDRESS_UNREACHABLE` when the multicast
+ *   address cannot be joined or the address is not one of this machine.
  */
 export async function openUdpReceiver(options: UdpReceiverOptions): Promise<UdpReceiver> {
-  const fast = options.coalesce ? await openRecvmmsg(options) : undefined;
-  return fast ?? openDgram(options);
+  try {
+    return (options.coalesce ? await openRecvmmsg(options) : undefined) ?? (await openDgram(options));
+  } catch (error) {
+    throw receiveError(options, error);
+  }
+}
+
+async function openRecvmmsg(options: UdpReceiverOptions): Promise<UdpReceiver | undefined> {
+  const socket = await openRecvmmsgSocket({
+    ...options,
+    multicast: isMulticast(options.address),
+    buffer: RECEIVE_BUFFER,
+  });
+  if (socket === undefined) return undefined;
+  const { port, buffer } = socket;
+  return { port, buffer, way: 'recvmmsg', close: async () => socket.close() };
 }
 
 async function openDgram(options: UdpReceiverOptions): Promise<UdpReceiver> {
@@ -19,14 +60,14 @@ async function openDgram(options: UdpReceiverOptions): Promise<UdpReceiver> {
   const multicast = isMulticast(address);
   const socket = createSocket({ type: 'udp4', reuseAddr: multicast });
   try {
-    // Bound to the group itself, the socket gets nothing that other groups receive on this port.
+    // Bound to the multicast address itself, the socket gets nothing that others receive on this port.
     socket.bind(port, address);
     await once(socket, 'listening');
     if (multicast) socket.addMembership(address, local);
     socket.setRecvBufferSize(RECEIVE_BUFFER);
   } catch (error) {
     socket.close();
-    throw receiveError(options, error instanceof Error && 'code' in error ? String(error.code) : String(error), error);
+    throw error;
   }
   // After it listens, errors are of single datagrams (ICMP) and end nothing.
   socket.on('error', () => undefined);
@@ -49,4 +90,23 @@ async function openDgram(options: UdpReceiverOptions): Promise<UdpReceiver> {
       await closed;
     },
   };
+}
+
+/** What went wrong in one line, with what to do. */
+function receiveError(options: UdpReceiverOptions, cause: unknown): TransportError {
+  const { address, port, interface: local } = options;
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+  if (code === 'EADDRINUSE') {
+    return new TransportError(
+      'PORT_TAKEN',
+      `UDP port ${port} of ${address} is taken by another program; stop it, or choose another port`,
+      { cause },
+    );
+  }
+  const what = isMulticast(address) ? `join ${address}:${port} on interface ${local}` : `receive on ${address}:${port}`;
+  return new TransportError(
+    'ADDRESS_UNREACHABLE',
+    `cannot ${what} (${code}); name an address of this machine that reaches the sender with --interface`,
+    { cause },
+  );
 }

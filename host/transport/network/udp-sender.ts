@@ -1,8 +1,8 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { BlockList, isIPv4 } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { TransportError } from '../../../apdu/errors.ts';
+import { systemClock } from '../../clock/clock.ts';
 
 export interface UdpSenderOptions {
   /** IPv4, multicast or not. */
@@ -15,7 +15,7 @@ export interface UdpSenderOptions {
 }
 
 /** Octets that may wait in this process for the network before `send` makes its caller wait. */
-const MOST_QUEUED = 0x100000;
+const MAX_QUEUED = 0x100000;
 const SEND_BUFFER = 0x400000;
 
 const MULTICAST = new BlockList();
@@ -26,7 +26,7 @@ export function isMulticast(address: string): boolean {
   return isIPv4(address) && MULTICAST.check(address, 'ipv4');
 }
 
-/** Sends datagrams to one address. Connected, as that saves a look-up for every datagram. */
+/** Sends datagrams to one address. Its socket is connected, which saves a look-up for every datagram. */
 export class UdpSender {
   readonly #socket: Socket;
   #failure: Error | undefined;
@@ -63,7 +63,7 @@ export class UdpSender {
   private constructor(socket: Socket) {
     this.#socket = socket;
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      // Nobody listens at a unicast address yet: as good as a multicast group without members.
+      // It is no failure that nobody listens yet: with multicast nobody would notice either.
       if (error.code !== 'ECONNREFUSED') this.#failure = error;
     });
   }
@@ -85,9 +85,9 @@ export class UdpSender {
     this.#socket.send(datagram);
   }
 
-  /** Resolves once no more waits for the network than may: to be asked now and then between datagrams. */
-  async drain(most = MOST_QUEUED): Promise<void> {
-    while (this.#socket.getSendQueueSize() > most) await sleep(1);
+  /** Resolves once at most `max` octets wait for the network. Callers await it now and then between datagrams. */
+  async drain(max = MAX_QUEUED): Promise<void> {
+    while (this.#socket.getSendQueueSize() > max) await systemClock.sleep(1);
   }
 
   /** Lets what is queued go out, then closes. */

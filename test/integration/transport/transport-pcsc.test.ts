@@ -114,7 +114,7 @@ describe('what is missing is said in one line with what to do', () => {
         if (name === 'pcsclite') throw new Error('not built');
         return next(name, context);
       } });
-      const { openCard } = await import('./host/transport/card-address.ts');
+      const { openCard } = await import('./host/transport/card/card-address.ts');
       const codes = [];
       for (const at of ['pcsc', 'tcp:127.0.0.1:1']) await openCard(at, { wait: at === 'pcsc' }).catch((e) => codes.push(e.code));
       console.log(codes.join());`;

@@ -3,8 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { TransportError } from '../../../apdu/errors.ts';
-import type { UdpReceiver } from '../../../host/transport/network/receive-port.ts';
-import { openUdpReceiver } from '../../../host/transport/network/udp-receiver.ts';
+import { openUdpReceiver, type UdpReceiver } from '../../../host/transport/network/udp-receiver.ts';
 import { UdpSender } from '../../../host/transport/network/udp-sender.ts';
 
 const LOOPBACK = '127.0.0.1';
@@ -55,7 +54,7 @@ describe.each([
     expect(received[0]!.length).toBeGreaterThan(1400);
   });
 
-  test('two of them share a group, and neither hears another group on the same port', async () => {
+  test('two of them share a multicast address, and neither hears another address on the same port', async () => {
     const first = await receive('239.255.77.2', coalesce);
     const second = await receive('239.255.77.2', coalesce, first.receiver.port);
     const other = await receive('239.255.77.3', coalesce, first.receiver.port);
@@ -90,7 +89,7 @@ describe.each([
       coalesce,
       onDatagrams: () => undefined,
     });
-    await expect(opening).rejects.toMatchObject({ code: 'GROUP_UNREACHABLE' });
+    await expect(opening).rejects.toMatchObject({ code: 'ADDRESS_UNREACHABLE' });
     await expect(opening).rejects.toThrow(/^cannot join 239\.255\.77\.4:0 on interface 192\.0\.2\.1 .*--interface$/);
   });
 });

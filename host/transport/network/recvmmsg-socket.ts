@@ -1,0 +1,218 @@
+import { isIPv4 } from 'node:net';
+import { getSystemErrorName } from 'node:util';
+import { loadKoffi } from '../koffi-library.ts';
+
+// Linux on x86-64 and arm64 (asm-generic): socket.h, in.h, and the layout of struct mmsghdr with pointers of 8 octets.
+const AF_INET = 2;
+const SOCK_DGRAM_NONBLOCK_CLOEXEC = 2 | 0o4000 | 0o2000000;
+const SOL_SOCKET = 1;
+const SO_REUSEADDR = 2;
+const SO_RCVBUF = 8;
+const SO_RCVBUFFORCE = 33;
+const IPPROTO_IP = 0;
+const IP_ADD_MEMBERSHIP = 35;
+const MSG_DONTWAIT = 0x40;
+const MMSGHDR = { size: 64, iov: 16, iovlen: 24, length: 56 } as const;
+const IOVEC = { size: 16, length: 8 } as const;
+
+/** Datagrams that one call of recvmmsg takes, and that one turn hands on at most. */
+const BUFFERS = 256;
+/** Octets of a datagram's buffer: more than the 1,400 that a packet may have, so that a longer one is seen as such. */
+const BUFFER_OCTETS = 1408;
+/** ms between two looks at the socket. A long pause means few wake-ups; the socket keeps what comes meanwhile. */
+const LONG_PAUSE = 10;
+const SHORT_PAUSE = 1;
+/**
+ * Octets of receive buffer from which on the long pause is safe. Of Linux's 4 MiB a third holds packets; that lasts
+ * for 10 ms at 1 Gbit/s.
+ */
+const LONG_PAUSE_BUFFER = 4 * 1024 * 1024;
+
+export interface RecvmmsgOptions {
+  /** IPv4; the socket joins it on `interface` where it is multicast. */
+  readonly address: string;
+  readonly multicast: boolean;
+  /** 0 to 65,535; 0 takes a free one. */
+  readonly port: number;
+  /** IPv4 address of this machine. */
+  readonly interface: string;
+  /** Octets of receive buffer to ask for. */
+  readonly buffer: number;
+  /** Called with the datagrams of one turn in the order in which they came; they are valid until it returns. */
+  readonly onDatagrams: (datagrams: readonly Uint8Array[]) => void;
+}
+
+/** A UDP socket whose datagrams are read many at a time. */
+export interface RecvmmsgSocket {
+  readonly port: number;
+  /** Octets of receive buffer that the system granted. */
+  readonly buffer: number;
+  /** Closing twice does nothing. */
+  close(): void;
+}
+
+interface Libc {
+  socket(domain: number, type: number, protocol: number): number;
+  setsockopt(fd: number, level: number, option: number, value: Uint8Array, length: number): number;
+  getsockopt(fd: number, level: number, option: number, value: Uint8Array, length: Uint8Array): number;
+  bind(fd: number, address: Uint8Array, length: number): number;
+  getsockname(fd: number, address: Uint8Array, length: Uint8Array): number;
+  recvmmsg(fd: number, messages: Uint8Array, count: number, flags: number, timeout: null): number;
+  close(fd: number): number;
+  addressOf(memory: Uint8Array): number;
+  errorName(): string;
+}
+
+/**
+ * Opens the socket by calls of the C library.
+ * @returns nothing where koffi is not installed, or the system is not one whose structures are known here.
+ * @throws SystemError with the code of the call that failed: EADDRINUSE, ENODEV.
+ */
+export async function openRecvmmsgSocket(options: RecvmmsgOptions): Promise<RecvmmsgSocket | undefined> {
+  const libc = await loadLibc();
+  if (libc === undefined || !isIPv4(options.address)) return undefined;
+  const fd = libc.socket(AF_INET, SOCK_DGRAM_NONBLOCK_CLOEXEC, 0);
+  if (fd < 0) return undefined;
+  try {
+    const port = bindSocket(libc, fd, options);
+    const buffer = growBuffer(libc, fd, options.buffer);
+    const pause = buffer >= LONG_PAUSE_BUFFER ? LONG_PAUSE : SHORT_PAUSE;
+    const stop = startReceiving(libc, fd, pause, options.onDatagrams);
+    return {
+      port,
+      buffer,
+      close() {
+        if (stop()) libc.close(fd);
+      },
+    };
+  } catch (error) {
+    libc.close(fd);
+    throw error;
+  }
+}
+
+/** A call of the C library that failed. */
+class SystemError extends Error {
+  /** As Node names it: EADDRINUSE. */
+  readonly code: string;
+
+  constructor(code: string) {
+    super(code);
+    this.code = code;
+  }
+}
+
+async function loadLibc(): Promise<Libc | undefined> {
+  if (process.platform !== 'linux' || (process.arch !== 'x64' && process.arch !== 'arm64')) return undefined;
+  const koffi = await loadKoffi();
+  if (koffi === undefined) return undefined;
+  const self = koffi.load(null);
+  return {
+    socket: self.func('int socket(int, int, int)'),
+    setsockopt: self.func('int setsockopt(int, int, int, void *, uint32_t)'),
+    getsockopt: self.func('int getsockopt(int, int, int, void *, void *)'),
+    bind: self.func('int bind(int, void *, uint32_t)'),
+    getsockname: self.func('int getsockname(int, void *, void *)'),
+    recvmmsg: self.func('int recvmmsg(int, void *, unsigned int, int, void *)'),
+    close: self.func('int close(int)'),
+    addressOf: (memory) => Number(koffi.address(memory)),
+    errorName: () => getSystemErrorName(-koffi.errno()),
+  };
+}
+
+/** @returns the port that it has. */
+function bindSocket(libc: Libc, fd: number, options: RecvmmsgOptions): number {
+  const check = (result: number) => {
+    if (result < 0) throw new SystemError(libc.errorName());
+  };
+  const { multicast } = options;
+  const ip = Uint8Array.from(options.address.split('.'), Number);
+  if (multicast) check(libc.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, int32(1), 4));
+  // struct sockaddr_in; bound to the multicast address itself, the socket gets nothing that others receive on this port.
+  const address = new Uint8Array(16);
+  new DataView(address.buffer).setUint16(0, AF_INET, true);
+  new DataView(address.buffer).setUint16(2, options.port);
+  address.set(ip, 4);
+  check(libc.bind(fd, address, address.length));
+  if (multicast) {
+    // struct ip_mreq.
+    const membership = Uint8Array.of(...ip, ...Uint8Array.from(options.interface.split('.'), Number));
+    if (membership.length !== 8) throw new SystemError('EINVAL');
+    check(libc.setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, membership, membership.length));
+  }
+  check(libc.getsockname(fd, address, int32(address.length)));
+  return new DataView(address.buffer).getUint16(2);
+}
+
+/** Asks as a privileged process first, which may have more than the administrator's limit. @returns octets granted. */
+function growBuffer(libc: Libc, fd: number, octets: number): number {
+  const forced = libc.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, int32(octets), 4) === 0;
+  if (!forced) libc.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, int32(octets), 4);
+  const granted = int32(0);
+  libc.getsockopt(fd, SOL_SOCKET, SO_RCVBUF, granted, int32(4));
+  return new DataView(granted.buffer).getInt32(0, true);
+}
+
+function int32(value: number): Uint8Array<ArrayBuffer> {
+  const octets = new Uint8Array(4);
+  new DataView(octets.buffer).setInt32(0, value, true);
+  return octets;
+}
+
+/** @returns a function that stops it, and tells whether it was running. */
+function startReceiving(
+  libc: Libc,
+  fd: number,
+  pause: number,
+  onDatagrams: RecvmmsgOptions['onDatagrams'],
+): () => boolean {
+  // All turns read into one piece of memory: the kernel writes through addresses that the garbage collector does not
+  // see, so what they point to must live as long as the socket.
+  const vectorsFrom = BUFFERS * MMSGHDR.size;
+  const buffersFrom = vectorsFrom + BUFFERS * IOVEC.size;
+  const memory = new Uint8Array(buffersFrom + BUFFERS * BUFFER_OCTETS);
+  const view = new DataView(memory.buffer);
+  const memoryAt = libc.addressOf(memory);
+  for (let i = 0; i < BUFFERS; i++) {
+    const vector = vectorsFrom + i * IOVEC.size;
+    setPointer(view, i * MMSGHDR.size + MMSGHDR.iov, memoryAt + vector);
+    view.setUint32(i * MMSGHDR.size + MMSGHDR.iovlen, 1, true);
+    setPointer(view, vector, memoryAt + buffersFrom + i * BUFFER_OCTETS);
+    view.setUint32(vector + IOVEC.length, BUFFER_OCTETS, true);
+  }
+
+  let timer: NodeJS.Timeout | undefined;
+  let immediate: NodeJS.Immediate | undefined;
+  let stopped = false;
+  // Views are kept: most packets have one length, and a new view costs as much as a packet's share of a system call.
+  const views = Array.from({ length: BUFFERS }, (_, i) =>
+    memory.subarray(buffersFrom + i * BUFFER_OCTETS, buffersFrom + (i + 1) * BUFFER_OCTETS),
+  );
+  const turn = () => {
+    const count = Math.max(0, libc.recvmmsg(fd, memory, BUFFERS, MSG_DONTWAIT, null));
+    for (let i = 0; i < count; i++) {
+      const length = view.getUint32(i * MMSGHDR.size + MMSGHDR.length, true);
+      const from = buffersFrom + i * BUFFER_OCTETS;
+      if (views[i]!.length !== length) views[i] = memory.subarray(from, from + length);
+    }
+    if (count > 0) onDatagrams(views.slice(0, count));
+    if (stopped) return;
+    // A turn that was not full has emptied the socket.
+    if (count < BUFFERS) timer = setTimeout(turn, pause);
+    else immediate = setImmediate(turn);
+  };
+  timer = setTimeout(turn, 0);
+
+  return () => {
+    if (stopped) return false;
+    stopped = true;
+    clearTimeout(timer);
+    clearImmediate(immediate);
+    return true;
+  };
+}
+
+function setPointer(view: DataView, at: number, address: number): void {
+  view.setUint32(at, address % 2 ** 32, true);
+  view.setUint32(at + 4, Math.floor(address / 2 ** 32), true);
+}
