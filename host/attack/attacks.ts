@@ -12,7 +12,7 @@ import { tear } from './attacks/tear.ts';
 import { time } from './attacks/time.ts';
 import { wrongParent } from './attacks/wrong-parent.ts';
 
-/** Every attack, in the order of `all`. @param bitRate that `share` reckons with, bit/s. */
+/** Lists every attack, in the order in which `all` runs them. @param bitRate bit/s, which `share` computes with. */
 export function listAttacks(bitRate: number): readonly Attack[] {
   return [
     replay,
@@ -29,7 +29,7 @@ export function listAttacks(bitRate: number): readonly Attack[] {
   ];
 }
 
-/** Runs one attack on a card that was reset and cleared, and clears it again. */
+/** Runs one attack on a card that was reset and made ready, and makes it ready again afterwards. */
 export async function* runAttack(attack: Attack, target: Target): AsyncIterable<Attempt> {
   await target.reset();
   await target.makeReady();

@@ -10,13 +10,13 @@ import { CURRENCY, type ModuleCommand, type Target } from '../kit/target.ts';
 import { judge, expectRefusal } from '../kit/expect-refusal.ts';
 
 const BITS = [0x01, 0x80];
-/** Octets of a message that name the key it is checked with: a wrong name is no key of this card. */
+/** Octets of a message that name the key which checks it. A change there names a key that the card may not have. */
 const CONTENT_ID_AT = listRange(14, 18);
 const UNIQUE_PARENT_AT = [24, ...listRange(28, 32)];
 const PARENT_AT = [...listRange(4, 8), ...UNIQUE_PARENT_AT];
 const SLOT_AT = [...PARENT_AT, ...listRange(60, 64)];
 
-/** Octets that nobody who has a key has made. */
+/** The host makes octets up, or changes bits, without having a key. */
 export const bogus: Attack = {
   name: 'bogus',
   title: 'change any bit of anything that has a tag',
@@ -49,7 +49,7 @@ export const bogus: Attack = {
       const [part] = service.sealSeedParts(0, 8);
       yield await flipBits(target, 'a purchase of slots', loadKey(part!), UNIQUE_PARENT_AT);
       await target.mustSucceed('a purchase of slots', loadKey(service.sealSeedParts(0, 8)[0]!));
-      // Another slot of the purchase is another key (6988), one outside it none (6A88).
+      // Another slot of the purchase has another key (6988); a slot outside the purchase has none (6A88).
       yield await flipBits(target, 'a content key message under a slot', loadKey(service.sealSlotContent(3)), SLOT_AT);
     }
     const messages = [0, 1, 55, 56, 64, 96, 104, 240, 255].map((length) => loadKey(randomBytes(length)));
@@ -87,7 +87,7 @@ export const bogus: Attack = {
   },
 };
 
-/** Two bits of every octet, one after the other. */
+/** Changes two bits of every octet, one at a time. */
 async function flipBits(
   target: Target,
   what: string,
@@ -115,7 +115,7 @@ async function flipBits(
   });
 }
 
-/** Every message that an outsider could make: right in all but the key. */
+/** Sends messages that are right except for the key. */
 async function useWrongKeys(target: Target): Promise<Attempt> {
   const stranger = await HonestService.start(target);
   const commands = [

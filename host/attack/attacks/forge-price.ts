@@ -15,7 +15,7 @@ const ABOVE = { expected: [STATUS.ABOVE_CEILING] } as const;
 const UNDER_SERVICE = { parentKind: KIND.service, parentId: SERVICE_KEY_ID };
 const DAY = 86_400;
 
-/** A subscriber who took the service key out of a broken module, and writes prices to others. */
+/** The host has the service key out of a broken module, and forges prices for other cards. */
 export const forgePrice: Attack = {
   name: 'forge-price',
   title: 'charge more than was agreed, with the service key in hand',
@@ -50,7 +50,7 @@ export const forgePrice: Attack = {
   },
 };
 
-/** A group that would take more than 255 quanta at once. */
+/** Sends groups that need more than 255 quanta at once. */
 async function exceedQuanta(target: Target): Promise<Attempt> {
   const service = await HonestService.start(target, {}, { quantum: 1n });
   const dear = { tariff: { kind: 'octets', price: CEILINGS.perMegabyte } } as const;
@@ -62,7 +62,7 @@ async function exceedQuanta(target: Target): Promise<Attempt> {
   return expectRefusal(target, 'groups of more than 255 quanta of the purchase', commands, ABOVE);
 }
 
-/** Ceilings come under the unique key, and from nowhere else. */
+/** Adds ceilings to messages that are not under the unique key. */
 async function* addOwnCeilings(target: Target, service: HonestService): AsyncIterable<Attempt> {
   const generous: Ceilings = { ...CEILINGS, perMegabyte: 0xffff_ffffn, perHour: 0xffff_ffffn, flat: 0xffff_ffffn };
   const body = encodeCeilings(generous);
@@ -84,7 +84,7 @@ async function* addOwnCeilings(target: Target, service: HonestService): AsyncIte
   });
 }
 
-/** What the ceilings leave to a forger is what the subscriber agreed to; it is told, not hidden. */
+/** Shows what the ceilings leave to a forger. */
 async function* spendWithinCeilings(target: Target): AsyncIterable<Attempt> {
   const top: ContentTerms['tariff'] = { kind: 'octets', price: CEILINGS.perMegabyte };
   const byOctets = await HonestService.start(target, { tariff: top });
@@ -122,11 +122,11 @@ async function drainPurse(
   };
 }
 
-/** The one bound that no service sets. */
+/** Moves between two days, to get the limit of a day twice. */
 async function goBackADay(target: Target): Promise<Attempt> {
   await target.module.closeSession();
   const record = await target.module.log(0);
-  // A day that no run has spent on yet.
+  // No run has spent on this day yet.
   const day = Math.max(record.day + 1, START / DAY + 2);
   const limit = 20_000_000n;
   const issuer = await target.administer();
@@ -141,7 +141,7 @@ async function goBackADay(target: Target): Promise<Attempt> {
   const before = await target.readPurse();
   const answers = new Answers();
   for (let group = 1; group <= 8; group++) {
-    // Back to the day before in every second group: the limit of the day is not to be had twice.
+    // Every second group is of the day before.
     const mediaTime = day * DAY - (group % 2 === 0 ? DAY : 0);
     answers.add((await target.send(decodePart(service.sealPart(group, { mediaTime, octets: 1_000_000 })))).status);
   }

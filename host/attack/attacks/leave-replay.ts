@@ -16,14 +16,14 @@ import type { ModuleCommand, Target } from '../kit/target.ts';
 import { judge, expectRefusal, reportNotTried } from '../kit/expect-refusal.ts';
 
 const USED = { expected: [STATUS.OLD_NUMBER] } as const;
-/** The key is gone, or its time is over. */
+/** The key is gone or its validity is over. */
 const OVER = { expected: [STATUS.OUTSIDE_VALIDITY, STATUS.UNKNOWN_KEY] } as const;
 const FREE = { tariff: { kind: 'free', price: 0n } } as const;
 
-/** Go, be paid back for what was not watched, and watch it. */
+/** The host leaves, gets its money back, and watches all the same. */
 export const leaveReplay: Attack = {
   name: 'leave-replay',
-  title: 'leave a purchase, and bring it back',
+  title: 'leave a purchase and bring it back',
   async *run(target) {
     yield* leaveAtOnce(target);
     yield* leaveLater(target);
@@ -38,7 +38,7 @@ function makeLeave(service: HonestService, keyId: number, to: number): ModuleCom
   return { ins: INS.LEAVE, data: encodeU32(service.number, keyId, to) };
 }
 
-/** @returns the end that the card signs. */
+/** Leaves a purchase. @returns the end that the card signs. */
 async function leave(target: Target, service: HonestService, keyId: number, to: number): Promise<number> {
   const record = await target.mustSucceed('LEAVE', makeLeave(service, keyId, to));
   return openLeaveRecord(record, target.keys.uplink).to;
@@ -132,7 +132,7 @@ async function* loadOlderPurchase(target: Target): AsyncIterable<Attempt> {
 
 async function* loadHeldBackPart(target: Target): AsyncIterable<Attempt> {
   const service = new HonestService(target);
-  // 13 seeds: two parts, of which the host gives the card the first.
+  // The purchase has 13 seeds in two parts; the host gives the card only the first.
   const parts = service.sealSeedParts(1, 1024 + 8).map(loadKey);
   await target.mustSucceed('the first part of a purchase of slots', parts[0]!);
   await target.mustSucceed('content of a slot of it', loadKey(service.sealSlotContent(2, FREE)));

@@ -13,7 +13,7 @@ const AMOUNT = 1_000_000n;
 const USED = { expected: [STATUS.OLD_NUMBER] } as const;
 const FORGED = { expected: [STATUS.CRYPTO], mustBeAlike: true } as const;
 
-/** Credit that was paid for once. */
+/** The host wants credit that was not paid for. */
 export const loadTwice: Attack = {
   name: 'load-twice',
   title: 'load credit twice, or credit that nobody paid',
@@ -46,7 +46,7 @@ function sendOrder(data: Uint8Array): ModuleCommand {
   return { ins: INS.LOAD_CREDIT, data };
 }
 
-/** An issuer that signs two orders for one number, as it must not. */
+/** Sends two orders with one number, which an issuer must not sign. */
 async function reuseNumber(target: Target, first: Uint8Array): Promise<Attempt> {
   const key = target.keys['load-in'];
   const more = addTag(

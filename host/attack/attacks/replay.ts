@@ -15,10 +15,10 @@ import { judge, expectRefusal, expectSameAnswer } from '../kit/expect-refusal.ts
 const OLD = [STATUS.OLD_GROUP];
 const GROUPS = 6;
 
-/** What was paid for once, again. */
+/** The host repeats what was paid for once. */
 export const replay: Attack = {
   name: 'replay',
-  title: 'play again, or load again, what was good once',
+  title: 'play or load again what was paid for once',
   async *run(target) {
     const service = await HonestService.start(target);
     const groups = Array.from({ length: GROUPS }, (_, i) => service.sealPart(i + 1));
@@ -51,7 +51,7 @@ export const replay: Attack = {
   },
 };
 
-/** Groups that only RAM had counted when the power went may be opened again; then they are paid again. */
+/** Repeats groups that only RAM had counted when the power failed; they open, and are charged again. */
 async function replayAfterTear(target: Target, service: HonestService): Promise<Attempt> {
   const answers = new Answers();
   const before = await target.readPurse();
@@ -78,7 +78,7 @@ function computeGroupTicks(): bigint {
   return ticksOf({ kind: 'octets', price: PRICE }, 13_160, 200, false);
 }
 
-/** A card remembers how far it is in four streams. */
+/** Plays five streams, as a card keeps marks of four. */
 async function playFiveStreams(target: Target): Promise<Attempt> {
   const services = [];
   for (let i = 0; i < 5; i++) {
@@ -115,7 +115,7 @@ async function repeatPurchase(target: Target): Promise<Attempt> {
   });
 }
 
-/** All that the issuer sends through the secure channel, recorded and sent again. */
+/** Records a session of the issuer's secure channel and sends it again. */
 async function replayChannel(target: Target): Promise<Attempt> {
   const recorded: Uint8Array[] = [];
   const recorder = (channel: CardChannel): CardChannel => ({

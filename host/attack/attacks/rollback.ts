@@ -12,7 +12,7 @@ import { judge, expectRefusal, reportNotTried } from '../kit/expect-refusal.ts';
 
 const USED = [STATUS.OLD_NUMBER];
 
-/** An older state, by putting back memory or by older messages. */
+/** The host brings back an older state, by memory or by older messages. */
 export const rollback: Attack = {
   name: 'rollback',
   title: 'bring back an older state of the card',
@@ -53,7 +53,7 @@ async function restoreMemory(target: Target): Promise<Attempt> {
   const back = status === STATUS.DONE && spent < before.spent + first.amount + second.amount;
   if (!back) return judge(tried, answers, []);
   const note = `a soft module keeps nothing from its owner: the credit is back. Who collects receipts notices: ${seen}`;
-  // A chip whose memory the host can write is none.
+  // A host that can write a chip's memory has broken the chip.
   if (target.card.moduleClass === 'card') return judge(tried, answers, ['the credit is back']);
   return { tried, answers: answers.list, verdict: 'not defended', note };
 }

@@ -31,8 +31,8 @@ const MODES: readonly SharedMode[] = [
 ];
 
 /**
- * What somebody has to pass on who shares what the card gives out.
- * @param bitRate of the payload, bit/s.
+ * Measures what a sharer must pass on so that others can watch.
+ * @param bitRate bit/s of the payload.
  */
 export function makeShareAttack(bitRate: number): Attack {
   return {
@@ -96,7 +96,7 @@ function sealGroup(service: HonestService, one: SharedMode) {
   return { packets, payloads, part: wholeCardPart(sent, service.ssrc, group.header.group), index: group.header.index };
 }
 
-/** The second host: has the packets that everyone has, and the card's answer. */
+/** Opens a group as a second host does, from the public packets and the card's answer. */
 function openAsSharer(
   { mode, span }: SharedMode,
   packets: readonly Uint8Array[],
@@ -115,7 +115,7 @@ function openAsSharer(
         ? packet.subarray(restAt, end)
         : aead.open(packetIv(session.salt, ssrc, index + i), packet.subarray(0, restAt), packet.subarray(restAt, end));
     const before = i === 0 ? content : new Uint8Array(0);
-    // Strict: the span is longer than the payload.
+    // In strict mode the span is longer than the payload.
     const clear = concat(before, rest ?? new Uint8Array(0));
     return packets.length === 1 ? clear.subarray(0, TS_PACKET) : clear;
   });

@@ -12,10 +12,10 @@ import { expectRefusal } from '../kit/expect-refusal.ts';
 
 const FORGED = { expected: [STATUS.CRYPTO], mustBeAlike: true } as const;
 
-/** Authentic pieces in the wrong place. */
+/** The host puts authentic pieces in the wrong place. */
 export const splice: Attack = {
   name: 'splice',
-  title: 'put authentic pieces together anew',
+  title: 'put authentic pieces together in another way',
   async *run(target) {
     yield* spliceCardParts(target);
     yield* crossServices(target);
@@ -24,7 +24,7 @@ export const splice: Attack = {
   },
 };
 
-/** A card part of the header, the span and the tag of three others. */
+/** Joins the header, the span and the tag of three card parts. */
 function joinPart(header: Uint8Array, span: Uint8Array, tag: Uint8Array): ModuleCommand {
   return decodePart(
     concat(
@@ -35,7 +35,7 @@ function joinPart(header: Uint8Array, span: Uint8Array, tag: Uint8Array): Module
   );
 }
 
-/** A key message with octets [at, end) of another one. */
+/** Copies octets [at, end) of one key message into another. */
 function copyRange(at: number, end: number, source: Uint8Array, into: Uint8Array): ModuleCommand {
   return loadKey(copyChanged(into, (copy) => copy.set(source.subarray(at, end), at)));
 }
@@ -83,7 +83,7 @@ async function* spliceCardParts(target: Target): AsyncIterable<Attempt> {
   yield await expectRefusal(target, 'a span of two blocks cut to one', [decodePart(blocks)], FORGED);
 }
 
-/** Two services that use the same id for their content keys. */
+/** Crosses two services whose content keys have the same id. */
 async function* crossServices(target: Target): AsyncIterable<Attempt> {
   const one = await HonestService.start(target);
   const two = new HonestService(target);
@@ -144,7 +144,7 @@ async function* spliceKeyMessages(target: Target): AsyncIterable<Attempt> {
   yield await expectRefusal(target, 'the seeds of one purchase in another', [copyRange(32, 160, two, one)], FORGED);
 }
 
-/** Entries of combined sections with the header and body of another section. */
+/** Puts entries of one combined section behind the header and body of another. */
 async function* spliceSections(target: Target): AsyncIterable<Attempt> {
   const service = await HonestService.start(target);
   const parent = { parentKind: KIND.service, parentId: SERVICE_KEY_ID };

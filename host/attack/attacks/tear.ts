@@ -11,17 +11,17 @@ import type { PowerControl } from '../kit/card-under-test.ts';
 import type { ModuleCommand, Target } from '../kit/target.ts';
 import { judge, reportNotTried } from '../kit/expect-refusal.ts';
 
-/** 0.3 units a group: each takes a quantum, or two. */
+/** A group costs 0.3 units, so that each takes one quantum or two. */
 const OCTETS = 1_200_000;
 const TICKS = ticksOf({ kind: 'octets', price: PRICE }, OCTETS, 200, false);
 const AMOUNT = 1_000_000n;
 const MAX_CUT_POINTS = 2000;
 const NO_DATA = new Uint8Array(0);
 
-/** Power taken away in every moment. */
+/** The host takes the power away at every moment. */
 export const tear: Attack = {
   name: 'tear',
-  title: 'take the power away, and keep what came out',
+  title: 'take the power away and keep the plaintext',
   async *run(target) {
     const service = await HonestService.start(target);
     const player = new Player(target, service);
@@ -39,9 +39,9 @@ export const tear: Attack = {
   },
 };
 
-/** Plays, and keeps count of what came out. */
+/** Plays groups and counts what their plaintext is worth. */
 class Player {
-  /** Ticks that the plaintext of this episode is worth. */
+  /** Ticks that the plaintext since `begin` is worth. */
   ticks = 0n;
   readonly #target: Target;
   readonly #service: HonestService;
@@ -52,7 +52,7 @@ class Player {
     this.#service = service;
   }
 
-  /** The next group's DECODE. */
+  /** Returns the DECODE of the next group. */
   nextDecode(octets: number = OCTETS): ModuleCommand {
     return decodePart(this.#service.sealPart(++this.#group, { octets }));
   }
@@ -62,7 +62,7 @@ class Player {
     this.ticks += ticksOf({ kind: 'octets', price: PRICE }, octets, 200, false);
   }
 
-  /** No receipt due, keys loaded, session open. */
+  /** Acknowledges receipts, loads the keys and opens a session. */
   async begin(): Promise<void> {
     this.ticks = 0n;
     await this.#target.module.closeSession();
@@ -72,7 +72,7 @@ class Player {
   }
 }
 
-/** What may not be after any tear. @param after with no session open. */
+/** Lists what no tear may lead to. @param after the purse with no session open. */
 async function findBreaches(target: Target, before: PurseStatus, after: PurseStatus, ticks: bigint): Promise<string[]> {
   const breaches: string[] = [];
   const spent = after.spent - before.spent;
@@ -94,7 +94,7 @@ async function findBreaches(target: Target, before: PurseStatus, after: PurseSta
   return breaches;
 }
 
-/** A reset after each command of a session, which is what a host can do to any card. */
+/** Resets after each command of a session, as a host can do to any card. */
 async function resetBetweenCommands(target: Target, player: Player): Promise<Attempt> {
   const answers = new Answers();
   const breaches: string[] = [];
@@ -120,7 +120,7 @@ async function resetBetweenCommands(target: Target, player: Player): Promise<Att
   });
 }
 
-/** A tear for every group, so that each is opened in RAM and forgotten. */
+/** Tears after every two groups, so that RAM alone has counted the second one. */
 async function tearSmallGroups(target: Target, player: Player): Promise<Attempt> {
   const answers = new Answers();
   const breaches: string[] = [];
@@ -140,12 +140,12 @@ async function tearSmallGroups(target: Target, player: Player): Promise<Attempt>
   });
 }
 
-/** A command, and what must be true of it whenever the power went. */
+/** A command, and what must hold whenever the power fails in it. */
 interface Stage {
   readonly name: string;
-  /** Makes ready, and gives the command. */
+  /** Makes the card ready and returns the command. */
   prepare(): Promise<ModuleCommand>;
-  /** After the card is back, with its purse before the command. @returns what is wrong. */
+  /** Checks the card after it is back. @param before the purse before the command. @returns the breaches. */
   check(command: ModuleCommand, before: PurseStatus): Promise<string[]>;
 }
 
@@ -215,7 +215,7 @@ async function cutEverywhere(target: Target, player: Player, power: PowerControl
   });
 }
 
-/** @returns whether the power did fail. */
+/** @returns whether the power failed. */
 async function cutOnce(
   target: Target,
   player: Player,

@@ -9,10 +9,10 @@ const OUTSIDE = { expected: [STATUS.OUTSIDE_VALIDITY] } as const;
 const FREE = { tariff: { kind: 'free', price: 0n } } as const;
 const CUTOFF = START + 100;
 
-/** Plaintext of a time that was not bought. */
+/** The host wants plaintext of a time that was not bought. */
 export const time: Attack = {
   name: 'time',
-  title: 'watch before, after, and against the clock',
+  title: 'watch what was not bought, or at another time',
   async *run(target) {
     const service = await HonestService.start(target);
     const at = (mediaTime: number, group = 1) => decodePart(service.sealPart(group, { mediaTime }));
@@ -89,7 +89,7 @@ async function* playOutsidePurchase(target: Target): AsyncIterable<Attempt> {
   yield await expectRefusal(target, 'after a renewal to T+100: packets of T+100', [at(CUTOFF + 100, 21)], OUTSIDE);
 }
 
-/** Ciphertext keeps. */
+/** Opens a recording late: ciphertext does not expire, but its media time was bought. */
 async function playRecording(target: Target, service: HonestService): Promise<Attempt> {
   const answers = new Answers();
   const { status } = await target.send(decodePart(service.sealPart(10, { mediaTime: CUTOFF - 50 })));

@@ -26,7 +26,7 @@ const KINDS = [
   ['a slot', KIND.slot],
 ] as const;
 
-/** `firmware-notes/protocol.md` 4.1. */
+/** Kinds that a parent may carry; `firmware-notes/protocol.md` 4.1. */
 const TABLE: ReadonlyMap<number, readonly number[]> = new Map([
   [KIND.unique, [KIND.service, KIND.segment, KIND.seeds, KIND.node]],
   [KIND.service, [KIND.segment, KIND.content, KIND.blind]],
@@ -37,7 +37,7 @@ const TABLE: ReadonlyMap<number, readonly number[]> = new Map([
   [KIND.slot, [KIND.content, KIND.blind]],
 ]);
 
-/** Every pair of parent and child, with a right tag: the attacker owns the parent. */
+/** The host owns every parent key, and tries every pair of parent and child with a right tag. */
 export const wrongParent: Attack = {
   name: 'wrong-parent',
   title: 'wrap a key under a parent that may not carry it',
@@ -55,7 +55,7 @@ export const wrongParent: Attack = {
     if (target.can('marks')) parents.push(['a slot', KIND.slot, SLOT]);
     else yield reportNotTried('key messages under a slot', 'the card sells no slots');
     for (const [name, kind, id] of parents) {
-      // There is room for two content keys: each comes when it is wanted.
+      // The card has places for two content keys, so each is loaded when it is needed.
       const parent = findContentParent(service, kind, id);
       if (parent !== undefined) await target.mustSucceed(name, loadKey(parent));
       yield* tryUnder(target, service, name, kind, id);
@@ -64,7 +64,7 @@ export const wrongParent: Attack = {
   },
 };
 
-/** A service of which the card holds a key of every kind but content; no session is open. */
+/** Gives the card a key of every kind but content; opens no session. */
 async function prepareService(target: Target): Promise<HonestService> {
   const service = new HonestService(target);
   await target.mustSucceed('a purchase', loadKey(service.sealPurchase()));
@@ -77,7 +77,7 @@ async function prepareService(target: Target): Promise<HonestService> {
   return service;
 }
 
-/** The message that brings a content or blind key, for those that are to be a parent. */
+/** Returns the message that brings a content or blind key which is to be a parent. */
 function findContentParent(service: HonestService, kind: number, keyId: number): Uint8Array | undefined {
   if (kind === KIND.content) return service.sealContent({}, { keyId });
   if (kind !== KIND.blind) return undefined;
@@ -85,7 +85,7 @@ function findContentParent(service: HonestService, kind: number, keyId: number):
   return service.sealMessage({ kind, keyId, ...parent }, encodeBody(service, kind, false));
 }
 
-/** Every kind of key under one parent: what the table has not in one attempt, what it has in another. */
+/** Tries every kind of key under one parent: forbidden pairs in one attempt, allowed pairs in another. */
 async function* tryUnder(
   target: Target,
   service: HonestService,
@@ -97,7 +97,7 @@ async function* tryUnder(
   const forbidden = KINDS.filter(([, kind]) => TABLE.get(parentKind)?.includes(kind) !== true);
   const messages = forbidden.map(([, kind]) => loadKey(sealChild(target, service, kind, parentKind, parentId)));
   const words = forbidden.map(([word]) => word).join(', ');
-  // 4.4 step 2: kinds that no message has, and lengths that none could have, are like a wrong tag.
+  // Protocol 4.4 step 2: an unknown kind or an impossible length answers like a wrong tag.
   yield await expectRefusal(target, `under ${name}: ${words}`, messages, {
     expected: [STATUS.WRONG_PARENT, STATUS.CRYPTO],
   });
@@ -130,7 +130,7 @@ function isKnownKind(target: Target, kind: number): boolean {
   return true;
 }
 
-/** A key message of any kind as it would be if the parent might carry it. */
+/** Seals a key message as if the parent were allowed to carry it. */
 function sealChild(
   target: Target,
   service: HonestService,
@@ -140,7 +140,7 @@ function sealChild(
 ): Uint8Array {
   const unique = parentKind === KIND.unique;
   const number = unique ? target.nextNumber() : kind === KIND.node && parentKind === KIND.node ? 5 : 0;
-  // Node 2 is above leaf 6.
+  // Node 2 is the parent of leaf 6.
   const nodeId = parentKind === KIND.node ? 2 : 7;
   const keyId = kind === KIND.node ? nodeId : 950;
   return service.sealMessage({ kind, keyId, parentKind, parentId, number }, encodeBody(service, kind, unique));
@@ -164,7 +164,7 @@ function encodeBody(service: HonestService, kind: number, unique: boolean): Uint
   }
 }
 
-/** A tree node may come under its own children alone. */
+/** Wraps tree nodes under nodes that are not their children. */
 async function* tryStrangerNodes(target: Target, service: HonestService): AsyncIterable<Attempt> {
   const leaf = { parentKind: KIND.node, parentId: LEAF, number: 9 };
   const nodes = [1, 3, LEAF, 22, 0xffff_ffff].map((keyId) =>

@@ -1,14 +1,14 @@
 import { TollcastError } from '../../../apdu/errors.ts';
 
 export type AttackErrorCode =
-  /** The card is somebody's. */
+  /** The card belongs to somebody. */
   | 'NOT_OURS'
-  /** It refuses what is honest. */
+  /** The card refuses an honest command. */
   | 'CONTROL'
-  /** The file of the kit's own cards cannot be read. */
+  /** The file with the masters of the kit's cards cannot be read. */
   | 'KIT_FILE';
 
-/** Why an attack could not be tried; says nothing of whether the card would have held. */
+/** Why an attack could not be tried. It does not say whether the card would have held. */
 export class AttackError extends TollcastError {
   override readonly name = 'AttackError';
   override readonly code: AttackErrorCode;

@@ -3,12 +3,14 @@ import { formatStatus } from '../../../apdu/iso7816/status-word.ts';
 import type { Target } from './target.ts';
 
 /**
- * What came of an attempt. `not defended`: it works, and the design says that it does; `not tried`: this card, or the way to it, does not
- * allow the attempt; `measured`: nothing can be won or lost by it.
+ * What came of an attempt.
+ * `not defended`: it works, and the design says so.
+ * `not tried`: this card, or the way to it, does not allow the attempt.
+ * `measured`: nothing can be won or lost by it.
  */
 export type Verdict = 'held' | 'BROKEN' | 'not defended' | 'measured' | 'not tried';
 
-/** A status word, and how often it came. */
+/** A status word and how often it came. */
 export interface AnswerCount {
   /** Four hexadecimal digits. */
   readonly status: string;
@@ -16,29 +18,29 @@ export interface AnswerCount {
   readonly times: number;
 }
 
-/** One thing that a lying host did, and what the card did. */
+/** One thing that a dishonest host did, and what the card answered. */
 export interface Attempt {
   readonly tried: string;
   /** In the order in which they first came. */
   readonly answers: readonly AnswerCount[];
   readonly verdict: Verdict;
-  /** Why it is broken, or what else there is to say. */
+  /** Why the card is broken, or what else there is to say. */
   readonly note?: string;
   /** What was counted or measured, by name with its unit. */
   readonly figures?: Readonly<Record<string, number>>;
 }
 
-/** One way of lying to a card. */
+/** One kind of dishonest host. */
 export interface Attack {
-  /** As on the command line. */
+  /** The name on the command line. */
   readonly name: string;
-  /** What it is after, in a few words. */
+  /** What the host wants to achieve, in a few words. */
   readonly title: string;
-  /** @throws AttackError when the card refuses what is honest, so that nothing can be said of it. */
+  /** @throws AttackError when the card refuses an honest command, so that the attack shows nothing. */
   run(target: Target): AsyncIterable<Attempt>;
 }
 
-/** Status words as they came, gathered for one attempt. */
+/** Counts the status words of one attempt. */
 export class Answers {
   readonly #times = new Map<number, number>();
 

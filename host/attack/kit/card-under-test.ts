@@ -1,22 +1,22 @@
 import type { CardChannel } from '../../../apdu/card-channel.ts';
 
-/** Where the card under attack sits, and what a host that has it in its hands can do there. */
+/** The card under attack, and what a host that holds it can do to it. */
 export interface CardUnderTest {
-  /** What sits there, as far as the place alone tells. */
+  /** Class of the module, as far as its address tells. */
   readonly moduleClass: 'card' | 'soft';
 
-  /** Opens the card, which is a reset; a channel opened before must be closed. */
+  /** Resets and opens the card. A channel that was opened before must be closed first. */
   open(): Promise<CardChannel>;
 
-  /** Where the power can be cut in mid-command; the card is out then, until `insert`. */
+  /** Present where the power can be cut inside a command; the card is out then, until `insert`. */
   readonly power?: PowerControl;
 
-  /** Where the host can read and write the card's whole memory. */
+  /** Present where the host can read and write the card's whole memory. */
   readonly memory?: { read(): Uint8Array; write(image: Uint8Array): void };
 }
 
 export interface PowerControl {
-  /** Lets the power fail in the next command, when it has made so many persistent writes, or after its last. */
+  /** Cuts the power in the next command, after so many persistent writes, or after its last one. */
   cut(point: number | 'afterLast'): Promise<void>;
   insert(): Promise<void>;
 }

@@ -3,7 +3,7 @@ import type { WorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { KIND, MESSAGE_VERSION } from '../../../apdu/decode-module/kinds.ts';
 import { concat, writeUint } from '../../../apdu/octets.ts';
 
-/** Every field of a key message, whether the page allows it or not. */
+/** Header of a key message with any values, also those that the page forbids. */
 export interface ForgedHeader {
   readonly kind: number;
   readonly service: number;
@@ -17,9 +17,9 @@ export interface ForgedHeader {
 }
 
 /**
- * Wraps a key as `firmware-notes/protocol.md` 4 says, with a right tag, and checks nothing: the forger owns the parent.
- * @param key 16 octets; of seeds 128.
- * @param parent the two working keys of the parent.
+ * Wraps a key as `firmware-notes/protocol.md` 4 says, with a right tag. Checks nothing, as the forger owns the parent.
+ * @param key 16 octets, or 128 octets of seeds.
+ * @param parent working keys of the parent.
  */
 export function forgeKeyMessage(
   header: ForgedHeader,
@@ -46,7 +46,7 @@ function makeTagSpace({ parentKind }: ForgedHeader): Uint8Array {
   return new Uint8Array(parentKind === KIND.unique ? 16 : 8);
 }
 
-/** Puts a right tag at the end of a copy, over what stands before it. */
+/** Returns a copy whose last octets are the right tag over all before them. */
 export function addTag(octets: Uint8Array, macKey: Uint8Array, tagLength: number): Uint8Array {
   const copy = octets.slice();
   const tagAt = copy.length - tagLength;
@@ -54,7 +54,7 @@ export function addTag(octets: Uint8Array, macKey: Uint8Array, tagLength: number
   return copy;
 }
 
-/** A copy with some octets changed. */
+/** Returns a copy with some octets changed. */
 export function copyChanged(octets: Uint8Array, change: (copy: Uint8Array) => void): Uint8Array {
   const copy = octets.slice();
   change(copy);

@@ -11,14 +11,14 @@ import { concat, writeUint } from '../../../apdu/octets.ts';
 import { type ForgedHeader, forgeKeyMessage } from './forged-message.ts';
 import type { ModuleCommand, Target } from './target.ts';
 
-/** 2024-01-01T00:00:00Z. A card has no clock: time is what the stream says. */
+/** 2024-01-01T00:00:00Z. Any start will do, as a card has no clock. */
 export const START = 1_704_067_200;
 export const END = START + 86_400;
 export const SERVICE_KEY_ID = 1;
 export const SEGMENT_KEY_ID = 100;
 export const SEED_PURCHASE_ID = 300;
 
-/** 10 units a megabyte, 100 an hour, 5 flat at most; a quarter at a time. */
+/** At most 10 units per megabyte, 100 per hour, 5 flat; the quantum is 0.25 units. */
 export const CEILINGS: Ceilings = {
   perMegabyte: 10_000_000n,
   perHour: 100_000_000n,
@@ -27,15 +27,15 @@ export const CEILINGS: Ceilings = {
   groupDuration: 60_000,
   quantum: 250_000n,
 };
-/** Of content, per megabyte. */
+/** Micro-units per megabyte of content. */
 export const PRICE = 250_000n;
 
 type Terms = Partial<ContentTerms>;
 
-/** A head-end that says the truth, with one service of its own and keys that nobody has used before. */
+/** An honest head-end with one service and fresh keys. */
 export class HonestService {
   readonly number = randomInt(1, 2 ** 31);
-  /** Content keys are told apart by their id. */
+  /** Drawn at random, so that two services rarely share one. */
   readonly contentId = randomInt(1, 2 ** 31);
   readonly ssrc = 2 * randomInt(1, 2 ** 31);
   readonly secondSsrc = this.ssrc ^ 0x100;
@@ -48,7 +48,7 @@ export class HonestService {
     this.#target = target;
   }
 
-  /** A service that plays: bought, keys loaded, session open. */
+  /** Buys a service, loads its keys and opens a session. */
   static async start(target: Target, terms: Terms = {}, ceilings: Partial<Ceilings> = {}): Promise<HonestService> {
     const service = new HonestService(target);
     await target.mustSucceed('a purchase', loadKey(service.sealPurchase({}, ceilings)));
@@ -57,7 +57,7 @@ export class HonestService {
     return service;
   }
 
-  /** Segment and content key: what is in RAM alone. */
+  /** Loads the keys that the card keeps in RAM alone. */
   async loadSegmentAndContent(terms: Terms = {}): Promise<void> {
     await this.#target.mustSucceed('a segment key', loadKey(this.sealSegment()));
     await this.#target.mustSucceed('a content key', loadKey(this.sealContent(terms)));
@@ -67,7 +67,7 @@ export class HonestService {
     await this.#target.mustSucceed('OPEN SESSION', { ins: INS.OPEN_SESSION, data: encodeU32(this.number) });
   }
 
-  /** The key of a kind and id, drawn when it is first asked for. */
+  /** Returns the key of a kind and id; draws it at the first call. */
   drawKey(kind: number, id: number): Uint8Array {
     const name = `${kind} ${id}`;
     const key = this.#keys.get(name) ?? randomBytes(16);
@@ -75,7 +75,7 @@ export class HonestService {
     return key;
   }
 
-  /** The two working keys of a parent. */
+  /** Derives the working keys of a parent. */
   deriveWorkingKeys(kind: number, id: number, epoch = 0, epochKey: Uint8Array = new Uint8Array(16)): WorkingKeys {
     if (kind === KIND.unique) return deriveWorkingKeys(kind, 0, id, this.#target.keys.downlink);
     if (kind !== KIND.slot) return deriveWorkingKeys(kind, this.number, id, this.drawKey(kind, id));
@@ -83,7 +83,7 @@ export class HonestService {
     return slotKeys(this.number, id, epoch, leaf, epochKey);
   }
 
-  /** A key message of any kind under any parent, with a right tag. */
+  /** Seals a key message of any kind under any parent; its tag is right. */
   sealMessage(
     header: Partial<ForgedHeader> & Pick<ForgedHeader, 'kind' | 'keyId' | 'parentKind' | 'parentId'>,
     body: Uint8Array = new Uint8Array(0),
@@ -93,7 +93,7 @@ export class HonestService {
     return forgeKeyMessage(whole, key, body, this.deriveWorkingKeys(header.parentKind, header.parentId));
   }
 
-  /** The service key, bought. */
+  /** Seals the purchase of the service key. */
   sealPurchase(header: Partial<ForgedHeader> = {}, ceilings: Partial<Ceilings> = {}): Uint8Array {
     const unique = { parentKind: KIND.unique, parentId: this.#target.serial };
     const number = header.number ?? this.#target.nextNumber();
@@ -114,7 +114,7 @@ export class HonestService {
     );
   }
 
-  /** Content under a slot. */
+  /** Seals a content key under a slot. */
   sealSlotContent(slot: number, terms: Terms = {}, epochKey?: Uint8Array): Uint8Array {
     const names = { kind: KIND.content, service: this.number, keyId: this.contentId, from: START, to: END, number: 0 };
     const header = { ...names, parentKind: KIND.slot, parentId: slot };
@@ -138,10 +138,10 @@ export class HonestService {
     });
   }
 
-  /** The parts of a purchase of slots [first, end). */
+  /** Seals the parts of a purchase of the slots [first, end). */
   sealSeedParts(first: number, end: number): Uint8Array[] {
     const labels = coverSlots(first, end);
-    // Four parts at most.
+    // A purchase has at most four parts, each with a number of its own.
     const number = this.#target.nextNumber();
     for (let i = 1; i < 4; i++) this.#target.nextNumber();
     const names = { service: this.number, keyId: SEED_PURCHASE_ID, from: START, to: END, number };
@@ -150,7 +150,7 @@ export class HonestService {
     return sealSeedPurchase(purchase, this.seedRoot, serial, keys.downlink).map(({ octets }) => octets);
   }
 
-  /** A card part of span 64, 13,160 octets and 200 ms unless told. */
+  /** Seals a card part. By default its span has 64 octets, and its group 13,160 octets and 200 ms. */
   sealPart(group: number, header: Partial<CardHeader> = {}, contentKey?: Uint8Array): Uint8Array {
     const whole: CardHeader = {
       mode: 'sealed',

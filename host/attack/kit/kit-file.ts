@@ -12,26 +12,26 @@ import type { CardKeySet } from '../../../apdu/decode-module/personalisation.ts'
 import { fromHex, toHex } from '../../../apdu/octets.ts';
 import { AttackError } from './attack-error.ts';
 
-/** A card that the kit has made. */
+/** A card that the kit made, as one run of the kit sees it. */
 export interface KitCard {
   readonly keys: CardKeySet;
-  /** How often it was attacked before. */
+  /** Runs before this one. */
   readonly runs: number;
 }
 
 interface Entry {
-  /** In hexadecimal, 16 octets each. */
+  /** 16 octets each, in hexadecimal. */
   readonly masters: Readonly<Record<MasterName, string>>;
   readonly runs: number;
 }
 
-/** What the kit remembers of the cards it made: masters drawn for each of them alone, which guard nothing of value. */
+/** Keeps the masters of the cards that the kit made. Each card has its own; they guard nothing of value. */
 export class KitFile {
   readonly #path: string | undefined;
   readonly #cards: Map<string, Entry>;
 
   /**
-   * @param path of the file; without one nothing is kept.
+   * @param path the file; nothing is kept where it is left out.
    * @throws AttackError `KIT_FILE`.
    */
   constructor(path?: string) {
@@ -43,7 +43,7 @@ export class KitFile {
     return this.#cards.has(toHex(cardId));
   }
 
-  /** Draws the masters of a new card, and writes them down before any of them is on it. */
+  /** Draws the masters of a new card and saves them, before any of them is on the card. */
   add(cardId: Uint8Array): void {
     this.#put(cardId, {
       masters: { unique: drawMaster(), receipt: drawMaster(), load: drawMaster(), personalisation: drawMaster() },
@@ -51,7 +51,7 @@ export class KitFile {
     });
   }
 
-  /** The keys of a card, and which run this is; written down at once, so that no number is used in two of them. */
+  /** Starts a run and returns the card's keys. The count of runs is saved first: no two runs share message numbers. */
   startRun(cardId: Uint8Array): KitCard {
     const entry = this.#cards.get(toHex(cardId));
     if (entry === undefined) throw new AttackError('NOT_OURS', 'this card was not made by the kit; insert a blank one');
@@ -80,7 +80,7 @@ export class KitFile {
   }
 }
 
-/** A master, in hexadecimal. */
+/** Draws 16 octets, in hexadecimal. */
 function drawMaster(): string {
   return toHex(randomBytes(16));
 }
@@ -98,7 +98,7 @@ function readCards(path: string): Record<string, Entry> {
     if (typeof cards !== 'object' || cards === null) throw new TypeError('no cards');
     return Object.fromEntries(Object.entries(cards).map(([id, entry]) => [id, readEntry(entry)]));
   } catch {
-    // The cause could quote a key.
+    // The cause is left out because it could quote a key.
     throw describeDamage(path);
   }
 }

@@ -24,7 +24,7 @@ import { AttackError } from './attack-error.ts';
 import type { KitFile } from './kit-file.ts';
 import type { CardUnderTest } from './card-under-test.ts';
 
-/** A command of the module, P1 P2 0000 unless told. */
+/** A command of the decode module; P1 and P2 are 0 where they are left out. */
 export interface ModuleCommand {
   readonly ins: number;
   readonly data: Uint8Array;
@@ -32,18 +32,18 @@ export interface ModuleCommand {
   readonly p2?: number;
 }
 
-/** Issuer number of every card of the kit. */
+/** Issuer number of every card that the kit makes. */
 const KIT_ISSUER = 0xa77ac4;
 export const CURRENCY = 840;
-/** 1,000 units. */
+/** Micro-units: 1,000 units. */
 export const MAXIMUM_BALANCE = 1_000_000_000n;
-/** An attack begins with this much at least. */
+/** Least micro-units that a card has when an attack begins. */
 const WORKING_CREDIT = 200_000_000n;
-/** Message numbers of one run. */
+/** Message numbers that one run may use. */
 const NUMBERS_OF_RUN = 100_000;
 const NO_DATA = new Uint8Array(0);
 
-/** A card of the kit's own, with everything that its honest issuer knows of it. */
+/** A card that the kit made, with all that its honest issuer knows of it. */
 export class Target {
   readonly card: CardUnderTest;
   readonly cardId: Uint8Array;
@@ -71,9 +71,9 @@ export class Target {
   }
 
   /**
-   * Takes a blank card, or one that the kit made, and makes it ready.
-   * @param installed key set of its secure channel, which stays as it is.
-   * @throws AttackError `NOT_OURS`: the card is somebody's, and nothing was done to it.
+   * Personalises a blank card, or takes one that the kit made before.
+   * @param installed key set of its secure channel; it is not changed.
+   * @throws AttackError `NOT_OURS` when the card belongs to somebody; nothing was done to it then.
    */
   static async prepare(seat: CardUnderTest, kit: KitFile, installed: ChannelKeySet): Promise<Target> {
     const channel = await seat.open();
@@ -102,7 +102,7 @@ export class Target {
     return hasCapability(this.#capabilities, capability);
   }
 
-  /** Of a message under the unique key, one above the last. */
+  /** Returns the number of the next message under the unique key. */
   nextNumber(): number {
     return this.#number++;
   }
@@ -112,12 +112,12 @@ export class Target {
     return { data: answer.slice(), status };
   }
 
-  /** One command APDU as it stands. */
+  /** Sends one command APDU as it is. */
   transmit(octets: Uint8Array): Promise<Uint8Array> {
     return this.#channel.transmit(octets);
   }
 
-  /** What is honest, and must work. @throws AttackError `CONTROL`. */
+  /** Sends an honest command, which a working card carries out. @throws AttackError `CONTROL` when it does not. */
   async mustSucceed(what: string, command: ModuleCommand): Promise<Uint8Array> {
     const { data, status } = await this.send(command);
     if (status !== STATUS.DONE) {
@@ -130,7 +130,7 @@ export class Target {
     return data;
   }
 
-  /** Purse and keys as the card tells them, octet for octet. */
+  /** Reads purse and key list, in hexadecimal. */
   async readState(): Promise<string> {
     const purse = await this.send({ ins: INS.GET_PURSE, data: NO_DATA });
     const keys = await this.send({ ins: INS.LIST_KEYS, data: NO_DATA });
@@ -141,19 +141,22 @@ export class Target {
     return this.module.purse();
   }
 
-  /** Power off and on, and SELECT. */
+  /** Turns the power off and on, and selects the module. */
   async reset(): Promise<void> {
     await this.#channel.close();
     this.#channel = await this.card.open();
     await this.module.select();
   }
 
-  /** A module inside the secure channel; it lasts to the next SELECT or reset. @param through sees what goes over the line. */
+  /**
+   * Opens the secure channel; it lasts until the next SELECT or reset.
+   * @param through wraps the channel below, to see what goes over the line.
+   */
   async administer(through: (channel: CardChannel) => CardChannel = (channel) => channel): Promise<DecodeModule> {
     return new DecodeModule((await openChannel(through(this.#channel), [this.#installed])).secure);
   }
 
-  /** S2 for the number after the card's last. */
+  /** Signs a load order (S2) with the number after the card's last. */
   async signLoadOrder(amount: bigint, change: Partial<Parameters<typeof signLoadOrder>[0]> = {}): Promise<Uint8Array> {
     const number = (await this.readPurse()).loadNumber + 1;
     const order = { cardId: this.cardId, number, currency: CURRENCY, amount, loadId: randomBytes(8), ...change };
@@ -164,7 +167,7 @@ export class Target {
     return signAcknowledgement(this.cardId, upTo, this.keys.acknowledgement);
   }
 
-  /** No session, no key, no receipt due, and credit to work with. */
+  /** Closes the session, deletes lasting keys, acknowledges receipts and loads credit. */
   async makeReady(): Promise<void> {
     const { module } = this;
     await module.closeSession();
@@ -180,7 +183,7 @@ export class Target {
     }
   }
 
-  /** The issuer has all receipts. */
+  /** Acknowledges all receipts of the card. */
   async acknowledgeReceipts(): Promise<void> {
     const { receiptsWritten, receiptsDue } = await this.readPurse();
     const data = this.signAcknowledgement(receiptsWritten);
