@@ -1,4 +1,5 @@
 /** The card's language: pure TypeScript, no Node import. */
+import './require-node.ts';
 export { type CardChannel } from './card-channel.ts';
 export { CardGoneError, FormatError, OutOfRangeError, TollcastError, TransportError } from './errors.ts';
 export { fromHex, toHex } from './octets.ts';

@@ -1,4 +1,5 @@
 /** Cards without hardware, for tests and programs. */
+import '../apdu/require-node.ts';
 import { AppletSimulation } from './simulator/applet-simulation.ts';
 import type { SimulatedCard, StartCardOptions } from './simulator/simulated-card.ts';
 import { SoftSimulation } from './simulator/soft-simulation.ts';

@@ -1,3 +1,4 @@
+import '../apdu/require-node.ts';
 import { test } from 'vitest';
 import { startCard } from './index.ts';
 import type { CardKind, SimulatedCard, StartCardOptions } from './simulator/simulated-card.ts';

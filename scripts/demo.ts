@@ -1,4 +1,5 @@
 /** One viewer, one card, one head-end: a clip multicast under a toll, watched, billed and compared with its source. */
+import '../apdu/require-node.ts';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+import '../../apdu/require-node.ts';
 export { Bridge } from './bridge.ts';
 export type { BridgeEnd, BridgeOptions, EndCode } from './bridge-options.ts';
 export { type BridgeState, type BridgeStatus, DROP_REASONS, type DropReason } from './bridge-status.ts';

@@ -1,3 +1,4 @@
+import '../../apdu/require-node.ts';
 export { deriveCeilings, chooseQuantum } from './keys/grant.ts';
 export { type ContentPeriod, KeySchedule, type KeyScheduleOptions } from './keys/key-schedule.ts';
 export type { MediaSource } from './sources/media-source.ts';

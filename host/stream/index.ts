@@ -1,3 +1,4 @@
+import '../../apdu/require-node.ts';
 export { type ClearPackets, ClearWriter } from './opening/clear-packets.ts';
 export type { ClearSink } from './opening/clear-sink.ts';
 export { GroupAssembler } from './opening/group-assembler.ts';

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync, type SQLInputValue, type SQLOutputValue } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue, SQLOutputValue } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { encodeCardId, formatCardId, type ModuleClass } from '../../../apdu/decode-module/card-id.ts';
 import { OutOfRangeError } from '../../../apdu/errors.ts';
@@ -263,7 +263,9 @@ function connect(directory: string): DatabaseSync {
   // Never made by opening it: an issuer without its accounts must notice.
   url.searchParams.set('mode', 'rw');
   try {
-    return new DatabaseSync(url, { timeout: 10_000 });
+    // Asked for only now: an older Node does not have it, and is told so by the entry (apdu/require-node.ts).
+    const sqlite = process.getBuiltinModule('node:sqlite');
+    return new sqlite.DatabaseSync(url, { timeout: 10_000 });
   } catch (cause) {
     throw new IssuerError('NO_STORE', `there is no issuer store in ${directory}; type: tollcast issuer init`, {
       cause,
