@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TransportError } from '../../apdu/errors.ts';
 import { openSource } from '../../host/headend/index.ts';
-import { freePort, LOOPBACK } from '../support/test-service.ts';
+import { findFreePort, LOOPBACK } from '../support/test-service.ts';
 import type { Measurement } from './figures.ts';
 import { endWithUs, scratchFolder } from './left-behind.ts';
 import { ADDRESS, cpuSeconds, makeCard, makeSender, type PaidCard, Watcher } from './paid-service.ts';
@@ -60,7 +60,7 @@ async function bridgeCost(clip: string, octets: number, speed: number, card: Pai
 }
 
 async function ffmpegCost(clip: string, octets: number, speed: number, folder: string): Promise<number> {
-  const port = await freePort();
+  const port = await findFreePort();
   const sender = new SrtpSender();
   const sdp = join(folder, 'srtp.sdp');
   await writeFile(sdp, sender.sdp(ADDRESS, port));

@@ -7,7 +7,7 @@ import { startCard } from '../../card-sim/index.ts';
 import { type MediaSource, ServiceSender } from '../../host/headend/index.ts';
 import type { SourceFormat } from '../../host/headend/sources/source-format.ts';
 import { loadOpensslAead } from '../../host/transport/crypto/node-openssl-aead.ts';
-import { cardKey, freePort, LOOPBACK, personalise } from '../support/test-service.ts';
+import { deriveTestCardKey, findFreePort, LOOPBACK, personalise } from '../support/test-service.ts';
 import { endWithUs } from './left-behind.ts';
 import { TOLLCAST } from '../support/tollcast-cli.ts';
 
@@ -34,7 +34,7 @@ export async function makeSender(
   format: SourceFormat,
   pace: { readonly rate?: number; readonly speed?: number },
 ): Promise<{ readonly sender: ServiceSender; readonly port: number }> {
-  const port = await freePort();
+  const port = await findFreePort();
   const sender = new ServiceSender({
     source,
     format,
@@ -48,7 +48,7 @@ export async function makeSender(
     closingTime: 250,
     terms: { tariff: { kind: 'octets', price: 250_000n }, classes: { card: true, soft: true } },
     cards: cards.map(({ id }) => id),
-    downlinkKey: (cardId) => cardKey('downlink', cardId),
+    downlinkKey: (cardId) => deriveTestCardKey('downlink', cardId),
     grantNumber: () => Math.floor(Date.now() / 1000),
     granted: 3600,
     period: 300,

@@ -10,18 +10,18 @@ import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import { deriveWorkingKeys } from '../../apdu/decode-module/working-keys.ts';
 import { KIND } from '../../apdu/decode-module/kinds.ts';
 import {
-  acknowledgement,
+  signAcknowledgementUpTo,
   CONTENT_KEY_ID,
-  contentMessage,
-  keyOf,
+  sealContent,
+  findKey,
   KEYS,
-  loadOrder,
+  signOrder,
   MAXIMUM,
   PROFILE,
-  segmentMessage,
+  sealSegment,
   SERVICE,
-  serviceMessage,
-  spanOf,
+  sealService,
+  makeSpan,
   SSRC,
   START,
 } from '../conformance/messages/messages.ts';
@@ -38,18 +38,18 @@ export async function fillCard(channel: CardChannel): Promise<void> {
   await module.select();
   await activate(channel, PROFILE, KEYS);
   await module.startLoad();
-  await module.load(loadOrder(1, MAXIMUM));
+  await module.load(signOrder(1, MAXIMUM));
   // As the head-end does it unless told: a take for every MB of toll.
-  await module.loadKey(serviceMessage(1, { quantum: PRICE }));
+  await module.loadKey(sealService(1, { quantum: PRICE }));
 }
 
 /** Selects the module of a filled card, takes the receipt of the last round off it and loads what a reset took from its RAM. */
 export async function wakeCard(channel: CardChannel): Promise<DecodeModule> {
   const module = new DecodeModule(channel);
   await module.select();
-  await module.acknowledge(acknowledgement((await module.purse()).receiptsWritten));
-  await module.loadKey(segmentMessage());
-  await module.loadKey(contentMessage({ price: PRICE }));
+  await module.acknowledge(signAcknowledgementUpTo((await module.purse()).receiptsWritten));
+  await module.loadKey(sealSegment());
+  await module.loadKey(sealContent({ price: PRICE }));
   await module.openSession(SERVICE);
   return module;
 }
@@ -59,7 +59,7 @@ export const contentPair = deriveWorkingKeys(
   KIND.content,
   SERVICE,
   CONTENT_KEY_ID,
-  keyOf(KIND.content, SERVICE, CONTENT_KEY_ID),
+  findKey(KIND.content, SERVICE, CONTENT_KEY_ID),
 );
 const CIPHERS = contentCiphers(contentPair);
 
@@ -81,7 +81,7 @@ export function cardParts(first: number, count: number): Uint8Array[] {
       ssrc: SSRC,
       group: first + i,
     };
-    memory.set(sealCardPart(header, spanOf(header), CIPHERS), i * PART_OCTETS);
+    memory.set(sealCardPart(header, makeSpan(header), CIPHERS), i * PART_OCTETS);
     return memory.subarray(i * PART_OCTETS, (i + 1) * PART_OCTETS);
   });
 }

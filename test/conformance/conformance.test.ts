@@ -3,7 +3,7 @@ import { CLA_MODULE, INS } from '../../apdu/decode-module/instruction.ts';
 import { parseModuleData } from '../../apdu/decode-module/module-data.ts';
 import { parseSelectAnswer } from '../../apdu/decode-module/select-answer.ts';
 import { CARD_KINDS, type SimulatedCard, startCard } from '../../card-sim/index.ts';
-import { tally } from '../support/tally.ts';
+import { countTally } from '../support/tally.ts';
 import { CASES } from './cases/index.ts';
 import { type Beginning, BEGINNING_NAMES, type Step, Tester } from './tester.ts';
 import { readVectors, type VectorCase, type VectorFile, writeGiven, writeVectors } from './vectors.ts';
@@ -31,7 +31,7 @@ describe.each(CARD_KINDS)('decode module on %s', (kind) => {
   afterAll(async () => {
     await tester.close();
     await card.close();
-    tally('conformance', kind, passed, 'cases');
+    countTally('conformance', kind, passed, 'cases');
   });
 
   // No vector: free memory is each module's own.

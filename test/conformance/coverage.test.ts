@@ -35,11 +35,11 @@ const PAIRS = [...MAY_CARRY].flatMap(([parent, children]) =>
   // Seeds with an ephemeral point are 304 octets: no short command holds them.
   CHILDREN.filter((child) => child !== seeds || parent !== servicePair).map((child) => {
     const allowed = children.includes(child);
-    return { parent: hex(parent), child: hex(child), says: allowed ? 'loads' : 'is refused', allowed };
+    return { parent: formatHex(parent), child: formatHex(child), says: allowed ? 'loads' : 'is refused', allowed };
   }),
 );
 
-function hex(octet: number): string {
+function formatHex(octet: number): string {
   return octet.toString(16).padStart(2, '0');
 }
 
@@ -52,11 +52,11 @@ describe('what the conformance cases cover', () => {
   it('every status word of the page', () => {
     const said = new Set(ANSWERED.map(({ status }) => status));
     const own = [0x6300, 0x63c0, 0x63c1, 0x63c2];
-    expect([...Object.values(STATUS), ...own].filter((status) => !said.has(status)).map(hex)).toEqual([]);
+    expect([...Object.values(STATUS), ...own].filter((status) => !said.has(status)).map(formatHex)).toEqual([]);
     // A list that goes on.
     expect([...said].some((status) => status >> 8 === 0x61)).toBe(true);
     const known = new Set<number>([...Object.values(STATUS), ...own]);
-    expect([...said].filter((status) => !known.has(status) && status >> 8 !== 0x61).map(hex)).toEqual([]);
+    expect([...said].filter((status) => !known.has(status) && status >> 8 !== 0x61).map(formatHex)).toEqual([]);
   });
 
   it.each(PAIRS)('kind $child under $parent $says, under a right tag', ({ parent, child, allowed }) => {
@@ -64,7 +64,7 @@ describe('what the conformance cases cover', () => {
       const [cla, ins] = command;
       return cla === 0x80 && ins === INS.LOAD_KEY && command.length > 5 + 56;
     })
-      .filter(({ command }) => hex(command[5]!) === child && hex(command[5 + 24]!) === parent)
+      .filter(({ command }) => formatHex(command[5]!) === child && formatHex(command[5 + 24]!) === parent)
       .map(({ status }) => status);
     expect(answers).toContain(allowed ? STATUS.DONE : STATUS.WRONG_PARENT);
     // A wrong tag is told first.

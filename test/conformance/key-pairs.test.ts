@@ -18,37 +18,37 @@ import { openSecureChannel } from '../../apdu/secure-channel/secure-channel.ts';
 import { TEST_KEY_SET } from '../../apdu/secure-channel/test-key-set.ts';
 import { CARD_KINDS, type SimulatedCard, startCard } from '../../card-sim/index.ts';
 import { activate } from '../support/activate.ts';
-import { refusal } from '../support/refusal.ts';
+import { loadRefused } from '../support/refusal.ts';
 import {
   CARD_KEYS,
-  cardPart,
+  sealPart,
   CEILINGS,
   CONTENT_KEY_ID,
-  contentBody,
-  contentMessage,
+  encodeContent,
+  sealContent,
   END,
-  fixedKey,
-  keyOf,
+  makeFixedKey,
+  findKey,
   KEYS,
   PROFILE,
-  segmentMessage,
+  sealSegment,
   SERIAL,
   SERVICE,
   SERVICE_KEY_ID,
-  serviceMessage,
-  spanOf,
+  sealService,
+  makeSpan,
   START,
   USD,
 } from './messages/messages.ts';
 import {
-  contentUnderPair,
+  sealContentUnderPair,
   HEAD_END,
-  pairPurchase,
+  sealPairPurchase,
   SERVICE_PAIR,
   SERVICE_PAIR_ID,
-  underPair,
+  sealUnderPair,
 } from './messages/pair-messages.ts';
-import { leafMessage } from './messages/purchase-messages.ts';
+import { sealTreeLeaf } from './messages/purchase-messages.ts';
 
 /** A card's own pair is never the same twice: what it opens is compared here, not its octets. */
 
@@ -63,7 +63,7 @@ interface Hands {
 }
 
 /** Makes a blank card active and gives it the head-end's point. */
-async function ready(channel: CardChannel, profile = PROFILE, keys = KEYS): Promise<Hands> {
+async function makeReady(channel: CardChannel, profile = PROFILE, keys = KEYS): Promise<Hands> {
   const module = new DecodeModule(channel);
   await module.select();
   await activate(channel, profile, keys);
@@ -86,7 +86,7 @@ describe.each(CARD_KINDS)('the own pair of %s', (kind) => {
 
   beforeEach(async () => {
     await card.erase();
-    ({ module, secure } = await ready(channel));
+    ({ module, secure } = await makeReady(channel));
     publicKey = await secure.generateKeyPair();
   });
 
@@ -95,14 +95,14 @@ describe.each(CARD_KINDS)('the own pair of %s', (kind) => {
     await card.close();
   });
 
-  function under(childKind: KeyKind, number: number, options: Parameters<typeof underPair>[2] = {}): Uint8Array {
+  function under(childKind: KeyKind, number: number, options: Parameters<typeof sealUnderPair>[2] = {}): Uint8Array {
     const body =
       childKind === KIND.content || childKind === KIND.blind
-        ? contentBody(FREE)
+        ? encodeContent(FREE)
         : childKind === KIND.seeds
           ? new Uint8Array(64)
           : CEILINGS_BODY.subarray(0, keyBodyLength(childKind, KIND.cardPair));
-    return underPair(childKind, body, { parentKind: KIND.cardPair, publicKey, number, keyId: number, ...options });
+    return sealUnderPair(childKind, body, { parentKind: KIND.cardPair, publicKey, number, keyId: number, ...options });
   }
 
   it('is a point of the curve, stays over a reset, and GET DATA answers it', async () => {
@@ -121,17 +121,17 @@ describe.each(CARD_KINDS)('the own pair of %s', (kind) => {
     for (const childKind of right) {
       const message = under(childKind, ++number);
       expect(message).toHaveLength(lengths[right.indexOf(childKind)]!);
-      expect(await refusal(module, message.with(50, message[50]! ^ 1))).toBe('CRYPTO');
-      expect(await refusal(module, message.with(message.length - 20, message[message.length - 20]! ^ 1))).toBe(
+      expect(await loadRefused(module, message.with(50, message[50]! ^ 1))).toBe('CRYPTO');
+      expect(await loadRefused(module, message.with(message.length - 20, message[message.length - 20]! ^ 1))).toBe(
         'CRYPTO',
       );
-      expect(await refusal(module, message.subarray(0, message.length - 1))).toBe('CRYPTO');
+      expect(await loadRefused(module, message.subarray(0, message.length - 1))).toBe('CRYPTO');
       const confirm = (await module.loadKey(message))!;
       expect(openConfirm(confirm, CARD_KEYS.uplink)).toMatchObject({ service: SERVICE, keyId: number, number });
       expect(await module.loadKey(message)).toEqual(confirm);
     }
     for (const childKind of [KIND.content, KIND.blind] as const) {
-      expect(await refusal(module, under(childKind, ++number))).toBe('WRONG_PARENT');
+      expect(await loadRefused(module, under(childKind, ++number))).toBe('WRONG_PARENT');
     }
     // Longer than a short command.
     expect(under(KIND.seeds, ++number)).toHaveLength(304);
@@ -146,27 +146,27 @@ describe.each(CARD_KINDS)('the own pair of %s', (kind) => {
 
   it('brings keys that play', async () => {
     await module.loadKey(under(KIND.service, 1, { keyId: SERVICE_KEY_ID }));
-    await module.loadKey(segmentMessage());
-    await module.loadKey(contentMessage(FREE));
+    await module.loadKey(sealSegment());
+    await module.loadKey(sealContent(FREE));
     await module.openSession(SERVICE);
-    expect(await module.decode(cardPart(1))).toEqual(spanOf({ group: 1, spanBlocks: 4 }));
+    expect(await module.decode(sealPart(1))).toEqual(makeSpan({ group: 1, spanBlocks: 4 }));
   });
 
   it('has one window of numbers with the unique key', async () => {
-    await module.loadKey(serviceMessage(40));
-    expect(await refusal(module, under(KIND.service, 40))).toBe('OLD_NUMBER');
-    expect(await refusal(module, under(KIND.service, 8))).toBe('OLD_NUMBER');
+    await module.loadKey(sealService(40));
+    expect(await loadRefused(module, under(KIND.service, 40))).toBe('OLD_NUMBER');
+    expect(await loadRefused(module, under(KIND.service, 8))).toBe('OLD_NUMBER');
     await module.loadKey(under(KIND.service, 41));
-    expect(await refusal(module, leafMessage(41, { leaf: 2, key: fixedKey('leaf') }))).toBe('OLD_NUMBER');
+    expect(await loadRefused(module, sealTreeLeaf(41, { leaf: 2, key: makeFixedKey('leaf') }))).toBe('OLD_NUMBER');
     // A purchase again, by the other way: what it brought is still here.
     await module.loadKey(under(KIND.service, 40, { keyId: SERVICE_KEY_ID }));
   });
 
   it('is of this card alone, and only the head-end writes to it', async () => {
-    expect(await refusal(module, under(KIND.service, 1, { serial: SERIAL + 1 }))).toBe('UNKNOWN_KEY');
-    expect(await refusal(module, under(KIND.service, 1, { staticKey: SERVICE_PAIR.privateKey }))).toBe('CRYPTO');
-    expect(await refusal(module, under(KIND.service, 1, { publicKey: SERVICE_PAIR.publicKey }))).toBe('CRYPTO');
-    expect(await refusal(module, under(KIND.service, 1))).toBe('');
+    expect(await loadRefused(module, under(KIND.service, 1, { serial: SERIAL + 1 }))).toBe('UNKNOWN_KEY');
+    expect(await loadRefused(module, under(KIND.service, 1, { staticKey: SERVICE_PAIR.privateKey }))).toBe('CRYPTO');
+    expect(await loadRefused(module, under(KIND.service, 1, { publicKey: SERVICE_PAIR.publicKey }))).toBe('CRYPTO');
+    expect(await loadRefused(module, under(KIND.service, 1))).toBe('');
   });
 
   it('is replaced by the next one, whole and at once', async () => {
@@ -176,8 +176,8 @@ describe.each(CARD_KINDS)('the own pair of %s', (kind) => {
       publicKey = await secure.generateKeyPair();
       seen.add(publicKey.join());
       expect(await secure.publicKey()).toEqual(publicKey);
-      expect(await refusal(module, old)).toBe('CRYPTO');
-      expect(await refusal(module, under(KIND.service, 2 + i))).toBe('');
+      expect(await loadRefused(module, old)).toBe('CRYPTO');
+      expect(await loadRefused(module, under(KIND.service, 2 + i))).toBe('');
     }
     expect(seen.size).toBe(4);
   });
@@ -193,14 +193,14 @@ describe.each(CARD_KINDS)('the own pair of %s', (kind) => {
       privateKey: SERVICE_PAIR.privateKey,
     };
     await module.loadKey(sealServicePair(purchase, { serial: SERIAL, publicKey, sender: SENDER }).octets);
-    await module.loadKey(contentUnderPair(FREE));
+    await module.loadKey(sealContentUnderPair(FREE));
     await module.openSession(SERVICE);
-    expect(await module.decode(cardPart(1))).toEqual(spanOf({ group: 1, spanBlocks: 4 }));
+    expect(await module.decode(sealPart(1))).toEqual(makeSpan({ group: 1, spanBlocks: 4 }));
   });
 
   it('takes a new ephemeral pair for each message unless told', async () => {
     const header = { kind: KIND.service, service: SERVICE, keyId: 1, from: START, to: END, number: 1 } as const;
-    const key = keyOf(KIND.service, SERVICE, 1);
+    const key = findKey(KIND.service, SERVICE, 1);
     const seal = (): Uint8Array => sealUnderCardPair(header, key, CEILINGS_BODY, SERIAL, publicKey, SENDER).octets;
     const [first, second] = [seal(), seal()];
     expect(first.subarray(80, 144)).not.toEqual(second.subarray(80, 144));
@@ -221,16 +221,16 @@ describe.each(CARD_KINDS)('a service’s pair on two cards of %s', (kind) => {
       to: END,
       number: 0,
     } as const;
-    const key = keyOf(KIND.content, SERVICE, CONTENT_KEY_ID);
+    const key = findKey(KIND.content, SERVICE, CONTENT_KEY_ID);
     const content = sealUnderServicePair(
       header,
       key,
-      contentBody(FREE),
+      encodeContent(FREE),
       SERVICE_PAIR_ID,
       SERVICE_PAIR.publicKey,
       SENDER,
     ).octets;
-    const part = cardPart(1);
+    const part = sealPart(1);
     for (const [serial, card] of [first, second].entries()) {
       const name = { issuer: 0x0a1b2c, moduleClass: kind === 'soft' ? 'soft' : 'card', serial } as const;
       const profile = encodeCardProfile({
@@ -239,8 +239,8 @@ describe.each(CARD_KINDS)('a service’s pair on two cards of %s', (kind) => {
         maximumBalance: 1n,
         mostUnacknowledged: 1n,
       });
-      const downlinkKey = fixedKey(`downlink ${serial}`);
-      const { module } = await ready(
+      const downlinkKey = makeFixedKey(`downlink ${serial}`);
+      const { module } = await makeReady(
         await card.channel(),
         profile,
         encodeCardKeys({ ...CARD_KEYS, downlink: downlinkKey }),
@@ -257,7 +257,7 @@ describe.each(CARD_KINDS)('a service’s pair on two cards of %s', (kind) => {
       await module.loadKey(sealServicePair(purchase, { serial, downlinkKey }).octets);
       await module.loadKey(content);
       await module.openSession(SERVICE);
-      expect(await module.decode(part)).toEqual(spanOf({ group: 1, spanBlocks: 4 }));
+      expect(await module.decode(part)).toEqual(makeSpan({ group: 1, spanBlocks: 4 }));
     }
   });
 });
@@ -270,20 +270,20 @@ describe.each(['soft', 'jcardsim'] as const)('a card file of %s', (kind) => {
       let publicKey: Uint8Array;
       {
         await using card = await startCard({ kind, state });
-        const { module, secure } = await ready(await card.channel());
+        const { module, secure } = await makeReady(await card.channel());
         publicKey = await secure.generateKeyPair();
-        await module.loadKey(pairPurchase(2));
+        await module.loadKey(sealPairPurchase(2));
       }
       await using card = await startCard({ kind, state });
       const module = new DecodeModule(await card.channel());
       await module.select();
       expect(await module.publicKey()).toEqual(publicKey);
       const options = { parentKind: KIND.cardPair, publicKey, number: 3, keyId: 3 } as const;
-      expect(await refusal(module, underPair(KIND.service, CEILINGS_BODY, options))).toBe('');
-      await module.loadKey(contentUnderPair(FREE));
+      expect(await loadRefused(module, sealUnderPair(KIND.service, CEILINGS_BODY, options))).toBe('');
+      await module.loadKey(sealContentUnderPair(FREE));
       await module.openSession(SERVICE);
-      expect(await module.decode(cardPart(1))).toEqual(spanOf({ group: 1, spanBlocks: 4 }));
-      const secure = new DecodeModule(await openSecureChannel(await reopened(card), TEST_KEY_SET));
+      expect(await module.decode(sealPart(1))).toEqual(makeSpan({ group: 1, spanBlocks: 4 }));
+      const secure = new DecodeModule(await openSecureChannel(await reopen(card), TEST_KEY_SET));
       expect(await secure.generateKeyPair()).not.toEqual(publicKey);
     } finally {
       await rm(folder, { recursive: true });
@@ -291,7 +291,7 @@ describe.each(['soft', 'jcardsim'] as const)('a card file of %s', (kind) => {
   });
 });
 
-async function reopened(card: SimulatedCard): Promise<CardChannel> {
+async function reopen(card: SimulatedCard): Promise<CardChannel> {
   const channel = await card.channel();
   await new DecodeModule(channel).select();
   return channel;

@@ -20,13 +20,13 @@ import { concat, toHex, writeUint } from '../../apdu/octets.ts';
 import type { SimulatedCard } from '../../card-sim/index.ts';
 import {
   CARD_KEYS,
-  contentMessage,
+  sealContent,
   KEYS,
-  loadOrder,
+  signOrder,
   PROFILE,
-  segmentMessage,
+  sealSegment,
   SERVICE,
-  serviceMessage,
+  sealService,
 } from './messages/messages.ts';
 
 /**
@@ -49,7 +49,7 @@ export const BEGINNING_NAMES: readonly Beginning[] = ['blank', 'active', 'playin
 /** Always the same, so that every octet is. */
 const HOST_CHALLENGE = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
 
-export function u32(value: number): Uint8Array {
+export function encodeU32(value: number): Uint8Array {
   const octets = new Uint8Array(4);
   writeUint(octets, 0, 4, value);
   return octets;
@@ -156,7 +156,7 @@ export class Tester {
   }
 
   async open(service: number = SERVICE, status: number = STATUS.DONE): Promise<void> {
-    await this.send(INS.OPEN_SESSION, u32(service), status);
+    await this.send(INS.OPEN_SESSION, encodeU32(service), status);
   }
 
   /** The receipt that CLOSE answers, its tag checked. */
@@ -173,7 +173,7 @@ export class Tester {
   }
 
   async deleteKey(kind: number, service: number, id: number, status: number = STATUS.DONE): Promise<void> {
-    await this.send(INS.DELETE_KEY, concat(Uint8Array.of(kind), u32(service), u32(id)), status);
+    await this.send(INS.DELETE_KEY, concat(Uint8Array.of(kind), encodeU32(service), encodeU32(id)), status);
   }
 
   async decode(part: Uint8Array, status: number = STATUS.DONE): Promise<Uint8Array> {
@@ -209,12 +209,12 @@ export class Tester {
   }
 
   async receipt(number?: number): Promise<Receipt> {
-    const data = await this.send(INS.GET_RECEIPT, number === undefined ? undefined : u32(number));
+    const data = await this.send(INS.GET_RECEIPT, number === undefined ? undefined : encodeU32(number));
     return openReceipt(data, CARD_KEYS.receipt);
   }
 
   async noReceipt(number?: number): Promise<void> {
-    await this.send(INS.GET_RECEIPT, number === undefined ? undefined : u32(number), STATUS.NOT_FOUND);
+    await this.send(INS.GET_RECEIPT, number === undefined ? undefined : encodeU32(number), STATUS.NOT_FOUND);
   }
 
   async acknowledge(message: Uint8Array, status: number = STATUS.DONE): Promise<void> {
@@ -250,10 +250,10 @@ async function activate(tester: Tester, profile: Uint8Array): Promise<void> {
 /** From a blank card that is selected to an open session with credit and keys. */
 export async function bringUp(tester: Tester, profile: Uint8Array = PROFILE): Promise<void> {
   await activate(tester, profile);
-  await tester.loadCredit(loadOrder(1, 10_000_000n));
-  await tester.loadKey(serviceMessage(1));
-  await tester.loadKey(segmentMessage());
-  await tester.loadKey(contentMessage());
+  await tester.loadCredit(signOrder(1, 10_000_000n));
+  await tester.loadKey(sealService(1));
+  await tester.loadKey(sealSegment());
+  await tester.loadKey(sealContent());
   await tester.open();
 }
 

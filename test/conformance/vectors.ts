@@ -26,12 +26,12 @@ const ABOUT = [
   'everything but answer; the answer is null then, and the module is powered again. Keys and ids: given.json.',
 ];
 
-function pathOf(topic: string): URL {
+function findPath(topic: string): URL {
   return new URL(`../vectors/decode-module/${topic}.json`, import.meta.url);
 }
 
 export function readVectors(topic: string): VectorFile {
-  return JSON.parse(readFileSync(pathOf(topic), 'utf8')) as VectorFile;
+  return JSON.parse(readFileSync(findPath(topic), 'utf8')) as VectorFile;
 }
 
 /** One step a line. */
@@ -47,7 +47,7 @@ export function writeVectors(topic: string, file: Omit<VectorFile, 'about'>): vo
   );
   const about = ABOUT.map((line) => `\n    ${JSON.stringify(line)}`).join(',');
   writeFileSync(
-    pathOf(topic),
+    findPath(topic),
     `{\n  "about": [${about}\n  ],\n  "beginnings": {${beginnings.join(',')}\n  },\n  "cases": [${cases.join(',')}\n  ]\n}\n`,
   );
 }
@@ -84,5 +84,5 @@ export function writeGiven(): void {
       to: messages.END,
     },
   };
-  writeFileSync(pathOf('given'), `${JSON.stringify(keys, undefined, 2)}\n`);
+  writeFileSync(findPath('given'), `${JSON.stringify(keys, undefined, 2)}\n`);
 }

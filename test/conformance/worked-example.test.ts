@@ -8,7 +8,7 @@ import { encodeCardKeys, encodeCardProfile } from '../../apdu/decode-module/pers
 import { parseResponse } from '../../apdu/iso7816/response-apdu.ts';
 import { concat, fromHex, toHex } from '../../apdu/octets.ts';
 import { CARD_KINDS, startCard } from '../../card-sim/index.ts';
-import { fixedKey } from './messages/messages.ts';
+import { makeFixedKey } from './messages/messages.ts';
 import { signLoadOrder } from '../../apdu/decode-module/money/credit-load.ts';
 import { activate } from '../support/activate.ts';
 
@@ -34,7 +34,7 @@ function readExample(page: string): Map<string, Uint8Array> {
 
 const example = readExample(PAGE);
 
-function given(name: string): Uint8Array {
+function readGiven(name: string): Uint8Array {
   const octets = example.get(name);
   if (octets === undefined) throw new Error(`the worked example has no line "${name}"`);
   return octets;
@@ -51,44 +51,44 @@ function mac(key: Uint8Array, data: Uint8Array, length: number): Uint8Array {
   return cbc(key, data).slice(-16).slice(0, length);
 }
 
-function halves(kindServiceId: string, key: Uint8Array): [encryption: Uint8Array, mac: Uint8Array] {
+function splitHalves(kindServiceId: string, key: Uint8Array): [encryption: Uint8Array, mac: Uint8Array] {
   const digest = createHash('sha256').update(fromHex(kindServiceId)).update(key).digest();
   return [Uint8Array.from(digest.subarray(0, 16)), Uint8Array.from(digest.subarray(16))];
 }
 
 function expectHalves(name: string, kindServiceId: string): void {
-  const [encryption, macKey] = halves(kindServiceId, given(`${name} key`));
-  expect(toHex(encryption)).toBe(toHex(given(`${name}, encryption`)));
-  expect(toHex(macKey)).toBe(toHex(given(`${name}, MAC`)));
+  const [encryption, macKey] = splitHalves(kindServiceId, readGiven(`${name} key`));
+  expect(toHex(encryption)).toBe(toHex(readGiven(`${name}, encryption`)));
+  expect(toHex(macKey)).toBe(toHex(readGiven(`${name}, MAC`)));
 }
 
 /** Wraps a key, and puts header, wrapped key, body and tag together. */
-function keyMessage(header: string, key: string, body: string, parent: string, tag: number): Uint8Array {
-  const wrapped = cbc(given(`${parent}, encryption`), given(`${key} key`));
+function buildKeyMessage(header: string, key: string, body: string, parent: string, tag: number): Uint8Array {
+  const wrapped = cbc(readGiven(`${parent}, encryption`), readGiven(`${key} key`));
   const untagged = concat(fromHex(header), wrapped, fromHex(body));
-  return concat(untagged, mac(given(`${parent}, MAC`), untagged, tag));
+  return concat(untagged, mac(readGiven(`${parent}, MAC`), untagged, tag));
 }
 
 /** RFC 3711 4.3.3: AES in counter mode over the salt with the label, the salt filled up to 14 octets. */
 function derive(label: number, length: number): Uint8Array {
   const counter = new Uint8Array(16);
-  counter.set(given('master salt of the page'));
+  counter.set(readGiven('master salt of the page'));
   counter[7]! ^= label;
-  const cipher = createCipheriv('aes-128-ctr', given('group key'), counter);
+  const cipher = createCipheriv('aes-128-ctr', readGiven('group key'), counter);
   return Uint8Array.from(cipher.update(new Uint8Array(length)));
 }
 
 function gcm(iv: Uint8Array, aad: Uint8Array, data: Uint8Array): Uint8Array {
-  const cipher = createCipheriv('aes-128-gcm', given('session key'), iv).setAAD(aad);
+  const cipher = createCipheriv('aes-128-gcm', readGiven('session key'), iv).setAAD(aad);
   return concat(cipher.update(data), cipher.final(), cipher.getAuthTag());
 }
 
-function ivOf(ssrcRocSequence: string): Uint8Array {
-  const salt = given('session salt');
+function computeIv(ssrcRocSequence: string): Uint8Array {
+  const salt = readGiven('session salt');
   return fromHex(`0000${ssrcRocSequence}`).map((octet, index) => octet ^ salt[index]!);
 }
 
-example.set('master salt of the page', given('content message').slice(72, 84));
+example.set('master salt of the page', readGiven('content message').slice(72, 84));
 
 describe('the worked example of the page', () => {
   it('derives the downlink key', () => {
@@ -96,71 +96,71 @@ describe('the worked example of the page', () => {
       fromHex('01'),
       new TextEncoder().encode('downlink/card'),
       fromHex('00'),
-      given('card id'),
+      readGiven('card id'),
       fromHex('0080'),
     );
-    expect(toHex(cmac(input, given('unique master')))).toBe(toHex(given('downlink key')));
+    expect(toHex(cmac(input, readGiven('unique master')))).toBe(toHex(readGiven('downlink key')));
     expectHalves('downlink', '01 00000000 00000007');
   });
 
   it('wraps the service, segment and content key', () => {
-    const service = keyMessage(
+    const service = buildKeyMessage(
       '10 01 0060 00000001 00000001 65920080 65935200 00000001 01 00 0000 00000007',
       'service',
       '000f4240 004c4b40 00000000 0186a0 002710 00000003d090 0000000000000000',
       'downlink',
       16,
     );
-    expect(toHex(service)).toBe(toHex(given('service message')));
+    expect(toHex(service)).toBe(toHex(readGiven('service message')));
     expectHalves('service', '10 00000001 00000001');
-    const segment = keyMessage(
+    const segment = buildKeyMessage(
       '11 01 0038 00000001 00000002 65920080 65920e90 00000000 10 00 0000 00000001',
       'segment',
       '',
       'service',
       8,
     );
-    expect(toHex(segment)).toBe(toHex(given('segment message')));
+    expect(toHex(segment)).toBe(toHex(readGiven('segment message')));
     expectHalves('segment', '11 00000001 00000002');
-    const content = keyMessage(
+    const content = buildKeyMessage(
       '12 01 0068 00000001 00000003 65920080 659201ac 00000000 11 00 0000 00000002',
       'content',
       '01 00 03 01 0003d090 00000002 00000000 11223344 11223344 a0a1a2a3a4a5a6a7a8a9aaab 000000000000000000000000',
       'segment',
       8,
     );
-    expect(toHex(content)).toBe(toHex(given('content message')));
+    expect(toHex(content)).toBe(toHex(readGiven('content message')));
     expectHalves('content', '12 00000001 00000003');
   });
 
   it('makes the card part and the DECODE command', () => {
-    const clear = concat(given('group key'), given('first payload').subarray(0, 48));
-    expect(toHex(clear)).toBe(toHex(given('span in clear')));
+    const clear = concat(readGiven('group key'), readGiven('first payload').subarray(0, 48));
+    expect(toHex(clear)).toBe(toHex(readGiven('span in clear')));
     const header = fromHex('20 24 0002 000050 000028 65920085 00000003 000000000001 11223344 00000001');
-    expect(toHex(header)).toBe(toHex(given('header')));
-    const span = cbc(given('content, encryption'), clear);
-    expect(toHex(span)).toBe(toHex(given('span')));
-    const tag = mac(given('content, MAC'), concat(header, span), 8);
-    expect(toHex(tag)).toBe(toHex(given('tag')));
-    expect(toHex(concat(fromHex('803a000068'), header, span, tag, fromHex('00')))).toBe(toHex(given('DECODE')));
-    const decipher = createDecipheriv('aes-128-cbc', given('content, encryption'), ZERO).setAutoPadding(false);
-    expect(toHex(concat(decipher.update(span), fromHex('9000')))).toBe(toHex(given('answer')));
+    expect(toHex(header)).toBe(toHex(readGiven('header')));
+    const span = cbc(readGiven('content, encryption'), clear);
+    expect(toHex(span)).toBe(toHex(readGiven('span')));
+    const tag = mac(readGiven('content, MAC'), concat(header, span), 8);
+    expect(toHex(tag)).toBe(toHex(readGiven('tag')));
+    expect(toHex(concat(fromHex('803a000068'), header, span, tag, fromHex('00')))).toBe(toHex(readGiven('DECODE')));
+    const decipher = createDecipheriv('aes-128-cbc', readGiven('content, encryption'), ZERO).setAutoPadding(false);
+    expect(toHex(concat(decipher.update(span), fromHex('9000')))).toBe(toHex(readGiven('answer')));
   });
 
   it('seals the two packets', () => {
-    expect(toHex(derive(0, 16))).toBe(toHex(given('session key')));
-    expect(toHex(derive(2, 12))).toBe(toHex(given('session salt')));
-    const firstIv = ivOf('11223344 00000000 0001');
-    expect(toHex(firstIv)).toBe(toHex(given('first IV')));
-    const sent = concat(given('header').subarray(0, 24), given('span'), given('tag'));
+    expect(toHex(derive(0, 16))).toBe(toHex(readGiven('session key')));
+    expect(toHex(derive(2, 12))).toBe(toHex(readGiven('session salt')));
+    const firstIv = computeIv('11223344 00000000 0001');
+    expect(toHex(firstIv)).toBe(toHex(readGiven('first IV')));
+    const sent = concat(readGiven('header').subarray(0, 24), readGiven('span'), readGiven('tag'));
     const firstHead = concat(fromHex('80 21 0001 00000000 11223344'), sent);
-    const rest = gcm(firstIv, firstHead, given('first payload').subarray(48));
-    expect(toHex(concat(firstHead, rest, fromHex('80000001')))).toBe(toHex(given('card packet')));
-    const secondIv = ivOf('11223344 00000000 0002');
-    expect(toHex(secondIv)).toBe(toHex(given('second IV')));
+    const rest = gcm(firstIv, firstHead, readGiven('first payload').subarray(48));
+    expect(toHex(concat(firstHead, rest, fromHex('80000001')))).toBe(toHex(readGiven('card packet')));
+    const secondIv = computeIv('11223344 00000000 0002');
+    expect(toHex(secondIv)).toBe(toHex(readGiven('second IV')));
     const secondHead = fromHex('80 21 0002 00000000 11223344');
-    const gap = concat(secondHead, gcm(secondIv, secondHead, given('second payload')), fromHex('00000001'));
-    expect(toHex(gap)).toBe(toHex(given('gap packet')));
+    const gap = concat(secondHead, gcm(secondIv, secondHead, readGiven('second payload')), fromHex('00000001'));
+    expect(toHex(gap)).toBe(toHex(readGiven('gap packet')));
   });
 
   it.each(CARD_KINDS)('is what the module on %s answers', async (kind) => {
@@ -169,19 +169,19 @@ describe('the worked example of the page', () => {
     try {
       const module = new DecodeModule(channel);
       await module.select();
-      const loadIn = fixedKey('load-in');
+      const loadIn = makeFixedKey('load-in');
       const rest = { uplink: ZERO, receipt: ZERO, acknowledgement: ZERO, 'load-in': loadIn, 'load-out': ZERO };
-      const cardId = given('card id');
+      const cardId = readGiven('card id');
       const limits = { currency: 840, maximumBalance: 1_000_000n, mostUnacknowledged: 1_000_000n };
-      const keys = encodeCardKeys({ downlink: given('downlink key'), ...rest });
+      const keys = encodeCardKeys({ downlink: readGiven('downlink key'), ...rest });
       await activate(channel, encodeCardProfile({ cardId, ...limits }), keys);
       const order = { cardId, number: 1, currency: 840, amount: 1_000_000n, loadId: new Uint8Array(8) };
       await module.load(signLoadOrder(order, loadIn));
-      for (const name of ['service', 'segment', 'content']) await module.loadKey(given(`${name} message`));
+      for (const name of ['service', 'segment', 'content']) await module.loadKey(readGiven(`${name} message`));
       await module.openSession(1);
-      const answer = await channel.transmit(given('DECODE'));
+      const answer = await channel.transmit(readGiven('DECODE'));
       expect(parseResponse(answer).status).toBe(STATUS.DONE);
-      expect(toHex(answer)).toBe(toHex(given('answer')));
+      expect(toHex(answer)).toBe(toHex(readGiven('answer')));
       expect(await module.purse()).toMatchObject({ usedTicks: 360_000_000n, used: 20n, taken: 250_000n });
     } finally {
       await channel.close();

@@ -73,7 +73,8 @@ export async function startBridge(
     end,
     async until(what) {
       for (let tries = 0; !what(); tries++) {
-        if (tries > 1500) throw new Error(`it does not come to pass; status ${JSON.stringify(bridge.status, bigints)}`);
+        if (tries > 1500)
+          throw new Error(`it does not come to pass; status ${JSON.stringify(bridge.status, writeBigint)}`);
         await sleep(10);
       }
     },
@@ -84,6 +85,6 @@ export async function startBridge(
   };
 }
 
-function bigints(_name: string, value: unknown): unknown {
+function writeBigint(_name: string, value: unknown): unknown {
   return typeof value === 'bigint' ? Number(value) : value;
 }

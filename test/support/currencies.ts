@@ -14,6 +14,6 @@ export const BY_DIGITS: ReadonlyMap<number, readonly Currency[]> = Map.groupBy(
 );
 
 /** Any currency with this many decimals. */
-export function currencyWith(digits: number): fc.Arbitrary<Currency> {
+export function makeCurrency(digits: number): fc.Arbitrary<Currency> {
   return fc.constantFrom(...(BY_DIGITS.get(digits) ?? []));
 }

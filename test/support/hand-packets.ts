@@ -14,7 +14,7 @@ const SSRC = 0x1234;
 /** Anybody's: only a card could tell. */
 const CIPHERS = contentCiphers({ encryption: new Uint8Array(16).fill(1), mac: new Uint8Array(16).fill(2) });
 
-function packet(opensGroup: boolean, group: number, sequence: number, payload: Uint8Array): MediaPacket {
+function makePacket(opensGroup: boolean, group: number, sequence: number, payload: Uint8Array): MediaPacket {
   const octets = new Uint8Array(RTP_HEADER + payload.length + MKI_LENGTH);
   writeRtpHeader(octets, { marker: false, payloadType: 33, sequence, timestamp: 0, ssrc: SSRC });
   octets.set(payload, RTP_HEADER);
@@ -23,8 +23,8 @@ function packet(opensGroup: boolean, group: number, sequence: number, payload: U
 }
 
 /** A gap packet whose payload is 40 of this octet. */
-export function gapPacket(group: number, sequence: number, octet = 0): MediaPacket {
-  return packet(false, group, sequence, new Uint8Array(40).fill(octet));
+export function makeGapPacket(group: number, sequence: number, octet = 0): MediaPacket {
+  return makePacket(false, group, sequence, new Uint8Array(40).fill(octet));
 }
 
 export interface HandCardPacket extends Partial<CardHeader> {
@@ -37,7 +37,7 @@ export interface HandCardPacket extends Partial<CardHeader> {
 }
 
 /** A card packet that a group of three packets begins with, unless told; no card would take it. */
-export function cardPacket(group: number, index: number, options: HandCardPacket = {}): MediaPacket {
+export function makeCardPacket(group: number, index: number, options: HandCardPacket = {}): MediaPacket {
   const { sequence = index & 0xffff, rest = new Uint8Array(AEAD_TAG), change, ...header } = options;
   const whole: CardHeader = {
     mode: 'sealed',
@@ -54,10 +54,10 @@ export function cardPacket(group: number, index: number, options: HandCardPacket
   };
   const part = sentCardPart(sealCardPart(whole, new Uint8Array(16 * whole.spanBlocks), CIPHERS));
   change?.(part);
-  return packet(true, group, sequence, concat(part, rest));
+  return makePacket(true, group, sequence, concat(part, rest));
 }
 
 /** Another number of packets than `sealCardPart` would write. */
-export function withPackets(count: number): (part: Uint8Array) => void {
+export function setPackets(count: number): (part: Uint8Array) => void {
   return (part) => writeUint(part, 2, 2, count);
 }

@@ -54,7 +54,7 @@ export function issueCard({ keys, accounts }: IssuerFixture, channel: CardChanne
 }
 
 /** Memory of a soft card, in which a copy of another one's may lie. */
-export function cardMemory(image?: Uint8Array): CardStore {
+export function makeCardMemory(image?: Uint8Array): CardStore {
   let kept = image?.slice();
   return {
     load: () => kept,

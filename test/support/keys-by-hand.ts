@@ -51,7 +51,7 @@ export function unwrapByHand(message: Buffer, parentKey: Uint8Array): HandUnwrap
 }
 
 /** The working keys of a content key, from its message. */
-export function contentKeysByHand(service: number, { keyId, key, body }: HandUnwrapped): ContentKeys {
+export function deriveContentKeysByHand(service: number, { keyId, key, body }: HandUnwrapped): ContentKeys {
   return { ...splitByHand(0x12, service, keyId, key), masterSalt: body.subarray(24, 36) };
 }
 

@@ -1,7 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { contentKeysByHand, type HandUnwrapped, splitDatagram, unwrapByHand } from './keys-by-hand.ts';
+import { deriveContentKeysByHand, type HandUnwrapped, splitDatagram, unwrapByHand } from './keys-by-hand.ts';
 import { type ContentKeys, type HandOpened, openByHand } from './open-by-hand.ts';
 
 const LOOPBACK = '127.0.0.1';
@@ -83,7 +83,7 @@ export class ServiceCapture {
       const parent = `${message[24]} ${message.readUInt32BE(28)}`;
       const opened = unwrapByHand(message, message[24] === 1 ? downlinkKey : known.get(parent)!);
       known.set(`${opened.kind} ${opened.keyId}`, opened.key);
-      if (opened.kind === 0x12) contents.set(opened.keyId, contentKeysByHand(service, opened));
+      if (opened.kind === 0x12) contents.set(opened.keyId, deriveContentKeysByHand(service, opened));
       unwrapped.push(opened);
     }
     const groups = this.groups.map((packets) =>

@@ -6,7 +6,7 @@ import { appendFileSync } from 'node:fs';
  * @param where as `soft`.
  * @param unit as `points`.
  */
-export function tally(what: string, where: string, count: number, unit: string): void {
+export function countTally(what: string, where: string, count: number, unit: string): void {
   const file = process.env['TOLLCAST_TALLY'];
   if (file !== undefined) appendFileSync(file, `${what}\t${where}\t${count}\t${unit}\n`);
 }

@@ -42,7 +42,7 @@ export class TcpCardServer {
         rest = rest.subarray(2 + payload.length);
         this.frames.push(payload);
         const reply = answer(payload, socket);
-        if (reply !== undefined) socket.write(framed(reply));
+        if (reply !== undefined) socket.write(frame(reply));
       }
     });
   }
@@ -54,7 +54,7 @@ export class TcpCardServer {
   }
 }
 
-export function framed(payload: Uint8Array): Buffer {
+export function frame(payload: Uint8Array): Buffer {
   const frame = Buffer.allocUnsafe(2 + payload.length);
   frame.writeUInt16BE(payload.length, 0);
   frame.set(payload, 2);

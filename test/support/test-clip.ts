@@ -14,7 +14,7 @@ export async function makeClip(path: string, seconds: number): Promise<Buffer> {
 }
 
 /** What ffprobe says of a file: its complaints, and the kinds of its streams. */
-export async function probe(path: string): Promise<{ complaints: string; streams: string[] }> {
+export async function probeClip(path: string): Promise<{ complaints: string; streams: string[] }> {
   const ask = ['-v', 'error', '-count_packets', '-show_entries', 'stream=codec_type', '-of', 'csv=p=0', path];
   const { stdout, stderr } = await run('ffprobe', ask);
   // It names a stream once for itself and once for its programme.

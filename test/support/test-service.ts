@@ -26,7 +26,7 @@ const USD = 840;
 const MASTERS = { unique: randomBytes(16), receipt: randomBytes(16), load: randomBytes(16) };
 
 /** A key of a card, as the issuer of these tests derives it. */
-export function cardKey(name: CardKeyName, cardId: Uint8Array): Uint8Array {
+export function deriveTestCardKey(name: CardKeyName, cardId: Uint8Array): Uint8Array {
   return deriveCardKey(MASTERS[CARD_KEYS[name]], name, cardId);
 }
 
@@ -36,7 +36,7 @@ export async function personalise(card: SimulatedCard, serial: number, credit: b
   const channel = await card.channel();
   const module = new DecodeModule(channel);
   await module.select();
-  const key = (name: CardKeyName) => cardKey(name, cardId);
+  const key = (name: CardKeyName) => deriveTestCardKey(name, cardId);
   const profile = { cardId, currency: USD, maximumBalance: 500_000_000n, mostUnacknowledged: 500_000_000n };
   const keys = {
     downlink: key('downlink'),
@@ -47,16 +47,16 @@ export async function personalise(card: SimulatedCard, serial: number, credit: b
     'load-out': key('load-out'),
   };
   await activate(channel, encodeCardProfile(profile), encodeCardKeys(keys));
-  if (credit > 0n) await load(module, cardId, credit);
+  if (credit > 0n) await loadCredit(module, cardId, credit);
   await channel.close();
   return cardId;
 }
 
 /** Loads credit as an issuer does. */
-export async function load(module: DecodeModule, cardId: Uint8Array, amount: bigint): Promise<void> {
+export async function loadCredit(module: DecodeModule, cardId: Uint8Array, amount: bigint): Promise<void> {
   const { number } = parseLoadRequest(await module.startLoad());
   const order = { cardId, number: number + 1, currency: USD, amount, loadId: randomBytes(8) };
-  await module.load(signLoadOrder(order, cardKey('load-in', cardId)));
+  await module.load(signLoadOrder(order, deriveTestCardKey('load-in', cardId)));
 }
 
 export interface TestServiceOptions {
@@ -101,7 +101,8 @@ export class TestService {
     });
     const ceilings = deriveCeilings(tariff, every, 1000, quantum);
     const purchase = { service, keyId: 1, key, from: start, to: end, number: start, ceilings };
-    const downlink = (cardId: Uint8Array) => (options.foreign === true ? randomBytes(16) : cardKey('downlink', cardId));
+    const downlink = (cardId: Uint8Array) =>
+      options.foreign === true ? randomBytes(16) : deriveTestCardKey('downlink', cardId);
     this.grants = options.cards.map((cardId) => sealGrant(purchase, cardId, downlink(cardId)).octets);
     this.#sealer = new GroupSealer({
       ssrc: this.ssrc,
@@ -137,7 +138,7 @@ export class TestService {
 }
 
 /** Payloads of random octets. */
-export function payloadsOf(count: number, length = 1316): Uint8Array[] {
+export function makePayloads(count: number, length = 1316): Uint8Array[] {
   return Array.from({ length: count }, () => randomBytes(length));
 }
 
@@ -150,7 +151,7 @@ export class TestNetwork {
   readonly #keys: UdpSender;
 
   static async open(address = '239.255.78.1'): Promise<TestNetwork> {
-    const port = await freePort();
+    const port = await findFreePort();
     const to = { address, interface: LOOPBACK, ttl: 0 };
     const media = await UdpSender.open({ ...to, port });
     const rtcp = await UdpSender.open({ ...to, port: port + 1 });
@@ -197,7 +198,7 @@ export class TestNetwork {
 }
 
 /** An even port with nothing on it or on the two after it. */
-export async function freePort(): Promise<number> {
+export async function findFreePort(): Promise<number> {
   for (;;) {
     const sockets = [createSocket('udp4'), createSocket('udp4'), createSocket('udp4')] as const;
     try {

@@ -8,7 +8,7 @@ export interface TsPacketPlan {
 }
 
 /** Makes TS packets (ISO/IEC 13818-1 2.4.3) with random payload, in which no octet looks like a sync octet. */
-export function transportStream(plans: readonly TsPacketPlan[]): Uint8Array {
+export function makeTransportStream(plans: readonly TsPacketPlan[]): Uint8Array {
   const stream = randomBytes(188 * plans.length).map((octet) => (octet === 0x47 ? 0x48 : octet));
   for (const [i, { pid = 0x100, pcr, discontinuity = false }] of plans.entries()) {
     const packet = stream.subarray(188 * i, 188 * (i + 1));

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { tally } from '../../support/tally.ts';
+import { countTally } from '../../support/tally.ts';
 import { describeFuzz, fuzz } from './fuzz-run.ts';
 
 /** For more: npm run fuzz -- --seconds 600. */
@@ -12,7 +12,7 @@ it(
     const result = await fuzz({ seconds: SECONDS, seed: SEED });
     const words = describeFuzz(result);
     console.log(words);
-    tally('fuzz', 'soft against jcardsim', result.commands, 'commands');
+    countTally('fuzz', 'soft against jcardsim', result.commands, 'commands');
     expect(result.divergence, `both must say the same:\n${words}`).toBeUndefined();
     expect(result.commands).toBeGreaterThan(1000);
     // Fuzz that is refused throughout shows nothing.

@@ -117,22 +117,22 @@ export interface Load {
 }
 
 /** A value that comes up most of the time, or one of the others. */
-function mostly<T>(usual: T, ...others: T[]): fc.Arbitrary<T> {
+function favour<T>(usual: T, ...others: T[]): fc.Arbitrary<T> {
   return fc.oneof({ weight: 5, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: fc.constantFrom(...others) });
 }
 
-const service = mostly(7, 8);
+const service = favour(7, 8);
 /** Of most keys: more than a day after START. */
 const LAST = 100_000;
 const NEXT_DAY = 86_400;
-const validity = { from: mostly(0, 100, 150), to: mostly(LAST, 200, 300) };
+const validity = { from: favour(0, 100, 150), to: favour(LAST, 200, 300) };
 const credit = fc.constantFrom(0, 1, 300, 1000, 600_000, 10_000_000, 50_000_000, 100_000_000, 2 ** 48 - 1);
 const quantum = fc.constantFrom(1, 50, 1000, 250_000, 250_000, 2 ** 39 - 1);
 /** Small sums, and sums at the edge of a quantum, of the purse, of 64 bits. */
 const price = fc.constantFrom(0, 1, 250_000, 250_000, 999_999, 1_000_000, 3_600_000, 10_000_000, 0xffffffff);
 const units = fc.constantFrom(0, 1, 7, 1000, 13_160, 13_160, 999_999, 1_000_000, 1_500_001, 0xffffff);
 
-const one = (name: 'select' | 'close' | 'list' | 'more' | 'purse' | 'start'): fc.Arbitrary<Command> =>
+const makeSimple = (name: 'select' | 'close' | 'list' | 'more' | 'purse' | 'start'): fc.Arbitrary<Command> =>
   fc.constant({ do: name });
 
 const store: fc.Arbitrary<Store> = fc.record({
@@ -144,7 +144,7 @@ const store: fc.Arbitrary<Store> = fc.record({
 const serviceKey: fc.Arbitrary<Service> = fc.record({
   do: fc.constant('service'),
   service,
-  id: mostly(1, 2, 3),
+  id: favour(1, 2, 3),
   ...validity,
   parent: fc.constant(0),
   number: fc.oneof(fc.nat({ max: 6 }), fc.nat({ max: 70 })),
@@ -155,35 +155,35 @@ const serviceKey: fc.Arbitrary<Service> = fc.record({
 const segmentKey: fc.Arbitrary<Segment> = fc.record({
   do: fc.constant('segment'),
   service,
-  id: mostly(100, 101, 102, 103, 104, 105),
+  id: favour(100, 101, 102, 103, 104, 105),
   ...validity,
-  parent: mostly(1, 2),
+  parent: favour(1, 2),
 });
 
 const contentKey: fc.Arbitrary<Content> = fc.record({
   do: fc.constant('content'),
   service,
-  id: mostly(5000, 5001, 5002),
+  id: favour(5000, 5001, 5002),
   ...validity,
-  parent: mostly(100, 101, 102),
+  parent: favour(100, 101, 102),
   tariff: fc.nat({ max: 3 }),
   price,
   direct: fc.boolean(),
-  classes: mostly(3, 0, 1, 2),
+  classes: favour(3, 0, 1, 2),
   segment: fc.constantFrom(100, 101),
-  rating: mostly(0, 12, 18),
-  pair: mostly(0, 1, 2),
+  rating: favour(0, 12, 18),
+  pair: favour(0, 1, 2),
 });
 
 const decode: fc.Arbitrary<Decode> = fc.record({
   do: fc.constant('decode'),
   service,
-  id: mostly(5000, 5001, 5002),
-  stream: mostly(0, 1, 2, 3, 4, 5),
-  ahead: mostly(0, -1, -2, -5, -20, 2),
+  id: favour(5000, 5001, 5002),
+  stream: favour(0, 1, 2, 3, 4, 5),
+  ahead: favour(0, -1, -2, -5, -20, 2),
   octets: units,
   duration: units,
-  at: mostly(50, 0, 150, 250, NEXT_DAY - 1, NEXT_DAY, LAST - 1, LAST),
+  at: favour(50, 0, 150, 250, NEXT_DAY - 1, NEXT_DAY, LAST - 1, LAST),
   blocks: fc.integer({ min: 1, max: 13 }),
   open: fc.boolean(),
 });
@@ -196,10 +196,19 @@ const load: fc.Arbitrary<Load> = fc.record({
 });
 
 const command: fc.Arbitrary<Command> = fc.oneof(
-  { weight: 1, arbitrary: one('select') },
-  { weight: 6, arbitrary: fc.oneof(one('close'), one('list'), one('more'), one('purse'), one('start')) },
+  { weight: 1, arbitrary: makeSimple('select') },
+  {
+    weight: 6,
+    arbitrary: fc.oneof(
+      makeSimple('close'),
+      makeSimple('list'),
+      makeSimple('more'),
+      makeSimple('purse'),
+      makeSimple('start'),
+    ),
+  },
   { weight: 1, arbitrary: store },
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('open'), service: mostly(7, 8, 0) }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('open'), service: favour(7, 8, 0) }) },
   { weight: 2, arbitrary: serviceKey },
   { weight: 3, arbitrary: segmentKey },
   { weight: 8, arbitrary: contentKey },
@@ -222,12 +231,12 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       do: fc.constant('any'),
-      cla: mostly(0x80, 0x00, 0x90),
+      cla: favour(0x80, 0x00, 0x90),
       ins: fc.oneof(
         fc.constantFrom(...Object.values(INS).filter((ins) => ins !== INS.SELECT && ins !== INS.GET_DATA)),
         fc.nat({ max: 0x5f }),
       ),
-      p: mostly(0, 1, 0x80),
+      p: favour(0, 1, 0x80),
       length: fc.constantFrom(0, 0, 1, 4, 9, 32, 56, 64, 255),
     }),
   },
@@ -243,21 +252,21 @@ const spoilt: fc.Arbitrary<Spoilt> = fc.record({
 
 const inside: fc.Arbitrary<Inside> = fc.record({
   do: fc.constant('inside'),
-  level: mostly<SecurityLevel>(0x13, 0x01, 0x03, 0x11),
+  level: favour<SecurityLevel>(0x13, 0x01, 0x03, 0x11),
   what: fc.oneof(
-    { weight: 4, arbitrary: command.filter(goesInside) },
-    { weight: 1, arbitrary: spoilt.filter(({ what }) => goesInside(what)) },
+    { weight: 4, arbitrary: command.filter(isForChannel) },
+    { weight: 1, arbitrary: spoilt.filter(({ what }) => isForChannel(what)) },
     {
       weight: 1,
-      arbitrary: fc.record({ do: fc.constant('status'), state: mostly(0x03, 0x07, 0x07, 0x0f, 0x01) }),
+      arbitrary: fc.record({ do: fc.constant('status'), state: favour(0x03, 0x07, 0x07, 0x0f, 0x01) }),
     },
     { weight: 1, arbitrary: fc.constant({ do: 'same keys' } as const) },
   ),
-  bits: mostly(0, 1, 0x80),
+  bits: favour(0, 1, 0x80),
 });
 
 /** Whether the host side of the channel wraps it: what has class 80 and is not the channel's own. */
-function goesInside(what: Command): boolean {
+function isForChannel(what: Command): boolean {
   return what.do !== 'select' && what.do !== 'more' && what.do !== 'any' && what.do !== 'store';
 }
 
@@ -270,7 +279,7 @@ const RESTART: readonly Command[] = [
 
 /** Selects, loads keys with some price, opens the session. */
 const restart: fc.Arbitrary<readonly Command[]> = fc
-  .record({ tariff: mostly(1, 2, 3, 0), price: mostly(250_000, 1, 1_000_000) })
+  .record({ tariff: favour(1, 2, 3, 0), price: favour(250_000, 1, 1_000_000) })
   .map((terms) => [
     ...RESTART,
     {
@@ -309,7 +318,7 @@ const watching: fc.Arbitrary<readonly Action[]> = fc
     again: restart,
     tune: fc.boolean(),
     pair: fc.constantFrom(0, 0, 1, 2),
-    at: mostly(50, NEXT_DAY + 50),
+    at: favour(50, NEXT_DAY + 50),
     groups: fc.array(fc.tuple(decode, fc.constantFrom(7, 1000, 13_160, 250_000), fc.nat({ max: 1 })), { maxLength: 6 }),
   })
   .map(({ again, tune, pair, at, groups }) => [
@@ -342,7 +351,7 @@ const HEAD_END_POINT: Command = { do: 'store', group: 'head-end', last: false };
 /** A personalised card with some credit, a purchase and keys. */
 const opening: fc.Arbitrary<readonly Action[]> = fc
   .record({
-    strict: mostly(false, true),
+    strict: favour(false, true),
     holder: fc.constantFrom<readonly Command[]>([], [], HOLDER),
     credit: fc.oneof(credit, fc.constant(50_000_000)),
     quantum,

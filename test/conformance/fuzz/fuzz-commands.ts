@@ -5,27 +5,27 @@ import { MODULE_AID } from '../../../apdu/decode-module/select-answer.ts';
 import { type CommandApdu, encodeCommand } from '../../../apdu/iso7816/command-apdu.ts';
 import { concat, readUint, writeUint } from '../../../apdu/octets.ts';
 import type { Command, Content, Decode, Segment, Service, Spoilt, Store } from './fuzz-actions.ts';
-import { holderApdu, oddHolder, pinOf } from './fuzz-holder.ts';
-import { oddPair, pairApdu } from './fuzz-key-pairs.ts';
+import { makeHolderApdu, spoilHolder, choosePin } from './fuzz-holder.ts';
+import { spoilPair, makePairApdu } from './fuzz-key-pairs.ts';
 import {
-  acknowledgement,
+  signAcknowledgementUpTo,
   CARD_KEYS,
-  cardPart,
-  contentMessage,
-  keyOf,
+  sealPart,
+  sealContent,
+  findKey,
   KEYS,
-  loadOrder,
+  signOrder,
   PROFILE,
-  resealed,
-  resealedPart,
-  resigned,
-  segmentMessage,
+  sealAnew,
+  sealPartAnew,
+  signAnew,
+  sealSegment,
   SERVICE_KEY_ID,
-  serviceMessage,
+  sealService,
   START,
 } from '../messages/messages.ts';
 import { HEAD_END } from '../messages/pair-messages.ts';
-import { u32 } from '../tester.ts';
+import { encodeU32 } from '../tester.ts';
 
 const TARIFFS = ['free', 'octets', 'duration', 'flat'] as const;
 /** Receipts of this much are due. */
@@ -37,14 +37,14 @@ const LIMITS = encodeCardLimits({ spendLimit: 600_000n, ratingLimit: 12, pinForS
  * The command of an action.
  * @param position of the action in its row: group numbers rise with it.
  */
-export function commandOf(what: Command | Spoilt, position: number): Uint8Array {
-  if (!('bits' in what)) return encodeCommand(apduOf(what, position));
-  const apdu = apduOf(what.what, position);
+export function encodeAction(what: Command | Spoilt, position: number): Uint8Array {
+  if (!('bits' in what)) return encodeCommand(makeApdu(what, position));
+  const apdu = makeApdu(what.what, position);
   const data = apdu.data ?? new Uint8Array(0);
-  if (what.do === 'odd') return encodeCommand({ ...apdu, data: odd(what, data) });
-  if (what.do === 'resized') return encodeCommand({ ...apdu, data: resized(data, what.at) });
+  if (what.do === 'odd') return encodeCommand({ ...apdu, data: spoil(what, data) });
+  if (what.do === 'resized') return encodeCommand({ ...apdu, data: resize(data, what.at) });
   if (what.do === 'spliced') {
-    const other = apduOf(what.with, position).data ?? new Uint8Array(0);
+    const other = makeApdu(what.with, position).data ?? new Uint8Array(0);
     const from = what.at % (data.length + 1);
     return encodeCommand({ ...apdu, data: concat(data.subarray(0, from), other.subarray(from)) });
   }
@@ -54,7 +54,7 @@ export function commandOf(what: Command | Spoilt, position: number): Uint8Array 
   return octets;
 }
 
-function apduOf(what: Command, position: number): CommandApdu {
+function makeApdu(what: Command, position: number): CommandApdu {
   const command = { cla: CLA_MODULE, p1: 0, p2: 0, le: 256 };
   switch (what.do) {
     case 'select':
@@ -64,9 +64,14 @@ function apduOf(what: Command, position: number): CommandApdu {
     case 'any':
       return { cla: what.cla, ins: what.ins, p1: what.p, p2: 0, data: new Uint8Array(what.length) };
     case 'store':
-      return { ...command, ins: INS.STORE_DATA, p1: what.last ? STORE_LAST : STORE_MORE, data: dataGroup(what.group) };
+      return {
+        ...command,
+        ins: INS.STORE_DATA,
+        p1: what.last ? STORE_LAST : STORE_MORE,
+        data: makeDataObject(what.group),
+      };
     case 'open':
-      return { ...command, ins: INS.OPEN_SESSION, data: u32(what.service) };
+      return { ...command, ins: INS.OPEN_SESSION, data: encodeU32(what.service) };
     case 'close':
       return { ...command, ins: INS.CLOSE_SESSION };
     case 'list':
@@ -78,34 +83,34 @@ function apduOf(what: Command, position: number): CommandApdu {
     case 'service':
     case 'segment':
     case 'content':
-      return { ...command, ins: INS.LOAD_KEY, data: keyMessage(what) };
+      return { ...command, ins: INS.LOAD_KEY, data: makeKeyMessage(what) };
     case 'delete':
       return {
         ...command,
         ins: INS.DELETE_KEY,
-        data: concat(Uint8Array.of(what.kind), u32(what.service), u32(what.id)),
+        data: concat(Uint8Array.of(what.kind), encodeU32(what.service), encodeU32(what.id)),
       };
     case 'decode':
-      return { ...command, ins: INS.DECODE, data: partOf(what, position) };
+      return { ...command, ins: INS.DECODE, data: makePart(what, position) };
     case 'load': {
-      const order = loadOrder(what.number, BigInt(what.amount), new Uint8Array(8).fill(what.id));
+      const order = signOrder(what.number, BigInt(what.amount), new Uint8Array(8).fill(what.id));
       return { ...command, ins: INS.LOAD_CREDIT, data: order };
     }
     case 'receipt':
-      return { ...command, ins: INS.GET_RECEIPT, data: what.number < 0 ? undefined : u32(what.number) };
+      return { ...command, ins: INS.GET_RECEIPT, data: what.number < 0 ? undefined : encodeU32(what.number) };
     case 'acknowledge':
-      return { ...command, ins: INS.ACKNOWLEDGE_RECEIPTS, data: acknowledgement(what.upTo) };
+      return { ...command, ins: INS.ACKNOWLEDGE_RECEIPTS, data: signAcknowledgementUpTo(what.upTo) };
     case 'private half':
     case 'under half':
-      return pairApdu(what);
+      return makePairApdu(what);
     default:
-      return holderApdu(what, position);
+      return makeHolderApdu(what, position);
   }
 }
 
-function dataGroup(group: Store['group']): Uint8Array {
+function makeDataObject(group: Store['group']): Uint8Array {
   if (group === 'keys') return concat(Uint8Array.of(0x80, 0x01, KEYS.length), KEYS);
-  if (group === 'pin') return concat(Uint8Array.of(0x80, 0x02, 8), pinOf(0));
+  if (group === 'pin') return concat(Uint8Array.of(0x80, 0x02, 8), choosePin(0));
   if (group === 'limits') return concat(Uint8Array.of(0x00, 0x02, LIMITS.length), LIMITS);
   if (group === 'head-end') return concat(Uint8Array.of(0x00, 0x04, 65), HEAD_END.publicKey);
   if (group === 'no head-end') return concat(Uint8Array.of(0x00, 0x04, 65), HEAD_END.publicKey.with(64, 0));
@@ -115,15 +120,15 @@ function dataGroup(group: Store['group']): Uint8Array {
 }
 
 /** Even streams; content keys name them by two. */
-function ssrcOf(stream: number): number {
+function chooseSsrc(stream: number): number {
   return 0x1000 + 2 * stream;
 }
 
-function partOf(what: Decode, position: number): Uint8Array {
-  return cardPart(Math.max(0, position + what.ahead), {
+function makePart(what: Decode, position: number): Uint8Array {
+  return sealPart(Math.max(0, position + what.ahead), {
     service: what.service,
     contentKeyId: what.id,
-    ssrc: ssrcOf(what.stream),
+    ssrc: chooseSsrc(what.stream),
     octets: what.octets,
     duration: what.duration,
     mediaTime: START + what.at,
@@ -132,17 +137,17 @@ function partOf(what: Decode, position: number): Uint8Array {
   });
 }
 
-function keyMessage(what: Service | Segment | Content): Uint8Array {
+function makeKeyMessage(what: Service | Segment | Content): Uint8Array {
   const key = { service: what.service, keyId: what.id, from: START + what.from, to: START + what.to };
   switch (what.do) {
     case 'service': {
       const most = what.dear ? 0xffffffffn : 1_000_000n;
       const units = what.dear ? 0xffffff : 1_500_000;
       const ceilings = { perMegabyte: most, perHour: most, flat: most, groupOctets: units, groupDuration: units };
-      return serviceMessage(what.number, { ...ceilings, quantum: BigInt(what.quantum) }, key);
+      return sealService(what.number, { ...ceilings, quantum: BigInt(what.quantum) }, key);
     }
     case 'segment':
-      return segmentMessage({ ...key, parentId: what.parent });
+      return sealSegment({ ...key, parentId: what.parent });
     case 'content': {
       const parent = what.direct
         ? { parentKind: KIND.service, parentId: SERVICE_KEY_ID }
@@ -155,37 +160,37 @@ function keyMessage(what: Service | Segment | Content): Uint8Array {
         soft: (what.classes & 2) !== 0,
         segmentId: what.segment,
         rating: what.rating,
-        ssrcs: [ssrcOf(2 * what.pair), ssrcOf(2 * what.pair + 1)] as const,
+        ssrcs: [chooseSsrc(2 * what.pair), chooseSsrc(2 * what.pair + 1)] as const,
       };
-      return contentMessage(terms, { ...key, ...parent });
+      return sealContent(terms, { ...key, ...parent });
     }
   }
 }
 
 /** Cut short, or grown by zeros; never above what a short command holds. */
-function resized(data: Uint8Array, at: number): Uint8Array {
+function resize(data: Uint8Array, at: number): Uint8Array {
   const octets = new Uint8Array(Math.min(255, at % (data.length + 18)));
   octets.set(data.subarray(0, octets.length));
   return octets;
 }
 
 /** Some octet changed, and the right tag put on again where there is one. */
-function odd({ what, at, bits }: Spoilt, data: Uint8Array): Uint8Array {
+function spoil({ what, at, bits }: Spoilt, data: Uint8Array): Uint8Array {
   const change = (most: number) => (octets: Uint8Array) => {
     octets[at % most]! ^= bits;
   };
   switch (what.do) {
     case 'decode':
-      return resealedPart(data, change(32), what.service);
+      return sealPartAnew(data, change(32), what.service);
     case 'service':
-      return resealed(data, CARD_KEYS.downlink, change(data.length - 16));
+      return sealAnew(data, CARD_KEYS.downlink, change(data.length - 16));
     case 'segment':
     case 'content':
-      return resealed(data, keyOf(data[24]!, what.service, readUint(data, 28, 4)), change(data.length - 8));
+      return sealAnew(data, findKey(data[24]!, what.service, readUint(data, 28, 4)), change(data.length - 8));
     case 'load':
-      return resigned(data, CARD_KEYS['load-in'], change(data.length - 16));
+      return signAnew(data, CARD_KEYS['load-in'], change(data.length - 16));
     case 'acknowledge':
-      return resigned(data, CARD_KEYS.acknowledgement, change(data.length - 16));
+      return signAnew(data, CARD_KEYS.acknowledgement, change(data.length - 16));
     case 'select':
     case 'more':
     case 'any':
@@ -200,8 +205,8 @@ function odd({ what, at, bits }: Spoilt, data: Uint8Array): Uint8Array {
       return data;
     case 'private half':
     case 'under half':
-      return oddPair(what, data, change);
+      return spoilPair(what, data, change);
     default:
-      return oddHolder(what, data, change);
+      return spoilHolder(what, data, change);
   }
 }

@@ -11,24 +11,24 @@ import {
   CARD_ID,
   CARD_KEYS,
   END,
-  fixedKey,
-  keyOf,
-  resealed,
-  resigned,
+  makeFixedKey,
+  findKey,
+  sealAnew,
+  signAnew,
   SERIAL,
   SERVICE,
   START,
   USD,
 } from '../messages/messages.ts';
 import {
-  blindCipher,
-  blindMessage,
-  leafMessage,
-  seedMessages,
-  segmentPurchase,
-  slotMessage,
+  makeBlindCipher,
+  sealBlindContent,
+  sealTreeLeaf,
+  sealSeedParts,
+  sealSegmentPurchase,
+  sealUnderSlot,
 } from '../messages/purchase-messages.ts';
-import { u32 } from '../tester.ts';
+import { encodeU32 } from '../tester.ts';
 
 /** What purchases other than of a service, trees, blind content and the holder add to the fuzz; all of one service. */
 export type HolderCommand =
@@ -143,60 +143,62 @@ export const holderCommand: fc.Arbitrary<HolderCommand> = fc.oneof(
 );
 
 /** PINs that come up, 8 octets. */
-export function pinOf(which: number): Uint8Array {
-  return fixedKey(`pin ${which}`).subarray(0, 8);
+export function choosePin(which: number): Uint8Array {
+  return makeFixedKey(`pin ${which}`).subarray(0, 8);
 }
 
 /** A node's key in a version; a leaf has version 0. */
-function nodeKey(node: number, version: number): Uint8Array {
-  return fixedKey(`node ${node}.${version}`);
+function makeNodeKey(node: number, version: number): Uint8Array {
+  return makeFixedKey(`node ${node}.${version}`);
 }
 
-function u48(value: number): Uint8Array {
+function encodeU48(value: number): Uint8Array {
   const octets = new Uint8Array(6);
   writeUint(octets, 0, 6, value);
   return octets;
 }
 
-function streams(pair = 0): { ssrcs: readonly [number, number] } {
+function chooseStreams(pair = 0): { ssrcs: readonly [number, number] } {
   return { ssrcs: [0x1000 + 4 * pair, 0x1002 + 4 * pair] };
 }
 
-export function holderApdu(what: HolderCommand, position: number): CommandApdu {
+export function makeHolderApdu(what: HolderCommand, position: number): CommandApdu {
   const command = { cla: CLA_MODULE, p1: 0, p2: 0, le: 256 };
   const load = (data: Uint8Array): CommandApdu => ({ ...command, ins: INS.LOAD_KEY, data });
   switch (what.do) {
     case 'bought':
-      return load(segmentPurchase(what.number, { keyId: what.id, to: START + 1 + what.to, perMegabyte: 1_000_000n }));
+      return load(
+        sealSegmentPurchase(what.number, { keyId: what.id, to: START + 1 + what.to, perMegabyte: 1_000_000n }),
+      );
     case 'seeds': {
       const [first, end] = RANGES[what.range]!;
-      const parts = seedMessages(what.number, first, end, { keyId: what.id, to: START + 1 + what.to });
+      const parts = sealSeedParts(what.number, first, end, { keyId: what.id, to: START + 1 + what.to });
       return load(parts[what.part % parts.length]!);
     }
     case 'slot': {
       const kind = TARIFFS[what.tariff]!;
-      const terms = { kind, price: kind === 'free' ? 0n : 250_000n, ...streams() };
+      const terms = { kind, price: kind === 'free' ? 0n : 250_000n, ...chooseStreams() };
       const options = {
         keyId: what.id,
         kind: what.blind ? KIND.blind : KIND.content,
         to: START + 1 + what.to,
         epoch: what.epoch,
-        epochKey: what.epoch === 0 ? new Uint8Array(16) : nodeKey(1, what.epoch),
+        epochKey: what.epoch === 0 ? new Uint8Array(16) : makeNodeKey(1, what.epoch),
       };
-      return load(slotMessage(what.slot, options, terms));
+      return load(sealUnderSlot(what.slot, options, terms));
     }
     case 'blind key': {
       const terms = what.flat ? { kind: 'flat' as const, price: BigInt(what.price) } : {};
-      return load(blindMessage({ ...terms, ...streams() }, what.id));
+      return load(sealBlindContent({ ...terms, ...chooseStreams() }, what.id));
     }
     case 'blind': {
       const packet = { keyId: what.id, ssrc: 0x1000 + 2 * what.stream, number: position };
-      const blocks = sealBlind(blindCipher(what.id), packet, new Uint8Array(16 * what.blocks).fill(position));
+      const blocks = sealBlind(makeBlindCipher(what.id), packet, new Uint8Array(16 * what.blocks).fill(position));
       const data = encodeBlind(packet, blocks);
       return { ...command, ins: INS.DECODE, p1: 1, data };
     }
     case 'leaf':
-      return load(leafMessage(what.number, { leaf: what.node, key: nodeKey(what.node, 0) }));
+      return load(sealTreeLeaf(what.number, { leaf: what.node, key: makeNodeKey(what.node, 0) }));
     case 'node': {
       const header = {
         kind: KIND.node,
@@ -208,8 +210,8 @@ export function holderApdu(what: HolderCommand, position: number): CommandApdu {
         parentKind: KIND.node,
         parentId: what.child,
       } as const;
-      const key = nodeKey(header.keyId, what.version);
-      return load(sealKeyMessage(header, key, new Uint8Array(0), nodeKey(what.child, what.under)).octets);
+      const key = makeNodeKey(header.keyId, what.version);
+      return load(sealKeyMessage(header, key, new Uint8Array(0), makeNodeKey(what.child, what.under)).octets);
     }
     case 'pair': {
       const [parentKind, parentId] = PARENTS[what.parent]!;
@@ -224,15 +226,24 @@ export function holderApdu(what: HolderCommand, position: number): CommandApdu {
         parentId,
       };
       const key = new Uint8Array(what.kind === KIND.seeds ? 128 : 16);
-      const parent = parentKind === KIND.unique ? CARD_KEYS.downlink : keyOf(parentKind, SERVICE, parentId);
+      const parent = parentKind === KIND.unique ? CARD_KEYS.downlink : findKey(parentKind, SERVICE, parentId);
       const bought = what.kind === KIND.segment && parentKind === KIND.unique;
       const body = new Uint8Array(bought ? BODIES[KIND.service]! : BODIES[what.kind]!);
       return load(sealKeyMessage(header, key, body, parent).octets);
     }
     case 'leave':
-      return { ...command, ins: INS.LEAVE, data: concat(u32(SERVICE), u32(what.id), u32(START + what.to)) };
+      return {
+        ...command,
+        ins: INS.LEAVE,
+        data: concat(encodeU32(SERVICE), encodeU32(what.id), encodeU32(START + what.to)),
+      };
     case 'sign': {
-      const data = concat(u32(SERVICE), u32(START), u32(START + what.to), new Uint8Array(28).fill(position));
+      const data = concat(
+        encodeU32(SERVICE),
+        encodeU32(START),
+        encodeU32(START + what.to),
+        new Uint8Array(28).fill(position),
+      );
       return { ...command, ins: INS.SIGN_REQUEST, p2: what.kind, data };
     }
     case 'log':
@@ -240,11 +251,11 @@ export function holderApdu(what: HolderCommand, position: number): CommandApdu {
     case 'data':
       return { ...command, ins: INS.GET_DATA, p1: what.object >> 8, p2: what.object & 0xff };
     case 'verify':
-      return { ...command, ins: INS.VERIFY, data: pinOf(what.pin) };
+      return { ...command, ins: INS.VERIFY, data: choosePin(what.pin) };
     case 'change':
-      return { ...command, ins: INS.CHANGE_PIN, data: concat(pinOf(what.pin), pinOf(what.next)) };
+      return { ...command, ins: INS.CHANGE_PIN, data: concat(choosePin(what.pin), choosePin(what.next)) };
     case 'spend limit':
-      return { ...command, ins: INS.SET_SPEND_LIMIT, data: u48(what.amount) };
+      return { ...command, ins: INS.SET_SPEND_LIMIT, data: encodeU48(what.amount) };
     case 'credit limit': {
       const loadId = new Uint8Array(8).fill(what.id);
       const order = { cardId: CARD_ID, number: what.number, currency: USD, amount: BigInt(what.amount), loadId };
@@ -254,7 +265,7 @@ export function holderApdu(what: HolderCommand, position: number): CommandApdu {
 }
 
 /** Changed by someone who has the key and signs it again; as it is where nothing is signed or the key is not to be had. */
-export function oddHolder(
+export function spoilHolder(
   what: HolderCommand,
   data: Uint8Array,
   change: (most: number) => (octets: Uint8Array) => void,
@@ -263,13 +274,13 @@ export function oddHolder(
     case 'bought':
     case 'seeds':
     case 'leaf':
-      return resealed(data, CARD_KEYS.downlink, change(data.length - 16));
+      return sealAnew(data, CARD_KEYS.downlink, change(data.length - 16));
     case 'blind key':
-      return resealed(data, keyOf(KIND.service, SERVICE, 1), change(data.length - 8));
+      return sealAnew(data, findKey(KIND.service, SERVICE, 1), change(data.length - 8));
     case 'node':
-      return resealed(data, nodeKey(what.child, what.under), change(data.length - 8));
+      return sealAnew(data, makeNodeKey(what.child, what.under), change(data.length - 8));
     case 'credit limit':
-      return resigned(data, CARD_KEYS['load-in'], change(data.length - 16));
+      return signAnew(data, CARD_KEYS['load-in'], change(data.length - 16));
     default:
       return data;
   }

@@ -5,8 +5,8 @@ import { CLA_MODULE, INS } from '../../../apdu/decode-module/instruction.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { publicKeyParent } from '../../../apdu/decode-module/keys/public-key-parent.ts';
 import type { CommandApdu } from '../../../apdu/iso7816/command-apdu.ts';
-import { CARD_KEYS, CEILINGS, contentBody, keyOf, resealed, SERVICE, START } from '../messages/messages.ts';
-import { EPHEMERAL, fixedPair, HEAD_END, rawPairPurchase, underPair } from '../messages/pair-messages.ts';
+import { CARD_KEYS, CEILINGS, encodeContent, findKey, sealAnew, SERVICE, START } from '../messages/messages.ts';
+import { EPHEMERAL, makeFixedPair, HEAD_END, sealRawPairPurchase, sealUnderPair } from '../messages/pair-messages.ts';
 
 /** What public keys add to the fuzz; all of one service. */
 export type PairCommand =
@@ -34,10 +34,10 @@ export type OwnPair =
     };
 
 const CHILDREN = [KIND.service, KIND.segment, KIND.node, KIND.servicePair, KIND.content] as const;
-const HALVES = [fixedPair('service pair'), fixedPair('another service pair')] as const;
+const HALVES = [makeFixedPair('service pair'), makeFixedPair('another service pair')] as const;
 /** Above the order of the curve. */
 const NO_HALF = new Uint8Array(32).fill(0xff);
-const OTHER = fixedPair('not the head-end');
+const OTHER = makeFixedPair('not the head-end');
 
 const half = fc.constantFrom(0, 0, 0, 1);
 const pairId = fc.constantFrom(400, 400, 401, 402, 403, 404);
@@ -77,60 +77,63 @@ export const pairedOpening: ReadonlyArray<PairCommand | OwnPair> = [
   { do: 'private half', id: 400, number: 2, half: 0 },
 ];
 
-function load(data: Uint8Array): CommandApdu {
+function makeLoad(data: Uint8Array): CommandApdu {
   return { cla: CLA_MODULE, ins: INS.LOAD_KEY, p1: 0, p2: 0, data, le: 256 };
 }
 
-function staticKey(isGenuine: boolean): Uint8Array {
+function chooseStaticKey(isGenuine: boolean): Uint8Array {
   return (isGenuine ? HEAD_END : OTHER).privateKey;
 }
 
-export function pairApdu(what: PairCommand): CommandApdu {
+export function makePairApdu(what: PairCommand): CommandApdu {
   if (what.do === 'private half') {
-    return load(rawPairPurchase(what.number, HALVES[what.half]?.privateKey ?? NO_HALF, what.id));
+    return makeLoad(sealRawPairPurchase(what.number, HALVES[what.half]?.privateKey ?? NO_HALF, what.id));
   }
   const isContent = what.kind === KIND.content || what.kind === KIND.blind;
   const body =
     what.kind === KIND.service
       ? encodeCeilings(CEILINGS)
       : isContent
-        ? contentBody({ kind: 'free', ssrcs: [0x1000, 0x1002] })
+        ? encodeContent({ kind: 'free', ssrcs: [0x1000, 0x1002] })
         : new Uint8Array(0);
   const options = {
     pairId: what.pairId,
     publicKey: HALVES[what.half]!.publicKey,
     keyId: what.id,
     to: START + 1 + what.to,
-    staticKey: staticKey(what.genuine),
+    staticKey: chooseStaticKey(what.genuine),
   };
-  return load(underPair(what.kind, body, options));
+  return makeLoad(sealUnderPair(what.kind, body, options));
 }
 
 /** @param point of the card's own pair; without one yet any will do. */
-export function underOwn(what: OwnPair & { do: 'under own' }, point: Uint8Array = EPHEMERAL.publicKey): CommandApdu {
-  const bodies = { [KIND.node]: new Uint8Array(0), [KIND.content]: contentBody({ kind: 'free' }) };
+export function sealUnderOwn(
+  what: OwnPair & { do: 'under own' },
+  point: Uint8Array = EPHEMERAL.publicKey,
+): CommandApdu {
+  const bodies = { [KIND.node]: new Uint8Array(0), [KIND.content]: encodeContent({ kind: 'free' }) };
   const body = what.kind in bodies ? bodies[what.kind as keyof typeof bodies] : encodeCeilings(CEILINGS);
   const options = {
     parentKind: KIND.cardPair,
     publicKey: point,
     keyId: what.id,
     number: what.number,
-    staticKey: staticKey(what.genuine),
-    key: what.kind === KIND.servicePair ? HALVES[0].privateKey : keyOf(what.kind, SERVICE, what.id),
+    staticKey: chooseStaticKey(what.genuine),
+    key: what.kind === KIND.servicePair ? HALVES[0].privateKey : findKey(what.kind, SERVICE, what.id),
   } as const;
-  return load(underPair(what.kind, body, options));
+  return makeLoad(sealUnderPair(what.kind, body, options));
 }
 
 /** Changed by someone who has the key and signs it again. */
-export function oddPair(
+export function spoilPair(
   what: PairCommand,
   data: Uint8Array,
   change: (most: number) => (octets: Uint8Array) => void,
 ): Uint8Array {
-  if (what.do === 'private half') return resealed(data, CARD_KEYS.downlink, change(data.length - 16));
+  if (what.do === 'private half') return sealAnew(data, CARD_KEYS.downlink, change(data.length - 16));
   const octets = data.slice();
   const header = { service: SERVICE, parentKind: KIND.servicePair, parentId: what.pairId };
-  const sender = { staticKey: staticKey(what.genuine), ephemeral: EPHEMERAL };
+  const sender = { staticKey: chooseStaticKey(what.genuine), ephemeral: EPHEMERAL };
   const { mac } = publicKeyParent(header, HALVES[what.half]!.publicKey, sender);
   const tagAt = octets.length - 8;
   change(tagAt)(octets);

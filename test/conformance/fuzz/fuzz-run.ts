@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { startCard } from '../../../card-sim/index.ts';
 import { type Action, life } from './fuzz-actions.ts';
-import { commandOf } from './fuzz-commands.ts';
+import { encodeAction } from './fuzz-commands.ts';
 import { Side } from './fuzz-side.ts';
 
 export interface FuzzOptions {
@@ -59,7 +59,7 @@ class Tally {
       const word = /^(?:[0-9a-f]{2})+$/.test(answer) ? answer.slice(-4) : answer;
       this.words.set(word, (this.words.get(word) ?? 0) + 1);
     }
-    const name = instructionOf(what, position);
+    const name = nameInstruction(what, position);
     const entry = this.instructions.get(name) ?? { all: 0, done: 0 };
     this.instructions.set(name, entry);
     entry.all++;
@@ -67,16 +67,16 @@ class Tally {
   }
 }
 
-function instructionOf(what: Action, position: number): string {
+function nameInstruction(what: Action, position: number): string {
   if (what.do === 'reset') return what.do;
   if (what.do === 'generate') return 'GENERATE_KEY_PAIR';
   if (what.do === 'under own') return 'LOAD_KEY';
   if ('what' in what && !('with' in what)) return what.do;
-  return NAMES.get(commandOf(what, position)[1]!) ?? 'none';
+  return NAMES.get(encodeAction(what, position)[1]!) ?? 'none';
 }
 
 /** Both cards, from new, through one life. */
-async function live(soft: Side, applet: Side, actions: readonly Action[], tally: Tally): Promise<void> {
+async function runLife(soft: Side, applet: Side, actions: readonly Action[], tally: Tally): Promise<void> {
   await Promise.all([soft.renew(), applet.renew()]);
   tally.cards++;
   for (const [position, what] of actions.entries()) {
@@ -107,8 +107,8 @@ export async function fuzz({ seconds, seed, path }: FuzzOptions): Promise<FuzzRe
       cards: tally.cards,
       commands: tally.commands,
       commandsPerMinute: Math.round((tally.commands / took) * 60),
-      words: sorted(tally.words),
-      instructions: shares(tally),
+      words: sortCounts(tally.words),
+      instructions: computeShares(tally),
       ...(divergence === undefined ? {} : { divergence }),
     };
   } finally {
@@ -147,27 +147,27 @@ async function check(
   parameters: fc.Parameters<unknown>,
 ): Promise<fc.RunDetails<Life>> {
   const details = await fc.check(
-    fc.asyncProperty(life, (actions) => live(soft, applet, actions, tally)),
+    fc.asyncProperty(life, (actions) => runLife(soft, applet, actions, tally)),
     { ...parameters, plugins: [fc.interruptAfterTimeLimit(most)] },
   );
   // The plugin's type makes it forget that of the property.
   return details as fc.RunDetails<Life>;
 }
 
-function sorted(counts: ReadonlyMap<string, number>): Record<string, number> {
+function sortCounts(counts: ReadonlyMap<string, number>): Record<string, number> {
   return Object.fromEntries([...counts].toSorted(([, a], [, b]) => b - a));
 }
 
-function shares({ instructions }: Tally): FuzzResult['instructions'] {
+function computeShares({ instructions }: Tally): FuzzResult['instructions'] {
   const total = [...instructions.values()].reduce((sum, { all }) => sum + all, 0);
   const rows = [...instructions].toSorted(([, a], [, b]) => b.all - a.all);
   return Object.fromEntries(
-    rows.map(([name, { all, done }]) => [name, { share: percent(all, total), done: percent(done, all) }]),
+    rows.map(([name, { all, done }]) => [name, { share: formatPercent(all, total), done: formatPercent(done, all) }]),
   );
 }
 
 /** With one decimal. */
-function percent(part: number, whole: number): number {
+function formatPercent(part: number, whole: number): number {
   return Math.round((1000 * part) / whole) / 10;
 }
 

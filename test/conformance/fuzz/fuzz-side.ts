@@ -9,8 +9,8 @@ import type { SecurityLevel } from '../../../apdu/secure-channel/security-level.
 import { TEST_KEY_SET } from '../../../apdu/secure-channel/test-key-set.ts';
 import type { SimulatedCard } from '../../../card-sim/index.ts';
 import type { Action, Cut, Inside } from './fuzz-actions.ts';
-import { commandOf } from './fuzz-commands.ts';
-import { underOwn } from './fuzz-key-pairs.ts';
+import { encodeAction } from './fuzz-commands.ts';
+import { sealUnderOwn } from './fuzz-key-pairs.ts';
 
 /** Always the same, so that both sides are asked the same. */
 const HOST_CHALLENGE = new Uint8Array(8);
@@ -43,17 +43,17 @@ export class Side {
       case 'cut after':
         return [await this.#cut(what, position)];
       case 'store': {
-        const commands = [commandOf(what, position), ...(what.last ? [statusCommand(0x03)] : [])];
+        const commands = [encodeAction(what, position), ...(what.last ? [makeStatusCommand(0x03)] : [])];
         return this.#inside(commands, 0x13, 0);
       }
       case 'inside':
-        return this.#inside([insideCommand(what, position)], what.level, what.bits);
+        return this.#inside([makeInsideCommand(what, position)], what.level, what.bits);
       case 'generate':
         return [await this.#generate()];
       case 'under own':
-        return [toHex(await this.#channel!.transmit(encodeCommand(underOwn(what, this.#point))))];
+        return [toHex(await this.#channel!.transmit(encodeCommand(sealUnderOwn(what, this.#point))))];
       default:
-        return [toHex(await this.#channel!.transmit(commandOf(what, position)))];
+        return [toHex(await this.#channel!.transmit(encodeAction(what, position)))];
     }
   }
 
@@ -61,7 +61,7 @@ export class Side {
     await this.#card.cut(what.do === 'cut before' ? 0 : 'afterLast');
     try {
       // An answer is a divergence: the other side has none.
-      return toHex(await this.#channel!.transmit(commandOf(what.what, position)));
+      return toHex(await this.#channel!.transmit(encodeAction(what.what, position)));
     } catch (error) {
       if (!(error instanceof CardGoneError)) throw error;
     }
@@ -120,13 +120,13 @@ export class Side {
 }
 
 /** SET STATUS of the application. */
-function statusCommand(state: number): Uint8Array {
+function makeStatusCommand(state: number): Uint8Array {
   return encodeCommand({ cla: CLA_MODULE, ins: INS.SET_STATUS, p1: 0x40, p2: state });
 }
 
-function insideCommand({ what }: Inside, position: number): Uint8Array {
-  if (what.do === 'status') return statusCommand(what.state);
-  if (what.do !== 'same keys') return commandOf(what, position);
+function makeInsideCommand({ what }: Inside, position: number): Uint8Array {
+  if (what.do === 'status') return makeStatusCommand(what.state);
+  if (what.do !== 'same keys') return encodeAction(what, position);
   const data = encodePutKey(TEST_KEY_SET, TEST_KEY_SET.dek);
   return encodeCommand({ cla: CLA_MODULE, ins: INS.PUT_KEY, p1: TEST_KEY_SET.version, p2: PUT_KEY_P2, data, le: 256 });
 }

@@ -11,7 +11,7 @@ interface Options extends Partial<FuzzOptions> {
 }
 
 /** Of fast-check: how the failing life was reached, as the fuzzer prints it. */
-function pathOption(text: string): string {
+function parsePath(text: string): string {
   if (/^\d+(?::\d+)*$/.test(text)) return text;
   throw new OutOfRangeError(`"${text.slice(0, 40)}" is no path; copy it as the fuzzer printed it, like 17:3:0`);
 }
@@ -21,7 +21,7 @@ try {
     .description('hold the soft module against the applet on jCardSim: random lives of cards, every answer compared')
     .option('--seconds <n>', 'how long', wholeNumber(1, 1_000_000), 60)
     .option('--seed <n>', 'start here instead of anywhere', wholeNumber(0, MOST_SEED))
-    .option('--path <path>', 'with the seed: play the one life that failed', pathOption)
+    .option('--path <path>', 'with the seed: play the one life that failed', parsePath)
     .option('--json', 'one line of JSON')
     .parse();
   const { seconds = 60, seed = Date.now() % MOST_SEED, path, json } = program.opts<Options>();

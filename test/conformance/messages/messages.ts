@@ -15,7 +15,7 @@ import type { TariffKind } from '../../../apdu/decode-module/money/tariff.ts';
 /** Keys, ids and messages that never change: every module must answer them alike. */
 
 /** A key that says in itself whose it is. */
-export function fixedKey(name: string): Uint8Array {
+export function makeFixedKey(name: string): Uint8Array {
   const key = new Uint8Array(16);
   new TextEncoder().encodeInto(name.padEnd(16, '.'), key);
   return key;
@@ -28,12 +28,12 @@ export const USD = 840;
 export const MAXIMUM = 100_000_000n;
 
 export const CARD_KEYS: CardKeySet = {
-  downlink: fixedKey('downlink'),
-  uplink: fixedKey('uplink'),
-  receipt: fixedKey('receipt'),
-  acknowledgement: fixedKey('acknowledgement'),
-  'load-in': fixedKey('load-in'),
-  'load-out': fixedKey('load-out'),
+  downlink: makeFixedKey('downlink'),
+  uplink: makeFixedKey('uplink'),
+  receipt: makeFixedKey('receipt'),
+  acknowledgement: makeFixedKey('acknowledgement'),
+  'load-in': makeFixedKey('load-in'),
+  'load-out': makeFixedKey('load-out'),
 };
 
 export const PROFILE = encodeCardProfile({
@@ -79,15 +79,15 @@ export interface KeyOptions {
 }
 
 /** The key that stands for a kind, service and id in every case. */
-export function keyOf(kind: number, service: number, id: number): Uint8Array {
-  return fixedKey(`k${kind.toString(16)}.${service}.${id}`);
+export function findKey(kind: number, service: number, id: number): Uint8Array {
+  return makeFixedKey(`k${kind.toString(16)}.${service}.${id}`);
 }
 
 /** The keys of a module that plays. */
 export const PLAYING_KEYS = {
-  service: keyOf(KIND.service, SERVICE, SERVICE_KEY_ID),
-  segment: keyOf(KIND.segment, SERVICE, SEGMENT_KEY_ID),
-  content: keyOf(KIND.content, SERVICE, CONTENT_KEY_ID),
+  service: findKey(KIND.service, SERVICE, SERVICE_KEY_ID),
+  segment: findKey(KIND.segment, SERVICE, SEGMENT_KEY_ID),
+  content: findKey(KIND.content, SERVICE, CONTENT_KEY_ID),
 };
 
 function seal(
@@ -100,17 +100,17 @@ function seal(
   const { service = SERVICE, keyId = 0, from = START, to = END, number = 0, parentId = defaultParentId } = options;
   const parentKind = (options.parentKind ?? parent) as ParentKind;
   const parentKey =
-    options.parentKey ?? (parentKind === KIND.unique ? CARD_KEYS.downlink : keyOf(parentKind, service, parentId));
+    options.parentKey ?? (parentKind === KIND.unique ? CARD_KEYS.downlink : findKey(parentKind, service, parentId));
   const header = { kind, service, keyId, from, to, number, parentKind, parentId };
-  return sealKeyMessage(header, options.key ?? keyOf(kind, service, keyId), body, parentKey).octets;
+  return sealKeyMessage(header, options.key ?? findKey(kind, service, keyId), body, parentKey).octets;
 }
 
-export function serviceMessage(number: number, ceilings: Partial<Ceilings> = {}, options: KeyOptions = {}): Uint8Array {
+export function sealService(number: number, ceilings: Partial<Ceilings> = {}, options: KeyOptions = {}): Uint8Array {
   const body = encodeCeilings({ ...CEILINGS, ...ceilings });
   return seal(KIND.service, body, KIND.unique, SERIAL, { keyId: SERVICE_KEY_ID, number, ...options });
 }
 
-export function segmentMessage(options: KeyOptions = {}): Uint8Array {
+export function sealSegment(options: KeyOptions = {}): Uint8Array {
   return seal(KIND.segment, new Uint8Array(0), KIND.service, SERVICE_KEY_ID, { keyId: SEGMENT_KEY_ID, ...options });
 }
 
@@ -125,29 +125,29 @@ export interface TermOptions {
   epoch?: number;
 }
 
-export function contentBody(terms: TermOptions = {}): Uint8Array {
+export function encodeContent(terms: TermOptions = {}): Uint8Array {
   return encodeContentTerms({
     tariff: { kind: terms.kind ?? 'octets', price: terms.price ?? (terms.kind === 'free' ? 0n : 250_000n) },
     classes: { card: terms.card ?? true, soft: terms.soft ?? true },
     segmentId: terms.segmentId ?? SEGMENT_KEY_ID,
     rating: terms.rating ?? 0,
     ssrcs: terms.ssrcs ?? [SSRC, SECOND_SSRC],
-    masterSalt: fixedKey('salt').subarray(0, 12),
+    masterSalt: makeFixedKey('salt').subarray(0, 12),
     epoch: terms.epoch ?? 0,
   });
 }
 
-export function contentMessage(terms: TermOptions = {}, options: KeyOptions = {}): Uint8Array {
-  return seal(KIND.content, contentBody(terms), KIND.segment, SEGMENT_KEY_ID, { keyId: CONTENT_KEY_ID, ...options });
+export function sealContent(terms: TermOptions = {}, options: KeyOptions = {}): Uint8Array {
+  return seal(KIND.content, encodeContent(terms), KIND.segment, SEGMENT_KEY_ID, { keyId: CONTENT_KEY_ID, ...options });
 }
 
 /** A key message of any kind with any body, however wrong. */
-export function anyMessage(kind: KeyKind, body: Uint8Array, options: KeyOptions): Uint8Array {
+export function sealAny(kind: KeyKind, body: Uint8Array, options: KeyOptions): Uint8Array {
   return seal(kind, body, KIND.unique, SERIAL, options);
 }
 
 /** Changes a message and puts the right tag on it again. */
-export function resealed(message: Uint8Array, parentKey: Uint8Array, change: (octets: Uint8Array) => void): Uint8Array {
+export function sealAnew(message: Uint8Array, parentKey: Uint8Array, change: (octets: Uint8Array) => void): Uint8Array {
   const octets = message.slice();
   const parentKind = octets[24] as ParentKind;
   const tagLength = parentKind === KIND.unique ? 16 : 8;
@@ -168,7 +168,7 @@ export interface PartOptions extends Partial<CardHeader> {
 }
 
 /** A card part for a group, span 64 unless told; group key and content follow from the group number. */
-export function cardPart(group: number, options: PartOptions = {}): Uint8Array {
+export function sealPart(group: number, options: PartOptions = {}): Uint8Array {
   const { service = SERVICE, key, ...header } = options;
   const whole: CardHeader = {
     mode: 'sealed',
@@ -183,25 +183,25 @@ export function cardPart(group: number, options: PartOptions = {}): Uint8Array {
     group,
     ...header,
   };
-  return sealCardPart(whole, spanOf(whole), contentCiphersOf(service, whole.contentKeyId, key));
+  return sealCardPart(whole, makeSpan(whole), deriveCiphers(service, whole.contentKeyId, key));
 }
 
 /** 16 octets of group key, then content. */
-export function spanOf(header: Pick<CardHeader, 'group' | 'spanBlocks'>): Uint8Array {
+export function makeSpan(header: Pick<CardHeader, 'group' | 'spanBlocks'>): Uint8Array {
   const span = new Uint8Array(16 * header.spanBlocks);
-  span.set(fixedKey(`group ${header.group}`));
+  span.set(makeFixedKey(`group ${header.group}`));
   for (let i = 16; i < span.length; i++) span[i] = i + header.group;
   return span;
 }
 
-function contentCiphersOf(service: number, contentKeyId: number, key = keyOf(KIND.content, service, contentKeyId)) {
+function deriveCiphers(service: number, contentKeyId: number, key = findKey(KIND.content, service, contentKeyId)) {
   return contentCiphers(deriveWorkingKeys(KIND.content, service, contentKeyId, key));
 }
 
 /** Changes a card part and puts the right tag on it again. */
-export function resealedPart(part: Uint8Array, change: (octets: Uint8Array) => void, service = SERVICE): Uint8Array {
+export function sealPartAnew(part: Uint8Array, change: (octets: Uint8Array) => void, service = SERVICE): Uint8Array {
   const octets = part.slice();
-  const ciphers = contentCiphersOf(service, readUint(octets, 14, 4));
+  const ciphers = deriveCiphers(service, readUint(octets, 14, 4));
   change(octets);
   const tagAt = octets.length - 8;
   octets.set(ciphers.mac.mac(octets.subarray(0, tagAt)).subarray(0, 8), tagAt);
@@ -209,20 +209,20 @@ export function resealedPart(part: Uint8Array, change: (octets: Uint8Array) => v
 }
 
 /** S2. */
-export function loadOrder(
+export function signOrder(
   number: number,
   amount: bigint,
-  loadId = fixedKey(`load ${number}`).subarray(0, 8),
+  loadId = makeFixedKey(`load ${number}`).subarray(0, 8),
 ): Uint8Array {
   return signLoadOrder({ cardId: CARD_ID, number, currency: USD, amount, loadId }, CARD_KEYS['load-in']);
 }
 
-export function acknowledgement(upTo: number): Uint8Array {
+export function signAcknowledgementUpTo(upTo: number): Uint8Array {
   return signAcknowledgement(CARD_ID, upTo, CARD_KEYS.acknowledgement);
 }
 
 /** Changes a load order or acknowledgement and puts the right tag on it again. */
-export function resigned(message: Uint8Array, key: Uint8Array, change: (octets: Uint8Array) => void): Uint8Array {
+export function signAnew(message: Uint8Array, key: Uint8Array, change: (octets: Uint8Array) => void): Uint8Array {
   const octets = message.slice();
   change(octets);
   octets.set(new AesCbc(key).mac(octets.subarray(0, octets.length - 16)), octets.length - 16);

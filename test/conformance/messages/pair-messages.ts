@@ -8,9 +8,9 @@ import {
   CARD_KEYS,
   CEILINGS,
   CONTENT_KEY_ID,
-  contentBody,
+  encodeContent,
   END,
-  keyOf,
+  findKey,
   SEGMENT_KEY_ID,
   SERIAL,
   SERVICE,
@@ -19,17 +19,17 @@ import {
 } from './messages.ts';
 
 /** A pair that says in its private half whose it is. */
-export function fixedPair(name: string): P256Pair {
+export function makeFixedPair(name: string): P256Pair {
   const half = new Uint8Array(32);
   new TextEncoder().encodeInto(name.padEnd(32, '.'), half);
   return p256PairOf(half);
 }
 
 /** Whose point DGI 0004 brings. */
-export const HEAD_END = fixedPair('head-end');
+export const HEAD_END = makeFixedPair('head-end');
 export const SERVICE_PAIR_ID = 400;
-export const SERVICE_PAIR = fixedPair('service pair');
-export const EPHEMERAL = fixedPair('ephemeral');
+export const SERVICE_PAIR = makeFixedPair('service pair');
+export const EPHEMERAL = makeFixedPair('ephemeral');
 
 interface PairOptions {
   keyId?: number;
@@ -40,7 +40,7 @@ interface PairOptions {
 }
 
 /** The private half of the service's pair under the unique key. */
-export function pairPurchase(number: number, options: PairOptions = {}): Uint8Array {
+export function sealPairPurchase(number: number, options: PairOptions = {}): Uint8Array {
   const { keyId = SERVICE_PAIR_ID, from = START, to = END, privateKey = SERVICE_PAIR.privateKey } = options;
   const ceilings = { ...CEILINGS, perMegabyte: options.perMegabyte ?? CEILINGS.perMegabyte };
   const purchase = { service: SERVICE, keyId, from, to, number, ceilings, privateKey };
@@ -48,7 +48,7 @@ export function pairPurchase(number: number, options: PairOptions = {}): Uint8Ar
 }
 
 /** The same with any 32 octets inside. */
-export function rawPairPurchase(number: number, privateKey: Uint8Array, keyId = SERVICE_PAIR_ID): Uint8Array {
+export function sealRawPairPurchase(number: number, privateKey: Uint8Array, keyId = SERVICE_PAIR_ID): Uint8Array {
   const header = {
     kind: KIND.servicePair,
     service: SERVICE,
@@ -79,25 +79,25 @@ interface UnderPairOptions {
 }
 
 /** A message of any kind under the service's pair, or a card's own. */
-export function underPair(kind: KeyKind, body: Uint8Array, options: UnderPairOptions = {}): Uint8Array {
+export function sealUnderPair(kind: KeyKind, body: Uint8Array, options: UnderPairOptions = {}): Uint8Array {
   const { parentKind = KIND.servicePair, keyId = SEGMENT_KEY_ID, from = START, to = END, number = 0 } = options;
   const { pairId = SERVICE_PAIR_ID, publicKey = SERVICE_PAIR.publicKey, serial = SERIAL } = options;
   const { staticKey = HEAD_END.privateKey, ephemeral = EPHEMERAL } = options;
   const parentId = parentKind === KIND.cardPair ? serial : pairId;
   const header = { kind, service: SERVICE, keyId, from, to, number, parentKind, parentId };
-  const key = options.key ?? keyInside(kind, keyId);
+  const key = options.key ?? findKeyInside(kind, keyId);
   return sealKeyMessage(header, key, body, publicKeyParent(header, publicKey, { staticKey, ephemeral })).octets;
 }
 
-function keyInside(kind: KeyKind, keyId: number): Uint8Array {
+function findKeyInside(kind: KeyKind, keyId: number): Uint8Array {
   if (kind === KIND.seeds) return new Uint8Array(128);
-  return kind === KIND.servicePair ? SERVICE_PAIR.privateKey : keyOf(kind, SERVICE, keyId);
+  return kind === KIND.servicePair ? SERVICE_PAIR.privateKey : findKey(kind, SERVICE, keyId);
 }
 
-export function segmentUnderPair(options: UnderPairOptions = {}): Uint8Array {
-  return underPair(KIND.segment, new Uint8Array(0), options);
+export function sealSegmentUnderPair(options: UnderPairOptions = {}): Uint8Array {
+  return sealUnderPair(KIND.segment, new Uint8Array(0), options);
 }
 
-export function contentUnderPair(terms: TermOptions = {}, options: UnderPairOptions = {}): Uint8Array {
-  return underPair(KIND.content, contentBody(terms), { keyId: CONTENT_KEY_ID, ...options });
+export function sealContentUnderPair(terms: TermOptions = {}, options: UnderPairOptions = {}): Uint8Array {
+  return sealUnderPair(KIND.content, encodeContent(terms), { keyId: CONTENT_KEY_ID, ...options });
 }

@@ -1,5 +1,5 @@
 import type { Ceilings } from '../../../apdu/decode-module/keys/ceilings.ts';
-import { contentMessage, loadOrder, segmentMessage, serviceMessage, type TermOptions } from './messages.ts';
+import { sealContent, signOrder, sealSegment, sealService, type TermOptions } from './messages.ts';
 import type { Tester } from '../tester.ts';
 
 /** Credit, a purchase, a content key with these terms, a session. @param credit micro-units; 0 loads none. */
@@ -9,17 +9,17 @@ export async function play(
   terms: TermOptions,
   ceilings: Partial<Ceilings> = {},
 ): Promise<void> {
-  if (credit > 0n) await tester.loadCredit(loadOrder(1, credit));
-  await tester.loadKey(serviceMessage(1, ceilings));
-  await tester.loadKey(segmentMessage());
-  await tester.loadKey(contentMessage(terms));
+  if (credit > 0n) await tester.loadCredit(signOrder(1, credit));
+  await tester.loadKey(sealService(1, ceilings));
+  await tester.loadKey(sealSegment());
+  await tester.loadKey(sealContent(terms));
   await tester.open();
 }
 
 /** What a reset or a cut took, brought again: keys in RAM, a session. */
 export async function replay(tester: Tester, terms: TermOptions): Promise<void> {
   await tester.select();
-  await tester.loadKey(segmentMessage());
-  await tester.loadKey(contentMessage(terms));
+  await tester.loadKey(sealSegment());
+  await tester.loadKey(sealContent(terms));
   await tester.open();
 }

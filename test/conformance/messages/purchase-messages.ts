@@ -10,10 +10,10 @@ import {
   CARD_KEYS,
   CEILINGS,
   CONTENT_KEY_ID,
-  contentBody,
+  encodeContent,
   END,
-  fixedKey,
-  keyOf,
+  makeFixedKey,
+  findKey,
   SERIAL,
   SERVICE,
   START,
@@ -21,12 +21,12 @@ import {
 } from './messages.ts';
 
 /** Root of the seed tree of the service in every case. */
-export const SEED_ROOT = fixedKey('seed root');
+export const SEED_ROOT = makeFixedKey('seed root');
 export const SEED_PURCHASE_ID = 300;
 export const SEGMENT_PURCHASE_ID = 200;
 
 /** A segment bought by itself. */
-export function segmentPurchase(
+export function sealSegmentPurchase(
   number: number,
   { keyId = SEGMENT_PURCHASE_ID, from = START, to = END, perMegabyte = CEILINGS.perMegabyte } = {},
 ): Uint8Array {
@@ -40,7 +40,7 @@ export function segmentPurchase(
     parentKind: KIND.unique,
     parentId: SERIAL,
   } as const;
-  const key = keyOf(KIND.segment, SERVICE, keyId);
+  const key = findKey(KIND.segment, SERVICE, keyId);
   return sealKeyMessage(header, key, encodeCeilings({ ...CEILINGS, perMegabyte }), CARD_KEYS.downlink).octets;
 }
 
@@ -53,7 +53,7 @@ interface SeedOptions {
 }
 
 /** The parts of a purchase of slots [first, end). */
-export function seedMessages(number: number, first: number, end: number, options: SeedOptions = {}): Uint8Array[] {
+export function sealSeedParts(number: number, first: number, end: number, options: SeedOptions = {}): Uint8Array[] {
   const { keyId = SEED_PURCHASE_ID, from = START, to = END, perMegabyte = CEILINGS.perMegabyte } = options;
   const { labels = coverSlots(first, end) } = options;
   const ceilings = { ...CEILINGS, perMegabyte };
@@ -71,7 +71,7 @@ interface SlotOptions {
 }
 
 /** A content key under a slot. */
-export function slotMessage(slot: number, options: SlotOptions = {}, terms: TermOptions = {}): Uint8Array {
+export function sealUnderSlot(slot: number, options: SlotOptions = {}, terms: TermOptions = {}): Uint8Array {
   const { keyId = CONTENT_KEY_ID, kind = KIND.content, from = START, to = END } = options;
   const { epoch = 0, epochKey = new Uint8Array(16) } = options;
   const leaf = seedKey(SEED_ROOT, { level: SLOT_DEPTH, index: slot });
@@ -86,14 +86,14 @@ export function slotMessage(slot: number, options: SlotOptions = {}, terms: Term
     parentId: slot,
   } as const;
   const pair = slotKeys(SERVICE, slot, epoch, leaf, epochKey);
-  const body = contentBody({ segmentId: slot, ...terms, epoch });
-  return sealKeyMessage(header, keyOf(kind, SERVICE, keyId), body, pair).octets;
+  const body = encodeContent({ segmentId: slot, ...terms, epoch });
+  return sealKeyMessage(header, findKey(kind, SERVICE, keyId), body, pair).octets;
 }
 
 export const BLIND_KEY_ID = 6000;
 
 /** A blind key under the service key, free unless told. */
-export function blindMessage(terms: TermOptions = {}, keyId = BLIND_KEY_ID): Uint8Array {
+export function sealBlindContent(terms: TermOptions = {}, keyId = BLIND_KEY_ID): Uint8Array {
   const header = {
     kind: KIND.blind,
     service: SERVICE,
@@ -104,20 +104,20 @@ export function blindMessage(terms: TermOptions = {}, keyId = BLIND_KEY_ID): Uin
     parentKind: KIND.service,
     parentId: 1,
   } as const;
-  const body = contentBody({ kind: 'free', ...terms });
-  return sealKeyMessage(header, keyOf(KIND.blind, SERVICE, keyId), body, keyOf(KIND.service, SERVICE, 1)).octets;
+  const body = encodeContent({ kind: 'free', ...terms });
+  return sealKeyMessage(header, findKey(KIND.blind, SERVICE, keyId), body, findKey(KIND.service, SERVICE, 1)).octets;
 }
 
-export function blindCipher(keyId = BLIND_KEY_ID): AesCbc {
-  return new AesCbc(deriveWorkingKeys(KIND.blind, SERVICE, keyId, keyOf(KIND.blind, SERVICE, keyId)).encryption);
+export function makeBlindCipher(keyId = BLIND_KEY_ID): AesCbc {
+  return new AesCbc(deriveWorkingKeys(KIND.blind, SERVICE, keyId, findKey(KIND.blind, SERVICE, keyId)).encryption);
 }
 
 /** A key tree whose keys never change from run to run. */
-export function fixedTree(depth: number, epoch = 1): KeyTree {
+export function makeFixedTree(depth: number, epoch = 1): KeyTree {
   let made = 0;
-  return new KeyTree(SERVICE, depth, epoch, () => fixedKey(`tree ${made++}`));
+  return new KeyTree(SERVICE, depth, epoch, () => makeFixedKey(`tree ${made++}`));
 }
 
-export function leafMessage(number: number, place: { readonly leaf: number; readonly key: Uint8Array }): Uint8Array {
+export function sealTreeLeaf(number: number, place: { readonly leaf: number; readonly key: Uint8Array }): Uint8Array {
   return sealLeaf(SERVICE, place, number, SERIAL, CARD_KEYS.downlink).octets;
 }

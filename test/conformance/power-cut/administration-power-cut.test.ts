@@ -14,36 +14,36 @@ import { openSecureChannel, type SecureChannel } from '../../../apdu/secure-chan
 import { TEST_KEY_SET } from '../../../apdu/secure-channel/test-key-set.ts';
 import { type CutPoint, type SimulatedCard, startCard } from '../../../card-sim/index.ts';
 import { activate } from '../../support/activate.ts';
-import { tally } from '../../support/tally.ts';
+import { countTally } from '../../support/tally.ts';
 import {
   CARD_ID,
   CARD_KEYS,
-  cardPart,
-  contentMessage,
-  fixedKey,
+  sealPart,
+  sealContent,
+  makeFixedKey,
   KEYS,
-  loadOrder,
-  keyOf,
+  signOrder,
+  findKey,
   PROFILE,
-  resealed,
+  sealAnew,
   SEGMENT_KEY_ID,
-  segmentMessage,
+  sealSegment,
   SERVICE,
-  serviceMessage,
+  sealService,
   START,
   USD,
 } from '../messages/messages.ts';
 
 const DAY = 86_400;
-const SEGMENT_KEY = keyOf(KIND.segment, SERVICE, SEGMENT_KEY_ID);
+const SEGMENT_KEY = findKey(KIND.segment, SERVICE, SEGMENT_KEY_ID);
 const END = START + 3 * DAY;
 const OLD = encodePin('1234');
 const NEW = encodePin('5678');
 const WRONG = encodePin('0000');
 const LIMITS: CardLimits = { ...NO_LIMITS, spendLimit: 2_000_000n, ratingLimit: 12 };
-const OWN: ChannelKeySet = { version: 2, enc: fixedKey('enc'), mac: fixedKey('mac'), dek: fixedKey('dek') };
+const OWN: ChannelKeySet = { version: 2, enc: makeFixedKey('enc'), mac: makeFixedKey('mac'), dek: makeFixedKey('dek') };
 const CREDIT_LIMIT = signCreditLimit(
-  { cardId: CARD_ID, number: 2, currency: USD, amount: 3_000_000n, loadId: fixedKey('limit').subarray(0, 8) },
+  { cardId: CARD_ID, number: 2, currency: USD, amount: 3_000_000n, loadId: makeFixedKey('limit').subarray(0, 8) },
   CARD_KEYS['load-in'],
 );
 
@@ -61,11 +61,11 @@ interface Step {
   readonly after: (hands: Hands) => Promise<void>;
 }
 
-async function insideChannel(hands: Hands): Promise<DecodeModule> {
+async function openInsideChannel(hands: Hands): Promise<DecodeModule> {
   return new DecodeModule((await hands.secure()).channel);
 }
 
-async function opens(module: DecodeModule, pin: Uint8Array): Promise<boolean> {
+async function isPinRight(module: DecodeModule, pin: Uint8Array): Promise<boolean> {
   try {
     await module.verifyPin(pin);
     return true;
@@ -84,12 +84,12 @@ const STEPS: readonly Step[] = [
   },
   {
     name: 'DGI 0002',
-    run: async (hands) => (await insideChannel(hands)).storeData(DGI.limits, encodeCardLimits(LIMITS), true),
+    run: async (hands) => (await openInsideChannel(hands)).storeData(DGI.limits, encodeCardLimits(LIMITS), true),
     async after({ module }) {
       // Both or neither: the rating limit is not in the record.
       const { spendLimit } = await module.log(0);
-      await module.loadKey(segmentMessage({ to: END }));
-      const rated = resealed(contentMessage(), SEGMENT_KEY, (octets) => (octets[49] = 18));
+      await module.loadKey(sealSegment({ to: END }));
+      const rated = sealAnew(sealContent(), SEGMENT_KEY, (octets) => (octets[49] = 18));
       const limited = spendLimit === LIMITS.spendLimit;
       if (!limited) expect(spendLimit).toBe(NO_LIMITS.spendLimit);
       if (limited) await expect(module.loadKey(rated)).rejects.toMatchObject({ code: 'ABOVE_RATING' });
@@ -98,23 +98,23 @@ const STEPS: readonly Step[] = [
   },
   {
     name: 'DGI 8002',
-    run: async (hands) => (await insideChannel(hands)).storeData(DGI.pin, OLD, true),
+    run: async (hands) => (await openInsideChannel(hands)).storeData(DGI.pin, OLD, true),
     after: async () => {},
   },
   {
     name: 'wrong VERIFY',
     async run({ module }) {
-      expect(await opens(module, WRONG)).toBe(false);
+      expect(await isPinRight(module, WRONG)).toBe(false);
     },
-    after: async ({ module }) => expect(await opens(module, OLD)).toBe(true),
+    after: async ({ module }) => expect(await isPinRight(module, OLD)).toBe(true),
   },
   {
     name: 'CHANGE PIN',
     async run({ module }) {
-      if (await opens(module, OLD)) await module.changePin(OLD, NEW);
-      expect(await opens(module, NEW)).toBe(true);
+      if (await isPinRight(module, OLD)) await module.changePin(OLD, NEW);
+      expect(await isPinRight(module, NEW)).toBe(true);
     },
-    after: async ({ module }) => expect((await opens(module, OLD)) || (await opens(module, NEW))).toBe(true),
+    after: async ({ module }) => expect((await isPinRight(module, OLD)) || (await isPinRight(module, NEW))).toBe(true),
   },
   {
     name: 'SET SPEND LIMIT',
@@ -135,7 +135,7 @@ const STEPS: readonly Step[] = [
   {
     name: 'SET STATUS',
     async run(hands) {
-      const module = await insideChannel(hands);
+      const module = await openInsideChannel(hands);
       await module.setStatus('blocked');
       await module.setStatus('active');
     },
@@ -148,12 +148,12 @@ const STEPS: readonly Step[] = [
   {
     name: 'takes on two days, and CLOSE',
     async run({ module }) {
-      await module.loadKey(segmentMessage({ to: END }));
-      await module.loadKey(contentMessage({}, { to: END }));
+      await module.loadKey(sealSegment({ to: END }));
+      await module.loadKey(sealContent({}, { to: END }));
       await module.openSession(SERVICE);
       const base = (await module.log(0)).marks.reduce((most, { group }) => Math.max(most, group), 0);
-      await module.decode(cardPart(base + 1, { octets: 1_500_000, mediaTime: START }));
-      await module.decode(cardPart(base + 2, { octets: 1_500_000, mediaTime: START + DAY }));
+      await module.decode(sealPart(base + 1, { octets: 1_500_000, mediaTime: START }));
+      await module.decode(sealPart(base + 2, { octets: 1_500_000, mediaTime: START + DAY }));
       await module.closeSession();
     },
     async after({ module }) {
@@ -165,7 +165,7 @@ const STEPS: readonly Step[] = [
   },
 ];
 
-async function hold(card: SimulatedCard): Promise<Hands> {
+async function takeInHand(card: SimulatedCard): Promise<Hands> {
   const channel = await card.channel();
   const module = new DecodeModule(channel);
   await module.select();
@@ -196,9 +196,9 @@ async function play(card: SimulatedCard, cutStep: number, command: number, point
   const channel = await card.channel();
   await new DecodeModule(channel).select();
   await activate(channel, PROFILE, KEYS);
-  let hands = await hold(card);
-  await hands.module.load(loadOrder(1, 10_000_000n));
-  await hands.module.loadKey(serviceMessage(1, {}, { to: END }));
+  let hands = await takeInHand(card);
+  await hands.module.load(signOrder(1, 10_000_000n));
+  await hands.module.loadKey(sealService(1, {}, { to: END }));
   let fired = false;
   for (const [step, { run, after }] of STEPS.entries()) {
     if (step !== cutStep) {
@@ -212,14 +212,14 @@ async function play(card: SimulatedCard, cutStep: number, command: number, point
       if (!(error instanceof CardGoneError)) throw error;
       fired = true;
       await card.insert();
-      hands = await hold(card);
+      hands = await takeInHand(card);
       await after(hands);
       await expectLaw(hands.module);
-      hands = await hold(card);
+      hands = await takeInHand(card);
       await run(hands);
       continue;
     }
-    hands = await hold(card);
+    hands = await takeInHand(card);
   }
   await expectLaw(hands.module);
   return fired;
@@ -241,7 +241,7 @@ async function personalise({ module, secure }: Hands): Promise<void> {
 }
 
 /** @returns whether the power did fail. */
-async function begin(card: SimulatedCard, command: number, point: CutPoint): Promise<boolean> {
+async function beginCommand(card: SimulatedCard, command: number, point: CutPoint): Promise<boolean> {
   await card.erase();
   let fired = false;
   try {
@@ -250,13 +250,13 @@ async function begin(card: SimulatedCard, command: number, point: CutPoint): Pro
     if (!(error instanceof CardGoneError)) throw error;
     fired = true;
     await card.insert();
-    await personalise(await hold(card));
+    await personalise(await takeInHand(card));
   }
-  const { module } = await hold(card);
-  await module.load(loadOrder(1, 10_000_000n));
+  const { module } = await takeInHand(card);
+  await module.load(signOrder(1, 10_000_000n));
   await module.verifyPin(OLD);
   expect(await module.log(0)).toMatchObject({ sequence: 2, loaded: 10_000_000n, spendLimit: LIMITS.spendLimit });
-  await module.loadKey(serviceMessage(1));
+  await module.loadKey(sealService(1));
   await expectLaw(module);
   return fired;
 }
@@ -291,14 +291,14 @@ describe.each(['soft', 'jcardsim'] as const)('%s', (kind) => {
     let cuts = 0;
     for (let command = 0; command < 12; command++) {
       let writes = 0;
-      while (await begin(card, command, writes)) {
+      while (await beginCommand(card, command, writes)) {
         cuts++;
         writes++;
       }
-      if (await begin(card, command, 'afterLast')) cuts++;
+      if (await beginCommand(card, command, 'afterLast')) cuts++;
     }
     expect(cuts).toBeGreaterThan(20);
-    tally('power cuts', kind, cuts, 'points');
+    countTally('power cuts', kind, cuts, 'points');
   });
 
   it.each(STEPS.map(({ name }, step) => [name, step] as const))('%s, cut at every write', async (_, step) => {
@@ -314,6 +314,6 @@ describe.each(['soft', 'jcardsim'] as const)('%s', (kind) => {
       if (await play(card, step, command, 'afterLast')) cuts++;
     }
     expect(cuts).toBeGreaterThan(1);
-    tally('power cuts', kind, cuts, 'points');
+    countTally('power cuts', kind, cuts, 'points');
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type CutPoint, type SimulatedCard, startCard } from '../../../card-sim/index.ts';
-import { tally } from '../../support/tally.ts';
+import { countTally } from '../../support/tally.ts';
 
 /**
  * For both cards, and each stage: the power fails before every write of it, and after the last.
@@ -20,7 +20,7 @@ export function cutStages(
         while (await play(card, stage, points)) points++;
         expect(points).toBeGreaterThan(0);
         expect(await play(card, stage, 'afterLast')).toBe(true);
-        tally('power cuts', kind, points + 1, 'points');
+        countTally('power cuts', kind, points + 1, 'points');
       },
       120_000,
     );

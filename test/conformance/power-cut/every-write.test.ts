@@ -9,11 +9,11 @@ import { CardGoneError } from '../../../apdu/errors.ts';
 import { encodeCommand } from '../../../apdu/iso7816/command-apdu.ts';
 import { fromHex, toHex } from '../../../apdu/octets.ts';
 import { CARD_KINDS, type CutPoint, type SimulatedCard, startCard } from '../../../card-sim/index.ts';
-import { tally } from '../../support/tally.ts';
+import { countTally } from '../../support/tally.ts';
 import { CASES } from '../cases/index.ts';
-import { CARD_KEYS, cardPart, contentMessage, SEGMENT_KEY_ID, segmentMessage } from '../messages/messages.ts';
-import { SEGMENT_PURCHASE_ID, slotMessage } from '../messages/purchase-messages.ts';
-import { type Step, u32 } from '../tester.ts';
+import { CARD_KEYS, sealPart, sealContent, SEGMENT_KEY_ID, sealSegment } from '../messages/messages.ts';
+import { SEGMENT_PURCHASE_ID, sealUnderSlot } from '../messages/purchase-messages.ts';
+import { type Step, encodeU32 } from '../tester.ts';
 import { readVectors } from '../vectors.ts';
 
 /** Every INS of protocol.md, section 2, that ever writes: a command of each is cut at its every write. GENERATE KEY PAIR: key-pair-power-cut.test.ts. */
@@ -129,50 +129,50 @@ async function findWriters(player: Player): Promise<Writer[]> {
   return [...found.values()];
 }
 
-function commandOf(ins: number, data?: Uint8Array, p1 = 0, p2 = 0): Uint8Array {
+function makeCommand(ins: number, data?: Uint8Array, p1 = 0, p2 = 0): Uint8Array {
   return encodeCommand({ cla: ins === INS.SELECT || ins === INS.GET_RESPONSE ? 0 : 0x80, ins, p1, p2, data, le: 256 });
 }
 
 const LIST_AT = 1;
 const LOOK = [
-  commandOf(INS.LIST_KEYS),
-  commandOf(INS.GET_RESPONSE),
-  commandOf(INS.GET_DATA, undefined, 0x01, 0x03),
-  ...[0, 1, 2].map((back) => commandOf(INS.GET_LOG, undefined, 0, back)),
-  commandOf(INS.GET_RECEIPT),
+  makeCommand(INS.LIST_KEYS),
+  makeCommand(INS.GET_RESPONSE),
+  makeCommand(INS.GET_DATA, undefined, 0x01, 0x03),
+  ...[0, 1, 2].map((back) => makeCommand(INS.GET_LOG, undefined, 0, back)),
+  makeCommand(INS.GET_RECEIPT),
 ];
 /** Free content under each kind of parent, and a group of each. */
 const USE = [
-  [commandOf(INS.OPEN_SESSION, u32(7))],
-  [commandOf(INS.LOAD_KEY, segmentMessage())],
+  [makeCommand(INS.OPEN_SESSION, encodeU32(7))],
+  [makeCommand(INS.LOAD_KEY, sealSegment())],
   ...[
-    contentMessage(FREE),
-    contentMessage(FREE, { parentKind: KIND.service, parentId: 1 }),
-    contentMessage(FREE, { parentId: SEGMENT_PURCHASE_ID }),
-    slotMessage(0, {}, FREE),
-    slotMessage(7, {}, FREE),
-    slotMessage(1024, {}, FREE),
+    sealContent(FREE),
+    sealContent(FREE, { parentKind: KIND.service, parentId: 1 }),
+    sealContent(FREE, { parentId: SEGMENT_PURCHASE_ID }),
+    sealUnderSlot(0, {}, FREE),
+    sealUnderSlot(7, {}, FREE),
+    sealUnderSlot(1024, {}, FREE),
   ].map((message, at) => [
-    commandOf(INS.LOAD_KEY, message),
-    commandOf(INS.DECODE, cardPart(0x7fff0000 + at)),
-    commandOf(INS.DELETE_KEY, Uint8Array.of(KIND.content, ...u32(7), ...u32(5000))),
+    makeCommand(INS.LOAD_KEY, message),
+    makeCommand(INS.DECODE, sealPart(0x7fff0000 + at)),
+    makeCommand(INS.DELETE_KEY, Uint8Array.of(KIND.content, ...encodeU32(7), ...encodeU32(5000))),
   ]),
-  [commandOf(INS.DELETE_KEY, Uint8Array.of(KIND.segment, ...u32(8), ...u32(SEGMENT_KEY_ID)))],
+  [makeCommand(INS.DELETE_KEY, Uint8Array.of(KIND.segment, ...encodeU32(8), ...encodeU32(SEGMENT_KEY_ID)))],
 ].flat();
 
 /** All that the power left: what the card says of itself, its purse, its receipts, and what its keys open. Checks the law. */
-async function look(player: Player): Promise<readonly string[]> {
-  const said = [await player.send(commandOf(INS.SELECT, MODULE_AID, 4))];
+async function observe(player: Player): Promise<readonly string[]> {
+  const said = [await player.send(makeCommand(INS.SELECT, MODULE_AID, 4))];
   expect(said[0]!.slice(-4)).toBe('9000');
   for (const question of LOOK) said.push(await player.send(question));
-  const purse = await player.send(commandOf(INS.GET_PURSE));
+  const purse = await player.send(makeCommand(INS.GET_PURSE));
   said.push(purse);
   if (purse.endsWith('9000')) {
     const { loaded, balance, torn, receiptsWritten, taken } = new PurseStatus(fromHex(purse.slice(0, -4)));
     expect(taken).toBe(0n);
     let amounts = 0n;
     for (let number = 1; number <= receiptsWritten; number++) {
-      const receipt = await player.send(commandOf(INS.GET_RECEIPT, u32(number)));
+      const receipt = await player.send(makeCommand(INS.GET_RECEIPT, encodeU32(number)));
       said.push(receipt);
       if (receiptsWritten > 32) continue;
       expect(receipt.slice(-4)).toBe('9000');
@@ -182,7 +182,7 @@ async function look(player: Player): Promise<readonly string[]> {
   }
   for (const question of USE) said.push(await player.send(question));
   // The counter of the secure channel.
-  said.push(await player.send(commandOf(INS.INITIALIZE_UPDATE, new Uint8Array(8))));
+  said.push(await player.send(makeCommand(INS.INITIALIZE_UPDATE, new Uint8Array(8))));
   expect(said.filter((answer) => answer.endsWith('6f00'))).toEqual([]);
   return said;
 }
@@ -210,35 +210,35 @@ function isShorterList(list: string, old: string): boolean {
 /** Life state in the answer to SELECT. */
 const LIFE_AT = 64;
 
-function lifeOf(answer: string): string {
+function readLife(answer: string): string {
   return answer.slice(LIFE_AT, LIFE_AT + 2);
 }
 
-function withLife(answer: string, life: string): string {
+function replaceLife(answer: string, life: string): string {
   return answer.slice(0, LIFE_AT) + life + answer.slice(LIFE_AT + 2);
 }
 
 /** @returns what is there when the power fails before the command, and after it. */
-async function outcomes(
+async function findOutcomes(
   player: Player,
   { before, command: cut }: Writer,
 ): Promise<readonly [old: readonly string[], done: readonly string[]]> {
   await player.begin();
   await player.play(before);
   await player.card.reset();
-  const old = await look(player);
+  const old = await observe(player);
   await player.begin();
   await player.play(before);
   await player.send(cut);
   await player.card.reset();
-  return [old, await look(player)];
+  return [old, await observe(player)];
 }
 
 describe.each(CARD_KINDS.filter((kind) => kind !== 'pcsc'))('every command that writes on %s', (kind) => {
   let points = 0;
   afterAll(() => {
     console.log(`power cuts in every command that writes, ${kind}: ${points} points`);
-    tally('power cuts', kind, points, 'points');
+    countTally('power cuts', kind, points, 'points');
   });
 
   it('is done or not done wherever the power fails, and the card goes on', async () => {
@@ -248,18 +248,18 @@ describe.each(CARD_KINDS.filter((kind) => kind !== 'pcsc'))('every command that 
     const instructions = new Set(writers.map(({ command: octets }) => octets[1]!));
     expect([...instructions].toSorted((a, b) => a - b)).toEqual(WRITING.toSorted((a, b) => a - b));
     for (const writer of writers) {
-      const [old, done] = await outcomes(player, writer);
+      const [old, done] = await findOutcomes(player, writer);
       const cuts: CutPoint[] = [...Array.from({ length: writer.writes }, (_, k) => k), 'afterLast'];
       for (const point of cuts) {
         await player.begin();
         await player.play(writer.before);
         expect(await player.cut(point, writer.command)).toBeUndefined();
         points++;
-        const now = await look(player);
+        const now = await observe(player);
         const where = `${toHex(writer.command)} cut at ${point} of ${writer.writes}`;
         // What a blank card was told is there before it is personalised: the issuer sends it again.
-        const told = done.with(0, withLife(done[0]!, '00'));
-        const blank = lifeOf(now[0]!) === '00';
+        const told = done.with(0, replaceLife(done[0]!, '00'));
+        const blank = readLife(now[0]!) === '00';
         const ins = writer.command[1]!;
         const underUnique = ins === INS.LOAD_KEY && writer.command[29] === KIND.unique;
         const plain = writer.command[0] === 0x80 && writer.answer.endsWith('9000');
@@ -270,7 +270,7 @@ describe.each(CARD_KINDS.filter((kind) => kind !== 'pcsc'))('every command that 
         if (plain && (underUnique || REPEATABLE.has(ins))) {
           expect(await player.send(writer.command), `after ${where}`).toBe(writer.answer);
           await player.card.reset();
-          if (replaced) expect(await look(player), `after ${where}`).toEqual(done);
+          if (replaced) expect(await observe(player), `after ${where}`).toEqual(done);
         }
       }
     }

@@ -11,22 +11,22 @@ import { openSecureChannel } from '../../../apdu/secure-channel/secure-channel.t
 import { TEST_KEY_SET } from '../../../apdu/secure-channel/test-key-set.ts';
 import type { CutPoint, SimulatedCard } from '../../../card-sim/index.ts';
 import { activate } from '../../support/activate.ts';
-import { refusal } from '../../support/refusal.ts';
+import { loadRefused } from '../../support/refusal.ts';
 import { cutStages } from './cut-stages.ts';
-import { CARD_KEYS, cardPart, CEILINGS, KEYS, PROFILE, SERVICE, spanOf, START } from '../messages/messages.ts';
+import { CARD_KEYS, sealPart, CEILINGS, KEYS, PROFILE, SERVICE, makeSpan, START } from '../messages/messages.ts';
 import {
-  contentUnderPair,
-  fixedPair,
+  sealContentUnderPair,
+  makeFixedPair,
   HEAD_END,
-  pairPurchase,
+  sealPairPurchase,
   SERVICE_PAIR_ID,
-  underPair,
+  sealUnderPair,
 } from '../messages/pair-messages.ts';
 
 const FREE = { kind: 'free' } as const;
 const MIDDLE = START + 1000;
-const FIRST = fixedPair('first');
-const SECOND = fixedPair('second');
+const FIRST = makeFixedPair('first');
+const SECOND = makeFixedPair('second');
 
 /** A card in use, and what it played last. */
 interface Hands {
@@ -44,7 +44,7 @@ interface Stage {
 }
 
 /** @returns the point of the card's own pair, if it has one. */
-async function ownPoint(module: DecodeModule): Promise<Uint8Array | undefined> {
+async function readOwnPoint(module: DecodeModule): Promise<Uint8Array | undefined> {
   try {
     return await module.publicKey();
   } catch (error) {
@@ -54,43 +54,43 @@ async function ownPoint(module: DecodeModule): Promise<Uint8Array | undefined> {
 }
 
 /** The card's own point, if it answers one, opens what is made for it. */
-async function ownPairWhole({ module, groups }: Hands): Promise<boolean> {
-  const publicKey = await ownPoint(module);
+async function isOwnPairWhole({ module, groups }: Hands): Promise<boolean> {
+  const publicKey = await readOwnPoint(module);
   if (publicKey === undefined) return false;
   // All in one window with those of the private halves.
   const number = groups.next++;
   const body = encodeCeilings(CEILINGS);
-  const message = underPair(KIND.service, body, { parentKind: KIND.cardPair, publicKey, number, keyId: 900 });
-  expect(await refusal(module, message)).toBe('');
+  const message = sealUnderPair(KIND.service, body, { parentKind: KIND.cardPair, publicKey, number, keyId: 900 });
+  expect(await loadRefused(module, message)).toBe('');
   await module.deleteKey(KIND.service, SERVICE, 900);
   return true;
 }
 
 /** What a private half opens plays right. @returns whether it opens. */
-async function opens({ module, groups }: Hands, publicKey: Uint8Array): Promise<boolean> {
-  const said = await refusal(module, contentUnderPair(FREE, { publicKey }));
+async function canOpen({ module, groups }: Hands, publicKey: Uint8Array): Promise<boolean> {
+  const said = await loadRefused(module, sealContentUnderPair(FREE, { publicKey }));
   if (said !== '') {
     expect(['UNKNOWN_KEY', 'CRYPTO']).toContain(said);
     return false;
   }
   const group = groups.next++;
-  expect(await module.decode(cardPart(group))).toEqual(spanOf({ group, spanBlocks: 4 }));
+  expect(await module.decode(sealPart(group))).toEqual(makeSpan({ group, spanBlocks: 4 }));
   await module.deleteKey(KIND.content, SERVICE, 5000);
   return true;
 }
 
-async function bought({ module }: Hands, number: number, privateKey: Uint8Array): Promise<void> {
-  const confirm = await module.loadKey(pairPurchase(number, { privateKey }));
+async function loadPurchase({ module }: Hands, number: number, privateKey: Uint8Array): Promise<void> {
+  const confirm = await module.loadKey(sealPairPurchase(number, { privateKey }));
   expect(openConfirm(confirm!, CARD_KEYS.uplink)).toMatchObject({ keyId: SERVICE_PAIR_ID, number });
 }
 
-async function generated(hands: Hands): Promise<void> {
+async function generatePair(hands: Hands): Promise<void> {
   const module = await hands.secure();
   expect(await module.generateKeyPair()).toEqual(await module.publicKey());
 }
 
 async function expectOwnPair(hands: Hands): Promise<void> {
-  expect(await ownPairWhole(hands)).toBe(true);
+  expect(await isOwnPairWhole(hands)).toBe(true);
 }
 
 const STAGES: readonly Stage[] = [
@@ -99,20 +99,20 @@ const STAGES: readonly Stage[] = [
     run: async ({ secure }) => (await secure()).storeData(DGI.headEnd, HEAD_END.publicKey, false),
     done: async () => {},
   },
-  { name: 'GENERATE KEY PAIR, the first', run: generated, done: expectOwnPair },
-  { name: 'GENERATE KEY PAIR, another', run: generated, done: expectOwnPair },
-  { name: 'GENERATE KEY PAIR, in the place of the first', run: generated, done: expectOwnPair },
+  { name: 'GENERATE KEY PAIR, the first', run: generatePair, done: expectOwnPair },
+  { name: 'GENERATE KEY PAIR, another', run: generatePair, done: expectOwnPair },
+  { name: 'GENERATE KEY PAIR, in the place of the first', run: generatePair, done: expectOwnPair },
   {
     name: 'LOAD KEY, private half',
-    run: (hands) => bought(hands, 30, FIRST.privateKey),
-    done: async (hands) => expect(await opens(hands, FIRST.publicKey)).toBe(true),
+    run: (hands) => loadPurchase(hands, 30, FIRST.privateKey),
+    done: async (hands) => expect(await canOpen(hands, FIRST.publicKey)).toBe(true),
   },
   {
     name: 'LOAD KEY, another in its place',
-    run: (hands) => bought(hands, 31, SECOND.privateKey),
+    run: (hands) => loadPurchase(hands, 31, SECOND.privateKey),
     async done(hands) {
-      expect(await opens(hands, FIRST.publicKey)).toBe(false);
-      expect(await opens(hands, SECOND.publicKey)).toBe(true);
+      expect(await canOpen(hands, FIRST.publicKey)).toBe(false);
+      expect(await canOpen(hands, SECOND.publicKey)).toBe(true);
     },
   },
   {
@@ -122,7 +122,7 @@ const STAGES: readonly Stage[] = [
       expect(record).toMatchObject({ keyId: SERVICE_PAIR_ID, to: MIDDLE });
     },
     done: async ({ module }) =>
-      expect(await refusal(module, pairPurchase(31, { privateKey: SECOND.privateKey }))).toBe('OLD_NUMBER'),
+      expect(await loadRefused(module, sealPairPurchase(31, { privateKey: SECOND.privateKey }))).toBe('OLD_NUMBER'),
   },
   {
     name: 'DELETE KEY',
@@ -134,13 +134,13 @@ const STAGES: readonly Stage[] = [
         if (!(error instanceof ModuleError) || error.code !== 'UNKNOWN_KEY') throw error;
       }
     },
-    done: async (hands) => expect(await opens(hands, SECOND.publicKey)).toBe(false),
+    done: async (hands) => expect(await canOpen(hands, SECOND.publicKey)).toBe(false),
   },
 ];
 /** From here on the card has a pair of its own for good. */
 const GENERATED = 1;
 
-async function hold(card: SimulatedCard, groups: Hands['groups']): Promise<Hands> {
+async function takeInHand(card: SimulatedCard, groups: Hands['groups']): Promise<Hands> {
   const channel = await card.channel();
   const module = new DecodeModule(channel);
   await module.select();
@@ -156,11 +156,11 @@ async function play(card: SimulatedCard, cutStage: number, point: CutPoint): Pro
   await activate(channel, PROFILE, KEYS);
   // Behind the numbers of the private halves, so that no leave takes them.
   const groups = { next: 32 };
-  let hands = await hold(card, groups);
+  let hands = await takeInHand(card, groups);
   let fired = false;
   for (const [stage, { run, done }] of STAGES.entries()) {
     if (stage === cutStage) {
-      const before = await ownPoint(hands.module);
+      const before = await readOwnPoint(hands.module);
       const { module } = hands;
       // Opening the channel writes too: the cut is of the command alone.
       const secure = await hands.secure();
@@ -171,19 +171,19 @@ async function play(card: SimulatedCard, cutStage: number, point: CutPoint): Pro
         if (!(error instanceof CardGoneError)) throw error;
         fired = true;
         await card.insert();
-        hands = await hold(card, groups);
+        hands = await takeInHand(card, groups);
         // All or nothing: a point that is answered has its private half, and no half opens anything wrong.
-        const pair = await ownPairWhole(hands);
+        const pair = await isOwnPairWhole(hands);
         if (stage > GENERATED) expect(pair).toBe(true);
-        if (!STAGES[stage]!.name.startsWith('GENERATE')) expect(await ownPoint(hands.module)).toEqual(before);
-        await opens(hands, FIRST.publicKey);
-        await opens(hands, SECOND.publicKey);
+        if (!STAGES[stage]!.name.startsWith('GENERATE')) expect(await readOwnPoint(hands.module)).toEqual(before);
+        await canOpen(hands, FIRST.publicKey);
+        await canOpen(hands, SECOND.publicKey);
       }
     }
     await run(hands);
     await done(hands);
   }
-  expect(await ownPairWhole(hands)).toBe(true);
+  expect(await isOwnPairWhole(hands)).toBe(true);
   return fired;
 }
 

@@ -7,29 +7,29 @@ import { ModuleError } from '../../../apdu/decode-module/module-status.ts';
 import { CardGoneError } from '../../../apdu/errors.ts';
 import type { CutPoint, SimulatedCard } from '../../../card-sim/index.ts';
 import { activate } from '../../support/activate.ts';
-import { refusal } from '../../support/refusal.ts';
+import { loadRefused } from '../../support/refusal.ts';
 import { cutStages } from './cut-stages.ts';
-import { CARD_KEYS, cardPart, END, KEYS, PROFILE, SERVICE, spanOf, START } from '../messages/messages.ts';
+import { CARD_KEYS, sealPart, END, KEYS, PROFILE, SERVICE, makeSpan, START } from '../messages/messages.ts';
 import {
-  fixedTree,
-  leafMessage,
+  makeFixedTree,
+  sealTreeLeaf,
   SEED_PURCHASE_ID,
-  seedMessages,
+  sealSeedParts,
   SEGMENT_PURCHASE_ID,
-  segmentPurchase,
-  slotMessage,
+  sealSegmentPurchase,
+  sealUnderSlot,
 } from '../messages/purchase-messages.ts';
 
 const MIDDLE = START + 1000;
 const FREE = { kind: 'free' } as const;
 /** 21 seeds, three parts. */
-const PARTS = seedMessages(40, 5, 8171);
+const PARTS = sealSeedParts(40, 5, 8171);
 const IN_PART = [5, 1024, 8170];
-const TREE = fixedTree(2);
+const TREE = makeFixedTree(2);
 const PLACE = TREE.join();
-const LEAF = leafMessage(50, PLACE);
+const LEAF = sealTreeLeaf(50, PLACE);
 const PATH = TREE.path(PLACE.leaf).map(({ octets }) => octets);
-const SEGMENT = segmentPurchase(60);
+const SEGMENT = sealSegmentPurchase(60);
 
 interface Stage {
   readonly name: string;
@@ -37,11 +37,11 @@ interface Stage {
   readonly run: (module: DecodeModule) => Promise<unknown>;
 }
 
-async function confirmed(module: DecodeModule, message: Uint8Array): Promise<void> {
+async function loadConfirmed(module: DecodeModule, message: Uint8Array): Promise<void> {
   expect(openConfirm((await module.loadKey(message))!, CARD_KEYS.uplink).service).toBe(SERVICE);
 }
 
-async function deleted(module: DecodeModule, kind: number, id: number): Promise<void> {
+async function deleteKey(module: DecodeModule, kind: number, id: number): Promise<void> {
   try {
     await module.deleteKey(kind, SERVICE, id);
   } catch (error) {
@@ -50,28 +50,31 @@ async function deleted(module: DecodeModule, kind: number, id: number): Promise<
   }
 }
 
-async function left(module: DecodeModule, id: number): Promise<void> {
+async function leavePurchase(module: DecodeModule, id: number): Promise<void> {
   const record = openLeaveRecord(await module.leave(SERVICE, id, MIDDLE), CARD_KEYS.uplink);
   expect(record).toMatchObject({ keyId: id, to: MIDDLE });
 }
 
 const STAGES: readonly Stage[] = [
-  { name: 'LOAD KEY, first seed part', run: (module) => confirmed(module, PARTS[1]!) },
-  { name: 'LOAD KEY, another seed part', run: (module) => confirmed(module, PARTS[0]!) },
-  { name: 'LOAD KEY, leaf', run: (module) => confirmed(module, LEAF) },
+  { name: 'LOAD KEY, first seed part', run: (module) => loadConfirmed(module, PARTS[1]!) },
+  { name: 'LOAD KEY, another seed part', run: (module) => loadConfirmed(module, PARTS[0]!) },
+  { name: 'LOAD KEY, leaf', run: (module) => loadConfirmed(module, LEAF) },
   { name: 'LOAD KEY, node', run: (module) => module.loadKey(PATH[0]!) },
   { name: 'LOAD KEY, root', run: (module) => module.loadKey(PATH[1]!) },
-  { name: 'LOAD KEY, segment', run: (module) => confirmed(module, SEGMENT) },
-  { name: 'LEAVE of a segment', run: (module) => left(module, SEGMENT_PURCHASE_ID) },
-  { name: 'LEAVE of seeds with a part that never came', run: (module) => left(module, SEED_PURCHASE_ID) },
-  { name: 'DELETE KEY, node', run: (module) => deleted(module, KIND.node, 1) },
-  { name: 'DELETE KEY, seeds', run: (module) => deleted(module, KIND.seeds, SEED_PURCHASE_ID) },
-  { name: 'LOAD KEY, seeds where some were deleted', run: (module) => confirmed(module, seedMessages(70, 0, 4)[0]!) },
+  { name: 'LOAD KEY, segment', run: (module) => loadConfirmed(module, SEGMENT) },
+  { name: 'LEAVE of a segment', run: (module) => leavePurchase(module, SEGMENT_PURCHASE_ID) },
+  { name: 'LEAVE of seeds with a part that never came', run: (module) => leavePurchase(module, SEED_PURCHASE_ID) },
+  { name: 'DELETE KEY, node', run: (module) => deleteKey(module, KIND.node, 1) },
+  { name: 'DELETE KEY, seeds', run: (module) => deleteKey(module, KIND.seeds, SEED_PURCHASE_ID) },
+  {
+    name: 'LOAD KEY, seeds where some were deleted',
+    run: (module) => loadConfirmed(module, sealSeedParts(70, 0, 4)[0]!),
+  },
 ];
 const LEAVE_SEEDS = STAGES.findIndex(({ name }) => name.startsWith('LEAVE of seeds'));
 const DELETE_SEEDS = STAGES.findIndex(({ name }) => name === 'DELETE KEY, seeds');
 
-async function ready(card: SimulatedCard): Promise<DecodeModule> {
+async function makeReady(card: SimulatedCard): Promise<DecodeModule> {
   const module = new DecodeModule(await card.channel());
   await module.select();
   await module.openSession(SERVICE);
@@ -79,14 +82,14 @@ async function ready(card: SimulatedCard): Promise<DecodeModule> {
 }
 
 /** A slot opens altogether right or not at all. @returns whether it opens. */
-async function opens(module: DecodeModule, slot: number, groups: { next: number }): Promise<boolean> {
-  const said = await refusal(module, slotMessage(slot, {}, FREE));
+async function canOpen(module: DecodeModule, slot: number, groups: { next: number }): Promise<boolean> {
+  const said = await loadRefused(module, sealUnderSlot(slot, {}, FREE));
   if (said !== '') {
     expect(said).toBe('UNKNOWN_KEY');
     return false;
   }
   const group = groups.next++;
-  expect(await module.decode(cardPart(group))).toEqual(spanOf({ group, spanBlocks: 4 }));
+  expect(await module.decode(sealPart(group))).toEqual(makeSpan({ group, spanBlocks: 4 }));
   return true;
 }
 
@@ -97,7 +100,7 @@ async function play(card: SimulatedCard, cutStage: number, point: CutPoint): Pro
   let module = new DecodeModule(channel);
   await module.select();
   await activate(channel, PROFILE, KEYS);
-  module = await ready(card);
+  module = await makeReady(card);
   const groups = { next: 1 };
   let fired = false;
   for (const [stage, { run }] of STAGES.entries()) {
@@ -108,31 +111,31 @@ async function play(card: SimulatedCard, cutStage: number, point: CutPoint): Pro
       if (!(error instanceof CardGoneError) || stage !== cutStage) throw error;
       fired = true;
       await card.insert();
-      module = await ready(card);
+      module = await makeReady(card);
       // Nothing between all and nothing is usable.
       const list = await module.listKeys();
       const seeds = list.find(({ kind }) => kind === KIND.seeds);
       if (seeds !== undefined) expect([END, MIDDLE]).toContain(seeds.to);
-      for (const slot of IN_PART) await opens(module, slot, groups);
+      for (const slot of IN_PART) await canOpen(module, slot, groups);
       if (list.some(({ kind, id }) => kind === KIND.node && id === 1)) {
-        const inEpoch = slotMessage(1024, { epoch: TREE.epoch, epochKey: TREE.epochKey }, FREE);
-        expect(['', 'UNKNOWN_KEY']).toContain(await refusal(module, inEpoch));
+        const inEpoch = sealUnderSlot(1024, { epoch: TREE.epoch, epochKey: TREE.epochKey }, FREE);
+        expect(['', 'UNKNOWN_KEY']).toContain(await loadRefused(module, inEpoch));
       }
       await run(module);
     }
     // The stage is done, cut or not.
     const [first, second, third] = IN_PART;
     const there = stage < DELETE_SEEDS;
-    expect(await opens(module, second!, groups)).toBe(there);
-    expect(await opens(module, first!, groups)).toBe(there && stage >= 1);
-    expect(await opens(module, third!, groups)).toBe(false);
+    expect(await canOpen(module, second!, groups)).toBe(there);
+    expect(await canOpen(module, first!, groups)).toBe(there && stage >= 1);
+    expect(await canOpen(module, third!, groups)).toBe(false);
     if (stage >= LEAVE_SEEDS) {
-      for (const part of PARTS) expect(await refusal(module, part)).toBe('OLD_NUMBER');
-      expect(await refusal(module, SEGMENT)).toBe('OLD_NUMBER');
+      for (const part of PARTS) expect(await loadRefused(module, part)).toBe('OLD_NUMBER');
+      expect(await loadRefused(module, SEGMENT)).toBe('OLD_NUMBER');
     }
   }
-  expect(await opens(module, 3, groups)).toBe(true);
-  expect(await opens(module, 8, groups)).toBe(false);
+  expect(await canOpen(module, 3, groups)).toBe(true);
+  expect(await canOpen(module, 8, groups)).toBe(false);
   return fired;
 }
 

@@ -4,16 +4,16 @@ import { openReceipt, RECEIPT_RING } from '../../../apdu/decode-module/money/rec
 import { startCard } from '../../../card-sim/index.ts';
 import { activate } from '../../support/activate.ts';
 import {
-  acknowledgement,
+  signAcknowledgementUpTo,
   CARD_KEYS,
-  cardPart,
-  contentMessage,
+  sealPart,
+  sealContent,
   KEYS,
-  loadOrder,
+  signOrder,
   PROFILE,
-  segmentMessage,
+  sealSegment,
   SERVICE,
-  serviceMessage,
+  sealService,
 } from '../messages/messages.ts';
 
 const SESSIONS = 300;
@@ -26,15 +26,15 @@ describe.each(['soft', 'jcardsim'] as const)('a long life on %s', (kind) => {
     const module = new DecodeModule(channel);
     await module.select();
     await activate(channel, PROFILE, KEYS);
-    await module.load(loadOrder(1, 100_000_000n));
-    await module.loadKey(serviceMessage(1));
-    await module.loadKey(segmentMessage());
-    await module.loadKey(contentMessage());
+    await module.load(signOrder(1, 100_000_000n));
+    await module.loadKey(sealService(1));
+    await module.loadKey(sealSegment());
+    await module.loadKey(sealContent());
     for (let session = 1; session <= SESSIONS; session++) {
       await module.openSession(SERVICE);
-      await module.decode(cardPart(session, { octets: 1000 }));
+      await module.decode(sealPart(session, { octets: 1000 }));
       await module.closeSession();
-      if (session % 20 === 0) await module.acknowledge(acknowledgement(session));
+      if (session % 20 === 0) await module.acknowledge(signAcknowledgementUpTo(session));
       for (const gone of [1, session - RECEIPT_RING]) {
         if (gone >= 1 && gone <= session - RECEIPT_RING) {
           await expect(module.receipt(gone)).rejects.toMatchObject({ code: 'NOT_FOUND' });

@@ -4,17 +4,17 @@ import { openReceipt } from '../../../apdu/decode-module/money/receipt.ts';
 import { CardGoneError } from '../../../apdu/errors.ts';
 import type { CutPoint, SimulatedCard } from '../../../card-sim/index.ts';
 import {
-  acknowledgement,
+  signAcknowledgementUpTo,
   CARD_KEYS,
-  cardPart,
+  sealPart,
   CEILINGS,
-  contentMessage,
+  sealContent,
   KEYS,
-  loadOrder,
+  signOrder,
   PROFILE,
-  segmentMessage,
+  sealSegment,
   SERVICE,
-  serviceMessage,
+  sealService,
 } from '../messages/messages.ts';
 import { activate } from '../../support/activate.ts';
 import { cutStages } from './cut-stages.ts';
@@ -25,24 +25,24 @@ interface Stage {
   readonly run: (module: DecodeModule) => Promise<unknown>;
 }
 
-const FLAT = contentMessage({ kind: 'flat', price: 400_000n, segmentId: 9 }, { keyId: 5001 });
-const FLAT_PART = cardPart(5, { contentKeyId: 5001 });
+const FLAT = sealContent({ kind: 'flat', price: 400_000n, segmentId: 9 }, { keyId: 5001 });
+const FLAT_PART = sealPart(5, { contentKeyId: 5001 });
 
 /** A holder's card in short: everything that writes. (What the issuer writes is cut in administration-power-cut.test.ts.) Each stage is cut wherever it can be, and done again. */
 const STAGES: readonly Stage[] = [
-  { name: 'LOAD CREDIT', run: (module) => module.load(loadOrder(1, 10_000_000n)) },
-  { name: 'LOAD KEY, purchase', run: (module) => module.loadKey(serviceMessage(1)) },
-  { name: 'DECODE, first take', run: (module) => module.decode(cardPart(1, { octets: 900_000 })) },
-  { name: 'DECODE in RAM', run: (module) => module.decode(cardPart(2, { octets: 90_000 })) },
-  { name: 'DECODE, another take', run: (module) => module.decode(cardPart(3, { octets: 900_000 })) },
-  { name: 'LOAD CREDIT in a session', run: (module) => module.load(loadOrder(2, 1_000_000n)) },
+  { name: 'LOAD CREDIT', run: (module) => module.load(signOrder(1, 10_000_000n)) },
+  { name: 'LOAD KEY, purchase', run: (module) => module.loadKey(sealService(1)) },
+  { name: 'DECODE, first take', run: (module) => module.decode(sealPart(1, { octets: 900_000 })) },
+  { name: 'DECODE in RAM', run: (module) => module.decode(sealPart(2, { octets: 90_000 })) },
+  { name: 'DECODE, another take', run: (module) => module.decode(sealPart(3, { octets: 900_000 })) },
+  { name: 'LOAD CREDIT in a session', run: (module) => module.load(signOrder(2, 1_000_000n)) },
   { name: 'DECODE, flat', run: (module) => module.decode(FLAT_PART) },
   { name: 'CLOSE SESSION', run: (module) => module.closeSession() },
-  { name: 'LOAD KEY, renewal', run: (module) => module.loadKey(serviceMessage(2)) },
+  { name: 'LOAD KEY, renewal', run: (module) => module.loadKey(sealService(2)) },
   {
     name: 'ACKNOWLEDGE RECEIPTS',
     async run(module) {
-      await module.acknowledge(acknowledgement((await module.purse()).receiptsWritten));
+      await module.acknowledge(signAcknowledgementUpTo((await module.purse()).receiptsWritten));
     },
   },
   { name: 'DELETE KEY', run: (module) => module.deleteKey(0x10, SERVICE, 1).catch(ignoreGoneKey) },
@@ -56,16 +56,16 @@ function ignoreGoneKey(error: unknown): void {
 /** Where a card is when its power has come back: selected, RAM keys loaded, session open, as far as its life allows. */
 async function resume(card: SimulatedCard): Promise<DecodeModule> {
   const module = new DecodeModule(await card.channel());
-  await ready(module);
+  await makeReady(module);
   return module;
 }
 
-async function ready(module: DecodeModule): Promise<void> {
+async function makeReady(module: DecodeModule): Promise<void> {
   const { life } = await module.select();
   if (life !== 'active') return;
   if ((await module.listKeys()).some(({ kind }) => kind === 0x10)) {
-    await module.loadKey(segmentMessage());
-    await module.loadKey(contentMessage());
+    await module.loadKey(sealSegment());
+    await module.loadKey(sealContent());
     await module.loadKey(FLAT);
   }
   await module.openSession(SERVICE);
@@ -97,7 +97,7 @@ async function play(card: SimulatedCard, cutStage: number, point: CutPoint): Pro
   let fired = false;
   for (const [index, { name, run }] of STAGES.entries()) {
     // After the personalisation, and wherever the purchase is new, the RAM keys are wanted.
-    if (name === 'DECODE, first take') await ready(module);
+    if (name === 'DECODE, first take') await makeReady(module);
     if (index === cutStage) await card.cut(point);
     try {
       await run(module);
@@ -108,7 +108,7 @@ async function play(card: SimulatedCard, cutStage: number, point: CutPoint): Pro
       module = await resume(card);
       const active = (await module.select()).life === 'active';
       if (active) await checkLaws(module);
-      await ready(module);
+      await makeReady(module);
       await run(module);
     }
   }

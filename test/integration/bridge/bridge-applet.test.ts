@@ -3,7 +3,7 @@ import { describe, expect } from 'vitest';
 import { cardTest } from '../../../card-sim/vitest.ts';
 import { openCard } from '../../../host/transport/card/card-address.ts';
 import { startBridge } from '../../support/bridge-run.ts';
-import { payloadsOf, personalise, TestNetwork, TestService } from '../../support/test-service.ts';
+import { makePayloads, personalise, TestNetwork, TestService } from '../../support/test-service.ts';
 
 const CREDIT = 10_000_000n;
 
@@ -17,7 +17,7 @@ describe.each(['jcardsim', 'pcsc'] as const)('a bridge with a card over %s', (ki
     const run = await startBridge(network, card, { open: () => openCard(card.address) });
     network.keys(service.keys());
     await run.until(() => run.bridge.status.commands >= 5);
-    const payloads = payloadsOf(1000);
+    const payloads = makePayloads(1000);
     const { commands } = run.bridge.status;
     await network.groups(service.seal(payloads));
     await run.until(() => run.bridge.status.packets === 1000);
@@ -33,7 +33,7 @@ describe.each(['jcardsim', 'pcsc'] as const)('a bridge with a card over %s', (ki
     const network = await TestNetwork.open();
     const service = new TestService({ cards: [await personalise(card, 1, CREDIT)], quantum: 10_000n });
     const run = await startBridge(network, card, { open: () => openCard(card.address) });
-    const payloads = payloadsOf(600);
+    const payloads = makePayloads(600);
     for (const [g, group] of service.seal(payloads).entries()) {
       if (g % 5 === 0) network.keys(service.keys());
       if (g === 15 || g === 35) {

@@ -8,8 +8,8 @@ import { parseReceipt } from '../../../apdu/decode-module/money/receipt.ts';
 import { TransportError } from '../../../apdu/errors.ts';
 import { startCard } from '../../../card-sim/index.ts';
 import { bridgeTest } from '../../support/bridge-test.ts';
-import { payloadsOf, personalise, TestService } from '../../support/test-service.ts';
-import { transportStream } from '../../support/transport-stream.ts';
+import { makePayloads, personalise, TestService } from '../../support/test-service.ts';
+import { makeTransportStream } from '../../support/transport-stream.ts';
 
 const test = bridgeTest('soft');
 const CREDIT = 10_000_000n;
@@ -20,7 +20,7 @@ describe('a card that is pulled', () => {
     const cardId = await personalise(card, 1, CREDIT);
     const service = new TestService({ cards: [cardId], quantum: 10_000n });
     const run = await start(card);
-    const payloads = payloadsOf(600);
+    const payloads = makePayloads(600);
     const groups = service.seal(payloads);
     for (const [g, group] of groups.entries()) {
       if (g % 10 === 0) network.keys(service.keys());
@@ -49,7 +49,7 @@ describe('a card that is pulled', () => {
     const cardId = await personalise(card, 1, CREDIT);
     const service = new TestService({ cards: [cardId], quantum: 10_000n });
     const run = await start(card);
-    const groups = service.seal(payloadsOf(200));
+    const groups = service.seal(makePayloads(200));
     for (const [g, group] of groups.entries()) {
       network.keys(service.keys());
       if (g === 5 || g === 12) {
@@ -73,12 +73,12 @@ describe('a card that is pulled', () => {
     let inserted = card;
     const run = await start(card, { open: () => inserted.channel() });
     network.keys(service.keys());
-    await network.groups(service.seal(payloadsOf(10)));
+    await network.groups(service.seal(makePayloads(10)));
     await run.until(() => run.bridge.status.groups === 1);
 
     inserted = other;
     await card.pull();
-    await network.groups(service.seal(payloadsOf(10)));
+    await network.groups(service.seal(makePayloads(10)));
     await run.until(() => run.notices.length > 0);
     expect(run.notices).toEqual([
       'this is another card, 0a1b2c-02-00000002; insert 0a1b2c-02-00000001 again, or stop and start anew',
@@ -99,18 +99,18 @@ describe('a card that is pulled', () => {
     const service = new TestService({ cards: [cardId] });
     const run = await start(card, { stream: { patience: 300 } });
     network.keys(service.keys());
-    await network.groups(service.seal(payloadsOf(10)));
+    await network.groups(service.seal(makePayloads(10)));
     await run.until(() => run.bridge.status.groups === 1);
     await card.pull();
     for (let i = 0; i < 12; i++) {
-      await network.groups(service.seal(payloadsOf(10)));
+      await network.groups(service.seal(makePayloads(10)));
       await sleep(50);
     }
     await card.insert();
     let sent = 130;
     for (; run.bridge.status.state !== 'playing'; sent += 10) {
       network.keys(service.keys());
-      await network.groups(service.seal(payloadsOf(10)));
+      await network.groups(service.seal(makePayloads(10)));
       await sleep(50);
     }
     const { drops, packets } = run.bridge.status;
@@ -134,7 +134,7 @@ describe('a card that will not do', () => {
     const service = new TestService({ cards: [] });
     const run = await start(card);
     network.keys(service.keys());
-    await network.groups(service.seal(payloadsOf(10)));
+    await network.groups(service.seal(makePayloads(10)));
     await run.until(() => run.bridge.status.reason !== undefined);
     expect(run.bridge.status.reason).toBe('card 0a1b2c-02-00000001 has no key for service 7; ask its operator for it');
     expect(run.sink.packets).toEqual([]);
@@ -149,7 +149,7 @@ describe('a card that will not do', () => {
     const service = new TestService({ cards: [cardId], foreign: true, every: 100 });
     const run = await start(card);
     network.keys(service.keys());
-    const stream = transportStream(Array.from({ length: 7 * 2000 }, () => ({})));
+    const stream = makeTransportStream(Array.from({ length: 7 * 2000 }, () => ({})));
     const payloads = Array.from({ length: 2000 }, (_, i) => stream.subarray(i * 1316, (i + 1) * 1316));
     const groups = service.seal(payloads);
     await network.groups(groups);
@@ -172,7 +172,7 @@ describe('a card that will not do', () => {
     const service = new TestService({ cards: [cardId], classes: { card: true, soft: false } });
     const run = await start(card);
     network.keys(service.keys());
-    await network.groups(service.seal(payloadsOf(10)));
+    await network.groups(service.seal(makePayloads(10)));
     await run.until(() => run.notices.length > 0);
     expect(run.notices[0]).toMatch(/940A.*does not accept this class of module; use another card$/);
     expect(run.bridge.status.drops.keyRefused).toBe(1);
@@ -198,7 +198,7 @@ describe('a card that will not do', () => {
     network.keys(service.keys());
     await run.until(() => run.bridge.status.commands === 6);
     await sleep(20);
-    const payloads = payloadsOf(300);
+    const payloads = makePayloads(300);
     await network.groups(service.seal(payloads));
     await run.until(() => run.bridge.status.packets + run.bridge.status.drops.cardSlow === 300);
     expect(run.bridge.status.drops.cardSlow).toBeGreaterThan(100);
@@ -233,15 +233,15 @@ test.for([
       },
     });
     network.keys(service.keys());
-    await network.groups(service.seal(payloadsOf(50)));
+    await network.groups(service.seal(makePayloads(50)));
     await run.until(() => run.bridge.status.drops.refused === 50);
     expect(run.bridge.status).toMatchObject({ paid: 5 * OCTETS, missing: 5 * OCTETS, packets: 0 });
     faulty = false;
-    await network.groups(service.seal(payloadsOf(10)));
+    await network.groups(service.seal(makePayloads(10)));
     await run.until(() => run.bridge.status.packets === 10);
     faulty = true;
     while (run.bridge.status.state !== 'ended') {
-      await network.groups(service.seal(payloadsOf(10)));
+      await network.groups(service.seal(makePayloads(10)));
       await sleep(200);
     }
     expect(await run.end).toMatchObject({ code: 'CARD_FAULT' });
@@ -272,12 +272,12 @@ describe('before paying', () => {
       sent.set(ciphers.mac.mac(part.subarray(0, -CARD_TAG)).subarray(0, CARD_TAG), sent.length - CARD_TAG);
       return octets;
     };
-    const honest = service.seal(payloadsOf(10));
+    const honest = service.seal(makePayloads(10));
     await network.groups(honest);
     await run.until(() => run.bridge.status.groups === 1);
     const before = run.bridge.status.commands;
     for (let round = 0; round < 25; round++) {
-      for (const { header, packets } of service.seal(payloadsOf(10))) {
+      for (const { header, packets } of service.seal(makePayloads(10))) {
         const [first, ...rest] = packets.map(({ octets }) => octets);
         // What a sender's own tag covers, and what anybody can change in a copy.
         const changed = cheat(first!, header.group);
@@ -294,7 +294,7 @@ describe('before paying', () => {
     expect(run.bridge.status.paid).toBe(OCTETS);
     // The purse was looked into, but no group was asked about.
     expect(run.bridge.status.commands - before).toBeLessThanOrEqual(4);
-    await network.groups(service.seal(payloadsOf(10)));
+    await network.groups(service.seal(makePayloads(10)));
     await run.until(() => run.bridge.status.groups === 2);
     const { code, bill } = await run.stop();
     expect(code).toBe('STOPPED');
@@ -323,7 +323,7 @@ test('the answer of a command that is lost is given again, and charged once', as
     },
   });
   network.keys(service.keys());
-  const payloads = payloadsOf(60);
+  const payloads = makePayloads(60);
   await network.groups(service.seal(payloads));
   await run.until(() => run.bridge.status.groups === 6 || run.bridge.status.drops.late > 0);
   const { bill } = await run.stop();
@@ -342,7 +342,7 @@ test('a session that another program closed is opened again; the keys are still 
   const channel = await card.channel();
   const run = await start(card, { open: async () => channel });
   network.keys(service.keys());
-  const payloads = payloadsOf(40);
+  const payloads = makePayloads(40);
   const groups = service.seal(payloads);
   for (const [g, group] of groups.entries()) {
     if (g === 2) await new DecodeModule(channel).select();
@@ -368,7 +368,7 @@ test('every receipt of the run is on the bill', async ({ card, network, start })
   const service = new TestService({ cards: [cardId] });
   const run = await start(card);
   network.keys(service.keys());
-  await network.groups(service.seal(payloadsOf(10)));
+  await network.groups(service.seal(makePayloads(10)));
   await run.until(() => run.bridge.status.groups === 1);
   const { bill } = await run.stop();
   const module = new DecodeModule(await reselect(await card.channel()));

@@ -20,7 +20,14 @@ import { type CardKind, type SimulatedCard, startCard } from '../../../card-sim/
 import type { BridgeOptions } from '../../../host/bridge/index.ts';
 import { sealGrant, deriveCeilings } from '../../../host/headend/keys/grant.ts';
 import { type BridgeRun, startBridge } from '../../support/bridge-run.ts';
-import { cardKey, payloadsOf, personalise, START, TestNetwork, TestService } from '../../support/test-service.ts';
+import {
+  deriveTestCardKey,
+  makePayloads,
+  personalise,
+  START,
+  TestNetwork,
+  TestService,
+} from '../../support/test-service.ts';
 
 const PIN = encodePin('1234');
 const CREDIT = 10_000_000n;
@@ -73,7 +80,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('a card of %s whose policy asks fo
     const service = new TestService({ cards: [await makeCard(kind, { pinForSessions: true })] });
     const run = await start();
     network.keys(service.keys());
-    await network.groups(service.seal(payloadsOf(10)));
+    await network.groups(service.seal(makePayloads(10)));
     expect(await run.end).toMatchObject({
       code: 'PIN_NEEDED',
       message: expect.stringMatching(/again with --pin$/) as unknown,
@@ -85,12 +92,12 @@ describe.each<CardKind>(['soft', 'jcardsim'])('a card of %s whose policy asks fo
     const service = new TestService({ cards: [await makeCard(kind, { pinForSessions: true })] });
     const run = await start({ pin: PIN });
     network.keys(service.keys());
-    await network.groups(service.seal(payloadsOf(10)));
+    await network.groups(service.seal(makePayloads(10)));
     await run.until(() => run.bridge.status.packets === 10);
     await card.pull();
     await card.insert();
     network.keys(service.keys());
-    await network.groups(service.seal(payloadsOf(10)));
+    await network.groups(service.seal(makePayloads(10)));
     await run.until(() => run.bridge.status.packets === 20);
     expect(run.notices).toEqual([`card 0a1b2c-${kind === 'soft' ? '02' : '01'}-00000001 is back`]);
     expect(await run.stop()).toMatchObject({ code: 'STOPPED' });
@@ -117,7 +124,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('a card of %s whose policy asks fo
       },
     });
     network.keys(service.keys());
-    await network.groups(service.seal(payloadsOf(10)));
+    await network.groups(service.seal(makePayloads(10)));
     await run.until(() => run.bridge.status.packets === 10);
     away = true;
     await card.pull();
@@ -125,7 +132,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('a card of %s whose policy asks fo
     // It notices when it asks for the next group.
     const feed = setInterval(() => {
       network.keys(service.keys());
-      void network.groups(service.seal(payloadsOf(10)));
+      void network.groups(service.seal(makePayloads(10)));
     }, 200);
     await run.until(() => run.bridge.status.state === 'waiting for the card');
     const other = encodePin('5678');
@@ -170,7 +177,7 @@ test.each([
   };
   const run = await start({ pin, open });
   await run.until(() => run.bridge.status.state === 'waiting for keys');
-  network.keys([sealGrant(purchase, cardId, cardKey('downlink', cardId)).octets, content.octets]);
+  network.keys([sealGrant(purchase, cardId, deriveTestCardKey('downlink', cardId)).octets, content.octets]);
   await run.until(() => loads.length === 2 && run.bridge.status.drops.keyRefused === refused);
   expect(run.notices).toEqual(
     pin === undefined ? [expect.stringMatching(/rated above the limit of this card; start again with --pin/)] : [],
@@ -184,7 +191,7 @@ test('a grant in another currency is refused by the card, and its holder told', 
   const ceilings = { ...deriveCeilings(tariff, 10, 1000, 1n), currency: 392 };
   const purchase = { service: 9, from: START, to: START + 1000, keyId: 1, key: randomBytes(16), number: 1, ceilings };
   const run = await start();
-  network.keys([sealGrant(purchase, cardId, cardKey('downlink', cardId)).octets]);
+  network.keys([sealGrant(purchase, cardId, deriveTestCardKey('downlink', cardId)).octets]);
   await run.until(() => run.bridge.status.drops.keyRefused === 1);
   expect(run.notices).toEqual([
     'the card refuses a key that it was granted: it may be priced in another currency; ask the operator',
@@ -195,7 +202,7 @@ test('the spend limit of the day: waits for it to be raised, and goes on', async
   const service = new TestService({ cards: [await makeCard('soft', { spendLimit: 4000n })], quantum: 1000n });
   const run = await start({ waitForCredit: true });
   network.keys(service.keys());
-  await network.groups(service.seal(payloadsOf(20)));
+  await network.groups(service.seal(makePayloads(20)));
   await run.until(() => run.bridge.status.state === 'waiting for credit');
   expect(run.bridge.status).toMatchObject({ stopReason: 'SPEND_LIMIT', packets: 10 });
   await withModule(async (module) => {
@@ -210,7 +217,7 @@ test('the spend limit of the day ends a run that does not wait', async () => {
   const service = new TestService({ cards: [await makeCard('soft', { spendLimit: 1000n })], quantum: 1000n });
   const run = await start();
   network.keys(service.keys());
-  await network.groups(service.seal(payloadsOf(10)));
+  await network.groups(service.seal(makePayloads(10)));
   const end = await run.end;
   expect(end).toMatchObject({
     code: 'SPEND_LIMIT',
@@ -232,16 +239,16 @@ test('knows whose signatures the card trusts, and passes each confirm on once', 
   const confirms: Uint8Array[] = [];
   const run = await start({ onConfirm: (confirm) => confirms.push(confirm) });
   network.keys(service.keys());
-  await network.groups(service.seal(payloadsOf(10)));
+  await network.groups(service.seal(makePayloads(10)));
   await run.until(() => run.bridge.status.packets === 10);
   expect(run.bridge.status.trusted).toEqual([trusted]);
   await card.pull();
   await card.insert();
   network.keys(service.keys());
-  await network.groups(service.seal(payloadsOf(10)));
+  await network.groups(service.seal(makePayloads(10)));
   await run.until(() => run.bridge.status.packets === 20);
   expect(run.notices).toEqual(['card 0a1b2c-02-00000001 is back']);
-  expect(confirms.map((octets) => openConfirm(octets, cardKey('uplink', cardId)))).toEqual([
+  expect(confirms.map((octets) => openConfirm(octets, deriveTestCardKey('uplink', cardId)))).toEqual([
     { cardId, service: 7, keyId: 1, number: START, from: START, to: START + 100_000 },
   ]);
 });
@@ -253,7 +260,7 @@ test('tells the holder of receipts before they stop the card, and when they do',
       for (const message of service.keys()) await module.loadKey(message);
       for (let i = 0; i < count; i++) {
         await module.openSession(7);
-        const { octets } = service.seal(payloadsOf(1))[0]!.packets[0]!;
+        const { octets } = service.seal(makePayloads(1))[0]!.packets[0]!;
         const part = octets.subarray(12, 12 + sentCardPartLength(octets.subarray(12)));
         await module.decode(wholeCardPart(part, service.ssrc, from + i));
         await module.closeSession();
@@ -268,7 +275,7 @@ test('tells the holder of receipts before they stop the card, and when they do',
   await sessions(8, 25);
   const run = await start();
   network.keys(service.keys());
-  await network.groups(service.seal(payloadsOf(10)));
+  await network.groups(service.seal(makePayloads(10)));
   expect(await run.end).toMatchObject({
     code: 'RECEIPTS_DUE',
     message: expect.stringMatching(/issuer collect$/) as unknown,

@@ -11,7 +11,7 @@ import { cardTest } from '../../../card-sim/vitest.ts';
 import { openOutput } from '../../../host/player/open-output.ts';
 import type { Output } from '../../../host/player/output.ts';
 import { type BridgeRun, startBridge } from '../../support/bridge-run.ts';
-import { makeClip, probe } from '../../support/test-clip.ts';
+import { makeClip, probeClip } from '../../support/test-clip.ts';
 import { LOOPBACK, personalise, TestNetwork, TestService } from '../../support/test-service.ts';
 
 const test = cardTest('soft');
@@ -60,7 +60,7 @@ test('ffprobe reads the recovered stream over HTTP without a complaint', async (
   output = await openOutput(`http://${LOOPBACK}:0`, LOOPBACK);
   run = await startBridge(network, card, { sink: output });
   network.keys(service.keys());
-  const probing = probe(output.where);
+  const probing = probeClip(output.where);
   await run.until(() => output!.isReady);
   await sendClip(service);
   await run.until(() => run!.bridge.status.packets === payloads.length);

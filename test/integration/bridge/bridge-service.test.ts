@@ -5,7 +5,7 @@ import { readUint } from '../../../apdu/octets.ts';
 import type { SimulatedCard } from '../../../card-sim/index.ts';
 import type { BridgeOptions } from '../../../host/bridge/index.ts';
 import { bridgeTest } from '../../support/bridge-test.ts';
-import { payloadsOf, personalise, START, TestService } from '../../support/test-service.ts';
+import { makePayloads, personalise, START, TestService } from '../../support/test-service.ts';
 
 const test = bridgeTest('soft');
 const CREDIT = 100_000_000n;
@@ -48,8 +48,8 @@ describe('a run is of one service', () => {
     const { open, services } = overheard(card);
     const run = await start(card, { open });
     network.keys(own.keys());
-    const payloads = payloadsOf(200);
-    const [groups, others] = [own.seal(payloads), other.seal(payloadsOf(200))];
+    const payloads = makePayloads(200);
+    const [groups, others] = [own.seal(payloads), other.seal(makePayloads(200))];
     await network.groups(groups.slice(0, 1));
     await run.until(() => run.bridge.status.groups === 1);
     for (let g = 1; g < 20; g++) {
@@ -73,7 +73,7 @@ describe('a run is of one service', () => {
     const run = await start(card);
     network.keys([...own.keys(), ...other.keys()]);
     await run.until(() => run.bridge.status.commands >= 9);
-    const [groups, others] = [own.seal(payloadsOf(100)), other.seal(payloadsOf(100))];
+    const [groups, others] = [own.seal(makePayloads(100)), other.seal(makePayloads(100))];
     for (let g = 0; g < 10; g++) {
       await network.groups([groups[g]!]);
       await run.until(() => run.bridge.status.groups === g + 1);
@@ -89,7 +89,7 @@ describe('a run is of one service', () => {
     const { open, services } = overheard(card);
     const run = await start(card, { open, service: 7 });
     network.keys(other.keys());
-    await network.groups(other.seal(payloadsOf(20)));
+    await network.groups(other.seal(makePayloads(20)));
     await run.until(() => run.bridge.status.drops.otherService === 20);
     await run.until(() => run.bridge.status.reason !== undefined);
     expect(run.bridge.status).toMatchObject({
@@ -98,7 +98,7 @@ describe('a run is of one service', () => {
       reason: expect.stringMatching(/^no keys of service 7 for this card have come/) as unknown,
     });
     network.keys(own.keys());
-    const payloads = payloadsOf(20);
+    const payloads = makePayloads(20);
     await network.groups(own.seal(payloads));
     await run.until(() => run.bridge.status.groups === 2);
     await run.stop();
@@ -115,7 +115,7 @@ test('a stream whose key is not there keeps no other one waiting', async ({ card
   const run = await start(card, { stream: { patience: 60_000 } });
   network.keys(own.keys());
   await run.until(() => run.bridge.status.commands >= 6);
-  const [groups, others] = [own.seal(payloadsOf(100)), unknown.seal(payloadsOf(100))];
+  const [groups, others] = [own.seal(makePayloads(100)), unknown.seal(makePayloads(100))];
   for (let g = 0; g < 10; g++) {
     await network.groups([others[g]!, groups[g]!]);
     await run.until(() => run.bridge.status.groups === g + 1);

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { bridgeTest } from '../../support/bridge-test.ts';
-import { load, payloadsOf, personalise, START, TestService } from '../../support/test-service.ts';
+import { loadCredit, makePayloads, personalise, START, TestService } from '../../support/test-service.ts';
 
 const test = bridgeTest('soft');
 const CREDIT = 10_000_000n;
@@ -24,7 +24,7 @@ describe('a stream', () => {
       const run = await start(card);
       network.keys(service.keys());
       await run.until(() => run.bridge.status.commands > 4);
-      const payloads = payloadsOf(420);
+      const payloads = makePayloads(420);
       const sealed = service.seal(payloads);
       await network.groups(sealed);
       await run.until(() => run.bridge.status.packets === 420);
@@ -54,7 +54,7 @@ describe('a stream', () => {
     const service = new TestService({ cards: [await personalise(card, 1, CREDIT)], span: 208, every: 5 });
     const run = await start(card);
     network.keys(service.keys());
-    const payloads = [10, 192, 1, 300, 5].map((length) => payloadsOf(1, length)[0]!);
+    const payloads = [10, 192, 1, 300, 5].map((length) => makePayloads(1, length)[0]!);
     await network.groups(service.seal(payloads));
     await run.until(() => run.bridge.status.packets === 5);
     expect(run.sink.payload).toEqual(Buffer.concat(payloads));
@@ -65,7 +65,7 @@ describe('a stream', () => {
     const service = new TestService({ cards: [await personalise(card, 1, CREDIT)] });
     const run = await start(card);
     network.keys(service.keys());
-    const payloads = payloadsOf(50);
+    const payloads = makePayloads(50);
     const packets = service.seal(payloads).map((group) => group.packets.map(({ octets }) => octets));
     // Of group 2 a gap packet, of group 4 the card packet, of group 5 so much that it is not worth its price.
     const lost = new Set([packets[1]![3], packets[3]![0], ...packets[4]!.slice(4)]);
@@ -88,7 +88,7 @@ describe('a stream', () => {
   }) => {
     const service = new TestService({ cards: [await personalise(card, 1, CREDIT)] });
     const run = await start(card);
-    const payloads = payloadsOf(40);
+    const payloads = makePayloads(40);
     await network.groups(service.seal(payloads));
     const [grant, segment, content] = service.keys();
     network.keys([content!]);
@@ -104,7 +104,7 @@ describe('a stream', () => {
     const played: Uint8Array[] = [];
     for (let life = 0; life < 4; life++) {
       const service = new TestService({ cards: [cardId], start: START + life });
-      const payloads = payloadsOf(20);
+      const payloads = makePayloads(20);
       played.push(...payloads);
       const packets = service.seal(payloads);
       network.keys(service.keys());
@@ -132,7 +132,7 @@ describe('bad input', () => {
       ...keys,
       ...keys,
     ]);
-    const payloads = payloadsOf(100);
+    const payloads = makePayloads(100);
     const groups = service.seal(payloads).map((group) => group.packets.map(({ octets }) => octets));
     const [first, second] = groups as [Uint8Array[], Uint8Array[]];
     const sent = groups.flatMap((packets, g) => [
@@ -177,7 +177,7 @@ describe('bad input', () => {
     const run = await start(card);
     network.keys(service.keys());
     await run.until(() => run.bridge.status.commands > 4);
-    const payloads = payloadsOf(10);
+    const payloads = makePayloads(10);
     const packets = service.seal(payloads).flatMap((group) => group.packets.map(({ octets }) => octets));
     const forged = packets[9]!.map((octet, at) => (at === 100 ? octet ^ 1 : octet));
     await network.media([...packets.slice(0, 9), forged]);
@@ -196,7 +196,7 @@ describe('bad input', () => {
     const run = await start(card);
     network.keys(service.keys());
     for (let i = 0; i < 5; i++) {
-      await network.groups(service.seal(payloadsOf(10)));
+      await network.groups(service.seal(makePayloads(10)));
       await run.until(() => run.bridge.status.packets === 10 * (i + 1));
       network.rtcp(service.goodbye());
       // Longer than the silence that shows the end of a faster stream.
@@ -216,7 +216,7 @@ describe('the purse', () => {
     const service = new TestService({ cards: [await personalise(card, 1, toll(3 * octets))], quantum: 1000n });
     const run = await start(card);
     network.keys(service.keys());
-    const payloads = payloadsOf(100);
+    const payloads = makePayloads(100);
     await network.groups(service.seal(payloads));
     const { code, bill } = await run.end;
     expect(code).toBe('NO_CREDIT');
@@ -247,23 +247,23 @@ describe('the purse', () => {
     };
     const run = await start(card, { waitForCredit: true, open });
     network.keys(service.keys());
-    await network.groups(service.seal(payloadsOf(20)));
+    await network.groups(service.seal(makePayloads(20)));
     await run.until(() => run.bridge.status.state === 'waiting for credit');
     expect(run.sink.packets).toEqual([]);
     // The card is let go for whoever loads it, and asked for no group until somebody has.
     await run.until(() => held === 0);
     asked.length = 0;
-    await network.groups(service.seal(payloadsOf(20)));
+    await network.groups(service.seal(makePayloads(20)));
     await run.until(() => asked.length > 0 && held === 0);
     expect(asked).not.toContain(INS.DECODE);
 
     const channel = await card.channel();
     const module = new DecodeModule(channel);
     await module.select();
-    await load(module, cardId, CREDIT);
+    await loadCredit(module, cardId, CREDIT);
     await channel.close();
     await run.until(() => run.bridge.status.state !== 'waiting for credit');
-    const payloads = payloadsOf(20);
+    const payloads = makePayloads(20);
     network.keys(service.keys());
     await network.groups(service.seal(payloads));
     await run.until(() => run.sink.payload.includes(Buffer.concat(payloads)));
@@ -275,7 +275,7 @@ describe('the purse', () => {
     const run = await start(card);
     run.sink.isReady = false;
     network.keys(service.keys());
-    const payloads = payloadsOf(20);
+    const payloads = makePayloads(20);
     await network.groups(service.seal(payloads));
     await run.until(() => run.bridge.status.state === 'waiting for a player');
     expect(run.bridge.status.paid).toBe(0);

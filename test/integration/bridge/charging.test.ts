@@ -8,16 +8,16 @@ import { CARD_KINDS, type SimulatedCard } from '../../../card-sim/index.ts';
 import { cardTest } from '../../../card-sim/vitest.ts';
 import {
   CARD_KEYS,
-  cardPart,
-  contentMessage,
+  sealPart,
+  sealContent,
   END,
   KEYS,
-  loadOrder,
+  signOrder,
   PROFILE,
   SECOND_SSRC,
-  segmentMessage,
+  sealSegment,
   SERVICE,
-  serviceMessage,
+  sealService,
   SSRC,
   START,
   type TermOptions,
@@ -89,8 +89,8 @@ class Viewer {
     const module = new DecodeModule(this.#channel);
     await module.select();
     await activate(this.#channel, PROFILE, KEYS);
-    await module.load(loadOrder(1, CREDIT));
-    await module.loadKey(serviceMessage(1));
+    await module.load(signOrder(1, CREDIT));
+    await module.loadKey(sealService(1));
     await this.resume();
   }
 
@@ -98,7 +98,7 @@ class Viewer {
   async resume(): Promise<void> {
     this.module = new DecodeModule(this.#channel);
     await this.module.select();
-    await this.module.loadKey(segmentMessage());
+    await this.module.loadKey(sealSegment());
     for (const content of this.#contents) await this.module.loadKey(content);
     await this.module.openSession(SERVICE);
   }
@@ -128,7 +128,7 @@ class Viewer {
   async refund(before: bigint): Promise<bigint> {
     const { number, torn } = parseLoadRequest(await this.module.startLoad());
     const amount = torn - before;
-    if (amount > 0n) await this.module.load(loadOrder(number + 1, amount));
+    if (amount > 0n) await this.module.load(signOrder(number + 1, amount));
     return amount;
   }
 
@@ -151,9 +151,9 @@ describe.for(CARD_KINDS)('what a card charges (%s)', (kind) => {
 
   test.for(SUMS)('$name, exactly, also with 20 power cuts in between', async (sum, { card }) => {
     const { terms, octets, duration, groups, price, rounding } = sum;
-    const viewer = new Viewer(card, contentMessage(terms));
+    const viewer = new Viewer(card, sealContent(terms));
     await viewer.begin();
-    const part = (group: number): Uint8Array => cardPart(group, { octets, duration, mediaTime: START + (group >> 2) });
+    const part = (group: number): Uint8Array => sealPart(group, { octets, duration, mediaTime: START + (group >> 2) });
     let refunded = 0n;
     let cuts = 0;
     let lost = 0;
@@ -192,11 +192,11 @@ describe.for(CARD_KINDS)('what a card charges (%s)', (kind) => {
   });
 
   test('two streams of one session are charged once by time: one of them carries the durations', async ({ card }) => {
-    const viewer = new Viewer(card, contentMessage(BY_TIME));
+    const viewer = new Viewer(card, sealContent(BY_TIME));
     await viewer.begin();
     for (let group = 1; group <= 100; group++) {
-      await viewer.module.decode(cardPart(group, { duration: 720 }));
-      await viewer.module.decode(cardPart(group, { duration: 0, ssrc: SECOND_SSRC }));
+      await viewer.module.decode(sealPart(group, { duration: 720 }));
+      await viewer.module.decode(sealPart(group, { duration: 0, ssrc: SECOND_SSRC }));
     }
     const receipt = await viewer.module.closeSession();
     expect(receipt).toBeDefined();
@@ -210,15 +210,15 @@ describe.for(CARD_KINDS)('what a card charges (%s)', (kind) => {
 
   test('a new price begins with its segment, and one receipt has both', async ({ card }) => {
     const change = START + 3600;
-    const first = contentMessage({ ...BY_OCTETS, segmentId: 1 }, { keyId: 1, to: change });
-    const second = contentMessage(
+    const first = sealContent({ ...BY_OCTETS, segmentId: 1 }, { keyId: 1, to: change });
+    const second = sealContent(
       { kind: 'octets', price: 1_000_000n, segmentId: 2 },
       { keyId: 2, from: change, to: END },
     );
     const viewer = new Viewer(card, first, second);
     await viewer.begin();
     const part = (group: number, contentKeyId: number, mediaTime: number): Uint8Array =>
-      cardPart(group, { contentKeyId, mediaTime, octets: 100_000 });
+      sealPart(group, { contentKeyId, mediaTime, octets: 100_000 });
     await viewer.module.decode(part(1, 1, change - 1));
     await expect(viewer.module.decode(part(2, 1, change))).rejects.toMatchObject({ code: 'OUTSIDE_VALIDITY' });
     await expect(viewer.module.decode(part(2, 2, change - 1))).rejects.toMatchObject({ code: 'OUTSIDE_VALIDITY' });

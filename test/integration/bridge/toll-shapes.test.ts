@@ -11,7 +11,7 @@ import { type RedactionPolicy, showEverything, type TraceEntry, traceChannel } f
 import { toHex } from '../../../apdu/octets.ts';
 import type { SimulatedCard } from '../../../card-sim/index.ts';
 import { cardTest } from '../../../card-sim/vitest.ts';
-import { cardKey, payloadsOf, personalise, TestService } from '../../support/test-service.ts';
+import { deriveTestCardKey, makePayloads, personalise, TestService } from '../../support/test-service.ts';
 
 const SERVICE = 7;
 const RTP_HEADER = 12;
@@ -32,7 +32,7 @@ interface Shape {
 
 /** The keys that a stream's messages carry, unwrapped by hand from the card's own key down, with their working keys. */
 function keysOf(messages: readonly Uint8Array[], cardId: Uint8Array) {
-  const held = new Map([[KIND.unique as number, cardKey('downlink', cardId)]]);
+  const held = new Map([[KIND.unique as number, deriveTestCardKey('downlink', cardId)]]);
   const secrets: Uint8Array[] = [];
   for (const octets of messages) {
     const message = parseKeyMessage(octets);
@@ -42,7 +42,7 @@ function keysOf(messages: readonly Uint8Array[], cardId: Uint8Array) {
     const { encryption, mac } = deriveWorkingKeys(message.kind, message.service, message.keyId, key);
     secrets.push(key, encryption, mac, parent.encryption, parent.mac);
   }
-  for (const name of Object.keys(CARD_KEYS) as CardKeyName[]) secrets.push(cardKey(name, cardId));
+  for (const name of Object.keys(CARD_KEYS) as CardKeyName[]) secrets.push(deriveTestCardKey(name, cardId));
   return secrets;
 }
 
@@ -51,7 +51,7 @@ async function run(card: SimulatedCard, shape: Shape, policy: RedactionPolicy = 
   const cardId = await personalise(card, 1, 100_000_000n);
   const service = new TestService({ cards: [cardId], ...shape });
   const messages = service.keys().slice(0, 3);
-  const payloads = payloadsOf(PACKETS, shape.length);
+  const payloads = makePayloads(PACKETS, shape.length);
   const groups = service.seal(payloads);
   const entries: TraceEntry[] = [];
   const options = { policy, clock: () => 0, sink: (entry: TraceEntry) => entries.push(entry) };

@@ -7,14 +7,8 @@ import { numberIn, RunnerProcess } from '../../../card-sim/simulator/runner-proc
 import { cardParts, fillCard } from '../../bench/ready-card.ts';
 import { WORK } from '../../bench/card-cost.ts';
 import { LARGEST_WRITE, RAM_OCTETS } from '../../bench/card-memory.ts';
-import {
-  contentMessage,
-  loadOrder,
-  segmentMessage,
-  SERVICE,
-  serviceMessage,
-} from '../../conformance/messages/messages.ts';
-import { leafMessage, seedMessages } from '../../conformance/messages/purchase-messages.ts';
+import { sealContent, signOrder, sealSegment, SERVICE, sealService } from '../../conformance/messages/messages.ts';
+import { sealTreeLeaf, sealSeedParts } from '../../conformance/messages/purchase-messages.ts';
 
 /** What the cost model and `firmware-notes/real-cards.md` say of the applet, counted on the applet. */
 
@@ -63,11 +57,11 @@ test('transient memory is as the page has it, made at installation and never aft
 
 test('a slot change is two APDUs and writes nothing', async () => {
   const { inits, keys } = WORK.segmentKey;
-  expect(await counted(() => module.loadKey(segmentMessage()))).toEqual({ ...IN_RAM, apdus: 1, inits, keys });
-  const content = await counted(() => module.loadKey(contentMessage({ price: 1000n })));
+  expect(await counted(() => module.loadKey(sealSegment()))).toEqual({ ...IN_RAM, apdus: 1, inits, keys });
+  const content = await counted(() => module.loadKey(sealContent({ price: 1000n })));
   expect(content).toEqual({ ...IN_RAM, apdus: 1, inits: WORK.contentKey.inits, keys: WORK.contentKey.keys });
-  expect(segmentMessage()).toHaveLength(WORK.segmentKey.up);
-  expect(contentMessage()).toHaveLength(WORK.contentKey.up);
+  expect(sealSegment()).toHaveLength(WORK.segmentKey.up);
+  expect(sealContent()).toHaveLength(WORK.contentKey.up);
 });
 
 test('a DECODE initialises nothing and writes nothing, a take writes one record, a CLOSE a receipt and a record', async () => {
@@ -88,7 +82,7 @@ test('a DECODE initialises nothing and writes nothing, a take writes one record,
 test('a load is two APDUs after SELECT, and one record', async () => {
   const start = await counted(() => module.startLoad());
   expect(start).toEqual({ ...IN_RAM, apdus: 1, inits: WORK.startLoad.inits, keys: 0 });
-  const load = await counted(() => module.load(loadOrder(2, 1n)));
+  const load = await counted(() => module.load(signOrder(2, 1n)));
   expect(load).toEqual({ apdus: 1, writes: WORK.load.records, octets: LARGEST_WRITE, inits: WORK.load.inits, keys: 0 });
 });
 
@@ -99,9 +93,9 @@ test('transactions: a purchase with its number, seeds with their part too, a lea
     return runner.ask({ do: 'counts', card });
   };
   await module.deleteKey(KIND.service, SERVICE, 1);
-  expect(await transaction(serviceMessage(2))).toMatchObject({ transactions: 1, maxTransactionOctets: 9 });
-  const [seeds] = seedMessages(3, 0, 8);
+  expect(await transaction(sealService(2))).toMatchObject({ transactions: 1, maxTransactionOctets: 9 });
+  const [seeds] = sealSeedParts(3, 0, 8);
   expect(await transaction(seeds!)).toMatchObject({ transactions: 1, maxTransactionOctets: 10 });
-  const leaf = leafMessage(4, { leaf: 2, key: new Uint8Array(16) });
+  const leaf = sealTreeLeaf(4, { leaf: 2, key: new Uint8Array(16) });
   expect(await transaction(leaf)).toMatchObject({ transactions: 1, maxTransactionOctets: 48 });
 });

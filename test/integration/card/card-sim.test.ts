@@ -6,7 +6,7 @@ import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { CardGoneError, TransportError } from '../../../apdu/errors.ts';
 import { CARD_KINDS, startCard } from '../../../card-sim/index.ts';
 import { cardTest } from '../../../card-sim/vitest.ts';
-import { KEYS, loadOrder, PROFILE } from '../../conformance/messages/messages.ts';
+import { KEYS, signOrder, PROFILE } from '../../conformance/messages/messages.ts';
 import { activate } from '../../support/activate.ts';
 
 describe.each(CARD_KINDS)('a started card: %s', (kind) => {
@@ -47,7 +47,7 @@ describe.each(CARD_KINDS)('a started card: %s', (kind) => {
       ['afterLast', 5n],
     ] as const) {
       await card.cut(point);
-      await expect(module.load(loadOrder(1, 5n))).rejects.toThrow(CardGoneError);
+      await expect(module.load(signOrder(1, 5n))).rejects.toThrow(CardGoneError);
       await channel.close();
       await card.insert();
       channel = await card.channel();
@@ -66,7 +66,7 @@ describe.each(CARD_KINDS)('a started card: %s', (kind) => {
     const { commands, persistentWrites } = await card.counts();
     await module.purse();
     expect(await card.counts()).toEqual({ commands: commands + 1, persistentWrites });
-    await module.load(loadOrder(1, 5n));
+    await module.load(signOrder(1, 5n));
     expect((await card.counts()).persistentWrites).toBeGreaterThan(persistentWrites);
     await card.reset();
     await expect(module.purse()).rejects.toMatchObject({ code: 'NOT_SELECTED' });
@@ -87,7 +87,7 @@ describe.each(CARD_KINDS)('a started card: %s', (kind) => {
           await activate(channel, PROFILE, KEYS);
         }
         expect((await module.purse()).loaded).toBe(loaded);
-        await module.load(loadOrder(1, 7n));
+        await module.load(signOrder(1, 7n));
         await channel.close();
       }
     } finally {

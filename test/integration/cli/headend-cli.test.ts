@@ -13,7 +13,7 @@ import { decodeCeilings } from '../../../apdu/decode-module/keys/ceilings.ts';
 import { decodeContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
 import { type IssuerFixture, PASSPHRASE, startIssuer } from '../../support/issuer-fixture.ts';
 import { ServiceCapture } from '../../support/service-capture.ts';
-import { transportStream } from '../../support/transport-stream.ts';
+import { makeTransportStream } from '../../support/transport-stream.ts';
 import { TOLLCAST } from '../../support/tollcast-cli.ts';
 
 const CARD = encodeCardId({ issuer: 0xabcdef, moduleClass: 'card', serial: 5 });
@@ -103,7 +103,7 @@ describe('send', () => {
   });
 
   test('takes standard input, strict, and another key port', async () => {
-    const clip = transportStream(
+    const clip = makeTransportStream(
       Array.from({ length: 500 }, (_none, i) => (i % 20 === 0 ? { pcr: (i / 20) * 810_000 } : { pid: 5 })),
     );
     // The port that was RTCP's may not have the keys; that after the next may.

@@ -16,7 +16,7 @@ import { fromHex } from '../../../apdu/octets.ts';
 import { openSecureChannel } from '../../../apdu/secure-channel/secure-channel.ts';
 import { TEST_KEY_SET } from '../../../apdu/secure-channel/test-key-set.ts';
 import { startCard } from '../../../card-sim/index.ts';
-import { cardKey, payloadsOf, personalise, TestNetwork, TestService } from '../../support/test-service.ts';
+import { deriveTestCardKey, makePayloads, personalise, TestNetwork, TestService } from '../../support/test-service.ts';
 import { TOLLCAST } from '../../support/tollcast-cli.ts';
 
 const OCTETS = 10 * 1316;
@@ -97,7 +97,7 @@ test('passes the stream on and ends with the bill', async () => {
   await makeCard(1_000_000n);
   const service = new TestService({ cards: [cardId] });
   const run = watch();
-  const payloads = payloadsOf(100);
+  const payloads = makePayloads(100);
   await send(run, service, payloads);
   await sleep(200);
   network.rtcp(service.goodbye());
@@ -115,7 +115,7 @@ test('Ctrl-C settles, and the bill is there for programs', async () => {
   const service = new TestService({ cards: [cardId] });
   const file = join(directory, 'out.ts');
   const run = watch('--out', file, '--json');
-  const payloads = payloadsOf(20);
+  const payloads = makePayloads(20);
   await send(run, service, payloads);
   await sleep(300);
   run.child.kill('SIGINT');
@@ -149,7 +149,7 @@ test('a reader that has seen enough ends it without an error, and it settles', a
   await sleep(1000);
   for (let i = 0; i < 100 && run.child.exitCode === null; i++) {
     network.keys(service.keys());
-    await network.groups(service.seal(payloadsOf(10)));
+    await network.groups(service.seal(makePayloads(10)));
     await sleep(50);
   }
   expect(await run.ended).toBe(0);
@@ -160,7 +160,7 @@ test('a soft card is watched by one at a time; the other is told who has it', as
   await makeCard(1_000_000n);
   const service = new TestService({ cards: [cardId] });
   const first = watch();
-  const payloads = payloadsOf(20);
+  const payloads = makePayloads(20);
   await send(first, service, payloads);
   const second = watch();
   expect(await second.ended).toBe(1);
@@ -175,7 +175,7 @@ test('a stream of which the card could open nothing is no success', async () => 
   await makeCard(1_000_000n);
   const service = new TestService({ cards: [] });
   const run = watch();
-  await send(run, service, payloadsOf(20));
+  await send(run, service, makePayloads(20));
   await sleep(200);
   network.rtcp(service.goodbye());
   expect(await run.ended).toBe(1);
@@ -189,7 +189,7 @@ test('without credit it ends with price, balance and what to type', async () => 
   const run = watch('--quiet');
   for (let tries = 0; run.child.exitCode === null && tries < 100; tries++) {
     network.keys(service.keys());
-    await network.groups(service.seal(payloadsOf(10)));
+    await network.groups(service.seal(makePayloads(10)));
     await sleep(100);
   }
   expect(await run.ended).toBe(1);
@@ -209,7 +209,7 @@ test('a card that wants its PIN: says so, opens with it, keeps its confirms, nam
     await secure.storeData(DGI.verificationKey, encodeVerificationKey(0, signer), false);
   });
   const service = new TestService({ cards: [cardId] });
-  const payloads = payloadsOf(10);
+  const payloads = makePayloads(10);
   const refused = watch('--out', join(directory, 'none'));
   await send(refused, service, payloads);
   expect(await refused.ended).toBe(1);
@@ -232,14 +232,18 @@ test('a card that wants its PIN: says so, opens with it, keeps its confirms, nam
   expect(JSON.parse(run.out().toString())).toMatchObject({ packets: 10, trusted: [7] });
   const [confirm, ...others] = (await readFile(confirms, 'utf8')).trim().split('\n');
   expect(others).toEqual([]);
-  expect(openConfirm(fromHex(confirm!), cardKey('uplink', cardId))).toMatchObject({ cardId, service: 7, keyId: 1 });
+  expect(openConfirm(fromHex(confirm!), deriveTestCardKey('uplink', cardId))).toMatchObject({
+    cardId,
+    service: 7,
+    keyId: 1,
+  });
 });
 
 test('with --wait-for-credit it says so, and still settles when it is stopped', async () => {
   await makeCard(1000n);
   const service = new TestService({ cards: [cardId], quantum: 1000n });
   const run = watch('--wait-for-credit');
-  await send(run, service, payloadsOf(10));
+  await send(run, service, makePayloads(10));
   while (!run.said().includes('not enough credit')) await sleep(20);
   expect(run.out().length).toBe(0);
   run.child.kill('SIGTERM');

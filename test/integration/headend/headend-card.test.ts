@@ -15,7 +15,7 @@ import { type ServiceOptions, ServiceSender } from '../../../host/headend/index.
 import { storedGrantNumbers } from '../../../host/headend/keys/grant-numbers.ts';
 import { splitDatagram } from '../../support/keys-by-hand.ts';
 import { ServiceCapture } from '../../support/service-capture.ts';
-import { cardKey, personalise } from '../../support/test-service.ts';
+import { deriveTestCardKey, personalise } from '../../support/test-service.ts';
 
 const SERVICE = 7;
 /** 100 s of media. */
@@ -54,7 +54,7 @@ function makeSender(cardId: Uint8Array, changes: Partial<ServiceOptions>): Servi
     closingTime: 1000,
     terms: { tariff: { kind: 'free', price: 0n }, classes: { card: true, soft: true } },
     cards: [cardId],
-    downlinkKey: (id) => cardKey('downlink', id),
+    downlinkKey: (id) => deriveTestCardKey('downlink', id),
     grantNumber: () => 1,
     granted: 86_400,
     period: 20,

@@ -16,7 +16,7 @@ import {
   ServiceSender,
 } from '../../../host/headend/index.ts';
 import { ServiceCapture } from '../../support/service-capture.ts';
-import { makeClip, probe } from '../../support/test-clip.ts';
+import { makeClip, probeClip } from '../../support/test-clip.ts';
 
 const CARD = encodeCardId({ issuer: 0xabcdef, moduleClass: 'soft', serial: 77 });
 const DOWNLINK = randomBytes(16);
@@ -203,7 +203,7 @@ describe('a transport stream', () => {
       for (const { payloads } of groups) for (const payload of payloads) expect(payload[0]).toBe(0x47);
       const recovered = join(directory, 'recovered.ts');
       await writeFile(recovered, octets);
-      expect(await probe(recovered)).toEqual({ complaints: '', streams: ['audio', 'video'] });
+      expect(await probeClip(recovered)).toEqual({ complaints: '', streams: ['audio', 'video'] });
     },
   );
 });

@@ -9,7 +9,7 @@ import { SoftCard } from '../../../card-sim/index.ts';
 import { loadCredit, type LoadResult } from '../../../host/issuer/orders/credit.ts';
 import { InProcessChannel } from '../../../host/transport/card/soft/in-process-card.ts';
 import {
-  cardMemory,
+  makeCardMemory,
   FaultyChannel,
   issueCard,
   type IssuerFixture,
@@ -29,7 +29,7 @@ let insert: () => void;
 
 beforeEach(async () => {
   issuer = await startIssuer(0x0a1b2c);
-  const eeprom = cardMemory();
+  const eeprom = makeCardMemory();
   insert = () => {
     channel = new FaultyChannel(new InProcessChannel(new SoftCard(eeprom)));
     module = new DecodeModule(channel);

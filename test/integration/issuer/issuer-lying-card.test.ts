@@ -19,7 +19,7 @@ import { loadCredit } from '../../../host/issuer/orders/credit.ts';
 import { collectReceipts } from '../../../host/issuer/orders/receipts.ts';
 import { InProcessChannel } from '../../../host/transport/card/soft/in-process-card.ts';
 import {
-  cardMemory,
+  makeCardMemory,
   FaultyChannel,
   issueCard,
   type IssuerFixture,
@@ -38,7 +38,7 @@ let cardId: Uint8Array;
 
 beforeEach(async () => {
   issuer = await startIssuer(0x0a1b2c);
-  channel = new FaultyChannel(new InProcessChannel(new SoftCard(cardMemory())));
+  channel = new FaultyChannel(new InProcessChannel(new SoftCard(makeCardMemory())));
   module = new DecodeModule(channel);
   cardId = await issueCard(issuer, channel, NOVEMBER);
   await load();

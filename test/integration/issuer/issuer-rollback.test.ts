@@ -6,7 +6,7 @@ import { loadCredit } from '../../../host/issuer/orders/credit.ts';
 import { collectReceipts } from '../../../host/issuer/orders/receipts.ts';
 import { InProcessChannel } from '../../../host/transport/card/soft/in-process-card.ts';
 import {
-  cardMemory,
+  makeCardMemory,
   FaultyChannel,
   issueCard,
   type IssuerFixture,
@@ -26,7 +26,7 @@ let cardId: Uint8Array;
 /** A card of class card: nobody asks for its receipts before it is loaded. */
 beforeEach(async () => {
   issuer = await startIssuer(0x0a1b2c);
-  eeprom = cardMemory();
+  eeprom = makeCardMemory();
   insert(eeprom);
   cardId = await issueCard(issuer, channel, NOVEMBER);
   await load(10n * UNIT);
@@ -61,7 +61,7 @@ async function expectFoundOut(): Promise<void> {
 
 describe('a card that was put back gets no credit', () => {
   test('when the issuer has receipts that it forgot, though it never proved what they come to', async () => {
-    const older = cardMemory(eeprom.load());
+    const older = makeCardMemory(eeprom.load());
     await closedSession(5);
     await collectReceipts(module, issuer.keys, issuer.accounts);
     insert(older);
@@ -69,7 +69,7 @@ describe('a card that was put back gets no credit', () => {
   });
 
   test('when it has as many receipts as it proved, and has spent less', async () => {
-    const older = cardMemory(eeprom.load());
+    const older = makeCardMemory(eeprom.load());
     await closedSession(8);
     channel.fail(INS.LOAD_CREDIT, 'command lost');
     await expect(load(UNIT)).rejects.toMatchObject({ code: 'CARD_GONE' });
@@ -81,7 +81,7 @@ describe('a card that was put back gets no credit', () => {
   });
 
   test('when what was torn is torn no more', async () => {
-    const older = cardMemory(eeprom.load());
+    const older = makeCardMemory(eeprom.load());
     await session(1);
     insert(eeprom);
     channel.fail(INS.LOAD_CREDIT, 'command lost');
@@ -95,11 +95,11 @@ describe('a card that was put back gets no credit', () => {
   });
 
   test('two loads behind, though the last of them is still open', async () => {
-    const older = cardMemory(eeprom.load());
+    const older = makeCardMemory(eeprom.load());
     await load(UNIT);
     channel.fail(INS.LOAD_CREDIT, 'command lost');
     await expect(load(UNIT)).rejects.toMatchObject({ code: 'CARD_GONE' });
-    const newest = cardMemory(eeprom.load());
+    const newest = makeCardMemory(eeprom.load());
     insert(older);
     await expectFoundOut();
     insert(newest);

@@ -20,7 +20,7 @@ import { setLife, setPin } from '../../../host/issuer/cards/card-administration.
 import { personalise } from '../../../host/issuer/cards/personalisation.ts';
 import { type Collection, collectReceipts } from '../../../host/issuer/orders/receipts.ts';
 import { InProcessChannel } from '../../../host/transport/card/soft/in-process-card.ts';
-import { cardMemory, FaultyChannel, type IssuerFixture, startIssuer, watch } from '../../support/issuer-fixture.ts';
+import { makeCardMemory, FaultyChannel, type IssuerFixture, startIssuer, watch } from '../../support/issuer-fixture.ts';
 
 const ISSUER = 0x0a1b2c;
 const UNIT = 1_000_000n;
@@ -478,11 +478,11 @@ describe('a card that was put back to an older state', () => {
   let older: CardStore;
 
   beforeEach(async () => {
-    eeprom = cardMemory();
+    eeprom = makeCardMemory();
     use(new InProcessChannel(new SoftCard(eeprom)));
     cardId = await makeCard();
     await load(10n * UNIT);
-    older = cardMemory(eeprom.load());
+    older = makeCardMemory(eeprom.load());
   });
 
   function putBack(): void {
@@ -520,7 +520,7 @@ describe('a soft module', () => {
   let eeprom: CardStore;
 
   beforeEach(async () => {
-    eeprom = cardMemory();
+    eeprom = makeCardMemory();
     use(new InProcessChannel(new SoftCard(eeprom)));
     const wanted = { moduleClass: 'soft', currency: 840, maximumBalance: 500n * UNIT } as const;
     const all = { ...wanted, mostUnacknowledged: 500n * UNIT };
@@ -553,7 +553,7 @@ describe('a soft module', () => {
 
   test('that was put back is blocked in the accounts, and stays so', async () => {
     await load(5n * UNIT);
-    const older = cardMemory(eeprom.load());
+    const older = makeCardMemory(eeprom.load());
     await session(4);
     await collect();
     await load(UNIT);
@@ -569,7 +569,7 @@ describe('a soft module', () => {
 
   test('whose receipts fork is blocked in the accounts', async () => {
     await load(5n * UNIT);
-    const older = cardMemory(eeprom.load());
+    const older = makeCardMemory(eeprom.load());
     await session(4);
     await collect();
     use(new InProcessChannel(new SoftCard(older)));

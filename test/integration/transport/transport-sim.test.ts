@@ -7,7 +7,7 @@ import { fromHex, toHex } from '../../../apdu/octets.ts';
 import { openCard, parseCardAddress } from '../../../host/transport/card/card-address.ts';
 import { InProcessChannel } from '../../../host/transport/card/soft/in-process-card.ts';
 import { openTcpCard } from '../../../host/transport/card/tcp/tcp-card.ts';
-import { framed, TcpCardServer, type FrameHandler } from '../../support/tcp-card-server.ts';
+import { frame, TcpCardServer, type FrameHandler } from '../../support/tcp-card-server.ts';
 
 const atr = fromHex('3b80800101');
 const servers: TcpCardServer[] = [];
@@ -53,10 +53,10 @@ describe('card over TCP', () => {
     long.set([0x90, 0x00], 65_533);
     const server = await serve((payload, socket) => {
       if (payload.length <= 1) return echo(payload, socket);
-      const frame = framed(long);
-      socket.write(frame.subarray(0, 1));
-      setTimeout(() => socket.write(frame.subarray(1, 40_000)), 5);
-      setTimeout(() => socket.write(frame.subarray(40_000)), 10);
+      const framed = frame(long);
+      socket.write(framed.subarray(0, 1));
+      setTimeout(() => socket.write(framed.subarray(1, 40_000)), 5);
+      setTimeout(() => socket.write(framed.subarray(40_000)), 10);
       return undefined;
     });
     const card = await openTcpCard({ host: '127.0.0.1', port: server.port });
@@ -83,7 +83,7 @@ describe('card over TCP', () => {
     [
       'two answers at once',
       (_payload, socket) => {
-        socket.write(Buffer.concat([framed(fromHex('9000')), framed(fromHex('9000'))]));
+        socket.write(Buffer.concat([frame(fromHex('9000')), frame(fromHex('9000'))]));
         return undefined;
       },
     ],

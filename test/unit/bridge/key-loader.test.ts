@@ -13,7 +13,7 @@ import { concat } from '../../../apdu/octets.ts';
 import { startCard } from '../../../card-sim/index.ts';
 import { KeyLoader } from '../../../host/bridge/key-loader.ts';
 import { sealGrant, deriveCeilings } from '../../../host/headend/keys/grant.ts';
-import { cardKey, personalise, START } from '../../support/test-service.ts';
+import { deriveTestCardKey, personalise, START } from '../../support/test-service.ts';
 
 const SERVICE = 7;
 const SERIAL = 1;
@@ -25,7 +25,7 @@ const VALID = { service: SERVICE, from: START, to: START + 1000, number: 0 };
 function service(cardId: Uint8Array, number = START): Uint8Array {
   const ceilings = deriveCeilings(TARIFF, 10, 1000, 1000n);
   const purchase = { service: SERVICE, keyId: 1, key: SERVICE_KEY, from: START, to: START + 1000, number, ceilings };
-  return sealGrant(purchase, cardId, cardKey('downlink', cardId)).octets;
+  return sealGrant(purchase, cardId, deriveTestCardKey('downlink', cardId)).octets;
 }
 
 function segment(id: number): Uint8Array {
@@ -187,7 +187,7 @@ test('a card that loses it again and again is not asked for ever', async () => {
 test('grants for other cards are left alone, grants used before are counted', async () => {
   const { cardId, loader, loadAll, module, drops, card } = await startLoader();
   const { commands } = await card.counts();
-  loader.add(sealGrant({ ...purchaseOf(2) }, otherCard(2), cardKey('downlink', otherCard(2))).octets, 0);
+  loader.add(sealGrant({ ...purchaseOf(2) }, otherCard(2), deriveTestCardKey('downlink', otherCard(2))).octets, 0);
   await loadAll(0);
   expect((await card.counts()).commands).toBe(commands);
   await module.loadKey(service(cardId, START + 40));
@@ -249,7 +249,7 @@ test('content under a slot waits for seeds and key tree, which come in sections 
   const root = new Uint8Array(16).fill(9);
   const ceilings = deriveCeilings(TARIFF, 10, 1000, 1000n);
   const bought = { service: SERVICE, keyId: 8, from: START, to: START + 1000, number: START, ceilings };
-  const downlink = cardKey('downlink', cardId);
+  const downlink = deriveTestCardKey('downlink', cardId);
   const seeds = sealSeedPurchase({ ...bought, labels: coverSlots(0, 9) }, root, SERIAL, downlink);
   const tree = new KeyTree(SERVICE, 3, 5, (octets) => new Uint8Array(randomBytes(octets)));
   const place = tree.join();

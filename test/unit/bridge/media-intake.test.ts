@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { MediaIntake, type TakenGroup } from '../../../host/bridge/media-intake.ts';
-import { payloadsOf, TestService } from '../../support/test-service.ts';
+import { makePayloads, TestService } from '../../support/test-service.ts';
 
 function startIntake() {
   const drops = new Map<string, number>();
@@ -9,7 +9,7 @@ function startIntake() {
 }
 
 function packetsOf(service: TestService, groups: number): Uint8Array[] {
-  return service.seal(payloadsOf(10 * groups, 200)).flatMap(({ packets }) => packets.map(({ octets }) => octets));
+  return service.seal(makePayloads(10 * groups, 200)).flatMap(({ packets }) => packets.map(({ octets }) => octets));
 }
 
 function takeOne(intake: MediaIntake, now: number): TakenGroup | undefined {

@@ -4,7 +4,7 @@ import { concat } from '../../../apdu/octets.ts';
 import { MediaTimeline } from '../../../host/headend/sources/media-timeline.ts';
 import { MAX_TS_PAYLOAD_DURATION, TsPacker } from '../../../host/headend/sources/ts-packer.ts';
 import type { MediaPayload } from '../../../host/stream/sealing/group-sealer.ts';
-import { transportStream, type TsPacketPlan } from '../../support/transport-stream.ts';
+import { makeTransportStream, type TsPacketPlan } from '../../support/transport-stream.ts';
 
 const MS = 27_000;
 const PCR_MODULUS = 2 ** 33 * 300;
@@ -31,7 +31,7 @@ function expectWhole(payloads: readonly MediaPayload[], stream: Uint8Array): voi
 
 describe('times', () => {
   test('at a constant rate every payload has its share, to the millisecond and the RTP tick', () => {
-    const stream = transportStream(steady(700));
+    const stream = makeTransportStream(steady(700));
     const payloads = pack(stream, 1000, 7, 0xffffff00);
     expectWhole(payloads, stream);
     expect(payloads).toHaveLength(100);
@@ -51,20 +51,20 @@ describe('times', () => {
       ...Array.from({ length: 70 }, (_none, i) => (i === 0 ? { pcr: 40 * MS } : { pid: 0x101 })),
       ...steady(20, 40 * MS, 80 * MS),
     ];
-    const payloads = pack(transportStream(plans), 500, 1);
+    const payloads = pack(makeTransportStream(plans), 500, 1);
     const within = (from: number, to: number) => durationOf(payloads.slice(from, to));
     expect([within(0, 10), within(10, 80), within(80, 90), within(90, 100)]).toEqual([40, 40, 40, 40]);
   });
 
   test('packets in front of the first PCR go at the rate that follows', () => {
     const plans = [...Array.from({ length: 5 }, () => ({ pid: 0x101 })), ...steady(20)];
-    const payloads = pack(transportStream(plans), 500, 1);
+    const payloads = pack(makeTransportStream(plans), 500, 1);
     expect(durationOf(payloads.slice(0, 5))).toBe(20);
     expect(durationOf(payloads)).toBe(100);
   });
 
   test('a PCR that starts anew at 2^33 is no jump', () => {
-    const payloads = pack(transportStream(steady(100, 40 * MS, PCR_MODULUS - 100 * MS)));
+    const payloads = pack(makeTransportStream(steady(100, 40 * MS, PCR_MODULUS - 100 * MS)));
     expect(durationOf(payloads)).toBe(400);
   });
 
@@ -75,7 +75,7 @@ describe('times', () => {
   ])('over a jump %s the rate goes on', (name, jump) => {
     const after = steady(50, 40 * MS, (200 * MS + jump) % PCR_MODULUS);
     const plans = [...steady(50), { ...after[0]!, discontinuity: name.includes('indicator') }, ...after.slice(1)];
-    const stream = transportStream(plans);
+    const stream = makeTransportStream(plans);
     const payloads = pack(stream);
     expectWhole(payloads, stream);
     expect(durationOf(payloads)).toBe(400);
@@ -83,11 +83,11 @@ describe('times', () => {
 
   test('PCRs of another PID do not count', () => {
     const plans = steady(100).map((plan, i) => (i % 10 === 5 ? { pid: 0x200, pcr: i * 77 * MS } : plan));
-    expect(durationOf(pack(transportStream(plans)))).toBe(400);
+    expect(durationOf(pack(makeTransportStream(plans)))).toBe(400);
   });
 
   test('a packet with the transport error indicator has no PCR', () => {
-    const stream = transportStream(steady(100));
+    const stream = makeTransportStream(steady(100));
     stream[188 * 50 + 1]! |= 0x80;
     stream.set([0xff, 0xff], 188 * 50 + 6);
     expect(durationOf(pack(stream))).toBe(400);
@@ -100,7 +100,7 @@ describe('times', () => {
       ...Array.from({ length: silent }, () => ({ pid: 0x101 })),
       ...steady(100, 80 * MS, 0, 0x300),
     ];
-    const stream = transportStream(plans);
+    const stream = makeTransportStream(plans);
     const payloads = pack(stream, 100_000);
     expectWhole(payloads, stream);
     const rest = 100 + silent;
@@ -109,7 +109,7 @@ describe('times', () => {
   });
 
   test('a slow stream goes in smaller payloads rather than late ones', () => {
-    const payloads = pack(transportStream(Array.from({ length: 20 }, (_none, i) => ({ pcr: i * 600 * MS }))));
+    const payloads = pack(makeTransportStream(Array.from({ length: 20 }, (_none, i) => ({ pcr: i * 600 * MS }))));
     expect(new Set(payloads.map(({ octets }) => octets.length))).toEqual(new Set([188]));
     expect(durationOf(payloads)).toBe(12_000);
   });
@@ -118,14 +118,14 @@ describe('times', () => {
     ['none at all', Array.from({ length: 30_000 }, () => ({})), 'in its first 4 MiB'],
     ['one', [{ pcr: 5 }, ...Array.from({ length: 10 }, () => ({}))], 'at its end'],
   ])('with %s PCR there is no clock, and the error names --rate', (_name, plans) => {
-    expect(() => pack(transportStream(plans), 100_000)).toThrow(expect.objectContaining({ code: 'NO_PCR' }));
-    expect(() => pack(transportStream(plans), 100_000)).toThrow('--rate');
+    expect(() => pack(makeTransportStream(plans), 100_000)).toThrow(expect.objectContaining({ code: 'NO_PCR' }));
+    expect(() => pack(makeTransportStream(plans), 100_000)).toThrow('--rate');
   });
 });
 
 describe('octets out of sync', () => {
   test('go in payloads of their own; packets stay whole', () => {
-    const stream = transportStream(steady(40));
+    const stream = makeTransportStream(steady(40));
     const junk = Uint8Array.of(1, 2, 3);
     const broken = concat(stream.subarray(0, 188 * 21), junk, stream.subarray(188 * 21));
     for (const chunk of [1, 100, 10_000]) {
@@ -137,7 +137,7 @@ describe('octets out of sync', () => {
   });
 
   test('a cut first and last packet too', () => {
-    const stream = transportStream(steady(40)).subarray(50, -60);
+    const stream = makeTransportStream(steady(40)).subarray(50, -60);
     const payloads = pack(stream);
     expectWhole(payloads, stream);
     expect(payloads[0]!.octets).toHaveLength(138);
@@ -171,7 +171,10 @@ test('whatever the source: no octet lost, added or moved; no payload over its si
       const parts: Uint8Array[] = [];
       for (const { packets, ms, jump, junk } of intervals) {
         parts.push(
-          transportStream([{ pcr, discontinuity: jump }, ...Array.from({ length: packets - 1 }, () => ({ pid: 5 }))]),
+          makeTransportStream([
+            { pcr, discontinuity: jump },
+            ...Array.from({ length: packets - 1 }, () => ({ pid: 5 })),
+          ]),
           new Uint8Array(junk),
         );
         pcr = (pcr + ms * MS) % PCR_MODULUS;

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isTransportStream, PCR_MODULUS, readPcr } from '../../../host/headend/sources/ts-packet.ts';
-import { transportStream } from '../../support/transport-stream.ts';
+import { makeTransportStream } from '../../support/transport-stream.ts';
 
 describe('PCR', () => {
   test('comes back as written', () => {
@@ -14,21 +14,21 @@ describe('PCR', () => {
     fc.assert(
       fc.property(pcr, (plan) => {
         const { pcr: ticks, ...rest } = plan;
-        expect(readPcr(transportStream([{}, plan]), 188)).toEqual({ ...rest, ticks });
+        expect(readPcr(makeTransportStream([{}, plan]), 188)).toEqual({ ...rest, ticks });
       }),
     );
   });
 
   test('is not found in a packet without one', () => {
-    expect(readPcr(transportStream([{}]), 0)).toBeUndefined();
-    const short = transportStream([{ pcr: 5 }]);
+    expect(readPcr(makeTransportStream([{}]), 0)).toBeUndefined();
+    const short = makeTransportStream([{ pcr: 5 }]);
     short[4] = 1;
     expect(readPcr(short, 0)).toBeUndefined();
   });
 });
 
 describe('a transport stream is told', () => {
-  const stream = transportStream(Array.from({ length: 8 }, () => ({})));
+  const stream = makeTransportStream(Array.from({ length: 8 }, () => ({})));
 
   test.each([
     ['from its start', stream, true],

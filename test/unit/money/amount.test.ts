@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { FormatError, OutOfRangeError } from '../../../apdu/errors.ts';
 import { formatMoney, parseAmount, parseMoney } from '../../../host/money/amount.ts';
 import { currencyByCode } from '../../../host/money/currency.ts';
-import { BY_DIGITS, currencyWith } from '../../support/currencies.ts';
+import { BY_DIGITS, makeCurrency } from '../../support/currencies.ts';
 
 const USD = currencyByCode('USD');
 
@@ -26,7 +26,7 @@ test.each([...BY_DIGITS.keys()])(
   'an amount of a currency with %i decimals is read back as it was written',
   (digits) => {
     fc.assert(
-      fc.property(fc.bigInt({ min: 0n, max: 2n ** 48n - 1n }), currencyWith(digits), (amount, currency) => {
+      fc.property(fc.bigInt({ min: 0n, max: 2n ** 48n - 1n }), makeCurrency(digits), (amount, currency) => {
         expect(parseMoney(formatMoney(amount, currency))).toEqual({ amount, currency });
         expect(parseAmount(formatMoney(amount, currency), currency)).toBe(amount);
       }),

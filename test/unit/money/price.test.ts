@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { FormatError } from '../../../apdu/errors.ts';
 import type { TariffKind } from '../../../apdu/decode-module/money/tariff.ts';
 import { formatPrice, parsePrice } from '../../../host/money/price.ts';
-import { BY_DIGITS, currencyWith } from '../../support/currencies.ts';
+import { BY_DIGITS, makeCurrency } from '../../support/currencies.ts';
 
 test.each([
   ['0.25 USD/MB', 'octets', 250_000n],
@@ -24,7 +24,7 @@ test('a free tariff has no currency', () => {
 test.each([...BY_DIGITS.keys()])('a price in a currency with %i decimals is read back as it was written', (digits) => {
   const kind = fc.constantFrom<TariffKind>('octets', 'duration', 'flat');
   fc.assert(
-    fc.property(kind, fc.bigInt({ min: 0n, max: 2n ** 32n - 1n }), currencyWith(digits), (tariff, price, currency) => {
+    fc.property(kind, fc.bigInt({ min: 0n, max: 2n ** 32n - 1n }), makeCurrency(digits), (tariff, price, currency) => {
       const whole = { tariff: { kind: tariff, price }, currency };
       expect(parsePrice(formatPrice(whole))).toEqual(whole);
     }),

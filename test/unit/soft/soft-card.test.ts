@@ -16,16 +16,16 @@ import { KEY_MEMORY_LENGTH } from '../../../card-sim/soft/keys/key-memory.ts';
 import { RECORD_LENGTH } from '../../../card-sim/soft/money/purse-record.ts';
 import { InProcessChannel } from '../../../host/transport/card/soft/in-process-card.ts';
 import {
-  acknowledgement,
+  signAcknowledgementUpTo,
   CARD_KEYS,
-  cardPart,
-  contentMessage,
+  sealPart,
+  sealContent,
   KEYS,
-  loadOrder,
+  signOrder,
   PROFILE,
-  segmentMessage,
+  sealSegment,
   SERVICE,
-  serviceMessage,
+  sealService,
 } from '../../conformance/messages/messages.ts';
 import { activate } from '../../support/activate.ts';
 
@@ -51,11 +51,11 @@ async function play(card: SoftCard): Promise<DecodeModule> {
   const module = new DecodeModule(channel);
   if ((await module.select()).life === 'blank') {
     await activate(channel, PROFILE, KEYS);
-    await module.load(loadOrder(1, 10_000_000n));
-    await module.loadKey(serviceMessage(1));
+    await module.load(signOrder(1, 10_000_000n));
+    await module.loadKey(sealService(1));
   }
-  await module.loadKey(segmentMessage());
-  await module.loadKey(contentMessage());
+  await module.loadKey(sealSegment());
+  await module.loadKey(sealContent());
   await module.openSession(SERVICE);
   return module;
 }
@@ -85,13 +85,13 @@ describe('soft card', () => {
       expect(ask(ins, new Uint8Array(0))).toBe(STATUS.DONE);
     }
     expect(ask(INS.START_LOAD, new Uint8Array(0))).toBe(life === 'blocked' ? STATUS.DONE : STATUS.NOT_NOW);
-    expect(ask(INS.ACKNOWLEDGE_RECEIPTS, acknowledgement(0))).toBe(STATUS.DONE);
+    expect(ask(INS.ACKNOWLEDGE_RECEIPTS, signAcknowledgementUpTo(0))).toBe(STATUS.DONE);
     expect(ask(INS.GET_RECEIPT, new Uint8Array(0))).toBe(STATUS.NOT_FOUND);
     expect(ask(INS.OPEN_SESSION, new Uint8Array(4))).toBe(STATUS.NOT_NOW);
-    expect(ask(INS.LOAD_KEY, segmentMessage())).toBe(STATUS.NOT_NOW);
+    expect(ask(INS.LOAD_KEY, sealSegment())).toBe(STATUS.NOT_NOW);
     expect(ask(INS.DELETE_KEY, new Uint8Array(9))).toBe(STATUS.NOT_NOW);
-    expect(ask(INS.DECODE, cardPart(1))).toBe(STATUS.NOT_NOW);
-    expect(ask(INS.LOAD_CREDIT, loadOrder(2, 1n))).toBe(STATUS.NOT_NOW);
+    expect(ask(INS.DECODE, sealPart(1))).toBe(STATUS.NOT_NOW);
+    expect(ask(INS.LOAD_CREDIT, signOrder(2, 1n))).toBe(STATUS.NOT_NOW);
     expect(ask(INS.STORE_DATA, new Uint8Array(3))).toBe(STATUS.SECURITY);
   });
 
@@ -103,12 +103,12 @@ describe('soft card', () => {
       await run();
       return card.counts.persistentWrites - before;
     };
-    expect(await writes(() => module.decode(cardPart(1)))).toBe(1);
-    expect(await writes(() => module.decode(cardPart(2)))).toBe(0);
-    expect(await writes(() => module.decode(cardPart(2)))).toBe(0);
+    expect(await writes(() => module.decode(sealPart(1)))).toBe(1);
+    expect(await writes(() => module.decode(sealPart(2)))).toBe(0);
+    expect(await writes(() => module.decode(sealPart(2)))).toBe(0);
     expect(await writes(() => module.closeSession())).toBe(2);
-    expect(await writes(() => module.load(loadOrder(1, 10_000_000n)))).toBe(0);
-    expect(await writes(() => module.load(loadOrder(2, 1n)))).toBe(1);
+    expect(await writes(() => module.load(signOrder(1, 10_000_000n)))).toBe(0);
+    expect(await writes(() => module.load(signOrder(2, 1n)))).toBe(1);
     expect(card.counts.commands).toBe(17);
   });
 
@@ -121,8 +121,8 @@ describe('soft card', () => {
     writeUint(memory.image!, record + 10, 6, most - 15); // spent
     const module = new DecodeModule(new InProcessChannel(new SoftCard(memory)));
     await module.select();
-    await expect(module.load(loadOrder(2, 16n))).rejects.toMatchObject({ code: 'ABOVE_MAXIMUM_BALANCE' });
-    await module.load(loadOrder(2, 15n));
+    await expect(module.load(signOrder(2, 16n))).rejects.toMatchObject({ code: 'ABOVE_MAXIMUM_BALANCE' });
+    await module.load(signOrder(2, 15n));
     expect((await module.purse()).loaded).toBe(BigInt(most));
   });
 
@@ -134,9 +134,9 @@ describe('soft card', () => {
       const value = await answer;
       if (value instanceof Uint8Array) answers.push(toHex(value));
     };
-    for (let group = 1; group <= 20; group++) await keep(module.decode(cardPart(group, { mode: 'open' })));
+    for (let group = 1; group <= 20; group++) await keep(module.decode(sealPart(group, { mode: 'open' })));
     await keep(module.startLoad());
-    await keep(module.load(loadOrder(2, 1n)));
+    await keep(module.load(signOrder(2, 1n)));
     await module.closeSession();
     await keep(module.receipt());
     const all = answers.join(' ');
@@ -162,11 +162,11 @@ describe('state file', () => {
   it('keeps a card over a restart, for its owner alone, and the torn session with it', async () => {
     const path = join(folder, 'card');
     const module = await play(cardIn(path));
-    await module.decode(cardPart(1));
+    await module.decode(sealPart(1));
     expect(statSync(path).mode & 0o777).toBe(0o600);
     const again = await play(cardIn(path));
     expect(await again.purse()).toMatchObject({ spent: 250_000n, torn: 250_000n, receiptsWritten: 1 });
-    await again.decode(cardPart(1));
+    await again.decode(sealPart(1));
     expect(await again.closeSession()).toMatchObject({ number: 2, session: 2, amount: 3_290n });
   });
 
@@ -192,7 +192,7 @@ describe('state file', () => {
     const path = join(folder, 'shared');
     const first = await play(cardIn(path));
     expect(() => new StateFile(path)).toThrow(`process ${process.pid} uses the soft card ${path}`);
-    await first.decode(cardPart(1, { octets: 1_000_000 }));
+    await first.decode(sealPart(1, { octets: 1_000_000 }));
     expect((await first.closeSession())?.groups).toBe(1);
     files.splice(0).forEach((file) => file.close());
     expect(existsSync(`${path}.lock`)).toBe(false);
@@ -216,7 +216,7 @@ describe('state file', () => {
     const before = readFileSync(path);
     // Nothing can be put beside it: a folder stands there.
     mkdirSync(join(`${path}.new`, 'in the way'), { recursive: true });
-    await expect(module.decode(cardPart(1))).rejects.toMatchObject({ code: 'SOFT_CARD_FILE' });
+    await expect(module.decode(sealPart(1))).rejects.toMatchObject({ code: 'SOFT_CARD_FILE' });
     expect(readFileSync(path)).toEqual(before);
   });
 
@@ -224,6 +224,6 @@ describe('state file', () => {
     const path = join(folder, 'changed');
     const module = await play(cardIn(path));
     writeFileSync(path, readFileSync(path));
-    await expect(module.decode(cardPart(1))).rejects.toMatchObject({ code: 'CARD_IN_USE' });
+    await expect(module.decode(sealPart(1))).rejects.toMatchObject({ code: 'CARD_IN_USE' });
   });
 });

@@ -10,23 +10,28 @@ import { encodePutKey } from '../../../../apdu/secure-channel/put-key.ts';
 import type { ChannelKeySet } from '../../../../apdu/secure-channel/scp03-keys.ts';
 import { TEST_KEY_SET } from '../../../../apdu/secure-channel/test-key-set.ts';
 import {
-  acknowledgement,
-  cardPart,
-  contentMessage,
-  fixedKey,
+  signAcknowledgementUpTo,
+  sealPart,
+  sealContent,
+  makeFixedKey,
   KEYS,
-  loadOrder,
+  signOrder,
   PROFILE,
-  segmentMessage,
-  serviceMessage,
+  sealSegment,
+  sealService,
 } from '../../messages/messages.ts';
-import { type Case, type Tester, u32 } from '../../tester.ts';
+import { type Case, type Tester, encodeU32 } from '../../tester.ts';
 
 const { active, blocked, terminated } = LIFE;
 const NONE = new Uint8Array(0);
 const PIN = encodePin('2580');
 const CHALLENGE = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
-const OWN: ChannelKeySet = { version: 0x10, enc: fixedKey('enc'), mac: fixedKey('mac'), dek: fixedKey('dek') };
+const OWN: ChannelKeySet = {
+  version: 0x10,
+  enc: makeFixedKey('enc'),
+  mac: makeFixedKey('mac'),
+  dek: makeFixedKey('dek'),
+};
 
 async function lifeOf(tester: Tester): Promise<string> {
   return parseSelectAnswer(await tester.select()).life;
@@ -38,9 +43,9 @@ function group(dgi: number, value: Uint8Array): Uint8Array {
 
 /** Of the commands of a card in use: what each answers in a state. */
 async function expectStates(tester: Tester, inUse: number, kept: number, load: number): Promise<void> {
-  await tester.send(INS.OPEN_SESSION, u32(7), inUse);
-  await tester.send(INS.LOAD_CREDIT, loadOrder(1, 1n), inUse);
-  await tester.send(INS.LOAD_KEY, serviceMessage(90), inUse);
+  await tester.send(INS.OPEN_SESSION, encodeU32(7), inUse);
+  await tester.send(INS.LOAD_CREDIT, signOrder(1, 1n), inUse);
+  await tester.send(INS.LOAD_KEY, sealService(90), inUse);
   await tester.send(INS.VERIFY, PIN, inUse === STATUS.DONE ? STATUS.UNKNOWN_KEY : inUse);
   await tester.send(INS.SET_SPEND_LIMIT, new Uint8Array(6), inUse === STATUS.DONE ? STATUS.SECURITY : inUse);
   await tester.send(INS.START_LOAD, NONE, load);
@@ -49,7 +54,7 @@ async function expectStates(tester: Tester, inUse: number, kept: number, load: n
   await tester.send(INS.CLOSE_SESSION, NONE, kept);
   await tester.send(INS.GET_LOG, NONE, kept);
   await tester.send(INS.GET_RECEIPT, NONE, kept === STATUS.DONE ? STATUS.NOT_FOUND : kept);
-  await tester.send(INS.ACKNOWLEDGE_RECEIPTS, acknowledgement(0), kept);
+  await tester.send(INS.ACKNOWLEDGE_RECEIPTS, signAcknowledgementUpTo(0), kept);
   await tester.command({ cla: 0x80, ins: INS.GET_DATA, p1: 1, p2: 3, le: 256 });
 }
 
@@ -143,7 +148,7 @@ export const channelCases: readonly Case[] = [
       await tester.storeData(0x0002, encodeCardLimits({ ...NO_LIMITS, spendLimit: 5n, ratingLimit: 6 }), true);
       const record = await tester.send(INS.GET_LOG);
       expect(parseLogRecord(record)).toMatchObject({ sequence: 3, spendLimit: 5n });
-      await tester.decode(cardPart(1), STATUS.SPEND_LIMIT);
+      await tester.decode(sealPart(1), STATUS.SPEND_LIMIT);
       await tester.storeData(0x8002, PIN, false);
       await tester.send(INS.VERIFY, PIN);
       for (const left of [2, 1, 0]) await tester.send(INS.VERIFY, encodePin('9999'), 0x63c0 | left);
@@ -160,16 +165,16 @@ export const channelCases: readonly Case[] = [
       await tester.storeData(0x8002, PIN, false);
       await tester.inside(INS.VERIFY, 0, 0, encodePin('9999'), 0x63c2);
       await tester.inside(INS.VERIFY, 0, 0, PIN);
-      await tester.inside(INS.DECODE, 0, 0, cardPart(1));
+      await tester.inside(INS.DECODE, 0, 0, sealPart(1));
       await tester.inside(INS.GET_LOG, 0, 0, NONE);
-      await tester.inside(INS.LOAD_CREDIT, 0, 0, loadOrder(2, 1n));
+      await tester.inside(INS.LOAD_CREDIT, 0, 0, signOrder(2, 1n));
       await tester.inside(INS.CLOSE_SESSION, 0, 0, NONE);
-      await tester.inside(INS.GET_RECEIPT, 0, 0, u32(9), STATUS.NOT_FOUND);
+      await tester.inside(INS.GET_RECEIPT, 0, 0, encodeU32(9), STATUS.NOT_FOUND);
       expect(await tester.inside(INS.LIST_KEYS, 0, 0, NONE)).toHaveLength(60);
-      await tester.inside(INS.LOAD_KEY, 0, 0, segmentMessage());
-      await tester.loadKey(contentMessage());
+      await tester.inside(INS.LOAD_KEY, 0, 0, sealSegment());
+      await tester.loadKey(sealContent());
       for (let number = 2; number <= 11; number++) {
-        await tester.loadKey(serviceMessage(number, {}, { service: number + 100 }));
+        await tester.loadKey(sealService(number, {}, { service: number + 100 }));
       }
       await tester.inside(INS.LIST_KEYS, 0, 0, NONE, STATUS.NO_ROOM);
       await tester.command({ cla: 0, ins: INS.GET_RESPONSE, p1: 0, p2: 0, le: 256 }, STATUS.NOT_NOW);

@@ -3,12 +3,12 @@ import { expect } from 'vitest';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
 import { parseSelectAnswer } from '../../../../apdu/decode-module/select-answer.ts';
 import { fromHex, toHex } from '../../../../apdu/octets.ts';
-import { CARD_ID, KEYS, PROFILE, segmentMessage, serviceMessage } from '../../messages/messages.ts';
-import { type Case, type Tester, u32 } from '../../tester.ts';
+import { CARD_ID, KEYS, PROFILE, sealSegment, sealService } from '../../messages/messages.ts';
+import { type Case, type Tester, encodeU32 } from '../../tester.ts';
 
 /** Commands of the module with data of a length that is allowed. */
 const DATA: ReadonlyArray<readonly [name: string, ins: number, data: Uint8Array]> = [
-  ['OPEN SESSION', INS.OPEN_SESSION, u32(7)],
+  ['OPEN SESSION', INS.OPEN_SESSION, encodeU32(7)],
   ['CLOSE SESSION', INS.CLOSE_SESSION, new Uint8Array(0)],
   ['LOAD KEY', INS.LOAD_KEY, new Uint8Array(56)],
   ['DELETE KEY', INS.DELETE_KEY, new Uint8Array(9)],
@@ -21,7 +21,7 @@ const DATA: ReadonlyArray<readonly [name: string, ins: number, data: Uint8Array]
   ['GET PURSE', INS.GET_PURSE, new Uint8Array(0)],
   ['LOAD CREDIT, start', INS.START_LOAD, new Uint8Array(0)],
   ['LOAD CREDIT', INS.LOAD_CREDIT, new Uint8Array(64)],
-  ['GET RECEIPT', INS.GET_RECEIPT, u32(1)],
+  ['GET RECEIPT', INS.GET_RECEIPT, encodeU32(1)],
   ['ACKNOWLEDGE RECEIPTS', INS.ACKNOWLEDGE_RECEIPTS, new Uint8Array(32)],
 ];
 
@@ -227,7 +227,7 @@ export const commandCases: readonly Case[] = [
       await tester.command({ cla: 0x00, ins: INS.OPEN_SESSION, p1: 1, p2: 1, data: wrong }, STATUS.UNKNOWN_CLASS);
       await tester.command({ cla: 0x80, ins: INS.OPEN_SESSION, p1: 1, p2: 1, data: wrong }, STATUS.WRONG_PARAMETERS);
       await tester.command({ cla: 0x80, ins: INS.OPEN_SESSION, p1: 0, p2: 0, data: wrong }, STATUS.WRONG_LENGTH);
-      await tester.command({ cla: 0x80, ins: INS.OPEN_SESSION, p1: 0, p2: 0, data: u32(0) }, STATUS.NOT_NOW);
+      await tester.command({ cla: 0x80, ins: INS.OPEN_SESSION, p1: 0, p2: 0, data: encodeU32(0) }, STATUS.NOT_NOW);
       // These two look at their length themselves, after the life state.
       await tester.send(INS.LOAD_KEY, undefined, STATUS.NOT_NOW);
       await tester.send(INS.DECODE, undefined, STATUS.NOT_NOW);
@@ -247,16 +247,14 @@ export const commandCases: readonly Case[] = [
     name: 'a list of over 240 octets goes on with GET RESPONSE, until another command',
     from: 'active',
     async run(tester) {
-      for (let number = 1; number <= 13; number++)
-        await tester.loadKey(serviceMessage(number, {}, { service: number }));
+      for (let number = 1; number <= 13; number++) await tester.loadKey(sealService(number, {}, { service: number }));
       const first = await tester.send(INS.LIST_KEYS, undefined, 0x6114);
       expect(first).toHaveLength(240);
       await tester.command({ cla: 0, ins: 0xc0, p1: 1, p2: 0, le: 20 }, STATUS.WRONG_PARAMETERS);
       expect(await tester.command({ cla: 0, ins: 0xc0, p1: 0, p2: 0, le: 20 })).toHaveLength(20);
       await tester.command({ cla: 0, ins: 0xc0, p1: 0, p2: 0, le: 20 }, STATUS.NOT_NOW);
-      for (let number = 14; number <= 16; number++)
-        await tester.loadKey(serviceMessage(number, {}, { service: number }));
-      for (let id = 1; id <= 4; id++) await tester.loadKey(segmentMessage({ service: 1, keyId: id }));
+      for (let number = 14; number <= 16; number++) await tester.loadKey(sealService(number, {}, { service: number }));
+      for (let id = 1; id <= 4; id++) await tester.loadKey(sealSegment({ service: 1, keyId: id }));
       await tester.send(INS.LIST_KEYS, undefined, 0x61a0);
       await tester.command({ cla: 0x80, ins: 0xfe, p1: 0, p2: 0 }, STATUS.UNKNOWN_INSTRUCTION);
       await tester.command({ cla: 0, ins: 0xc0, p1: 0, p2: 0, le: 256 }, STATUS.NOT_NOW);
@@ -268,8 +266,7 @@ export const commandCases: readonly Case[] = [
     name: 'what does not agree with its Lc, is extended, or is a GET RESPONSE with wrong parameters leaves the rest; all else drops it',
     from: 'active',
     async run(tester) {
-      for (let number = 1; number <= 13; number++)
-        await tester.loadKey(serviceMessage(number, {}, { service: number }));
+      for (let number = 1; number <= 13; number++) await tester.loadKey(sealService(number, {}, { service: number }));
       const rest = fromHex('00c0000000');
       for (const [command, status] of [
         ['80300000 05 0000', STATUS.WRONG_LENGTH],

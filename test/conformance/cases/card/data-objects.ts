@@ -5,7 +5,7 @@ import { INS } from '../../../../apdu/decode-module/instruction.ts';
 import { encodePin } from '../../../../apdu/decode-module/pin.ts';
 import { encodeVerificationKey, parseVerificationKeys } from '../../../../apdu/decode-module/keys/verification-key.ts';
 import { concat } from '../../../../apdu/octets.ts';
-import { type Case, u32 } from '../../tester.ts';
+import { type Case, encodeU32 } from '../../tester.ts';
 
 const PIN = encodePin('2580');
 
@@ -57,7 +57,7 @@ export const dataObjectCases: readonly Case[] = [
     async run(tester) {
       const show = { cla: 0x80, ins: INS.GET_DATA, p1: 1, p2: 3, le: 256 };
       const place = (id: number, fill: number): Uint8Array =>
-        concat(Uint8Array.of(1), u32(id), new Uint8Array(32).fill(fill));
+        concat(Uint8Array.of(1), encodeU32(id), new Uint8Array(32).fill(fill));
       await tester.storeData(0x0003, place(7, 7), false);
       await tester.storeData(0x0003, place(0, 5), false);
       const octets = await tester.command(show);

@@ -11,23 +11,23 @@ import { KIND } from '../../../../apdu/decode-module/kinds.ts';
 import { encodePin } from '../../../../apdu/decode-module/pin.ts';
 import { writeUint } from '../../../../apdu/octets.ts';
 import {
-  cardPart,
-  contentMessage,
-  keyOf,
+  sealPart,
+  sealContent,
+  findKey,
   KEYS,
-  loadOrder,
+  signOrder,
   PROFILE,
-  resealed,
+  sealAnew,
   SEGMENT_KEY_ID,
-  segmentMessage,
+  sealSegment,
   SERVICE,
-  serviceMessage,
+  sealService,
   START,
 } from '../../messages/messages.ts';
 import type { Case, Tester } from '../../tester.ts';
 
 export const DAY = 86_400;
-const SEGMENT_KEY = keyOf(KIND.segment, SERVICE, SEGMENT_KEY_ID);
+const SEGMENT_KEY = findKey(KIND.segment, SERVICE, SEGMENT_KEY_ID);
 export const PIN = encodePin('2580');
 export const END = START + 3 * DAY;
 
@@ -38,11 +38,11 @@ export async function limited(tester: Tester, limits: Partial<CardLimits>, keys 
   await tester.storeData(0x0001, PROFILE, false);
   await tester.storeData(0x8002, PIN, false);
   await tester.activate(0x8001, KEYS);
-  await tester.loadCredit(loadOrder(1, 10_000_000n));
+  await tester.loadCredit(signOrder(1, 10_000_000n));
   if (!keys) return;
-  await tester.loadKey(serviceMessage(1, {}, { to: END }));
-  await tester.loadKey(segmentMessage({ to: END }));
-  await tester.loadKey(contentMessage({}, { to: END }));
+  await tester.loadKey(sealService(1, {}, { to: END }));
+  await tester.loadKey(sealSegment({ to: END }));
+  await tester.loadKey(sealContent({}, { to: END }));
   await tester.open();
 }
 
@@ -53,13 +53,13 @@ export async function setSpendLimit(tester: Tester, limit: number, status: numbe
 }
 
 function rated(rating: number, keyId?: number): Uint8Array {
-  const message = contentMessage({}, keyId === undefined ? {} : { keyId });
-  return resealed(message, SEGMENT_KEY, (octets) => (octets[49] = rating));
+  const message = sealContent({}, keyId === undefined ? {} : { keyId });
+  return sealAnew(message, SEGMENT_KEY, (octets) => (octets[49] = rating));
 }
 
 /** 0.25 USD each: one quantum. */
 function megabyte(group: number, mediaTime: number): Uint8Array {
-  return cardPart(group, { octets: 1_000_000, mediaTime });
+  return sealPart(group, { octets: 1_000_000, mediaTime });
 }
 
 export const limitCases: readonly Case[] = [
@@ -87,7 +87,7 @@ export const limitCases: readonly Case[] = [
       await log(0, 255, STATUS.WRONG_PARAMETERS);
       await log(1, 0, STATUS.WRONG_PARAMETERS);
       await log(0, 0, STATUS.WRONG_LENGTH, new Uint8Array(1));
-      for (let number = 2; number <= 70; number++) await tester.loadCredit(loadOrder(number, 1n));
+      for (let number = 2; number <= 70; number++) await tester.loadCredit(signOrder(number, 1n));
       expect(await tester.record(63)).toMatchObject({ sequence: 71 - 63, loaded: 10_000_000n + 6n });
       await tester.reset();
       await tester.select();
@@ -103,16 +103,16 @@ export const limitCases: readonly Case[] = [
       await tester.decode(megabyte(2, START));
       // 0.10 USD left of the limit: less than a quantum is taken.
       expect(await tester.record()).toMatchObject({ day: START / DAY, spentOfDay: 500_000n, spendLimit: 600_000n });
-      await tester.decode(cardPart(3, { octets: 200_000, mediaTime: START }));
+      await tester.decode(sealPart(3, { octets: 200_000, mediaTime: START }));
       expect(await tester.record()).toMatchObject({ taken: 600_000n, spentOfDay: 600_000n });
-      await tester.decode(cardPart(4, { octets: 300_000, mediaTime: START }), STATUS.SPEND_LIMIT);
-      await tester.decode(cardPart(4, { octets: 200_000, mediaTime: START }));
-      await tester.decode(cardPart(5, { octets: 4, mediaTime: START }), STATUS.SPEND_LIMIT);
+      await tester.decode(sealPart(4, { octets: 300_000, mediaTime: START }), STATUS.SPEND_LIMIT);
+      await tester.decode(sealPart(4, { octets: 200_000, mediaTime: START }));
+      await tester.decode(sealPart(5, { octets: 4, mediaTime: START }), STATUS.SPEND_LIMIT);
       await tester.closeSession();
       expect(await tester.record()).toMatchObject({ spent: 600_000n, spentOfDay: 600_000n, taken: 0n });
       await tester.open();
-      await tester.decode(cardPart(5, { octets: 4, mediaTime: START + DAY - 1 }), STATUS.SPEND_LIMIT);
-      await tester.decode(cardPart(5, { octets: 4, mediaTime: START + DAY }));
+      await tester.decode(sealPart(5, { octets: 4, mediaTime: START + DAY - 1 }), STATUS.SPEND_LIMIT);
+      await tester.decode(sealPart(5, { octets: 4, mediaTime: START + DAY }));
       expect(await tester.record()).toMatchObject({ day: START / DAY + 1, spentOfDay: 250_000n });
       // An earlier day counts against the record's.
       await tester.decode(megabyte(6, START));
@@ -126,16 +126,16 @@ export const limitCases: readonly Case[] = [
     from: 'blank',
     async run(tester) {
       await limited(tester, { spendLimit: 600_000n });
-      await tester.decode(cardPart(1, { octets: 1000, mediaTime: START }));
+      await tester.decode(sealPart(1, { octets: 1000, mediaTime: START }));
       await tester.reset();
       await tester.select();
       expect(await tester.record()).toMatchObject({ spent: 250_000n, torn: 250_000n, spentOfDay: 250_000n });
-      await tester.loadKey(segmentMessage({ to: END }));
-      await tester.loadKey(contentMessage({}, { to: END }));
+      await tester.loadKey(sealSegment({ to: END }));
+      await tester.loadKey(sealContent({}, { to: END }));
       await tester.open();
       await tester.decode(megabyte(2, START));
-      await tester.decode(cardPart(3, { octets: 1000, mediaTime: START }));
-      await tester.decode(cardPart(4, { octets: 400_000, mediaTime: START + DAY }));
+      await tester.decode(sealPart(3, { octets: 1000, mediaTime: START }));
+      await tester.decode(sealPart(4, { octets: 400_000, mediaTime: START + DAY }));
       expect(await tester.record()).toMatchObject({ taken: 600_000n, day: START / DAY + 1, spentOfDay: 250_000n });
       await tester.closeSession();
       expect(await tester.record()).toMatchObject({ spent: 600_250n, spentOfDay: 250n });
@@ -146,13 +146,13 @@ export const limitCases: readonly Case[] = [
     from: 'blank',
     async run(tester) {
       await limited(tester, { spendLimit: 999_999n });
-      await tester.loadKey(contentMessage({ kind: 'flat', price: 1_000_000n }));
-      await tester.decode(cardPart(1), STATUS.SPEND_LIMIT);
-      await tester.loadKey(contentMessage({ kind: 'flat', price: 10_000_001n }));
-      await tester.decode(cardPart(1), STATUS.NO_CREDIT);
-      await tester.loadKey(contentMessage({ kind: 'flat', price: 999_999n }));
-      await tester.decode(cardPart(1));
-      await tester.decode(cardPart(2));
+      await tester.loadKey(sealContent({ kind: 'flat', price: 1_000_000n }));
+      await tester.decode(sealPart(1), STATUS.SPEND_LIMIT);
+      await tester.loadKey(sealContent({ kind: 'flat', price: 10_000_001n }));
+      await tester.decode(sealPart(1), STATUS.NO_CREDIT);
+      await tester.loadKey(sealContent({ kind: 'flat', price: 999_999n }));
+      await tester.decode(sealPart(1));
+      await tester.decode(sealPart(2));
       expect(await tester.record()).toMatchObject({ taken: 999_999n, spentOfDay: 999_999n });
     },
   },
@@ -161,14 +161,14 @@ export const limitCases: readonly Case[] = [
     from: 'blank',
     async run(tester) {
       await limited(tester, { spendLimit: 250_000n });
-      await tester.decode(cardPart(1, { octets: 1000, mediaTime: START }));
-      await tester.loadKey(contentMessage({ kind: 'flat', price: 100_000n }, { to: END }));
-      await tester.decode(cardPart(2, { mediaTime: START }));
+      await tester.decode(sealPart(1, { octets: 1000, mediaTime: START }));
+      await tester.loadKey(sealContent({ kind: 'flat', price: 100_000n }, { to: END }));
+      await tester.decode(sealPart(2, { mediaTime: START }));
       expect(await tester.record()).toMatchObject({ sequence: 4, day: START / DAY, spentOfDay: 250_000n });
-      await tester.decode(cardPart(3, { mediaTime: START + DAY }));
+      await tester.decode(sealPart(3, { mediaTime: START + DAY }));
       expect(await tester.record()).toMatchObject({ sequence: 4 });
-      await tester.loadKey(contentMessage({ kind: 'flat', price: 100_000n, segmentId: 101 }, { to: END }));
-      await tester.decode(cardPart(4, { mediaTime: START + DAY }));
+      await tester.loadKey(sealContent({ kind: 'flat', price: 100_000n, segmentId: 101 }, { to: END }));
+      await tester.decode(sealPart(4, { mediaTime: START + DAY }));
       expect(await tester.record()).toMatchObject({
         sequence: 5,
         session: 1,
@@ -177,8 +177,8 @@ export const limitCases: readonly Case[] = [
         spentOfDay: 0n,
       });
       // Not covered: the new day pays for it.
-      await tester.loadKey(contentMessage({ kind: 'flat', price: 100_000n, segmentId: 102 }, { to: END }));
-      await tester.decode(cardPart(5, { mediaTime: START + DAY }));
+      await tester.loadKey(sealContent({ kind: 'flat', price: 100_000n, segmentId: 102 }, { to: END }));
+      await tester.decode(sealPart(5, { mediaTime: START + DAY }));
       expect(await tester.record()).toMatchObject({ sequence: 6, taken: 500_000n, spentOfDay: 250_000n });
     },
   },
@@ -197,7 +197,7 @@ export const limitCases: readonly Case[] = [
       await tester.decode(megabyte(2, START));
       await setSpendLimit(tester, 100_000);
       await tester.decode(megabyte(3, START), STATUS.SPEND_LIMIT);
-      await tester.decode(cardPart(3, { octets: 0, mediaTime: START }));
+      await tester.decode(sealPart(3, { octets: 0, mediaTime: START }));
       await setSpendLimit(tester, NO_SPEND_LIMIT);
       await tester.decode(megabyte(4, START));
       expect(await tester.record()).toMatchObject({ spentOfDay: 750_000n, spendLimit: BigInt(NO_SPEND_LIMIT) });
@@ -213,11 +213,11 @@ export const limitCases: readonly Case[] = [
       await tester.loadKey(rated(12));
       await tester.loadKey(rated(13), STATUS.ABOVE_RATING);
       await tester.loadKey(rated(255), STATUS.ABOVE_RATING);
-      const dear = contentMessage({ price: 10_000_001n });
+      const dear = sealContent({ price: 10_000_001n });
       await tester.loadKey(dear, STATUS.ABOVE_CEILING);
-      const both = resealed(dear, SEGMENT_KEY, (octets) => (octets[49] = 18));
+      const both = sealAnew(dear, SEGMENT_KEY, (octets) => (octets[49] = 18));
       await tester.loadKey(both, STATUS.ABOVE_RATING);
-      const all = resealed(both, SEGMENT_KEY, (octets) => (octets[50] = 0));
+      const all = sealAnew(both, SEGMENT_KEY, (octets) => (octets[50] = 0));
       await tester.loadKey(all, STATUS.CLASS_REFUSED);
       await tester.send(INS.VERIFY, PIN);
       await tester.loadKey(rated(255));

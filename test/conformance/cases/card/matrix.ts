@@ -4,8 +4,8 @@ import { LIFE, MODULE_AID } from '../../../../apdu/decode-module/select-answer.t
 import { concat } from '../../../../apdu/octets.ts';
 import { encodePutKey } from '../../../../apdu/secure-channel/put-key.ts';
 import { TEST_KEY_SET } from '../../../../apdu/secure-channel/test-key-set.ts';
-import { acknowledgement, KEYS, loadOrder, PROFILE, SERVICE, serviceMessage } from '../../messages/messages.ts';
-import { type Case, type Tester, u32 } from '../../tester.ts';
+import { signAcknowledgementUpTo, KEYS, signOrder, PROFILE, SERVICE, sealService } from '../../messages/messages.ts';
+import { type Case, type Tester, encodeU32 } from '../../tester.ts';
 
 type Life = keyof typeof LIFE;
 
@@ -69,9 +69,9 @@ export const ROWS: readonly Row[] = [
   plain(INS.VERIFY, new Uint8Array(8), STATUS.UNKNOWN_KEY, USE),
   plain(INS.CHANGE_PIN, new Uint8Array(16), STATUS.UNKNOWN_KEY, USE),
   plain(INS.SET_SPEND_LIMIT, new Uint8Array(6), STATUS.SECURITY, USE),
-  plain(INS.OPEN_SESSION, u32(SERVICE), STATUS.DONE, USE),
+  plain(INS.OPEN_SESSION, encodeU32(SERVICE), STATUS.DONE, USE),
   plain(INS.CLOSE_SESSION, NONE, STATUS.DONE, KEPT),
-  { ins: INS.LOAD_KEY, data: serviceMessage(1), done: STATUS.DONE, states: USE, foreign: OTHERS },
+  { ins: INS.LOAD_KEY, data: sealService(1), done: STATUS.DONE, states: USE, foreign: OTHERS },
   plain(INS.DELETE_KEY, new Uint8Array(9), STATUS.UNKNOWN_KEY, USE),
   plain(INS.LIST_KEYS, NONE, STATUS.DONE, KEPT),
   {
@@ -94,10 +94,10 @@ export const ROWS: readonly Row[] = [
   }),
   plain(INS.GET_PURSE, NONE, STATUS.DONE, KEPT),
   plain(INS.START_LOAD, NONE, STATUS.DONE, ['active', 'blocked']),
-  plain(INS.LOAD_CREDIT, loadOrder(1, 1n), STATUS.DONE, USE),
+  plain(INS.LOAD_CREDIT, signOrder(1, 1n), STATUS.DONE, USE),
   plain(INS.GET_RECEIPT, NONE, STATUS.NOT_FOUND, KEPT, { lengths: [0, 4] }),
-  plain(INS.GET_RECEIPT, u32(1), STATUS.NOT_FOUND, KEPT, { lengths: [0, 4] }),
-  plain(INS.ACKNOWLEDGE_RECEIPTS, acknowledgement(0), STATUS.DONE, KEPT),
+  plain(INS.GET_RECEIPT, encodeU32(1), STATUS.NOT_FOUND, KEPT, { lengths: [0, 4] }),
+  plain(INS.ACKNOWLEDGE_RECEIPTS, signAcknowledgementUpTo(0), STATUS.DONE, KEPT),
   plain(INS.LEAVE, new Uint8Array(12), STATUS.UNKNOWN_KEY, USE),
   ...[0x43, 0x44, 0x45].map((p2) =>
     plain(INS.SIGN_REQUEST, new Uint8Array(40), STATUS.DONE, USE, {

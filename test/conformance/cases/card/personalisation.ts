@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
 import { LIFE, parseSelectAnswer } from '../../../../apdu/decode-module/select-answer.ts';
 import { writeUint } from '../../../../apdu/octets.ts';
-import { KEYS, loadOrder, MAXIMUM, PROFILE, USD } from '../../messages/messages.ts';
+import { KEYS, signOrder, MAXIMUM, PROFILE, USD } from '../../messages/messages.ts';
 import type { Case, Tester } from '../../tester.ts';
 
 async function lifeOf(tester: Tester): Promise<string> {
@@ -54,7 +54,7 @@ export const personalisationCases: readonly Case[] = [
       await tester.storeData(0x0001, PROFILE, false);
       await tester.activate(0x8001, KEYS);
       expect((await tester.purse()).currency).toBe(USD);
-      await tester.loadCredit(loadOrder(1, 1_000_000n));
+      await tester.loadCredit(signOrder(1, 1_000_000n));
     },
   },
   {
@@ -161,7 +161,7 @@ export const personalisationCases: readonly Case[] = [
       await tester.reset();
       expect(await lifeOf(tester)).toBe('personalised');
       await tester.setStatus(LIFE.active);
-      await tester.loadCredit(loadOrder(1, 1n));
+      await tester.loadCredit(signOrder(1, 1n));
     },
   },
 ];

@@ -5,11 +5,21 @@ import { LIFE } from '../../../../apdu/decode-module/select-answer.ts';
 import { encodePutKey } from '../../../../apdu/secure-channel/put-key.ts';
 import type { ChannelKeySet } from '../../../../apdu/secure-channel/scp03-keys.ts';
 import { TEST_KEY_SET } from '../../../../apdu/secure-channel/test-key-set.ts';
-import { fixedKey, KEYS, PROFILE } from '../../messages/messages.ts';
+import { makeFixedKey, KEYS, PROFILE } from '../../messages/messages.ts';
 import type { Case } from '../../tester.ts';
 
-const OWN: ChannelKeySet = { version: 0x10, enc: fixedKey('enc'), mac: fixedKey('mac'), dek: fixedKey('dek') };
-const NEXT: ChannelKeySet = { version: 0x7f, enc: fixedKey('enc 2'), mac: fixedKey('mac 2'), dek: fixedKey('dek 2') };
+const OWN: ChannelKeySet = {
+  version: 0x10,
+  enc: makeFixedKey('enc'),
+  mac: makeFixedKey('mac'),
+  dek: makeFixedKey('dek'),
+};
+const NEXT: ChannelKeySet = {
+  version: 0x7f,
+  enc: makeFixedKey('enc 2'),
+  mac: makeFixedKey('mac 2'),
+  dek: makeFixedKey('dek 2'),
+};
 
 export const putKeyCases: readonly Case[] = [
   {

@@ -4,26 +4,26 @@ import { writeUint } from '../../../../apdu/octets.ts';
 import {
   CARD_KEYS,
   CEILINGS,
-  contentMessage,
-  keyOf,
+  sealContent,
+  findKey,
   KEYS,
   PROFILE,
-  resealed,
+  sealAnew,
   SEGMENT_KEY_ID,
-  segmentMessage,
+  sealSegment,
   SERVICE,
   SERVICE_KEY_ID,
-  serviceMessage,
+  sealService,
   START,
   USD,
 } from '../../messages/messages.ts';
-import { pairPurchase } from '../../messages/pair-messages.ts';
-import { seedMessages } from '../../messages/purchase-messages.ts';
+import { sealPairPurchase } from '../../messages/pair-messages.ts';
+import { sealSeedParts } from '../../messages/purchase-messages.ts';
 import type { Case } from '../../tester.ts';
 
 const DOWNLINK = CARD_KEYS.downlink;
-const SERVICE_KEY = keyOf(KIND.service, SERVICE, SERVICE_KEY_ID);
-const SEGMENT_KEY = keyOf(KIND.segment, SERVICE, SEGMENT_KEY_ID);
+const SERVICE_KEY = findKey(KIND.service, SERVICE, SERVICE_KEY_ID);
+const SEGMENT_KEY = findKey(KIND.segment, SERVICE, SEGMENT_KEY_ID);
 
 export const keyFieldCases: readonly Case[] = [
   {
@@ -32,28 +32,28 @@ export const keyFieldCases: readonly Case[] = [
     async run(tester) {
       for (const at of [25, 26, 27]) {
         await tester.loadKey(
-          resealed(segmentMessage(), SERVICE_KEY, (octets) => (octets[at] = 0x80)),
+          sealAnew(sealSegment(), SERVICE_KEY, (octets) => (octets[at] = 0x80)),
           STATUS.BAD_FIELD,
         );
       }
-      await tester.loadKey(serviceMessage(2, {}, { service: 0 }), STATUS.BAD_FIELD);
+      await tester.loadKey(sealService(2, {}, { service: 0 }), STATUS.BAD_FIELD);
       const validity = (from: number, to: number): Uint8Array =>
-        resealed(segmentMessage(), SERVICE_KEY, (octets) => {
+        sealAnew(sealSegment(), SERVICE_KEY, (octets) => {
           writeUint(octets, 12, 4, from);
           writeUint(octets, 16, 4, to);
         });
       await tester.loadKey(validity(START, START), STATUS.BAD_FIELD);
       await tester.loadKey(validity(START + 1, START), STATUS.BAD_FIELD);
       await tester.loadKey(validity(0xffffffff, 0), STATUS.BAD_FIELD);
-      await tester.loadKey(segmentMessage({ number: 1 }), STATUS.BAD_FIELD);
-      await tester.loadKey(contentMessage({}, { number: 0x80000000 }), STATUS.BAD_FIELD);
+      await tester.loadKey(sealSegment({ number: 1 }), STATUS.BAD_FIELD);
+      await tester.loadKey(sealContent({}, { number: 0x80000000 }), STATUS.BAD_FIELD);
     },
   },
   {
     name: 'ceilings outside the table: 6A80; the number is not used up',
     from: 'active',
     async run(tester) {
-      const body = (change: (octets: Uint8Array) => void): Uint8Array => resealed(serviceMessage(1), DOWNLINK, change);
+      const body = (change: (octets: Uint8Array) => void): Uint8Array => sealAnew(sealService(1), DOWNLINK, change);
       await tester.loadKey(
         body((octets) => writeUint(octets, 48 + 18, 6, 0)),
         STATUS.BAD_FIELD,
@@ -75,17 +75,17 @@ export const keyFieldCases: readonly Case[] = [
     from: 'active',
     async run(tester) {
       const yen = 392;
-      await tester.loadKey(serviceMessage(1, { currency: yen }), STATUS.BAD_FIELD);
-      await tester.loadKey(serviceMessage(1, { currency: USD + 256 }), STATUS.BAD_FIELD);
-      await tester.loadKey(serviceMessage(1, { currency: USD }));
-      await tester.loadKey(serviceMessage(2, {}, { keyId: 2 }));
+      await tester.loadKey(sealService(1, { currency: yen }), STATUS.BAD_FIELD);
+      await tester.loadKey(sealService(1, { currency: USD + 256 }), STATUS.BAD_FIELD);
+      await tester.loadKey(sealService(1, { currency: USD }));
+      await tester.loadKey(sealService(2, {}, { keyId: 2 }));
       // Of seeds and private halves too, where the ceilings stand elsewhere.
       for (const [message, at] of [
-        [seedMessages(5, 0, 8)[0]!, 192],
-        [pairPurchase(6), 64],
+        [sealSeedParts(5, 0, 8)[0]!, 192],
+        [sealPairPurchase(6), 64],
       ] as const) {
         const inCurrency = (currency: number): Uint8Array =>
-          resealed(message, DOWNLINK, (octets) => writeUint(octets, at + 24, 2, currency));
+          sealAnew(message, DOWNLINK, (octets) => writeUint(octets, at + 24, 2, currency));
         await tester.loadKey(inCurrency(yen), STATUS.BAD_FIELD);
         await tester.loadKey(inCurrency(USD));
       }
@@ -96,7 +96,7 @@ export const keyFieldCases: readonly Case[] = [
     from: 'playing',
     async run(tester) {
       const body = (change: (octets: Uint8Array) => void): Uint8Array =>
-        resealed(contentMessage({}, { keyId: 5001 }), SEGMENT_KEY, change);
+        sealAnew(sealContent({}, { keyId: 5001 }), SEGMENT_KEY, change);
       for (const tariff of [4, 0x80, 0xff])
         await tester.loadKey(
           body((octets) => (octets[48] = tariff)),
@@ -129,11 +129,11 @@ export const keyFieldCases: readonly Case[] = [
     from: 'playing',
     async run(tester) {
       const dear = { price: CEILINGS.perMegabyte + 1n };
-      await tester.loadKey(contentMessage({ card: false }, { keyId: 5001 }), STATUS.CLASS_REFUSED);
-      await tester.loadKey(contentMessage({ card: false, ...dear }, { keyId: 5001 }), STATUS.CLASS_REFUSED);
-      await tester.loadKey(contentMessage({ card: false, soft: false }, { keyId: 5001 }), STATUS.CLASS_REFUSED);
-      await tester.loadKey(contentMessage(dear, { keyId: 5001 }), STATUS.ABOVE_CEILING);
-      await tester.loadKey(contentMessage({ soft: false }, { keyId: 5001 }));
+      await tester.loadKey(sealContent({ card: false }, { keyId: 5001 }), STATUS.CLASS_REFUSED);
+      await tester.loadKey(sealContent({ card: false, ...dear }, { keyId: 5001 }), STATUS.CLASS_REFUSED);
+      await tester.loadKey(sealContent({ card: false, soft: false }, { keyId: 5001 }), STATUS.CLASS_REFUSED);
+      await tester.loadKey(sealContent(dear, { keyId: 5001 }), STATUS.ABOVE_CEILING);
+      await tester.loadKey(sealContent({ soft: false }, { keyId: 5001 }));
     },
   },
   {
@@ -144,10 +144,10 @@ export const keyFieldCases: readonly Case[] = [
       profile[3] = 2;
       await tester.storeData(0x0001, profile, false);
       await tester.activate(0x8001, KEYS);
-      await tester.loadKey(serviceMessage(1));
-      await tester.loadKey(segmentMessage());
-      await tester.loadKey(contentMessage({ soft: false }), STATUS.CLASS_REFUSED);
-      await tester.loadKey(contentMessage({ card: false }));
+      await tester.loadKey(sealService(1));
+      await tester.loadKey(sealSegment());
+      await tester.loadKey(sealContent({ soft: false }), STATUS.CLASS_REFUSED);
+      await tester.loadKey(sealContent({ card: false }));
     },
   },
   {
@@ -160,11 +160,11 @@ export const keyFieldCases: readonly Case[] = [
         ['flat', CEILINGS.flat],
       ] as const;
       for (const [kind, price] of ceilings) {
-        await tester.loadKey(contentMessage({ kind, price: price + 1n }), STATUS.ABOVE_CEILING);
-        await tester.loadKey(contentMessage({ kind, price: 0xffffffffn }), STATUS.ABOVE_CEILING);
-        await tester.loadKey(contentMessage({ kind, price }));
+        await tester.loadKey(sealContent({ kind, price: price + 1n }), STATUS.ABOVE_CEILING);
+        await tester.loadKey(sealContent({ kind, price: 0xffffffffn }), STATUS.ABOVE_CEILING);
+        await tester.loadKey(sealContent({ kind, price }));
         await tester.loadKey(
-          contentMessage({ kind, price: price + 1n }, { parentKind: KIND.service, parentId: SERVICE_KEY_ID }),
+          sealContent({ kind, price: price + 1n }, { parentKind: KIND.service, parentId: SERVICE_KEY_ID }),
           STATUS.ABOVE_CEILING,
         );
       }

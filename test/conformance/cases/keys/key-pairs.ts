@@ -11,33 +11,33 @@ import { LIFE } from '../../../../apdu/decode-module/select-answer.ts';
 import { concat, fromHex, writeUint } from '../../../../apdu/octets.ts';
 import {
   CARD_KEYS,
-  cardPart,
+  sealPart,
   CEILINGS,
-  contentBody,
-  contentMessage,
+  encodeContent,
+  sealContent,
   END,
   KEYS,
   PROFILE,
-  resealed,
+  sealAnew,
   SEGMENT_KEY_ID,
   SERVICE,
-  serviceMessage,
-  spanOf,
+  sealService,
+  makeSpan,
   START,
 } from '../../messages/messages.ts';
 import {
-  contentUnderPair,
+  sealContentUnderPair,
   EPHEMERAL,
-  fixedPair,
+  makeFixedPair,
   HEAD_END,
-  pairPurchase,
-  rawPairPurchase,
-  segmentUnderPair,
+  sealPairPurchase,
+  sealRawPairPurchase,
+  sealSegmentUnderPair,
   SERVICE_PAIR_ID,
-  underPair,
+  sealUnderPair,
 } from '../../messages/pair-messages.ts';
-import { blindMessage, seedMessages } from '../../messages/purchase-messages.ts';
-import { type Case, type Tester, u32 } from '../../tester.ts';
+import { sealBlindContent, sealSeedParts } from '../../messages/purchase-messages.ts';
+import { type Case, type Tester, encodeU32 } from '../../tester.ts';
 
 const DGI_HEAD_END = 0x0004;
 const MIDDLE = START + 1000;
@@ -54,7 +54,7 @@ async function headEnd(tester: Tester, point = HEAD_END.publicKey): Promise<void
 /** With the head-end's point and the private half. */
 async function paired(tester: Tester): Promise<void> {
   await headEnd(tester);
-  await tester.loadKey(pairPurchase(50));
+  await tester.loadKey(sealPairPurchase(50));
 }
 
 async function keysOn(tester: Tester): Promise<KeyEntry[]> {
@@ -63,11 +63,11 @@ async function keysOn(tester: Tester): Promise<KeyEntry[]> {
 
 async function plays(tester: Tester, group: number): Promise<void> {
   await tester.open();
-  expect(await tester.decode(cardPart(group))).toEqual(spanOf({ group, spanBlocks: 4 }));
+  expect(await tester.decode(sealPart(group))).toEqual(makeSpan({ group, spanBlocks: 4 }));
 }
 
 function bodyOf(kind: KeyKind): Uint8Array {
-  if (kind === KIND.content || kind === KIND.blind) return contentBody(FREE);
+  if (kind === KIND.content || kind === KIND.blind) return encodeContent(FREE);
   return encodeCeilings(CEILINGS).subarray(0, keyBodyLength(kind, KIND.servicePair));
 }
 
@@ -87,12 +87,12 @@ export const keyPairCases: readonly Case[] = [
       await headEnd(tester);
       await tester.storeData(0x0001, PROFILE, false);
       await tester.storeData(0x8001, KEYS, true);
-      await headEnd(tester, fixedPair('another').publicKey);
+      await headEnd(tester, makeFixedPair('another').publicKey);
       await tester.setStatus(LIFE.active);
-      await tester.loadKey(pairPurchase(1));
-      await tester.loadKey(contentUnderPair(FREE), STATUS.CRYPTO);
+      await tester.loadKey(sealPairPurchase(1));
+      await tester.loadKey(sealContentUnderPair(FREE), STATUS.CRYPTO);
       await headEnd(tester);
-      await tester.loadKey(contentUnderPair(FREE));
+      await tester.loadKey(sealContentUnderPair(FREE));
       await plays(tester, 1);
     },
   },
@@ -102,9 +102,12 @@ export const keyPairCases: readonly Case[] = [
     async run(tester) {
       const inside = (p1: number, p2: number, data: Uint8Array, status: number): Promise<Uint8Array> =>
         tester.inside(INS.GENERATE_KEY_PAIR, p1, p2, data, status);
-      await tester.command({ cla: 0x80, ins: INS.GENERATE_KEY_PAIR, p1: 1, p2: 0, data: u32(0) }, STATUS.SECURITY);
+      await tester.command(
+        { cla: 0x80, ins: INS.GENERATE_KEY_PAIR, p1: 1, p2: 0, data: encodeU32(0) },
+        STATUS.SECURITY,
+      );
       await tester.send(INS.GENERATE_KEY_PAIR, undefined, STATUS.SECURITY);
-      await inside(1, 0, u32(0), STATUS.WRONG_PARAMETERS);
+      await inside(1, 0, encodeU32(0), STATUS.WRONG_PARAMETERS);
       await inside(0, 1, NONE, STATUS.WRONG_PARAMETERS);
       await inside(0, 0, Uint8Array.of(0), STATUS.WRONG_LENGTH);
       await inside(0, 0, NONE, STATUS.NOT_NOW);
@@ -122,18 +125,21 @@ export const keyPairCases: readonly Case[] = [
     from: 'playing',
     async run(tester) {
       await tester.command({ cla: 0x80, ins: INS.GET_DATA, p1: 1, p2: 4, le: 256 }, STATUS.UNKNOWN_KEY);
-      await tester.command({ cla: 0x80, ins: INS.GET_DATA, p1: 1, p2: 4, data: u32(0), le: 256 }, STATUS.UNKNOWN_KEY);
+      await tester.command(
+        { cla: 0x80, ins: INS.GET_DATA, p1: 1, p2: 4, data: encodeU32(0), le: 256 },
+        STATUS.UNKNOWN_KEY,
+      );
       await headEnd(tester);
       const options = { parentKind: KIND.cardPair, number: 9, publicKey: EPHEMERAL.publicKey } as const;
-      await tester.loadKey(underPair(KIND.service, encodeCeilings(CEILINGS), options), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(sealUnderPair(KIND.service, encodeCeilings(CEILINGS), options), STATUS.UNKNOWN_KEY);
     },
   },
   {
     name: 'a private half is a purchase: confirmed, listed after the keys and before the seeds, again the same confirm',
     from: 'playing',
     async run(tester) {
-      for (const message of seedMessages(40, 0, 8)) await tester.loadKey(message);
-      const message = pairPurchase(50);
+      for (const message of sealSeedParts(40, 0, 8)) await tester.loadKey(message);
+      const message = sealPairPurchase(50);
       expect(message).toHaveLength(112);
       const confirm = await tester.loadKey(message);
       expect(openConfirm(confirm, CARD_KEYS.uplink)).toMatchObject({ keyId: SERVICE_PAIR_ID, number: 50, to: END });
@@ -148,8 +154,8 @@ export const keyPairCases: readonly Case[] = [
         from: START,
         to: END,
       });
-      await tester.loadKey(pairPurchase(50, { to: END - 1 }), STATUS.OLD_NUMBER);
-      await tester.loadKey(pairPurchase(17), STATUS.OLD_NUMBER);
+      await tester.loadKey(sealPairPurchase(50, { to: END - 1 }), STATUS.OLD_NUMBER);
+      await tester.loadKey(sealPairPurchase(17), STATUS.OLD_NUMBER);
       await tester.reset();
       await tester.select();
       expect(await tester.loadKey(message)).toEqual(confirm);
@@ -159,7 +165,7 @@ export const keyPairCases: readonly Case[] = [
     name: 'its fields: ceilings, flags, reserved octets, tag and length',
     from: 'active',
     async run(tester) {
-      const message = pairPurchase(50);
+      const message = sealPairPurchase(50);
       const wrong: ReadonlyArray<(octets: Uint8Array) => void> = [
         (octets) => (octets[25] = 1),
         (octets) => (octets[26] = 1),
@@ -169,7 +175,7 @@ export const keyPairCases: readonly Case[] = [
         (octets) => writeUint(octets, 64 + 18, 6, 2 ** 39),
         (octets) => (octets[64 + 31] = 1),
       ];
-      for (const change of wrong) await tester.loadKey(resealed(message, CARD_KEYS.downlink, change), STATUS.BAD_FIELD);
+      for (const change of wrong) await tester.loadKey(sealAnew(message, CARD_KEYS.downlink, change), STATUS.BAD_FIELD);
       for (let at = 0; at < message.length; at += 5) {
         const names = at === 24 || (at >= 28 && at < 32);
         await tester.loadKey(message.with(at, message[at]! ^ 0x80), names ? STATUS.UNKNOWN_KEY : STATUS.CRYPTO);
@@ -186,19 +192,19 @@ export const keyPairCases: readonly Case[] = [
       await headEnd(tester);
       const last = ORDER.with(31, ORDER[31]! - 1);
       for (const half of [new Uint8Array(32), ORDER, new Uint8Array(32).fill(0xff), ORDER.with(0, 0xff).with(7, 1)]) {
-        await tester.loadKey(rawPairPurchase(50, half), STATUS.BAD_FIELD);
+        await tester.loadKey(sealRawPairPurchase(50, half), STATUS.BAD_FIELD);
       }
       expect(await keysOn(tester)).toEqual([]);
-      await tester.loadKey(rawPairPurchase(50, last));
+      await tester.loadKey(sealRawPairPurchase(50, last));
       // One that is there stays when a bad one would take its place.
-      await tester.loadKey(rawPairPurchase(51, ORDER), STATUS.BAD_FIELD);
+      await tester.loadKey(sealRawPairPurchase(51, ORDER), STATUS.BAD_FIELD);
       expect(await keysOn(tester)).toHaveLength(1);
-      await tester.loadKey(rawPairPurchase(51, new Uint8Array(32).with(31, 1)));
+      await tester.loadKey(sealRawPairPurchase(51, new Uint8Array(32).with(31, 1)));
       // The point of 1 is the base point.
       const base = fromHex(
         '046B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C2964FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5',
       );
-      await tester.loadKey(contentUnderPair(FREE, { publicKey: base }));
+      await tester.loadKey(sealContentUnderPair(FREE, { publicKey: base }));
       await plays(tester, 1);
     },
   },
@@ -206,16 +212,16 @@ export const keyPairCases: readonly Case[] = [
     name: 'four private halves, a fifth 6A84; a slot that is deleted is free again',
     from: 'active',
     async run(tester) {
-      for (let i = 0; i < 4; i++) await tester.loadKey(pairPurchase(50 + i, { keyId: 400 + i }));
-      await tester.loadKey(pairPurchase(54, { keyId: 404 }), STATUS.NO_ROOM);
-      await tester.loadKey(rawPairPurchase(54, ORDER, 404), STATUS.NO_ROOM);
-      await tester.loadKey(pairPurchase(54, { keyId: 402, to: END - 1 }));
+      for (let i = 0; i < 4; i++) await tester.loadKey(sealPairPurchase(50 + i, { keyId: 400 + i }));
+      await tester.loadKey(sealPairPurchase(54, { keyId: 404 }), STATUS.NO_ROOM);
+      await tester.loadKey(sealRawPairPurchase(54, ORDER, 404), STATUS.NO_ROOM);
+      await tester.loadKey(sealPairPurchase(54, { keyId: 402, to: END - 1 }));
       await tester.deleteKey(KIND.servicePair, SERVICE, 401);
       await tester.deleteKey(KIND.servicePair, SERVICE, 401, STATUS.UNKNOWN_KEY);
-      await tester.loadKey(pairPurchase(55, { keyId: 404 }));
+      await tester.loadKey(sealPairPurchase(55, { keyId: 404 }));
       expect((await keysOn(tester)).map(({ id }) => id)).toEqual([400, 404, 402, 403]);
-      for (let i = 0; i < 16; i++) await tester.loadKey(serviceMessage(60 + i, {}, { keyId: 1 + i }));
-      await tester.loadKey(serviceMessage(80, {}, { keyId: 17 }), STATUS.NO_ROOM);
+      for (let i = 0; i < 16; i++) await tester.loadKey(sealService(60 + i, {}, { keyId: 1 + i }));
+      await tester.loadKey(sealService(80, {}, { keyId: 17 }), STATUS.NO_ROOM);
     },
   },
   {
@@ -233,7 +239,7 @@ export const keyPairCases: readonly Case[] = [
         [KIND.servicePair, 168],
       ]);
       for (const [kind, length] of lengths) {
-        const message = underPair(kind, bodyOf(kind), { keyId: 700 + kind });
+        const message = sealUnderPair(kind, bodyOf(kind), { keyId: 700 + kind });
         expect(message).toHaveLength(length);
         const right = kind === KIND.segment || kind === KIND.content || kind === KIND.blind;
         await tester.loadKey(message.with(length - 1, message[length - 1]! ^ 1), STATUS.CRYPTO);
@@ -248,13 +254,13 @@ export const keyPairCases: readonly Case[] = [
     name: 'without DGI 0004, the private half, or its name: 6A88',
     from: 'active',
     async run(tester) {
-      await tester.loadKey(pairPurchase(50));
-      await tester.loadKey(contentUnderPair(FREE), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(sealPairPurchase(50));
+      await tester.loadKey(sealContentUnderPair(FREE), STATUS.UNKNOWN_KEY);
       await headEnd(tester);
-      await tester.loadKey(contentUnderPair(FREE, { pairId: SERVICE_PAIR_ID + 1 }), STATUS.UNKNOWN_KEY);
-      await tester.loadKey(contentUnderPair(FREE));
+      await tester.loadKey(sealContentUnderPair(FREE, { pairId: SERVICE_PAIR_ID + 1 }), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(sealContentUnderPair(FREE));
       await tester.deleteKey(KIND.servicePair, SERVICE, SERVICE_PAIR_ID);
-      await tester.loadKey(contentUnderPair(FREE), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(sealContentUnderPair(FREE), STATUS.UNKNOWN_KEY);
     },
   },
   {
@@ -262,7 +268,7 @@ export const keyPairCases: readonly Case[] = [
     from: 'active',
     async run(tester) {
       await paired(tester);
-      const message = segmentUnderPair();
+      const message = sealSegmentUnderPair();
       for (let at = 0; at < message.length; at += 3) {
         const names = at === 24 || (at >= 28 && at < 32) || (at >= 4 && at < 8);
         await tester.loadKey(message.with(at, message[at]! ^ 0x01), names ? STATUS.UNKNOWN_KEY : STATUS.CRYPTO);
@@ -276,7 +282,7 @@ export const keyPairCases: readonly Case[] = [
     from: 'active',
     async run(tester) {
       await paired(tester);
-      const message = segmentUnderPair();
+      const message = sealSegmentUnderPair();
       const withPoint = (point: Uint8Array): Uint8Array => {
         const octets = message.slice();
         octets.set(point, 48);
@@ -285,9 +291,9 @@ export const keyPairCases: readonly Case[] = [
       for (const fill of [0x00, 0x01, 0xff])
         await tester.loadKey(withPoint(new Uint8Array(64).fill(fill)), STATUS.CRYPTO);
       await tester.loadKey(withPoint(NO_POINT.subarray(1)), STATUS.CRYPTO);
-      await tester.loadKey(withPoint(fixedPair('other').publicKey.subarray(1)), STATUS.CRYPTO);
-      await tester.loadKey(segmentUnderPair({ staticKey: fixedPair('other').privateKey }), STATUS.CRYPTO);
-      await tester.loadKey(segmentUnderPair({ publicKey: fixedPair('other').publicKey }), STATUS.CRYPTO);
+      await tester.loadKey(withPoint(makeFixedPair('other').publicKey.subarray(1)), STATUS.CRYPTO);
+      await tester.loadKey(sealSegmentUnderPair({ staticKey: makeFixedPair('other').privateKey }), STATUS.CRYPTO);
+      await tester.loadKey(sealSegmentUnderPair({ publicKey: makeFixedPair('other').publicKey }), STATUS.CRYPTO);
       await tester.loadKey(message);
       await headEnd(tester, NO_POINT);
       await tester.loadKey(message, STATUS.CRYPTO);
@@ -300,16 +306,16 @@ export const keyPairCases: readonly Case[] = [
     from: 'active',
     async run(tester) {
       await headEnd(tester);
-      await tester.loadKey(pairPurchase(50, { perMegabyte: 100n }));
-      await tester.loadKey(contentUnderPair({ price: 101n }), STATUS.ABOVE_CEILING);
-      await tester.loadKey(contentUnderPair({ price: 100n }));
-      await tester.loadKey(segmentUnderPair({ to: MIDDLE, ephemeral: fixedPair('second') }));
-      await tester.loadKey(contentMessage({ price: 101n }), STATUS.ABOVE_CEILING);
-      await tester.loadKey(contentMessage({ price: 100n }));
+      await tester.loadKey(sealPairPurchase(50, { perMegabyte: 100n }));
+      await tester.loadKey(sealContentUnderPair({ price: 101n }), STATUS.ABOVE_CEILING);
+      await tester.loadKey(sealContentUnderPair({ price: 100n }));
+      await tester.loadKey(sealSegmentUnderPair({ to: MIDDLE, ephemeral: makeFixedPair('second') }));
+      await tester.loadKey(sealContent({ price: 101n }), STATUS.ABOVE_CEILING);
+      await tester.loadKey(sealContent({ price: 100n }));
       expect((await keysOn(tester)).find(({ kind }) => kind === KIND.content)?.to).toBe(MIDDLE);
       await tester.open();
-      await tester.decode(cardPart(1), STATUS.NO_CREDIT);
-      await tester.loadKey(contentMessage(FREE));
+      await tester.decode(sealPart(1), STATUS.NO_CREDIT);
+      await tester.loadKey(sealContent(FREE));
       await plays(tester, 2);
     },
   },
@@ -319,26 +325,26 @@ export const keyPairCases: readonly Case[] = [
     async run(tester) {
       await paired(tester);
       const fill = async (): Promise<void> => {
-        await tester.loadKey(segmentUnderPair());
-        await tester.loadKey(contentMessage(FREE));
+        await tester.loadKey(sealSegmentUnderPair());
+        await tester.loadKey(sealContent(FREE));
         await tester.loadKey(
-          underPair(KIND.blind, contentBody({ ...FREE, segmentId: SEGMENT_KEY_ID }), { keyId: 6000 }),
+          sealUnderPair(KIND.blind, encodeContent({ ...FREE, segmentId: SEGMENT_KEY_ID }), { keyId: 6000 }),
         );
       };
       await fill();
-      const data = concat(u32(SERVICE), u32(SERVICE_PAIR_ID), u32(MIDDLE));
+      const data = concat(encodeU32(SERVICE), encodeU32(SERVICE_PAIR_ID), encodeU32(MIDDLE));
       const record = openLeaveRecord(await tester.send(INS.LEAVE, data), CARD_KEYS.uplink);
       expect(record).toMatchObject({ keyId: SERVICE_PAIR_ID, number: 50, to: MIDDLE });
       expect((await keysOn(tester)).map(({ to }) => to)).toEqual([MIDDLE, MIDDLE, MIDDLE, MIDDLE]);
-      await tester.loadKey(pairPurchase(50), STATUS.OLD_NUMBER);
-      const other = fixedPair('new service pair');
-      await tester.loadKey(pairPurchase(51, { privateKey: other.privateKey }));
+      await tester.loadKey(sealPairPurchase(50), STATUS.OLD_NUMBER);
+      const other = makeFixedPair('new service pair');
+      await tester.loadKey(sealPairPurchase(51, { privateKey: other.privateKey }));
       expect(await keysOn(tester)).toHaveLength(1);
-      await tester.loadKey(segmentUnderPair(), STATUS.CRYPTO);
-      await tester.loadKey(contentUnderPair(FREE, { publicKey: other.publicKey }));
+      await tester.loadKey(sealSegmentUnderPair(), STATUS.CRYPTO);
+      await tester.loadKey(sealContentUnderPair(FREE, { publicKey: other.publicKey }));
       await tester.deleteKey(KIND.servicePair, SERVICE, SERVICE_PAIR_ID);
       expect(await keysOn(tester)).toEqual([]);
-      await tester.loadKey(pairPurchase(51, { privateKey: other.privateKey }), STATUS.OLD_NUMBER);
+      await tester.loadKey(sealPairPurchase(51, { privateKey: other.privateKey }), STATUS.OLD_NUMBER);
     },
   },
   {
@@ -346,7 +352,7 @@ export const keyPairCases: readonly Case[] = [
     from: 'playing',
     async run(tester) {
       await paired(tester);
-      await tester.loadKey(blindMessage());
+      await tester.loadKey(sealBlindContent());
       await tester.deleteKey(KIND.servicePair, SERVICE, SERVICE_PAIR_ID);
       expect((await keysOn(tester)).map(({ kind }) => kind)).toEqual([0x10, 0x11, 0x12, 0x13]);
     },

@@ -5,40 +5,40 @@ import { parseKeyList } from '../../../../apdu/decode-module/keys/key-list.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
 import { concat } from '../../../../apdu/octets.ts';
 import {
-  cardPart,
+  sealPart,
   CONTENT_KEY_ID,
-  contentMessage,
+  sealContent,
   END,
-  fixedKey,
+  makeFixedKey,
   type KeyOptions,
   SEGMENT_KEY_ID,
-  segmentMessage,
+  sealSegment,
   SERIAL,
   SERVICE,
   SERVICE_KEY_ID,
-  serviceMessage,
+  sealService,
   START,
 } from '../../messages/messages.ts';
-import { pairPurchase } from '../../messages/pair-messages.ts';
+import { sealPairPurchase } from '../../messages/pair-messages.ts';
 import {
-  leafMessage,
+  sealTreeLeaf,
   SEED_PURCHASE_ID,
-  seedMessages,
-  segmentPurchase,
-  slotMessage,
+  sealSeedParts,
+  sealSegmentPurchase,
+  sealUnderSlot,
 } from '../../messages/purchase-messages.ts';
-import { type Case, u32 } from '../../tester.ts';
+import { type Case, encodeU32 } from '../../tester.ts';
 
 export const keyStoreCases: readonly Case[] = [
   {
     name: 'sixteen service keys, then 6A84; a message for a key on the card takes its place',
     from: 'active',
     async run(tester) {
-      for (let n = 1; n <= 16; n++) await tester.loadKey(serviceMessage(n, {}, { keyId: n }));
-      await tester.loadKey(serviceMessage(17, {}, { keyId: 17 }), STATUS.NO_ROOM);
-      await tester.loadKey(serviceMessage(17, {}, { keyId: 9, to: END + 1 }));
+      for (let n = 1; n <= 16; n++) await tester.loadKey(sealService(n, {}, { keyId: n }));
+      await tester.loadKey(sealService(17, {}, { keyId: 17 }), STATUS.NO_ROOM);
+      await tester.loadKey(sealService(17, {}, { keyId: 9, to: END + 1 }));
       await tester.deleteKey(KIND.service, SERVICE, 3);
-      await tester.loadKey(serviceMessage(18, {}, { keyId: 18 }));
+      await tester.loadKey(sealService(18, {}, { keyId: 18 }));
       const data = await tester.send(INS.LIST_KEYS, undefined, 0x6150);
       const rest = await tester.command({ cla: 0, ins: 0xc0, p1: 0, p2: 0, le: 256 });
       const ids = [...parseKeyList(data), ...parseKeyList(rest)].map(({ id }) => id);
@@ -49,9 +49,9 @@ export const keyStoreCases: readonly Case[] = [
     name: 'a fifth segment key takes the place of the one that ends first, first of equals',
     from: 'active',
     async run(tester) {
-      await tester.loadKey(serviceMessage(1));
+      await tester.loadKey(sealService(1));
       const load = (keyId: number, to: number): Promise<Uint8Array> =>
-        tester.loadKey(segmentMessage({ keyId, to: START + to }));
+        tester.loadKey(sealSegment({ keyId, to: START + to }));
       await load(1, 300);
       await load(2, 200);
       await load(3, 200);
@@ -71,24 +71,24 @@ export const keyStoreCases: readonly Case[] = [
     name: 'a third content key: in place of one that has ended, or of another service, else 6A84',
     from: 'playing',
     async run(tester) {
-      await tester.loadKey(contentMessage({}, { keyId: 5001, to: START + 100 }));
-      await tester.loadKey(contentMessage({}, { keyId: 5002 }), STATUS.NO_ROOM);
-      await tester.decode(cardPart(1, { mediaTime: START + 99 }));
-      await tester.loadKey(contentMessage({}, { keyId: 5002 }), STATUS.NO_ROOM);
-      await tester.decode(cardPart(2, { mediaTime: START + 100 }));
-      await tester.decode(cardPart(3, { mediaTime: START }));
-      await tester.loadKey(contentMessage({}, { keyId: 5002 }));
+      await tester.loadKey(sealContent({}, { keyId: 5001, to: START + 100 }));
+      await tester.loadKey(sealContent({}, { keyId: 5002 }), STATUS.NO_ROOM);
+      await tester.decode(sealPart(1, { mediaTime: START + 99 }));
+      await tester.loadKey(sealContent({}, { keyId: 5002 }), STATUS.NO_ROOM);
+      await tester.decode(sealPart(2, { mediaTime: START + 100 }));
+      await tester.decode(sealPart(3, { mediaTime: START }));
+      await tester.loadKey(sealContent({}, { keyId: 5002 }));
       expect(await tester.keys()).toEqual(['10 7/1', '11 7/100', '12 7/5000', '12 7/5002']);
       // Another service's keys give way, those of the open session do not.
-      await tester.loadKey(serviceMessage(2, {}, { service: 8 }));
+      await tester.loadKey(sealService(2, {}, { service: 8 }));
       const other: KeyOptions = { service: 8, parentKind: KIND.service, parentId: SERVICE_KEY_ID, keyId: 6000 };
-      await tester.loadKey(contentMessage({}, other), STATUS.NO_ROOM);
+      await tester.loadKey(sealContent({}, other), STATUS.NO_ROOM);
       await tester.open(8);
-      await tester.loadKey(contentMessage({}, other));
+      await tester.loadKey(sealContent({}, other));
       expect(await tester.keys()).toEqual(['10 7/1', '10 8/1', '11 7/100', '12 8/6000', '12 7/5002']);
       await tester.closeSession();
-      await tester.loadKey(contentMessage({}, { keyId: 5003 }));
-      await tester.loadKey(contentMessage({}, { keyId: 5004 }));
+      await tester.loadKey(sealContent({}, { keyId: 5003 }));
+      await tester.loadKey(sealContent({}, { keyId: 5004 }));
       expect(await tester.keys()).toEqual(['10 7/1', '10 8/1', '11 7/100', '12 7/5004', '12 7/5002']);
     },
   },
@@ -97,21 +97,21 @@ export const keyStoreCases: readonly Case[] = [
     from: 'playing',
     async run(tester) {
       const direct: KeyOptions = { parentKind: KIND.service, parentId: SERVICE_KEY_ID, keyId: 5001 };
-      await tester.loadKey(contentMessage({}, direct));
-      await tester.loadKey(segmentMessage());
+      await tester.loadKey(sealContent({}, direct));
+      await tester.loadKey(sealSegment());
       expect(await tester.keys()).toEqual(['10 7/1', '11 7/100', '12 7/5001']);
-      await tester.loadKey(contentMessage());
+      await tester.loadKey(sealContent());
       await tester.deleteKey(KIND.segment, SERVICE, SEGMENT_KEY_ID);
       expect(await tester.keys()).toEqual(['10 7/1', '12 7/5001']);
-      await tester.loadKey(segmentMessage());
-      await tester.loadKey(contentMessage());
-      await tester.loadKey(serviceMessage(2));
+      await tester.loadKey(sealSegment());
+      await tester.loadKey(sealContent());
+      await tester.loadKey(sealService(2));
       expect(await tester.keys()).toEqual(['10 7/1']);
-      await tester.loadKey(segmentMessage({ to: START + 10 }));
-      await tester.loadKey(contentMessage());
-      for (let keyId = 1; keyId <= 4; keyId++) await tester.loadKey(segmentMessage({ keyId }));
+      await tester.loadKey(sealSegment({ to: START + 10 }));
+      await tester.loadKey(sealContent());
+      for (let keyId = 1; keyId <= 4; keyId++) await tester.loadKey(sealSegment({ keyId }));
       expect(await tester.keys()).toEqual(['10 7/1', '11 7/4', '11 7/1', '11 7/2', '11 7/3']);
-      await tester.loadKey(contentMessage({}, direct));
+      await tester.loadKey(sealContent({}, direct));
       await tester.deleteKey(KIND.service, SERVICE, SERVICE_KEY_ID);
       expect(await tester.keys()).toEqual([]);
     },
@@ -120,9 +120,9 @@ export const keyStoreCases: readonly Case[] = [
     name: 'a purchase takes only its own keys along',
     from: 'playing',
     async run(tester) {
-      await tester.loadKey(serviceMessage(2, {}, { keyId: 2 }));
-      await tester.loadKey(segmentMessage({ keyId: 101, parentId: 2 }));
-      await tester.loadKey(contentMessage({}, { keyId: 5001, parentId: 101 }));
+      await tester.loadKey(sealService(2, {}, { keyId: 2 }));
+      await tester.loadKey(sealSegment({ keyId: 101, parentId: 2 }));
+      await tester.loadKey(sealContent({}, { keyId: 5001, parentId: 101 }));
       await tester.deleteKey(KIND.service, SERVICE, SERVICE_KEY_ID);
       expect(await tester.keys()).toEqual(['10 7/2', '11 7/101', '12 7/5001']);
     },
@@ -133,43 +133,43 @@ export const keyStoreCases: readonly Case[] = [
     async run(tester) {
       const id = 9;
       const messages = [
-        seedMessages(1, 0, 8, { keyId: id })[0]!,
-        pairPurchase(2, { keyId: id }),
-        segmentPurchase(3, { keyId: id }),
-        serviceMessage(4, {}, { keyId: id }),
+        sealSeedParts(1, 0, 8, { keyId: id })[0]!,
+        sealPairPurchase(2, { keyId: id }),
+        sealSegmentPurchase(3, { keyId: id }),
+        sealService(4, {}, { keyId: id }),
       ];
       for (const message of messages) await tester.loadKey(message);
       const kinds = parseKeyList(await tester.send(INS.LIST_KEYS)).map(({ kind }) => kind);
       // A segment came before the service key: by slot, not by kind.
       expect(kinds).toEqual([KIND.segment, KIND.service, KIND.servicePair, KIND.seeds]);
       for (const [left, kind] of kinds.entries()) {
-        await tester.send(INS.LEAVE, concat(u32(SERVICE), u32(id), u32(START + left)));
+        await tester.send(INS.LEAVE, concat(encodeU32(SERVICE), encodeU32(id), encodeU32(START + left)));
         const list = parseKeyList(await tester.send(INS.LIST_KEYS));
         expect(list.map(({ to }) => to)).toEqual([START + left, ...list.slice(1).map(() => END)]);
         await tester.deleteKey(kind, SERVICE, id);
       }
-      await tester.send(INS.LEAVE, concat(u32(SERVICE), u32(id), u32(START)), STATUS.UNKNOWN_KEY);
+      await tester.send(INS.LEAVE, concat(encodeU32(SERVICE), encodeU32(id), encodeU32(START)), STATUS.UNKNOWN_KEY);
     },
   },
   {
     name: 'a purchase of slots left to nothing still names its slots: 9405, and 6A88 once it is deleted',
     from: 'active',
     async run(tester) {
-      await tester.loadKey(seedMessages(1, 0, 8)[0]!);
-      await tester.send(INS.LEAVE, concat(u32(SERVICE), u32(SEED_PURCHASE_ID), u32(0)));
-      await tester.loadKey(slotMessage(3), STATUS.OUTSIDE_VALIDITY);
-      await tester.loadKey(slotMessage(9), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(sealSeedParts(1, 0, 8)[0]!);
+      await tester.send(INS.LEAVE, concat(encodeU32(SERVICE), encodeU32(SEED_PURCHASE_ID), encodeU32(0)));
+      await tester.loadKey(sealUnderSlot(3), STATUS.OUTSIDE_VALIDITY);
+      await tester.loadKey(sealUnderSlot(9), STATUS.UNKNOWN_KEY);
       await tester.deleteKey(KIND.seeds, SERVICE, SEED_PURCHASE_ID);
-      await tester.loadKey(slotMessage(3), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(sealUnderSlot(3), STATUS.UNKNOWN_KEY);
     },
   },
   {
     name: 'a list with 256 octets and more to come says 6100',
     from: 'active',
     async run(tester) {
-      for (let id = 1; id <= 16; id++) await tester.loadKey(serviceMessage(id, {}, { keyId: id }));
+      for (let id = 1; id <= 16; id++) await tester.loadKey(sealService(id, {}, { keyId: id }));
       for (let id = 1; id <= 9; id++) {
-        await tester.loadKey(leafMessage(20 + id, { leaf: id + 1, key: fixedKey('leaf') }));
+        await tester.loadKey(sealTreeLeaf(20 + id, { leaf: id + 1, key: makeFixedKey('leaf') }));
       }
       const list = (status: number) => tester.send(INS.LIST_KEYS, new Uint8Array(0), status);
       const rest = (status: number) => tester.command({ cla: 0, ins: INS.GET_RESPONSE, p1: 0, p2: 0, le: 256 }, status);
@@ -203,22 +203,22 @@ export const keyStoreCases: readonly Case[] = [
       await tester.reset();
       await tester.select();
       expect(await tester.keys()).toEqual(['10 7/1']);
-      await tester.loadKey(contentMessage(), STATUS.UNKNOWN_KEY);
-      await tester.loadKey(segmentMessage());
-      await tester.loadKey(contentMessage());
+      await tester.loadKey(sealContent(), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(sealSegment());
+      await tester.loadKey(sealContent());
       await tester.open();
-      await tester.decode(cardPart(1));
+      await tester.decode(sealPart(1));
     },
   },
   {
     name: 'the key inside is what the message says, and replacing it replaces it',
     from: 'playing',
     async run(tester) {
-      const key = fixedKey('another');
-      await tester.decode(cardPart(1, { key }), STATUS.CRYPTO);
-      await tester.loadKey(contentMessage({}, { key }));
-      await tester.decode(cardPart(1), STATUS.CRYPTO);
-      await tester.decode(cardPart(1, { key }));
+      const key = makeFixedKey('another');
+      await tester.decode(sealPart(1, { key }), STATUS.CRYPTO);
+      await tester.loadKey(sealContent({}, { key }));
+      await tester.decode(sealPart(1), STATUS.CRYPTO);
+      await tester.decode(sealPart(1, { key }));
     },
   },
 ];

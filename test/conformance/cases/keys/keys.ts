@@ -5,30 +5,30 @@ import { parseKeyList } from '../../../../apdu/decode-module/keys/key-list.ts';
 import { type KeyKind, KIND, type ParentKind } from '../../../../apdu/decode-module/kinds.ts';
 import { concat, writeUint } from '../../../../apdu/octets.ts';
 import {
-  anyMessage,
+  sealAny,
   CARD_KEYS,
   CEILINGS,
   CONTENT_KEY_ID,
-  contentBody,
-  contentMessage,
+  encodeContent,
+  sealContent,
   END,
-  keyOf,
+  findKey,
   type KeyOptions,
-  resealed,
+  sealAnew,
   SEGMENT_KEY_ID,
-  segmentMessage,
+  sealSegment,
   SERIAL,
   SERVICE,
   SERVICE_KEY_ID,
-  serviceMessage,
+  sealService,
   START,
 } from '../../messages/messages.ts';
 import { encodeCeilings } from '../../../../apdu/decode-module/keys/ceilings.ts';
 import type { Case } from '../../tester.ts';
 
 const DOWNLINK = CARD_KEYS.downlink;
-const SERVICE_KEY = keyOf(KIND.service, SERVICE, SERVICE_KEY_ID);
-const SEGMENT_KEY = keyOf(KIND.segment, SERVICE, SEGMENT_KEY_ID);
+const SERVICE_KEY = findKey(KIND.service, SERVICE, SERVICE_KEY_ID);
+const SEGMENT_KEY = findKey(KIND.segment, SERVICE, SEGMENT_KEY_ID);
 
 /** One seed, that of slot 7. */
 function seedBody(): Uint8Array {
@@ -41,8 +41,8 @@ function seedBody(): Uint8Array {
 const BODIES: Record<KeyKind, Uint8Array> = {
   [KIND.service]: encodeCeilings(CEILINGS),
   [KIND.segment]: new Uint8Array(0),
-  [KIND.content]: contentBody(),
-  [KIND.blind]: contentBody({ kind: 'free' }),
+  [KIND.content]: encodeContent(),
+  [KIND.blind]: encodeContent({ kind: 'free' }),
   [KIND.seeds]: seedBody(),
   [KIND.node]: new Uint8Array(0),
   [KIND.servicePair]: encodeCeilings(CEILINGS),
@@ -78,7 +78,7 @@ export const keyCases: readonly Case[] = [
           if (kind === KIND.seeds) options.key = new Uint8Array(128);
           if (kind === KIND.servicePair) options.key = new Uint8Array(32).fill(number);
           const bought = kind === KIND.segment && parentKind === KIND.unique;
-          const message = anyMessage(kind, bought ? BODIES[KIND.service] : BODIES[kind], options);
+          const message = sealAny(kind, bought ? BODIES[KIND.service] : BODIES[kind], options);
           const bad = message.slice();
           bad[bad.length - 1]! ^= 1;
           await tester.loadKey(bad, STATUS.CRYPTO);
@@ -94,7 +94,7 @@ export const keyCases: readonly Case[] = [
     from: 'playing',
     async run(tester) {
       const options: KeyOptions = { parentKind: KIND.segment, parentId: SEGMENT_KEY_ID, keyId: 1 };
-      const message = resealed(anyMessage(KIND.segment, new Uint8Array(0), options), SEGMENT_KEY, (octets) => {
+      const message = sealAnew(sealAny(KIND.segment, new Uint8Array(0), options), SEGMENT_KEY, (octets) => {
         octets[25] = 1;
       });
       await tester.loadKey(message, STATUS.WRONG_PARENT);
@@ -106,19 +106,16 @@ export const keyCases: readonly Case[] = [
     name: 'a parent that is not here: 6A88, whatever else is wrong',
     from: 'active',
     async run(tester) {
-      await tester.loadKey(segmentMessage(), STATUS.UNKNOWN_KEY);
-      await tester.loadKey(contentMessage(), STATUS.UNKNOWN_KEY);
-      await tester.loadKey(
-        contentMessage({}, { parentKind: KIND.service, parentId: SERVICE_KEY_ID }),
-        STATUS.UNKNOWN_KEY,
-      );
-      await tester.loadKey(serviceMessage(1, {}, { parentId: SERIAL + 1 }), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(sealSegment(), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(sealContent(), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(sealContent({}, { parentKind: KIND.service, parentId: SERVICE_KEY_ID }), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(sealService(1, {}, { parentId: SERIAL + 1 }), STATUS.UNKNOWN_KEY);
       await tester.loadKey(new Uint8Array(56), STATUS.UNKNOWN_KEY);
-      await tester.loadKey(serviceMessage(1));
-      await tester.loadKey(segmentMessage({ service: SERVICE + 1 }), STATUS.UNKNOWN_KEY);
-      await tester.loadKey(segmentMessage({ parentId: SERVICE_KEY_ID + 1 }), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(sealService(1));
+      await tester.loadKey(sealSegment({ service: SERVICE + 1 }), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(sealSegment({ parentId: SERVICE_KEY_ID + 1 }), STATUS.UNKNOWN_KEY);
       for (const kind of [0x00, 0x02, 0x13, 0x14, 0x15, 0x16, 0x18, 0x20, 0xff]) {
-        const message = segmentMessage();
+        const message = sealSegment();
         message[24] = kind;
         await tester.loadKey(message, STATUS.UNKNOWN_KEY);
       }
@@ -129,14 +126,14 @@ export const keyCases: readonly Case[] = [
     from: 'active',
     async run(tester) {
       for (const length of [0, 1, 31, 32, 48, 55])
-        await tester.loadKey(segmentMessage().subarray(0, length), STATUS.CRYPTO);
+        await tester.loadKey(sealSegment().subarray(0, length), STATUS.CRYPTO);
     },
   },
   {
     name: 'every octet of a service message is under its tag',
     from: 'active',
     async run(tester) {
-      const message = serviceMessage(1);
+      const message = sealService(1);
       for (const [at, flipped] of flips(message).entries()) {
         // Parent kind and parent id name another parent.
         await tester.loadKey(flipped, at === 24 || (at >= 28 && at < 32) ? STATUS.UNKNOWN_KEY : STATUS.CRYPTO);
@@ -148,7 +145,7 @@ export const keyCases: readonly Case[] = [
     name: 'every octet of a segment and a content message is under its tag',
     from: 'playing',
     async run(tester) {
-      for (const message of [segmentMessage({ keyId: 150 }), contentMessage({}, { keyId: 5001 })]) {
+      for (const message of [sealSegment({ keyId: 150 }), sealContent({}, { keyId: 5001 })]) {
         for (const [at, flipped] of flips(message).entries()) {
           const names = at === 24 || (at >= 28 && at < 32) || (at >= 4 && at < 8);
           await tester.loadKey(flipped, names ? STATUS.UNKNOWN_KEY : STATUS.CRYPTO);
@@ -175,16 +172,16 @@ export const keyCases: readonly Case[] = [
         (octets) => (octets[0] = 0x01),
         (octets) => (octets[0] = 0x60),
       ];
-      for (const change of wrong) await tester.loadKey(resealed(segmentMessage(), SERVICE_KEY, change), STATUS.CRYPTO);
+      for (const change of wrong) await tester.loadKey(sealAnew(sealSegment(), SERVICE_KEY, change), STATUS.CRYPTO);
       const longer = new Uint8Array(72);
-      longer.set(segmentMessage());
+      longer.set(sealSegment());
       await tester.loadKey(longer, STATUS.CRYPTO);
       await tester.loadKey(
-        resealed(longer, SERVICE_KEY, (octets) => writeUint(octets, 2, 2, 72)),
+        sealAnew(longer, SERVICE_KEY, (octets) => writeUint(octets, 2, 2, 72)),
         STATUS.CRYPTO,
       );
-      await tester.loadKey(contentMessage().subarray(0, 56), STATUS.CRYPTO);
-      await tester.loadKey(contentMessage().subarray(0, 103), STATUS.CRYPTO);
+      await tester.loadKey(sealContent().subarray(0, 56), STATUS.CRYPTO);
+      await tester.loadKey(sealContent().subarray(0, 103), STATUS.CRYPTO);
     },
   },
   {
@@ -192,7 +189,7 @@ export const keyCases: readonly Case[] = [
     from: 'active',
     async run(tester) {
       const load = (number: number, status: number, id = number): Promise<Uint8Array> =>
-        tester.loadKey(serviceMessage(number, {}, { keyId: id }), status);
+        tester.loadKey(sealService(number, {}, { keyId: id }), status);
       await load(0, STATUS.DONE);
       await load(0, STATUS.OLD_NUMBER, 1);
       await load(1000, STATUS.DONE);
@@ -218,7 +215,7 @@ export const keyCases: readonly Case[] = [
     from: 'active',
     async run(tester) {
       const load = (number: number, status: number): Promise<Uint8Array> =>
-        tester.loadKey(serviceMessage(number, {}, { keyId: status === STATUS.DONE ? number : 1 }), status);
+        tester.loadKey(sealService(number, {}, { keyId: status === STATUS.DONE ? number : 1 }), status);
       await load(999, STATUS.DONE);
       await load(1000, STATUS.DONE);
       await load(1032, STATUS.DONE);
@@ -236,15 +233,15 @@ export const keyCases: readonly Case[] = [
     from: 'playing',
     async run(tester) {
       const before = await tester.keys();
-      const confirm = await tester.loadKey(serviceMessage(1));
-      expect(await tester.loadKey(serviceMessage(1))).toEqual(confirm);
+      const confirm = await tester.loadKey(sealService(1));
+      expect(await tester.loadKey(sealService(1))).toEqual(confirm);
       expect(await tester.keys()).toEqual(before);
-      await tester.loadKey(serviceMessage(1, { quantum: 1n }), STATUS.OLD_NUMBER);
-      await tester.loadKey(serviceMessage(1, {}, { to: END + 1 }), STATUS.OLD_NUMBER);
-      await tester.loadKey(serviceMessage(1, {}, { from: START - 1 }), STATUS.OLD_NUMBER);
+      await tester.loadKey(sealService(1, { quantum: 1n }), STATUS.OLD_NUMBER);
+      await tester.loadKey(sealService(1, {}, { to: END + 1 }), STATUS.OLD_NUMBER);
+      await tester.loadKey(sealService(1, {}, { from: START - 1 }), STATUS.OLD_NUMBER);
       expect(await tester.keys()).toEqual(before);
       await tester.deleteKey(KIND.service, SERVICE, SERVICE_KEY_ID);
-      await tester.loadKey(serviceMessage(1), STATUS.OLD_NUMBER);
+      await tester.loadKey(sealService(1), STATUS.OLD_NUMBER);
       expect(await tester.keys()).toEqual([]);
     },
   },
@@ -252,42 +249,39 @@ export const keyCases: readonly Case[] = [
     name: 'a number is kept over a power cut, and not used up by a refusal',
     from: 'active',
     async run(tester) {
-      await tester.loadKey(serviceMessage(5));
+      await tester.loadKey(sealService(5));
       await tester.reset();
       await tester.select();
-      await tester.loadKey(serviceMessage(5));
-      await tester.loadKey(serviceMessage(5, {}, { keyId: 2 }), STATUS.OLD_NUMBER);
-      const refused = resealed(serviceMessage(6), DOWNLINK, (octets) => (octets[25] = 1));
+      await tester.loadKey(sealService(5));
+      await tester.loadKey(sealService(5, {}, { keyId: 2 }), STATUS.OLD_NUMBER);
+      const refused = sealAnew(sealService(6), DOWNLINK, (octets) => (octets[25] = 1));
       await tester.loadKey(refused, STATUS.BAD_FIELD);
-      await tester.loadKey(serviceMessage(6));
+      await tester.loadKey(sealService(6));
     },
   },
   {
     name: 'the validity kept is the overlap with the parent’s; none: 9405',
     from: 'active',
     async run(tester) {
-      await tester.loadKey(serviceMessage(1, {}, { from: START + 100, to: START + 1000 }));
-      await tester.loadKey(segmentMessage({ from: START, to: START + 500 }));
-      await tester.loadKey(contentMessage({}, { from: START + 50, to: START + 5000 }));
+      await tester.loadKey(sealService(1, {}, { from: START + 100, to: START + 1000 }));
+      await tester.loadKey(sealSegment({ from: START, to: START + 500 }));
+      await tester.loadKey(sealContent({}, { from: START + 50, to: START + 5000 }));
       expect(parseKeyList(await tester.send(INS.LIST_KEYS))).toEqual([
         { kind: 0x10, parentKind: 0x01, service: 7, id: 1, from: START + 100, to: START + 1000 },
         { kind: 0x11, parentKind: 0x10, service: 7, id: 100, from: START + 100, to: START + 500 },
         { kind: 0x12, parentKind: 0x11, service: 7, id: 5000, from: START + 100, to: START + 500 },
       ]);
-      await tester.loadKey(segmentMessage({ keyId: 101, from: START, to: START + 100 }), STATUS.OUTSIDE_VALIDITY);
-      await tester.loadKey(
-        segmentMessage({ keyId: 101, from: START + 1000, to: START + 2000 }),
-        STATUS.OUTSIDE_VALIDITY,
-      );
-      await tester.loadKey(contentMessage({}, { from: START + 500, to: START + 600 }), STATUS.OUTSIDE_VALIDITY);
+      await tester.loadKey(sealSegment({ keyId: 101, from: START, to: START + 100 }), STATUS.OUTSIDE_VALIDITY);
+      await tester.loadKey(sealSegment({ keyId: 101, from: START + 1000, to: START + 2000 }), STATUS.OUTSIDE_VALIDITY);
+      await tester.loadKey(sealContent({}, { from: START + 500, to: START + 600 }), STATUS.OUTSIDE_VALIDITY);
       // 9405 before 940A and 9402.
       await tester.loadKey(
-        contentMessage({ card: false }, { from: START + 500, to: START + 600 }),
+        sealContent({ card: false }, { from: START + 500, to: START + 600 }),
         STATUS.OUTSIDE_VALIDITY,
       );
-      await tester.loadKey(serviceMessage(2, {}, { keyId: 2, from: 0, to: 0xffffffff }));
+      await tester.loadKey(sealService(2, {}, { keyId: 2, from: 0, to: 0xffffffff }));
       const direct: KeyOptions = { parentKind: KIND.service, parentId: SERVICE_KEY_ID, keyId: 5001 };
-      await tester.loadKey(contentMessage({}, direct));
+      await tester.loadKey(sealContent({}, direct));
       expect(parseKeyList(await tester.send(INS.LIST_KEYS)).at(-1)).toEqual({
         kind: 0x12,
         parentKind: 0x10,

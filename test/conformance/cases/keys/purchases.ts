@@ -16,35 +16,35 @@ import { concat } from '../../../../apdu/octets.ts';
 import {
   CARD_ID,
   CARD_KEYS,
-  cardPart,
+  sealPart,
   CEILINGS,
-  contentBody,
-  contentMessage,
+  encodeContent,
+  sealContent,
   END,
-  fixedKey,
-  keyOf,
+  makeFixedKey,
+  findKey,
   KEYS,
   PROFILE,
-  resealed,
+  sealAnew,
   SEGMENT_KEY_ID,
-  segmentMessage,
+  sealSegment,
   SERIAL,
   SERVICE,
   SERVICE_KEY_ID,
-  serviceMessage,
+  sealService,
   START,
 } from '../../messages/messages.ts';
 import {
   BLIND_KEY_ID,
-  blindMessage,
-  leafMessage,
+  sealBlindContent,
+  sealTreeLeaf,
   SEED_PURCHASE_ID,
   SEED_ROOT,
-  seedMessages,
+  sealSeedParts,
   SEGMENT_PURCHASE_ID,
-  segmentPurchase,
+  sealSegmentPurchase,
 } from '../../messages/purchase-messages.ts';
-import { type Case, u32 } from '../../tester.ts';
+import { type Case, encodeU32 } from '../../tester.ts';
 
 const UPLINK = CARD_KEYS.uplink;
 const MIDDLE = START + 1000;
@@ -64,7 +64,7 @@ const KINDS = [KIND.service, KIND.segment, KIND.content, KIND.blind, KIND.seeds,
 
 function bodyOf(kind: KeyKind, parentKind: number): Uint8Array {
   const ceilings = encodeCeilings(CEILINGS);
-  if (kind === KIND.content || kind === KIND.blind) return contentBody({ kind: 'free' });
+  if (kind === KIND.content || kind === KIND.blind) return encodeContent({ kind: 'free' });
   if (kind === KIND.seeds)
     return concat(
       new Uint8Array(32).map((_, i) => (i % 4 === 0 ? 0xff : 0)),
@@ -75,13 +75,18 @@ function bodyOf(kind: KeyKind, parentKind: number): Uint8Array {
 
 function keyInside(kind: KeyKind, keyId: number): Uint8Array {
   if (kind === KIND.seeds) return new Uint8Array(128);
-  return kind === KIND.servicePair ? new Uint8Array(32).fill(1) : keyOf(kind, SERVICE, keyId);
+  return kind === KIND.servicePair ? new Uint8Array(32).fill(1) : findKey(kind, SERVICE, keyId);
 }
 
 function parentKeyOf(kind: number, id: number) {
   if (kind === KIND.unique) return CARD_KEYS.downlink;
   if (kind !== KIND.slot)
-    return deriveWorkingKeys(kind, SERVICE, id, kind === KIND.node ? fixedKey('a leaf') : keyOf(kind, SERVICE, id));
+    return deriveWorkingKeys(
+      kind,
+      SERVICE,
+      id,
+      kind === KIND.node ? makeFixedKey('a leaf') : findKey(kind, SERVICE, id),
+    );
   const leaf = seedKey(SEED_ROOT, { level: SLOT_DEPTH, index: id });
   return slotKeys(SERVICE, id, 0, leaf, leaf);
 }
@@ -92,14 +97,14 @@ export const purchaseCases: readonly Case[] = [
     from: 'playing',
     async run(tester) {
       let number = 900;
-      await tester.loadKey(segmentPurchase(number++));
-      await tester.loadKey(leafMessage(number++, { leaf: 2, key: fixedKey('a leaf') }));
-      for (const message of seedMessages(number++, 0, 8)) await tester.loadKey(message);
-      await tester.send(INS.DELETE_KEY, concat(Uint8Array.of(KIND.content), u32(SERVICE), u32(5000)));
+      await tester.loadKey(sealSegmentPurchase(number++));
+      await tester.loadKey(sealTreeLeaf(number++, { leaf: 2, key: makeFixedKey('a leaf') }));
+      for (const message of sealSeedParts(number++, 0, 8)) await tester.loadKey(message);
+      await tester.send(INS.DELETE_KEY, concat(Uint8Array.of(KIND.content), encodeU32(SERVICE), encodeU32(5000)));
       for (const [parentKind, parentId, carries] of PARENTS) {
         // Both places for content are wanted: what does not carry them must not be pushed out by them.
-        await tester.loadKey(contentMessage({ kind: 'free' }));
-        await tester.loadKey(blindMessage());
+        await tester.loadKey(sealContent({ kind: 'free' }));
+        await tester.loadKey(sealBlindContent());
         for (const kind of KINDS) {
           number++;
           const header = {
@@ -131,9 +136,9 @@ export const purchaseCases: readonly Case[] = [
     name: 'a parent that no message can have: 6A88',
     from: 'playing',
     async run(tester) {
-      await tester.loadKey(seedMessages(900, 0, 8)[0]!);
+      await tester.loadKey(sealSeedParts(900, 0, 8)[0]!);
       for (const parentKind of [0x00, 0x14, 0x16, 0x18, 0x20, 0xff]) {
-        const message = contentMessage({}, { parentId: SEED_PURCHASE_ID });
+        const message = sealContent({}, { parentId: SEED_PURCHASE_ID });
         message[24] = parentKind;
         await tester.loadKey(message, STATUS.UNKNOWN_KEY);
       }
@@ -143,8 +148,8 @@ export const purchaseCases: readonly Case[] = [
     name: 'a message under the unique key is confirmed, and the same one again with the same confirm',
     from: 'active',
     async run(tester) {
-      const place = { leaf: 9, key: fixedKey('leaf 9') };
-      const messages = [serviceMessage(5), segmentPurchase(6), ...seedMessages(7, 1, 200), leafMessage(20, place)];
+      const place = { leaf: 9, key: makeFixedKey('leaf 9') };
+      const messages = [sealService(5), sealSegmentPurchase(6), ...sealSeedParts(7, 1, 200), sealTreeLeaf(20, place)];
       expect(messages).toHaveLength(5);
       const confirms: Uint8Array[] = [];
       for (const message of messages) {
@@ -162,16 +167,16 @@ export const purchaseCases: readonly Case[] = [
     name: 'a segment bought by itself carries content at its own ceilings, and lasts',
     from: 'playing',
     async run(tester) {
-      await tester.loadKey(segmentPurchase(2, { perMegabyte: 300_000n }));
+      await tester.loadKey(sealSegmentPurchase(2, { perMegabyte: 300_000n }));
       const under = { parentId: SEGMENT_PURCHASE_ID };
-      await tester.loadKey(contentMessage({ price: 300_001n }, under), STATUS.ABOVE_CEILING);
-      await tester.loadKey(contentMessage({ price: 300_000n }, under));
-      await tester.decode(cardPart(1));
+      await tester.loadKey(sealContent({ price: 300_001n }, under), STATUS.ABOVE_CEILING);
+      await tester.loadKey(sealContent({ price: 300_000n }, under));
+      await tester.decode(sealPart(1));
       await tester.reset();
       await tester.select();
-      await tester.loadKey(contentMessage({}, under));
+      await tester.loadKey(sealContent({}, under));
       await tester.open();
-      await tester.decode(cardPart(2));
+      await tester.decode(sealPart(2));
       expect(parseKeyList(await tester.send(INS.LIST_KEYS))).toMatchObject([
         { kind: KIND.service, parentKind: KIND.unique },
         { kind: KIND.segment, parentKind: KIND.unique, id: SEGMENT_PURCHASE_ID },
@@ -183,17 +188,17 @@ export const purchaseCases: readonly Case[] = [
     name: 'of a segment that is bought and in RAM, the one in RAM is meant',
     from: 'playing',
     async run(tester) {
-      await tester.loadKey(segmentPurchase(2, { keyId: SEGMENT_KEY_ID, perMegabyte: 100n }));
-      await tester.loadKey(contentMessage());
+      await tester.loadKey(sealSegmentPurchase(2, { keyId: SEGMENT_KEY_ID, perMegabyte: 100n }));
+      await tester.loadKey(sealContent());
       await tester.deleteKey(KIND.segment, SERVICE, SEGMENT_KEY_ID);
-      await tester.decode(cardPart(1), STATUS.UNKNOWN_KEY);
-      await tester.loadKey(contentMessage(), STATUS.ABOVE_CEILING);
-      await tester.loadKey(contentMessage({ price: 100n }));
-      await tester.loadKey(segmentMessage());
+      await tester.decode(sealPart(1), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(sealContent(), STATUS.ABOVE_CEILING);
+      await tester.loadKey(sealContent({ price: 100n }));
+      await tester.loadKey(sealSegment());
       await tester.deleteKey(KIND.segment, SERVICE, SEGMENT_KEY_ID);
-      await tester.decode(cardPart(1));
+      await tester.decode(sealPart(1));
       await tester.deleteKey(KIND.segment, SERVICE, SEGMENT_KEY_ID);
-      await tester.decode(cardPart(2), STATUS.UNKNOWN_KEY);
+      await tester.decode(sealPart(2), STATUS.UNKNOWN_KEY);
       await tester.deleteKey(KIND.segment, SERVICE, SEGMENT_KEY_ID, STATUS.UNKNOWN_KEY);
     },
   },
@@ -201,17 +206,17 @@ export const purchaseCases: readonly Case[] = [
     name: 'a subscription to T: nothing at T, plaintext again after the renewal',
     from: 'playing',
     async run(tester) {
-      await tester.loadKey(serviceMessage(2, {}, { to: MIDDLE }));
-      await tester.loadKey(segmentMessage());
-      await tester.loadKey(contentMessage({ kind: 'free' }));
-      await tester.decode(cardPart(1, { mediaTime: MIDDLE - 1 }));
-      await tester.decode(cardPart(2, { mediaTime: MIDDLE }), STATUS.OUTSIDE_VALIDITY);
-      await tester.loadKey(contentMessage({ kind: 'free' }, { from: MIDDLE }), STATUS.OUTSIDE_VALIDITY);
-      await tester.loadKey(serviceMessage(3));
-      await tester.decode(cardPart(2, { mediaTime: MIDDLE }), STATUS.UNKNOWN_KEY);
-      await tester.loadKey(segmentMessage());
-      await tester.loadKey(contentMessage({ kind: 'free' }));
-      await tester.decode(cardPart(2, { mediaTime: MIDDLE }));
+      await tester.loadKey(sealService(2, {}, { to: MIDDLE }));
+      await tester.loadKey(sealSegment());
+      await tester.loadKey(sealContent({ kind: 'free' }));
+      await tester.decode(sealPart(1, { mediaTime: MIDDLE - 1 }));
+      await tester.decode(sealPart(2, { mediaTime: MIDDLE }), STATUS.OUTSIDE_VALIDITY);
+      await tester.loadKey(sealContent({ kind: 'free' }, { from: MIDDLE }), STATUS.OUTSIDE_VALIDITY);
+      await tester.loadKey(sealService(3));
+      await tester.decode(sealPart(2, { mediaTime: MIDDLE }), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(sealSegment());
+      await tester.loadKey(sealContent({ kind: 'free' }));
+      await tester.decode(sealPart(2, { mediaTime: MIDDLE }));
     },
   },
   {
@@ -222,7 +227,7 @@ export const purchaseCases: readonly Case[] = [
         service: SERVICE,
         from: START,
         to: END,
-        requestId: fixedKey('request').subarray(0, 8),
+        requestId: makeFixedKey('request').subarray(0, 8),
         sessionHash: new Uint8Array(20).fill(0x5a),
       };
       const data = encodeRequest(request);
@@ -269,9 +274,9 @@ export const purchaseCases: readonly Case[] = [
     name: 'fields of a message under the unique key outside the page: 6A80',
     from: 'active',
     async run(tester) {
-      const segment = segmentPurchase(10);
-      const seeds = seedMessages(11, 0, 3)[0]!;
-      const leaf = leafMessage(12, { leaf: 9, key: fixedKey('leaf 9') });
+      const segment = sealSegmentPurchase(10);
+      const seeds = sealSeedParts(11, 0, 3)[0]!;
+      const leaf = sealTreeLeaf(12, { leaf: 9, key: makeFixedKey('leaf 9') });
       const changes: ReadonlyArray<readonly [Uint8Array, at: number, value: number]> = [
         [segment, 25, 1],
         [segment, 66, 1],
@@ -291,7 +296,7 @@ export const purchaseCases: readonly Case[] = [
       ];
       for (const [message, at, value] of changes) {
         await tester.loadKey(
-          resealed(message, CARD_KEYS.downlink, (octets) => void (octets[at] = value)),
+          sealAnew(message, CARD_KEYS.downlink, (octets) => void (octets[at] = value)),
           STATUS.BAD_FIELD,
         );
       }

@@ -3,8 +3,8 @@ import { encodeCeilings } from '../../../../apdu/decode-module/keys/ceilings.ts'
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
 import { type SeedLabel, seedKey } from '../../../../apdu/decode-module/keys/marks.ts';
 import { concat, writeUint } from '../../../../apdu/octets.ts';
-import { anyMessage, CARD_KEYS, cardPart, CEILINGS, END, resealed, SERVICE } from '../../messages/messages.ts';
-import { SEED_PURCHASE_ID, SEED_ROOT, slotMessage } from '../../messages/purchase-messages.ts';
+import { sealAny, CARD_KEYS, sealPart, CEILINGS, END, sealAnew, SERVICE } from '../../messages/messages.ts';
+import { SEED_PURCHASE_ID, SEED_ROOT, sealUnderSlot } from '../../messages/purchase-messages.ts';
 import type { Case } from '../../tester.ts';
 
 const FREE = { kind: 'free' } as const;
@@ -26,8 +26,8 @@ function partMessage(number: number, part: number, parts: number, seeds: readonl
     keys.set(key ?? seedKey(SEED_ROOT, { level, index }), 16 * i);
   }
   const options = { key: keys, keyId: SEED_PURCHASE_ID, number };
-  const message = anyMessage(KIND.seeds, concat(labels, encodeCeilings(CEILINGS)), options);
-  return resealed(message, CARD_KEYS.downlink, (octets) => void (octets[25] = part | ((parts - 1) << 2)));
+  const message = sealAny(KIND.seeds, concat(labels, encodeCeilings(CEILINGS)), options);
+  return sealAnew(message, CARD_KEYS.downlink, (octets) => void (octets[25] = part | ((parts - 1) << 2)));
 }
 
 export const seedPartCases: readonly Case[] = [
@@ -39,15 +39,15 @@ export const seedPartCases: readonly Case[] = [
       const whole = { level: 17, index: 0 };
       // Part 1: all slots 0..7, wrong for slot 3 only behind the right one.
       await tester.loadKey(partMessage(41, 1, 2, [whole, { level: 20, index: 3, key: WRONG }]));
-      await tester.loadKey(slotMessage(3, {}, FREE));
-      await tester.decode(cardPart(1));
+      await tester.loadKey(sealUnderSlot(3, {}, FREE));
+      await tester.decode(sealPart(1));
       // Part 0 counts before it: wrong for slot 3, in front of the right one; right for slot 4.
       const first = [{ level: 20, index: 3, key: WRONG }, { level: 20, index: 4 }, whole];
       await tester.loadKey(partMessage(40, 0, 2, first));
-      await tester.loadKey(slotMessage(3, {}, FREE), STATUS.CRYPTO);
-      await tester.loadKey(slotMessage(4, {}, FREE));
-      await tester.loadKey(slotMessage(5, {}, FREE));
-      await tester.decode(cardPart(2));
+      await tester.loadKey(sealUnderSlot(3, {}, FREE), STATUS.CRYPTO);
+      await tester.loadKey(sealUnderSlot(4, {}, FREE));
+      await tester.loadKey(sealUnderSlot(5, {}, FREE));
+      await tester.decode(sealPart(2));
     },
   },
   {
@@ -62,7 +62,7 @@ export const seedPartCases: readonly Case[] = [
       await tester.loadKey(parts[3]!);
       await tester.loadKey(parts[0]!);
       for (const part of parts) await tester.loadKey(part);
-      for (const slot of [0, 1, 2, 3]) await tester.loadKey(slotMessage(slot, {}, FREE));
+      for (const slot of [0, 1, 2, 3]) await tester.loadKey(sealUnderSlot(slot, {}, FREE));
       await tester.deleteKey(KIND.seeds, SERVICE, SEED_PURCHASE_ID);
       for (const part of parts) await tester.loadKey(part, STATUS.OLD_NUMBER);
     },
@@ -78,7 +78,7 @@ export const seedPartCases: readonly Case[] = [
       await tester.loadKey(partMessage(40, 0, 1, seed), STATUS.OLD_NUMBER);
       await tester.loadKey(partMessage(40, 1, 2, seed), STATUS.OLD_NUMBER);
       await tester.loadKey(partMessage(7, 0, 1, seed), STATUS.OLD_NUMBER);
-      const later = resealed(partMessage(41, 1, 2, seed), CARD_KEYS.downlink, (octets) =>
+      const later = sealAnew(partMessage(41, 1, 2, seed), CARD_KEYS.downlink, (octets) =>
         writeUint(octets, 16, 4, END + 1),
       );
       await tester.loadKey(later, STATUS.BAD_FIELD);

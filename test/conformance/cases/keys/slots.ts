@@ -5,16 +5,16 @@ import { parseKeyList } from '../../../../apdu/decode-module/keys/key-list.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
 import { purchasesOfSlots, SLOTS } from '../../../../apdu/decode-module/keys/marks.ts';
 import { writeUint } from '../../../../apdu/octets.ts';
-import { CARD_KEYS, cardPart, END, resealed, SERVICE, spanOf, START } from '../../messages/messages.ts';
-import { SEED_PURCHASE_ID, seedMessages, slotMessage } from '../../messages/purchase-messages.ts';
+import { CARD_KEYS, sealPart, END, sealAnew, SERVICE, makeSpan, START } from '../../messages/messages.ts';
+import { SEED_PURCHASE_ID, sealSeedParts, sealUnderSlot } from '../../messages/purchase-messages.ts';
 import type { Case, Tester } from '../../tester.ts';
 
 const FREE = { kind: 'free' } as const;
 
 /** Whether a slot's content plays. */
 async function plays(tester: Tester, slot: number, group: number): Promise<void> {
-  await tester.loadKey(slotMessage(slot, {}, FREE));
-  expect(await tester.decode(cardPart(group))).toEqual(spanOf({ group, spanBlocks: 4 }));
+  await tester.loadKey(sealUnderSlot(slot, {}, FREE));
+  expect(await tester.decode(sealPart(group))).toEqual(makeSpan({ group, spanBlocks: 4 }));
 }
 
 export const slotCases: readonly Case[] = [
@@ -24,11 +24,11 @@ export const slotCases: readonly Case[] = [
     async run(tester) {
       await tester.open();
       const [first, end] = [5, 8171];
-      const parts = seedMessages(40, first, end);
+      const parts = sealSeedParts(40, first, end);
       expect(parts).toHaveLength(3);
       await tester.loadKey(parts[1]!);
-      await tester.loadKey(slotMessage(first), STATUS.UNKNOWN_KEY);
-      await tester.loadKey(slotMessage(end - 1), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(sealUnderSlot(first), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(sealUnderSlot(end - 1), STATUS.UNKNOWN_KEY);
       await plays(tester, 1024, 1);
       await tester.loadKey(parts[2]!);
       await plays(tester, end - 1, 2);
@@ -36,7 +36,7 @@ export const slotCases: readonly Case[] = [
       let group = 3;
       for (const slot of [first, first + 1, 7, 8, 1023, 2047, 2048, 8000]) await plays(tester, slot, group++);
       for (const slot of [0, first - 1, end, end + 1, SLOTS - 1])
-        await tester.loadKey(slotMessage(slot), STATUS.UNKNOWN_KEY);
+        await tester.loadKey(sealUnderSlot(slot), STATUS.UNKNOWN_KEY);
       await tester.reset();
       await tester.select();
       await tester.open();
@@ -52,87 +52,87 @@ export const slotCases: readonly Case[] = [
     from: 'active',
     async run(tester) {
       await tester.open();
-      await tester.loadKey(seedMessages(1, 0, SLOTS, { keyId: 1 })[0]!);
+      await tester.loadKey(sealSeedParts(1, 0, SLOTS, { keyId: 1 })[0]!);
       await plays(tester, 0, 1);
       await plays(tester, 0x5a5a5, 2);
       await plays(tester, SLOTS - 1, 3);
       await tester.deleteKey(KIND.seeds, SERVICE, 1);
-      await tester.loadKey(seedMessages(2, 0x80000, 0x80001, { keyId: 2 })[0]!);
+      await tester.loadKey(sealSeedParts(2, 0x80000, 0x80001, { keyId: 2 })[0]!);
       await plays(tester, 0x80000, 4);
-      await tester.loadKey(slotMessage(0x80001), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(sealUnderSlot(0x80001), STATUS.UNKNOWN_KEY);
       await tester.deleteKey(KIND.seeds, SERVICE, 2);
       const ranges = purchasesOfSlots(1, SLOTS - 1);
       expect(ranges).toHaveLength(2);
       let number = 3;
       for (const [i, { from, to, labels }] of ranges.entries()) {
-        for (const part of seedMessages(number, from, to, { keyId: 3 + i, labels })) await tester.loadKey(part);
+        for (const part of sealSeedParts(number, from, to, { keyId: 3 + i, labels })) await tester.loadKey(part);
         number += 4;
       }
       let group = 5;
       for (const { from, to } of ranges) {
         for (const slot of [from, to - 1, (from + to) >> 1]) await plays(tester, slot, group++);
       }
-      for (const slot of [0, SLOTS - 1]) await tester.loadKey(slotMessage(slot), STATUS.UNKNOWN_KEY);
+      for (const slot of [0, SLOTS - 1]) await tester.loadKey(sealUnderSlot(slot), STATUS.UNKNOWN_KEY);
     },
   },
   {
     name: 'a part that is not of the purchase: 6A80',
     from: 'active',
     async run(tester) {
-      const right = seedMessages(40, 1, 1000);
+      const right = sealSeedParts(40, 1, 1000);
       await tester.loadKey(right[0]!);
       const wrong = [
-        seedMessages(40, 1, 1000, { from: START + 1 })[1]!,
-        seedMessages(40, 1, 1000, { to: END - 1 })[1]!,
-        seedMessages(40, 1, 1000, { perMegabyte: 1n })[1]!,
-        seedMessages(41, 1, 1000)[1]!,
-        seedMessages(40, 1, 3000)[1]!,
+        sealSeedParts(40, 1, 1000, { from: START + 1 })[1]!,
+        sealSeedParts(40, 1, 1000, { to: END - 1 })[1]!,
+        sealSeedParts(40, 1, 1000, { perMegabyte: 1n })[1]!,
+        sealSeedParts(41, 1, 1000)[1]!,
+        sealSeedParts(40, 1, 3000)[1]!,
       ];
       for (const message of wrong) await tester.loadKey(message, STATUS.BAD_FIELD);
-      await tester.loadKey(seedMessages(39, 1, 1000)[1]!, STATUS.OLD_NUMBER);
+      await tester.loadKey(sealSeedParts(39, 1, 1000)[1]!, STATUS.OLD_NUMBER);
       await tester.loadKey(right[1]!);
-      await tester.loadKey(seedMessages(60, 1, 1000)[0]!, STATUS.BAD_FIELD);
+      await tester.loadKey(sealSeedParts(60, 1, 1000)[0]!, STATUS.BAD_FIELD);
       await tester.deleteKey(KIND.seeds, SERVICE, SEED_PURCHASE_ID);
-      await tester.loadKey(seedMessages(60, 1, 1000)[0]!);
-      await tester.loadKey(slotMessage(999), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(sealSeedParts(60, 1, 1000)[0]!);
+      await tester.loadKey(sealUnderSlot(999), STATUS.UNKNOWN_KEY);
     },
   },
   {
     name: 'four purchases of slots, a fifth only after one is deleted',
     from: 'active',
     async run(tester) {
-      for (let i = 1; i <= 4; i++) await tester.loadKey(seedMessages(i, 0, 8, { keyId: i })[0]!);
-      await tester.loadKey(seedMessages(5, 8, 16, { keyId: 5 })[0]!, STATUS.NO_ROOM);
+      for (let i = 1; i <= 4; i++) await tester.loadKey(sealSeedParts(i, 0, 8, { keyId: i })[0]!);
+      await tester.loadKey(sealSeedParts(5, 8, 16, { keyId: 5 })[0]!, STATUS.NO_ROOM);
       await tester.deleteKey(KIND.seeds, SERVICE, 2);
-      await tester.loadKey(seedMessages(5, 8, 16, { keyId: 5 })[0]!);
-      await tester.loadKey(slotMessage(9));
-      await tester.loadKey(slotMessage(1));
+      await tester.loadKey(sealSeedParts(5, 8, 16, { keyId: 5 })[0]!);
+      await tester.loadKey(sealUnderSlot(9));
+      await tester.loadKey(sealUnderSlot(1));
     },
   },
   {
     name: 'of two purchases of a slot the one that ends last is meant',
     from: 'active',
     async run(tester) {
-      await tester.loadKey(seedMessages(1, 0, 8, { keyId: 1, to: START + 500, perMegabyte: 10n })[0]!);
-      await tester.loadKey(seedMessages(2, 0, 4, { keyId: 2, perMegabyte: 20n })[0]!);
-      await tester.loadKey(slotMessage(3, {}, { price: 20n }));
-      await tester.loadKey(slotMessage(5, {}, { price: 20n }), STATUS.ABOVE_CEILING);
-      await tester.loadKey(slotMessage(5, {}, { price: 10n }));
-      await tester.loadKey(slotMessage(5, { from: START + 500 }, { price: 10n }), STATUS.OUTSIDE_VALIDITY);
-      await tester.loadKey(slotMessage(3, { from: START + 500 }, { price: 10n }));
+      await tester.loadKey(sealSeedParts(1, 0, 8, { keyId: 1, to: START + 500, perMegabyte: 10n })[0]!);
+      await tester.loadKey(sealSeedParts(2, 0, 4, { keyId: 2, perMegabyte: 20n })[0]!);
+      await tester.loadKey(sealUnderSlot(3, {}, { price: 20n }));
+      await tester.loadKey(sealUnderSlot(5, {}, { price: 20n }), STATUS.ABOVE_CEILING);
+      await tester.loadKey(sealUnderSlot(5, {}, { price: 10n }));
+      await tester.loadKey(sealUnderSlot(5, { from: START + 500 }, { price: 10n }), STATUS.OUTSIDE_VALIDITY);
+      await tester.loadKey(sealUnderSlot(3, { from: START + 500 }, { price: 10n }));
       // Of equal ends the first by slot, though it came later.
       await tester.deleteKey(KIND.seeds, SERVICE, 1);
-      await tester.loadKey(seedMessages(3, 0, 4, { keyId: 3, perMegabyte: 10n })[0]!);
-      await tester.loadKey(slotMessage(3, {}, { price: 20n }), STATUS.ABOVE_CEILING);
-      await tester.loadKey(slotMessage(3, {}, { price: 10n }));
+      await tester.loadKey(sealSeedParts(3, 0, 4, { keyId: 3, perMegabyte: 10n })[0]!);
+      await tester.loadKey(sealUnderSlot(3, {}, { price: 20n }), STATUS.ABOVE_CEILING);
+      await tester.loadKey(sealUnderSlot(3, {}, { price: 10n }));
     },
   },
   {
     name: 'a message under a slot that is cut short or forged, or names no slot',
     from: 'active',
     async run(tester) {
-      await tester.loadKey(seedMessages(1, 0, 8)[0]!);
-      const message = slotMessage(3);
+      await tester.loadKey(sealSeedParts(1, 0, 8)[0]!);
+      const message = sealUnderSlot(3);
       for (const length of [56, 63, 64, 103]) await tester.loadKey(message.subarray(0, length), STATUS.CRYPTO);
       for (const at of [4, 8, 32, 48, 96]) {
         const forged = message.slice();
@@ -154,9 +154,9 @@ export const slotCases: readonly Case[] = [
     name: 'an index of 2^L and more is no node of level L: 6A80',
     from: 'active',
     async run(tester) {
-      const message = seedMessages(1, 0, 8)[0]!;
+      const message = sealSeedParts(1, 0, 8)[0]!;
       const labelled = (level: number, index: number): Uint8Array =>
-        resealed(message, CARD_KEYS.downlink, (octets) => writeUint(octets, 188, 4, level * 2 ** 24 + index));
+        sealAnew(message, CARD_KEYS.downlink, (octets) => writeUint(octets, 188, 4, level * 2 ** 24 + index));
       for (let level = 0; level <= 20; level++) await tester.loadKey(labelled(level, 2 ** level), STATUS.BAD_FIELD);
       for (const level of [0, 1, 8, 15, 16, 20]) await tester.loadKey(labelled(level, 2 ** 24 - 1), STATUS.BAD_FIELD);
       for (const level of [21, 0x7f, 0x80, 0xfe]) await tester.loadKey(labelled(level, 0), STATUS.BAD_FIELD);
@@ -168,11 +168,11 @@ export const slotCases: readonly Case[] = [
     name: 'a seed message with every label empty is a part that covers nothing',
     from: 'active',
     async run(tester) {
-      const empty = resealed(seedMessages(1, 0, 8)[0]!, CARD_KEYS.downlink, (octets) => {
+      const empty = sealAnew(sealSeedParts(1, 0, 8)[0]!, CARD_KEYS.downlink, (octets) => {
         for (let at = 160; at < 192; at++) octets[at] = at % 4 === 0 ? 0xff : 0;
       });
       await tester.loadKey(empty);
-      await tester.loadKey(slotMessage(3), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(sealUnderSlot(3), STATUS.UNKNOWN_KEY);
     },
   },
 ];

@@ -7,8 +7,8 @@ import { type KeyMessage, sealKeyMessage } from '../../../../apdu/decode-module/
 import { childNodes, type KeyTree, pathAbove } from '../../../../apdu/decode-module/keys/key-tree.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
 import { writeUint } from '../../../../apdu/octets.ts';
-import { CARD_KEYS, cardPart, END, fixedKey, resealed, SERVICE, START } from '../../messages/messages.ts';
-import { fixedTree, leafMessage, seedMessages, slotMessage } from '../../messages/purchase-messages.ts';
+import { CARD_KEYS, sealPart, END, makeFixedKey, sealAnew, SERVICE, START } from '../../messages/messages.ts';
+import { makeFixedTree, sealTreeLeaf, sealSeedParts, sealUnderSlot } from '../../messages/purchase-messages.ts';
 import type { Case, Tester } from '../../tester.ts';
 
 const FREE = { kind: 'free' } as const;
@@ -18,7 +18,7 @@ async function loadAll(tester: Tester, messages: readonly KeyMessage[]): Promise
 }
 
 function content(tree: KeyTree, slot = 3): Uint8Array {
-  return slotMessage(slot, { epoch: tree.epoch, epochKey: tree.epochKey }, FREE);
+  return sealUnderSlot(slot, { epoch: tree.epoch, epochKey: tree.epochKey }, FREE);
 }
 
 function node(
@@ -39,7 +39,7 @@ function node(
     parentKind: KIND.node,
     parentId: child,
   } as const;
-  return sealKeyMessage(header, fixedKey(name), new Uint8Array(0), childKey).octets;
+  return sealKeyMessage(header, makeFixedKey(name), new Uint8Array(0), childKey).octets;
 }
 
 /** Those of an update that a card can use: under a node of its path that it holds. */
@@ -53,22 +53,22 @@ export const treeCases: readonly Case[] = [
     name: 'from a leaf to the root, and content of its epoch and no other',
     from: 'active',
     async run(tester) {
-      const tree = fixedTree(10, 7);
+      const tree = makeFixedTree(10, 7);
       const place = tree.join();
-      await tester.loadKey(seedMessages(1, 0, 8)[0]!);
-      await tester.loadKey(leafMessage(2, place));
+      await tester.loadKey(sealSeedParts(1, 0, 8)[0]!);
+      await tester.loadKey(sealTreeLeaf(2, place));
       const path = tree.path(place.leaf);
       expect(path).toHaveLength(10);
       await tester.loadKey(path[1]!.octets, STATUS.UNKNOWN_KEY);
       await loadAll(tester, path);
       await tester.loadKey(content(tree));
       await tester.open();
-      await tester.decode(cardPart(1));
+      await tester.decode(sealPart(1));
       const { epochKey } = tree;
-      await tester.loadKey(slotMessage(3, { epoch: 6, epochKey }, FREE), STATUS.UNKNOWN_KEY);
-      await tester.loadKey(slotMessage(3, { epoch: 8, epochKey }, FREE), STATUS.UNKNOWN_KEY);
-      await tester.loadKey(slotMessage(3, { epoch: 7, epochKey: new Uint8Array(16) }, FREE), STATUS.CRYPTO);
-      await tester.loadKey(slotMessage(3, {}, FREE));
+      await tester.loadKey(sealUnderSlot(3, { epoch: 6, epochKey }, FREE), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(sealUnderSlot(3, { epoch: 8, epochKey }, FREE), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(sealUnderSlot(3, { epoch: 7, epochKey: new Uint8Array(16) }, FREE), STATUS.CRYPTO);
+      await tester.loadKey(sealUnderSlot(3, {}, FREE));
       await tester.reset();
       await tester.select();
       await tester.loadKey(content(tree));
@@ -78,11 +78,11 @@ export const treeCases: readonly Case[] = [
     name: 'an eviction: the others go on with the combined update, the evicted one does not',
     from: 'active',
     async run(tester) {
-      const tree = fixedTree(3);
+      const tree = makeFixedTree(3);
       const mine = tree.join();
       const others = Array.from({ length: 20 }, () => tree.join());
-      await tester.loadKey(seedMessages(1, 0, 8)[0]!);
-      await tester.loadKey(leafMessage(2, mine));
+      await tester.loadKey(sealSeedParts(1, 0, 8)[0]!);
+      await tester.loadKey(sealTreeLeaf(2, mine));
       await loadAll(tester, tree.path(mine.leaf));
       await tester.loadKey(content(tree));
 
@@ -97,7 +97,7 @@ export const treeCases: readonly Case[] = [
       }
       await tester.loadKey(content(tree));
       await tester.open();
-      await tester.decode(cardPart(1));
+      await tester.decode(sealPart(1));
 
       const second = tree.evict([mine.leaf]);
       // It holds its own path still, but not with the keys that the update is under.
@@ -111,11 +111,11 @@ export const treeCases: readonly Case[] = [
     name: 'back after two epochs: healed with as many nodes as the tree is deep',
     from: 'active',
     async run(tester) {
-      const tree = fixedTree(10);
+      const tree = makeFixedTree(10);
       const places = Array.from({ length: 6 }, () => tree.join());
       const mine = places[0]!;
-      await tester.loadKey(seedMessages(1, 0, 8)[0]!);
-      await tester.loadKey(leafMessage(2, mine));
+      await tester.loadKey(sealSeedParts(1, 0, 8)[0]!);
+      await tester.loadKey(sealTreeLeaf(2, mine));
       await loadAll(tester, tree.path(mine.leaf));
       tree.evict([places[1]!.leaf]);
       const second = tree.evict([places[4]!.leaf, places[5]!.leaf]);
@@ -126,15 +126,15 @@ export const treeCases: readonly Case[] = [
       await loadAll(tester, heal);
       await tester.loadKey(content(tree));
       await tester.open();
-      await tester.decode(cardPart(1));
+      await tester.decode(sealPart(1));
     },
   },
   {
     name: 'a node only rises in version; one with the same version again changes nothing',
     from: 'active',
     async run(tester) {
-      const place = { leaf: 2, key: fixedKey('leaf 2') };
-      await tester.loadKey(leafMessage(1, place));
+      const place = { leaf: 2, key: makeFixedKey('leaf 2') };
+      await tester.loadKey(sealTreeLeaf(1, place));
       await tester.loadKey(node(1, 2, 5, place.key));
       await tester.loadKey(node(1, 2, 4, place.key), STATUS.OLD_NUMBER);
       await tester.loadKey(node(1, 2, 5, place.key));
@@ -153,12 +153,12 @@ export const treeCases: readonly Case[] = [
     name: 'a node of the version that is here changes nothing, whatever its key; a deleted one is gone over a reset too',
     from: 'active',
     async run(tester) {
-      const place = { leaf: 2, key: fixedKey('leaf 2') };
-      await tester.loadKey(leafMessage(1, place));
+      const place = { leaf: 2, key: makeFixedKey('leaf 2') };
+      await tester.loadKey(sealTreeLeaf(1, place));
       await tester.loadKey(node(1, 2, 5, place.key));
-      await tester.loadKey(seedMessages(2, 0, 8)[0]!);
+      await tester.loadKey(sealSeedParts(2, 0, 8)[0]!);
       await tester.loadKey(node(1, 2, 5, place.key, SERVICE, 'another key'));
-      const under = (name: string) => slotMessage(3, { epoch: 5, epochKey: fixedKey(name) }, FREE);
+      const under = (name: string) => sealUnderSlot(3, { epoch: 5, epochKey: makeFixedKey(name) }, FREE);
       await tester.loadKey(under('another key'), STATUS.CRYPTO);
       await tester.loadKey(under('node 1.5'));
       await tester.deleteKey(KIND.node, SERVICE, 1);
@@ -174,16 +174,17 @@ export const treeCases: readonly Case[] = [
     async run(tester) {
       let number = 1;
       const leaves = [1, 2, 5, 6, 9, 10, 0xffff_fffe, 0xffff_ffff];
-      for (const leaf of leaves) await tester.loadKey(leafMessage(number++, { leaf, key: fixedKey('leaf') }));
+      for (const leaf of leaves) await tester.loadKey(sealTreeLeaf(number++, { leaf, key: makeFixedKey('leaf') }));
       const parents = [1, 2, 3, 0x4000_0000, 0x3fff_ffff, 0, 7];
       for (const child of leaves) {
         for (const id of parents) {
           const fits = id !== 0 && childNodes(id).includes(child);
           const status = fits ? STATUS.DONE : id === 0 && child === 1 ? STATUS.BAD_FIELD : STATUS.WRONG_PARENT;
-          await tester.loadKey(node(id, child, 1, fixedKey('leaf')), status);
+          await tester.loadKey(node(id, child, 1, makeFixedKey('leaf')), status);
           if (fits) {
             await tester.deleteKey(KIND.node, SERVICE, id);
-            if (leaves.includes(id)) await tester.loadKey(leafMessage(number++, { leaf: id, key: fixedKey('leaf') }));
+            if (leaves.includes(id))
+              await tester.loadKey(sealTreeLeaf(number++, { leaf: id, key: makeFixedKey('leaf') }));
           }
         }
       }
@@ -193,19 +194,19 @@ export const treeCases: readonly Case[] = [
     name: 'a node of version 1 and more supersedes a leaf, one of version 0 changes nothing; the leaf’s own message is 940B then',
     from: 'active',
     async run(tester) {
-      const below = { leaf: 6, key: fixedKey('below') };
-      const leaf = leafMessage(2, { leaf: 2, key: fixedKey('leaf 2') });
-      await tester.loadKey(leafMessage(1, below));
+      const below = { leaf: 6, key: makeFixedKey('below') };
+      const leaf = sealTreeLeaf(2, { leaf: 2, key: makeFixedKey('leaf 2') });
+      await tester.loadKey(sealTreeLeaf(1, below));
       const confirm = await tester.loadKey(leaf);
       await tester.loadKey(node(2, 6, 0, below.key));
       expect(await tester.loadKey(leaf)).toEqual(confirm);
-      await tester.loadKey(node(1, 2, 1, fixedKey('leaf 2')));
+      await tester.loadKey(node(1, 2, 1, makeFixedKey('leaf 2')));
       await tester.loadKey(node(2, 6, 1, below.key));
       await tester.loadKey(leaf, STATUS.OLD_NUMBER);
-      await tester.loadKey(node(1, 2, 2, fixedKey('leaf 2')), STATUS.CRYPTO);
-      await tester.loadKey(node(1, 2, 2, fixedKey('node 2.1')));
+      await tester.loadKey(node(1, 2, 2, makeFixedKey('leaf 2')), STATUS.CRYPTO);
+      await tester.loadKey(node(1, 2, 2, makeFixedKey('node 2.1')));
       // A new leaf takes the place back, whatever the version.
-      await tester.loadKey(leafMessage(3, { leaf: 2, key: fixedKey('leaf 2') }));
+      await tester.loadKey(sealTreeLeaf(3, { leaf: 2, key: makeFixedKey('leaf 2') }));
       expect(parseKeyList(await tester.send(INS.LIST_KEYS)).map(({ id, from }) => [id, from])).toEqual([
         [6, 0],
         [2, 0],
@@ -217,12 +218,12 @@ export const treeCases: readonly Case[] = [
     name: 'a node whose from is not before its to: 6A80, though it has no validity',
     from: 'active',
     async run(tester) {
-      const place = { leaf: 2, key: fixedKey('leaf 2') };
+      const place = { leaf: 2, key: makeFixedKey('leaf 2') };
       const from = (message: Uint8Array, parentKey: Uint8Array, value: number): Uint8Array =>
-        resealed(message, parentKey, (octets) => writeUint(octets, 12, 4, value));
+        sealAnew(message, parentKey, (octets) => writeUint(octets, 12, 4, value));
       // A leaf goes on to the end of time.
-      await tester.loadKey(from(leafMessage(1, place), CARD_KEYS.downlink, 0xffff_ffff), STATUS.BAD_FIELD);
-      await tester.loadKey(leafMessage(1, place));
+      await tester.loadKey(from(sealTreeLeaf(1, place), CARD_KEYS.downlink, 0xffff_ffff), STATUS.BAD_FIELD);
+      await tester.loadKey(sealTreeLeaf(1, place));
       const good = node(1, 2, 1, place.key);
       for (const value of [END, END + 1]) await tester.loadKey(from(good, place.key, value), STATUS.BAD_FIELD);
       await tester.loadKey(from(good, place.key, END - 1));
@@ -232,17 +233,17 @@ export const treeCases: readonly Case[] = [
     name: 'a leaf replaces what has its place; twelve nodes, then 6A84',
     from: 'active',
     async run(tester) {
-      await tester.loadKey(leafMessage(1, { leaf: 6, key: fixedKey('one') }));
-      await tester.loadKey(leafMessage(2, { leaf: 6, key: fixedKey('two') }));
-      await tester.loadKey(leafMessage(1, { leaf: 6, key: fixedKey('one') }), STATUS.OLD_NUMBER);
-      await tester.loadKey(node(2, 6, 3, fixedKey('one')), STATUS.CRYPTO);
-      await tester.loadKey(node(2, 6, 3, fixedKey('two')));
-      for (let i = 3; i <= 12; i++) await tester.loadKey(leafMessage(i, { leaf: 100 + i, key: fixedKey('x') }));
-      await tester.loadKey(leafMessage(13, { leaf: 200, key: fixedKey('x') }), STATUS.NO_ROOM);
-      await tester.loadKey(node(1, 2, 3, fixedKey('node 2.3')), STATUS.NO_ROOM);
+      await tester.loadKey(sealTreeLeaf(1, { leaf: 6, key: makeFixedKey('one') }));
+      await tester.loadKey(sealTreeLeaf(2, { leaf: 6, key: makeFixedKey('two') }));
+      await tester.loadKey(sealTreeLeaf(1, { leaf: 6, key: makeFixedKey('one') }), STATUS.OLD_NUMBER);
+      await tester.loadKey(node(2, 6, 3, makeFixedKey('one')), STATUS.CRYPTO);
+      await tester.loadKey(node(2, 6, 3, makeFixedKey('two')));
+      for (let i = 3; i <= 12; i++) await tester.loadKey(sealTreeLeaf(i, { leaf: 100 + i, key: makeFixedKey('x') }));
+      await tester.loadKey(sealTreeLeaf(13, { leaf: 200, key: makeFixedKey('x') }), STATUS.NO_ROOM);
+      await tester.loadKey(node(1, 2, 3, makeFixedKey('node 2.3')), STATUS.NO_ROOM);
       await tester.deleteKey(KIND.node, SERVICE, 103);
-      await tester.loadKey(node(1, 2, 3, fixedKey('node 2.3')));
-      await tester.loadKey(leafMessage(13, { leaf: 2, key: fixedKey('x') }));
+      await tester.loadKey(node(1, 2, 3, makeFixedKey('node 2.3')));
+      await tester.loadKey(sealTreeLeaf(13, { leaf: 2, key: makeFixedKey('x') }));
     },
   },
 ];

@@ -4,18 +4,22 @@ import { openCreditLimitProof, signCreditLimit } from '../../../../apdu/decode-m
 import {
   CARD_ID,
   CARD_KEYS,
-  cardPart,
-  contentMessage,
-  fixedKey,
-  loadOrder,
+  sealPart,
+  sealContent,
+  makeFixedKey,
+  signOrder,
   MAXIMUM,
-  resigned,
+  signAnew,
   USD,
 } from '../../messages/messages.ts';
 import type { Case } from '../../tester.ts';
 
 /** Credit limit order. */
-function creditLimit(number: number, amount: bigint, loadId = fixedKey(`limit ${number}`).subarray(0, 8)): Uint8Array {
+function creditLimit(
+  number: number,
+  amount: bigint,
+  loadId = makeFixedKey(`limit ${number}`).subarray(0, 8),
+): Uint8Array {
   return signCreditLimit({ cardId: CARD_ID, number, currency: USD, amount, loadId }, CARD_KEYS['load-in']);
 }
 
@@ -36,23 +40,23 @@ export const creditLimitCases: readonly Case[] = [
         limitLoaded: true,
       });
       await tester.loadCredit(order);
-      for (let group = 1; group <= 7; group++) await tester.decode(cardPart(group, { octets: 1_500_000, duration: 0 }));
-      await tester.loadKey(contentMessage({ price: 10_000_000n }));
-      await tester.decode(cardPart(8, { octets: 787_500 }));
+      for (let group = 1; group <= 7; group++) await tester.decode(sealPart(group, { octets: 1_500_000, duration: 0 }));
+      await tester.loadKey(sealContent({ price: 10_000_000n }));
+      await tester.decode(sealPart(8, { octets: 787_500 }));
       expect((await tester.purse()).taken).toBe(10_500_000n);
-      await tester.decode(cardPart(9, { octets: 1 }), STATUS.NO_CREDIT);
+      await tester.decode(sealPart(9, { octets: 1 }), STATUS.NO_CREDIT);
       await tester.closeSession();
       const purse = await tester.purse();
       expect(purse).toMatchObject({ loaded: 10_000_000n, spent: 10_500_000n });
       // -0.50: so much more than the maximum may be loaded.
-      await tester.loadCredit(loadOrder(3, MAXIMUM + 500_001n), STATUS.ABOVE_MAXIMUM_BALANCE);
+      await tester.loadCredit(signOrder(3, MAXIMUM + 500_001n), STATUS.ABOVE_MAXIMUM_BALANCE);
       // Less than was used already.
       await tester.loadCredit(creditLimit(3, 100_000n));
       await tester.open();
-      await tester.decode(cardPart(10, { octets: 1 }), STATUS.NO_CREDIT);
-      await tester.loadCredit(loadOrder(4, 300_000n));
-      await tester.decode(cardPart(10, { octets: 1 }), STATUS.NO_CREDIT);
-      await tester.loadCredit(loadOrder(5, MAXIMUM + 200_000n));
+      await tester.decode(sealPart(10, { octets: 1 }), STATUS.NO_CREDIT);
+      await tester.loadCredit(signOrder(4, 300_000n));
+      await tester.decode(sealPart(10, { octets: 1 }), STATUS.NO_CREDIT);
+      await tester.loadCredit(signOrder(5, MAXIMUM + 200_000n));
       expect((await tester.purse()).balance).toBe(MAXIMUM);
     },
   },
@@ -60,14 +64,14 @@ export const creditLimitCases: readonly Case[] = [
     name: 'a credit limit has the rules of a load: number, repetition, fields, its own kind',
     from: 'active',
     async run(tester) {
-      const id = fixedKey('same id').subarray(0, 8);
+      const id = makeFixedKey('same id').subarray(0, 8);
       await tester.loadCredit(creditLimit(2, 1n), STATUS.OLD_NUMBER);
       await tester.loadCredit(creditLimit(1, 2n ** 39n - MAXIMUM), STATUS.BAD_FIELD);
       await tester.loadCredit(creditLimit(1, 2n ** 48n - 1n), STATUS.BAD_FIELD);
       await tester.loadCredit(creditLimit(1, 2n ** 39n - 1n - MAXIMUM, id));
-      await tester.loadCredit(loadOrder(1, 2n ** 39n - 1n - MAXIMUM, id), STATUS.OLD_NUMBER);
+      await tester.loadCredit(signOrder(1, 2n ** 39n - 1n - MAXIMUM, id), STATUS.OLD_NUMBER);
       await tester.loadCredit(creditLimit(1, 1n, id), STATUS.OLD_NUMBER);
-      await tester.loadCredit(loadOrder(2, 1n, id));
+      await tester.loadCredit(signOrder(2, 1n, id));
       await tester.loadCredit(creditLimit(2, 1n, id), STATUS.OLD_NUMBER);
       const key = CARD_KEYS['load-in'];
       const order = creditLimit(3, 1n);
@@ -75,14 +79,14 @@ export const creditLimitCases: readonly Case[] = [
         await tester.loadCredit(order.with(0, kind), STATUS.CRYPTO);
         if (kind !== 0x31) {
           await tester.loadCredit(
-            resigned(order, key, (octets) => (octets[0] = kind)),
+            signAnew(order, key, (octets) => (octets[0] = kind)),
             STATUS.CRYPTO,
           );
         }
       }
       for (const at of [4, 11, 16, 18, 34, 47]) {
         await tester.loadCredit(
-          resigned(order, key, (octets) => (octets[at]! ^= 0x80)),
+          signAnew(order, key, (octets) => (octets[at]! ^= 0x80)),
           STATUS.BAD_FIELD,
         );
       }

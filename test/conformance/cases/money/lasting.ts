@@ -5,16 +5,9 @@ import { INS } from '../../../../apdu/decode-module/instruction.ts';
 import { encodePin } from '../../../../apdu/decode-module/pin.ts';
 import { LIFE } from '../../../../apdu/decode-module/select-answer.ts';
 import { fromHex } from '../../../../apdu/octets.ts';
-import {
-  cardPart,
-  contentMessage,
-  SECOND_SSRC,
-  segmentMessage,
-  serviceMessage,
-  START,
-} from '../../messages/messages.ts';
+import { sealPart, sealContent, SECOND_SSRC, sealSegment, sealService, START } from '../../messages/messages.ts';
 import { replay } from '../../messages/playing.ts';
-import { type Case, type Tester, u32 } from '../../tester.ts';
+import { type Case, type Tester, encodeU32 } from '../../tester.ts';
 
 const PIN = encodePin('2580');
 const NONE = new Uint8Array(0);
@@ -33,8 +26,8 @@ async function selectAnother(tester: Tester, aid: string): Promise<void> {
 async function begin(tester: Tester): Promise<void> {
   await tester.storeData(0x8002, PIN, false);
   await tester.send(INS.VERIFY, PIN);
-  await tester.decode(cardPart(5));
-  await tester.decode(cardPart(3, { ssrc: SECOND_SSRC }));
+  await tester.decode(sealPart(5));
+  await tester.decode(sealPart(3, { ssrc: SECOND_SSRC }));
 }
 
 export const lastingCases: readonly Case[] = [
@@ -51,11 +44,11 @@ export const lastingCases: readonly Case[] = [
         expect(await tester.keys()).toEqual(keys);
         await tester.inside(INS.GET_PURSE, 0, 0, NONE);
         await expectVerified(tester);
-        await tester.decode(cardPart(5));
-        await tester.decode(cardPart(3, { ssrc: SECOND_SSRC }));
+        await tester.decode(sealPart(5));
+        await tester.decode(sealPart(3, { ssrc: SECOND_SSRC }));
       }
       for (let number = 2; number <= 12; number++) {
-        await tester.loadKey(serviceMessage(number, {}, { service: number + 100 }));
+        await tester.loadKey(sealService(number, {}, { service: number + 100 }));
       }
       await tester.send(INS.LIST_KEYS, undefined, 0x6128);
       await selectAnother(tester, 'A000000003000000');
@@ -67,9 +60,9 @@ export const lastingCases: readonly Case[] = [
     from: 'playing',
     async run(tester) {
       await begin(tester);
-      await tester.loadKey(contentMessage({}, { keyId: 5001, to: START + 100 }));
-      await tester.decode(cardPart(6, { contentKeyId: 5001, mediaTime: START + 50 }));
-      await tester.decode(cardPart(7, { mediaTime: START + 100 }));
+      await tester.loadKey(sealContent({}, { keyId: 5001, to: START + 100 }));
+      await tester.decode(sealPart(6, { contentKeyId: 5001, mediaTime: START + 50 }));
+      await tester.decode(sealPart(7, { mediaTime: START + 100 }));
       const keys = await tester.keys();
       await tester.select();
       expect(await tester.purse()).toMatchObject({ taken: 0n, service: 0, receiptsWritten: 1 });
@@ -77,10 +70,10 @@ export const lastingCases: readonly Case[] = [
       await expectVerified(tester, STATUS.SECURITY);
       await tester.raw(fromHex('84400000'), STATUS.NOT_NOW);
       await tester.open();
-      await tester.decode(cardPart(7), STATUS.OLD_GROUP);
-      await tester.decode(cardPart(3, { ssrc: SECOND_SSRC }), STATUS.OLD_GROUP);
+      await tester.decode(sealPart(7), STATUS.OLD_GROUP);
+      await tester.decode(sealPart(3, { ssrc: SECOND_SSRC }), STATUS.OLD_GROUP);
       // 5001 has ended by the highest media time, so a third key takes its place.
-      await tester.loadKey(contentMessage({}, { keyId: 5002 }));
+      await tester.loadKey(sealContent({}, { keyId: 5002 }));
       expect(await tester.keys()).toEqual(['10 7/1', '11 7/100', '12 7/5000', '12 7/5002']);
     },
   },
@@ -92,16 +85,16 @@ export const lastingCases: readonly Case[] = [
       const purse = await tester.purse();
       const keys = await tester.keys();
       await tester.setStatus(LIFE.blocked);
-      await tester.decode(cardPart(5), STATUS.NOT_NOW);
+      await tester.decode(sealPart(5), STATUS.NOT_NOW);
       await expectVerified(tester, STATUS.NOT_NOW);
       expect(await tester.purse()).toEqual(purse);
       expect(await tester.keys()).toEqual(keys);
       await tester.setStatus(LIFE.active);
       await expectVerified(tester);
-      await tester.decode(cardPart(5));
-      await tester.decode(cardPart(3, { ssrc: SECOND_SSRC }));
-      await tester.decode(cardPart(4), STATUS.OLD_GROUP);
-      await tester.decode(cardPart(6));
+      await tester.decode(sealPart(5));
+      await tester.decode(sealPart(3, { ssrc: SECOND_SSRC }));
+      await tester.decode(sealPart(4), STATUS.OLD_GROUP);
+      await tester.decode(sealPart(6));
       await tester.setStatus(LIFE.blocked);
       expect(await tester.closeSession()).toMatchObject({ groups: 3, reason: 'closed' });
     },
@@ -110,29 +103,29 @@ export const lastingCases: readonly Case[] = [
     name: 'marks are those of RAM until a reset, which brings back those of the record',
     from: 'playing',
     async run(tester) {
-      await tester.loadKey(contentMessage(FREE));
-      await tester.decode(cardPart(9));
+      await tester.loadKey(sealContent(FREE));
+      await tester.decode(sealPart(9));
       await tester.closeSession();
       await tester.open();
-      await tester.decode(cardPart(9), STATUS.OLD_GROUP);
+      await tester.decode(sealPart(9), STATUS.OLD_GROUP);
       await tester.open(8);
       await tester.select();
       await tester.open();
-      await tester.decode(cardPart(9), STATUS.OLD_GROUP);
+      await tester.decode(sealPart(9), STATUS.OLD_GROUP);
       // Written with the first record that is: as they were before this group.
-      await tester.loadKey(contentMessage());
-      await tester.decode(cardPart(20));
+      await tester.loadKey(sealContent());
+      await tester.decode(sealPart(20));
       await tester.reset();
       await replay(tester, FREE);
-      await tester.decode(cardPart(9), STATUS.OLD_GROUP);
-      await tester.decode(cardPart(10));
-      await tester.decode(cardPart(30));
+      await tester.decode(sealPart(9), STATUS.OLD_GROUP);
+      await tester.decode(sealPart(10));
+      await tester.decode(sealPart(30));
       // No record: what a session of free groups leaves is gone with the power.
       await tester.closeSession();
       await tester.reset();
       await replay(tester, FREE);
-      await tester.decode(cardPart(9), STATUS.OLD_GROUP);
-      await tester.decode(cardPart(10));
+      await tester.decode(sealPart(9), STATUS.OLD_GROUP);
+      await tester.decode(sealPart(10));
     },
   },
   {
@@ -143,10 +136,10 @@ export const lastingCases: readonly Case[] = [
       await expectVerified(tester);
       await tester.reset();
       await tester.select();
-      await tester.loadKey(segmentMessage());
-      await tester.loadKey(contentMessage());
+      await tester.loadKey(sealSegment());
+      await tester.loadKey(sealContent());
       await tester.open();
-      await tester.decode(cardPart(1));
+      await tester.decode(sealPart(1));
     },
   },
   {
@@ -155,12 +148,12 @@ export const lastingCases: readonly Case[] = [
     async run(tester) {
       await begin(tester);
       await tester.open(0, STATUS.BAD_FIELD);
-      await tester.decode(cardPart(5));
-      await tester.decode(cardPart(3, { ssrc: SECOND_SSRC }));
+      await tester.decode(sealPart(5));
+      await tester.decode(sealPart(3, { ssrc: SECOND_SSRC }));
       await tester.storeData(0x0002, encodeCardLimits({ ...NO_LIMITS, pinForSessions: true }), false);
       await tester.send(INS.VERIFY, encodePin('9999'), 0x63c2);
-      for (const service of [7, 8]) await tester.send(INS.OPEN_SESSION, u32(service), STATUS.SECURITY);
-      await tester.decode(cardPart(5));
+      for (const service of [7, 8]) await tester.send(INS.OPEN_SESSION, encodeU32(service), STATUS.SECURITY);
+      await tester.decode(sealPart(5));
       expect((await tester.purse()).service).toBe(7);
     },
   },

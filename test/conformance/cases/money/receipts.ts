@@ -3,14 +3,14 @@ import { expect } from 'vitest';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
 import { writeUint } from '../../../../apdu/octets.ts';
 import {
-  acknowledgement,
+  signAcknowledgementUpTo,
   CARD_KEYS,
-  cardPart,
-  contentMessage,
-  fixedKey,
+  sealPart,
+  sealContent,
+  makeFixedKey,
   PROFILE,
-  resigned,
-  serviceMessage,
+  signAnew,
+  sealService,
 } from '../../messages/messages.ts';
 import { bringUp, type Case, type Tester } from '../../tester.ts';
 
@@ -18,7 +18,7 @@ import { bringUp, type Case, type Tester } from '../../tester.ts';
 async function sessions(tester: Tester, first: number, last: number): Promise<void> {
   for (let group = first; group <= last; group++) {
     await tester.open();
-    await tester.decode(cardPart(group, { octets: 1000 }));
+    await tester.decode(sealPart(group, { octets: 1000 }));
     await tester.closeSession();
   }
 }
@@ -54,10 +54,10 @@ export const receiptCases: readonly Case[] = [
       await tester.noReceipt(1);
       await sessions(tester, 1, 3);
       expect((await tester.receipt()).number).toBe(1);
-      await tester.acknowledge(acknowledgement(2));
+      await tester.acknowledge(signAcknowledgementUpTo(2));
       expect((await tester.receipt()).number).toBe(3);
       expect((await tester.receipt(1)).number).toBe(1);
-      await tester.acknowledge(acknowledgement(3));
+      await tester.acknowledge(signAcknowledgementUpTo(3));
       await tester.noReceipt();
       await tester.noReceipt(4);
       await tester.noReceipt(0xffffffff);
@@ -76,7 +76,7 @@ export const receiptCases: readonly Case[] = [
       expect(await tester.send(INS.CLOSE_SESSION)).toEqual(newest);
       await tester.open();
       expect(await tester.send(INS.CLOSE_SESSION)).toEqual(newest);
-      await tester.acknowledge(acknowledgement(2));
+      await tester.acknowledge(signAcknowledgementUpTo(2));
       expect(await tester.send(INS.CLOSE_SESSION)).toEqual(newest);
     },
   },
@@ -87,26 +87,26 @@ export const receiptCases: readonly Case[] = [
       await tester.closeSession();
       await sessions(tester, 1, 31);
       await tester.open();
-      await tester.decode(cardPart(32, { octets: 1000 }));
-      await tester.decode(cardPart(33, { octets: 1_000_000 }));
+      await tester.decode(sealPart(32, { octets: 1000 }));
+      await tester.decode(sealPart(33, { octets: 1_000_000 }));
       await tester.closeSession();
       await tester.open();
-      await tester.decode(cardPart(34, { octets: 1000 }), STATUS.RECEIPTS_DUE);
-      await tester.decode(cardPart(34, { octets: 0 }));
-      await tester.loadKey(contentMessage({ kind: 'flat', price: 1n }));
-      await tester.decode(cardPart(35), STATUS.RECEIPTS_DUE);
-      await tester.loadKey(contentMessage());
+      await tester.decode(sealPart(34, { octets: 1000 }), STATUS.RECEIPTS_DUE);
+      await tester.decode(sealPart(34, { octets: 0 }));
+      await tester.loadKey(sealContent({ kind: 'flat', price: 1n }));
+      await tester.decode(sealPart(35), STATUS.RECEIPTS_DUE);
+      await tester.loadKey(sealContent());
       expect((await tester.receipt(1)).number).toBe(1);
-      await tester.acknowledge(acknowledgement(1));
-      await tester.decode(cardPart(35, { octets: 1000 }));
+      await tester.acknowledge(signAcknowledgementUpTo(1));
+      await tester.decode(sealPart(35, { octets: 1000 }));
       expect(await tester.closeSession()).toMatchObject({ number: 33, octets: 1000, groups: 2 });
       await tester.noReceipt(1);
       expect((await tester.receipt(2)).number).toBe(2);
       expect((await tester.receipt()).number).toBe(2);
       await tester.open();
-      await tester.decode(cardPart(36, { octets: 1000 }), STATUS.RECEIPTS_DUE);
-      await tester.acknowledge(acknowledgement(33));
-      await tester.decode(cardPart(36, { octets: 1000 }));
+      await tester.decode(sealPart(36, { octets: 1000 }), STATUS.RECEIPTS_DUE);
+      await tester.acknowledge(signAcknowledgementUpTo(33));
+      await tester.decode(sealPart(36, { octets: 1000 }));
       expect(await tester.closeSession()).toMatchObject({ number: 34 });
       expect(await tester.purse()).toMatchObject({ receiptsAcknowledged: 33, unacknowledged: 250n });
     },
@@ -117,13 +117,13 @@ export const receiptCases: readonly Case[] = [
     async run(tester) {
       await sessions(tester, 1, 32);
       await tester.open();
-      await tester.loadKey(serviceMessage(2, { quantum: 1n }, { keyId: 2 }));
-      await tester.loadKey(contentMessage({ price: 10_000_000n }, { parentKind: 0x10, parentId: 2, keyId: 5001 }));
-      await tester.decode(cardPart(33, { contentKeyId: 5001, octets: 1_000_000 }), STATUS.RECEIPTS_DUE);
-      await tester.acknowledge(acknowledgement(32));
-      await tester.decode(cardPart(33, { contentKeyId: 5001, octets: 1_000_000 }), STATUS.ABOVE_CEILING);
-      await tester.loadKey(contentMessage({ price: 10_000_000n }));
-      await tester.decode(cardPart(33, { octets: 1_000_001 }), STATUS.NO_CREDIT);
+      await tester.loadKey(sealService(2, { quantum: 1n }, { keyId: 2 }));
+      await tester.loadKey(sealContent({ price: 10_000_000n }, { parentKind: 0x10, parentId: 2, keyId: 5001 }));
+      await tester.decode(sealPart(33, { contentKeyId: 5001, octets: 1_000_000 }), STATUS.RECEIPTS_DUE);
+      await tester.acknowledge(signAcknowledgementUpTo(32));
+      await tester.decode(sealPart(33, { contentKeyId: 5001, octets: 1_000_000 }), STATUS.ABOVE_CEILING);
+      await tester.loadKey(sealContent({ price: 10_000_000n }));
+      await tester.decode(sealPart(33, { octets: 1_000_001 }), STATUS.NO_CREDIT);
     },
   },
   {
@@ -133,22 +133,22 @@ export const receiptCases: readonly Case[] = [
       const profile = PROFILE.slice();
       writeUint(profile, 16, 6, 1_000);
       await bringUp(tester, profile);
-      await tester.decode(cardPart(1, { octets: 3996 }));
+      await tester.decode(sealPart(1, { octets: 3996 }));
       await tester.closeSession();
       await tester.open();
-      await tester.decode(cardPart(2, { octets: 3 }));
+      await tester.decode(sealPart(2, { octets: 3 }));
       await tester.closeSession();
       expect((await tester.purse()).unacknowledged).toBe(1000n);
       await tester.open();
-      await tester.decode(cardPart(3, { octets: 1 }), STATUS.RECEIPTS_DUE);
-      await tester.acknowledge(acknowledgement(1));
+      await tester.decode(sealPart(3, { octets: 1 }), STATUS.RECEIPTS_DUE);
+      await tester.acknowledge(signAcknowledgementUpTo(1));
       expect((await tester.purse()).unacknowledged).toBe(1n);
-      await tester.decode(cardPart(3, { octets: 1 }));
+      await tester.decode(sealPart(3, { octets: 1 }));
       // A torn session counts with what it took.
       await tester.reset();
       await tester.select();
       expect((await tester.purse()).unacknowledged).toBe(250_001n);
-      await tester.acknowledge(acknowledgement(3));
+      await tester.acknowledge(signAcknowledgementUpTo(3));
       expect((await tester.purse()).unacknowledged).toBe(0n);
     },
   },
@@ -159,7 +159,7 @@ export const receiptCases: readonly Case[] = [
       const profile = PROFILE.slice();
       writeUint(profile, 16, 6, 0);
       await bringUp(tester, profile);
-      await tester.decode(cardPart(1), STATUS.RECEIPTS_DUE);
+      await tester.decode(sealPart(1), STATUS.RECEIPTS_DUE);
     },
   },
   {
@@ -168,14 +168,14 @@ export const receiptCases: readonly Case[] = [
     async run(tester) {
       await sessions(tester, 1, 4);
       const key = CARD_KEYS.acknowledgement;
-      const message = acknowledgement(3);
+      const message = signAcknowledgementUpTo(3);
       for (let at = 0; at < message.length; at++) {
         const flipped = message.slice();
         flipped[at]! ^= 0x10;
         await tester.acknowledge(flipped, STATUS.CRYPTO);
       }
       await tester.acknowledge(
-        resigned(message, CARD_KEYS.receipt, () => {}),
+        signAnew(message, CARD_KEYS.receipt, () => {}),
         STATUS.CRYPTO,
       );
       for (const change of [
@@ -183,24 +183,24 @@ export const receiptCases: readonly Case[] = [
         (o: Uint8Array) => (o[1] = 2),
         (o: Uint8Array) => (o[3] = 31),
       ]) {
-        await tester.acknowledge(resigned(message, key, change), STATUS.CRYPTO);
+        await tester.acknowledge(signAnew(message, key, change), STATUS.CRYPTO);
       }
       for (const at of [4, 7, 11]) {
         await tester.acknowledge(
-          resigned(message, key, (octets) => (octets[at]! ^= 1)),
+          signAnew(message, key, (octets) => (octets[at]! ^= 1)),
           STATUS.BAD_FIELD,
         );
       }
-      await tester.acknowledge(acknowledgement(5), STATUS.BAD_FIELD);
-      await tester.acknowledge(acknowledgement(0xffffffff), STATUS.BAD_FIELD);
+      await tester.acknowledge(signAcknowledgementUpTo(5), STATUS.BAD_FIELD);
+      await tester.acknowledge(signAcknowledgementUpTo(0xffffffff), STATUS.BAD_FIELD);
       const { sequence } = await tester.purse();
-      await tester.acknowledge(acknowledgement(0));
+      await tester.acknowledge(signAcknowledgementUpTo(0));
       expect((await tester.purse()).sequence).toBe(sequence);
       await tester.acknowledge(message);
       const after = await tester.purse();
       expect(after).toMatchObject({ sequence: sequence + 1, receiptsAcknowledged: 3, unacknowledged: 250n });
       await tester.acknowledge(message);
-      await tester.acknowledge(acknowledgement(1));
+      await tester.acknowledge(signAcknowledgementUpTo(1));
       expect(await tester.purse()).toEqual(after);
     },
   },
@@ -210,9 +210,9 @@ export const receiptCases: readonly Case[] = [
     async run(tester) {
       await sessions(tester, 1, 1);
       await tester.open();
-      await tester.decode(cardPart(2, { octets: 900_000 }));
-      await tester.decode(cardPart(3, { octets: 900_000 }));
-      await tester.acknowledge(acknowledgement(1));
+      await tester.decode(sealPart(2, { octets: 900_000 }));
+      await tester.decode(sealPart(3, { octets: 900_000 }));
+      await tester.acknowledge(signAcknowledgementUpTo(1));
       expect(await tester.purse()).toMatchObject({ taken: 500_000n, used: 450_000n, service: 7 });
       await tester.reset();
       await tester.select();
@@ -225,10 +225,10 @@ export const receiptCases: readonly Case[] = [
     async run(tester) {
       await sessions(tester, 1, 1);
       await tester.acknowledge(
-        resigned(acknowledgement(1), fixedKey('another'), () => {}),
+        signAnew(signAcknowledgementUpTo(1), makeFixedKey('another'), () => {}),
         STATUS.CRYPTO,
       );
-      await tester.acknowledge(acknowledgement(1));
+      await tester.acknowledge(signAcknowledgementUpTo(1));
     },
   },
 ];

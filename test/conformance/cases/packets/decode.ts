@@ -4,18 +4,18 @@ import { CARD_HEADER, CARD_TAG } from '../../../../apdu/decode-module/packets/ca
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
 import { concat, writeUint } from '../../../../apdu/octets.ts';
 import {
-  cardPart,
+  sealPart,
   CEILINGS,
   CONTENT_KEY_ID,
-  contentMessage,
+  sealContent,
   END,
   type KeyOptions,
-  resealedPart,
+  sealPartAnew,
   SECOND_SSRC,
-  segmentMessage,
+  sealSegment,
   SERVICE_KEY_ID,
-  serviceMessage,
-  spanOf,
+  sealService,
+  makeSpan,
   SSRC,
   START,
 } from '../../messages/messages.ts';
@@ -37,10 +37,10 @@ export const decodeCases: readonly Case[] = [
       let group = 0;
       for (let spanBlocks = 1; spanBlocks <= 13; spanBlocks++) {
         group++;
-        expect(await tester.decode(cardPart(group, { spanBlocks }))).toEqual(spanOf({ group, spanBlocks }));
+        expect(await tester.decode(sealPart(group, { spanBlocks }))).toEqual(makeSpan({ group, spanBlocks }));
         group++;
-        const open = await tester.decode(cardPart(group, { spanBlocks, mode: 'open' }));
-        expect(open).toEqual(spanOf({ group, spanBlocks }).subarray(16));
+        const open = await tester.decode(sealPart(group, { spanBlocks, mode: 'open' }));
+        expect(open).toEqual(makeSpan({ group, spanBlocks }).subarray(16));
       }
       expect((await tester.purse()).used).toBe(26n * 3290n);
     },
@@ -49,17 +49,17 @@ export const decodeCases: readonly Case[] = [
     name: 'first way: the key does not fit; nothing comes out, nothing is charged',
     from: 'playing',
     async run(tester) {
-      await tester.refused(cardPart(1, { key: new Uint8Array(16) }), STATUS.CRYPTO);
-      await tester.refused(cardPart(1, { contentKeyId: CONTENT_KEY_ID + 1 }), STATUS.UNKNOWN_KEY);
+      await tester.refused(sealPart(1, { key: new Uint8Array(16) }), STATUS.CRYPTO);
+      await tester.refused(sealPart(1, { contentKeyId: CONTENT_KEY_ID + 1 }), STATUS.UNKNOWN_KEY);
     },
   },
   {
     name: 'second way: free; plaintext, nothing is charged',
     from: 'playing',
     async run(tester) {
-      await tester.loadKey(contentMessage({ kind: 'free' }));
+      await tester.loadKey(sealContent({ kind: 'free' }));
       const before = await tester.purse();
-      expect(await tester.decode(cardPart(1))).toEqual(spanOf({ group: 1, spanBlocks: 4 }));
+      expect(await tester.decode(sealPart(1))).toEqual(makeSpan({ group: 1, spanBlocks: 4 }));
       expect(await tester.purse()).toEqual(before);
       expect(await tester.closeSession()).toBeUndefined();
     },
@@ -68,7 +68,7 @@ export const decodeCases: readonly Case[] = [
     name: 'third way: paid; the debit, then plaintext',
     from: 'playing',
     async run(tester) {
-      expect(await tester.decode(cardPart(1))).toEqual(spanOf({ group: 1, spanBlocks: 4 }));
+      expect(await tester.decode(sealPart(1))).toEqual(makeSpan({ group: 1, spanBlocks: 4 }));
       expect(await tester.purse()).toMatchObject({ taken: 250_000n, usedTicks: 13_160n * 250_000n * 18n });
     },
   },
@@ -76,12 +76,12 @@ export const decodeCases: readonly Case[] = [
     name: 'fourth way: no credit; nothing comes out, nothing is charged',
     from: 'active',
     async run(tester) {
-      await tester.loadKey(serviceMessage(1));
-      await tester.loadKey(segmentMessage());
-      await tester.loadKey(contentMessage());
+      await tester.loadKey(sealService(1));
+      await tester.loadKey(sealSegment());
+      await tester.loadKey(sealContent());
       await tester.open();
-      await tester.refused(cardPart(1), STATUS.NO_CREDIT);
-      await tester.decode(cardPart(1, { octets: 0 }));
+      await tester.refused(sealPart(1), STATUS.NO_CREDIT);
+      await tester.decode(sealPart(1, { octets: 0 }));
     },
   },
   {
@@ -89,7 +89,7 @@ export const decodeCases: readonly Case[] = [
     from: 'playing',
     async run(tester) {
       for (const mode of ['sealed', 'open'] as const) {
-        const part = cardPart(1, { mode });
+        const part = sealPart(1, { mode });
         for (let at = 0; at < part.length; at++) {
           for (const bit of [0x01, 0x80]) {
             const flipped = part.slice();
@@ -99,19 +99,19 @@ export const decodeCases: readonly Case[] = [
         }
       }
       expect((await tester.purse()).usedTicks).toBe(0n);
-      await tester.decode(cardPart(1));
+      await tester.decode(sealPart(1));
     },
   },
   {
     name: 'a part cut short or grown: 6988; under 56 octets even without its key',
     from: 'playing',
     async run(tester) {
-      const part = cardPart(1, { spanBlocks: 13 });
+      const part = sealPart(1, { spanBlocks: 13 });
       for (const length of [0, 1, 14, 18, 40, 55, 56, 100, 239, 240, 247]) {
         await tester.refused(part.subarray(0, length), STATUS.CRYPTO);
       }
       for (const more of [1, 7]) await tester.refused(concat(part, new Uint8Array(more)), STATUS.CRYPTO);
-      const foreign = cardPart(1, { contentKeyId: 4711 });
+      const foreign = sealPart(1, { contentKeyId: 4711 });
       await tester.decode(foreign.subarray(0, 55), STATUS.CRYPTO);
       await tester.decode(foreign.subarray(0, 56), STATUS.UNKNOWN_KEY);
     },
@@ -120,8 +120,8 @@ export const decodeCases: readonly Case[] = [
     name: 'header, span, tag and stream of two groups do not mix',
     from: 'playing',
     async run(tester) {
-      const big = cardPart(1, { octets: 1_000_000, packets: 700 });
-      const small = cardPart(2, { octets: 1000, packets: 1 });
+      const big = sealPart(1, { octets: 1_000_000, packets: 700 });
+      const small = sealPart(2, { octets: 1000, packets: 1 });
       const splice = (header: Uint8Array, span: Uint8Array, tag: Uint8Array): Uint8Array =>
         concat(
           header.subarray(0, CARD_HEADER),
@@ -159,11 +159,11 @@ export const decodeCases: readonly Case[] = [
         (octets) => (octets[1] = 0x23),
         (octets) => (octets[1] = 0x25),
       ];
-      for (const change of wrong) await tester.refused(resealedPart(cardPart(1), change), STATUS.CRYPTO);
+      for (const change of wrong) await tester.refused(sealPartAnew(sealPart(1), change), STATUS.CRYPTO);
       const odd = new Uint8Array(111);
-      odd.set(cardPart(1));
+      odd.set(sealPart(1));
       await tester.refused(
-        resealedPart(odd.subarray(0, 104), (octets) => (octets[1] = 0x3f)),
+        sealPartAnew(odd.subarray(0, 104), (octets) => (octets[1] = 0x3f)),
         STATUS.CRYPTO,
       );
     },
@@ -173,7 +173,7 @@ export const decodeCases: readonly Case[] = [
     from: 'playing',
     async run(tester) {
       const packets = (value: number): Uint8Array =>
-        resealedPart(cardPart(1), (octets) => writeUint(octets, 2, 2, value));
+        sealPartAnew(sealPart(1), (octets) => writeUint(octets, 2, 2, value));
       for (const value of [0, 1025, 0x07ff, 0x0801, 0x1001, 0x2001, 0x4001, 0x8000, 0x8401, 0xc001, 0xffff]) {
         await tester.refused(packets(value), STATUS.BAD_FIELD);
       }
@@ -188,35 +188,35 @@ export const decodeCases: readonly Case[] = [
     from: 'playing',
     async run(tester) {
       await tester.open(OTHER_SERVICE);
-      await tester.refused(cardPart(1), STATUS.NOT_NOW);
-      await tester.refused(cardPart(1, { ssrc: 4 }), STATUS.NOT_NOW);
+      await tester.refused(sealPart(1), STATUS.NOT_NOW);
+      await tester.refused(sealPart(1, { ssrc: 4 }), STATUS.NOT_NOW);
       await tester.closeSession();
-      await tester.refused(cardPart(1), STATUS.NOT_NOW);
+      await tester.refused(sealPart(1), STATUS.NOT_NOW);
       await tester.open();
-      await tester.decode(cardPart(1));
+      await tester.decode(sealPart(1));
     },
   },
   {
     name: 'a stream that is not the key’s: 940C, before its time',
     from: 'playing',
     async run(tester) {
-      await tester.refused(cardPart(1, { ssrc: SSRC + 2 + 4 }), STATUS.FOREIGN_STREAM);
-      await tester.refused(cardPart(1, { ssrc: SSRC + 1 }), STATUS.FOREIGN_STREAM);
-      await tester.refused(cardPart(1, { ssrc: 0, mediaTime: 0 }), STATUS.FOREIGN_STREAM);
-      await tester.decode(cardPart(1, { ssrc: SECOND_SSRC }));
-      await tester.decode(cardPart(1));
+      await tester.refused(sealPart(1, { ssrc: SSRC + 2 + 4 }), STATUS.FOREIGN_STREAM);
+      await tester.refused(sealPart(1, { ssrc: SSRC + 1 }), STATUS.FOREIGN_STREAM);
+      await tester.refused(sealPart(1, { ssrc: 0, mediaTime: 0 }), STATUS.FOREIGN_STREAM);
+      await tester.decode(sealPart(1, { ssrc: SECOND_SSRC }));
+      await tester.decode(sealPart(1));
     },
   },
   {
     name: 'media time outside [from, to): 9405, before the group is looked at',
     from: 'playing',
     async run(tester) {
-      await tester.refused(cardPart(1, { mediaTime: START - 1 }), STATUS.OUTSIDE_VALIDITY);
-      await tester.refused(cardPart(1, { mediaTime: END }), STATUS.OUTSIDE_VALIDITY);
-      await tester.refused(cardPart(1, { mediaTime: 0 }), STATUS.OUTSIDE_VALIDITY);
-      await tester.refused(cardPart(0, { mediaTime: 0xffffffff }), STATUS.OUTSIDE_VALIDITY);
-      await tester.decode(cardPart(1, { mediaTime: END - 1 }));
-      await tester.decode(cardPart(2, { mediaTime: START }));
+      await tester.refused(sealPart(1, { mediaTime: START - 1 }), STATUS.OUTSIDE_VALIDITY);
+      await tester.refused(sealPart(1, { mediaTime: END }), STATUS.OUTSIDE_VALIDITY);
+      await tester.refused(sealPart(1, { mediaTime: 0 }), STATUS.OUTSIDE_VALIDITY);
+      await tester.refused(sealPart(0, { mediaTime: 0xffffffff }), STATUS.OUTSIDE_VALIDITY);
+      await tester.decode(sealPart(1, { mediaTime: END - 1 }));
+      await tester.decode(sealPart(2, { mediaTime: START }));
     },
   },
   {
@@ -224,56 +224,56 @@ export const decodeCases: readonly Case[] = [
     from: 'active',
     async run(tester) {
       const key = { to: START + 100 };
-      await tester.loadKey(serviceMessage(1, {}, key));
-      await tester.loadKey(segmentMessage());
-      await tester.loadKey(contentMessage({ kind: 'free' }));
+      await tester.loadKey(sealService(1, {}, key));
+      await tester.loadKey(sealSegment());
+      await tester.loadKey(sealContent({ kind: 'free' }));
       await tester.open();
-      await tester.decode(cardPart(1, { mediaTime: START + 99 }));
-      await tester.decode(cardPart(2, { mediaTime: START + 100 }), STATUS.OUTSIDE_VALIDITY);
-      await tester.loadKey(serviceMessage(2, {}, { to: START + 200 }));
-      await tester.decode(cardPart(2, { mediaTime: START + 100 }), STATUS.UNKNOWN_KEY);
-      await tester.loadKey(segmentMessage());
-      await tester.loadKey(contentMessage({ kind: 'free' }));
-      await tester.decode(cardPart(2, { mediaTime: START + 100 }));
-      await tester.decode(cardPart(3, { mediaTime: START + 200 }), STATUS.OUTSIDE_VALIDITY);
+      await tester.decode(sealPart(1, { mediaTime: START + 99 }));
+      await tester.decode(sealPart(2, { mediaTime: START + 100 }), STATUS.OUTSIDE_VALIDITY);
+      await tester.loadKey(sealService(2, {}, { to: START + 200 }));
+      await tester.decode(sealPart(2, { mediaTime: START + 100 }), STATUS.UNKNOWN_KEY);
+      await tester.loadKey(sealSegment());
+      await tester.loadKey(sealContent({ kind: 'free' }));
+      await tester.decode(sealPart(2, { mediaTime: START + 100 }));
+      await tester.decode(sealPart(3, { mediaTime: START + 200 }), STATUS.OUTSIDE_VALIDITY);
     },
   },
   {
     name: 'octets or duration of a group above the purchase’s ceiling: 9402, after 9406',
     from: 'playing',
     async run(tester) {
-      await tester.decode(cardPart(5));
-      await tester.refused(cardPart(6, { octets: CEILINGS.groupOctets + 1 }), STATUS.ABOVE_CEILING);
-      await tester.refused(cardPart(6, { duration: CEILINGS.groupDuration + 1 }), STATUS.ABOVE_CEILING);
-      await tester.refused(cardPart(6, { octets: 0xffffff, duration: 0xffffff }), STATUS.ABOVE_CEILING);
-      await tester.refused(cardPart(4, { octets: 0xffffff }), STATUS.OLD_GROUP);
-      await tester.decode(cardPart(6, { octets: CEILINGS.groupOctets, duration: CEILINGS.groupDuration }));
+      await tester.decode(sealPart(5));
+      await tester.refused(sealPart(6, { octets: CEILINGS.groupOctets + 1 }), STATUS.ABOVE_CEILING);
+      await tester.refused(sealPart(6, { duration: CEILINGS.groupDuration + 1 }), STATUS.ABOVE_CEILING);
+      await tester.refused(sealPart(6, { octets: 0xffffff, duration: 0xffffff }), STATUS.ABOVE_CEILING);
+      await tester.refused(sealPart(4, { octets: 0xffffff }), STATUS.OLD_GROUP);
+      await tester.decode(sealPart(6, { octets: CEILINGS.groupOctets, duration: CEILINGS.groupDuration }));
     },
   },
   {
     name: 'two services with one content key id: the open session’s is meant, else the first',
     from: 'playing',
     async run(tester) {
-      await tester.loadKey(serviceMessage(2, {}, { service: OTHER_SERVICE }));
-      await tester.loadKey(contentMessage({}, { ...OTHER, keyId: CONTENT_KEY_ID }));
-      await tester.decode(cardPart(1));
-      await tester.decode(cardPart(2, { service: OTHER_SERVICE }), STATUS.CRYPTO);
+      await tester.loadKey(sealService(2, {}, { service: OTHER_SERVICE }));
+      await tester.loadKey(sealContent({}, { ...OTHER, keyId: CONTENT_KEY_ID }));
+      await tester.decode(sealPart(1));
+      await tester.decode(sealPart(2, { service: OTHER_SERVICE }), STATUS.CRYPTO);
       await tester.open(OTHER_SERVICE);
-      await tester.decode(cardPart(2), STATUS.CRYPTO);
-      await tester.decode(cardPart(2, { service: OTHER_SERVICE }));
+      await tester.decode(sealPart(2), STATUS.CRYPTO);
+      await tester.decode(sealPart(2, { service: OTHER_SERVICE }));
       await tester.closeSession();
-      await tester.decode(cardPart(3), STATUS.NOT_NOW);
-      await tester.decode(cardPart(3, { service: OTHER_SERVICE }), STATUS.CRYPTO);
+      await tester.decode(sealPart(3), STATUS.NOT_NOW);
+      await tester.decode(sealPart(3, { service: OTHER_SERVICE }), STATUS.CRYPTO);
     },
   },
   {
     name: 'two content keys live at once, each with its own terms',
     from: 'playing',
     async run(tester) {
-      await tester.loadKey(contentMessage({ price: 1_000_000n }, { keyId: 5001 }));
-      await tester.decode(cardPart(1, { octets: 1000 }));
-      await tester.decode(cardPart(2, { octets: 1000, contentKeyId: 5001 }));
-      await tester.decode(cardPart(3, { octets: 1000 }));
+      await tester.loadKey(sealContent({ price: 1_000_000n }, { keyId: 5001 }));
+      await tester.decode(sealPart(1, { octets: 1000 }));
+      await tester.decode(sealPart(2, { octets: 1000, contentKeyId: 5001 }));
+      await tester.decode(sealPart(3, { octets: 1000 }));
       expect((await tester.purse()).used).toBe(250n + 1000n + 250n);
     },
   },

@@ -7,14 +7,14 @@ import { StatusWordError } from '../../../../apdu/iso7816/status-word.ts';
 import { SoftCard } from '../../../../card-sim/index.ts';
 import { InProcessChannel } from '../../../../host/transport/card/soft/in-process-card.ts';
 import {
-  cardPart,
-  contentMessage,
+  sealPart,
+  sealContent,
   KEYS,
-  loadOrder,
+  signOrder,
   PROFILE,
-  segmentMessage,
-  serviceMessage,
-  spanOf,
+  sealSegment,
+  sealService,
+  makeSpan,
 } from '../../../conformance/messages/messages.ts';
 import { activate } from '../../../support/activate.ts';
 
@@ -23,10 +23,10 @@ async function playing(): Promise<DecodeModule> {
   const module = new DecodeModule(channel);
   await module.select();
   await activate(channel, PROFILE, KEYS);
-  await module.load(loadOrder(1, 10_000_000n));
-  await module.loadKey(serviceMessage(1));
-  await module.loadKey(segmentMessage());
-  await module.loadKey(contentMessage());
+  await module.load(signOrder(1, 10_000_000n));
+  await module.loadKey(sealService(1));
+  await module.loadKey(sealSegment());
+  await module.loadKey(sealContent());
   await module.openSession(7);
   return module;
 }
@@ -45,7 +45,7 @@ describe('decode module', () => {
     for (const [code, status] of Object.entries(STATUS)) {
       if (status === STATUS.DONE) continue;
       const error = await answering([status >>> 8, status & 255])
-        .decode(cardPart(1))
+        .decode(sealPart(1))
         .catch((thrown: unknown) => thrown);
       expect(error).toBeInstanceOf(ModuleError);
       expect(error).toBeInstanceOf(StatusWordError);
@@ -54,12 +54,12 @@ describe('decode module', () => {
     }
     await expect(answering([0x6f, 0x00]).purse()).rejects.toMatchObject({ code: 'DEFECT', status: 0x6f00 });
     await expect(answering([0x90, 0x01]).closeSession()).rejects.toMatchObject({ code: 'DEFECT', status: 0x9001 });
-    await expect(answering([0x94, 0x01]).decode(cardPart(1))).rejects.toThrow(/not enough credit.*; load credit/);
+    await expect(answering([0x94, 0x01]).decode(sealPart(1))).rejects.toThrow(/not enough credit.*; load credit/);
   });
 
   it('decodes, charges, settles', async () => {
     const module = await playing();
-    expect(await module.decode(cardPart(1))).toEqual(spanOf({ group: 1, spanBlocks: 4 }));
+    expect(await module.decode(sealPart(1))).toEqual(makeSpan({ group: 1, spanBlocks: 4 }));
     expect((await module.purse()).used).toBe(3_290n);
     expect(await module.closeSession()).toMatchObject({ number: 1, amount: 3_290n, reason: 'closed' });
     expect(await module.receipt()).toHaveLength(112);
@@ -69,8 +69,8 @@ describe('decode module', () => {
   it('brings a list of several answers whole, also when others ask meanwhile', async () => {
     const module = await playing();
     for (let number = 2; number <= 16; number++)
-      await module.loadKey(serviceMessage(number, {}, { service: number + 10 }));
-    const asked = [module.purse(), module.listKeys(), module.decode(cardPart(1)), module.listKeys(), module.purse()];
+      await module.loadKey(sealService(number, {}, { service: number + 10 }));
+    const asked = [module.purse(), module.listKeys(), module.decode(sealPart(1)), module.listKeys(), module.purse()];
     const [, first, , second] = await Promise.all(asked);
     expect(first).toHaveLength(18);
     expect(second).toEqual(first);

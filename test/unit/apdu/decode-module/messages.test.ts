@@ -38,18 +38,18 @@ import { concat } from '../../../../apdu/octets.ts';
 import {
   CARD_ID,
   CARD_KEYS,
-  cardPart,
+  sealPart,
   CEILINGS,
-  contentMessage,
+  sealContent,
   END,
-  fixedKey,
+  makeFixedKey,
   SERVICE,
   SERVICE_KEY_ID,
-  serviceMessage,
+  sealService,
   START,
 } from '../../../conformance/messages/messages.ts';
 
-const KEY = fixedKey('a key');
+const KEY = makeFixedKey('a key');
 const octets8 = fc.uint8Array({ minLength: 8, maxLength: 8 });
 const u32 = fc.nat({ max: 0xffffffff });
 const u48 = fc.nat({ max: 2 ** 48 - 1 });
@@ -121,7 +121,7 @@ describe('what a card signs', () => {
   const mac = new AesCbc(KEY);
 
   it.each([
-    ['confirm', openConfirm, signConfirm(CARD_ID, serviceMessage(3), mac), { ...leave, from: START, to: END }],
+    ['confirm', openConfirm, signConfirm(CARD_ID, sealService(3), mac), { ...leave, from: START, to: END }],
     ['leave record', openLeaveRecord, signLeaveRecord(leave, mac), leave],
     [
       'request',
@@ -138,7 +138,7 @@ describe('what a card signs', () => {
         const forged = signed.map((octet, i) => (i === at ? octet ^ 0x80 : octet));
         expect(() => open(forged, KEY), `octet ${at}`).toThrow(at < 4 ? FormatError : ForgedError);
       }
-      expect(() => open(signed, fixedKey('another key'))).toThrow(ForgedError);
+      expect(() => open(signed, makeFixedKey('another key'))).toThrow(ForgedError);
       expect(() => open(signed.subarray(0, -1), KEY)).toThrow(FormatError);
       expect(() => open(concat(signed, Uint8Array.of(0)), KEY)).toThrow(FormatError);
     },
@@ -240,7 +240,7 @@ describe('what a card is given', () => {
   });
 
   it('a card part loses stream and group on its way, and gets them back', () => {
-    const part = cardPart(77, { spanBlocks: 7, mode: 'open' });
+    const part = sealPart(77, { spanBlocks: 7, mode: 'open' });
     const sent = sentCardPart(part);
     expect(sentCardPartLength(sent)).toBe(part.length - 8);
     expect(wholeCardPart(sent, 0x10000002, 77)).toEqual(part);
@@ -272,9 +272,9 @@ describe('octets of any kind', () => {
       maxCommandData: 255,
       currency: 0,
     }),
-    serviceMessage(1),
-    contentMessage(),
-    cardPart(1),
+    sealService(1),
+    sealContent(),
+    sealPart(1),
   ];
   const nearly = fc
     .record({ of: fc.constantFrom(...whole), at: fc.nat(), bits: fc.nat({ max: 255 }), length: fc.nat({ max: 300 }) })

@@ -30,18 +30,18 @@ import { encodeVerificationKey } from '../../../../apdu/decode-module/keys/verif
 import { FormatError, OutOfRangeError } from '../../../../apdu/errors.ts';
 import {
   CARD_KEYS,
-  cardPart,
+  sealPart,
   CEILINGS,
   END,
-  fixedKey,
+  makeFixedKey,
   SERIAL,
-  serviceMessage,
+  sealService,
   START,
 } from '../../../conformance/messages/messages.ts';
 import { SERVICE_PAIR } from '../../../conformance/messages/pair-messages.ts';
 
-const KEY = fixedKey('a key');
-const PAIR = { encryption: KEY, mac: fixedKey('another key') };
+const KEY = makeFixedKey('a key');
+const PAIR = { encryption: KEY, mac: makeFixedKey('another key') };
 
 const SEGMENT: KeyMessageHeader = {
   kind: KIND.segment,
@@ -74,14 +74,14 @@ test('a key message has an ephemeral point under a pair, and under nothing else'
 });
 
 test('a key message that is cut short is none', () => {
-  const message = serviceMessage(1);
+  const message = sealService(1);
   expect(parseKeyMessage(message).octets).toEqual(message);
   expect(() => parseKeyMessage(message.subarray(0, -1))).toThrow(FormatError);
 });
 
 test('a span has 1 to 31 blocks, a group 1 to 1,024 packets', () => {
   const seal = (header: Partial<CardHeader>) => {
-    const whole = { ...parseCardHeader(cardPart(1)), ...header };
+    const whole = { ...parseCardHeader(sealPart(1)), ...header };
     return sealCardPart(whole, new Uint8Array(16 * whole.spanBlocks), contentCiphers(PAIR));
   };
   for (const header of [{ spanBlocks: 1 }, { spanBlocks: 31 }, { packets: 1 }, { packets: 1024 }]) {
@@ -93,7 +93,7 @@ test('a span has 1 to 31 blocks, a group 1 to 1,024 packets', () => {
 });
 
 test('a card part of another version, without a span or cut short is none', () => {
-  const part = cardPart(1);
+  const part = sealPart(1);
   const sent = sentCardPart(part);
   expect(sentCardPartLength(sent)).toBe(sent.length);
   const withSecond = (octets: Uint8Array, second: number) => octets.map((octet, i) => (i === 1 ? second : octet));

@@ -6,7 +6,7 @@ import {
 } from '../../../../host/stream/opening/group-assembler.ts';
 import type { PacketGroup } from '../../../../host/stream/opening/packet-group.ts';
 import { PACKET_BUFFER } from '../../../../host/stream/opening/packet-pool.ts';
-import { cardPacket, gapPacket } from '../../../support/hand-packets.ts';
+import { makeCardPacket, makeGapPacket } from '../../../support/hand-packets.ts';
 
 let drops: [string, number][];
 
@@ -21,14 +21,16 @@ function start(options: Partial<AssemblerOptions> = {}): GroupAssembler {
 
 /** All three packets of a group. */
 function addWhole(assembler: GroupAssembler, group: number, now: number): void {
-  assembler.add(cardPacket(group, 100 * group), now);
-  for (const place of [1, 2]) assembler.add(gapPacket(group, 100 * group + place, group), now);
+  assembler.add(makeCardPacket(group, 100 * group), now);
+  for (const place of [1, 2]) assembler.add(makeGapPacket(group, 100 * group + place, group), now);
 }
 
 /** What a whole group's gap packets have in them. */
 function expectWhole(group: PacketGroup): void {
   const held = group.inOrder(group.cards[0]!).map(({ octets }) => octets);
-  expect(held).toEqual([1, 2].map((place) => gapPacket(group.number, 100 * group.number + place, group.number).octets));
+  expect(held).toEqual(
+    [1, 2].map((place) => makeGapPacket(group.number, 100 * group.number + place, group.number).octets),
+  );
 }
 
 describe('a group that is being asked about', () => {
@@ -77,7 +79,7 @@ describe('what is held', () => {
   test('does not grow by card packets that the card refused', () => {
     const assembler = start();
     addWhole(assembler, 1, 0);
-    for (const octets of [1, 2, 3]) assembler.add(cardPacket(1, 100, { octets }), 0);
+    for (const octets of [1, 2, 3]) assembler.add(makeCardPacket(1, 100, { octets }), 0);
     for (let held = 6; held > 3; held--) {
       const { group, card } = assembler.take(0)!;
       expect(assembler.size).toBe(held * PACKET_BUFFER);
@@ -91,7 +93,7 @@ describe('what is held', () => {
 
   test('has no group of a packet that was not taken in', () => {
     const assembler = start();
-    assembler.add(cardPacket(9, 100, { sequence: 7 }), 0);
+    assembler.add(makeCardPacket(9, 100, { sequence: 7 }), 0);
     expect([assembler.groups, assembler.size, assembler.dueAt, drops]).toEqual([0, 0, Infinity, [['malformed', 1]]]);
   });
 
@@ -99,7 +101,7 @@ describe('what is held', () => {
     const assembler = start();
     addWhole(assembler, 2, 0);
     const { group } = assembler.take(0)!;
-    for (const place of [1, 2]) assembler.add(gapPacket(1, 100 + place), 0);
+    for (const place of [1, 2]) assembler.add(makeGapPacket(1, 100 + place), 0);
     assembler.settle(group);
     expect([assembler.groups, assembler.size, drops]).toEqual([0, 0, [['late', 2]]]);
   });
@@ -116,10 +118,10 @@ describe('the turn of a group', () => {
     const assembler = start();
     addWhole(assembler, 1, 0);
     assembler.settle(assembler.take(0)!.group);
-    assembler.add(gapPacket(2, 201), 0);
-    assembler.add(gapPacket(3, 301, 3), 0);
-    assembler.add(gapPacket(3, 302, 3), 0);
-    assembler.add(cardPacket(3, 300), 50);
+    assembler.add(makeGapPacket(2, 201), 0);
+    assembler.add(makeGapPacket(3, 301, 3), 0);
+    assembler.add(makeGapPacket(3, 302, 3), 0);
+    assembler.add(makeCardPacket(3, 300), 50);
     expect(assembler.take(99)).toBeUndefined();
     expect(assembler.take(100)?.group.number).toBe(3);
     expect(drops).toEqual([['noCardPacket', 1]]);
@@ -127,18 +129,18 @@ describe('the turn of a group', () => {
 
   test('of an older one than those held is due in the time of repairs', () => {
     const assembler = start();
-    assembler.add(gapPacket(2, 201), 0);
+    assembler.add(makeGapPacket(2, 201), 0);
     expect(assembler.dueAt).toBe(1500);
-    assembler.add(gapPacket(1, 101), 10);
+    assembler.add(makeGapPacket(1, 101), 10);
     expect(assembler.dueAt).toBe(110);
   });
 
   test('waits for the time of repairs after its last straggler', () => {
     const assembler = start();
-    assembler.add(gapPacket(1, 101), 0);
-    assembler.add(gapPacket(2, 201), 0);
+    assembler.add(makeGapPacket(1, 101), 0);
+    assembler.add(makeGapPacket(2, 201), 0);
     expect(assembler.dueAt).toBe(100);
-    assembler.add(gapPacket(1, 102), 80);
+    assembler.add(makeGapPacket(1, 102), 80);
     expect(assembler.dueAt).toBe(180);
   });
 });

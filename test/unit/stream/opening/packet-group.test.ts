@@ -8,7 +8,7 @@ import { PacketGroup } from '../../../../host/stream/opening/packet-group.ts';
 import { PacketPool } from '../../../../host/stream/opening/packet-pool.ts';
 import { writeRtpHeader } from '../../../../host/stream/packet/rtp-packet.ts';
 import { nodeAead } from '../../../../host/transport/crypto/node-aead.ts';
-import { cardPacket, gapPacket, withPackets } from '../../../support/hand-packets.ts';
+import { makeCardPacket, makeGapPacket, setPackets } from '../../../support/hand-packets.ts';
 
 function groupOf(...packets: MediaPacket[]): PacketGroup {
   const group = new PacketGroup(1, new PacketPool(), 0);
@@ -30,61 +30,61 @@ const open = (rest: number) => ({ mode: 'open', rest: new Uint8Array(4).fill(res
 
 test('a group holds 1,024 gap packets, 16 rivals and 4 card packets; what is more is forged', () => {
   const gaps = new PacketGroup(1, new PacketPool(), 0);
-  for (let i = 0; i < 1024; i++) expect(gaps.add(gapPacket(1, i), 0)).toBe('held');
-  expect(gaps.add(gapPacket(1, 1024), 0)).toBe('forged');
+  for (let i = 0; i < 1024; i++) expect(gaps.add(makeGapPacket(1, i), 0)).toBe('held');
+  expect(gaps.add(makeGapPacket(1, 1024), 0)).toBe('forged');
   expect(gaps.packets).toBe(1024);
 
-  const rivals = groupOf(gapPacket(1, 5));
-  for (let i = 1; i <= 16; i++) expect(rivals.add(gapPacket(1, 5, i), 0)).toBe('held');
-  expect(rivals.add(gapPacket(1, 5, 17), 0)).toBe('forged');
-  expect(rivals.add(gapPacket(1, 5, 3), 0)).toBe('duplicate');
+  const rivals = groupOf(makeGapPacket(1, 5));
+  for (let i = 1; i <= 16; i++) expect(rivals.add(makeGapPacket(1, 5, i), 0)).toBe('held');
+  expect(rivals.add(makeGapPacket(1, 5, 17), 0)).toBe('forged');
+  expect(rivals.add(makeGapPacket(1, 5, 3), 0)).toBe('duplicate');
   expect(rivals.packets).toBe(17);
 
-  const cards = groupOf(...[1, 2, 3, 4].map((octets) => cardPacket(1, 100, { octets })));
-  expect(cards.add(cardPacket(1, 100, { octets: 5 }), 0)).toBe('forged');
-  expect(cards.add(cardPacket(1, 100, { octets: 4 }), 0)).toBe('duplicate');
+  const cards = groupOf(...[1, 2, 3, 4].map((octets) => makeCardPacket(1, 100, { octets })));
+  expect(cards.add(makeCardPacket(1, 100, { octets: 5 }), 0)).toBe('forged');
+  expect(cards.add(makeCardPacket(1, 100, { octets: 4 }), 0)).toBe('duplicate');
   expect(cards.cards).toHaveLength(4);
 });
 
 test('a card packet that no sender makes is malformed, and nothing of it is kept', () => {
   const group = new PacketGroup(1, new PacketPool(), 0);
   const odd = [
-    cardPacket(1, 100, { sequence: 101 }),
-    cardPacket(1, 0x1_0064, { sequence: 101 }),
-    cardPacket(1, 100, { detached: true }),
-    ...[0x0803, 0x1003, 0x2003, 0x4003, 0, 1025].map((count) => cardPacket(1, 100, { change: withPackets(count) })),
-    cardPacket(1, 100, { rest: new Uint8Array(15) }),
+    makeCardPacket(1, 100, { sequence: 101 }),
+    makeCardPacket(1, 0x1_0064, { sequence: 101 }),
+    makeCardPacket(1, 100, { detached: true }),
+    ...[0x0803, 0x1003, 0x2003, 0x4003, 0, 1025].map((count) => makeCardPacket(1, 100, { change: setPackets(count) })),
+    makeCardPacket(1, 100, { rest: new Uint8Array(15) }),
   ];
   for (const [at, packet] of odd.entries()) expect(group.add(packet, 0), `${at}`).toBe('malformed');
   expect(group.packets).toBe(0);
-  expect(group.add(cardPacket(1, 0x1_0064), 0)).toBe('held');
-  expect(group.add(cardPacket(1, 100, { ...open(0), rest: new Uint8Array(0) }), 0)).toBe('held');
+  expect(group.add(makeCardPacket(1, 0x1_0064), 0)).toBe('held');
+  expect(group.add(makeCardPacket(1, 100, { ...open(0), rest: new Uint8Array(0) }), 0)).toBe('held');
 });
 
 test('the memory of a card packet that was refused is used again', () => {
   const pool = new PacketPool();
   const group = new PacketGroup(1, pool, 0);
-  for (const octets of [1, 2]) group.add(cardPacket(1, 100, { octets }), 0);
+  for (const octets of [1, 2]) group.add(makeCardPacket(1, 100, { octets }), 0);
   const [refused, other] = group.cards;
   group.refuse(refused!);
   expect(group.cards).toEqual([other]);
-  expect(pool.hold(gapPacket(2, 200)).buffer).toBe(refused!.packet.buffer);
+  expect(pool.hold(makeGapPacket(2, 200)).buffer).toBe(refused!.packet.buffer);
 });
 
 test('places run from 1 to the last packet that the card part names', () => {
-  const group = groupOf(cardPacket(1, 0x2_fffe));
+  const group = groupOf(makeCardPacket(1, 0x2_fffe));
   const places = [0xfffd, 0xfffe, 0xffff, 0, 1, 2].map((sequence) => group.positionOf(group.cards[0]!, sequence));
   expect(places).toEqual([0, 0, 1, 2, 0, 0]);
 });
 
 test('in mode open nothing comes out that lies outside the group, or for a place that is taken', () => {
   const group = groupOf(
-    cardPacket(1, 100, open(0xdd)),
-    gapPacket(1, 101, 1),
-    gapPacket(1, 101, 9),
-    gapPacket(1, 102, 2),
-    gapPacket(1, 103, 3),
-    gapPacket(1, 99, 4),
+    makeCardPacket(1, 100, open(0xdd)),
+    makeGapPacket(1, 101, 1),
+    makeGapPacket(1, 101, 9),
+    makeGapPacket(1, 102, 2),
+    makeGapPacket(1, 103, 3),
+    makeGapPacket(1, 99, 4),
   );
   const { opened, payloads } = openWith(group, CONTENT);
   expect(payloads).toEqual([[...repeated(16, 0xcc), ...repeated(4, 0xdd)], repeated(40, 1), repeated(40, 2)]);
@@ -92,7 +92,7 @@ test('in mode open nothing comes out that lies outside the group, or for a place
 });
 
 test('what stands behind another card part than the one that was asked about does not come out', () => {
-  const group = groupOf(cardPacket(1, 100, { ...open(0xbb), octets: 1 }), cardPacket(1, 100, open(0xdd)));
+  const group = groupOf(makeCardPacket(1, 100, { ...open(0xbb), octets: 1 }), makeCardPacket(1, 100, open(0xdd)));
   const { opened, payloads } = openWith(group, CONTENT, 1);
   expect(payloads).toEqual([[...repeated(16, 0xcc), ...repeated(4, 0xdd)]]);
   expect(opened).toEqual({ packets: 1, octets: 20, forged: 1 });
@@ -100,10 +100,10 @@ test('what stands behind another card part than the one that was asked about doe
 
 test('a payload is cut to what the header says only where it stands alone in its group', () => {
   const short = { mode: 'open', rest: new Uint8Array(0), octets: 10 } as const;
-  expect(openWith(groupOf(cardPacket(1, 100, { ...short, packets: 1 })), CONTENT).payloads).toEqual([
+  expect(openWith(groupOf(makeCardPacket(1, 100, { ...short, packets: 1 })), CONTENT).payloads).toEqual([
     repeated(10, 0xcc),
   ]);
-  expect(openWith(groupOf(cardPacket(1, 100, short)), CONTENT).payloads).toEqual([repeated(16, 0xcc)]);
+  expect(openWith(groupOf(makeCardPacket(1, 100, short)), CONTENT).payloads).toEqual([repeated(16, 0xcc)]);
 });
 
 test('a datagram has 1,400 octets at most', () => {
