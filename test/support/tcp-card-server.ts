@@ -55,8 +55,8 @@ export class TcpCardServer {
 }
 
 export function frame(payload: Uint8Array): Buffer {
-  const frame = Buffer.allocUnsafe(2 + payload.length);
-  frame.writeUInt16BE(payload.length, 0);
-  frame.set(payload, 2);
-  return frame;
+  const framed = Buffer.allocUnsafe(2 + payload.length);
+  framed.writeUInt16BE(payload.length, 0);
+  framed.set(payload, 2);
+  return framed;
 }
