@@ -27,6 +27,7 @@ const LAYERS: readonly Layer[] = [
   { path: 'host/transport/crypto', mayImport: ['apdu', 'host/stream/packet', 'host/transport/koffi-library.ts'] },
   // A soft card is a card without a reader: its channel runs it in this process.
   { path: 'host/transport/card', mayImport: ['apdu', 'card-sim/soft', 'host/clock'] },
+  { path: 'host/transport/index.ts', mayImport: ['apdu', 'host/transport'] },
   // Starting a card is also opening it.
   { path: 'card-sim/simulator', mayImport: ['apdu', 'card-sim/soft', 'host/clock', 'host/transport'] },
   { path: 'card-sim/index.ts', mayImport: ['apdu', 'card-sim'] },
@@ -38,6 +39,7 @@ const LAYERS: readonly Layer[] = [
   },
   { path: 'host/player', mayImport: ['apdu', 'host/clock', 'host/stream', 'host/transport'] },
   { path: 'host/issuer', mayImport: ['apdu', 'host/money', 'host/transport'] },
+  { path: 'host/headend/index.ts', mayImport: ['apdu', 'host/headend', 'host/money'] },
   { path: 'host/headend/sources', mayImport: ['apdu', 'host/clock', 'host/stream', 'host/transport'] },
   {
     path: 'host/headend/sender',

@@ -1,3 +1,4 @@
+/** Receives a service, has the card take the toll and open it, and passes it on. */
 import '../../apdu/require-node.ts';
 export { Bridge } from './bridge.ts';
 export type { BridgeEnd, BridgeOptions, EndCode } from './bridge-options.ts';

@@ -1,4 +1,6 @@
+/** Seals a source and multicasts it, with the keys that its cards need. */
 import '../../apdu/require-node.ts';
+export { formatPrice, parsePrice, type Price } from '../money/price.ts';
 export { deriveCeilings, chooseQuantum } from './keys/grant.ts';
 export { type ContentPeriod, KeySchedule, type KeyScheduleOptions } from './keys/key-schedule.ts';
 export type { MediaSource } from './sources/media-source.ts';

@@ -1,3 +1,4 @@
+/** The packets of a service: sealed at the head-end, opened at the bridge. */
 import '../../apdu/require-node.ts';
 export { type ClearPackets, ClearWriter } from './opening/clear-packets.ts';
 export type { ClearSink } from './opening/clear-sink.ts';

@@ -1,0 +1,29 @@
+/** Makes cards, loads them, and keeps the accounts of what they were given. */
+import '../../apdu/require-node.ts';
+export { formatMoney, type Money, parseMoney } from '../money/amount.ts';
+export { type Currency, currencyByCode, currencyByNumber } from '../money/currency.ts';
+export { Accounts, type IssuedCard, type ReceiptTotals } from './cards/accounts.ts';
+export {
+  type Administration,
+  replaceKeys,
+  setLife,
+  setLimits,
+  setPin,
+  setVerificationKey,
+} from './cards/card-administration.ts';
+export { findIssuedCard } from './cards/issued-card.ts';
+export { type NewCard, personalise } from './cards/personalisation.ts';
+export { IssuerError, type IssuerErrorCode } from './issuer-error.ts';
+export { readKeySet } from './keys/key-set-file.ts';
+export { createStore, DEFAULT_STORE, KeyStore } from './keys/key-store.ts';
+export { readVerificationKey } from './keys/verification-key-file.ts';
+export {
+  type CreditLimitResult,
+  DEFAULT_REFUND_CAP,
+  loadCredit,
+  type LoadResult,
+  type LoadWish,
+  setCreditLimit,
+} from './orders/credit.ts';
+export { DEFAULT_SOFT_LIMIT, type OrderWish } from './orders/order.ts';
+export { type Collection, collectReceipts } from './orders/receipts.ts';

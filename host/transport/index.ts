@@ -1,0 +1,15 @@
+/** Opens cards, and what else a bridge needs of the machine it runs on. */
+import '../../apdu/require-node.ts';
+export {
+  CARD_ADDRESS_SYNTAX,
+  type CardAddress,
+  openCard,
+  type OpenCardOptions,
+  parseCardAddress,
+} from './card/card-address.ts';
+export { listReaders, type ReaderEvent, type ReaderInfo, watchReaders } from './card/pcsc/pcsc.ts';
+export { PcscError } from './card/pcsc/pcsc-error.ts';
+export { type InProcessCard, InProcessChannel } from './card/soft/in-process-card.ts';
+export { waitForCard, type WaitForCardOptions } from './card/wait-for-card.ts';
+export { nodeAead } from './crypto/node-aead.ts';
+export { loadOpensslAead } from './crypto/node-openssl-aead.ts';
