@@ -3,7 +3,8 @@ import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { CardGoneError, FormatError, TransportError } from '../../../apdu/errors.ts';
 import { StatusWordError } from '../../../apdu/iso7816/status-word.ts';
 import { toHex } from '../../../apdu/octets.ts';
-import { listReaders, openPcscCard, type ReaderInfo, watchReaders } from '../../transport/card/pcsc/pcsc.ts';
+import { openPcscCard } from '../../transport/card/pcsc/pcsc-card.ts';
+import { listReaders, type ReaderInfo, watchReaders } from '../../transport/card/pcsc/readers.ts';
 import { print, sayWaiting } from '../options/card-option.ts';
 
 interface ListOptions {

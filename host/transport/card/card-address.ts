@@ -62,7 +62,7 @@ export async function openCard(address: string | CardAddress, options: OpenCardO
   const where = typeof address === 'string' ? parseCardAddress(address) : address;
   switch (where.kind) {
     case 'pcsc': {
-      const { openPcscCard } = await import('./pcsc/pcsc.ts');
+      const { openPcscCard } = await import('./pcsc/pcsc-card.ts');
       return openPcscCard(where.reader, options);
     }
     case 'tcp': {

@@ -8,8 +8,9 @@ import { CardGoneError } from '../../../apdu/errors.ts';
 import { exchange } from '../../../apdu/iso7816/exchange.ts';
 import { fromHex, toHex } from '../../../apdu/octets.ts';
 import { openCard } from '../../../host/transport/card/card-address.ts';
-import { listReaders, openPcscCard, watchReaders, type ReaderEvent } from '../../../host/transport/card/pcsc/pcsc.ts';
-import { bindPcsclite } from '../../../host/transport/card/pcsc/pcsclite-binding.ts';
+import { openPcscCard } from '../../../host/transport/card/pcsc/pcsc-card.ts';
+import { listReaders, watchReaders, type ReaderEvent } from '../../../host/transport/card/pcsc/readers.ts';
+import { openPcsclite } from '../../../host/transport/card/pcsc/pcsclite-context.ts';
 import { PrivatePcscd } from '../../../card-sim/simulator/private-pcscd.ts';
 import { VpcdCard, type CardProgram } from '../../support/vpcd-card.ts';
 
@@ -251,10 +252,10 @@ describe('pcscd', () => {
 
   test('250 contexts opened and closed do not exhaust its 200 threads', async () => {
     for (let i = 0; i < 250; i++) {
-      const binding = await bindPcsclite({ changed: () => {}, failed: () => {} });
-      expect([binding.readers.size, binding.failure]).toEqual([2, undefined]);
+      const context = await openPcsclite({ changed: () => {}, failed: () => {} });
+      expect([context.readers.size, context.failure]).toEqual([2, undefined]);
       await delay(5);
-      binding.close();
+      context.close();
     }
   });
 

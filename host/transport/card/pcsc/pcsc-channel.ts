@@ -1,64 +1,67 @@
 import type { CardChannel } from '../../../../apdu/card-channel.ts';
 import { CardGoneError } from '../../../../apdu/errors.ts';
 import { PcscError, pcscErrorOf, SCARD } from './pcsc-error.ts';
-import { eventCounter, type BoundReader, type Connection } from './pcsc-port.ts';
-import type { Lease } from './pcsc-service.ts';
+import type { PcscHandle } from './pcscd.ts';
+import { type CardConnection, countEvents, type Reader } from './pcsclite-reader.ts';
+import { SerialQueue } from '../serial-queue.ts';
 import { transmitOverT0 } from './t0-mapping.ts';
-import { Turns } from './serial-queue.ts';
 
-/** SELECT without a name: every card has an answer to it, and none keeps anything of it. */
+/** SELECT without a name: every card answers it, and it changes nothing on any. */
 const SELECT_NOTHING = Uint8Array.of(0x00, 0xa4, 0x04, 0x00, 0x00);
 
 /**
- * A session with the one card that was in the reader when it was opened. A reader outlives its cards, so the session
- * is bound to the reader's count of cards that came and went: when that moves, or the card is reset or leaves in
- * mid-command, the session is over, and no later command reaches the next card.
+ * A channel to the one card that was in the reader when it was opened. A reader outlives its cards, so the channel
+ * watches the reader's count of cards that came and went. When the count moves, or the card is reset or leaves in
+ * mid-command, the channel is over, and no later command reaches the next card.
  */
 export class PcscChannel implements CardChannel {
   readonly atr: Uint8Array;
   /** Name of the reader. */
   readonly reader: string;
-  readonly #bound: BoundReader;
-  readonly #connection: Connection;
-  readonly #counter: number;
-  readonly #lease: Lease;
-  readonly #turns = new Turns();
+  readonly #reader: Reader;
+  readonly #connection: CardConnection;
+  readonly #events: number;
+  readonly #handle: PcscHandle;
+  readonly #queue = new SerialQueue();
   #lost: CardGoneError | undefined;
 
-  /** @param counter the reader's event counter as it was before `connection` was made. */
-  constructor(bound: BoundReader, connection: Connection, counter: number, lease: Lease) {
-    this.atr = bound.atr;
-    this.reader = bound.name;
-    this.#bound = bound;
+  /**
+   * @param events the reader's count of cards that came and went, as it was before `connection` was made.
+   * @param handle released when the channel is closed.
+   */
+  constructor(reader: Reader, connection: CardConnection, events: number, handle: PcscHandle) {
+    this.atr = reader.atr;
+    this.reader = reader.name;
+    this.#reader = reader;
     this.#connection = connection;
-    this.#counter = counter;
-    this.#lease = lease;
+    this.#events = events;
+    this.#handle = handle;
   }
 
   transmit(command: Uint8Array): Promise<Uint8Array> {
-    return this.#turns.take(() =>
+    return this.#queue.run(() =>
       this.#connection.protocol === 'T=0' ? transmitOverT0(command, (tpdu) => this.#send(tpdu)) : this.#send(command),
     );
   }
 
   async #send(command: Uint8Array): Promise<Uint8Array> {
-    this.#checkCard();
+    this.#requireSameCard();
     let answer: Uint8Array;
     try {
       answer = await this.#connection.transmit(command);
     } catch (error) {
-      if (error instanceof PcscError && error.sessionLost) throw this.#lose(error);
+      if (error instanceof PcscError && error.isCardLost) throw this.#lose(error);
       throw error;
     }
-    // Success with nothing in it is how a card that left in mid-command looks.
+    // pcscd reports success without an answer when the card left in mid-command.
     if (answer.length < 2) throw this.#lose(pcscErrorOf(SCARD.REMOVED_CARD, this.reader));
     return answer;
   }
 
-  #checkCard(): void {
+  #requireSameCard(): void {
     if (this.#lost !== undefined) throw this.#lost;
-    if (this.#bound.gone) throw this.#lose(pcscErrorOf(SCARD.READER_UNAVAILABLE, this.reader));
-    if (eventCounter(this.#bound.state) !== this.#counter) {
+    if (this.#reader.gone) throw this.#lose(pcscErrorOf(SCARD.READER_UNAVAILABLE, this.reader));
+    if (countEvents(this.#reader.state) !== this.#events) {
       throw this.#lose(pcscErrorOf(SCARD.REMOVED_CARD, this.reader));
     }
   }
@@ -70,10 +73,10 @@ export class PcscChannel implements CardChannel {
   }
 
   /**
-   * For up to 0.4 s pcscd connects to what a card left behind without a murmur: only an answer shows that there is one.
+   * Sends one command to see whether there is a card: pcscd accepts connections up to 0.4 s after a removal.
    * @throws PcscError when there is none.
    */
-  async prove(): Promise<void> {
+  async requireCard(): Promise<void> {
     try {
       await this.transmit(SELECT_NOTHING);
     } catch (error) {
@@ -84,8 +87,8 @@ export class PcscChannel implements CardChannel {
   /** Resets the card, so that no key and no open session stays in it for the next program. */
   async close(): Promise<void> {
     const lost = this.#lost !== undefined;
-    this.#lost ??= new CardGoneError('the session with the card is closed; open the card again');
+    this.#lost ??= new CardGoneError('the channel to the card is closed; open the card again');
     await this.#connection.disconnect(lost ? 'leave' : 'reset');
-    this.#lease.release();
+    this.#handle.release();
   }
 }

@@ -26,7 +26,7 @@ export const SCARD = {
 
 const MUTE_ADVICE = 'insert it the other way round, or clean its contacts';
 
-/** Stable code, what happened, what to do next. */
+/** By result: stable code, what happened, what to do next. */
 const RESULTS: ReadonlyMap<number, readonly [code: string, text: string, advice: string]> = new Map([
   [SCARD.CANCELLED, ['PCSC_CANCELLED', 'the request was cancelled', 'try again']],
   [
@@ -68,12 +68,12 @@ const RESULTS: ReadonlyMap<number, readonly [code: string, text: string, advice:
   ],
 ]);
 
-/** The context with pcscd is dead and never recovers; a new one does. */
-const SERVICE_LOST: ReadonlySet<number> = new Set([SCARD.COMM_ERROR, SCARD.NO_SERVICE, SCARD.SERVICE_STOPPED]);
+/** Results after which the context with pcscd is dead and must be replaced by a new one. */
+const PCSCD_LOST: ReadonlySet<number> = new Set([SCARD.COMM_ERROR, SCARD.NO_SERVICE, SCARD.SERVICE_STOPPED]);
 
-/** Whatever the card knew of the session is gone, or nobody knows. */
-const SESSION_LOST: ReadonlySet<number> = new Set([
-  ...SERVICE_LOST,
+/** Results after which the card has, or may have, forgotten what was open on it. */
+const CARD_LOST: ReadonlySet<number> = new Set([
+  ...PCSCD_LOST,
   SCARD.INVALID_HANDLE,
   SCARD.UNKNOWN_READER,
   SCARD.NO_SMARTCARD,
@@ -95,12 +95,12 @@ export class PcscError extends TransportError {
     this.result = result;
   }
 
-  get serviceLost(): boolean {
-    return SERVICE_LOST.has(this.result);
+  get isPcscdLost(): boolean {
+    return PCSCD_LOST.has(this.result);
   }
 
-  get sessionLost(): boolean {
-    return SESSION_LOST.has(this.result);
+  get isCardLost(): boolean {
+    return CARD_LOST.has(this.result);
   }
 }
 
@@ -112,11 +112,11 @@ export function pcscErrorOf(result: number, reader?: string, options?: ErrorOpti
     `PC/SC failed with ${hex}`,
     'insert the card again, or restart pcscd',
   ];
-  const where = reader === undefined || SERVICE_LOST.has(result) ? '' : `${reader}: `;
+  const where = reader === undefined || PCSCD_LOST.has(result) ? '' : `${reader}: `;
   return new PcscError(code, `${where}${text}; ${advice}`, result, options);
 }
 
-/** Reads the result out of pcsclite's message: "SCardConnect error: No smart card inserted.(0x8010000c)". */
+/** Makes the error of pcsclite's message, which holds the result: "SCardConnect error: No smart card inserted.(0x8010000c)". */
 export function pcscErrorFrom(cause: unknown, reader?: string): PcscError {
   const message = cause instanceof Error ? cause.message : '';
   const hex = /\(0x([0-9a-f]{8,16})\)/i.exec(message)?.[1];

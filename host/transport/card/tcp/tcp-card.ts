@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { CardChannel } from '../../../../apdu/card-channel.ts';
 import { CardGoneError, TransportError } from '../../../../apdu/errors.ts';
-import { Turns } from '../pcsc/serial-queue.ts';
+import { SerialQueue } from '../serial-queue.ts';
 
 /** Controls of vpcd's framing, sent by the reader's side, which is ours. */
 const POWER_OFF = 0;
@@ -56,12 +56,12 @@ export async function openTcpCard({ host, port }: TcpAddress, signal?: AbortSign
   return channel;
 }
 
-/** A session with a card behind TCP, in vpcd's framing: a length of 2 octets, big-endian, then a control or an APDU. */
+/** A channel to a card behind TCP, in vpcd's framing: a length of 2 octets, big-endian, then a control or an APDU. */
 export class TcpChannel implements CardChannel {
   atr: Uint8Array = new Uint8Array();
   readonly #socket: Socket;
   readonly #where: string;
-  readonly #turns = new Turns();
+  readonly #queue = new SerialQueue();
   #rest: Buffer | undefined;
   #waiting: { resolve: (frame: Uint8Array) => void; reject: (error: Error) => void } | undefined;
   #lost: CardGoneError | undefined;
@@ -88,7 +88,7 @@ export class TcpChannel implements CardChannel {
   }
 
   transmit(command: Uint8Array): Promise<Uint8Array> {
-    return this.#turns.take(() => this.#transmit(command));
+    return this.#queue.run(() => this.#transmit(command));
   }
 
   async #transmit(command: Uint8Array): Promise<Uint8Array> {
@@ -143,8 +143,8 @@ export class TcpChannel implements CardChannel {
   /** Switches the card off. */
   async close(): Promise<void> {
     if (this.#lost !== undefined) return;
-    await this.#turns.take(async () => {
-      this.#lost ??= new CardGoneError('the session with the card is closed; open the card again');
+    await this.#queue.run(async () => {
+      this.#lost ??= new CardGoneError('the channel to the card is closed; open the card again');
       const sent = new Promise<void>((resolve) => {
         this.#socket.end(frameOf(Uint8Array.of(POWER_OFF)), resolve);
       });

@@ -3,8 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
 import { pcscErrorFrom, type PcscError } from '../../../host/transport/card/pcsc/pcsc-error.ts';
-import type { PcscBinding } from '../../../host/transport/card/pcsc/pcsc-port.ts';
-import { bindPcsclite } from '../../../host/transport/card/pcsc/pcsclite-binding.ts';
+import { openPcsclite, type PcscContext } from '../../../host/transport/card/pcsc/pcsclite-context.ts';
 import type { NativeCallback } from '../../../host/transport/card/pcsc/pcsclite-native.ts';
 
 // A virtual reader cannot be unplugged: here the test plays pcsclite.
@@ -45,64 +44,64 @@ class PlayedContext extends EventEmitter {
   }
 }
 
-interface Bound {
-  readonly binding: PcscBinding;
-  readonly context: PlayedContext;
+interface Opened {
+  readonly context: PcscContext;
+  readonly native: PlayedContext;
   readonly reader: PlayedReader;
   readonly failures: string[];
 }
 
-async function bound(): Promise<Bound> {
-  const context = new PlayedContext();
+async function open(): Promise<Opened> {
+  const native = new PlayedContext();
   const failures: string[] = [];
-  const binding = bindPcsclite(
+  const context = openPcsclite(
     { changed: () => {}, failed: ({ code }) => failures.push(code) },
-    async () => () => context,
+    async () => () => native,
   );
   await delay(1);
-  context.start(() => {}); // pcsclite calls it in the tick after its constructor
+  native.start(() => {}); // pcsclite calls it in the tick after its constructor
   const reader = new PlayedReader('USB reader');
-  context.plug(reader, 0x1_0012);
-  context.names('USB reader');
-  return { binding: await binding, context, reader, failures };
+  native.plug(reader, 0x1_0012);
+  native.names('USB reader');
+  return { context: await context, native, reader, failures };
 }
 
 test('a reader unplugged and plugged in again', async () => {
-  const { binding, context, reader, failures } = await bound();
+  const { context, native, reader, failures } = await open();
   reader.emit('end');
-  context.names();
-  expect([...binding.readers.keys()]).toEqual([]);
-  context.plug(new PlayedReader('USB reader'), 0x12);
-  context.names('USB reader');
+  native.names();
+  expect([...context.readers.keys()]).toEqual([]);
+  native.plug(new PlayedReader('USB reader'), 0x12);
+  native.names('USB reader');
   await delay(1_100);
-  expect([...binding.readers.keys()]).toEqual(['USB reader']);
+  expect([...context.readers.keys()]).toEqual(['USB reader']);
   expect(failures).toEqual([]);
 });
 
-test('a reader that came back before pcsclite had let go of it is found by a new context', async () => {
-  const { binding, context, reader, failures } = await bound();
-  context.names('USB reader'); // pcsclite still has the old object and makes no new one
+test('a reader that came back before its old object ended fails the context, so that a new one finds it', async () => {
+  const { context, native, reader, failures } = await open();
+  native.names('USB reader'); // pcsclite still has the old object and makes no new one
   reader.emit('end');
   await delay(1_100);
-  expect([...binding.readers.keys()]).toEqual([]);
+  expect([...context.readers.keys()]).toEqual([]);
   expect(failures).toEqual(['PCSC_READER_GONE']);
 });
 
-test('pcscd ends once, whoever says it first; closing ends nothing', async () => {
-  const { binding, context, reader, failures } = await bound();
+test('the end of pcscd is reported once, whoever notices it first; closing reports nothing', async () => {
+  const { context, native, reader, failures } = await open();
   reader.emit('error', new Error('SCardGetStatusChange error: RPC transport error.(0x80100013)'));
-  context.emit('error', new Error('SCardGetStatusChange error: Service not available.(0x8010001d)'));
+  native.emit('error', new Error('SCardGetStatusChange error: Service not available.(0x8010001d)'));
   await delay(5);
   expect(failures).toEqual(['PCSC_SERVICE_LOST']);
-  binding.close();
-  expect([context.closed, reader.closed]).toEqual([1, 1]);
+  context.close();
+  expect([native.closed, reader.closed]).toEqual([1, 1]);
 });
 
-test('what closing stirs up is no failure', async () => {
-  const { binding, context, reader, failures } = await bound();
-  binding.close();
+test('errors that closing causes are not reported', async () => {
+  const { context, native, reader, failures } = await open();
+  context.close();
   reader.emit('error', new Error('SCardGetStatusChange error: Command cancelled.(0x80100002)'));
-  context.emit('error', new Error('SCardGetStatusChange error: Command cancelled.(0x80100002)'));
+  native.emit('error', new Error('SCardGetStatusChange error: Command cancelled.(0x80100002)'));
   reader.emit('end');
   await delay(5);
   expect(failures).toEqual([]);
@@ -116,14 +115,14 @@ test.each([
   ['SCardConnect error: Access denied.(0x8010006a)', 'PCSC_DENIED', false],
   ['SCardConnect error: something new.(0x80109999)', 'PCSC_FAILED', false],
   ['Card Reader not connected', 'PCSC_FAILED', false],
-])('%s', (message, code, sessionLost) => {
+])('%s', (message, code, isCardLost) => {
   const error: PcscError = pcscErrorFrom(new Error(message), 'USB reader');
-  expect(error).toMatchObject({ code, sessionLost });
+  expect(error).toMatchObject({ code, isCardLost });
   expect(error.message).toMatch(/^[^\n]+; [^\n]+$/);
 });
 
-test('a worker thread is told to leave it to the main thread', async () => {
-  const module = new URL('../../../host/transport/card/pcsc/pcsc.ts', import.meta.url).href;
+test('PC/SC in a worker thread is refused', async () => {
+  const module = new URL('../../../host/transport/card/pcsc/readers.ts', import.meta.url).href;
   const script = `import(${JSON.stringify(module)})
     .then(({ listReaders }) => listReaders())
     .catch(({ code }) => require('node:worker_threads').parentPort.postMessage(code));`;
