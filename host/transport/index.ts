@@ -7,7 +7,7 @@ export {
   type OpenCardOptions,
   parseCardAddress,
 } from './card/card-address.ts';
-export { listReaders, type ReaderEvent, type ReaderInfo, watchReaders } from './card/pcsc/pcsc.ts';
+export { listReaders, type ReaderEvent, type ReaderInfo, watchReaders } from './card/pcsc/readers.ts';
 export { PcscError } from './card/pcsc/pcsc-error.ts';
 export { type InProcessCard, InProcessChannel } from './card/soft/in-process-card.ts';
 export { waitForCard, type WaitForCardOptions } from './card/wait-for-card.ts';
