@@ -42,13 +42,14 @@ const LAYERS: readonly Layer[] = [
   { path: 'host/headend/index.ts', mayImport: ['apdu', 'host/headend', 'host/money'] },
   { path: 'host/headend/sources', mayImport: ['apdu', 'host/clock', 'host/stream', 'host/transport'] },
   {
+    // It takes its keys from a port, and knows no price, no card and no key manager.
     path: 'host/headend/sender',
-    mayImport: ['apdu', 'host/clock', 'host/headend', 'host/stream', 'host/money', 'host/transport'],
+    mayImport: ['apdu', 'host/clock', 'host/headend/sources', 'host/stream', 'host/transport'],
   },
   // The key manager gives out keys to cards that the issuer made.
   {
     path: 'host/headend/keys',
-    mayImport: ['apdu', 'host/clock', 'host/headend', 'host/stream', 'host/money', 'host/issuer'],
+    mayImport: ['apdu', 'host/clock', 'host/headend/sender', 'host/stream', 'host/money', 'host/issuer'],
   },
   // The kit makes cards as the issuer does; nothing but the command line knows it.
   { path: 'host/attack', mayImport: ['apdu', 'host/stream', 'host/money', 'host/transport', 'host/issuer'] },

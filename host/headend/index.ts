@@ -1,10 +1,16 @@
 /** Seals a source and multicasts it, with the keys that its cards need. */
 import '../../apdu/require-node.ts';
 export { formatPrice, parsePrice, type Price } from '../money/price.ts';
-export { deriveCeilings, chooseQuantum } from './keys/grant.ts';
-export { type ContentPeriod, KeySchedule, type KeyScheduleOptions } from './keys/key-schedule.ts';
+export type { GroupLimits } from './keys/grant.ts';
+export { type GrantNumbers, storedGrantNumbers } from './keys/grant-numbers.ts';
+export { type GrantedCard, type GrantTerms, openGrantedCards } from './keys/granted-cards.ts';
+export { KeyManager, type KeyManagerOptions } from './keys/key-manager.ts';
+export { chooseQuantum, parseQuantum } from './keys/quantum.ts';
+export type { ContentKeys, ContentPeriod } from './sender/content-keys.ts';
+export { chooseProfile, limitGroups, type ProfileMode, type SealingProfile } from './sender/sealing-profile.ts';
+export { completeAddress, type ServiceAddress } from './sender/service-ports.ts';
+export { ServiceSender, type ServiceSenderOptions, type ServiceTotals } from './sender/service-sender.ts';
+export { startStream, type StreamStart } from './sender/stream-start.ts';
 export type { MediaSource } from './sources/media-source.ts';
 export { openSource } from './sources/open-source.ts';
-export type { ServiceAddress } from './sender/service-ports.ts';
-export { type ServiceOptions, ServiceSender, type ServiceTotals } from './sender/service-sender.ts';
 export { detectFormat, type SourceFormat } from './sources/source-format.ts';

@@ -6,7 +6,7 @@ export { GroupAssembler } from './opening/group-assembler.ts';
 export { GroupOpener, type OpenedGroup } from './opening/group-opener.ts';
 export { GroupSealer, MAX_PAYLOAD } from './sealing/group-sealer.ts';
 export type { MediaPayload, SealedGroup, SealedPacket, SealerOptions, SealingKey } from './sealing/group-sealer.ts';
-export { KeyCarousel } from './sealing/key-carousel.ts';
+export { type DueMessages, KeyCarousel } from './sealing/key-carousel.ts';
 export { type MediaPacket, readMediaPacket } from './packet/media-packet.ts';
 export { type Mki, readMki, writeMki } from './packet/mki.ts';
 export { type AeadFactory, nobleAead, type PacketAead } from './packet/packet-aead.ts';

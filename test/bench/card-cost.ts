@@ -1,5 +1,5 @@
 import type { Tariff } from '../../apdu/decode-module/money/tariff.ts';
-import { chooseQuantum } from '../../host/headend/keys/grant.ts';
+import { chooseQuantum } from '../../host/headend/keys/quantum.ts';
 import applet from './applet-instructions.json' with { type: 'json' };
 import figures from './real-cards.json' with { type: 'json' };
 

@@ -4,8 +4,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TransportError } from '../../apdu/errors.ts';
 import { startCard } from '../../card-sim/index.ts';
-import { type MediaSource, ServiceSender } from '../../host/headend/index.ts';
-import type { SourceFormat } from '../../host/headend/sources/source-format.ts';
+import {
+  chooseProfile,
+  KeyManager,
+  limitGroups,
+  type MediaSource,
+  ServiceSender,
+  type SourceFormat,
+  startStream,
+} from '../../host/headend/index.ts';
 import { loadOpensslAead } from '../../host/transport/crypto/node-openssl-aead.ts';
 import { deriveTestCardKey, findFreePort, LOOPBACK, personalise } from '../support/test-service.ts';
 import { endWithUs } from './left-behind.ts';
@@ -35,26 +42,27 @@ export async function makeSender(
   pace: { readonly rate?: number; readonly speed?: number },
 ): Promise<{ readonly sender: ServiceSender; readonly port: number }> {
   const port = await findFreePort();
+  const stream = startStream();
+  const profile = chooseProfile({ mode: 'sealed', closingTime: 250 });
+  const keys = await KeyManager.start(
+    {
+      service: 1,
+      stream,
+      price: { tariff: { kind: 'octets', price: 250_000n } },
+      groupLimits: limitGroups(profile),
+      granted: 3600,
+      period: 300,
+      cards: cards.map(({ id }) => ({ cardId: id, downlinkKey: deriveTestCardKey('downlink', id) })),
+    },
+    { take: async (granted, now) => granted.map(() => now) },
+  );
   const sender = new ServiceSender({
-    source,
-    format,
-    rate: pace.rate,
+    stream,
+    source: { media: source, format, rate: pace.rate },
+    profile: { ...profile, aead: await loadOpensslAead() },
+    keys,
     to: { address: ADDRESS, port, keyPort: port + 2, interface: LOOPBACK, ttl: 0 },
-    service: 1,
-    mode: 'sealed',
-    span: 64,
-    every: 100,
-    packing: 7,
-    closingTime: 250,
-    terms: { tariff: { kind: 'octets', price: 250_000n }, classes: { card: true, soft: true } },
-    cards: cards.map(({ id }) => id),
-    downlinkKey: (cardId) => deriveTestCardKey('downlink', cardId),
-    grantNumber: () => Math.floor(Date.now() / 1000),
-    granted: 3600,
-    period: 300,
-    speed: pace.speed ?? 1,
-    lead: 300,
-    aead: await loadOpensslAead(),
+    pace: { speed: pace.speed ?? 1, lead: 300 },
   });
   return { sender, port };
 }

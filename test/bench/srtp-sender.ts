@@ -1,6 +1,7 @@
 import { createCipheriv, createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { AesCbc } from '../../apdu/decode-module/keys/aes-cbc.ts';
 import { concat, writeUint } from '../../apdu/octets.ts';
+import { systemClock } from '../../host/clock/clock.ts';
 import { MediaTimeline } from '../../host/headend/sources/media-timeline.ts';
 import type { MediaSource } from '../../host/headend/index.ts';
 import { Pacer } from '../../host/headend/sender/pacer.ts';
@@ -52,14 +53,14 @@ export class SrtpSender {
 
   async send(source: MediaSource, address: string, port: number, speed: number): Promise<void> {
     const packer = new TsPacker(new MediaTimeline(0), 7);
-    const pacer = new Pacer(speed);
+    const pacer = new Pacer(speed, systemClock);
     const sender = await UdpSender.open({ address, port, interface: LOOPBACK, ttl: 0 });
     try {
-      pacer.begin(0, 0);
+      pacer.start(0, 0);
       let index = 1;
       for await (const chunk of source) {
         for (const payload of packer.push(chunk)) {
-          await pacer.until(payload.at);
+          await pacer.waitUntil(payload.at);
           sender.send(this.#seal(payload.octets, payload.timestamp, index++));
           this.octets += payload.octets.length;
         }

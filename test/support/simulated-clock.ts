@@ -55,6 +55,24 @@ export class SimulatedClock implements Clock {
     this.#passTo(end);
   }
 
+  /**
+   * Lets time pass, from sleeper to sleeper, until this settles. While nobody sleeps, time stands still and the event
+   * loop turns.
+   */
+  async advanceUntil<T>(work: Promise<T>): Promise<T> {
+    let settled = false;
+    const end = (): void => void (settled = true);
+    void work.then(end, end);
+    for (;;) {
+      await settle();
+      if (settled) return work;
+      const next = this.#nextSleeper();
+      if (next === undefined) continue;
+      this.#passTo(next.at);
+      next.wake();
+    }
+  }
+
   /** Sets the wall clock, as an administrator or NTP does; sleepers and `monotonic` do not notice. */
   set(now: number): void {
     this.#now = now;

@@ -10,7 +10,8 @@ import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import { encodeCardKeys, encodeCardProfile } from '../../apdu/decode-module/personalisation.ts';
 import type { Tariff } from '../../apdu/decode-module/money/tariff.ts';
 import type { SimulatedCard } from '../../card-sim/index.ts';
-import { sealGrant, deriveCeilings } from '../../host/headend/keys/grant.ts';
+import { deriveCeilings, sealGrant } from '../../host/headend/keys/grant.ts';
+import { limitGroups } from '../../host/headend/sender/sealing-profile.ts';
 import { GroupSealer, type SealedGroup } from '../../host/stream/sealing/group-sealer.ts';
 import { KeySchedule } from '../../host/headend/keys/key-schedule.ts';
 import { goodbye } from '../../host/stream/packet/rtcp-goodbye.ts';
@@ -99,7 +100,7 @@ export class TestService {
       terms: { tariff, classes, ssrcs: [this.ssrc] },
       random: randomBytes,
     });
-    const ceilings = deriveCeilings(tariff, every, 1000, quantum);
+    const ceilings = deriveCeilings(tariff, limitGroups({ every, closingTime: 1000 }), quantum);
     const purchase = { service, keyId: 1, key, from: start, to: end, number: start, ceilings };
     const downlink = (cardId: Uint8Array) =>
       options.foreign === true ? randomBytes(16) : deriveTestCardKey('downlink', cardId);

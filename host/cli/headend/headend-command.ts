@@ -1,21 +1,23 @@
 import { type Command, Option } from 'commander';
 import { type ModuleClass, parseCardId } from '../../../apdu/decode-module/card-id.ts';
-import { deriveCardKey } from '../../../apdu/decode-module/keys/card-keys.ts';
-import { MOST_MONEY } from '../../../apdu/decode-module/keys/ceilings.ts';
-import { OutOfRangeError, TollcastError } from '../../../apdu/errors.ts';
+import { TollcastError } from '../../../apdu/errors.ts';
+import { storedGrantNumbers } from '../../headend/keys/grant-numbers.ts';
+import { openGrantedCards } from '../../headend/keys/granted-cards.ts';
+import { KeyManager } from '../../headend/keys/key-manager.ts';
+import { MIN_PERIOD } from '../../headend/keys/key-schedule.ts';
+import { parseQuantum } from '../../headend/keys/quantum.ts';
+import { chooseProfile, limitGroups, type ProfileMode } from '../../headend/sender/sealing-profile.ts';
+import { completeAddress } from '../../headend/sender/service-ports.ts';
+import { ServiceSender } from '../../headend/sender/service-sender.ts';
+import { startStream } from '../../headend/sender/stream-start.ts';
+import type { MediaSource } from '../../headend/sources/media-source.ts';
 import { openSource } from '../../headend/sources/open-source.ts';
 import { RATE_RANGE } from '../../headend/sources/rate-packer.ts';
-import type { ServiceAddress } from '../../headend/sender/service-ports.ts';
-import { type ServiceOptions, ServiceSender } from '../../headend/sender/service-sender.ts';
 import { detectFormat, type SourceFormat } from '../../headend/sources/source-format.ts';
-import { storedGrantNumbers } from '../../headend/keys/grant-numbers.ts';
-import { DEFAULT_STORE, KeyStore } from '../../issuer/keys/key-store.ts';
-import { MIN_PERIOD } from '../../headend/keys/key-schedule.ts';
-import { loadOpensslAead } from '../../transport/crypto/node-openssl-aead.ts';
-import { requireGrantable } from '../../headend/keys/granted-cards.ts';
-import { type GroupAddress, parseGroupAddress } from '../options/multicast-address.ts';
-import { formatMoney, parseAmount } from '../../money/amount.ts';
+import { DEFAULT_STORE } from '../../issuer/keys/key-store.ts';
 import { formatPrice, parsePrice, type Price } from '../../money/price.ts';
+import { loadOpensslAead } from '../../transport/crypto/node-openssl-aead.ts';
+import { type GroupAddress, parseGroupAddress } from '../options/multicast-address.ts';
 import { decimalNumber, wholeNumber } from '../options/number-option.ts';
 import { askPassphrase } from '../terminal/passphrase.ts';
 
@@ -24,7 +26,7 @@ interface SendOptions {
   group: GroupAddress;
   price: Price;
   service: number;
-  mode: 'sealed' | 'open' | 'strict';
+  mode: ProfileMode;
   every?: number;
   span?: number;
   closingTime: number;
@@ -95,57 +97,57 @@ export function addHeadendCommand(program: Command): void {
 }
 
 async function send(options: SendOptions): Promise<void> {
-  const { price } = options;
-  const profile = cardProfile(options);
-  const to = serviceAddress(options);
-  const quantum = parseQuantum(options.quantum, price);
-  const cards = options.grant.map(parseCardId);
-  requireGrantable(cards, { accept: options.accept, store: options.store, currency: price.currency });
-  const unique = cards.length === 0 ? undefined : await new KeyStore(options.store, askPassphrase).open('unique');
+  const { price, accept, source: name, group } = options;
+  const profile = chooseProfile(options);
+  const to = completeAddress({ ...group, keyPort: options.keyPort, interface: options.interface, ttl: options.ttl });
+  const quantum = options.quantum === undefined ? undefined : parseQuantum(options.quantum, price);
+  const terms = { accept, currency: price.currency };
+  const cards = await openGrantedCards(options.grant.map(parseCardId), terms, options.store, askPassphrase);
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   try {
-    say(`reading ${options.source === '-' ? 'standard input' : options.source}`);
-    const opened = await openSource(options.source, options.interface, stop.signal);
-    const { source, format } =
-      options.format === 'auto' ? await detectFormat(opened) : { source: opened, format: options.format };
+    say(`reading ${name === '-' ? 'standard input' : name}`);
+    const { source, format } = await openFormatted(options, stop.signal);
     if (stop.signal.aborted) return;
-    const numbers = await storedGrantNumbers(options.store).take(cards, Math.floor(Date.now() / 1000));
+    const stream = startStream();
+    const keys = await KeyManager.start(
+      {
+        service: options.service,
+        stream,
+        price,
+        quantum,
+        accept,
+        groupLimits: limitGroups(profile),
+        granted: options.days * DAY,
+        period: options.keyPeriod,
+        segment: options.segment,
+        cards,
+      },
+      storedGrantNumbers(options.store),
+    );
     const sender = new ServiceSender({
-      ...profile,
-      source,
-      format,
+      stream,
+      source: { media: source, format, rate: options.rate },
+      profile: { ...profile, aead: await loadOpensslAead() },
+      keys,
       to,
-      quantum,
-      currency: price.currency?.number,
-      cards,
-      rate: options.rate,
-      service: options.service,
-      closingTime: options.closingTime,
-      terms: { tariff: price.tariff, classes: { card: options.accept !== 'soft', soft: options.accept !== 'card' } },
-      aead: await loadOpensslAead(),
-      downlinkKey: (cardId) => deriveCardKey(unique!, 'downlink', cardId),
-      grantNumber: (cardId) => numbers[cards.indexOf(cardId)]!,
-      granted: options.days * DAY,
-      period: options.keyPeriod,
-      segment: options.segment,
-      speed: options.speed,
-      lead: options.lead * 1000,
-      onKey: ({ id, segment }) => say(`content key ${id} of segment ${segment.id}`),
+      pace: { speed: options.speed, lead: options.lead * 1000 },
+      onKey: ({ id, segmentId }) => say(`content key ${id} of segment ${segmentId}`),
     });
     say(
-      `service ${options.service}: ${options.source} (${format}) to ${to.address}:${to.port} by ${to.interface}, keys to port ` +
+      `service ${options.service}: ${name} (${format}) to ${to.address}:${to.port} by ${to.interface}, keys to port ` +
         `${to.keyPort}, ${options.mode}, card packet 1 in ${profile.every}, span ${profile.span}, ${formatPrice(price)}, ` +
         `${cards.length} ${cards.length === 1 ? 'card' : 'cards'} granted`,
     );
     if (cards.length === 0) say('no card is granted the service key: only who bought it before can watch; see --grant');
     const started = performance.now();
     await sender.run(stop.signal);
+    await keys.close();
     const seconds = Math.round(performance.now() - started) / 1000;
     const { octets, duration, groups } = sender.totals;
     if (octets === 0 && !stop.signal.aborted) {
-      throw new TollcastError('EMPTY_SOURCE', `${options.source} was empty, nothing was sent; name another --source`);
+      throw new TollcastError('EMPTY_SOURCE', `${name} was empty, nothing was sent; name another --source`);
     }
     say(
       `${stop.signal.aborted ? 'stopped' : 'end of the source'}: ${octets} octets, ${duration} ms in ${groups} groups`,
@@ -160,32 +162,12 @@ async function send(options: SendOptions): Promise<void> {
   }
 }
 
-function parseQuantum(text: string | undefined, { currency }: Price): bigint | undefined {
-  if (text === undefined) return undefined;
-  if (currency === undefined) throw new OutOfRangeError('what is free takes nothing from a card; leave out --quantum');
-  const quantum = parseAmount(text, currency, MOST_MONEY);
-  if (quantum === 0n) throw new OutOfRangeError(`a quantum is ${formatMoney(1n, currency)} or more, not 0`);
-  return quantum;
-}
-
-/** Strict is mode open with one TS packet a payload, one packet a group and span 208; `firmware-notes/protocol.md` 5.1. */
-function cardProfile({ mode, every, span }: SendOptions): Pick<ServiceOptions, 'mode' | 'every' | 'span' | 'packing'> {
-  if (mode !== 'strict') return { mode, every: every ?? 100, span: span ?? 64, packing: 7 };
-  if ((every ?? 1) !== 1 || (span ?? 208) !== 208) {
-    throw new OutOfRangeError(
-      'mode strict has every packet a card packet and a span of 208; leave out --every and --span',
-    );
-  }
-  return { mode: 'open', every: 1, span: 208, packing: 1 };
-}
-
-function serviceAddress(options: SendOptions): ServiceAddress {
-  const { address, port } = options.group;
-  const keyPort = options.keyPort ?? port + 2;
-  if (keyPort === port || keyPort === port + 1) {
-    throw new OutOfRangeError(`--key-port ${keyPort} is taken by the media or its RTCP; leave it out or name another`);
-  }
-  return { address, port, keyPort, interface: options.interface, ttl: options.ttl };
+async function openFormatted(
+  { source: name, format, interface: networkInterface }: SendOptions,
+  signal: AbortSignal,
+): Promise<{ source: MediaSource; format: SourceFormat }> {
+  const source = await openSource(name, networkInterface, signal);
+  return format === 'auto' ? detectFormat(source) : { source, format };
 }
 
 /** Status goes to standard error: standard output is for programs. */

@@ -3,8 +3,6 @@ import { type Ceilings, encodeCeilings } from '../../../apdu/decode-module/keys/
 import { type KeyMessage, sealKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import type { Tariff } from '../../../apdu/decode-module/money/tariff.ts';
-import { MAX_PAYLOAD } from '../../stream/sealing/group-sealer.ts';
-import { MAX_TS_PAYLOAD_DURATION } from '../sources/ts-packer.ts';
 
 /** A service key, and what a purchase of it allows. */
 export interface Purchase {
@@ -15,52 +13,43 @@ export interface Purchase {
   /** Media time [from, to). */
   readonly from: number;
   readonly to: number;
-  /** One more than that of the last grant of the card, of any service: a card takes a number once, of the 32 up to the highest. */
+  /** u32, one more than that of the card's last grant, of whatever service. */
   readonly number: number;
   readonly ceilings: Ceilings;
 }
 
+/** The most that one group of a stream can come to, in octets of payload and ms. */
+export type GroupLimits = Pick<Ceilings, 'groupOctets' | 'groupDuration'>;
+
 /**
- * The service message for one card.
+ * Seals the service message for one card.
  * @param cardId 8 octets.
  * @param downlinkKey of this card, 16 octets.
- * @throws FormatError when the card id is none.
+ * @throws FormatError when the card id is not one.
  * @throws OutOfRangeError when a ceiling does not fit.
  */
 export function sealGrant(purchase: Purchase, cardId: Uint8Array, downlinkKey: Uint8Array): KeyMessage {
-  const { service, keyId, from, to, number } = purchase;
+  const { service, keyId, key, from, to, number, ceilings } = purchase;
   const parentId = decodeCardId(cardId).serial;
   return sealKeyMessage(
     { kind: KIND.service, service, keyId, from, to, number, parentKind: KIND.unique, parentId },
-    purchase.key,
-    encodeCeilings(purchase.ceilings),
+    key,
+    encodeCeilings(ceilings),
     downlinkKey,
   );
 }
 
 /**
- * What the card takes from the balance at a time: about 1 MB or 10 s of toll, or the flat price; `firmware-notes/protocol.md` 7.3.
- * @returns micro-units.
- */
-export function chooseQuantum({ kind, price }: Tariff): bigint {
-  const toll = kind === 'duration' ? price / 360n : price;
-  return toll > 0n ? toll : 1n;
-}
-
-/**
- * The tightest ceilings under which a stream plays.
- * @param every most packets of a group.
- * @param closingTime most ms of a group of more than one packet.
+ * The lowest ceilings under which a stream plays.
  * @param quantum micro-units.
  */
-export function deriveCeilings(tariff: Tariff, every: number, closingTime: number, quantum: bigint): Ceilings {
+export function deriveCeilings(tariff: Tariff, limits: GroupLimits, quantum: bigint): Ceilings {
   const ceiling = (kind: Tariff['kind']) => (tariff.kind === kind ? tariff.price : 0n);
   return {
     perMegabyte: ceiling('octets'),
     perHour: ceiling('duration'),
     flat: ceiling('flat'),
-    groupOctets: every * MAX_PAYLOAD,
-    groupDuration: closingTime + MAX_TS_PAYLOAD_DURATION,
+    ...limits,
     quantum,
   };
 }

@@ -1,26 +1,62 @@
 import { decodeCardId, formatCardId, type ModuleClass } from '../../../apdu/decode-module/card-id.ts';
+import { deriveCardKey } from '../../../apdu/decode-module/keys/card-keys.ts';
 import { OutOfRangeError, TollcastError } from '../../../apdu/errors.ts';
 import { Accounts, type IssuedCard } from '../../issuer/cards/accounts.ts';
-import { type Currency, currencyByNumber } from '../../money/currency.ts';
 import { requireTrusted } from '../../issuer/cards/issued-card.ts';
 import { IssuerError } from '../../issuer/issuer-error.ts';
+import { KeyStore } from '../../issuer/keys/key-store.ts';
+import { type Currency, currencyByNumber } from '../../money/currency.ts';
 
+/** A card that gets a grant. */
+export interface GrantedCard {
+  /** 8 octets. */
+  readonly cardId: Uint8Array;
+  /** Of this card, 16 octets. */
+  readonly downlinkKey: Uint8Array;
+}
+
+/** What a card must be to get a grant. */
 export interface GrantTerms {
-  /** Modules of this class alone. */
-  readonly accept: ModuleClass | undefined;
-  /** Directory of the issuer store. */
-  readonly store: string;
-  /** Of the price; none of what is free. */
-  readonly currency: Currency | undefined;
+  /** The only class of modules that may play; both when left out. */
+  readonly accept?: ModuleClass | undefined;
+  /** Of the price; a free service has none. */
+  readonly currency?: Currency | undefined;
 }
 
 /**
- * Looks at the cards that are to be granted a service: a typing error, or a price in another currency, is noticed here and not by viewers.
+ * Derives the downlink keys of cards that may be granted a service.
+ * @param cards card ids, 8 octets each.
+ * @param store directory of the issuer store that made them. The unique master is enough: without accounts, cards
+ *   are taken as they are named.
+ * @param passphrase is asked once at most, and only when there are cards.
  * @throws OutOfRangeError for a card of a class that is not accepted.
- * @throws TollcastError `GRANT`, IssuerError `WITHDRAWN`; where a head-end was given the unique master without the accounts, neither.
+ * @throws TollcastError `GRANT` for a card that the store did not make, or that holds another currency.
+ * @throws IssuerError `WITHDRAWN`, and as opening the unique master does.
  */
-export function requireGrantable(cards: readonly Uint8Array[], { accept, store, currency }: GrantTerms): void {
+export async function openGrantedCards(
+  cards: readonly Uint8Array[],
+  { accept, currency }: GrantTerms,
+  store: string,
+  passphrase: () => Promise<string>,
+): Promise<readonly GrantedCard[]> {
+  if (cards.length === 0) return [];
   requireAccepted(cards, accept);
+  requireIssued(cards, store, currency);
+  const unique = await new KeyStore(store, passphrase).open('unique');
+  return cards.map((cardId) => ({ cardId, downlinkKey: deriveCardKey(unique, 'downlink', cardId) }));
+}
+
+/** The class is in the card id. A module that may open nothing with a key is not given it. */
+function requireAccepted(cards: readonly Uint8Array[], accept: ModuleClass | undefined): void {
+  const refused = cards.find((cardId) => accept !== undefined && decodeCardId(cardId).moduleClass !== accept);
+  if (refused === undefined) return;
+  throw new OutOfRangeError(
+    `${formatCardId(refused)} is of class ${decodeCardId(refused).moduleClass}, and --accept ${accept} refuses it; leave one of the two out`,
+  );
+}
+
+/** A typing error, or a price in another currency, is noticed here and not by viewers. */
+function requireIssued(cards: readonly Uint8Array[], store: string, currency: Currency | undefined): void {
   let accounts: Accounts;
   try {
     accounts = Accounts.open(store);
@@ -35,16 +71,6 @@ export function requireGrantable(cards: readonly Uint8Array[], { accept, store, 
   }
 }
 
-/** The class is in the card id; a key is not given to a module that may open nothing with it. */
-function requireAccepted(cards: readonly Uint8Array[], accept: ModuleClass | undefined): void {
-  const refused = cards.find((cardId) => accept !== undefined && decodeCardId(cardId).moduleClass !== accept);
-  if (refused === undefined) return;
-  throw new OutOfRangeError(
-    `${formatCardId(refused)} is of class ${decodeCardId(refused).moduleClass}, and --accept ${accept} refuses it; leave one of the two out`,
-  );
-}
-
-/** @throws TollcastError `GRANT`. */
 function requireUsable(
   card: IssuedCard | undefined,
   cardId: Uint8Array,

@@ -4,13 +4,16 @@ import { type KeyMessage, sealKeyMessage } from '../../../apdu/decode-module/key
 import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { OutOfRangeError, TollcastError } from '../../../apdu/errors.ts';
-import type { SealingKey } from '../../stream/sealing/group-sealer.ts';
+import type { ContentPeriod } from '../sender/content-keys.ts';
 
-/** Seconds that a key holds on after its time is over, so that a change of keys never shows. */
+/** Seconds for which a message is valid after the time of its key is over, so that a change of keys never shows. */
 const GRACE = 5;
-/** Least seconds of a segment and of a content key: a card holds two, and the grace of one must be over before the next but one comes. */
+/**
+ * Least seconds of a segment and of a content key. A card holds two content keys, so the grace of one must be over
+ * before the next but one is announced.
+ */
 export const MIN_PERIOD = 20;
-/** Most seconds that the next keys are announced ahead. */
+/** Most seconds by which the next keys are announced ahead. */
 const MAX_AHEAD = 30;
 
 export interface KeyScheduleOptions {
@@ -33,10 +36,8 @@ export interface KeyScheduleOptions {
   readonly random: (length: number) => Uint8Array;
 }
 
-/** One content key and the stretch of media time [from, to) in which packets are sealed under it. */
-export interface ContentPeriod extends SealingKey {
-  readonly from: number;
-  readonly to: number;
+/** A content key as it is announced. */
+export interface ScheduledPeriod extends ContentPeriod {
   readonly segment: Segment;
   readonly message: KeyMessage;
 }
@@ -50,13 +51,13 @@ interface Segment {
 }
 
 /**
- * Which segment and content keys hold when: pure, media time in, keys out. Content keys divide a segment evenly, so that none straddles
- * two and none is much shorter than the others.
+ * Makes the segment and content keys of a stream under one service key. Pure: media time in, keys out. Content keys
+ * divide a segment evenly, so that none straddles two segments and none is much shorter than the others.
  */
 export class KeySchedule {
   readonly #options: KeyScheduleOptions;
-  #current: ContentPeriod;
-  #next: ContentPeriod | undefined;
+  #current: ScheduledPeriod;
+  #next: ScheduledPeriod | undefined;
 
   /** @throws OutOfRangeError naming the option and its range. */
   constructor(options: KeyScheduleOptions) {
@@ -77,7 +78,7 @@ export class KeySchedule {
    * @param mediaTime of the group's start.
    * @throws TollcastError `GRANTS_ENDED` at the end of the purchases.
    */
-  at(mediaTime: number): ContentPeriod {
+  at(mediaTime: number): ScheduledPeriod {
     while (mediaTime >= this.#current.to) {
       if (this.#current.to >= this.#options.end) {
         throw new TollcastError('GRANTS_ENDED', 'the time that the cards were granted is over; start the sender anew');
@@ -89,7 +90,7 @@ export class KeySchedule {
   }
 
   /**
-   * What has to be on the key port now: the keys that hold, and the next ones once their time is near. Parents first.
+   * The messages of the keys that hold, and of the next ones once their time is near; parents first.
    * @returns the same object for the same message, as long as it is due.
    */
   messages(mediaTime: number): readonly KeyMessage[] {
@@ -106,7 +107,7 @@ export class KeySchedule {
     ];
   }
 
-  #after(current: ContentPeriod): ContentPeriod {
+  #after(current: ScheduledPeriod): ScheduledPeriod {
     const { segment, to } = current;
     return this.#period(to < segment.to ? segment : this.#segment(segment.id + 1, to), current.id + 1, to);
   }
@@ -114,7 +115,7 @@ export class KeySchedule {
   #segment(id: number, from: number): Segment {
     const { service, serviceKey, serviceKeyId, random } = this.#options;
     const end = from + (this.#options.segment ?? Infinity);
-    // A rest too short for a content key of its own stays with the last segment.
+    // A rest that is too short for a content key of its own stays with the last segment.
     const to = end + MIN_PERIOD > this.#options.end ? this.#options.end : end;
     const key = random(16);
     const message = sealKeyMessage(
@@ -135,7 +136,7 @@ export class KeySchedule {
     return { id, from, to, key, message };
   }
 
-  #period(segment: Segment, id: number, from: number): ContentPeriod {
+  #period(segment: Segment, id: number, from: number): ScheduledPeriod {
     const { service, period, terms, random } = this.#options;
     const left = segment.to - from;
     const to = from + Math.ceil(left / Math.ceil(left / period));
@@ -157,6 +158,6 @@ export class KeySchedule {
       segment.key,
     );
     const ciphers = contentCiphers(deriveWorkingKeys(KIND.content, service, id, key));
-    return { id, from, to, segment, ciphers, masterSalt, message };
+    return { id, from, to, segmentId: segment.id, segment, ciphers, masterSalt, message };
   }
 }

@@ -1,33 +1,37 @@
-import type { KeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
+import type { Clock } from '../../clock/clock.ts';
 import { KeyCarousel } from '../../stream/sealing/key-carousel.ts';
-import type { KeySchedule } from '../../headend/keys/key-schedule.ts';
 import type { UdpSender } from '../../transport/network/udp-sender.ts';
+import type { ContentKeys } from './content-keys.ts';
 
-/** Keeps the key port supplied, and steps with the media time. */
+/** Sends the key messages that are due at the media time, and repeats them. */
 export class KeyAnnouncer {
-  readonly #schedule: KeySchedule;
-  readonly #carousel: KeyCarousel;
+  readonly #keys: ContentKeys;
   readonly #sender: UdpSender;
+  readonly #clock: Clock;
+  readonly #carousel = new KeyCarousel();
+  readonly #stop = new AbortController();
   #mediaTime: number;
-  #timer: NodeJS.Timeout | undefined;
+  #repeating: Promise<void> | undefined;
   #failure: { readonly cause: unknown } | undefined;
 
   /** @param mediaTime seconds since 1970 at which the stream starts. */
-  constructor(schedule: KeySchedule, grants: readonly KeyMessage[], sender: UdpSender, mediaTime: number) {
-    this.#schedule = schedule;
-    this.#carousel = new KeyCarousel(grants);
+  constructor(keys: ContentKeys, sender: UdpSender, clock: Clock, mediaTime: number) {
+    this.#keys = keys;
     this.#sender = sender;
+    this.#clock = clock;
     this.#mediaTime = mediaTime;
   }
 
   /** Begins to send, and repeats until `stop`. */
   start(): void {
     this.#send();
+    this.#repeating = this.#repeat();
   }
 
   /**
-   * Media time has come to a new second; keys that are due from here on go out before this returns.
-   * @throws TransportError `UDP_SEND`.
+   * Tells that the media time has come to a new second. New messages go out before this returns.
+   * @throws TransportError `UDP_SEND`, also for a repeat that failed since the last call.
+   * @throws TollcastError `GRANTS_ENDED`.
    */
   advance(mediaTime: number): void {
     if (this.#failure !== undefined) throw this.#failure.cause;
@@ -35,24 +39,27 @@ export class KeyAnnouncer {
     this.#send();
   }
 
-  stop(): void {
-    clearTimeout(this.#timer);
+  /** Ends the repeats. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#repeating;
   }
 
   #send(): void {
-    const now = performance.now();
-    const datagrams = this.#carousel.due(now, this.#schedule.messages(this.#mediaTime));
-    for (const datagram of datagrams) this.#sender.send(datagram);
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#repeat(), Math.ceil(this.#carousel.nextAt - now));
+    const due = this.#keys.due(this.#mediaTime);
+    for (const datagram of this.#carousel.take(this.#clock.monotonic(), due)) this.#sender.send(datagram);
   }
 
-  #repeat(): void {
+  async #repeat(): Promise<void> {
+    const { signal } = this.#stop;
     try {
-      this.#send();
+      while (!signal.aborted) {
+        // `advance` may have sent meanwhile: then nothing is due yet, and the next sleep ends when it is.
+        await this.#clock.sleep(Math.ceil(this.#carousel.nextAt - this.#clock.monotonic()), signal);
+        this.#send();
+      }
     } catch (error) {
-      // Thrown by the next `advance`.
-      this.#failure = { cause: error };
+      if (!signal.aborted) this.#failure = { cause: error };
     }
   }
 }

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { OutOfRangeError } from '../../../apdu/errors.ts';
+import type { Clock } from '../../clock/clock.ts';
 import { goodbye } from '../../stream/packet/rtcp-goodbye.ts';
 import { UdpSender } from '../../transport/network/udp-sender.ts';
 
-/** Where a service is sent to. */
+/** Where a service is sent. */
 export interface ServiceAddress {
   /** IPv4, multicast as a rule. */
   readonly address: string;
@@ -16,9 +17,24 @@ export interface ServiceAddress {
   readonly ttl: number;
 }
 
-/** A BYE may be lost like any other packet. */
+/** A BYE is repeated, as it may be lost like any other packet. */
 const GOODBYES = 3;
+/** ms. */
 const GOODBYE_INTERVAL = 30;
+
+/**
+ * Gives the keys the port that is 2 above the media's where none is named.
+ * @throws OutOfRangeError when the media or its RTCP has the port that is named.
+ */
+export function completeAddress({
+  keyPort,
+  ...to
+}: Omit<ServiceAddress, 'keyPort'> & { readonly keyPort?: number | undefined }): ServiceAddress {
+  if (keyPort === to.port || keyPort === to.port + 1) {
+    throw new OutOfRangeError(`--key-port ${keyPort} is taken by the media or its RTCP; leave it out or name another`);
+  }
+  return { ...to, keyPort: keyPort ?? to.port + 2 };
+}
 
 /** The ports of one service: media, RTCP, keys. */
 export class ServicePorts {
@@ -40,13 +56,19 @@ export class ServicePorts {
     this.keys = keys;
   }
 
-  /** Ends the stream for its receivers; `timestamp` is that of its end, octets and packets are all that were sent. */
-  async sayGoodbye(leaving: { ssrc: number; timestamp: number; packets: number; octets: number }): Promise<void> {
+  /**
+   * Ends the stream for its receivers.
+   * @param leaving the RTP timestamp of its end, and how many packets and octets of payload were sent.
+   */
+  async sayGoodbye(
+    leaving: { ssrc: number; timestamp: number; packets: number; octets: number },
+    clock: Clock,
+  ): Promise<void> {
     await this.media.drain(0);
     const cname = randomBytes(12).toString('base64');
-    const farewell = goodbye({ ...leaving, now: Date.now(), cname });
+    const farewell = goodbye({ ...leaving, now: clock.now(), cname });
     for (let i = 0; i < GOODBYES; i++) {
-      if (i > 0) await sleep(GOODBYE_INTERVAL);
+      if (i > 0) await clock.sleep(GOODBYE_INTERVAL);
       this.#control.send(farewell);
     }
   }

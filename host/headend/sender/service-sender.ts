@@ -1,63 +1,38 @@
 import { randomBytes, randomInt } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Mode } from '../../../apdu/decode-module/packets/card-part.ts';
-import type { ContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
-import type { KeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
+import { type Clock, systemClock } from '../../clock/clock.ts';
 import { GroupSealer, type SealedGroup } from '../../stream/sealing/group-sealer.ts';
-import { type ContentPeriod, KeySchedule } from '../../headend/keys/key-schedule.ts';
-import type { AeadFactory } from '../../stream/packet/packet-aead.ts';
 import { nodeAead } from '../../transport/crypto/node-aead.ts';
-import { sealGrant, deriveCeilings, chooseQuantum } from '../keys/grant.ts';
-import { KeyAnnouncer } from './key-announcer.ts';
-import { MediaTimeline } from '../sources/media-timeline.ts';
 import type { MediaSource } from '../sources/media-source.ts';
-import { Pacer } from './pacer.ts';
+import { MediaTimeline } from '../sources/media-timeline.ts';
 import { readPayloads } from '../sources/payload-reader.ts';
-import { type ServiceAddress, ServicePorts } from './service-ports.ts';
 import { makePacker, payloadTypeOf, type SourceFormat } from '../sources/source-format.ts';
+import type { ContentKeys, ContentPeriod } from './content-keys.ts';
+import { KeyAnnouncer } from './key-announcer.ts';
+import { Pacer } from './pacer.ts';
+import type { SealingProfile } from './sealing-profile.ts';
+import { type ServiceAddress, ServicePorts } from './service-ports.ts';
+import type { StreamStart } from './stream-start.ts';
 
-export interface ServiceOptions {
-  readonly source: MediaSource;
-  readonly format: SourceFormat;
-  /** bit/s, in place of the clock that a transport stream brings; data has 10,000,000 by default. */
-  readonly rate?: number | undefined;
+export interface ServiceSenderOptions {
+  readonly stream: StreamStart;
+  readonly source: {
+    readonly media: MediaSource;
+    readonly format: SourceFormat;
+    /** bit/s, in place of a transport stream's own clock; data has 10,000,000 when left out. */
+    readonly rate?: number | undefined;
+  };
+  readonly profile: SealingProfile;
+  readonly keys: ContentKeys;
   readonly to: ServiceAddress;
-  /** u32, 1 and up. */
-  readonly service: number;
-  readonly mode: Mode;
-  /** Octets of the span, 16 to 208 in steps of 16. */
-  readonly span: number;
-  /** Most packets of a group, 1 to 1,024. */
-  readonly every: number;
-  /** TS packets in a payload, 1 to 7; of data, as many octets. */
-  readonly packing: number;
-  /** Most ms of a group of more than one packet; when the source is silent for as long, the group is closed too. */
-  readonly closingTime: number;
-  readonly terms: Pick<ContentTerms, 'tariff' | 'classes'>;
-  /** Micro-units; by default about 1 MB or 10 s of toll. */
-  readonly quantum?: bigint | undefined;
-  /** ISO 4217 number of what prices and quantum are in: cards of another currency refuse the grant. */
-  readonly currency?: number | undefined;
-  /** Card ids, 8 octets each, of those who get the service key. */
-  readonly cards: readonly Uint8Array[];
-  /** The downlink key of a card, 16 octets. */
-  readonly downlinkKey: (cardId: Uint8Array) => Uint8Array;
-  /** Number of the card's grant, u32: one more than that of its last one, of whatever service and sender. */
-  readonly grantNumber: (cardId: Uint8Array) => number;
-  /** Seconds for which they get it, and so the longest that a run lasts. */
-  readonly granted: number;
-  /** Most seconds of a content key. */
-  readonly period: number;
-  /** Seconds of a segment; the whole run is one when left out. */
-  readonly segment?: number | undefined;
-  /** Seconds of media in a second. */
-  readonly speed: number;
-  /** ms for which the keys are on the wire before the first packet. */
-  readonly lead: number;
-  /** node:crypto's by default. */
-  readonly aead?: AeadFactory | undefined;
-  /** Told of the first content key and of every change. */
-  readonly onKey?: ((period: ContentPeriod) => void) | undefined;
+  readonly pace: {
+    /** Seconds of media in a second. */
+    readonly speed: number;
+    /** ms for which the keys are on the wire before the first packet. */
+    readonly lead: number;
+  };
+  readonly clock?: Clock;
+  /** Called with the first content key and with every next one. */
+  readonly onKey?: (period: ContentPeriod) => void;
 }
 
 /** What was sent so far. */
@@ -72,123 +47,92 @@ export interface ServiceTotals {
   segments: number;
 }
 
-const SERVICE_KEY_ID = 1;
-/** ms of silence of the source from which on they count as media time: what comes then is not of long ago. */
+/** ms; a silence of the source that is as long counts as media time, so that what follows is of the present. */
 const LONG_SILENCE = 1000;
+/** RFC 3711 3.3.1: the first sequence number lies below 2^15. */
+const MAX_FIRST_SEQUENCE = 0x8000;
 
-/** Sends one service: its source, sealed, to one address; its keys beside it. */
+/** Sends one service to one address: its source, sealed, and its keys beside it. */
 export class ServiceSender {
   readonly totals: ServiceTotals = { octets: 0, duration: 0, packets: 0, groups: 0, contentKeys: 0, segments: 0 };
-  /** Even, and another one at every start. */
-  readonly ssrc = 2 * randomInt(1, 2 ** 31);
-  readonly #options: ServiceOptions;
-  /** Media time of the start. Also the first id of segments and content keys: none comes twice. */
-  readonly #start = Math.floor(Date.now() / 1000);
+  readonly #options: ServiceSenderOptions;
+  readonly #clock: Clock;
   readonly #timeline = new MediaTimeline(randomInt(2 ** 32));
   readonly #pacer: Pacer;
   readonly #sealer: GroupSealer;
-  readonly #schedule: KeySchedule;
-  readonly #grants: readonly KeyMessage[];
   /** ms of media time in which the source had nothing. */
   #silence = 0;
   #mediaTime = 0;
   #period: ContentPeriod | undefined;
 
   /** @throws OutOfRangeError naming the option and its range. */
-  constructor(options: ServiceOptions) {
-    const { service, mode, span, every, closingTime, terms, cards } = options;
+  constructor(options: ServiceSenderOptions) {
+    const { stream, source, profile, pace, clock = systemClock } = options;
     this.#options = options;
-    this.#pacer = new Pacer(options.speed);
+    this.#clock = clock;
+    this.#pacer = new Pacer(pace.speed, clock);
     this.#sealer = new GroupSealer({
-      ssrc: this.ssrc,
-      mode,
-      span,
-      every,
-      closingTime,
-      payloadType: payloadTypeOf(options.format),
-      firstSequence: randomInt(0x8000),
+      ssrc: stream.ssrc,
+      mode: profile.mode,
+      span: profile.span,
+      every: profile.every,
+      closingTime: profile.closingTime,
+      payloadType: payloadTypeOf(source.format),
+      firstSequence: randomInt(MAX_FIRST_SEQUENCE),
       random: randomBytes,
-      aead: options.aead ?? nodeAead,
+      aead: profile.aead ?? nodeAead,
     });
-    const serviceKey = randomBytes(16);
-    const end = this.#start + options.granted;
-    this.#schedule = new KeySchedule({
-      service,
-      serviceKey,
-      serviceKeyId: SERVICE_KEY_ID,
-      start: this.#start,
-      end,
-      period: options.period,
-      segment: options.segment,
-      terms: { ...terms, ssrcs: [this.ssrc] },
-      random: randomBytes,
-    });
-    const quantum = options.quantum ?? chooseQuantum(terms.tariff);
-    const purchase = {
-      service,
-      keyId: SERVICE_KEY_ID,
-      key: serviceKey,
-      from: this.#start,
-      to: end,
-      ceilings: {
-        ...deriveCeilings(terms.tariff, every, closingTime, quantum),
-        ...(options.currency !== undefined && { currency: options.currency }),
-      },
-    };
-    this.#grants = cards.map((cardId) =>
-      sealGrant({ ...purchase, number: options.grantNumber(cardId) }, cardId, options.downlinkKey(cardId)),
-    );
   }
 
   /**
-   * Sends until the source ends or `signal` aborts, then says goodbye. To be called once.
+   * Sends until the source ends or `signal` aborts, then says goodbye. A sender runs once.
    * @throws TransportError `SOURCE`, `UDP_SEND`.
    * @throws TollcastError `NO_PCR`, `GRANTS_ENDED`.
    */
   async run(signal: AbortSignal): Promise<void> {
-    const ports = await ServicePorts.open(this.#options.to);
-    const announcer = new KeyAnnouncer(this.#schedule, this.#grants, ports.keys, this.#start);
+    const { stream, keys, to, pace } = this.#options;
+    const ports = await ServicePorts.open(to);
+    const announcer = new KeyAnnouncer(keys, ports.keys, this.#clock, stream.mediaTime);
     try {
       announcer.start();
-      await sleep(this.#options.lead);
+      await this.#clock.sleep(pace.lead);
       await this.#sendSource(announcer, ports, signal);
-      // So that the next run, be it started at once, has other ids for its segments and content keys.
-      await sleep(Math.max(0, (this.#start + 1) * 1000 - Date.now()));
     } finally {
-      announcer.stop();
+      await announcer.stop();
       const { packets, octets } = this.totals;
       const { timestamp } = this.#timeline.advance(0);
-      await ports.sayGoodbye({ ssrc: this.ssrc, timestamp, packets, octets });
+      await ports.sayGoodbye({ ssrc: stream.ssrc, timestamp, packets, octets }, this.#clock);
       await ports.close();
     }
   }
 
   async #sendSource(announcer: KeyAnnouncer, ports: ServicePorts, signal: AbortSignal): Promise<void> {
-    const { source, format, rate, packing, closingTime, speed } = this.#options;
-    const packer = makePacker(this.#timeline, format, rate, packing);
-    for await (const { payloads, waited } of readPayloads(source, packer, closingTime, signal)) {
-      if (payloads.length === 0 && waited >= closingTime) await this.#send(this.#sealer.close(), ports);
-      if (payloads.length > 0 && waited >= LONG_SILENCE) this.#silence += waited * speed;
-      this.#pacer.hurry(source.lag());
+    const { stream, source, profile, pace } = this.#options;
+    const { media } = source;
+    const packer = makePacker(this.#timeline, source.format, source.rate, profile.packing);
+    for await (const { payloads, waited } of readPayloads(media, packer, profile.closingTime, this.#clock, signal)) {
+      if (payloads.length === 0 && waited >= profile.closingTime) await this.#send(this.#sealer.close(), ports);
+      if (payloads.length > 0 && waited >= LONG_SILENCE) this.#silence += waited * pace.speed;
+      this.#pacer.catchUp(media.lag());
       for (const payload of payloads) {
         if (signal.aborted) break;
-        const mediaTime = this.#start + Math.floor((payload.at + this.#silence) / 1000);
-        const period = this.#reach(mediaTime, announcer);
+        const mediaTime = stream.mediaTime + Math.floor((payload.at + this.#silence) / 1000);
+        const period = this.#advance(mediaTime, announcer);
         for (const group of this.#sealer.push(payload, period, mediaTime)) await this.#send(group, ports);
       }
     }
     await this.#send(this.#sealer.close(), ports);
   }
 
-  /** The content key that holds at a media time; the keys that are due then are on the wire before. */
-  #reach(mediaTime: number, announcer: KeyAnnouncer): ContentPeriod {
+  /** Gives the content key of a media time. The messages that are due then are on the wire before. */
+  #advance(mediaTime: number, announcer: KeyAnnouncer): ContentPeriod {
     if (this.#period !== undefined && mediaTime === this.#mediaTime) return this.#period;
     announcer.advance(mediaTime);
     this.#mediaTime = mediaTime;
-    const period = this.#schedule.at(mediaTime);
+    const period = this.#options.keys.at(mediaTime);
     if (period !== this.#period) {
       this.totals.contentKeys += 1;
-      if (period.segment !== this.#period?.segment) this.totals.segments += 1;
+      if (period.segmentId !== this.#period?.segmentId) this.totals.segments += 1;
       this.#period = period;
       this.#options.onKey?.(period);
     }
@@ -199,10 +143,10 @@ export class ServiceSender {
     if (group === undefined) return;
     const { octets, duration, packets } = group.header;
     if (this.totals.groups === 0) {
-      this.#pacer.begin(group.packets[0]!.at, Math.max(0, this.#options.closingTime - duration));
+      this.#pacer.start(group.packets[0]!.at, Math.max(0, this.#options.profile.closingTime - duration));
     }
     for (const packet of group.packets) {
-      await this.#pacer.until(packet.at);
+      await this.#pacer.waitUntil(packet.at);
       ports.media.send(packet.octets);
     }
     await ports.media.drain();

@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import { addAbortSignal, type Readable } from 'node:stream';
+import { type Clock, systemClock } from '../../clock/clock.ts';
 import { type MediaSource, sourceError } from './media-source.ts';
 import { openUdpSource } from './udp-source.ts';
 
@@ -11,12 +12,17 @@ const CHUNK = 1316 * 200;
  * @param text a file, `-` for standard input, or `udp://ADDRESS:PORT`.
  * @param networkInterface IPv4 address of the interface that multicast comes by.
  * @param signal ends it.
- * @throws OutOfRangeError when a UDP address is none.
+ * @throws OutOfRangeError when a UDP address is not one.
  * @throws TransportError `SOURCE` when it cannot be opened.
  */
-export async function openSource(text: string, networkInterface: string, signal: AbortSignal): Promise<MediaSource> {
+export async function openSource(
+  text: string,
+  networkInterface: string,
+  signal: AbortSignal,
+  clock: Clock = systemClock,
+): Promise<MediaSource> {
   if (text === '-') return streamSource('standard input', process.stdin, signal);
-  if (text.startsWith('udp://')) return openUdpSource(text, networkInterface, signal);
+  if (text.startsWith('udp://')) return openUdpSource(text, networkInterface, signal, clock);
   try {
     const file = await open(text, 'r');
     return streamSource(text, file.createReadStream({ highWaterMark: CHUNK }), signal);

@@ -1,26 +1,32 @@
 import { isIPv4 } from 'node:net';
 import { OutOfRangeError } from '../../../apdu/errors.ts';
 import { concat } from '../../../apdu/octets.ts';
+import type { Clock } from '../../clock/clock.ts';
 import { openUdpReceiver } from '../../transport/network/udp-receiver.ts';
 import type { MediaSource } from './media-source.ts';
 import { WaitingOctets } from './waiting-octets.ts';
 
 /**
  * Receives octets by UDP, a transport stream as a rule.
- * @throws OutOfRangeError when the address is none.
+ * @throws OutOfRangeError when the address is not one.
  * @throws TransportError `PORT_TAKEN`, `ADDRESS_UNREACHABLE`.
  */
-export async function openUdpSource(text: string, networkInterface: string, signal: AbortSignal): Promise<MediaSource> {
+export async function openUdpSource(
+  text: string,
+  networkInterface: string,
+  signal: AbortSignal,
+  clock: Clock,
+): Promise<MediaSource> {
   const waiting = new WaitingOctets();
   let lag = 0;
   let wake = Promise.withResolvers<void>();
   const receiver = await openUdpReceiver({
     ...parseUdpAddress(text),
     interface: networkInterface,
-    // Its datagrams may be longer than ours.
+    // The datagrams of a source may be longer than those of a service.
     coalesce: false,
     onDatagrams(datagrams) {
-      if (waiting.add(concat(...datagrams), performance.now())) wake.resolve();
+      if (waiting.add(concat(...datagrams), clock.monotonic())) wake.resolve();
     },
   });
   signal.addEventListener('abort', () => wake.resolve(), { once: true });
@@ -35,7 +41,7 @@ export async function openUdpSource(text: string, networkInterface: string, sign
             await wake.promise;
             wake = Promise.withResolvers();
           } else {
-            lag = performance.now() - next.arrival;
+            lag = clock.monotonic() - next.arrival;
             yield next.octets;
           }
         }

@@ -1,68 +1,67 @@
-import type { KeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import { concat } from '../../../apdu/octets.ts';
 import { MAX_DATAGRAM } from '../packet/rtp-packet.ts';
 
-/** ms after which keys are repeated. */
-const KEY_INTERVAL = 250;
-/** ms within which every grant has been repeated. */
-const GRANT_INTERVAL = 1000;
-/** Grants that are repeated with the keys every time: no more than this many and nobody waits longer for a grant than for a key. */
-const MIN_GRANTS = 12;
+/** Key messages that belong on the key port, as octets. As long as a message is due, it is the same object. */
+export interface DueMessages {
+  /** Each is for one card. */
+  readonly personal: readonly Uint8Array[];
+  /** For all cards, parents before children. */
+  readonly shared: readonly Uint8Array[];
+}
 
-/** Repeats key messages on the key port, `firmware-notes/protocol.md` 5.3: pure, time in, datagrams out. */
+/** ms after which the shared messages are repeated. */
+const SHARED_INTERVAL = 250;
+/** ms within which every personal message is repeated. */
+const PERSONAL_INTERVAL = 1000;
+/** With no more personal messages than this, all of them are repeated with the shared ones. */
+const MIN_PERSONAL = 12;
+
+/** Repeats messages on the key port (protocol 5.3). Pure: the time is an argument, datagrams come out. */
 export class KeyCarousel {
-  readonly #grants: readonly KeyMessage[];
-  readonly #grantsAtOnce: number;
-  #nextGrant = 0;
+  #nextPersonal = 0;
   #nextAt = -Infinity;
-  #announced = new Set<KeyMessage>();
+  #announced = new Set<Uint8Array>();
 
-  /** @param grants service messages, one for each card. */
-  constructor(grants: readonly KeyMessage[]) {
-    this.#grants = grants;
-    this.#grantsAtOnce = Math.min(
-      grants.length,
-      Math.max(MIN_GRANTS, Math.ceil((grants.length * KEY_INTERVAL) / GRANT_INTERVAL)),
-    );
-  }
-
-  /** When `due` has something to say again, in its own ms; earlier only for a key that it has not announced yet. */
+  /** The time of the next repeat, in the caller's ms. Only a new shared message goes out earlier. */
   get nextAt(): number {
     return this.#nextAt;
   }
 
   /**
-   * What to send now.
+   * Takes what has to be sent now.
    * @param now ms of any clock that does not run backwards.
-   * @param keys segment and content messages that are due, parents first; a new one among them goes out at once.
-   * @returns datagrams of at most 1,400 octets.
+   * @returns datagrams of at most 1,400 octets; none when nothing is new and the next repeat is still to come.
    */
-  due(now: number, keys: readonly KeyMessage[]): Uint8Array[] {
-    if (now < this.#nextAt && keys.every((key) => this.#announced.has(key))) return [];
-    this.#nextAt = now + KEY_INTERVAL;
-    this.#announced = new Set(keys);
-    const messages: KeyMessage[] = [];
-    for (let i = 0; i < this.#grantsAtOnce; i++) {
-      messages.push(this.#grants[this.#nextGrant]!);
-      this.#nextGrant = (this.#nextGrant + 1) % this.#grants.length;
-    }
-    return datagrams([...messages, ...keys]);
+  take(now: number, { personal, shared }: DueMessages): Uint8Array[] {
+    if (now < this.#nextAt && shared.every((message) => this.#announced.has(message))) return [];
+    this.#nextAt = now + SHARED_INTERVAL;
+    this.#announced = new Set(shared);
+    return fillDatagrams([...this.#takePersonal(personal), ...shared]);
+  }
+
+  /** Takes the next of the personal messages in turn, so many that all of them come within their interval. */
+  #takePersonal(personal: readonly Uint8Array[]): Uint8Array[] {
+    const share = Math.ceil((personal.length * SHARED_INTERVAL) / PERSONAL_INTERVAL);
+    const count = Math.min(personal.length, Math.max(MIN_PERSONAL, share));
+    const from = this.#nextPersonal;
+    this.#nextPersonal = (from + count) % Math.max(1, personal.length);
+    return Array.from({ length: count }, (_none, i) => personal[(from + i) % personal.length]!);
   }
 }
 
-function datagrams(messages: readonly KeyMessage[]): Uint8Array[] {
-  const filled: Uint8Array[] = [];
+function fillDatagrams(messages: readonly Uint8Array[]): Uint8Array[] {
+  const datagrams: Uint8Array[] = [];
   let parts: Uint8Array[] = [];
   let length = 0;
-  for (const { octets } of messages) {
-    if (length + octets.length > MAX_DATAGRAM) {
-      filled.push(concat(...parts));
+  for (const message of messages) {
+    if (length + message.length > MAX_DATAGRAM) {
+      datagrams.push(concat(...parts));
       parts = [];
       length = 0;
     }
-    parts.push(octets);
-    length += octets.length;
+    parts.push(message);
+    length += message.length;
   }
-  if (length > 0) filled.push(concat(...parts));
-  return filled;
+  if (length > 0) datagrams.push(concat(...parts));
+  return datagrams;
 }

@@ -18,7 +18,8 @@ import { openSecureChannel } from '../../../apdu/secure-channel/secure-channel.t
 import { TEST_KEY_SET } from '../../../apdu/secure-channel/test-key-set.ts';
 import { type CardKind, type SimulatedCard, startCard } from '../../../card-sim/index.ts';
 import type { BridgeOptions } from '../../../host/bridge/index.ts';
-import { sealGrant, deriveCeilings } from '../../../host/headend/keys/grant.ts';
+import { deriveCeilings, sealGrant } from '../../../host/headend/keys/grant.ts';
+import { limitGroups } from '../../../host/headend/sender/sealing-profile.ts';
 import { type BridgeRun, startBridge } from '../../support/bridge-run.ts';
 import {
   deriveTestCardKey,
@@ -156,7 +157,7 @@ test.each([
   const validity = { service: 9, from: START, to: START + 1000 };
   const key = randomBytes(16);
   const tariff = { kind: 'free', price: 0n } as const;
-  const ceilings = deriveCeilings(tariff, 1, 1000, 1n);
+  const ceilings = deriveCeilings(tariff, limitGroups({ every: 1, closingTime: 1000 }), 1n);
   const purchase = { ...validity, keyId: 1, key, number: START, ceilings };
   const terms = { tariff, rating: 16, classes: { card: true, soft: true }, segmentId: 1, ssrcs: [2] } as const;
   const content = sealKeyMessage(
@@ -188,7 +189,7 @@ test.each([
 test('a grant in another currency is refused by the card, and its holder told', async () => {
   const cardId = await makeCard('soft', {});
   const tariff = { kind: 'octets', price: 3_000_000n } as const;
-  const ceilings = { ...deriveCeilings(tariff, 10, 1000, 1n), currency: 392 };
+  const ceilings = { ...deriveCeilings(tariff, limitGroups({ every: 10, closingTime: 1000 }), 1n), currency: 392 };
   const purchase = { service: 9, from: START, to: START + 1000, keyId: 1, key: randomBytes(16), number: 1, ceilings };
   const run = await start();
   network.keys([sealGrant(purchase, cardId, deriveTestCardKey('downlink', cardId)).octets]);

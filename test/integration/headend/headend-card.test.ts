@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { sentCardPartLength, wholeCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import type { Tariff } from '../../../apdu/decode-module/money/tariff.ts';
@@ -11,10 +11,11 @@ import { readUint } from '../../../apdu/octets.ts';
 import { type SimulatedCard, startCard } from '../../../card-sim/index.ts';
 import { parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
-import { type ServiceOptions, ServiceSender } from '../../../host/headend/index.ts';
-import { storedGrantNumbers } from '../../../host/headend/keys/grant-numbers.ts';
+import { type KeyManagerOptions, storedGrantNumbers } from '../../../host/headend/index.ts';
 import { splitDatagram } from '../../support/keys-by-hand.ts';
 import { ServiceCapture } from '../../support/service-capture.ts';
+import { SimulatedClock } from '../../support/simulated-clock.ts';
+import { makeSender, type SenderChanges, sourceOf } from '../../support/test-sender.ts';
 import { deriveTestCardKey, personalise } from '../../support/test-service.ts';
 
 const SERVICE = 7;
@@ -35,33 +36,20 @@ afterEach(async () => {
   await card.close();
 });
 
-function makeSender(cardId: Uint8Array, changes: Partial<ServiceOptions>): ServiceSender {
-  return new ServiceSender({
-    source: {
-      lag: () => 0,
-      async *[Symbol.asyncIterator]() {
-        yield SOURCE;
-      },
+function makeCardSender(cardId: Uint8Array, keys: Partial<KeyManagerOptions>, changes: SenderChanges = {}) {
+  return makeSender(capture, {
+    source: { media: sourceOf([SOURCE]), rate: RATE },
+    profile: { every: 5, closingTime: 1000 },
+    // Keys are announced 7 s ahead of their use: 70 ms.
+    pace: { speed: 100, lead: 100 },
+    keys: {
+      service: SERVICE,
+      price: { tariff: { kind: 'free', price: 0n } },
+      cards: [{ cardId, downlinkKey: deriveTestCardKey('downlink', cardId) }],
+      period: 20,
+      segment: 60,
+      ...keys,
     },
-    format: 'data',
-    rate: RATE,
-    to: { address: capture.address, port: capture.port, keyPort: capture.port + 2, interface: '127.0.0.1', ttl: 1 },
-    service: SERVICE,
-    mode: 'sealed',
-    span: 64,
-    every: 5,
-    packing: 7,
-    closingTime: 1000,
-    terms: { tariff: { kind: 'free', price: 0n }, classes: { card: true, soft: true } },
-    cards: [cardId],
-    downlinkKey: (id) => deriveTestCardKey('downlink', id),
-    grantNumber: () => 1,
-    granted: 86_400,
-    period: 20,
-    segment: 60,
-    // Keys are 7 s ahead of their use: 70 ms.
-    speed: 100,
-    lead: 100,
     ...changes,
   });
 }
@@ -75,7 +63,7 @@ test.each<[string, Tariff, bigint]>([
   'a card with keys, ceilings and quantum as sent opens all of it, over 2 segments and 5 keys, for %s',
   async (_name, tariff, amount) => {
     const cardId = await personalise(card, 77, 10_000_000n);
-    const sender = makeSender(cardId, { terms: { tariff, classes: { card: true, soft: true } } });
+    const { sender, stream } = await makeCardSender(cardId, { price: { tariff } });
     await sender.run(new AbortController().signal);
     await sleep(50);
     expect(sender.totals).toMatchObject({ contentKeys: 5, segments: 2 });
@@ -96,7 +84,7 @@ test.each<[string, Tariff, bigint]>([
         const payload = octets.subarray(12);
         const part = payload.subarray(0, sentCardPartLength(payload));
         const group = readUint(octets, octets.length - 4, 4) - 0x80000000;
-        await module.decode(wholeCardPart(part, sender.ssrc, group));
+        await module.decode(wholeCardPart(part, stream.ssrc, group));
         opened += 1;
       }
     }
@@ -113,21 +101,21 @@ test.each([
 ])('a card takes the purchases of services that were started 100 s apart, %s', async (_name, order) => {
   const cardId = await personalise(card, 77, 0n);
   const store = await mkdtemp(join(tmpdir(), 'tollcast-grants-'));
-  vi.useFakeTimers({ toFake: ['Date'] });
+  const clock = new SimulatedClock();
   const grants = new Map<number, Uint8Array>();
   try {
     for (const service of [7, 8, 9]) {
-      vi.setSystemTime((1_700_000_000 + 100 * service) * 1000);
-      const [number] = await storedGrantNumbers(store).take([cardId], Math.floor(Date.now() / 1000));
-      const source = { lag: () => 0, async *[Symbol.asyncIterator]() {} };
-      await makeSender(cardId, { source, service, grantNumber: () => number! }).run(new AbortController().signal);
+      await clock.advance(100_000);
+      const numbers = storedGrantNumbers(store);
+      const { sender } = await makeCardSender(cardId, { service }, { source: {}, numbers, clock });
+      await clock.advanceUntil(sender.run(new AbortController().signal));
     }
+    await sleep(50);
     for (const octets of capture.keys.flatMap(splitDatagram)) {
       const { kind, service } = parseKeyMessage(octets);
       if (kind === KIND.service) grants.set(service, octets);
     }
   } finally {
-    vi.useRealTimers();
     await rm(store, { recursive: true });
   }
   const module = new DecodeModule(await card.channel());

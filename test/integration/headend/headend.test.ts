@@ -8,15 +8,11 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { encodeCardId } from '../../../apdu/decode-module/card-id.ts';
 import { decodeCeilings } from '../../../apdu/decode-module/keys/ceilings.ts';
 import { decodeContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
-import {
-  detectFormat,
-  type MediaSource,
-  openSource,
-  type ServiceOptions,
-  ServiceSender,
-} from '../../../host/headend/index.ts';
+import { detectFormat, type MediaSource, openSource } from '../../../host/headend/index.ts';
 import { ServiceCapture } from '../../support/service-capture.ts';
+import { SimulatedClock } from '../../support/simulated-clock.ts';
 import { makeClip, probeClip } from '../../support/test-clip.ts';
+import { makeSender, type SenderChanges, sourceOf } from '../../support/test-sender.ts';
 
 const CARD = encodeCardId({ issuer: 0xabcdef, moduleClass: 'soft', serial: 77 });
 const DOWNLINK = randomBytes(16);
@@ -40,62 +36,31 @@ async function captured(count: number): Promise<void> {
   await vi.waitFor(() => expect(capture.media).toHaveLength(count), { timeout: 10_000 });
 }
 
-/** A source that gives these chunks, and `wait` ms of silence in front of each. */
-function sourceOf(chunks: readonly Uint8Array[], wait = 0): MediaSource {
-  return {
-    lag: () => 0,
-    async *[Symbol.asyncIterator]() {
-      for (const chunk of chunks) {
-        if (wait > 0) await sleep(wait);
-        yield chunk;
-      }
-    },
-  };
-}
-
-function makeSender(changes: Partial<ServiceOptions>): ServiceSender {
-  return new ServiceSender({
-    source: sourceOf([]),
-    format: 'data',
-    to: { address: capture.address, port: capture.port, keyPort: capture.port + 2, interface: '127.0.0.1', ttl: 1 },
-    service: 7,
-    mode: 'sealed',
-    span: 64,
-    every: 100,
-    packing: 7,
-    closingTime: 250,
-    terms: { tariff: { kind: 'octets', price: 250_000n }, classes: { card: true, soft: true } },
-    cards: [CARD],
-    downlinkKey: () => DOWNLINK,
-    grantNumber: () => 1,
-    granted: 86_400,
-    period: 300,
-    speed: 1,
-    lead: 50,
-    ...changes,
-  });
+/** A sender to the capture, for one card. */
+function makeCardSender(changes: SenderChanges) {
+  const cards = [{ cardId: CARD, downlinkKey: DOWNLINK }];
+  return makeSender(capture, { ...changes, keys: { cards, ...changes.keys } });
 }
 
 /** Runs a sender to its end and opens what was received, with the downlink key of the card alone. */
-async function sendAndOpen(changes: Partial<ServiceOptions>) {
-  const sender = makeSender(changes);
+async function sendAndOpen(changes: SenderChanges) {
+  const { sender, stream } = await makeCardSender(changes);
   await sender.run(NEVER);
   await sleep(50);
   const opened = capture.open(7, DOWNLINK);
   const octets = Buffer.concat(opened.groups.flatMap(({ payloads }) => payloads));
   const sum = (field: 'octets' | 'duration' | 'packets') =>
     opened.groups.reduce((total, group) => total + group[field], 0);
-  return { sender, ...opened, octets, sum };
+  return { sender, stream, ...opened, octets, sum };
 }
 
 describe('plain data', () => {
   const source = randomBytes(2_500_001);
 
   test('every octet arrives, is counted once, and lasts as long as the rate says', async () => {
-    const { sender, groups, octets, sum, unwrapped } = await sendAndOpen({
-      source: sourceOf([source]),
-      rate: 8_000_000,
-      speed: 5,
+    const { sender, stream, groups, octets, sum, unwrapped } = await sendAndOpen({
+      source: { media: sourceOf([source]), rate: 8_000_000 },
+      pace: { speed: 5 },
     });
     expect(octets.equals(source)).toBe(true);
     expect(sum('octets')).toBe(source.length);
@@ -110,8 +75,8 @@ describe('plain data', () => {
       segments: 1,
     });
     expect(groups.map(({ group }) => group)).toEqual(groups.map((_group, i) => i + 1));
-    expect(new Set(groups.map(({ ssrc }) => ssrc))).toEqual(new Set([sender.ssrc]));
-    expect(sender.ssrc % 2).toBe(0);
+    expect(new Set(groups.map(({ ssrc }) => ssrc))).toEqual(new Set([stream.ssrc]));
+    expect(stream.ssrc % 2).toBe(0);
     for (const [i, { index }] of groups.entries()) {
       if (i > 0) expect(index).toBe(groups[i - 1]!.index + groups[i - 1]!.packets);
     }
@@ -135,17 +100,20 @@ describe('plain data', () => {
     expect(decodeContentTerms(content!.body)).toMatchObject({
       tariff: { kind: 'octets', price: 250_000n },
       segmentId: segment!.keyId,
-      ssrcs: [sender.ssrc],
+      ssrcs: [stream.ssrc],
     });
     expect(capture.firstKeyAt).toBeLessThan(capture.firstMediaAt);
   });
 
   test('ends with a BYE of its stream on the RTCP port', async () => {
-    const { sender } = await sendAndOpen({ source: sourceOf([source.subarray(0, 20_000)]), speed: 10 });
+    const { stream } = await sendAndOpen({
+      source: { media: sourceOf([source.subarray(0, 20_000)]) },
+      pace: { speed: 10 },
+    });
     expect(capture.control.length).toBeGreaterThan(0);
     const { buffer, byteOffset, byteLength } = capture.control[0]!;
     const [report, , bye] = new packets.CompoundPacket(new DataView(buffer, byteOffset, byteLength)).getPackets();
-    expect((bye as packets.ByePacket).getSsrcs()).toEqual([sender.ssrc]);
+    expect((bye as packets.ByePacket).getSsrcs()).toEqual([stream.ssrc]);
     expect((report as packets.SenderReportPacket).getOctetCount()).toBe(20_000);
   });
 
@@ -155,7 +123,11 @@ describe('plain data', () => {
     const arrivals: number[] = [];
     const counted = capture.media;
     const watch = setInterval(() => arrivals.push(counted.length), 5);
-    await makeSender({ source: sourceOf([source]), rate, every: 1000, closingTime: 200 }).run(NEVER);
+    const { sender } = await makeCardSender({
+      source: { media: sourceOf([source]), rate },
+      profile: { every: 1000, closingTime: 200 },
+    });
+    await sender.run(NEVER);
     clearInterval(watch);
     const seconds = (performance.now() - started) / 1000;
     // 0.5 s of media, 0.05 s of lead; a run lasts no less than what is left of the second that it started in.
@@ -192,7 +164,11 @@ describe('a transport stream', () => {
       const clip = await makeClip(path, 3);
       const { format, source } = await detectFormat(await openSource(path, '127.0.0.1', NEVER));
       expect(format).toBe('ts');
-      const { octets, sum, groups } = await sendAndOpen({ ...profile, source, format, speed: 6 });
+      const { octets, sum, groups } = await sendAndOpen({
+        profile,
+        source: { media: source, format },
+        pace: { speed: 6 },
+      });
       expect(octets.equals(clip)).toBe(true);
       expect(sum('octets')).toBe(clip.length);
       const clock = clockOf(clip);
@@ -213,11 +189,9 @@ describe('keys change', () => {
     const source = randomBytes(1_300_000);
     // 130 s of media in 1.3 s.
     const { sender, groups, octets, unwrapped } = await sendAndOpen({
-      source: sourceOf([source]),
-      rate: 80_000,
-      speed: 100,
-      period: 20,
-      segment: 60,
+      source: { media: sourceOf([source]), rate: 80_000 },
+      pace: { speed: 100 },
+      keys: { period: 20, segment: 60 },
     });
     expect(octets.equals(source)).toBe(true);
     const contents = unwrapped.filter(({ kind }) => kind === 0x12);
@@ -238,7 +212,11 @@ describe('keys change', () => {
   });
 
   test('and a run ends when the purchases do', async () => {
-    const sender = makeSender({ source: sourceOf([randomBytes(300_000)]), rate: 80_000, speed: 100, granted: 20 });
+    const { sender } = await makeCardSender({
+      source: { media: sourceOf([randomBytes(300_000)]), rate: 80_000 },
+      pace: { speed: 100 },
+      keys: { granted: 20 },
+    });
     await expect(sender.run(NEVER)).rejects.toMatchObject({ code: 'GRANTS_ENDED' });
     await sleep(50);
     expect(capture.control.length).toBeGreaterThan(0);
@@ -256,18 +234,30 @@ describe('a source', () => {
         yield randomBytes(1316);
       },
     };
-    await makeSender({ source, closingTime: 200, rate: 100_000_000 }).run(NEVER);
+    const { sender } = await makeCardSender({
+      source: { media: source, rate: 100_000_000 },
+      profile: { closingTime: 200 },
+    });
+    await sender.run(NEVER);
     await captured(4);
     expect(capture.open(7, DOWNLINK).groups.map((group) => group.packets)).toEqual([3, 1]);
   });
 
-  test('that was silent for seconds goes on at the media time of today', async () => {
-    const sender = makeSender({ source: sourceOf([randomBytes(1316), randomBytes(1316)], 1100), rate: 100_000_000 });
-    await sender.run(NEVER);
+  test('that was silent for an hour goes on at the media time of the present', async () => {
+    const clock = new SimulatedClock();
+    const source: MediaSource = {
+      lag: () => 0,
+      async *[Symbol.asyncIterator]() {
+        yield randomBytes(1316);
+        await clock.sleep(3_600_000);
+        yield randomBytes(1316);
+      },
+    };
+    const { sender } = await makeCardSender({ source: { media: source, rate: 100_000_000 }, clock });
+    await clock.advanceUntil(sender.run(NEVER));
     await captured(2);
     const [first, second] = capture.open(7, DOWNLINK).groups;
-    expect(second!.mediaTime - first!.mediaTime).toBeGreaterThanOrEqual(1);
-    expect(second!.mediaTime - first!.mediaTime).toBeLessThanOrEqual(3);
+    expect(second!.mediaTime - first!.mediaTime).toBe(3600);
   });
 
   test('that is not there is named, with what to do', async () => {
@@ -296,16 +286,17 @@ describe('a source', () => {
         throw new Error('the disk is gone');
       },
     };
-    await expect(makeSender({ source: broken }).run(NEVER)).rejects.toThrow('the disk is gone');
+    const { sender } = await makeCardSender({ source: { media: broken } });
+    await expect(sender.run(NEVER)).rejects.toThrow('the disk is gone');
     await sleep(50);
     expect(capture.control.length).toBeGreaterThan(0);
   });
 });
 
 test('an interface that this machine has not is named, with the option to use', async () => {
-  const to = { address: capture.address, port: capture.port, keyPort: capture.port + 2, ttl: 1 };
-  const run = makeSender({ to: { ...to, interface: '192.0.2.1' } }).run(NEVER);
-  await expect(run).rejects.toMatchObject({
+  const { address, port } = capture;
+  const { sender } = await makeSender({ address, port, interface: '192.0.2.1' }, {});
+  await expect(sender.run(NEVER)).rejects.toMatchObject({
     code: 'UDP_SEND',
     message: expect.stringContaining('--interface') as string,
   });

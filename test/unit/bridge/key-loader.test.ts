@@ -12,7 +12,8 @@ import { sealSeedPurchase } from '../../../apdu/decode-module/keys/seed-purchase
 import { concat } from '../../../apdu/octets.ts';
 import { startCard } from '../../../card-sim/index.ts';
 import { KeyLoader } from '../../../host/bridge/key-loader.ts';
-import { sealGrant, deriveCeilings } from '../../../host/headend/keys/grant.ts';
+import { deriveCeilings, sealGrant } from '../../../host/headend/keys/grant.ts';
+import { limitGroups } from '../../../host/headend/sender/sealing-profile.ts';
 import { deriveTestCardKey, personalise, START } from '../../support/test-service.ts';
 
 const SERVICE = 7;
@@ -23,7 +24,7 @@ const SEGMENT_KEY = new Uint8Array(16).fill(6);
 const VALID = { service: SERVICE, from: START, to: START + 1000, number: 0 };
 
 function service(cardId: Uint8Array, number = START): Uint8Array {
-  const ceilings = deriveCeilings(TARIFF, 10, 1000, 1000n);
+  const ceilings = deriveCeilings(TARIFF, limitGroups({ every: 10, closingTime: 1000 }), 1000n);
   const purchase = { service: SERVICE, keyId: 1, key: SERVICE_KEY, from: START, to: START + 1000, number, ceilings };
   return sealGrant(purchase, cardId, deriveTestCardKey('downlink', cardId)).octets;
 }
@@ -216,7 +217,7 @@ test('no datagram, however damaged, is an error', () => {
 });
 
 function purchaseOf(number: number) {
-  const ceilings = deriveCeilings(TARIFF, 10, 1000, 1000n);
+  const ceilings = deriveCeilings(TARIFF, limitGroups({ every: 10, closingTime: 1000 }), 1000n);
   return { service: SERVICE, keyId: 1, key: SERVICE_KEY, from: START, to: START + 1000, number, ceilings };
 }
 
@@ -247,7 +248,7 @@ test('a key whose parent is on the card from before, and is not announced, is lo
 test('content under a slot waits for seeds and key tree, which come in sections and in any order', async () => {
   const { card, cardId, loader, loadAll, contents, drops } = await startLoader();
   const root = new Uint8Array(16).fill(9);
-  const ceilings = deriveCeilings(TARIFF, 10, 1000, 1000n);
+  const ceilings = deriveCeilings(TARIFF, limitGroups({ every: 10, closingTime: 1000 }), 1000n);
   const bought = { service: SERVICE, keyId: 8, from: START, to: START + 1000, number: START, ceilings };
   const downlink = deriveTestCardKey('downlink', cardId);
   const seeds = sealSeedPurchase({ ...bought, labels: coverSlots(0, 9) }, root, SERIAL, downlink);

@@ -4,24 +4,17 @@ import { encodeCardId } from '../../../apdu/decode-module/card-id.ts';
 import { decodeCeilings } from '../../../apdu/decode-module/keys/ceilings.ts';
 import type { Tariff } from '../../../apdu/decode-module/money/tariff.ts';
 import { OutOfRangeError } from '../../../apdu/errors.ts';
-import { sealGrant, deriveCeilings, chooseQuantum } from '../../../host/headend/keys/grant.ts';
+import { deriveCeilings, sealGrant } from '../../../host/headend/keys/grant.ts';
+import { limitGroups } from '../../../host/headend/sender/sealing-profile.ts';
 import { unwrapByHand } from '../../support/keys-by-hand.ts';
 
 const BY_OCTETS: Tariff = { kind: 'octets', price: 250_000n };
 const CARD = encodeCardId({ issuer: 0xabcdef, moduleClass: 'soft', serial: 0xfffffffe });
 
-test.each<[string, Tariff, bigint]>([
-  ['1 MB of 0.25 a megabyte', BY_OCTETS, 250_000n],
-  ['10 s of 2.00 an hour', { kind: 'duration', price: 2_000_000n }, 5_555n],
-  ['all of 1.50 a segment', { kind: 'flat', price: 1_500_000n }, 1_500_000n],
-  ['the least there is of what is free', { kind: 'free', price: 0n }, 1n],
-  ['the least there is of next to nothing', { kind: 'duration', price: 359n }, 1n],
-])('the usual quantum is %s', (_name, tariff, quantum) => expect(chooseQuantum(tariff)).toBe(quantum));
-
 test('a grant opens under the downlink key of its card alone', () => {
   const downlink = randomBytes(16);
   const key = randomBytes(16);
-  const ceilings = deriveCeilings(BY_OCTETS, 10, 250, 1n);
+  const ceilings = deriveCeilings(BY_OCTETS, limitGroups({ every: 10, closingTime: 250 }), 1n);
   const purchase = { service: 7, keyId: 1, key, from: 5, to: 6, number: 9, ceilings };
   const { octets } = sealGrant(purchase, CARD, downlink);
   const opened = unwrapByHand(Buffer.from(octets), downlink);
@@ -30,8 +23,8 @@ test('a grant opens under the downlink key of its card alone', () => {
   expect(() => unwrapByHand(Buffer.from(octets), randomBytes(16))).toThrow('tag');
 });
 
-test('the ceilings allow what the tariff asks, and nothing of the others', () => {
-  expect(deriveCeilings({ kind: 'duration', price: 5n }, 1, 200, 3n)).toEqual({
+test('the ceilings allow the price of the tariff, and nothing under another tariff', () => {
+  expect(deriveCeilings({ kind: 'duration', price: 5n }, limitGroups({ every: 1, closingTime: 200 }), 3n)).toEqual({
     perMegabyte: 0n,
     perHour: 5n,
     flat: 0n,
@@ -42,7 +35,7 @@ test('the ceilings allow what the tariff asks, and nothing of the others', () =>
 });
 
 test('a quantum of 0 is refused', () => {
-  const ceilings = deriveCeilings(BY_OCTETS, 10, 250, 0n);
+  const ceilings = deriveCeilings(BY_OCTETS, limitGroups({ every: 10, closingTime: 250 }), 0n);
   const purchase = { service: 7, keyId: 1, key: randomBytes(16), from: 5, to: 6, number: 9, ceilings };
   expect(() => sealGrant(purchase, CARD, randomBytes(16))).toThrow(OutOfRangeError);
 });

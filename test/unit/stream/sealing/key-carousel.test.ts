@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { type KeyMessage, parseKeyMessage, sealKeyMessage } from '../../../../apdu/decode-module/keys/key-message.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
-import { KeyCarousel } from '../../../../host/stream/sealing/key-carousel.ts';
+import { type DueMessages, KeyCarousel } from '../../../../host/stream/sealing/key-carousel.ts';
 
 const HEADER = { service: 7, from: 1, to: 2 };
 
@@ -28,33 +28,40 @@ function messagesIn(datagrams: readonly Uint8Array[]): KeyMessage[] {
   });
 }
 
-test('grants, then keys in the order given, every 250 ms', () => {
+/** What is due, as the carousel takes it. */
+function dueOf(personal: readonly KeyMessage[], shared: readonly KeyMessage[]): DueMessages {
+  return { personal: personal.map(({ octets }) => octets), shared: shared.map(({ octets }) => octets) };
+}
+
+test('sends the personal messages, then the shared ones in the order given, every 250 ms', () => {
   const grants = [grant(1), grant(2)];
   const keys = [content(10), content(11)];
-  const carousel = new KeyCarousel(grants);
-  expect(messagesIn(carousel.due(0, keys))).toEqual([...grants, ...keys]);
+  const due = dueOf(grants, keys);
+  const carousel = new KeyCarousel();
+  expect(messagesIn(carousel.take(0, due))).toEqual([...grants, ...keys]);
   expect(carousel.nextAt).toBe(250);
-  expect(carousel.due(249, keys)).toEqual([]);
-  expect(messagesIn(carousel.due(250, keys))).toEqual([...grants, ...keys]);
+  expect(carousel.take(249, due)).toEqual([]);
+  expect(messagesIn(carousel.take(250, due))).toEqual([...grants, ...keys]);
 });
 
-test('a new key goes out at once, an old one that is gone stays away', () => {
+test('sends a new shared message at once, and no more of one that is no longer due', () => {
   const [old, next] = [content(10), content(11)];
-  const carousel = new KeyCarousel([]);
-  carousel.due(0, [old]);
-  expect(messagesIn(carousel.due(1, [old, next]))).toEqual([old, next]);
+  const carousel = new KeyCarousel();
+  carousel.take(0, dueOf([], [old]));
+  expect(messagesIn(carousel.take(1, dueOf([], [old, next])))).toEqual([old, next]);
   expect(carousel.nextAt).toBe(251);
-  expect(carousel.due(2, [next])).toEqual([]);
-  expect(messagesIn(carousel.due(251, [next]))).toEqual([next]);
+  expect(carousel.take(2, dueOf([], [next]))).toEqual([]);
+  expect(messagesIn(carousel.take(251, dueOf([], [next])))).toEqual([next]);
 });
 
-test('of many grants each goes out within a second, in equal parts', () => {
+test('sends each of many personal messages within a second, in equal parts', () => {
   const grants = Array.from({ length: 1000 }, (_none, i) => grant(i));
   const keys = [content(10)];
-  const carousel = new KeyCarousel(grants);
+  const due = dueOf(grants, keys);
+  const carousel = new KeyCarousel();
   const seen: number[] = [];
   for (let now = 0; now < 1000; now += 250) {
-    const messages = messagesIn(carousel.due(now, keys));
+    const messages = messagesIn(carousel.take(now, due));
     expect(messages).toHaveLength(251);
     expect(messages.at(-1)).toEqual(keys[0]);
     seen.push(...messages.slice(0, -1).map((message) => message.parentId));
@@ -62,6 +69,15 @@ test('of many grants each goes out within a second, in equal parts', () => {
   expect(seen).toEqual(grants.map((message) => message.parentId));
 });
 
-test('without anything to say it says nothing', () => {
-  expect(new KeyCarousel([]).due(0, [])).toEqual([]);
+test('goes on with the personal messages that are left when there are fewer', () => {
+  const grants = Array.from({ length: 100 }, (_none, i) => grant(i));
+  const carousel = new KeyCarousel();
+  carousel.take(0, dueOf(grants, []));
+  const left = grants.slice(0, 3);
+  const serials = messagesIn(carousel.take(250, dueOf(left, []))).map((message) => message.parentId);
+  expect(serials.toSorted((a, b) => a - b)).toEqual([0, 1, 2]);
+});
+
+test('sends nothing when nothing is due', () => {
+  expect(new KeyCarousel().take(0, dueOf([], []))).toEqual([]);
 });
