@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { CardChannel } from '../../apdu/card-channel.ts';
 
 /** What can be started: the soft module, or the applet on jCardSim behind TCP or behind a PC/SC reader. */

@@ -1,6 +1,6 @@
 import type { CardChannel } from '../../../apdu/card-channel.ts';
 import { OutOfRangeError, type TollcastError } from '../../../apdu/errors.ts';
-import type { TcpAddress } from './tcp/tcp-card.ts';
+import type { TcpAddress } from './tcp/tcp-address.ts';
 import { waitForCard } from './wait-for-card.ts';
 
 /** Where a card is, as written after `--card`. */

@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import type { CardChannel } from '../../../../apdu/card-channel.ts';
 import { CardGoneError, TransportError } from '../../../../apdu/errors.ts';
 import { SerialQueue } from '../serial-queue.ts';
+import type { TcpAddress } from './tcp-address.ts';
 
 /** Controls of vpcd's framing, sent by the reader's side, which is ours. */
 const POWER_OFF = 0;
@@ -13,12 +14,6 @@ const MAX_FRAME_OCTETS = 65_535;
 /** An ISO/IEC 7816-3 ATR has 2 to 33 octets. */
 const MAX_ATR_OCTETS = 33;
 const CONNECT_TIMEOUT_MS = 5_000;
-
-export interface TcpAddress {
-  readonly host: string;
-  /** 1..65,535 */
-  readonly port: number;
-}
 
 /**
  * Opens a card behind TCP, as the jCardSim runner offers it: connecting switches the card on.
