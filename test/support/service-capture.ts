@@ -92,6 +92,10 @@ export class ServiceCapture {
     return { unwrapped, groups };
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   async close(): Promise<void> {
     await sleep(20);
     for (const socket of this.#sockets) socket.close();
