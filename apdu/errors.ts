@@ -1,12 +1,19 @@
+import { type ErrorCode, exitStatusOf } from './error-codes.ts';
+
 /** Everything Tollcast throws on purpose: a stable `code`, and a message that says what happened and what to do next. */
 export class TollcastError extends Error {
   override readonly name: string = 'TollcastError';
   /** Stable, upper-case, for programs; the message is for people and may change. */
-  readonly code: string;
+  readonly code: ErrorCode;
 
-  constructor(code: string, message: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
+  }
+
+  /** Status with which the command line ends, 1 to 7. */
+  get exitStatus(): number {
+    return exitStatusOf(this.code);
   }
 }
 
@@ -16,6 +23,15 @@ export class FormatError extends TollcastError {
 
   constructor(message: string, options?: ErrorOptions) {
     super('FORMAT', message, options);
+  }
+}
+
+/** A text, typed by a person, that is not what it has to be; the message says how to write it. */
+export class InputError extends TollcastError {
+  override readonly name = 'InputError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super('INPUT', message, options);
   }
 }
 

@@ -1,7 +1,8 @@
 /** The card's language: pure TypeScript, no Node import. */
 import './require-node.ts';
 export { type CardChannel } from './card-channel.ts';
-export { CardGoneError, FormatError, OutOfRangeError, TollcastError, TransportError } from './errors.ts';
+export { ERROR_CODES, type ErrorCode, EXIT_STATUS, exitStatusOf } from './error-codes.ts';
+export { CardGoneError, FormatError, InputError, OutOfRangeError, TollcastError, TransportError } from './errors.ts';
 export { fromHex, toHex } from './octets.ts';
 
 export { findTlv, parseTlv, type Tlv, type TlvBounds } from './iso7816/ber-tlv.ts';

@@ -1,4 +1,4 @@
-import { FormatError } from './errors.ts';
+import { InputError } from './errors.ts';
 
 /** Lower-case hexadecimal, no separators. */
 export function toHex(octets: Uint8Array): string {
@@ -9,12 +9,12 @@ export function toHex(octets: Uint8Array): string {
 
 /**
  * Reads hexadecimal; white space and colons between octets are allowed.
- * @throws FormatError when anything else stands in it or a half octet is left over.
+ * @throws InputError when anything else stands in it or a half octet is left over.
  */
 export function fromHex(text: string): Uint8Array {
   const digits = text.replace(/[\s:]/g, '');
   if (digits.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(digits)) {
-    throw new FormatError(`"${text.slice(0, 40)}" is not hexadecimal; write pairs of 0-9 and A-F, as in "00 A4 04 00"`);
+    throw new InputError(`"${text.slice(0, 40)}" is not hexadecimal; write pairs of 0-9 and A-F, as in "00 A4 04 00"`);
   }
   const octets = new Uint8Array(digits.length / 2);
   for (let i = 0; i < octets.length; i++) octets[i] = Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16);

@@ -32,7 +32,7 @@ export const STATUS = {
 } as const;
 
 /** `code` of a {@link ModuleError}: the name of its status word, or `DEFECT` for one that the page does not know. */
-export type ModuleErrorCode = keyof typeof STATUS | 'DEFECT';
+export type ModuleErrorCode = Exclude<keyof typeof STATUS, 'DONE'> | 'DEFECT';
 
 const MEANINGS: ReadonlyMap<number, StatusMeaning> = new Map([
   [STATUS.WRONG_LENGTH, { text: 'the command has a length it cannot have', advice: 'check its data' }],
@@ -87,8 +87,8 @@ const MEANINGS: ReadonlyMap<number, StatusMeaning> = new Map([
   [STATUS.WRONG_PARENT, { text: 'this kind of key may not come under that parent', advice: 'drop it' }],
 ]);
 
-function isCode(name: string): name is keyof typeof STATUS {
-  return name in STATUS;
+function isCode(name: string): name is Exclude<keyof typeof STATUS, 'DONE'> {
+  return name !== 'DONE' && name in STATUS;
 }
 
 const CODES: ReadonlyMap<number, ModuleErrorCode> = new Map(

@@ -41,7 +41,7 @@ export class ReplayChannel implements CardChannel {
     this.#next++;
     if (entry.answer !== undefined) return fromRedactedHex(entry.answer);
     if (entry.error === 'CARD_GONE') throw new CardGoneError();
-    throw new TransportError(entry.error ?? 'UNKNOWN', 'the transport failed here when the trace was recorded');
+    throw new TransportError(entry.error ?? 'UNEXPECTED', 'the transport failed here when the trace was recorded');
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { CardChannel } from '../card-channel.ts';
+import { type ErrorCode, isErrorCode } from '../error-codes.ts';
 import { FormatError, TollcastError } from '../errors.ts';
 import { toHex } from '../octets.ts';
 import { MAX_COMMAND_OCTETS, parseCommand } from './command-apdu.ts';
@@ -29,8 +30,8 @@ export interface TraceEntry {
   readonly command: RedactedHex;
   /** The answer with its status word; none when the transport failed. */
   readonly answer?: RedactedHex;
-  /** `code` of the transport's error. */
-  readonly error?: string;
+  /** `code` of the transport's error; UNEXPECTED for one that is not Tollcast's. */
+  readonly error?: ErrorCode;
 }
 
 /** What a card was asked and said, from one opening of a channel on. */
@@ -65,7 +66,7 @@ export function traceChannel(channel: CardChannel, options: TraceOptions): CardC
     try {
       answer = await channel.transmit(command);
     } catch (error) {
-      const code = error instanceof TollcastError ? error.code : 'UNKNOWN';
+      const code = error instanceof TollcastError ? error.code : 'UNEXPECTED';
       sink({ at, until: clock(), command: sent, error: code });
       throw error;
     }
@@ -121,7 +122,7 @@ function parseEntry(line: string, number: number): TraceEntry {
   const timed = typeof at === 'number' && typeof until === 'number';
   if (timed && isRedactedHex(command, 0, MAX_COMMAND_OCTETS)) {
     if (error === undefined && isRedactedHex(answer, 2, MAX_RESPONSE_OCTETS)) return { at, until, command, answer };
-    if (answer === undefined && typeof error === 'string') return { at, until, command, error };
+    if (answer === undefined && typeof error === 'string' && isErrorCode(error)) return { at, until, command, error };
   }
   throw new FormatError(`line ${number} is not of a trace; it holds at, until, command, and answer or error`);
 }

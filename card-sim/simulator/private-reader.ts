@@ -17,12 +17,12 @@ const taken = [false, false];
 
 /**
  * Takes a virtual reader that nobody else on the machine sees.
- * @throws TransportError `NO_READER_SLOT` when both are taken.
+ * @throws TransportError `NO_FREE_READER` when both are taken.
  */
 export async function takeReaderSlot(): Promise<ReaderSlot> {
   const slot = taken.indexOf(false);
   if (slot < 0) {
-    throw new TransportError('NO_READER_SLOT', 'a process has two virtual readers; close one of its cards first');
+    throw new TransportError('NO_FREE_READER', 'a process has two virtual readers; close one of its cards first');
   }
   taken[slot] = true;
   try {

@@ -13,7 +13,7 @@ export {
 } from './cards/card-administration.ts';
 export { findIssuedCard } from './cards/issued-card.ts';
 export { type NewCard, personalise } from './cards/personalisation.ts';
-export { IssuerError, type IssuerErrorCode } from './issuer-error.ts';
+export { IssuerError } from './issuer-error.ts';
 export { readKeySet } from './keys/key-set-file.ts';
 export { createStore, DEFAULT_STORE, KeyStore } from './keys/key-store.ts';
 export { readVerificationKey } from './keys/verification-key-file.ts';

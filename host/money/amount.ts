@@ -1,4 +1,4 @@
-import { FormatError, OutOfRangeError } from '../../apdu/errors.ts';
+import { InputError, OutOfRangeError } from '../../apdu/errors.ts';
 import { type Currency, currencyByCode } from './currency.ts';
 
 /** An amount with its currency, as people write it: `6.25 USD`. */
@@ -16,13 +16,13 @@ const MAX_AMOUNT = 2n ** 48n - 1n;
 /**
  * Reads an amount such as `10 USD` or `0.000001 EUR`, exactly.
  * @param max micro-units; what a u48 holds by default.
- * @throws FormatError when it is not written so, has more than 6 decimals, or ISO 4217 has no such currency.
+ * @throws InputError when it is not written so, has more than 6 decimals, or ISO 4217 has no such currency.
  * @throws OutOfRangeError when it is above `max`.
  */
 export function parseMoney(text: string, max: bigint = MAX_AMOUNT): Money {
   const match = /^\s*(\S{1,32})\s+([A-Za-z]{3})\s*$/.exec(text);
   if (match?.[1] === undefined || match[2] === undefined) {
-    throw new FormatError(`"${text.slice(0, 40)}" is not an amount; write a number and a currency, "10.00 USD"`);
+    throw new InputError(`"${text.slice(0, 40)}" is not an amount; write a number and a currency, "10.00 USD"`);
   }
   const currency = currencyByCode(match[2]);
   return { amount: parseDecimal(match[1], max, currency), currency };
@@ -31,14 +31,14 @@ export function parseMoney(text: string, max: bigint = MAX_AMOUNT): Money {
 /**
  * Reads an amount whose currency is known; it may be named again.
  * @param max micro-units; what a u48 holds by default.
- * @throws FormatError as {@link parseMoney} does, and when another currency is named.
+ * @throws InputError as {@link parseMoney} does, and when another currency is named.
  * @throws OutOfRangeError when it is above `max`.
  */
 export function parseAmount(text: string, currency: Currency, max: bigint = MAX_AMOUNT): bigint {
   if (/^\s*\S{1,32}\s*$/.test(text)) return parseDecimal(text.trim(), max, currency);
   const money = parseMoney(text, max);
   if (money.currency.number !== currency.number) {
-    throw new FormatError(`${money.currency.code} is not the currency here; write the amount in ${currency.code}`);
+    throw new InputError(`${money.currency.code} is not the currency here; write the amount in ${currency.code}`);
   }
   return money.amount;
 }
@@ -54,13 +54,13 @@ export function formatMoney(amount: bigint, currency: Currency): string {
 function parseDecimal(text: string, max: bigint, currency: Currency): bigint {
   const match = /^(\d+)(?:\.(\d+))?$/.exec(text);
   if (match?.[1] === undefined) {
-    throw new FormatError(
+    throw new InputError(
       `"${text}" is not an amount of money; write digits with at most one point and no sign, as in 10 or 0.25`,
     );
   }
   const fraction = match[2] ?? '';
   if (fraction.length > DECIMALS) {
-    throw new FormatError(`"${text}" has ${fraction.length} decimals; an amount has at most ${DECIMALS}`);
+    throw new InputError(`"${text}" has ${fraction.length} decimals; an amount has at most ${DECIMALS}`);
   }
   const amount = BigInt(match[1]) * MICRO_UNITS + BigInt(fraction.padEnd(DECIMALS, '0'));
   if (amount > max) {

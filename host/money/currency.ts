@@ -1,5 +1,5 @@
 import { currencies, getCurrencyByNumeric } from 'countries-list/currencies';
-import { FormatError } from '../../apdu/errors.ts';
+import { FormatError, InputError } from '../../apdu/errors.ts';
 
 /** A currency of ISO 4217. */
 export interface Currency {
@@ -11,12 +11,12 @@ export interface Currency {
   readonly digits: number;
 }
 
-/** @throws FormatError when ISO 4217 has no such code, or has withdrawn it. */
+/** @throws InputError when ISO 4217 has no such code, or has withdrawn it. */
 export function currencyByCode(code: string): Currency {
   const wanted = code.toUpperCase();
   const entry = Object.entries(currencies).find(([known]) => known === wanted)?.[1];
   if (entry === undefined || entry.withdrawn === true) {
-    throw new FormatError(`"${code.slice(0, 10)}" is not a currency of ISO 4217; write a code such as USD, EUR or JPY`);
+    throw new InputError(`"${code.slice(0, 10)}" is not a currency of ISO 4217; write a code such as USD, EUR or JPY`);
   }
   return { code: wanted, number: Number(entry.numeric), digits: entry.decimals };
 }

@@ -1,4 +1,4 @@
-import { FormatError } from '../../apdu/errors.ts';
+import { InputError } from '../../apdu/errors.ts';
 import type { Tariff, TariffKind } from '../../apdu/decode-module/money/tariff.ts';
 import { formatMoney, parseAmount } from './amount.ts';
 import { type Currency, currencyByCode } from './currency.ts';
@@ -20,7 +20,7 @@ const UNITS: ReadonlyMap<string, TariffKind> = new Map([
 
 /**
  * Reads a price: `0.25 USD/MB` (1,000,000 octets), `2.00 USD/h`, `1.50 USD/segment` or `free`.
- * @throws FormatError when it is not written so.
+ * @throws InputError when it is not written so.
  * @throws OutOfRangeError when it is above 4294.967295, the most that a u32 holds.
  */
 export function parsePrice(text: string): Price {
@@ -28,7 +28,7 @@ export function parsePrice(text: string): Price {
   const match = /^\s*(\S{1,32})\s+([A-Za-z]{3})\/(\w{1,16})\s*$/.exec(text);
   const kind = UNITS.get(match?.[3] ?? '');
   if (match?.[1] === undefined || match[2] === undefined || kind === undefined) {
-    throw new FormatError(
+    throw new InputError(
       `"${text.slice(0, 40)}" is not a price; write "0.25 USD/MB", "2.00 USD/h", "1.50 USD/segment" or "free"`,
     );
   }

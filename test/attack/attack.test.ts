@@ -166,7 +166,12 @@ describe('a card that is broken is found out', () => {
 
   test.each(LIARS)('%s: one that %s', async (attack, _, lying) => {
     const run = await against(lying, attack, '--json');
-    expect({ code: run.code, stderr: run.stderr }).toEqual({ code: 1, stderr: '' });
+    expect({ code: run.code, error: JSON.parse(run.stderr) as unknown }).toEqual({
+      code: 1,
+      error: {
+        error: { code: 'ATTACK_SUCCEEDED', message: expect.stringMatching(/does not hold/) as unknown, exitStatus: 1 },
+      },
+    });
     const [report] = reportsIn(run);
     expect(report).not.toHaveProperty('error');
     expect(report!.counts.BROKEN).toBeGreaterThan(0);

@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { TransportError } from '../../apdu/errors.ts';
 import { openSource } from '../../host/headend/index.ts';
 import { findFreePort, LOOPBACK } from '../support/test-service.ts';
 import type { Measurement } from './figures.ts';
@@ -98,8 +97,7 @@ async function ffmpegCost(clip: string, octets: number, speed: number, folder: s
 async function costIn(receiver: ChildProcess, octets: number, sent: () => number): Promise<number> {
   const reach = async (share: number) => {
     while (sent() < share * octets) {
-      if (receiver.exitCode !== null)
-        throw new TransportError('BENCH', 'the receiver ended in the middle of the stream');
+      if (receiver.exitCode !== null) throw new Error('the receiver ended in the middle of the stream');
       await sleep(10);
     }
     return { octets: sent(), cpu: cpuSeconds(receiver) ?? NaN };
@@ -109,7 +107,7 @@ async function costIn(receiver: ChildProcess, octets: number, sent: () => number
   return (1e9 * (to.cpu - from.cpu)) / (to.octets - from.octets);
 }
 
-/** A test picture with noise and a tone. @throws TransportError when there is no ffmpeg. */
+/** A test picture with noise and a tone. @throws Error when there is no ffmpeg. */
 function makeClip(folder: string): string {
   const short = join(folder, 'short.ts');
   const clip = join(folder, 'clip.ts');
@@ -135,14 +133,11 @@ function makeClip(folder: string): string {
     const { status } = spawnSync('ffmpeg', ['-nostdin', '-loglevel', 'error', ...args], {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
-    if (status !== 0) throw new TransportError('BENCH', 'ffmpeg made no clip; install ffmpeg with libx264');
+    if (status !== 0) throw new Error('ffmpeg made no clip; install ffmpeg with libx264');
   }
   return clip;
 }
 
-function incomplete(who: string, out: number, octets: number, what: string): TransportError {
-  return new TransportError(
-    'BENCH',
-    `${who} passed on ${out} of ${octets} octets (${what}); measure again on a quiet machine`,
-  );
+function incomplete(who: string, out: number, octets: number, what: string): Error {
+  return new Error(`${who} passed on ${out} of ${octets} octets (${what}); measure again on a quiet machine`);
 }

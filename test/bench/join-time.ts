@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { TransportError } from '../../apdu/errors.ts';
 import { type Measurement, median } from './figures.ts';
 import { scratchFolder } from './left-behind.ts';
 import { makeCard, makeSender, type PaidCard, Watcher } from './paid-service.ts';
@@ -29,7 +28,7 @@ export async function measureJoinTime(): Promise<Measurement> {
       await watcher.says('listening');
       await sleep(LONG_ENOUGH);
       const { firstAfter } = await watcher.stop();
-      if (firstAfter === undefined) throw new TransportError('BENCH', `no plaintext ${LONG_ENOUGH} ms after joining`);
+      if (firstAfter === undefined) throw new Error(`no plaintext ${LONG_ENOUGH} ms after joining`);
       times.push(firstAfter / 1000);
     }
   }

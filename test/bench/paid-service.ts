@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { TransportError } from '../../apdu/errors.ts';
 import { startCard } from '../../card-sim/index.ts';
 import {
   chooseProfile,
@@ -91,7 +90,7 @@ export class Watcher {
     this.#ended = once(this.process, 'close');
   }
 
-  /** Waits until it says something. @throws TransportError when it ends without. */
+  /** Waits until it says something. @throws Error when it ends without. */
   async says(words: string): Promise<void> {
     const over = this.#ended.then(() => true);
     while (!this.#said.includes(words)) {
@@ -112,8 +111,8 @@ export class Watcher {
     return JSON.parse(this.#json) as WatchBill;
   }
 
-  #failure(): TransportError {
-    return new TransportError('BENCH', `tollcast watch broke off: ${this.#said.slice(-500)}`);
+  #failure(): Error {
+    return new Error(`tollcast watch broke off: ${this.#said.slice(-500)}`);
   }
 }
 

@@ -1,6 +1,5 @@
 import type { CardChannel } from '../../apdu/card-channel.ts';
 import { CLA_MODULE, INS } from '../../apdu/decode-module/instruction.ts';
-import { TransportError } from '../../apdu/errors.ts';
 import { encodeCommand } from '../../apdu/iso7816/command-apdu.ts';
 import { type SimulatedCard, startCard } from '../../card-sim/index.ts';
 import {
@@ -103,7 +102,7 @@ class BareReader implements Disposable {
       let left = count;
       const next = (error: unknown, answer: Buffer) => {
         if (error || answer.length !== ANSWER_OCTETS) {
-          setImmediate(reject, new TransportError('BENCH', `DECODE failed in the bare loop: ${String(error)}`));
+          setImmediate(reject, new Error(`DECODE failed in the bare loop: ${String(error)}`));
         } else if (--left > 0) {
           native.transmit(command, ANSWER_OCTETS, protocol, next);
         } else {

@@ -29,7 +29,7 @@ The card must be blank, or one that the kit made before: the kit makes it its ow
 issuer and head-end, and then lies as the host. The card is used up by that: it is of no use for anything else until
 its applet is deleted and installed anew. Its channel keys stay as they are.
 
-Exit status 1: an attack succeeded, or could not be tried because the card refuses what is honest.
+Exit status: 1 when an attack succeeded, or could not be tried because the card refuses what is honest.
 
 --json prints one line for each attack:
   {"attack", "title", "card", "class", "attempts": [...], "counts": {verdict: n}, "error"?: "..."}
@@ -82,16 +82,24 @@ async function run(options: AttackOptions, chosen: (attack: Attack) => boolean):
     const card = formatCardId(target.cardId);
     say([`card ${card} is the attack kit's own now, and of no use for anything else`, '']);
     const reports: AttackReport[] = [];
+    const stops: TollcastError[] = [];
     for (const attack of listAttacks(options.rate * 1e6).filter(chosen)) {
       say([`${attack.name}: ${attack.title}`, '']);
-      const report = await runOne(attack, target, card, (attempt) => say(attemptBlock(attempt)));
-      if (report.error !== undefined) say([`  stopped   ${report.error}`, '']);
+      const { report, stop } = await runOne(attack, target, card, (attempt) => say(attemptBlock(attempt)));
+      if (stop !== undefined) {
+        say([`  stopped   ${stop.message}`, '']);
+        stops.push(stop);
+      }
       if (options.json === true) process.stdout.write(`${JSON.stringify(report)}\n`);
       reports.push(report);
     }
     const all = countVerdicts(reports.flatMap(({ attempts }) => attempts));
     say([`${reports.length} ${reports.length === 1 ? 'attack' : 'attacks'} on card ${card}: ${summary(all)}`]);
-    if (all.BROKEN > 0 || reports.some(({ error }) => error !== undefined)) process.exitCode = 1;
+    const [stop] = stops;
+    if (all.BROKEN > 0) {
+      throw new TollcastError('ATTACK_SUCCEEDED', `card ${card} does not hold; the attempts above say where`);
+    }
+    if (stop !== undefined) throw new TollcastError(stop.code, `not every attack was tried: ${stop.message}`);
   } finally {
     await target.close();
   }
@@ -102,9 +110,9 @@ async function runOne(
   target: Target,
   card: string,
   each: (attempt: Attempt) => void,
-): Promise<AttackReport> {
+): Promise<{ report: AttackReport; stop: TollcastError | undefined }> {
   const attempts: Attempt[] = [];
-  let stopped: { error: string } | undefined;
+  let stop: TollcastError | undefined;
   try {
     for await (const attempt of runAttack(attack, target)) {
       attempts.push(attempt);
@@ -112,10 +120,11 @@ async function runOne(
     }
   } catch (error) {
     if (!(error instanceof TollcastError)) throw error;
-    stopped = { error: error.message };
+    stop = error;
   }
   const head = { attack: attack.name, title: attack.title, card, class: target.card.moduleClass };
-  return { ...head, attempts, counts: countVerdicts(attempts), ...stopped };
+  const report = { ...head, attempts, counts: countVerdicts(attempts), ...(stop && { error: stop.message }) };
+  return { report, stop };
 }
 
 async function openSeat({ card, simulate, wait }: AttackOptions): Promise<OpenSeat> {

@@ -1,7 +1,6 @@
 import { describeModuleStatus } from '../../../apdu/decode-module/module-status.ts';
 import { MODULE_AID } from '../../../apdu/decode-module/select-answer.ts';
 import { tryParseTlv, type Tlv } from '../../../apdu/iso7816/ber-tlv.ts';
-import { parseCommand } from '../../../apdu/iso7816/command-apdu.ts';
 import { parseResponse } from '../../../apdu/iso7816/response-apdu.ts';
 import { describeStatus, formatStatus, SW_OK, type StatusMeaning } from '../../../apdu/iso7816/status-word.ts';
 import { toHex } from '../../../apdu/octets.ts';
@@ -12,7 +11,6 @@ const INS_SELECT = 0xa4;
 
 /** `tollcast card apdu`: each command once, as it is; nothing is fetched, repeated or added. */
 export async function runCommands(commands: readonly Uint8Array[], options: CardOptions): Promise<void> {
-  for (const command of commands) parseCommand(command); // all or none
   await withCard(options, async (channel) => {
     let ourModule = false;
     for (const command of commands) {

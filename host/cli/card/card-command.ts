@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import { InputError } from '../../../apdu/errors.ts';
+import { parseCommand } from '../../../apdu/iso7816/command-apdu.ts';
 import { fromHex } from '../../../apdu/octets.ts';
 import { DEFAULT_STORE } from '../../issuer/keys/key-store.ts';
 import { runCommands } from './card-apdu.ts';
@@ -28,7 +30,7 @@ export function addCardCommand(program: Command): void {
     .action(showLog);
   addHolderCommands(card);
   addCardOptions(card.command('apdu').description('send commands as they are and show the answers in plain text'))
-    .argument('<command...>', 'hexadecimal, as in "00 A4 04 00"', collect)
+    .argument('<command...>', 'hexadecimal, as in "00 A4 04 00"', collectCommand)
     .action(runCommands);
 
   addCardOptions(
@@ -44,7 +46,13 @@ export function addCardCommand(program: Command): void {
     .action(benchCard);
 }
 
-/** @throws FormatError when it is not hexadecimal. */
-function collect(text: string, before: readonly Uint8Array[] | undefined): Uint8Array[] {
-  return [...(before ?? []), fromHex(text)];
+/** Adds a command APDU to those before it. @throws InputError when it is none. */
+function collectCommand(text: string, before: readonly Uint8Array[] | undefined): Uint8Array[] {
+  const command = fromHex(text);
+  try {
+    parseCommand(command);
+  } catch (cause) {
+    throw new InputError(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+  return [...(before ?? []), command];
 }

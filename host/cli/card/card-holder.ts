@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { formatCardId } from '../../../apdu/decode-module/card-id.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
-import { FormatError, TollcastError } from '../../../apdu/errors.ts';
+import { InputError, TollcastError } from '../../../apdu/errors.ts';
 import { toHex } from '../../../apdu/octets.ts';
 import { leavePurchase } from '../../holder/leave.ts';
 import { selectActive } from '../../holder/life.ts';
@@ -97,5 +97,5 @@ function parseMoment(text: string): number {
   const seconds = Math.floor(Date.parse(text) / 1000);
   const written = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d))?$/.test(text);
   if (written && seconds >= 0 && seconds <= MOST_U32) return seconds;
-  throw new FormatError(`"${text.slice(0, 40)}" is no time; write it as in 2026-12-31T20:00:00Z`);
+  throw new InputError(`"${text.slice(0, 40)}" is not a time; write it as in 2026-12-31T20:00:00Z`);
 }

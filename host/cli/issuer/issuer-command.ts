@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { Command } from 'commander';
 import { formatCardId } from '../../../apdu/decode-module/card-id.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
-import { FormatError } from '../../../apdu/errors.ts';
+import { InputError } from '../../../apdu/errors.ts';
 import { hasPurse } from '../../holder/life.ts';
 import { createStore } from '../../issuer/keys/key-store.ts';
 import { print, withCard } from '../options/card-option.ts';
@@ -30,8 +30,8 @@ export function addIssuerCommand(program: Command): void {
 /** 000000 is what a blank card has. */
 function issuerNumber(text: string): number {
   if (/^[0-9a-f]{6}$/i.test(text) && text !== '000000') return Number.parseInt(text, 16);
-  throw new FormatError(
-    `"${text.slice(0, 40)}" is no issuer number; write six hexadecimal digits, not all zero, as in 0a1b2c`,
+  throw new InputError(
+    `"${text.slice(0, 40)}" is not an issuer number; write six hexadecimal digits, not all zero, as in 0a1b2c`,
   );
 }
 

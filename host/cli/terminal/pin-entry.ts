@@ -18,7 +18,7 @@ const MOST_FILE = 64;
 /**
  * The PIN of a card, from a file, the environment, or typed without being shown.
  * @returns 8 octets.
- * @throws TollcastError `NO_PIN` when there is none of these; OutOfRangeError when it is no PIN.
+ * @throws TollcastError `PIN_NOT_GIVEN` when there is none of these; OutOfRangeError when it is no PIN.
  */
 export async function askPin(file: string | undefined): Promise<Uint8Array> {
   return encodePin((await given(file, PRESENT)) ?? (await typed('PIN of the card:', PRESENT)));
@@ -27,14 +27,14 @@ export async function askPin(file: string | undefined): Promise<Uint8Array> {
 /**
  * A new PIN; typed, it is typed twice.
  * @returns 8 octets.
- * @throws TollcastError `NO_PIN` as {@link askPin} does, and when the two differ; OutOfRangeError when it is no PIN.
+ * @throws TollcastError `PIN_NOT_GIVEN` as {@link askPin} does, and when the two differ; OutOfRangeError when it is no PIN.
  */
 export async function choosePin(file: string | undefined, source = PRESENT): Promise<Uint8Array> {
   const pin = await given(file, source);
   if (pin !== undefined) return encodePin(pin);
   const first = await typed('New PIN of the card:', source);
   if (first === (await typed('The same again:', source))) return encodePin(first);
-  throw new TollcastError('NO_PIN', 'the two PINs differ; type them again');
+  throw new TollcastError('PIN_NOT_GIVEN', 'the two PINs differ; type them again');
 }
 
 async function given(file: string | undefined, { variable }: PinSource): Promise<string | undefined> {
@@ -47,12 +47,15 @@ async function given(file: string | undefined, { variable }: PinSource): Promise
       await opened.close();
     }
   } catch (cause) {
-    throw new TollcastError('NO_PIN', `${file} cannot be read; name a file that holds the PIN`, { cause });
+    throw new TollcastError('PIN_NOT_GIVEN', `${file} cannot be read; name a file that holds the PIN`, { cause });
   }
 }
 
 async function typed(prompt: string, { variable, option }: PinSource): Promise<string> {
   const pin = await typeHidden(prompt);
   if (pin !== undefined) return pin;
-  throw new TollcastError('NO_PIN', `no PIN was typed; use a terminal, ${option} FILE, or put it into ${variable}`);
+  throw new TollcastError(
+    'PIN_NOT_GIVEN',
+    `no PIN was typed; use a terminal, ${option} FILE, or put it into ${variable}`,
+  );
 }

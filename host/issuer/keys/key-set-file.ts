@@ -5,7 +5,7 @@ import { IssuerError } from '../issuer-error.ts';
 
 /**
  * Reads the key set that a card was installed with: JSON with `version`, and `enc`, `mac`, `dek` in hexadecimal.
- * @throws IssuerError `CHANNEL_KEYS`, which tells nothing of what stands in the file.
+ * @throws IssuerError `KEY_SET_FILE`, which tells nothing of what stands in the file.
  */
 export async function readKeySet(path: string): Promise<ChannelKeySet> {
   try {
@@ -19,7 +19,7 @@ export async function readKeySet(path: string): Promise<ChannelKeySet> {
   } catch {
     // The cause could quote a key.
     throw new IssuerError(
-      'CHANNEL_KEYS',
+      'KEY_SET_FILE',
       `${path} holds no key set; write {"version": 1, "enc": "...", "mac": "...", "dek": "..."}, 32 hexadecimal digits each`,
     );
   }

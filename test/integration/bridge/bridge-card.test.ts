@@ -314,7 +314,7 @@ test('the answer of a command that is lost is given again, and charged once', as
         transmit: async (command) => {
           const answer = await channel.transmit(command);
           if (command[1] === INS.DECODE && asked.push(command.length) === 3) {
-            throw new TransportError('TEST', 'the answer was lost');
+            throw new TransportError('PCSC_FAILED', 'the answer was lost');
           }
           return answer;
         },

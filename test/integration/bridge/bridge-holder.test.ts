@@ -120,7 +120,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('a card of %s whose policy asks fo
     const run = await start({
       pin: PIN,
       open: async () => {
-        if (away) throw new TransportError('TEST', 'the card is in other hands');
+        if (away) throw new TransportError('PCSC_IN_USE', 'the card is in other hands');
         return card.channel();
       },
     });

@@ -107,7 +107,7 @@ it('two cards run beside each other in one runner and two readers', async () => 
   await using second = await startCard({ kind: 'pcsc' });
   await using third = await startCard({ kind: 'pcsc' });
   expect(new Set([first.address, second.address, third.address]).size).toBe(3);
-  await expect(startCard({ kind: 'pcsc' })).rejects.toMatchObject({ code: 'NO_READER_SLOT' });
+  await expect(startCard({ kind: 'pcsc' })).rejects.toMatchObject({ code: 'NO_FREE_READER' });
   const channels = await Promise.all([first.channel(), second.channel(), third.channel()]);
   await new DecodeModule(channels[1]).select();
   await activate(channels[1], PROFILE, KEYS);

@@ -177,7 +177,12 @@ describe('send', () => {
       ['--lead', '0'],
     ).ended;
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toMatch(/empty was empty, nothing was sent; name another --source\n$/);
+    const { error } = JSON.parse(stderr.trimEnd().split('\n').at(-1)!) as { error: Record<string, unknown> };
+    expect(error).toEqual({
+      code: 'EMPTY_SOURCE',
+      message: expect.stringMatching(/empty was empty, nothing was sent; name another --source$/) as unknown,
+      exitStatus: 1,
+    });
   });
 
   test('an interrupt ends a wait for standard input too', async () => {

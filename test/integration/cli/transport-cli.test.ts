@@ -148,7 +148,7 @@ describe('tollcast card info', () => {
 
   test('a soft card that is not there is not taken for a blank one', async () => {
     const { code, stdout, stderr } = await tollcast('card', 'info', '--card', 'soft:no such card');
-    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
     expect(stderr).toBe(
       'tollcast: there is no soft card no such card; check the name, or make one: tollcast issuer personalise --card soft:no such card\n',
     );
@@ -168,16 +168,16 @@ describe('tollcast card info', () => {
     });
   });
 
-  test('no card: one line, exit status 1', async () => {
+  test('no card: one line, exit status 3', async () => {
     const { code, stdout, stderr } = await tollcast('card', 'info', '--card', second);
-    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
     expect(stderr).toBe(`tollcast: there is no card in ${second}; insert one, or name another reader\n`);
   });
 
-  test('a card that is no decode module: one line, exit status 1; --debug shows more', async () => {
+  test('a card that is not a decode module: one line, exit status 6; --debug shows more', async () => {
     cards.push(await VpcdCard.insert({ port: pcscd.ports[1], atr: fromHex('3b00'), answer: () => fromHex('6a82') }));
     const { code, stderr } = await tollcast('card', 'info', '--wait', '--card', second);
-    expect(code).toBe(1);
+    expect(code).toBe(6);
     expect(stderr.split('\n').slice(-2)).toEqual([
       'tollcast: the card answered 6A82 to SELECT: no such application or receipt; check the card, or the number',
       '',

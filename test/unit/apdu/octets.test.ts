@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { FormatError } from '../../../apdu/errors.ts';
+import { InputError } from '../../../apdu/errors.ts';
 import { equalTags, fromHex, readUint, toHex, writeUint } from '../../../apdu/octets.ts';
 
 test('tags are equal in every octet and in length, or not at all', () => {
@@ -18,7 +18,7 @@ test('tags are equal in every octet and in length, or not at all', () => {
 test('hexadecimal goes there and back; half octets and other letters are refused', () => {
   expect(fromHex('00 a4:04FF')).toEqual(Uint8Array.of(0x00, 0xa4, 0x04, 0xff));
   expect(toHex(fromHex('00 a4:04FF'))).toBe('00a404ff');
-  for (const text of ['abc', '0', '0g', '0x10', '-1']) expect(() => fromHex(text), text).toThrow(FormatError);
+  for (const text of ['abc', '0', '0g', '0x10', '-1']) expect(() => fromHex(text), text).toThrow(InputError);
 });
 
 test('48 bits are written and read exactly', () => {

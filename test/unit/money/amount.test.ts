@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { FormatError, OutOfRangeError } from '../../../apdu/errors.ts';
+import { InputError, OutOfRangeError } from '../../../apdu/errors.ts';
 import { formatMoney, parseAmount, parseMoney } from '../../../host/money/amount.ts';
 import { currencyByCode } from '../../../host/money/currency.ts';
 import { BY_DIGITS, makeCurrency } from '../../support/currencies.ts';
@@ -44,7 +44,7 @@ test('any text is either read exactly or refused', () => {
         const [whole = '', fraction = ''] = text.trim().split('.');
         expect(amount).toBe(BigInt(whole + fraction.padEnd(6, '0')));
       } catch (error) {
-        expect(error instanceof FormatError || error instanceof OutOfRangeError).toBe(true);
+        expect(error instanceof InputError || error instanceof OutOfRangeError).toBe(true);
       }
     }),
   );
@@ -68,7 +68,7 @@ test.each([
   'NaN USD',
   '999999999999999999999999999999999 USD',
 ])('"%s" is not an amount', (text) => {
-  expect(() => parseMoney(text)).toThrow(FormatError);
+  expect(() => parseMoney(text)).toThrow(InputError);
 });
 
 test('an amount above the maximum is refused, and the maximum is named', () => {

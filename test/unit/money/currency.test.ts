@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { FormatError } from '../../../apdu/errors.ts';
+import { FormatError, InputError } from '../../../apdu/errors.ts';
 import { currencyByCode, currencyByNumber } from '../../../host/money/currency.ts';
 import { CODES } from '../../support/currencies.ts';
 
@@ -15,7 +15,7 @@ test('each code leads to a number, and this number back to the code', () => {
 });
 
 test.each(['', 'US', 'DOLLAR', 'ABC', 'USS', '840', 'toString'])('"%s" is not a currency code', (code) => {
-  expect(() => currencyByCode(code)).toThrow(FormatError);
+  expect(() => currencyByCode(code)).toThrow(InputError);
 });
 
 test.each([0, 1, 1000, 65535, -1, 8.4])('%s is not a currency number', (number) => {

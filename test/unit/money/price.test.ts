@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { FormatError } from '../../../apdu/errors.ts';
+import { InputError } from '../../../apdu/errors.ts';
 import type { TariffKind } from '../../../apdu/decode-module/money/tariff.ts';
 import { formatPrice, parsePrice } from '../../../host/money/price.ts';
 import { BY_DIGITS, makeCurrency } from '../../support/currencies.ts';
@@ -34,7 +34,7 @@ test.each([...BY_DIGITS.keys()])('a price in a currency with %i decimals is read
 test.each(['', '0.25', '0.25 USD', '0.25 USD/mb', '0.25 USD/GB', '0.25/MB', 'FREE', '-1 USD/h', '1 USD/constructor'])(
   '"%s" is not a price',
   (text) => {
-    expect(() => parsePrice(text)).toThrow(FormatError);
+    expect(() => parsePrice(text)).toThrow(InputError);
   },
 );
 

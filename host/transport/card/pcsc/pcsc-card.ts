@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../../../../apdu/error-codes.ts';
 import type { TollcastError } from '../../../../apdu/errors.ts';
 import { systemClock } from '../../../clock/clock.ts';
 import { waitForCard } from '../wait-for-card.ts';
@@ -16,14 +17,14 @@ export interface WaitOptions {
 }
 
 /** Codes of errors that waiting does not mend. */
-const LASTING: ReadonlySet<string> = new Set([
+const LASTING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'PCSC_NOT_INSTALLED',
   'PCSC_WORKER',
   'PCSC_DENIED',
   'PCSC_AMBIGUOUS_READER',
 ]);
 /** Codes of errors of a card that has just left; pcscd notices that, and the next card, when it looks again. */
-const JUST_LEFT: ReadonlySet<string> = new Set(['PCSC_LINK', 'PCSC_REMOVED']);
+const JUST_LEFT: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['PCSC_LINK', 'PCSC_REMOVED']);
 /** ms within which pcscd has looked again. */
 const JUST_LEFT_MS = 1_000;
 

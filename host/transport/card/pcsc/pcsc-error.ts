@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../../../../apdu/error-codes.ts';
 import { TransportError } from '../../../../apdu/errors.ts';
 
 /** Results of PC/SC calls, `SCARD_...` of winscard.h. */
@@ -27,7 +28,10 @@ export const SCARD = {
 const MUTE_ADVICE = 'insert it the other way round, or clean its contacts';
 
 /** By result: stable code, what happened, what to do next. */
-const RESULTS: ReadonlyMap<number, readonly [code: string, text: string, advice: string]> = new Map([
+const RESULTS: ReadonlyMap<number, readonly [code: ErrorCode, text: string, advice: string]> = new Map<
+  number,
+  readonly [code: ErrorCode, text: string, advice: string]
+>([
   [SCARD.CANCELLED, ['PCSC_CANCELLED', 'the request was cancelled', 'try again']],
   [
     SCARD.INVALID_HANDLE,
@@ -90,7 +94,7 @@ export class PcscError extends TransportError {
   /** `SCARD_...` result, 0 where the failure has none. */
   readonly result: number;
 
-  constructor(code: string, message: string, result: number, options?: ErrorOptions) {
+  constructor(code: ErrorCode, message: string, result: number, options?: ErrorOptions) {
     super(code, message, options);
     this.result = result;
   }
@@ -107,11 +111,9 @@ export class PcscError extends TransportError {
 /** @param reader named in the message unless the failure is pcscd's own. */
 export function pcscErrorOf(result: number, reader?: string, options?: ErrorOptions): PcscError {
   const hex = `0x${result.toString(16).padStart(8, '0')}`;
-  const [code, text, advice] = RESULTS.get(result) ?? [
-    'PCSC_FAILED',
-    `PC/SC failed with ${hex}`,
-    'insert the card again, or restart pcscd',
-  ];
+  const [code, text, advice] =
+    RESULTS.get(result) ??
+    (['PCSC_FAILED', `PC/SC failed with ${hex}`, 'insert the card again, or restart pcscd'] as const);
   const where = reader === undefined || PCSCD_LOST.has(result) ? '' : `${reader}: `;
   return new PcscError(code, `${where}${text}; ${advice}`, result, options);
 }

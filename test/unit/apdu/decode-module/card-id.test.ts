@@ -7,7 +7,7 @@ import {
   formatCardId,
   parseCardId,
 } from '../../../../apdu/decode-module/card-id.ts';
-import { FormatError, OutOfRangeError } from '../../../../apdu/errors.ts';
+import { FormatError, InputError, OutOfRangeError } from '../../../../apdu/errors.ts';
 import { fromHex, toHex } from '../../../../apdu/octets.ts';
 
 const cardId = fc.record<CardId>({
@@ -45,9 +45,9 @@ test('any octets are decoded or refused', () => {
 });
 
 test.each(['', '0a1b2c', '0a1b2c-0100000007', '0a1b2c-03-00000007', '0a1b2c-01-0000000g', '0a1b2c0100000007 '])(
-  '"%s" is no card id',
+  '"%s" is not a card id',
   (text) => {
-    expect(() => parseCardId(text)).toThrow(FormatError);
+    expect(() => parseCardId(text)).toThrow(InputError);
   },
 );
 

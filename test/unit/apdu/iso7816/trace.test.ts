@@ -180,7 +180,7 @@ describe('replay', () => {
       atr,
       entries: [
         { ...at, error: 'CARD_GONE' },
-        { ...at, error: 'PCSC_COMM' },
+        { ...at, error: 'PCSC_LINK' },
       ],
     });
     await expect(replay.transmit(fromHex('00a40400'))).rejects.toThrow(CardGoneError);

@@ -1,0 +1,198 @@
+/** Exit statuses of the command line, by the kind of failure; 0 is success. */
+export const EXIT_STATUS = {
+  /** Everything that has no status of its own. */
+  failure: 1,
+  /** What was typed cannot be used; nothing was done. */
+  usage: 2,
+  /** No reader, no card in it, or none that can be used. */
+  reader: 3,
+  /** Another program uses the card, the reader or the port. */
+  busy: 4,
+  /** A PIN is missing, wrong or blocked. */
+  pin: 5,
+  /** The card refuses: its state, its credit or its limits do not allow it. */
+  refused: 6,
+  /** The connection to the card broke while it was in use. */
+  connection: 7,
+} as const;
+
+type FailureKind = keyof typeof EXIT_STATUS;
+
+interface ErrorEntry {
+  readonly kind: FailureKind;
+  /** One line for people. */
+  readonly meaning: string;
+}
+
+/** Every code that a Tollcast error can have, whichever part throws it, in one place. */
+const CATALOGUE = {
+  // Any part
+  FORMAT: { kind: 'failure', meaning: 'octets do not follow the protocol page or ISO/IEC 7816' },
+  INPUT: { kind: 'usage', meaning: 'a text that was typed is not what it has to be' },
+  OUT_OF_RANGE: { kind: 'usage', meaning: 'a value lies outside its range' },
+  USAGE: { kind: 'usage', meaning: 'the command line has an unknown, missing or conflicting word' },
+  SYSTEM: { kind: 'failure', meaning: 'the operating system refused a file or a socket' },
+  UNEXPECTED: { kind: 'failure', meaning: 'a fault of Tollcast; --debug shows where' },
+  STOPPED: { kind: 'failure', meaning: 'stopped by the user' },
+  NOT_CONFIRMED: { kind: 'failure', meaning: 'a step that cannot be taken back was not confirmed' },
+
+  // Connection to the card
+  CARD_GONE: { kind: 'connection', meaning: 'the card left, was reset or was replaced while in use' },
+  NO_CARD: { kind: 'reader', meaning: 'no card is in the reader' },
+  NO_SOFT_CARD: { kind: 'reader', meaning: 'there is no soft card in this file' },
+  SOFT_CARD_FILE: { kind: 'failure', meaning: 'the file of a soft card cannot be read or written' },
+  CARD_IN_USE: { kind: 'busy', meaning: 'another program uses the soft card' },
+  TCP_UNREACHABLE: { kind: 'reader', meaning: 'no card answers at this TCP address' },
+  TCP_NO_ATR: { kind: 'reader', meaning: 'what listens at this TCP address is not a card' },
+  TCP_FRAME: { kind: 'failure', meaning: 'a command is too short or too long for TCP' },
+  T0_SHORT_ONLY: { kind: 'failure', meaning: 'the command is too long for a card that speaks T=0' },
+  NO_FREE_READER: { kind: 'busy', meaning: 'both virtual readers of this process are in use' },
+  NO_JAVA: { kind: 'failure', meaning: 'Java is missing, so the applet cannot be simulated' },
+  NO_RUNNER: { kind: 'failure', meaning: 'the applet and its runner are not built' },
+  RUNNER_FAILED: { kind: 'failure', meaning: 'the simulated card did not start' },
+  REPLAY: { kind: 'failure', meaning: 'a command differs from the recorded trace' },
+
+  // PC/SC
+  PCSC_NOT_INSTALLED: { kind: 'reader', meaning: 'the PC/SC binding of Node is not installed' },
+  PCSC_NO_SERVICE: { kind: 'reader', meaning: 'pcscd is not running' },
+  PCSC_DENIED: { kind: 'reader', meaning: 'pcscd does not let this user in' },
+  PCSC_NO_READER: { kind: 'reader', meaning: 'no card reader is connected' },
+  PCSC_UNKNOWN_READER: { kind: 'reader', meaning: 'no reader has this name' },
+  PCSC_AMBIGUOUS_READER: { kind: 'usage', meaning: 'several readers have this name' },
+  PCSC_READER_GONE: { kind: 'reader', meaning: 'the reader is not available' },
+  PCSC_NOT_READY: { kind: 'reader', meaning: 'the reader is not ready' },
+  PCSC_NO_CARD: { kind: 'reader', meaning: 'no card is in the reader' },
+  PCSC_MUTE: { kind: 'reader', meaning: 'the card does not answer its reader' },
+  PCSC_PROTOCOL: { kind: 'reader', meaning: 'the card offers neither T=0 nor T=1' },
+  PCSC_UNPOWERED: { kind: 'reader', meaning: 'the reader has switched the card off' },
+  PCSC_IN_USE: { kind: 'busy', meaning: 'another program uses the card' },
+  PCSC_NO_MEMORY: { kind: 'busy', meaning: 'pcscd has no room for another connection' },
+  PCSC_SERVICE_LOST: { kind: 'connection', meaning: 'the connection to pcscd broke' },
+  PCSC_INVALID_HANDLE: { kind: 'connection', meaning: 'the connection to the card is no longer valid' },
+  PCSC_LINK: { kind: 'connection', meaning: 'the link to the card broke' },
+  PCSC_RESET: { kind: 'connection', meaning: 'another program reset the card' },
+  PCSC_REMOVED: { kind: 'connection', meaning: 'the card was taken out' },
+  PCSC_CANCELLED: { kind: 'failure', meaning: 'a request to pcscd was cancelled' },
+  PCSC_FAILED: { kind: 'failure', meaning: 'PC/SC failed in a way of its own' },
+  PCSC_WORKER: { kind: 'failure', meaning: 'PC/SC was used outside the main thread' },
+
+  // Status words of the decode module: firmware-notes/protocol.md 2.2
+  WRONG_LENGTH: { kind: 'refused', meaning: '6700: the command has a length that it cannot have' },
+  SECURITY: { kind: 'refused', meaning: '6982: the card wants its PIN or its secure channel first' },
+  PIN_BLOCKED: { kind: 'pin', meaning: '6983: the PIN is blocked' },
+  NOT_NOW: { kind: 'refused', meaning: '6985: not in this state of the card' },
+  NOT_SELECTED: { kind: 'refused', meaning: '6986: the decode module is not selected' },
+  CRYPTO: { kind: 'refused', meaning: '6988: the message is not authentic' },
+  BAD_FIELD: { kind: 'refused', meaning: '6A80: a field has a value that it cannot have' },
+  NOT_FOUND: { kind: 'refused', meaning: '6A82: no such application, receipt or record' },
+  NO_ROOM: { kind: 'refused', meaning: '6A84: the card has no room for another key' },
+  WRONG_PARAMETERS: { kind: 'refused', meaning: '6A86: P1 or P2 is wrong' },
+  UNKNOWN_KEY: { kind: 'refused', meaning: '6A88: the key is not on the card' },
+  UNKNOWN_INSTRUCTION: { kind: 'refused', meaning: '6D00: the card does not know the instruction' },
+  UNKNOWN_CLASS: { kind: 'refused', meaning: '6E00: the card does not know the class' },
+  NO_CREDIT: { kind: 'refused', meaning: '9401: not enough credit' },
+  ABOVE_CEILING: { kind: 'refused', meaning: '9402: dearer than the purchase allows' },
+  SPEND_LIMIT: { kind: 'refused', meaning: '9403: the spend limit of the day is reached' },
+  RECEIPTS_DUE: { kind: 'refused', meaning: '9404: the issuer has to collect receipts first' },
+  OUTSIDE_VALIDITY: { kind: 'refused', meaning: '9405: outside the validity of the key or the purchase' },
+  OLD_GROUP: { kind: 'refused', meaning: '9406: older than a group already opened' },
+  ABOVE_MAXIMUM_BALANCE: { kind: 'refused', meaning: '9407: the balance would pass its maximum' },
+  BLIND_MISMATCH: { kind: 'refused', meaning: '9408: a blind key where a metered one is needed, or the reverse' },
+  ABOVE_RATING: { kind: 'refused', meaning: '9409: rated above the limit of the card' },
+  CLASS_REFUSED: { kind: 'refused', meaning: '940A: the content does not accept this class of module' },
+  OLD_NUMBER: { kind: 'refused', meaning: '940B: the number of the message is used or too old' },
+  FOREIGN_STREAM: { kind: 'refused', meaning: '940C: the stream is not one of the content key' },
+  WRONG_PARENT: { kind: 'refused', meaning: '940D: this kind of key may not come under that parent' },
+  DEFECT: { kind: 'refused', meaning: 'the card answered a status word that the protocol page does not have' },
+
+  // Messages and the secure channel
+  FORGED: { kind: 'failure', meaning: 'the tag of a message is wrong' },
+  WRONG_KEYS: { kind: 'refused', meaning: 'the card holds other keys for its secure channel' },
+  NO_KEY_SET: { kind: 'refused', meaning: 'the card holds no key set of this version' },
+  NO_SCP03: { kind: 'failure', meaning: 'the card does not speak SCP03 as it is needed' },
+  FORGED_ANSWER: { kind: 'failure', meaning: 'the MAC of an answer is wrong' },
+  CHANNEL_ENDED: { kind: 'connection', meaning: 'the secure channel has ended' },
+
+  // Holder
+  WRONG_PIN: { kind: 'pin', meaning: 'the PIN is wrong' },
+  NO_PIN: { kind: 'pin', meaning: 'the card has no PIN' },
+  PIN_NEEDED: { kind: 'pin', meaning: 'the card opens nothing without its PIN' },
+  PIN_NOT_GIVEN: { kind: 'pin', meaning: 'no PIN was typed, or it was typed differently twice' },
+  CARD_NOT_ACTIVE: { kind: 'refused', meaning: 'the card is blank, blocked or terminated' },
+
+  // Watching
+  CARD_VERSION: { kind: 'failure', meaning: 'the card speaks another version of the protocol' },
+  OTHER_CARD: { kind: 'failure', meaning: 'another card was inserted in the middle of a run' },
+  CARD_FAULT: { kind: 'failure', meaning: 'the card failed at one group after the other' },
+  NOTHING_OPENED: { kind: 'failure', meaning: 'the stream ended and nothing of it was opened' },
+  OUTPUT: { kind: 'failure', meaning: 'the output cannot be written or offered' },
+  CONFIRMS: { kind: 'failure', meaning: 'the file for confirms cannot be written' },
+  PORT_TAKEN: { kind: 'busy', meaning: 'another program uses the port' },
+  ADDRESS_UNREACHABLE: { kind: 'failure', meaning: 'the address cannot be received from or joined' },
+
+  // Head-end
+  SOURCE: { kind: 'failure', meaning: 'the source cannot be read' },
+  EMPTY_SOURCE: { kind: 'failure', meaning: 'the source was empty' },
+  NO_PCR: { kind: 'failure', meaning: 'the transport stream has no clock' },
+  UDP_SEND: { kind: 'failure', meaning: 'the network does not take what is sent' },
+  GRANT: { kind: 'failure', meaning: 'a card cannot be granted this service' },
+  GRANT_NUMBERS: { kind: 'failure', meaning: 'the numbers of the grants cannot be read or kept' },
+  GRANTS_ENDED: { kind: 'failure', meaning: 'the time that the cards were granted is over' },
+
+  // Issuer
+  NO_STORE: { kind: 'failure', meaning: 'there is no issuer store' },
+  NO_MASTER: { kind: 'failure', meaning: 'the issuer store lacks a master' },
+  STORE_EXISTS: { kind: 'failure', meaning: 'there is an issuer store already, and it is kept' },
+  STORE_DAMAGED: { kind: 'failure', meaning: 'the issuer store is damaged' },
+  STORE_OPEN_TO_OTHERS: { kind: 'failure', meaning: 'other users may read the issuer store' },
+  STORE_FAILED: { kind: 'failure', meaning: 'the issuer store cannot be read or written' },
+  NO_PASSPHRASE: { kind: 'usage', meaning: 'no passphrase was given, or it cannot be used' },
+  WRONG_PASSPHRASE: { kind: 'failure', meaning: 'the passphrase does not open the issuer store' },
+  NOT_BLANK: { kind: 'refused', meaning: 'the card is personalised already' },
+  BLANK: { kind: 'refused', meaning: 'the card is not personalised yet' },
+  NOT_IN_USE: { kind: 'refused', meaning: 'the card is blocked or terminated' },
+  WRONG_ISSUER: { kind: 'failure', meaning: 'the card is of another issuer' },
+  NOT_IN_ACCOUNTS: { kind: 'failure', meaning: 'the card is not in the accounts' },
+  WITHDRAWN: { kind: 'failure', meaning: 'the card once lied and is given nothing any more' },
+  CHANNEL_KEYS: { kind: 'refused', meaning: 'the card accepts none of the keys at hand for its secure channel' },
+  KEY_SET_FILE: { kind: 'usage', meaning: 'the file named holds no key set' },
+  VERIFICATION_KEY: { kind: 'usage', meaning: 'what was named is not a verification key' },
+  SERIAL_TAKEN: { kind: 'usage', meaning: 'a card with this serial number exists' },
+  WRONG_CURRENCY: { kind: 'usage', meaning: 'the card holds another currency' },
+  NOTHING_TO_LOAD: { kind: 'usage', meaning: 'no amount was named and nothing is due' },
+  OVER_MAXIMUM: { kind: 'refused', meaning: 'the card may not hold so much' },
+  RECEIPTS_FIRST: { kind: 'refused', meaning: 'a soft module gets credit only against its receipts' },
+  EARLIER_LOAD: { kind: 'failure', meaning: 'an order signed before was finished instead of the new one' },
+  CARD_ROLLED_BACK: { kind: 'failure', meaning: 'the card has forgotten what it once proved' },
+  ACCOUNTS_BEHIND: { kind: 'failure', meaning: 'the accounts have forgotten what the card proves' },
+  ACCOUNTS_DISAGREE: { kind: 'failure', meaning: 'card and accounts disagree on an order' },
+  RECEIPTS_DISAGREE: { kind: 'failure', meaning: 'a receipt contradicts the ones before it' },
+
+  // Attack kit
+  NOT_OURS: { kind: 'failure', meaning: 'the card belongs to somebody' },
+  CONTROL: { kind: 'failure', meaning: 'an attack cannot be tried: the card refuses what is honest' },
+  KIT_FILE: { kind: 'failure', meaning: 'the file of the attack kit cannot be read or written' },
+  ATTACK_SUCCEEDED: { kind: 'failure', meaning: 'an attack broke the card' },
+
+  // Demo
+  NO_CLIP: { kind: 'failure', meaning: 'ffmpeg made no clip' },
+} as const satisfies Record<string, ErrorEntry>;
+
+/** What programs tell errors apart by: a name of the catalogue, or `SW_` and a status word in four digits. */
+export type ErrorCode = keyof typeof CATALOGUE | `SW_${string}`;
+
+/** The catalogue, for tables. */
+export const ERROR_CODES: Readonly<Record<string, ErrorEntry>> = CATALOGUE;
+
+/** Whether a text, as in a recorded trace, is a code. */
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(CATALOGUE, text) || /^SW_[0-9A-F]{4}$/.test(text);
+}
+
+/** Exit status of the command line that ends with this code, 1 to 7. */
+export function exitStatusOf(code: ErrorCode): number {
+  const entry = ERROR_CODES[code];
+  if (entry !== undefined) return EXIT_STATUS[entry.kind];
+  // ISO/IEC 7816-4: 63Cx and 6983 are about a PIN.
+  return EXIT_STATUS[/^SW_(63C.|6983)$/.test(code) ? 'pin' : 'refused'];
+}

@@ -1,0 +1,51 @@
+import { CommanderError } from 'commander';
+import { TollcastError } from '../../../apdu/errors.ts';
+
+/** How errors are shown. */
+interface ReportOptions {
+  readonly json: boolean;
+  /** Shows where the error comes from, too. */
+  readonly debug: boolean;
+}
+
+/**
+ * Says on standard error what went wrong: one line for people, or one line of JSON.
+ * @returns the exit status, 0 to 7: 0 after help or version.
+ */
+export function reportError(error: unknown, { json, debug }: ReportOptions): number {
+  if (error instanceof CommanderError && error.exitCode === 0) return 0;
+  const { code, message, exitStatus } = asTollcastError(error);
+  if (debug) console.error(error);
+  process.stderr.write(
+    json ? `${JSON.stringify({ error: { code, message, exitStatus } })}\n` : `tollcast: ${message}\n`,
+  );
+  return exitStatus;
+}
+
+/** Any error as one of the catalogue, its message on one line. */
+function asTollcastError(error: unknown): TollcastError {
+  const message = oneLine(error instanceof Error ? error.message : String(error));
+  const options = { cause: error };
+  if (error instanceof TollcastError) return new TollcastError(error.code, message, options);
+  if (error instanceof CommanderError && error.code === 'commander.help') {
+    return new TollcastError('USAGE', 'no command is named; write one of those above', options);
+  }
+  if (error instanceof CommanderError) return new TollcastError('USAGE', message.replace(/^error: /, ''), options);
+  // The system's message has the path in it.
+  if (error instanceof Error && 'syscall' in error) {
+    return new TollcastError(
+      'SYSTEM',
+      `${message}; check that it is there, and that it may be read and written`,
+      options,
+    );
+  }
+  if (error instanceof Error && 'code' in error && error.code === 'ERR_SQLITE_ERROR') {
+    const advice = 'check that it may be written, and that its disk has room';
+    return new TollcastError('STORE_FAILED', `the issuer store failed: ${message}; ${advice}`, options);
+  }
+  return new TollcastError('UNEXPECTED', `unexpected error: ${message}; --debug shows where it happened`, options);
+}
+
+function oneLine(text: string): string {
+  return text.trim().replaceAll(/\s*\n\s*/g, ' ');
+}
