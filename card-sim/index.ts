@@ -11,6 +11,7 @@ export {
   CARD_KINDS,
   type CardCounts,
   type CardKind,
+  type CardMemory,
   type CutPoint,
   type SimulatedCard,
   type StartCardOptions,
@@ -21,5 +22,5 @@ export {
  * @throws TransportError when what it needs (Java, the runner's jar, pcscd with vpcd) is missing; the message says what to type.
  */
 export async function startCard(options: StartCardOptions): Promise<SimulatedCard> {
-  return options.kind === 'soft' ? new SoftSimulation(options.state) : AppletSimulation.start(options);
+  return options.kind === 'soft' ? SoftSimulation.start(options.state) : AppletSimulation.start(options);
 }

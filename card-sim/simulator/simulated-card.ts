@@ -17,6 +17,17 @@ export interface CardCounts {
   readonly persistentWrites: number;
 }
 
+/** All that a card keeps without power. */
+export interface CardMemory {
+  /** A copy. */
+  read(): Uint8Array;
+  /**
+   * Puts back what `read` gave, now or earlier, which is a reset: channels to the card are over.
+   * @throws FormatError when it is not a memory of this version.
+   */
+  write(image: Uint8Array): void;
+}
+
 /** A card that a test or a program has started, and the hand that inserts and pulls it. */
 export interface SimulatedCard extends AsyncDisposable {
   readonly kind: CardKind;
@@ -45,6 +56,9 @@ export interface SimulatedCard extends AsyncDisposable {
   cut(point: CutPoint): Promise<void>;
 
   counts(): Promise<CardCounts>;
+
+  /** Of a soft card, whose owner can read and change all of it; no other card has a way to its memory. */
+  readonly memory?: CardMemory;
 
   /** Stops it and all that was started for it. Closing twice does nothing. */
   close(): Promise<void>;

@@ -1,54 +1,58 @@
 import type { CardChannel } from '../../apdu/card-channel.ts';
-import { CardGoneError, TransportError } from '../../apdu/errors.ts';
-import { InProcessChannel } from '../../host/transport/card/soft/in-process-card.ts';
-import type { CardCounts, CutPoint, SimulatedCard } from './simulated-card.ts';
-import { SoftCard } from '../soft/soft-card.ts';
+import { TransportError } from '../../apdu/errors.ts';
+import { SoftChannel } from '../../host/transport/card/soft/soft-channel.ts';
 import { StateFile } from '../soft/memory/state-file.ts';
+import { SoftCard } from '../soft/soft-card.ts';
+import type { CardCounts, CardMemory, CutPoint, SimulatedCard } from './simulated-card.ts';
 
-/** The soft module in a reader that a test holds. */
+/** The soft module, in a reader that is not there. */
 export class SoftSimulation implements SimulatedCard {
   readonly kind = 'soft';
   readonly address: string;
+  readonly memory: CardMemory = {
+    read: () => this.#card.memory,
+    write: (image) => {
+      this.#channel?.pull();
+      this.#card.restore(image);
+    },
+  };
   readonly #file: StateFile | undefined;
   readonly #card: SoftCard;
   #present = true;
-  /** The channel whose commands reach the card; a number of its own for each. */
-  #session = 0;
+  /** The one whose commands reach the card. */
+  #channel: SoftChannel | undefined;
 
-  /** @param state file; without it the card is in memory. */
-  constructor(state?: string) {
-    this.address = state === undefined ? 'soft' : `soft:${state}`;
-    this.#file = state === undefined ? undefined : new StateFile(state);
-    this.#card = new SoftCard(this.#file);
+  private constructor(path: string | undefined, file: StateFile | undefined) {
+    this.address = path === undefined ? 'soft' : `soft:${path}`;
+    this.#file = file;
+    this.#card = new SoftCard(file);
   }
 
-  async channel(): Promise<CardChannel> {
-    if (!this.#present) throw new TransportError('NO_CARD', 'the soft card is not in its reader; insert it');
-    const session = ++this.#session;
-    return new InProcessChannel({
-      powerOn: () => this.#card.powerOn(),
-      transmit: (command) => this.#transmit(session, command),
-    });
-  }
-
-  #transmit(session: number, command: Uint8Array): Uint8Array {
-    if (session !== this.#session) throw new CardGoneError();
+  /**
+   * @param path of the file that keeps the card; without it the card is in memory.
+   * @throws FormatError when the file is not a soft card.
+   * @throws TransportError `CARD_IN_USE`, or `SOFT_CARD_FILE` when the file cannot be read.
+   */
+  static start(path?: string): SoftSimulation {
+    const file = path === undefined ? undefined : new StateFile(path);
     try {
-      return this.#card.transmit(command);
+      return new SoftSimulation(path, file);
     } catch (error) {
-      this.#takeOut();
+      file?.close();
       throw error;
     }
   }
 
-  #takeOut(): void {
-    this.#present = false;
-    this.#session++;
-    this.#card.powerOff();
+  async channel(): Promise<CardChannel> {
+    if (!this.#present) throw new TransportError('NO_CARD', 'the soft card is not in its reader; insert it');
+    this.#channel?.pull();
+    this.#channel = new SoftChannel(this.#card, { onPowerLoss: () => (this.#present = false) });
+    return this.#channel;
   }
 
   async pull(): Promise<void> {
-    this.#takeOut();
+    this.#present = false;
+    this.#channel?.pull();
   }
 
   async insert(): Promise<void> {
@@ -72,7 +76,7 @@ export class SoftSimulation implements SimulatedCard {
   }
 
   async close(): Promise<void> {
-    this.#takeOut();
+    await this.pull();
     this.#file?.close();
   }
 

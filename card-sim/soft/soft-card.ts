@@ -24,7 +24,7 @@ import { changePin, mayOpen, verifyPin } from './holder-pin.ts';
 import { deleteKey, listKeys } from './keys/key-places.ts';
 import { setStatus } from './life.ts';
 import { loadKey } from './keys/load-key.ts';
-import { blankImage, openEeprom, PersistentState } from './memory/persistent-state.ts';
+import { blankImage, openEeprom, PersistentState, requireImage } from './memory/persistent-state.ts';
 import { leave } from './keys/purchases.ts';
 import { closeSession, openSession, settleTornSession } from './money/purse.ts';
 import { CardSecureChannel } from './secure-channel.ts';
@@ -94,12 +94,27 @@ export class SoftCard {
     return ATR.slice();
   }
 
-  /** Forgets everything that was ever stored; the card is powered up again if it was. */
-  erase(): void {
+  /** A copy of all that the card keeps without power. */
+  get memory(): Uint8Array {
+    return this.#eeprom.image.slice();
+  }
+
+  /**
+   * Puts another memory in the place of the card's, as the owner of a soft card can. A card that has power is reset.
+   * @param image what `memory` gave, of this card or of another.
+   * @throws FormatError when it is not a memory of this version.
+   */
+  restore(image: Uint8Array): void {
+    requireImage(image);
     const powered = this.#transient !== undefined;
-    this.#eeprom.write({ at: 0, octets: blankImage(this.#installed) });
+    this.#eeprom.write({ at: 0, octets: image });
     this.powerOn();
     if (!powered) this.powerOff();
+  }
+
+  /** Makes it a new card: what it kept is gone. A card that has power is reset. */
+  erase(): void {
+    this.restore(blankImage(this.#installed));
   }
 
   powerOff(): void {

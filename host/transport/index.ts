@@ -9,7 +9,7 @@ export {
 } from './card/card-address.ts';
 export { listReaders, type ReaderEvent, type ReaderInfo, watchReaders } from './card/pcsc/readers.ts';
 export { PcscError } from './card/pcsc/pcsc-error.ts';
-export { type InProcessCard, InProcessChannel } from './card/soft/in-process-card.ts';
+export { SoftChannel, type SoftChannelOptions } from './card/soft/soft-channel.ts';
 export { waitForCard, type WaitForCardOptions } from './card/wait-for-card.ts';
 export { nodeAead } from './crypto/node-aead.ts';
 export { loadOpensslAead } from './crypto/node-openssl-aead.ts';

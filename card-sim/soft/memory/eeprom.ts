@@ -1,5 +1,3 @@
-import { FormatError } from '../../../apdu/errors.ts';
-
 /** Where the octets that survive the power are kept. */
 export interface CardStore {
   /** What was saved last; nothing for a new card. */
@@ -36,18 +34,12 @@ export class Eeprom {
   #writesOfCommand = 0;
 
   /**
-   * @param blank what a new card holds; its length is that of every image.
-   * @throws FormatError when the store holds an image of another length.
+   * @param image what the store holds, or what a new card does; it is changed in place.
+   * @param store keeps each write; without one the memory is gone with this object.
    */
-  constructor(blank: Uint8Array, store?: CardStore) {
+  constructor(image: Uint8Array, store?: CardStore) {
+    this.image = image;
     this.#store = store;
-    this.image = store?.load()?.slice() ?? blank.slice();
-    if (this.image.length !== blank.length) {
-      throw new FormatError(
-        `the saved card has ${this.image.length} octets, not ${blank.length}: it is damaged or of another version; ` +
-          'take the file away and personalise a new card',
-      );
-    }
   }
 
   /** All changes or none. @throws PowerCut before any of them. */

@@ -74,15 +74,21 @@ export function blankImage(keys: ChannelKeySet): Uint8Array {
   return image;
 }
 
-/** The persistent memory of a card. @throws FormatError when the store holds something else. */
+/** Opens the persistent memory of a card. @throws FormatError when the store holds something else. */
 export function openEeprom(keys: ChannelKeySet, store?: CardStore): Eeprom {
-  const eeprom = new Eeprom(blankImage(keys), store);
-  if (MAGIC.some((octet, index) => eeprom.image[index] !== octet)) {
+  const image = store?.load()?.slice() ?? blankImage(keys);
+  requireImage(image);
+  return new Eeprom(image, store);
+}
+
+/** @throws FormatError when this is not the image of a card of this version. */
+export function requireImage(image: Uint8Array): void {
+  if (image.length !== IMAGE_LENGTH || MAGIC.some((octet, index) => image[index] !== octet)) {
     throw new FormatError(
-      'this file is not a soft card of this version; choose another, or take it away for a new card',
+      `the saved card (${image.length} octets) is damaged, of another version, or not a soft card; ` +
+        'name another file, or take this one away and personalise a new card',
     );
   }
-  return eeprom;
 }
 
 /** Everything that survives the power, read when it comes and written at once. */

@@ -24,19 +24,22 @@ export class StateFile implements CardStore {
   /** Which file it was that we read or wrote last. */
   #seen: string | undefined;
 
-  /** @throws TransportError `CARD_IN_USE` when another has it. */
+  /** @throws TransportError `CARD_IN_USE` when another has it, `SOFT_CARD_FILE` when it cannot be locked. */
   constructor(path: string) {
     this.#path = path;
-    this.#unlock = lockFile(path);
+    this.#unlock = readable(path, () => lockFile(path));
   }
 
   close(): void {
     this.#unlock();
   }
 
+  /** @throws TransportError `SOFT_CARD_FILE` when it cannot be read. */
   load(): Uint8Array | undefined {
-    this.#seen = identityOf(this.#path);
-    return this.#seen === undefined ? undefined : readFileSync(this.#path);
+    return readable(this.#path, () => {
+      this.#seen = identityOf(this.#path);
+      return this.#seen === undefined ? undefined : readFileSync(this.#path);
+    });
   }
 
   /** @throws TransportError `CARD_IN_USE` when somebody has written the file since, lock or no lock; `SOFT_CARD_FILE` when it cannot be written. */
@@ -47,10 +50,10 @@ export class StateFile implements CardStore {
     try {
       this.#replace(image);
     } catch (cause) {
-      const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+      const text = `the soft card ${this.#path} cannot be written (${reasonOf(cause)})`;
       throw new TransportError(
         'SOFT_CARD_FILE',
-        `the soft card ${this.#path} cannot be written (${reason}); what it last kept is still there: check its folder and its disk`,
+        `${text}; what it last kept is still there: check its folder and its disk`,
         { cause },
       );
     }
@@ -77,6 +80,22 @@ export class StateFile implements CardStore {
       closeSync(folder);
     }
   }
+}
+
+/** Runs what reads the file. @throws TransportError `SOFT_CARD_FILE` when that fails. */
+function readable<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (cause instanceof TransportError) throw cause;
+    const text = `the soft card ${path} cannot be read (${reasonOf(cause)}); check its folder, or name another file`;
+    throw new TransportError('SOFT_CARD_FILE', text, { cause });
+  }
+}
+
+/** As the system names it: EACCES. */
+function reasonOf(cause: unknown): string {
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
 }
 
 function identityOf(path: string): string | undefined {

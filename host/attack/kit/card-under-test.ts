@@ -1,4 +1,5 @@
 import type { CardChannel } from '../../../apdu/card-channel.ts';
+import { type CardAddress, openCard, type OpenCardOptions } from '../../transport/card/card-address.ts';
 
 /** The card under attack, and what a host that holds it can do to it. */
 export interface CardUnderTest {
@@ -19,4 +20,9 @@ export interface PowerControl {
   /** Cuts the power in the next command, after so many persistent writes, or after its last one. */
   cut(point: number | 'afterLast'): Promise<void>;
   insert(): Promise<void>;
+}
+
+/** The card at an address, which a host can do nothing to but send commands. */
+export function cardAt(address: CardAddress, options: OpenCardOptions): CardUnderTest {
+  return { moduleClass: 'card', open: () => openCard(address, options) };
 }

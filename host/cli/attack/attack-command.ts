@@ -2,14 +2,15 @@ import { type Command, Option } from 'commander';
 import { formatCardId } from '../../../apdu/decode-module/card-id.ts';
 import { OutOfRangeError, TollcastError } from '../../../apdu/errors.ts';
 import { TEST_KEY_SET } from '../../../apdu/secure-channel/test-key-set.ts';
-import { CARD_KINDS, type CardKind } from '../../../card-sim/index.ts';
+import { CARD_KINDS, type CardKind, startCard, type StartCardOptions } from '../../../card-sim/index.ts';
 import type { Attack, Attempt } from '../../attack/kit/attempt.ts';
 import { listAttacks, runAttack } from '../../attack/attacks.ts';
+import { type CardUnderTest, cardAt } from '../../attack/kit/card-under-test.ts';
 import { KitFile } from '../../attack/kit/kit-file.ts';
 import { Target } from '../../attack/kit/target.ts';
 import { readKeySet } from '../../issuer/keys/key-set-file.ts';
 import { CARD_ADDRESS_SYNTAX, type CardAddress, parseCardAddress } from '../../transport/card/card-address.ts';
-import { type OpenSeat, seatAt, simulatedSeat } from './attack-seat.ts';
+import { sayWaiting } from '../options/card-option.ts';
 import { attemptBlock, type AttackReport, countVerdicts, summary } from './attack-view.ts';
 
 interface AttackOptions {
@@ -73,8 +74,8 @@ async function run(options: AttackOptions, chosen: (attack: Attack) => boolean):
   const installed = options.keys === undefined ? TEST_KEY_SET : await readKeySet(options.keys);
   const passing = options.simulate !== undefined || (options.card?.kind === 'soft' && options.card.file === undefined);
   const kit = new KitFile(passing ? undefined : options.kit);
-  await using seat = await openSeat(options);
-  const target = await Target.prepare(seat, kit, installed);
+  await using attacked = await takeCard(options);
+  const target = await Target.prepare(attacked, kit, installed);
   const say = (lines: readonly string[]): void => {
     if (options.json !== true) process.stdout.write(lines.map((line) => `${line}\n`).join(''));
   };
@@ -127,14 +128,27 @@ async function runOne(
   return { report, stop };
 }
 
-async function openSeat({ card, simulate, wait }: AttackOptions): Promise<OpenSeat> {
-  if (simulate !== undefined) return simulatedSeat(simulate);
+/** The card that the options name, which is started for the attack where it is a simulated or a soft one. */
+async function takeCard({ card, simulate, wait }: AttackOptions): Promise<CardUnderTest & AsyncDisposable> {
+  if (simulate !== undefined) return simulatedCard({ kind: simulate });
   if (card === undefined) {
     throw new OutOfRangeError(
       'an attack uses a blank card up, so it must be named: --card ADDRESS, or --simulate soft',
     );
   }
-  return seatAt(card, wait === true);
+  if (card.kind === 'soft') return simulatedCard({ kind: 'soft', state: card.file });
+  return { ...cardAt(card, { wait, onWaiting: sayWaiting }), [Symbol.asyncDispose]: async () => {} };
+}
+
+async function simulatedCard(options: StartCardOptions): Promise<CardUnderTest & AsyncDisposable> {
+  const card = await startCard(options);
+  return {
+    moduleClass: card.kind === 'soft' ? 'soft' : 'card',
+    power: card,
+    ...(card.memory === undefined ? {} : { memory: card.memory }),
+    open: () => card.channel(),
+    [Symbol.asyncDispose]: () => card.close(),
+  };
 }
 
 function parseRate(text: string): number {

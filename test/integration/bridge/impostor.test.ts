@@ -9,7 +9,7 @@ import { TEST_KEY_SET } from '../../../apdu/secure-channel/test-key-set.ts';
 import { SoftCard } from '../../../card-sim/index.ts';
 import { replaceKeys } from '../../../host/issuer/cards/card-administration.ts';
 import { personalise } from '../../../host/issuer/cards/personalisation.ts';
-import { InProcessChannel } from '../../../host/transport/card/soft/in-process-card.ts';
+import { SoftChannel } from '../../../host/transport/card/soft/soft-channel.ts';
 import { activate } from '../../support/activate.ts';
 import { FaultyChannel, type IssuerFixture, startIssuer } from '../../support/issuer-fixture.ts';
 import { KEYS } from '../../conformance/messages/messages.ts';
@@ -33,7 +33,7 @@ beforeEach(async () => {
 afterEach(() => issuer.close());
 
 function insert(installed: ChannelKeySet): FaultyChannel {
-  return new FaultyChannel(new InProcessChannel(new SoftCard(undefined, installed)));
+  return new FaultyChannel(new SoftChannel(new SoftCard(undefined, installed)));
 }
 
 function make(channel: FaultyChannel, moduleClass: 'card' | 'soft', installed: ChannelKeySet): Promise<Uint8Array> {

@@ -7,7 +7,7 @@ import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { concat } from '../../../apdu/octets.ts';
 import { SoftCard } from '../../../card-sim/index.ts';
 import { loadCredit, type LoadResult } from '../../../host/issuer/orders/credit.ts';
-import { InProcessChannel } from '../../../host/transport/card/soft/in-process-card.ts';
+import { SoftChannel } from '../../../host/transport/card/soft/soft-channel.ts';
 import {
   makeCardMemory,
   FaultyChannel,
@@ -31,7 +31,7 @@ beforeEach(async () => {
   issuer = await startIssuer(0x0a1b2c);
   const eeprom = makeCardMemory();
   insert = () => {
-    channel = new FaultyChannel(new InProcessChannel(new SoftCard(eeprom)));
+    channel = new FaultyChannel(new SoftChannel(new SoftCard(eeprom)));
     module = new DecodeModule(channel);
   };
   insert();

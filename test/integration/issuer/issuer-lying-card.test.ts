@@ -17,7 +17,7 @@ import { concat } from '../../../apdu/octets.ts';
 import { SoftCard } from '../../../card-sim/index.ts';
 import { loadCredit } from '../../../host/issuer/orders/credit.ts';
 import { collectReceipts } from '../../../host/issuer/orders/receipts.ts';
-import { InProcessChannel } from '../../../host/transport/card/soft/in-process-card.ts';
+import { SoftChannel } from '../../../host/transport/card/soft/soft-channel.ts';
 import {
   makeCardMemory,
   FaultyChannel,
@@ -38,7 +38,7 @@ let cardId: Uint8Array;
 
 beforeEach(async () => {
   issuer = await startIssuer(0x0a1b2c);
-  channel = new FaultyChannel(new InProcessChannel(new SoftCard(makeCardMemory())));
+  channel = new FaultyChannel(new SoftChannel(new SoftCard(makeCardMemory())));
   module = new DecodeModule(channel);
   cardId = await issueCard(issuer, channel, NOVEMBER);
   await load();

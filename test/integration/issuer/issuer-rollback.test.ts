@@ -4,7 +4,7 @@ import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { type CardStore, SoftCard } from '../../../card-sim/index.ts';
 import { loadCredit } from '../../../host/issuer/orders/credit.ts';
 import { collectReceipts } from '../../../host/issuer/orders/receipts.ts';
-import { InProcessChannel } from '../../../host/transport/card/soft/in-process-card.ts';
+import { SoftChannel } from '../../../host/transport/card/soft/soft-channel.ts';
 import {
   makeCardMemory,
   FaultyChannel,
@@ -35,7 +35,7 @@ beforeEach(async () => {
 afterEach(() => issuer.close());
 
 function insert(memory: CardStore): void {
-  channel = new FaultyChannel(new InProcessChannel(new SoftCard(memory)));
+  channel = new FaultyChannel(new SoftChannel(new SoftCard(memory)));
   module = new DecodeModule(channel);
 }
 

@@ -19,7 +19,7 @@ import { TEST_KEY_SET } from '../../../apdu/secure-channel/test-key-set.ts';
 import { setLife, setPin } from '../../../host/issuer/cards/card-administration.ts';
 import { personalise } from '../../../host/issuer/cards/personalisation.ts';
 import { type Collection, collectReceipts } from '../../../host/issuer/orders/receipts.ts';
-import { InProcessChannel } from '../../../host/transport/card/soft/in-process-card.ts';
+import { SoftChannel } from '../../../host/transport/card/soft/soft-channel.ts';
 import { makeCardMemory, FaultyChannel, type IssuerFixture, startIssuer, watch } from '../../support/issuer-fixture.ts';
 
 const ISSUER = 0x0a1b2c;
@@ -479,14 +479,14 @@ describe('a card that was put back to an older state', () => {
 
   beforeEach(async () => {
     eeprom = makeCardMemory();
-    use(new InProcessChannel(new SoftCard(eeprom)));
+    use(new SoftChannel(new SoftCard(eeprom)));
     cardId = await makeCard();
     await load(10n * UNIT);
     older = makeCardMemory(eeprom.load());
   });
 
   function putBack(): void {
-    use(new InProcessChannel(new SoftCard(older)));
+    use(new SoftChannel(new SoftCard(older)));
   }
 
   test('before a load that it proved: gets no credit', async () => {
@@ -521,7 +521,7 @@ describe('a soft module', () => {
 
   beforeEach(async () => {
     eeprom = makeCardMemory();
-    use(new InProcessChannel(new SoftCard(eeprom)));
+    use(new SoftChannel(new SoftCard(eeprom)));
     const wanted = { moduleClass: 'soft', currency: 840, maximumBalance: 500n * UNIT } as const;
     const all = { ...wanted, mostUnacknowledged: 500n * UNIT };
     cardId = await personalise(channel, issuer.keys, issuer.accounts, all, TEST_KEY_SET, NOVEMBER);
@@ -557,9 +557,9 @@ describe('a soft module', () => {
     await session(4);
     await collect();
     await load(UNIT);
-    use(new InProcessChannel(new SoftCard(older)));
+    use(new SoftChannel(new SoftCard(older)));
     await expectRefusal(load(UNIT), 'CARD_ROLLED_BACK');
-    use(new InProcessChannel(new SoftCard(eeprom)));
+    use(new SoftChannel(new SoftCard(eeprom)));
     await expectRefusal(load(UNIT), 'WITHDRAWN');
     await expectRefusal(limit(UNIT), 'WITHDRAWN');
     const on = { channel, keys: issuer.keys, accounts: issuer.accounts };
@@ -572,7 +572,7 @@ describe('a soft module', () => {
     const older = makeCardMemory(eeprom.load());
     await session(4);
     await collect();
-    use(new InProcessChannel(new SoftCard(older)));
+    use(new SoftChannel(new SoftCard(older)));
     await session(1);
     await session(1);
     await expectRefusal(collect(), 'RECEIPTS_DISAGREE');

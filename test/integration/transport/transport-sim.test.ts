@@ -1,11 +1,10 @@
-import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { CardGoneError, OutOfRangeError } from '../../../apdu/errors.ts';
-import { exchange } from '../../../apdu/iso7816/exchange.ts';
 import { fromHex, toHex } from '../../../apdu/octets.ts';
+import { SoftCard } from '../../../card-sim/index.ts';
 import { openCard, parseCardAddress } from '../../../host/transport/card/card-address.ts';
-import { InProcessChannel } from '../../../host/transport/card/soft/in-process-card.ts';
+import { SoftChannel } from '../../../host/transport/card/soft/soft-channel.ts';
 import { openTcpCard } from '../../../host/transport/card/tcp/tcp-card.ts';
 import { frame, TcpCardServer, type FrameHandler } from '../../support/tcp-card-server.ts';
 
@@ -134,25 +133,39 @@ describe('card over TCP', () => {
   });
 });
 
-describe('card in this process', () => {
-  test('opening is a reset; what the card throws is a rejection', async () => {
-    let resets = 0;
-    const card = new InProcessChannel({
-      powerOn: () => {
-        resets++;
-        return atr;
-      },
-      transmit: (command) => {
-        if (command.length < 4) throw new RangeError('short');
-        return Uint8Array.of(command.length, 0x90, 0x00);
-      },
-    });
-    expect(resets).toBe(1);
-    const response = await exchange(card, { cla: 0, ins: 0xa4, p1: 4, p2: 0, data: atr, le: 256 });
-    expect(response).toEqual({ data: Uint8Array.of(11), status: STATUS.DONE });
-    await expect(card.transmit(fromHex('00'))).rejects.toThrow(RangeError);
-    await card.close();
-    await expect(card.transmit(fromHex('00a40400'))).rejects.toThrow(CardGoneError);
+describe('soft card in this process', () => {
+  const select = fromHex('00a4040000');
+
+  test('opening is a reset, closing switches it off', async () => {
+    const card = new SoftCard();
+    const channel = new SoftChannel(card);
+    expect(channel.atr).toEqual(atr);
+    expect(toHex(await channel.transmit(select))).toBe('6a82');
+    await channel.close();
+    await channel.close();
+    await expect(channel.transmit(select)).rejects.toThrow(CardGoneError);
+    expect(() => card.transmit(select)).toThrow(CardGoneError);
+    expect(toHex(await new SoftChannel(card).transmit(select))).toBe('6a82');
+  });
+
+  test('a power cut is a rejection, and the channel is over', async () => {
+    const card = new SoftCard();
+    let cuts = 0;
+    const channel = new SoftChannel(card, { onPowerLoss: () => cuts++ });
+    card.cut(0);
+    await expect(channel.transmit(select)).rejects.toThrow(CardGoneError);
+    await expect(channel.transmit(select)).rejects.toThrow(CardGoneError);
+    expect(cuts).toBe(1);
+  });
+
+  test('a card that was pulled is not reached, and a channel that is over does not switch off the next', async () => {
+    const card = new SoftCard();
+    const first = new SoftChannel(card);
+    first.pull();
+    await expect(first.transmit(select)).rejects.toThrow(CardGoneError);
+    const second = new SoftChannel(card);
+    await first.close();
+    expect(toHex(await second.transmit(select))).toBe('6a82');
   });
 });
 

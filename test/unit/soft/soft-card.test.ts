@@ -14,7 +14,7 @@ import { toHex, writeUint } from '../../../apdu/octets.ts';
 import { type CardStore, SoftCard, StateFile } from '../../../card-sim/index.ts';
 import { KEY_MEMORY_LENGTH } from '../../../card-sim/soft/keys/key-memory.ts';
 import { RECORD_LENGTH } from '../../../card-sim/soft/money/purse-record.ts';
-import { InProcessChannel } from '../../../host/transport/card/soft/in-process-card.ts';
+import { SoftChannel } from '../../../host/transport/card/soft/soft-channel.ts';
 import {
   signAcknowledgementUpTo,
   CARD_KEYS,
@@ -47,7 +47,7 @@ class Memory implements CardStore {
 }
 
 async function play(card: SoftCard): Promise<DecodeModule> {
-  const channel = new InProcessChannel(card);
+  const channel = new SoftChannel(card);
   const module = new DecodeModule(channel);
   if ((await module.select()).life === 'blank') {
     await activate(channel, PROFILE, KEYS);
@@ -77,7 +77,7 @@ describe('soft card', () => {
     await play(new SoftCard(memory));
     memory.image![8] = octet;
     const card = new SoftCard(memory);
-    const module = new DecodeModule(new InProcessChannel(card));
+    const module = new DecodeModule(new SoftChannel(card));
     expect((await module.select()).life).toBe(life);
     const ask = (ins: number, data: Uint8Array): number =>
       statusOf(card.transmit(encodeCommand({ cla: 0x80, ins, p1: 0, p2: 0, data })));
@@ -119,7 +119,7 @@ describe('soft card', () => {
     const most = 2 ** 48 - 2 ** 39;
     writeUint(memory.image!, record + 4, 6, most - 15); // loaded
     writeUint(memory.image!, record + 10, 6, most - 15); // spent
-    const module = new DecodeModule(new InProcessChannel(new SoftCard(memory)));
+    const module = new DecodeModule(new SoftChannel(new SoftCard(memory)));
     await module.select();
     await expect(module.load(signOrder(2, 16n))).rejects.toMatchObject({ code: 'ABOVE_MAXIMUM_BALANCE' });
     await module.load(signOrder(2, 15n));

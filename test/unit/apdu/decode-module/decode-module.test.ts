@@ -5,7 +5,7 @@ import { ModuleError, STATUS } from '../../../../apdu/decode-module/module-statu
 import { FormatError } from '../../../../apdu/errors.ts';
 import { StatusWordError } from '../../../../apdu/iso7816/status-word.ts';
 import { SoftCard } from '../../../../card-sim/index.ts';
-import { InProcessChannel } from '../../../../host/transport/card/soft/in-process-card.ts';
+import { SoftChannel } from '../../../../host/transport/card/soft/soft-channel.ts';
 import {
   sealPart,
   sealContent,
@@ -19,7 +19,7 @@ import {
 import { activate } from '../../../support/activate.ts';
 
 async function playing(): Promise<DecodeModule> {
-  const channel = new InProcessChannel(new SoftCard());
+  const channel = new SoftChannel(new SoftCard());
   const module = new DecodeModule(channel);
   await module.select();
   await activate(channel, PROFILE, KEYS);
