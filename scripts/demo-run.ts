@@ -57,7 +57,7 @@ async function watchClip(
   const recovered = join(folder, 'recovered.ts');
   const before = await lookAt(card);
   const writesBefore = await card.persistentWrites();
-  // A group and a port of this run's own, so that two demos do not hear each other.
+  // An address and a port of this run's own, so that two demos do not hear each other.
   const place = {
     address: `239.255.${process.pid & 255}.${(process.pid >>> 8) & 255}`,
     port: 20_000 + 4 * (process.pid % 5000),
@@ -175,7 +175,7 @@ function startHeadend(
   cardId: string,
 ) {
   const shape = options.mode === 'strict' ? [] : ['--every', String(options.every), '--span', String(options.span)];
-  const words = ['headend', 'send', '--source', options.source, '--group', `${place.address}:${place.port}`];
+  const words = ['headend', 'send', '--source', options.source, '--address', `${place.address}:${place.port}`];
   if (options.rate !== undefined) shape.push('--rate', String(options.rate));
   words.push('--mode', options.mode, ...shape, '--price', options.price, '--grant', cardId, '--store', store.folder);
   say(`head-end      tollcast ${words.slice(0, -4).join(' ')}`);

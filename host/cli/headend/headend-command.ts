@@ -17,13 +17,13 @@ import { detectFormat, type SourceFormat } from '../../headend/sources/source-fo
 import { DEFAULT_STORE } from '../../issuer/keys/key-store.ts';
 import { formatPrice, parsePrice, type Price } from '../../money/price.ts';
 import { loadOpensslAead } from '../../transport/crypto/node-openssl-aead.ts';
-import { type GroupAddress, parseGroupAddress } from '../options/multicast-address.ts';
+import { type MulticastAddress, parseMulticastAddress } from '../options/multicast-address.ts';
 import { decimalNumber, wholeNumber } from '../options/number-option.ts';
 import { askPassphrase } from '../terminal/passphrase.ts';
 
 interface SendOptions {
   source: string;
-  group: GroupAddress;
+  address: MulticastAddress;
   price: Price;
   service: number;
   mode: ProfileMode;
@@ -54,12 +54,12 @@ export function addHeadendCommand(program: Command): void {
   const headend = program.command('headend').description('send pay streams');
   headend
     .command('send')
-    .description('seal a source and send it to a group, with its keys')
+    .description('seal a source and send it with its keys')
     .requiredOption('--source <source>', 'a file, - for standard input, or udp://ADDRESS:PORT')
     .requiredOption(
-      '--group <address:port>',
+      '--address <address:port>',
       'where to, as in 239.1.2.3:5000; the port is even, RTCP takes the next',
-      parseGroupAddress,
+      parseMulticastAddress,
     )
     .requiredOption('--price <price>', '"0.25 USD/MB", "2.00 USD/h", "1.50 USD/segment" or free', parsePrice)
     .option('--service <n>', 'number of the service', wholeNumber(1, 0xffff_ffff), 1)
@@ -91,15 +91,20 @@ export function addHeadendCommand(program: Command): void {
     .option('--lead <seconds>', 'keys go out for so long before the first packet', decimalNumber(0, 60), 0.3)
     .option('--interface <address>', 'address of the interface to send by', '127.0.0.1')
     .option('--ttl <hops>', 'networks that a packet may cross', wholeNumber(0, 255), 1)
-    .option('--key-port <port>', 'port of the key messages (default: that of the group + 2)', wholeNumber(1, 65_535))
+    .option('--key-port <port>', 'port of the key messages (default: the media port + 2)', wholeNumber(1, 65_535))
     .option('--json', 'end standard output with one line of JSON')
     .action(send);
 }
 
 async function send(options: SendOptions): Promise<void> {
-  const { price, accept, source: name, group } = options;
+  const { price, accept, source: name } = options;
   const profile = chooseProfile(options);
-  const to = completeAddress({ ...group, keyPort: options.keyPort, interface: options.interface, ttl: options.ttl });
+  const to = completeAddress({
+    ...options.address,
+    keyPort: options.keyPort,
+    interface: options.interface,
+    ttl: options.ttl,
+  });
   const quantum = options.quantum === undefined ? undefined : parseQuantum(options.quantum, price);
   const terms = { accept, currency: price.currency };
   const cards = await openGrantedCards(options.grant.map(parseCardId), terms, options.store, askPassphrase);

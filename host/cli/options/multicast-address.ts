@@ -2,7 +2,7 @@ import { isIPv4 } from 'node:net';
 import { OutOfRangeError } from '../../../apdu/errors.ts';
 
 /** Where a service is on the network. */
-export interface GroupAddress {
+export interface MulticastAddress {
   /** IPv4, multicast as a rule. */
   readonly address: string;
   /** Media port, even (RFC 3550 11): the next one is RTCP's, the one after it that of the keys. */
@@ -10,12 +10,12 @@ export interface GroupAddress {
 }
 
 /** @throws OutOfRangeError when it is not an IPv4 address and an even port. */
-export function parseGroupAddress(text: string): GroupAddress {
+export function parseMulticastAddress(text: string): MulticastAddress {
   const [, address = '', digits = ''] = /^([\d.]+):(\d{1,5})$/.exec(text) ?? [];
   const port = Number(digits);
   if (!isIPv4(address) || port < 2 || port > 65_532 || port % 2 !== 0) {
     throw new OutOfRangeError(
-      `"${text.slice(0, 60)}" is no group; write an IPv4 address and an even port from 2 to 65532, as in 239.1.2.3:5000`,
+      `"${text.slice(0, 60)}" is not an address; write IPv4 and an even port from 2 to 65532, as in 239.1.2.3:5000`,
     );
   }
   return { address, port };

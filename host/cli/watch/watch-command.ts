@@ -7,13 +7,13 @@ import { openOutput, OUTPUT_SYNTAX } from '../../player/open-output.ts';
 import { CARD_ADDRESS_SYNTAX, openCard, parseCardAddress } from '../../transport/card/card-address.ts';
 import { nodeAead } from '../../transport/crypto/node-aead.ts';
 import { loadOpensslAead } from '../../transport/crypto/node-openssl-aead.ts';
-import { type GroupAddress, parseGroupAddress } from '../options/multicast-address.ts';
+import { type MulticastAddress, parseMulticastAddress } from '../options/multicast-address.ts';
 import { wholeNumber } from '../options/number-option.ts';
 import { askPin } from '../terminal/pin-entry.ts';
 import { billJson, billLines, stopReasonLine, priceAndBalance, statusLine, trustLine } from './watch-view.ts';
 
 interface WatchOptions {
-  group: GroupAddress;
+  address: MulticastAddress;
   keyPort?: number;
   service?: number;
   interface: string;
@@ -40,8 +40,8 @@ export function addWatchCommand(program: Command): void {
   program
     .command('watch')
     .description('receive a pay stream, have a card open it, pass it on to a player')
-    .requiredOption('--group <address:port>', 'where the stream is, as in 239.1.2.3:5000', parseGroupAddress)
-    .option('--key-port <port>', 'port of the key messages (default: that of the group + 2)', wholeNumber(1, 65_535))
+    .requiredOption('--address <address:port>', 'where the stream is, as in 239.1.2.3:5000', parseMulticastAddress)
+    .option('--key-port <port>', 'port of the key messages (default: the media port + 2)', wholeNumber(1, 65_535))
     .option(
       '--service <n>',
       'the one service to open and pay for (default: that of the first group that the card opens)',
@@ -67,7 +67,7 @@ export function addWatchCommand(program: Command): void {
 }
 
 async function watch(options: WatchOptions): Promise<void> {
-  const { address, port } = options.group;
+  const { address, port } = options.address;
   const keyPort = options.keyPort ?? port + 2;
   if (keyPort === port || keyPort === port + 1) {
     throw new OutOfRangeError(`--key-port ${keyPort} is taken by the media or its RTCP; leave it out or name another`);

@@ -61,13 +61,13 @@ function headend(...args: readonly (readonly string[])[]): Run {
   return { child, ended };
 }
 
-const group = () => ['--group', `${capture.address}:${capture.port}`];
+const to = () => ['--address', `${capture.address}:${capture.port}`];
 const granted = () => ['--grant', formatCardId(CARD), '--store', issuer.store];
 
 describe('send', () => {
   test('sends a file to a granted card, and ends with one line of JSON', async () => {
     const { ended } = headend(
-      ['send', '--source', file, ...group(), '--price', '0.25 USD/MB', '--every', '10', '--span', '32'],
+      ['send', '--source', file, ...to(), '--price', '0.25 USD/MB', '--every', '10', '--span', '32'],
       [...granted(), '--quantum', '0.10', '--service', '9', '--speed', '5', '--json'],
     );
     const { code, stdout, stderr } = await ended;
@@ -108,7 +108,7 @@ describe('send', () => {
     );
     // The port that was RTCP's may not have the keys; that after the next may.
     const { child, ended } = headend(
-      ['send', '--source', '-', ...group(), '--key-port', `${capture.port + 3}`, '--price', '2 USD/h'],
+      ['send', '--source', '-', ...to(), '--key-port', `${capture.port + 3}`, '--price', '2 USD/h'],
       ['--mode', 'strict', '--accept', 'card', ...granted(), '--speed', '3', '--json'],
     );
     const keys = createSocket('udp4');
@@ -146,7 +146,7 @@ describe('send', () => {
     const { port } = socket.address();
     socket.close();
     const { child, ended } = headend(
-      ['send', '--source', `udp://127.0.0.1:${port}`, ...group(), '--price', 'free', '--format', 'data'],
+      ['send', '--source', `udp://127.0.0.1:${port}`, ...to(), '--price', 'free', '--format', 'data'],
       granted(),
     );
     const feeder = createSocket('udp4');
@@ -173,7 +173,7 @@ describe('send', () => {
   test('an empty source is no success', async () => {
     await writeFile(join(directory, 'empty'), '');
     const { code, stdout, stderr } = await headend(
-      ['send', '--source', join(directory, 'empty'), ...group(), '--price', 'free', '--json'],
+      ['send', '--source', join(directory, 'empty'), ...to(), '--price', 'free', '--json'],
       ['--lead', '0'],
     ).ended;
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
@@ -186,7 +186,7 @@ describe('send', () => {
   });
 
   test('an interrupt ends a wait for standard input too', async () => {
-    const { child, ended } = headend(['send', '--source', '-', ...group(), '--price', 'free']);
+    const { child, ended } = headend(['send', '--source', '-', ...to(), '--price', 'free']);
     await once(child.stderr!, 'data');
     child.kill('SIGINT');
     expect(await ended).toMatchObject({ code: 0, stdout: '' });
@@ -194,7 +194,7 @@ describe('send', () => {
 });
 
 describe('refuses in one line, with the range or what to do', () => {
-  const least = () => ['send', '--source', file, ...group(), '--price', 'free'];
+  const least = () => ['send', '--source', file, ...to(), '--price', 'free'];
 
   test.each<[string, string[], RegExp]>([
     ['n = 0', ['--every', '0'], /from 1 to 1024/],
@@ -207,8 +207,8 @@ describe('refuses in one line, with the range or what to do', () => {
     ['a segment of 1 s', ['--segment', '1'], /from 20 to/],
     ['a price that does not fit', ['--price', '5000 USD/MB'], /4294\.967295 USD/],
     ['a price without a unit', ['--price', '5 USD'], /write "0\.25 USD\/MB"/],
-    ['an odd port', ['--group', '239.1.1.1:5001'], /even port from 2 to 65532/],
-    ['a group without a port', ['--group', '239.1.1.1'], /even port from 2 to 65532/],
+    ['an odd port', ['--address', '239.1.1.1:5001'], /even port from 2 to 65532/],
+    ['an address without a port', ['--address', '239.1.1.1'], /even port from 2 to 65532/],
     ['a service of 0', ['--service', '0'], /from 1 to 4294967295/],
     ['a speed of 0', ['--speed', '0'], /from 0\.1 to 1000/],
     ['strict with a span', ['--mode', 'strict', '--span', '64'], /leave out --every and --span/],

@@ -77,7 +77,7 @@ function tollcast(...args: readonly string[]): Watch {
 }
 
 function watch(...args: readonly string[]): Watch {
-  return tollcast('--group', `${network.address}:${network.port}`, '--card', `soft:${state}`, ...args);
+  return tollcast('--address', `${network.address}:${network.port}`, '--card', `soft:${state}`, ...args);
 }
 
 /** Sends keys until somebody has them, then groups of 10 packets. */
@@ -256,20 +256,20 @@ test('with --wait-for-credit it says so, and still settles when it is stopped', 
 
 describe('what does not fit is refused in one line', () => {
   test.each([
-    [['--group', '239.1.2.3:5001'], /an even port from 2 to 65532/, 2],
-    [['--group', '239.1.2.3:5000', '--key-port', '5001'], /--key-port 5001 is taken/, 2],
-    [['--group', '239.1.2.3:5000', '--least-share', '101'], /a whole number from 0 to 100/, 2],
-    [['--group', '239.1.2.3:5000', '--service', '0'], /from 1 to 4294967295/, 2],
-    [['--group', '239.1.2.3:5000', '--card', ' '], /no card is named/, 2],
-    [['--group', '239.1.2.3:5000', '--json'], /--json needs standard output for itself/, 2],
-    [['--group', '239.1.2.3:5000', '--out', 'ftp://1.2.3.4:5'], /is no output; write stdout, FILE/, 2],
+    [['--address', '239.1.2.3:5001'], /an even port from 2 to 65532/, 2],
+    [['--address', '239.1.2.3:5000', '--key-port', '5001'], /--key-port 5001 is taken/, 2],
+    [['--address', '239.1.2.3:5000', '--least-share', '101'], /a whole number from 0 to 100/, 2],
+    [['--address', '239.1.2.3:5000', '--service', '0'], /from 1 to 4294967295/, 2],
+    [['--address', '239.1.2.3:5000', '--card', ' '], /no card is named/, 2],
+    [['--address', '239.1.2.3:5000', '--json'], /--json needs standard output for itself/, 2],
+    [['--address', '239.1.2.3:5000', '--out', 'ftp://1.2.3.4:5'], /is no output; write stdout, FILE/, 2],
     [
-      ['--group', '239.1.2.3:5000', '--interface', '192.0.2.9', '--card', 'soft'],
+      ['--address', '239.1.2.3:5000', '--interface', '192.0.2.9', '--card', 'soft'],
       /cannot join 239\.1\.2\.3:5002 on interface/,
       1,
     ],
-    [['--group', '239.1.2.3:5000', '--card', 'soft'], /this card is blank; type: tollcast issuer personalise/, 6],
-    [['--group', '239.1.2.3:5000', '--card', 'tcp:127.0.0.1:1'], /no card answers at 127\.0\.0\.1:1/, 3],
+    [['--address', '239.1.2.3:5000', '--card', 'soft'], /this card is blank; type: tollcast issuer personalise/, 6],
+    [['--address', '239.1.2.3:5000', '--card', 'tcp:127.0.0.1:1'], /no card answers at 127\.0\.0\.1:1/, 3],
   ])('%j', async (args, message, status) => {
     const run = tollcast(...args, '--quiet');
     expect(await run.ended).toBe(status);
