@@ -84,7 +84,7 @@ export {
   sealUnderCardPair,
   sealUnderServicePair,
 } from './decode-module/keys/public-key-parent.ts';
-export { PurseStatus } from './decode-module/money/purse-status.ts';
+export { type PurseStatus } from './decode-module/money/purse-status.ts';
 export { openReceipt, parseReceipt, type Receipt } from './decode-module/money/receipt.ts';
 export { sealSeedPurchase, type SeedPurchase } from './decode-module/keys/seed-purchase.ts';
 export { sealServicePair, type ServicePairBuyer, type ServicePairPurchase } from './decode-module/keys/service-pair.ts';
@@ -96,6 +96,6 @@ export {
   type SelectAnswer,
 } from './decode-module/select-answer.ts';
 export { openRequest, type RequestKind, type ServiceRequest } from './decode-module/requests/signed-request.ts';
-export { ForgedError } from './decode-module/requests/signed-message.ts';
+export { ForgedError } from './decode-module/signed-message.ts';
 export { amountOf, type Tariff, type TariffKind, ticksOf, TICKS_PER_MICRO_UNIT } from './decode-module/money/tariff.ts';
 export { moduleTracePolicy } from './decode-module/trace-policy.ts';

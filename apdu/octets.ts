@@ -55,3 +55,10 @@ export function writeUint(octets: Uint8Array, at: number, size: number, value: n
     rest = Math.floor(rest / 256);
   }
 }
+
+/** Four octets. */
+export function u32(value: number): Uint8Array {
+  const octets = new Uint8Array(4);
+  writeUint(octets, 0, 4, value);
+  return octets;
+}

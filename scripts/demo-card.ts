@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CardChannel } from '../apdu/card-channel.ts';
 import { formatCardId } from '../apdu/decode-module/card-id.ts';
-import { MOST_MONEY } from '../apdu/decode-module/keys/ceilings.ts';
+import { MAX_MONEY } from '../apdu/layout/max-money.ts';
 import { DecodeModule } from '../apdu/decode-module/decode-module.ts';
 import { TollcastError } from '../apdu/errors.ts';
 import { TEST_KEY_SET } from '../apdu/secure-channel/test-key-set.ts';
@@ -98,7 +98,7 @@ export async function openStore(card: DemoCard, folder: string): Promise<DemoSto
 
 /** Makes a blank card the issuer's, and loads it. @returns its id, as people write it. */
 export async function prepareCard(card: DemoCard, store: DemoStore, say: (line: string) => void): Promise<string> {
-  const { amount, currency } = parseMoney('10.00 USD', MOST_MONEY);
+  const { amount, currency } = parseMoney('10.00 USD', MAX_MONEY);
   const keys = new KeyStore(store.folder, async () => store.passphrase);
   const accounts = Accounts.open(store.folder);
   const channel = await card.open();
@@ -107,12 +107,12 @@ export async function prepareCard(card: DemoCard, store: DemoStore, say: (line: 
     const now = Math.floor(Date.now() / 1000);
     const { life } = await module.select();
     if (life === 'blank' || life === 'personalised') {
-      const maximumBalance = parseMoney('500.00 USD', MOST_MONEY).amount;
+      const maximumBalance = parseMoney('500.00 USD', MAX_MONEY).amount;
       const wanted = {
         moduleClass: card.kind === 'soft' ? ('soft' as const) : ('card' as const),
         currency: currencyByCode('USD').number,
         maximumBalance,
-        mostUnacknowledged: maximumBalance,
+        maximumUnacknowledged: maximumBalance,
       };
       const id = await personalise(channel, keys, accounts, wanted, TEST_KEY_SET, now);
       say(`personalised  ${formatCardId(id)}`);

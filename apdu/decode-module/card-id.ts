@@ -1,46 +1,29 @@
-import { FormatError, InputError, OutOfRangeError } from '../errors.ts';
-import { fromHex, readUint, toHex, writeUint } from '../octets.ts';
+import { FormatError, InputError } from '../errors.ts';
+import { CARD_ID, MODULE_CLASS } from '../layout/card.ts';
+import type { Values } from '../layout/field-table.ts';
+import { fromHex, toHex } from '../octets.ts';
 
 /** What a module is: a chip that keeps its keys, or a program that keeps nothing from its owner. */
-export type ModuleClass = 'card' | 'soft';
+export type ModuleClass = keyof typeof MODULE_CLASS;
 
 /** Who issued a module and which one it is; `firmware-notes/protocol.md` 1. */
-export interface CardId {
-  /** u24. */
-  readonly issuer: number;
-  readonly moduleClass: ModuleClass;
-  /** u32. */
-  readonly serial: number;
-}
+export type CardId = Values<typeof CARD_ID>;
 
-/** Octets of a card id. */
-export const CARD_ID_LENGTH = 8;
-
-const CLASS_OCTET: Record<ModuleClass, number> = { card: 0x01, soft: 0x02 };
-
-/** @throws OutOfRangeError when issuer or serial is no integer of its size. */
+/** @returns 8 octets. @throws OutOfRangeError when issuer or serial does not fit. */
 export function encodeCardId(id: CardId): Uint8Array {
-  check('issuer', id.issuer, 0xff_ffff);
-  check('serial', id.serial, 0xffff_ffff);
-  const octets = new Uint8Array(CARD_ID_LENGTH);
-  writeUint(octets, 0, 3, id.issuer);
-  octets[3] = CLASS_OCTET[id.moduleClass];
-  writeUint(octets, 4, 4, id.serial);
-  return octets;
+  return CARD_ID.encode(id);
 }
 
-/** @throws FormatError when the octets are not 8, or name a class that this version does not know (as those of a blank card do). */
+/**
+ * @throws FormatError when the octets are not 8, or name a class that this version does not know, as those of a blank
+ *   card do.
+ */
 export function decodeCardId(octets: Uint8Array): CardId {
-  if (octets.length !== CARD_ID_LENGTH) {
-    throw new FormatError(`a card id has ${CARD_ID_LENGTH} octets, not ${octets.length}`);
+  const code = CARD_ID.readUint(octets, 'moduleClass');
+  if (octets.length === CARD_ID.length && code !== MODULE_CLASS.card && code !== MODULE_CLASS.soft) {
+    throw new FormatError(`${formatCardId(octets)} is not a card id: class ${code} is neither 1 (card) nor 2 (soft)`);
   }
-  const moduleClass = octets[3] === CLASS_OCTET.card ? 'card' : octets[3] === CLASS_OCTET.soft ? 'soft' : undefined;
-  if (moduleClass === undefined) {
-    throw new FormatError(
-      `${formatCardId(octets)} is not a card id: class ${octets[3]} is neither 1 (card) nor 2 (soft)`,
-    );
-  }
-  return { issuer: readUint(octets, 0, 3), moduleClass, serial: readUint(octets, 4, 4) };
+  return CARD_ID.decode(octets);
 }
 
 /**
@@ -62,10 +45,4 @@ export function parseCardId(text: string): Uint8Array {
     throw new InputError(`"${text.slice(0, 40)}" is not a card id; write it as tollcast shows it, 0a1b2c-01-00000007`);
   }
   return fromHex(text.replaceAll('-', ''));
-}
-
-function check(name: string, value: number, most: number): void {
-  if (!Number.isInteger(value) || value < 0 || value > most) {
-    throw new OutOfRangeError(`the ${name} of a card id is ${value}; it must lie within 0 and ${most}`);
-  }
 }

@@ -1,23 +1,21 @@
-import { FormatError, OutOfRangeError } from '../errors.ts';
-import { readUint, writeUint } from '../octets.ts';
-import { readAmount, writeAmount } from './requests/signed-message.ts';
+import { FormatError } from '../errors.ts';
+import { CARD_LIMITS } from '../layout/card.ts';
+import type { Values } from '../layout/field-table.ts';
 
 /** A spend limit that is none, in micro-units. */
 export const NO_SPEND_LIMIT = 2 ** 48 - 1;
 
-export const LIMITS_LENGTH = 16;
+/** Bits of the PIN policy. */
+const PIN_POLICY = { forSessions: 1, liftsRating: 2 } as const;
+export const MAX_PIN_POLICY = PIN_POLICY.forSessions | PIN_POLICY.liftsRating;
 
 /** DGI 0002: what the holder of a card may do without the PIN; `firmware-notes/protocol.md` 3. */
-export interface CardLimits {
-  /** Most that may be taken on one day of media time, micro-units; {@link NO_SPEND_LIMIT}: no limit. */
-  readonly spendLimit: bigint;
-  /** Content of a higher rating is refused, u8; 0: none is. */
-  readonly ratingLimit: number;
+export type CardLimits = Omit<Values<typeof CARD_LIMITS>, 'pinPolicy'> & {
   /** A session and a request need the PIN. */
   readonly pinForSessions: boolean;
   /** A verified PIN lifts the rating limit. */
   readonly pinLiftsRating: boolean;
-}
+};
 
 /** What holds on a card that was given no DGI 0002. */
 export const NO_LIMITS: CardLimits = {
@@ -28,28 +26,18 @@ export const NO_LIMITS: CardLimits = {
 };
 
 /** @returns 16 octets. @throws OutOfRangeError when the limit or the rating does not fit. */
-export function encodeCardLimits(limits: CardLimits): Uint8Array {
-  const { ratingLimit } = limits;
-  if (!Number.isInteger(ratingLimit) || ratingLimit < 0 || ratingLimit > 0xff) {
-    throw new OutOfRangeError(`a rating limit of ${ratingLimit} does not fit; it is an age, 1 to 255, or 0 for none`);
-  }
-  const value = new Uint8Array(LIMITS_LENGTH);
-  writeAmount(value, 0, limits.spendLimit, 'the spend limit');
-  writeUint(value, 6, 1, ratingLimit);
-  value[7] = (limits.pinForSessions ? 1 : 0) | (limits.pinLiftsRating ? 2 : 0);
-  return value;
+export function encodeCardLimits({ pinForSessions, pinLiftsRating, ...limits }: CardLimits): Uint8Array {
+  const pinPolicy = (pinForSessions ? PIN_POLICY.forSessions : 0) | (pinLiftsRating ? PIN_POLICY.liftsRating : 0);
+  return CARD_LIMITS.encode({ ...limits, pinPolicy });
 }
 
 /** @throws FormatError when it is not 16 octets, or sets what this version reserves. */
 export function decodeCardLimits(value: Uint8Array): CardLimits {
-  const policy = value[7] ?? 0;
-  if (value.length !== LIMITS_LENGTH || policy > 3 || value.subarray(8).some((octet) => octet !== 0)) {
-    throw new FormatError(`the limits of a card have ${LIMITS_LENGTH} octets, and zeros where this version reserves`);
-  }
+  const { pinPolicy, ...limits } = CARD_LIMITS.decode(value);
+  if (pinPolicy > MAX_PIN_POLICY) throw new FormatError(`PIN policy ${pinPolicy} sets bits that this version reserves`);
   return {
-    spendLimit: readAmount(value, 0),
-    ratingLimit: readUint(value, 6, 1),
-    pinForSessions: (policy & 1) !== 0,
-    pinLiftsRating: (policy & 2) !== 0,
+    ...limits,
+    pinForSessions: (pinPolicy & PIN_POLICY.forSessions) !== 0,
+    pinLiftsRating: (pinPolicy & PIN_POLICY.liftsRating) !== 0,
   };
 }

@@ -1,7 +1,10 @@
 import type { CardChannel } from '../card-channel.ts';
 import type { CommandApdu } from '../iso7816/command-apdu.ts';
 import { exchange } from '../iso7816/exchange.ts';
-import { concat, writeUint } from '../octets.ts';
+import { SPEND_LIMIT_DATA, STORE_DATA_HEADER } from '../layout/card.ts';
+import { KEY_NAME } from '../layout/keys.ts';
+import { LEAVE_DATA } from '../layout/requests.ts';
+import { concat, u32 } from '../octets.ts';
 import { type BlindPacket, encodeBlind } from './packets/blind-blocks.ts';
 import { CLA_ISO, CLA_MODULE, DECODE_BLIND, INS, STORE_LAST, STORE_MORE } from './instruction.ts';
 import { type KeyEntry, parseKeyList } from './keys/key-list.ts';
@@ -9,9 +12,8 @@ import { KIND } from './kinds.ts';
 import { type LogRecord, parseLogRecord } from './money/log-record.ts';
 import { DATA_OBJECT, type ModuleData, parseModuleData } from './module-data.ts';
 import { ModuleError, STATUS } from './module-status.ts';
-import { PurseStatus } from './money/purse-status.ts';
+import { parsePurseStatus, type PurseStatus } from './money/purse-status.ts';
 import { parseReceipt, type Receipt } from './money/receipt.ts';
-import { writeAmount } from './requests/signed-message.ts';
 import { parseVerificationKeys, type VerificationKey } from './keys/verification-key.ts';
 import { LIFE, MODULE_AID, parseSelectAnswer, type SelectAnswer } from './select-answer.ts';
 import { encodeRequest, type RequestKind, type ServiceRequest } from './requests/signed-request.ts';
@@ -74,7 +76,7 @@ export class DecodeModule {
    * @throws ModuleError `BAD_FIELD` when the purchase ends before that already.
    */
   async leave(service: number, keyId: number, to: number): Promise<Uint8Array> {
-    return this.#send('LEAVE', 0, concat(u32(service), u32(keyId), u32(to)));
+    return this.#send('LEAVE', 0, LEAVE_DATA.encode({ service, keyId, to }));
   }
 
   /** Has the card sign a request. @returns 80 octets, for the head-end. */
@@ -83,8 +85,8 @@ export class DecodeModule {
   }
 
   /** Removes a key and all below it. @param kind as in `KIND`. */
-  async deleteKey(kind: number, service: number, id: number): Promise<void> {
-    await this.#send('DELETE_KEY', 0, concat(Uint8Array.of(kind), u32(service), u32(id)));
+  async deleteKey(kind: number, service: number, keyId: number): Promise<void> {
+    await this.#send('DELETE_KEY', 0, KEY_NAME.encode({ kind, service, keyId }));
   }
 
   /** The keys on the card, service keys first, then segment and content keys. */
@@ -118,7 +120,7 @@ export class DecodeModule {
   }
 
   async purse(): Promise<PurseStatus> {
-    return new PurseStatus(await this.#send('GET_PURSE', 0, NO_DATA));
+    return parsePurseStatus(await this.#send('GET_PURSE', 0, NO_DATA));
   }
 
   /** First half of a load. @returns S1, 80 octets, for the issuer. */
@@ -156,7 +158,7 @@ export class DecodeModule {
    * @param last makes a blank card personalised.
    */
   async storeData(dgi: number, value: Uint8Array, last: boolean): Promise<void> {
-    const header = Uint8Array.of(dgi >>> 8, dgi, value.length);
+    const header = STORE_DATA_HEADER.encode({ dgi, length: value.length });
     await this.#send('STORE_DATA', last ? STORE_LAST : STORE_MORE, concat(header, value));
   }
 
@@ -177,9 +179,7 @@ export class DecodeModule {
 
   /** Needs a verified PIN. @param limit micro-units a day of media time; `NO_SPEND_LIMIT` for none. */
   async setSpendLimit(limit: bigint): Promise<void> {
-    const data = new Uint8Array(6);
-    writeAmount(data, 0, limit, 'the spend limit');
-    await this.#send('SET_SPEND_LIMIT', 0, data);
+    await this.#send('SET_SPEND_LIMIT', 0, SPEND_LIMIT_DATA.encode({ limit }));
   }
 
   /**
@@ -227,10 +227,4 @@ export class DecodeModule {
     if (answer.status !== STATUS.DONE) throw new ModuleError(answer.status, name.replaceAll('_', ' '));
     return answer.data;
   }
-}
-
-function u32(value: number): Uint8Array {
-  const octets = new Uint8Array(4);
-  writeUint(octets, 0, 4, value);
-  return octets;
 }

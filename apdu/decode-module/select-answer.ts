@@ -1,9 +1,15 @@
 import { FormatError } from '../errors.ts';
 import { findTlv, parseTlv, type Tlv } from '../iso7816/ber-tlv.ts';
+import { SELECT_ANSWER } from '../layout/card.ts';
 import { concat, fromHex, readUint, writeUint } from '../octets.ts';
 
 /** AID of the applet, `firmware-notes/protocol.md` 2.1. */
 export const MODULE_AID: Uint8Array = fromHex('F0544F4C4C4341535401');
+
+/** Tags of ISO/IEC 7816-4: file control information, its application identifier, its proprietary part. */
+const TEMPLATE = 0x6f;
+const AID = 0x84;
+const PROPRIETARY = 0xa5;
 
 /** Version of the page that this code follows. */
 export const PROTOCOL_VERSION = 1;
@@ -61,32 +67,23 @@ export function hasCapability(answer: SelectAnswer, capability: Capability): boo
   return ((answer.capabilities >>> CAPABILITY[capability]) & 1) === 1;
 }
 
-const FIELDS = {
-  version: 0x80,
-  cardId: 0x81,
-  life: 0x82,
-  capabilities: 0x83,
-  maxSpan: 0x84,
-  maxCommandData: 0x85,
-  currency: 0x86,
-};
+type FieldName = keyof typeof SELECT_ANSWER;
 
 /** @throws FormatError when it is not the answer of a decode module. */
 export function parseSelectAnswer(octets: Uint8Array): SelectAnswer {
-  const template = findTlv(parseTlv(octets), 0x6f)?.children ?? [];
-  const row = findTlv(template, 0xa5)?.children ?? [];
-  const cardId = field(row, 'cardId', 8);
-  const lifeOctet = readUint(field(row, 'life', 1), 0, 1);
+  const template = findTlv(parseTlv(octets), TEMPLATE)?.children ?? [];
+  const objects = findTlv(template, PROPRIETARY)?.children ?? [];
+  const lifeOctet = uintOf(objects, 'life');
   const life = lifeStateOf(lifeOctet);
   if (life === undefined) throw new FormatError(`life state ${lifeOctet} is unknown; a newer tollcast may know it`);
   const answer = {
-    version: readUint(field(row, 'version', 2), 0, 2),
-    cardId: cardId.slice(),
+    version: uintOf(objects, 'version'),
+    cardId: valueOf(objects, 'cardId').slice(),
     life,
-    capabilities: readUint(field(row, 'capabilities', 4), 0, 4),
-    maxSpan: readUint(field(row, 'maxSpan', 2), 0, 2),
-    maxCommandData: readUint(field(row, 'maxCommandData', 2), 0, 2),
-    currency: readUint(field(row, 'currency', 2), 0, 2),
+    capabilities: uintOf(objects, 'capabilities'),
+    maxSpan: uintOf(objects, 'maxSpan'),
+    maxCommandData: uintOf(objects, 'maxCommandData'),
+    currency: uintOf(objects, 'currency'),
   };
   if (answer.maxSpan < 208 || answer.maxSpan % 16 !== 0 || answer.maxCommandData < 255) {
     throw new FormatError('the module claims a span or command length that no decode module has; it is faulty');
@@ -94,32 +91,39 @@ export function parseSelectAnswer(octets: Uint8Array): SelectAnswer {
   return answer;
 }
 
-function field(row: readonly Tlv[], name: keyof typeof FIELDS, length: number): Uint8Array {
-  const value = findTlv(row, FIELDS[name])?.value;
-  if (value?.length !== length) throw new FormatError(`not the SELECT answer of a decode module: ${name} is missing`);
+function uintOf(objects: readonly Tlv[], name: FieldName): number {
+  return readUint(valueOf(objects, name), 0, SELECT_ANSWER[name].size);
+}
+
+function valueOf(objects: readonly Tlv[], name: FieldName): Uint8Array {
+  const { tag, size } = SELECT_ANSWER[name];
+  const value = findTlv(objects, tag)?.value;
+  if (value?.length !== size) throw new FormatError(`not the SELECT answer of a decode module: ${name} is missing`);
   return value;
 }
 
 /** The 51 octets of a module, as a card answers them. */
 export function encodeSelectAnswer(answer: SelectAnswer): Uint8Array {
-  const inner = concat(
-    uint(FIELDS.version, 2, answer.version),
-    Uint8Array.of(FIELDS.cardId, 8),
-    answer.cardId,
-    uint(FIELDS.life, 1, LIFE[answer.life]),
-    uint(FIELDS.capabilities, 4, answer.capabilities),
-    uint(FIELDS.maxSpan, 2, answer.maxSpan),
-    uint(FIELDS.maxCommandData, 2, answer.maxCommandData),
-    uint(FIELDS.currency, 2, answer.currency),
+  const objects = concat(
+    uint('version', answer.version),
+    tlv(SELECT_ANSWER.cardId.tag, answer.cardId),
+    uint('life', LIFE[answer.life]),
+    uint('capabilities', answer.capabilities),
+    uint('maxSpan', answer.maxSpan),
+    uint('maxCommandData', answer.maxCommandData),
+    uint('currency', answer.currency),
   );
-  const template = concat(Uint8Array.of(0x84, MODULE_AID.length), MODULE_AID, Uint8Array.of(0xa5, inner.length), inner);
-  return concat(Uint8Array.of(0x6f, template.length), template);
+  return tlv(TEMPLATE, concat(tlv(AID, MODULE_AID), tlv(PROPRIETARY, objects)));
 }
 
-function uint(tag: number, size: number, value: number): Uint8Array {
-  const object = new Uint8Array(2 + size);
-  object[0] = tag;
-  object[1] = size;
-  writeUint(object, 2, size, value);
-  return object;
+function uint(name: FieldName, value: number): Uint8Array {
+  const { tag, size } = SELECT_ANSWER[name];
+  const octets = new Uint8Array(size);
+  writeUint(octets, 0, size, value);
+  return tlv(tag, octets);
+}
+
+/** A data object with a tag of one octet and a value of at most 127. */
+function tlv(tag: number, value: Uint8Array): Uint8Array {
+  return concat(Uint8Array.of(tag, value.length), value);
 }

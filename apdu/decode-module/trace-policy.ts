@@ -1,5 +1,5 @@
 import type { RedactionPolicy } from '../iso7816/trace.ts';
-import { CARD_HEADER } from './packets/card-part.ts';
+import { CARD_HEADER } from '../layout/packets.ts';
 import { INS } from './instruction.ts';
 
 /**
@@ -13,7 +13,7 @@ export const moduleTracePolicy: RedactionPolicy = (command) => {
     case INS.CHANGE_PIN:
       return { command: 0, answer: Infinity };
     case INS.DECODE:
-      return { command: CARD_HEADER, answer: 0 };
+      return { command: CARD_HEADER.length, answer: 0 };
     default:
       return { command: Infinity, answer: Infinity };
   }

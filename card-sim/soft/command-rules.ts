@@ -10,7 +10,10 @@ import { KIND } from '../../apdu/decode-module/kinds.ts';
 import { STATUS } from '../../apdu/decode-module/module-status.ts';
 import { PIN_LENGTH } from '../../apdu/decode-module/pin.ts';
 import { LIFE, type LifeState } from '../../apdu/decode-module/select-answer.ts';
-import { REQUEST_DATA_LENGTH } from '../../apdu/decode-module/requests/signed-request.ts';
+import { SPEND_LIMIT_DATA, STORE_DATA_HEADER } from '../../apdu/layout/card.ts';
+import { KEY_NAME } from '../../apdu/layout/keys.ts';
+import { ACKNOWLEDGEMENT, LOAD_ORDER } from '../../apdu/layout/money.ts';
+import { LEAVE_DATA, REQUEST_DATA } from '../../apdu/layout/requests.ts';
 import type { CommandApdu } from '../../apdu/iso7816/command-apdu.ts';
 import { C_ENC, C_MAC, CLA_SECURE } from '../../apdu/secure-channel/security-level.ts';
 import { BLIND_LENGTHS } from './decode.ts';
@@ -49,24 +52,24 @@ const RULES: ReadonlyMap<number, Rule> = new Map<number, Rule>([
   [INS.OPEN_SESSION, { p1: ZERO, p2: ZERO, lengths: [4], life: ACTIVE }],
   [INS.CLOSE_SESSION, { p1: ZERO, p2: ZERO, lengths: [0], life: KEPT }],
   [INS.LOAD_KEY, { p1: ZERO, p2: ZERO, life: ACTIVE }],
-  [INS.DELETE_KEY, { p1: ZERO, p2: ZERO, lengths: [9], life: ACTIVE }],
+  [INS.DELETE_KEY, { p1: ZERO, p2: ZERO, lengths: [KEY_NAME.length], life: ACTIVE }],
   [INS.LIST_KEYS, { p1: ZERO, p2: ZERO, lengths: [0], life: KEPT }],
   [INS.DECODE, { p1: [0, DECODE_BLIND], p2: ZERO, life: ACTIVE }],
   [INS.GET_PURSE, { p1: ZERO, p2: ZERO, lengths: [0], life: KEPT }],
   [INS.START_LOAD, { p1: ZERO, p2: ZERO, lengths: [0], life: ACTIVE_OR_BLOCKED }],
-  [INS.LOAD_CREDIT, { p1: ZERO, p2: ZERO, lengths: [64], life: ACTIVE }],
+  [INS.LOAD_CREDIT, { p1: ZERO, p2: ZERO, lengths: [LOAD_ORDER.length], life: ACTIVE }],
   [INS.GET_RECEIPT, { p1: ZERO, p2: ZERO, lengths: [0, 4], life: KEPT }],
   [INS.VERIFY, { p1: ZERO, p2: ZERO, lengths: [PIN_LENGTH], life: ACTIVE }],
   [INS.CHANGE_PIN, { p1: ZERO, p2: ZERO, lengths: [2 * PIN_LENGTH], life: ACTIVE }],
-  [INS.SET_SPEND_LIMIT, { p1: ZERO, p2: ZERO, lengths: [6], life: ACTIVE }],
+  [INS.SET_SPEND_LIMIT, { p1: ZERO, p2: ZERO, lengths: [SPEND_LIMIT_DATA.length], life: ACTIVE }],
   [INS.GET_LOG, { p1: ZERO, p2: STEPS_BACK, lengths: [0], life: KEPT }],
   [INS.GENERATE_KEY_PAIR, { p1: ZERO, p2: ZERO, lengths: [0], life: ['personalised', 'active'], needs: C_MAC }],
-  [INS.LEAVE, { p1: ZERO, p2: ZERO, lengths: [12], life: ACTIVE }],
+  [INS.LEAVE, { p1: ZERO, p2: ZERO, lengths: [LEAVE_DATA.length], life: ACTIVE }],
   [
     INS.SIGN_REQUEST,
-    { p1: ZERO, p2: [KIND.join, KIND.extend, KIND.leave], lengths: [REQUEST_DATA_LENGTH], life: ACTIVE },
+    { p1: ZERO, p2: [KIND.join, KIND.extend, KIND.leave], lengths: [REQUEST_DATA.length], life: ACTIVE },
   ],
-  [INS.ACKNOWLEDGE_RECEIPTS, { p1: ZERO, p2: ZERO, lengths: [32], life: KEPT }],
+  [INS.ACKNOWLEDGE_RECEIPTS, { p1: ZERO, p2: ZERO, lengths: [ACKNOWLEDGEMENT.length], life: KEPT }],
 ]);
 
 /** The classes that a command may have. */
@@ -88,7 +91,7 @@ export function refusalOf(persistent: PersistentState, level: number, command: C
   if ((level & needed) !== needed) return STATUS.SECURITY;
   if (rule.p1?.includes(p1) === false || rule.p2?.includes(p2) === false) return STATUS.WRONG_PARAMETERS;
   if (rule.lengths?.includes(data.length) === false) return STATUS.WRONG_LENGTH;
-  if (ins === INS.STORE_DATA && data.length < 3) return STATUS.WRONG_LENGTH;
+  if (ins === INS.STORE_DATA && data.length < STORE_DATA_HEADER.length) return STATUS.WRONG_LENGTH;
   if (ins === INS.DECODE && p1 === DECODE_BLIND && !BLIND_LENGTHS.includes(data.length)) return STATUS.WRONG_LENGTH;
   const { life, record } = persistent;
   if (rule.life?.some((state) => LIFE[state] === life) === false) return STATUS.NOT_NOW;

@@ -1,5 +1,6 @@
 import { openBlind } from '../../apdu/decode-module/packets/blind-blocks.ts';
-import { CARD_HEADER, CARD_TAG, GROUP_KEY } from '../../apdu/decode-module/packets/card-part.ts';
+import { MAX_PACKETS } from '../../apdu/decode-module/packets/card-part.ts';
+import { BLIND_HEADER, CARD_HEADER, CARD_TAG, GROUP_KEY } from '../../apdu/layout/packets.ts';
 import { KIND, MESSAGE_VERSION } from '../../apdu/decode-module/kinds.ts';
 import { STATUS } from '../../apdu/decode-module/module-status.ts';
 import { readUint } from '../../apdu/octets.ts';
@@ -9,54 +10,55 @@ import { debit, debitBlind } from './money/purse.ts';
 import { tagFits } from './tag.ts';
 import { StreamMark, type TransientState } from './memory/transient-state.ts';
 
-const SHORTEST = CARD_HEADER + 16 + CARD_TAG;
-const MOST_PACKETS = 1024;
+const AT = CARD_HEADER.at;
+const MIN_LENGTH = CARD_HEADER.length + 16 + CARD_TAG;
 const PACKETS = 0x7ff;
 /** Flags but the highest, *detached*. */
 const RESERVED_FLAGS = 0x7800;
-/** Key id, SSRC and number before the blocks of a blind DECODE. */
-const BLIND_HEADER = 12;
 
 /** Lengths of its data. */
-export const BLIND_LENGTHS: readonly number[] = Array.from({ length: 15 }, (_, i) => BLIND_HEADER + 16 * (i + 1));
+export const BLIND_LENGTHS: readonly number[] = Array.from(
+  { length: 15 },
+  (_, i) => BLIND_HEADER.length + 16 * (i + 1),
+);
 
 /** DECODE; `firmware-notes/protocol.md` 6. @returns the plaintext, or the status word that refuses the card part. */
 export function decode(persistent: PersistentState, transient: TransientState, part: Uint8Array): Uint8Array | number {
   // Step 1.
-  if (part.length < SHORTEST) return STATUS.CRYPTO;
-  const key = contentKey(transient, u32(part, 14));
+  if (part.length < MIN_LENGTH) return STATUS.CRYPTO;
+  const key = contentKey(transient, u32(part, AT.contentKeyId));
   if (key === undefined) return STATUS.UNKNOWN_KEY;
   if (key.kind !== KIND.content) return STATUS.BLIND_MISMATCH;
   // Step 2.
-  const kind = part[0]!;
-  const second = part[1]!;
+  const kind = part[AT.kind]!;
+  const second = part[AT.versionAndBlocks]!;
   if (
     (kind !== KIND.sealed && kind !== KIND.open) ||
     second >>> 5 !== MESSAGE_VERSION ||
-    part.length !== CARD_HEADER + 16 * (second & 31) + CARD_TAG ||
+    part.length !== CARD_HEADER.length + 16 * (second & 31) + CARD_TAG ||
     !tagFits(key.ciphers.mac, part, CARD_TAG)
   ) {
     return STATUS.CRYPTO;
   }
   // Step 3.
-  const flags = (part[2]! << 8) | part[3]!;
+  const flags = readUint(part, AT.flagsAndPackets, 2);
   const packets = flags & PACKETS;
-  if ((flags & RESERVED_FLAGS) !== 0 || packets < 1 || packets > MOST_PACKETS) return STATUS.BAD_FIELD;
+  if ((flags & RESERVED_FLAGS) !== 0 || packets < 1 || packets > MAX_PACKETS) return STATUS.BAD_FIELD;
   const { session } = transient;
   if (session === undefined || session.service !== key.service) return STATUS.NOT_NOW;
   // Step 4.
-  const ssrc = u32(part, 24);
+  const ssrc = u32(part, AT.ssrc);
   if (ssrc !== key.firstSsrc && ssrc !== key.secondSsrc) return STATUS.FOREIGN_STREAM;
-  const mediaTime = u32(part, 10);
+  const mediaTime = u32(part, AT.mediaTime);
   if (mediaTime < key.from || mediaTime >= key.to) return STATUS.OUTSIDE_VALIDITY;
   // Step 5.
-  const group = u32(part, 28);
+  const group = u32(part, AT.group);
   const mark = transient.marks.find((held) => held.group !== 0 && held.ssrc === ssrc);
   if (mark?.group === group && mark.opened) return plaintext(key, part, kind);
   if (group <= (mark?.group ?? 0)) return STATUS.OLD_GROUP;
   // Step 6.
-  const octets = readUint(part, 4, 3);
-  const duration = readUint(part, 7, 3);
+  const octets = readUint(part, AT.octets, 3);
+  const duration = readUint(part, AT.duration, 3);
   const limits = limitsOf(key.purchase);
   if (octets > limits.groupOctets || duration > limits.groupDuration) return STATUS.ABOVE_CEILING;
   // Step 7.
@@ -76,18 +78,18 @@ export function decodeBlind(
   transient: TransientState,
   data: Uint8Array,
 ): Uint8Array | number {
-  const keyId = u32(data, 0);
+  const packet = BLIND_HEADER.read(data);
+  const { keyId, ssrc } = packet;
   const key = contentKey(transient, keyId);
   if (key === undefined) return STATUS.UNKNOWN_KEY;
   if (key.kind !== KIND.blind) return STATUS.BLIND_MISMATCH;
   const { session } = transient;
   if (session === undefined || session.service !== key.service) return STATUS.NOT_NOW;
-  const ssrc = u32(data, 4);
   if (ssrc !== key.firstSsrc && ssrc !== key.secondSsrc) return STATUS.FOREIGN_STREAM;
-  const blocks = data.subarray(BLIND_HEADER);
+  const blocks = data.subarray(BLIND_HEADER.length);
   const status = debitBlind(persistent, transient, session, key, blocks.length);
   if (status !== STATUS.DONE) return status;
-  return openBlind(key.ciphers.encryption, { keyId, ssrc, number: u32(data, 8) }, blocks);
+  return openBlind(key.ciphers.encryption, packet, blocks);
 }
 
 /** Of two with one id the first of the open session's service, else the first. */
@@ -108,7 +110,7 @@ function newMark(transient: TransientState, ssrc: number): StreamMark {
 }
 
 function plaintext(key: ContentKey, part: Uint8Array, kind: number): Uint8Array {
-  const span = key.ciphers.encryption.decrypt(part.subarray(CARD_HEADER, part.length - CARD_TAG));
+  const span = key.ciphers.encryption.decrypt(part.subarray(CARD_HEADER.length, part.length - CARD_TAG));
   return kind === KIND.sealed ? span : span.subarray(GROUP_KEY);
 }
 

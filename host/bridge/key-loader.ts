@@ -305,14 +305,14 @@ export class KeyLoader {
    * @returns whether there was one.
    */
   async #freePlace(module: DecodeModule, now: number): Promise<boolean> {
-    for (const { kind, service, id } of await module.listKeys()) {
+    for (const { kind, service, keyId } of await module.listKeys()) {
       if (kind !== KIND.content) continue;
       const named = [...this.#known.values()].filter(
-        ({ message, terms }) => terms !== undefined && message.service === service && message.keyId === id,
+        ({ message, terms }) => terms !== undefined && message.service === service && message.keyId === keyId,
       );
       const needed = this.#service === undefined || this.#service === service;
       if (needed && named.some(({ seenAt }) => now - seenAt < FORGOTTEN_AFTER)) continue;
-      await module.deleteKey(kind, service, id);
+      await module.deleteKey(kind, service, keyId);
       for (const known of named) known.state = 'waiting';
       return true;
     }

@@ -1,8 +1,8 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { CARD_HEADER, CARD_TAG } from '../../apdu/decode-module/packets/card-part.ts';
-import { ForgedError } from '../../apdu/decode-module/requests/signed-message.ts';
+import { CARD_HEADER, CARD_TAG } from '../../apdu/layout/packets.ts';
+import { ForgedError } from '../../apdu/decode-module/signed-message.ts';
 import { type CardKind, startCard } from '../../card-sim/index.ts';
 import { addTicks, amountOfTicks, NO_TICKS, ticksOfOctets } from '../../card-sim/soft/money/ticks.ts';
 import type { Measurement } from './figures.ts';
@@ -93,6 +93,6 @@ function requireTag(part: Uint8Array, key: KeyObject): void {
 }
 
 function openSpan(part: Uint8Array, key: KeyObject): Uint8Array {
-  const sealed = part.subarray(CARD_HEADER, part.length - CARD_TAG);
+  const sealed = part.subarray(CARD_HEADER.length, part.length - CARD_TAG);
   return createDecipheriv(CBC, key, ZERO_IV).setAutoPadding(false).update(sealed);
 }

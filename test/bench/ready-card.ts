@@ -1,11 +1,6 @@
 import type { CardChannel } from '../../apdu/card-channel.ts';
-import {
-  CARD_HEADER,
-  CARD_TAG,
-  type CardHeader,
-  contentCiphers,
-  sealCardPart,
-} from '../../apdu/decode-module/packets/card-part.ts';
+import { type CardHeader, contentCiphers, sealCardPart } from '../../apdu/decode-module/packets/card-part.ts';
+import { CARD_HEADER, CARD_TAG } from '../../apdu/layout/packets.ts';
 import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import { deriveWorkingKeys } from '../../apdu/decode-module/working-keys.ts';
 import { KIND } from '../../apdu/decode-module/kinds.ts';
@@ -63,7 +58,7 @@ export const contentPair = deriveWorkingKeys(
 );
 const CIPHERS = contentCiphers(contentPair);
 
-const PART_OCTETS = CARD_HEADER + SPAN + CARD_TAG;
+const PART_OCTETS = CARD_HEADER.length + SPAN + CARD_TAG;
 
 /** Card parts of span 64 for groups of 100 full packets, numbered upwards from `first`; side by side in memory, as packets are received. */
 export function cardParts(first: number, count: number): Uint8Array[] {

@@ -237,7 +237,7 @@ describe.each(CARD_KINDS)('a service’s pair on two cards of %s', (kind) => {
         cardId: encodeCardId(name),
         currency: USD,
         maximumBalance: 1n,
-        mostUnacknowledged: 1n,
+        maximumUnacknowledged: 1n,
       });
       const downlinkKey = makeFixedKey(`downlink ${serial}`);
       const { module } = await makeReady(

@@ -5,7 +5,7 @@ import { CLA_ISO, CLA_MODULE, INS, STORE_LAST, STORE_MORE } from '../../apdu/dec
 import { parseKeyList } from '../../apdu/decode-module/keys/key-list.ts';
 import { isPersonal } from '../../apdu/decode-module/kinds.ts';
 import { type LogRecord, parseLogRecord } from '../../apdu/decode-module/money/log-record.ts';
-import { PurseStatus } from '../../apdu/decode-module/money/purse-status.ts';
+import { parsePurseStatus, type PurseStatus } from '../../apdu/decode-module/money/purse-status.ts';
 import { openReceipt, type Receipt } from '../../apdu/decode-module/money/receipt.ts';
 import { LIFE, MODULE_AID } from '../../apdu/decode-module/select-answer.ts';
 import type { ChannelKeySet } from '../../apdu/secure-channel/scp03-keys.ts';
@@ -192,11 +192,11 @@ export class Tester {
   /** Kind, in hexadecimal, service and id of every key on the card. */
   async keys(): Promise<string[]> {
     const list = parseKeyList(await this.send(INS.LIST_KEYS));
-    return list.map(({ kind, service, id }) => `${kind.toString(16)} ${service}/${id}`);
+    return list.map(({ kind, service, keyId }) => `${kind.toString(16)} ${service}/${keyId}`);
   }
 
   async purse(): Promise<PurseStatus> {
-    return new PurseStatus(await this.send(INS.GET_PURSE));
+    return parsePurseStatus(await this.send(INS.GET_PURSE));
   }
 
   /** @param back records before the newest. */

@@ -172,7 +172,7 @@ describe('the worked example of the page', () => {
       const loadIn = makeFixedKey('load-in');
       const rest = { uplink: ZERO, receipt: ZERO, acknowledgement: ZERO, 'load-in': loadIn, 'load-out': ZERO };
       const cardId = readGiven('card id');
-      const limits = { currency: 840, maximumBalance: 1_000_000n, mostUnacknowledged: 1_000_000n };
+      const limits = { currency: 840, maximumBalance: 1_000_000n, maximumUnacknowledged: 1_000_000n };
       const keys = encodeCardKeys({ downlink: readGiven('downlink key'), ...rest });
       await activate(channel, encodeCardProfile({ cardId, ...limits }), keys);
       const order = { cardId, number: 1, currency: 840, amount: 1_000_000n, loadId: new Uint8Array(8) };

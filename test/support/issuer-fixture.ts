@@ -49,7 +49,7 @@ export async function startIssuer(issuer: number): Promise<IssuerFixture> {
 /** Makes a blank soft card, as it was installed, one of class card for 500 USD at most. @param now seconds since 1970. */
 export function issueCard({ keys, accounts }: IssuerFixture, channel: CardChannel, now: number): Promise<Uint8Array> {
   const most = 500_000_000n;
-  const wanted = { moduleClass: 'card', currency: 840, maximumBalance: most, mostUnacknowledged: most } as const;
+  const wanted = { moduleClass: 'card', currency: 840, maximumBalance: most, maximumUnacknowledged: most } as const;
   return personalise(channel, keys, accounts, wanted, TEST_KEY_SET, now);
 }
 

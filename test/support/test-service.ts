@@ -38,7 +38,7 @@ export async function personalise(card: SimulatedCard, serial: number, credit: b
   const module = new DecodeModule(channel);
   await module.select();
   const key = (name: CardKeyName) => deriveTestCardKey(name, cardId);
-  const profile = { cardId, currency: USD, maximumBalance: 500_000_000n, mostUnacknowledged: 500_000_000n };
+  const profile = { cardId, currency: USD, maximumBalance: 500_000_000n, maximumUnacknowledged: 500_000_000n };
   const keys = {
     downlink: key('downlink'),
     uplink: key('uplink'),

@@ -1,19 +1,15 @@
 import { FormatError, OutOfRangeError } from '../../errors.ts';
-import { concat, equalTags, readUint, writeUint } from '../../octets.ts';
+import { KEY_MESSAGE_HEADER, SECTION_ENTRY, SECTION_HEADER } from '../../layout/keys.ts';
+import { concat, equalTags } from '../../octets.ts';
 import { isKeyKind, isParentKind, keyBodyLength, type KeyMessage } from './key-message.ts';
 import { isPairKind, isPersonal, KIND, MESSAGE_VERSION } from '../kinds.ts';
+import { writeFrame } from '../signed-message.ts';
 
-/** Kind, version and length of a section. */
-const SECTION_HEADER = 4;
-/** What all its messages have in common before the parent id. */
-const COMMON_HEADER = 28;
-/** Parent id and wrapped key; the tag follows at the message's end. */
-const NAMED_KEY = 20;
-const BODY_AT = COMMON_HEADER + NAMED_KEY;
-const TAG = 8;
-const ENTRY = NAMED_KEY + TAG;
+const COMMON_LENGTH = KEY_MESSAGE_HEADER.at.parentId;
+const BODY_AT = COMMON_LENGTH + SECTION_ENTRY.at.tag;
+const TAG_LENGTH = SECTION_ENTRY.length - SECTION_ENTRY.at.tag;
 /** UDP payload of the key port. */
-const MOST_OCTETS = 1400;
+const MAX_OCTETS = 1400;
 
 /**
  * Key messages that differ in nothing but parent id, wrapped key and tag, as one section; `firmware-notes/protocol.md` 4.8.
@@ -25,20 +21,18 @@ export function combine(messages: readonly KeyMessage[]): Uint8Array {
   if (first === undefined || isPersonal(first.parentKind) || isPairKind(first.parentKind)) {
     throw new OutOfRangeError('a section has at least one message, and none of a single card or under a key pair');
   }
-  const head = first.octets.subarray(0, COMMON_HEADER);
+  const head = first.octets.subarray(0, COMMON_LENGTH);
   const entries = messages.map(({ octets, body }) => {
-    if (!equalTags(octets.subarray(0, COMMON_HEADER), head) || !equalTags(body, first.body)) {
+    if (!equalTags(octets.subarray(0, COMMON_LENGTH), head) || !equalTags(body, first.body)) {
       throw new OutOfRangeError('messages of one section have one header and one body; make a section of each kind');
     }
-    return concat(octets.subarray(COMMON_HEADER, BODY_AT), octets.subarray(octets.length - TAG));
+    return concat(octets.subarray(COMMON_LENGTH, BODY_AT), octets.subarray(octets.length - TAG_LENGTH));
   });
-  const section = concat(new Uint8Array(SECTION_HEADER), head, first.body, ...entries);
-  if (section.length > MOST_OCTETS) {
-    throw new OutOfRangeError(`a section has at most ${MOST_OCTETS} octets, not ${section.length}; split it`);
+  const section = concat(new Uint8Array(SECTION_HEADER.at.common), head, first.body, ...entries);
+  if (section.length > MAX_OCTETS) {
+    throw new OutOfRangeError(`a section has at most ${MAX_OCTETS} octets, not ${section.length}; split it`);
   }
-  section[0] = KIND.combinedSection;
-  section[1] = MESSAGE_VERSION;
-  writeUint(section, 2, 2, section.length);
+  writeFrame(section, KIND.combinedSection);
   return section;
 }
 
@@ -48,13 +42,14 @@ export function combine(messages: readonly KeyMessage[]): Uint8Array {
  * @throws FormatError when it is none, or cut short.
  */
 export function separate(octets: Uint8Array): Uint8Array[] {
-  const length = readUint(octets, 2, 2);
-  const kind = octets[SECTION_HEADER];
-  const parentKind = octets[SECTION_HEADER + 24];
+  const length = SECTION_HEADER.readUint(octets, 'length');
+  const common = SECTION_HEADER.view(octets, 'common');
+  const kind = KEY_MESSAGE_HEADER.readUint(common, 'kind');
+  const parentKind = KEY_MESSAGE_HEADER.readUint(common, 'parentKind');
   if (
-    octets[0] !== KIND.combinedSection ||
-    octets[1] !== MESSAGE_VERSION ||
-    length > Math.min(octets.length, MOST_OCTETS) ||
+    SECTION_HEADER.readUint(octets, 'kind') !== KIND.combinedSection ||
+    SECTION_HEADER.readUint(octets, 'version') !== MESSAGE_VERSION ||
+    length > Math.min(octets.length, MAX_OCTETS) ||
     !isKeyKind(kind) ||
     kind === KIND.seeds ||
     kind === KIND.servicePair ||
@@ -64,15 +59,15 @@ export function separate(octets: Uint8Array): Uint8Array[] {
   ) {
     throw new FormatError('these octets do not begin with a combined section of version 1');
   }
-  const bodyAt = SECTION_HEADER + COMMON_HEADER;
-  const entriesAt = bodyAt + keyBodyLength(kind, parentKind);
-  const count = (length - entriesAt) / ENTRY;
-  if (!Number.isInteger(count) || count < 1)
-    throw new FormatError('a combined section has whole entries, at least one');
-  const head = octets.subarray(SECTION_HEADER, bodyAt);
-  const body = octets.subarray(bodyAt, entriesAt);
+  const entriesAt = SECTION_HEADER.length + keyBodyLength(kind, parentKind);
+  const count = (length - entriesAt) / SECTION_ENTRY.length;
+  if (!Number.isInteger(count) || count < 1) {
+    throw new FormatError('a combined section has whole entries, at least one; drop it');
+  }
+  const body = octets.subarray(SECTION_HEADER.length, entriesAt);
   return Array.from({ length: count }, (_, i) => {
-    const entry = octets.subarray(entriesAt + i * ENTRY, entriesAt + (i + 1) * ENTRY);
-    return concat(head, entry.subarray(0, NAMED_KEY), body, entry.subarray(NAMED_KEY));
+    const entryAt = entriesAt + i * SECTION_ENTRY.length;
+    const tag = SECTION_ENTRY.view(octets, 'tag', entryAt);
+    return concat(common, octets.subarray(entryAt, entryAt + SECTION_ENTRY.at.tag), body, tag);
   });
 }

@@ -1,24 +1,19 @@
 import { FormatError, OutOfRangeError } from '../../errors.ts';
-import { readUint, writeUint } from '../../octets.ts';
+import type { Values } from '../../layout/field-table.ts';
+import { CEILINGS, CONTENT_TERMS, KEY_MESSAGE_HEADER, SEED_LABEL, SEEDS_OF_PART } from '../../layout/keys.ts';
+import { MESSAGE_FRAME } from '../../layout/message-frame.ts';
 import { AesCbc } from './aes-cbc.ts';
 import { type WorkingKeys, deriveWorkingKeys } from '../working-keys.ts';
 import { isPairKind, isPersonal, type KeyKind, KIND, MESSAGE_VERSION, type ParentKind } from '../kinds.ts';
+import { writeFrame } from '../signed-message.ts';
 import { EPHEMERAL_LENGTH, PRIVATE_LENGTH } from './p256.ts';
 
+type Fields = Values<typeof KEY_MESSAGE_HEADER>;
+
 /** The header of a key message; `firmware-notes/protocol.md` 4. Ids are u32, times u32 seconds since 1970. */
-export interface KeyMessageHeader {
+export interface KeyMessageHeader extends Omit<Fields, 'parentKind' | 'flags'> {
   readonly kind: KeyKind;
-  readonly service: number;
-  readonly keyId: number;
-  /** First second in which the key holds. */
-  readonly from: number;
-  /** First second in which it no longer holds. */
-  readonly to: number;
-  /** Rises with every message for one card alone; version of a tree node under its child; else 0. */
-  readonly number: number;
   readonly parentKind: ParentKind;
-  /** Under a card's own key or pair its serial. */
-  readonly parentId: number;
   /** Which part of a seed purchase it is; nothing else has flags. */
   readonly flags?: number;
 }
@@ -30,7 +25,6 @@ export interface KeyMessage extends KeyMessageHeader {
   readonly body: Uint8Array;
 }
 
-const HEADER = 32;
 /** Working keys made of a private half and an ephemeral pair, for one message. */
 export interface PairParent extends WorkingKeys {
   /** Both coordinates of the ephemeral point, 64 octets. */
@@ -40,7 +34,7 @@ export interface PairParent extends WorkingKeys {
 /** Of a message that wraps one symmetric key. */
 const KEY_LENGTH = 16;
 /** Eight seeds. */
-const SEEDS_LENGTH = 128;
+const SEEDS_LENGTH = SEEDS_OF_PART * KEY_LENGTH;
 
 /** Whether a number is a kind that a key message can carry. */
 export function isKeyKind(kind: number | undefined): kind is KeyKind {
@@ -68,19 +62,24 @@ function wrappedLength(kind: KeyKind): number {
   return kind === KIND.seeds ? SEEDS_LENGTH : KEY_LENGTH;
 }
 
+/** Offset of the body in a message of this kind. */
+export function keyBodyAt(kind: KeyKind): number {
+  return KEY_MESSAGE_HEADER.length + wrappedLength(kind);
+}
+
 /** Octets of the body of a message of this kind under this parent. */
 export function keyBodyLength(kind: KeyKind, parentKind: number): number {
   switch (kind) {
     case KIND.service:
     case KIND.servicePair:
-      return 32;
+      return CEILINGS.length;
     case KIND.segment:
-      return isPersonal(parentKind) ? 32 : 0;
+      return isPersonal(parentKind) ? CEILINGS.length : 0;
     case KIND.content:
     case KIND.blind:
-      return 48;
+      return CONTENT_TERMS.length;
     case KIND.seeds:
-      return 64;
+      return SEEDS_OF_PART * SEED_LABEL.length + CEILINGS.length;
     case KIND.node:
       return 0;
   }
@@ -89,7 +88,7 @@ export function keyBodyLength(kind: KeyKind, parentKind: number): number {
 /** Octets of a message of this kind under this parent, with its tag. */
 export function keyMessageLength(kind: KeyKind, parentKind: number): number {
   const ephemeral = isPairKind(parentKind) ? EPHEMERAL_LENGTH : 0;
-  return HEADER + wrappedLength(kind) + keyBodyLength(kind, parentKind) + ephemeral + tagLength(parentKind);
+  return keyBodyAt(kind) + keyBodyLength(kind, parentKind) + ephemeral + tagLength(parentKind);
 }
 
 /** Octets of the tag of a message under this parent. */
@@ -139,19 +138,10 @@ export function sealKeyMessage(
     throw new OutOfRangeError(`kind ${parentKind} is not a parent of this sort; take publicKeyParent for pairs alone`);
   }
   const octets = new Uint8Array(keyMessageLength(kind, parentKind));
-  octets[0] = kind;
-  octets[1] = MESSAGE_VERSION;
-  writeUint(octets, 2, 2, octets.length);
-  writeUint(octets, 4, 4, header.service);
-  writeUint(octets, 8, 4, header.keyId);
-  writeUint(octets, 12, 4, header.from);
-  writeUint(octets, 16, 4, header.to);
-  writeUint(octets, 20, 4, header.number);
-  octets[24] = parentKind;
-  octets[25] = header.flags ?? 0;
-  writeUint(octets, 28, 4, header.parentId);
-  octets.set(new AesCbc(parent.encryption).encrypt(key), HEADER);
-  const bodyAt = HEADER + key.length;
+  KEY_MESSAGE_HEADER.write(octets, { flags: 0, ...header });
+  writeFrame(octets, kind);
+  octets.set(new AesCbc(parent.encryption).encrypt(key), KEY_MESSAGE_HEADER.length);
+  const bodyAt = keyBodyAt(kind);
   octets.set(body, bodyAt);
   octets.set(ephemeral, bodyAt + body.length);
   const tagAt = bodyAt + body.length + ephemeral.length;
@@ -165,30 +155,27 @@ export function sealKeyMessage(
  * @throws FormatError when it is none, or cut short.
  */
 export function parseKeyMessage(octets: Uint8Array): KeyMessage {
-  const kind = octets[0];
-  const parentKind = octets[24];
+  const kind = MESSAGE_FRAME.readUint(octets, 'kind');
+  const parentKind = KEY_MESSAGE_HEADER.readUint(octets, 'parentKind');
   if (!isKeyKind(kind)) {
-    throw new FormatError(`no key message begins with kind ${kind ?? 'nothing'}; expected 10 to 16 (hexadecimal)`);
+    throw new FormatError(`kind ${kind} is not that of a key message; expected 10 to 16 (hexadecimal)`);
   }
   if (!isParentKind(parentKind)) {
-    throw new FormatError(`no key message has a parent of kind ${parentKind ?? 'nothing'}`);
+    throw new FormatError(`kind ${parentKind} is not that of a parent of a key message; drop it`);
   }
   const length = keyMessageLength(kind, parentKind);
-  if (octets[1] !== MESSAGE_VERSION || readUint(octets, 2, 2) !== length || octets.length < length) {
+  const version = MESSAGE_FRAME.readUint(octets, 'version');
+  if (version !== MESSAGE_VERSION || MESSAGE_FRAME.readUint(octets, 'length') !== length || octets.length < length) {
     throw new FormatError(`a key message of kind ${kind} has version ${MESSAGE_VERSION} and ${length} octets`);
   }
-  const bodyAt = HEADER + wrappedLength(kind);
+  const bodyAt = keyBodyAt(kind);
+  const { flags, ...header } = KEY_MESSAGE_HEADER.read(octets);
   return {
+    ...header,
     kind,
-    service: readUint(octets, 4, 4),
-    keyId: readUint(octets, 8, 4),
-    from: readUint(octets, 12, 4),
-    to: readUint(octets, 16, 4),
-    number: readUint(octets, 20, 4),
     parentKind,
-    parentId: readUint(octets, 28, 4),
     octets: octets.slice(0, length),
-    ...(octets[25] === 0 ? {} : { flags: readUint(octets, 25, 1) }),
+    ...(flags === 0 ? {} : { flags }),
     body: octets.slice(bodyAt, bodyAt + keyBodyLength(kind, parentKind)),
   };
 }

@@ -1,7 +1,9 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { OutOfRangeError } from '../../errors.ts';
-import { writeUint } from '../../octets.ts';
-import type { WorkingKeys } from '../working-keys.ts';
+import type { Values } from '../../layout/field-table.ts';
+import { type SEED_LABEL, SLOT_NAME } from '../../layout/keys.ts';
+import { concat } from '../../octets.ts';
+import { type WorkingKeys, workingKeysOf } from '../working-keys.ts';
 import { KIND } from '../kinds.ts';
 
 /** Levels of the tree of slots below its root; `firmware-notes/protocol.md` 4.6. */
@@ -9,17 +11,12 @@ export const SLOT_DEPTH = 20;
 /** Slots of a service. */
 export const SLOTS = 2 ** SLOT_DEPTH;
 /** Seeds that one purchase can have. */
-export const MOST_SEEDS = 32;
+export const MAX_SEEDS = 32;
 
 const KEY_LENGTH = 16;
 
 /** A node of the seed tree: it covers 2^(20-level) slots from index x 2^(20-level) on. */
-export interface SeedLabel {
-  /** 0 (root) to 20 (one slot). */
-  readonly level: number;
-  /** 0 to 2^level - 1. */
-  readonly index: number;
-}
+export type SeedLabel = Values<typeof SEED_LABEL>;
 
 /** Slots [from, to) and the least seeds that reach them all and no other. */
 export interface SlotRange {
@@ -30,10 +27,7 @@ export interface SlotRange {
 
 /** Child 0 (left) or 1 (right) of a node's key, 16 octets. */
 function childKey(key: Uint8Array, side: number): Uint8Array {
-  const input = new Uint8Array(1 + KEY_LENGTH);
-  input[0] = side;
-  input.set(key, 1);
-  return sha256(input).slice(0, KEY_LENGTH);
+  return sha256(concat(Uint8Array.of(side), key)).slice(0, KEY_LENGTH);
 }
 
 /**
@@ -81,9 +75,9 @@ export function coverSlots(from: number, to: number): SeedLabel[] {
 export function purchasesOfSlots(from: number, to: number): SlotRange[] {
   const all = coverSlots(from, to);
   const ranges: SlotRange[] = [];
-  for (let first = 0; first < all.length; first += MOST_SEEDS) {
-    const labels = all.slice(first, first + MOST_SEEDS);
-    const end = all[first + MOST_SEEDS];
+  for (let first = 0; first < all.length; first += MAX_SEEDS) {
+    const labels = all.slice(first, first + MAX_SEEDS);
+    const end = all[first + MAX_SEEDS];
     ranges.push({ from: firstSlot(labels[0]!), to: end === undefined ? to : firstSlot(end), labels });
   }
   return ranges;
@@ -106,13 +100,6 @@ export function slotKeys(
   leaf: Uint8Array,
   epochKey: Uint8Array,
 ): WorkingKeys {
-  const input = new Uint8Array(13 + 2 * KEY_LENGTH);
-  input[0] = KIND.slot;
-  writeUint(input, 1, 4, service);
-  writeUint(input, 5, 4, slot);
-  writeUint(input, 9, 4, epoch);
-  input.set(leaf, 13);
-  if (epoch !== 0) input.set(epochKey, 13 + KEY_LENGTH);
-  const digest = sha256(input);
-  return { encryption: digest.slice(0, KEY_LENGTH), mac: digest.slice(KEY_LENGTH) };
+  const name = SLOT_NAME.encode({ kind: KIND.slot, service, slot, epoch });
+  return workingKeysOf(name, leaf, epoch === 0 ? new Uint8Array(KEY_LENGTH) : epochKey);
 }

@@ -1,9 +1,8 @@
 import { p256 } from '@noble/curves/nist.js';
 import { sha1 } from '@noble/hashes/legacy.js';
-import { sha256 } from '@noble/hashes/sha2.js';
 import { OutOfRangeError } from '../../errors.ts';
-import { concat, writeUint } from '../../octets.ts';
-import type { WorkingKeys } from '../working-keys.ts';
+import { KEY_NAME } from '../../layout/keys.ts';
+import { type WorkingKeys, workingKeysOf } from '../working-keys.ts';
 
 /** Octets of an uncompressed point of P-256. */
 export const POINT_LENGTH = 65;
@@ -72,10 +71,5 @@ export function pairKeys(
   withStatic: Uint8Array,
   ephemeral: Uint8Array,
 ): WorkingKeys {
-  const name = new Uint8Array(9);
-  name[0] = kind;
-  writeUint(name, 1, 4, service);
-  writeUint(name, 5, 4, id);
-  const digest = sha256(concat(name, withEphemeral, withStatic, ephemeral));
-  return { encryption: digest.slice(0, 16), mac: digest.slice(16, 32) };
+  return workingKeysOf(KEY_NAME.encode({ kind, service, keyId: id }), withEphemeral, withStatic, ephemeral);
 }

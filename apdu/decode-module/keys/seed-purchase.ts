@@ -1,9 +1,10 @@
 import { OutOfRangeError } from '../../errors.ts';
-import { writeUint } from '../../octets.ts';
+import { NO_LEVEL, SEED_LABEL, SEEDS_OF_PART } from '../../layout/keys.ts';
+import { concat } from '../../octets.ts';
 import { type Ceilings, encodeCeilings } from './ceilings.ts';
 import { type KeyMessage, sealKeyMessage } from './key-message.ts';
 import { KIND } from '../kinds.ts';
-import { MOST_SEEDS, type SeedLabel, seedKey } from './marks.ts';
+import { MAX_SEEDS, type SeedLabel, seedKey } from './marks.ts';
 
 /** Slots as one card buys them; `firmware-notes/protocol.md` 4.6. */
 export interface SeedPurchase {
@@ -20,10 +21,9 @@ export interface SeedPurchase {
   readonly labels: readonly SeedLabel[];
 }
 
-const PART = 8;
-const LABEL = 4;
 const KEY = 16;
-const NO_LEVEL = 0xff;
+/** Stands where there is no seed. */
+const NO_SEED: SeedLabel = { level: NO_LEVEL, index: 0 };
 
 /**
  * The one to four messages of a purchase of slots.
@@ -39,22 +39,19 @@ export function sealSeedPurchase(
   downlinkKey: Uint8Array,
 ): KeyMessage[] {
   const { service, keyId, from, to, number, labels } = purchase;
-  if (labels.length < 1 || labels.length > MOST_SEEDS) {
-    throw new OutOfRangeError(`a purchase has 1 to ${MOST_SEEDS} seeds, not ${labels.length}; split its slots`);
+  if (labels.length < 1 || labels.length > MAX_SEEDS) {
+    throw new OutOfRangeError(`a purchase has 1 to ${MAX_SEEDS} seeds, not ${labels.length}; split its slots`);
   }
   const ceilings = encodeCeilings(purchase.ceilings);
-  const parts = Math.ceil(labels.length / PART);
+  const parts = Math.ceil(labels.length / SEEDS_OF_PART);
   return Array.from({ length: parts }, (_, part) => {
-    const keys = new Uint8Array(PART * KEY);
-    const body = new Uint8Array(PART * LABEL + ceilings.length);
-    for (let i = 0; i < PART; i++) {
-      const label = labels[part * PART + i];
-      body[i * LABEL] = label?.level ?? NO_LEVEL;
-      if (label === undefined) continue;
-      writeUint(body, i * LABEL + 1, 3, label.index);
-      keys.set(seedKey(root, label), i * KEY);
+    const seeds = new Uint8Array(SEEDS_OF_PART * KEY);
+    const body = new Uint8Array(SEEDS_OF_PART * SEED_LABEL.length);
+    for (let i = 0; i < SEEDS_OF_PART; i++) {
+      const label = labels[part * SEEDS_OF_PART + i];
+      SEED_LABEL.write(body, label ?? NO_SEED, i * SEED_LABEL.length);
+      if (label !== undefined) seeds.set(seedKey(root, label), i * KEY);
     }
-    body.set(ceilings, PART * LABEL);
     const header = {
       kind: KIND.seeds,
       service,
@@ -66,6 +63,6 @@ export function sealSeedPurchase(
       parentId: serial,
       flags: ((parts - 1) << 2) | part,
     } as const;
-    return sealKeyMessage(header, keys, body, downlinkKey);
+    return sealKeyMessage(header, seeds, concat(body, ceilings), downlinkKey);
   });
 }

@@ -1,23 +1,17 @@
 import { OutOfRangeError } from '../../errors.ts';
-import { concat, writeUint } from '../../octets.ts';
+import type { Values } from '../../layout/field-table.ts';
+import { BLIND_HEADER } from '../../layout/packets.ts';
+import { concat, u32 } from '../../octets.ts';
 import type { AesCbc } from '../keys/aes-cbc.ts';
 
 const BLOCK = 16;
 const MOST_BLOCKS = 15;
 
-/** Blocks that stand in a packet with nothing around them; `firmware-notes/protocol.md` 6.1. */
-export interface BlindPacket {
-  readonly keyId: number;
-  readonly ssrc: number;
-  /** u32 that never comes twice under one key and SSRC: the packet's index, or its place in the file. */
-  readonly number: number;
-}
+/** What names the blocks that stand in a packet with nothing around them; `firmware-notes/protocol.md` 6.1. */
+export type BlindPacket = Values<typeof BLIND_HEADER>;
 
 function initialVector(encryption: AesCbc, { ssrc, number }: BlindPacket): Uint8Array {
-  const name = new Uint8Array(BLOCK);
-  writeUint(name, 0, 4, ssrc);
-  writeUint(name, 4, 4, number);
-  return encryption.decrypt(name);
+  return encryption.decrypt(concat(u32(ssrc), u32(number), new Uint8Array(8)));
 }
 
 function requireBlocks(length: number): void {
@@ -53,11 +47,7 @@ export function openBlind(encryption: AesCbc, packet: BlindPacket, blocks: Uint8
 }
 
 /** Data of a blind DECODE. @throws OutOfRangeError when it is not 1 to 15 whole blocks. */
-export function encodeBlind({ keyId, ssrc, number }: BlindPacket, blocks: Uint8Array): Uint8Array {
+export function encodeBlind(packet: BlindPacket, blocks: Uint8Array): Uint8Array {
   requireBlocks(blocks.length);
-  const head = new Uint8Array(12);
-  writeUint(head, 0, 4, keyId);
-  writeUint(head, 4, 4, ssrc);
-  writeUint(head, 8, 4, number);
-  return concat(head, blocks);
+  return concat(BLIND_HEADER.encode(packet), blocks);
 }

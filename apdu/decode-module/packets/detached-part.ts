@@ -1,16 +1,14 @@
 import { FormatError } from '../../errors.ts';
-import { concat, readUint, writeUint } from '../../octets.ts';
-import { parseCardHeader } from './card-part.ts';
+import { MESSAGE_FRAME } from '../../layout/message-frame.ts';
+import { concat } from '../../octets.ts';
 import { KIND, MESSAGE_VERSION } from '../kinds.ts';
-
-const HEADER = 4;
+import { writeFrame } from '../signed-message.ts';
+import { parseCardHeader } from './card-part.ts';
 
 /** A whole card part as it travels by itself on the key port; `firmware-notes/protocol.md` 5.4. */
 export function encodeDetachedPart(part: Uint8Array): Uint8Array {
-  const message = concat(new Uint8Array(HEADER), part);
-  message[0] = KIND.detachedPart;
-  message[1] = MESSAGE_VERSION;
-  writeUint(message, 2, 2, message.length);
+  const message = concat(new Uint8Array(MESSAGE_FRAME.length), part);
+  writeFrame(message, KIND.detachedPart);
   return message;
 }
 
@@ -20,11 +18,17 @@ export function encodeDetachedPart(part: Uint8Array): Uint8Array {
  * @throws FormatError when it is none, cut short, or not marked as detached.
  */
 export function parseDetachedPart(octets: Uint8Array): Uint8Array {
-  const length = readUint(octets, 2, 2);
-  if (octets[0] !== KIND.detachedPart || octets[1] !== MESSAGE_VERSION || length > octets.length) {
-    throw new FormatError('these octets do not begin with a detached card part of version 1');
+  const length = MESSAGE_FRAME.readUint(octets, 'length');
+  if (
+    MESSAGE_FRAME.readUint(octets, 'kind') !== KIND.detachedPart ||
+    MESSAGE_FRAME.readUint(octets, 'version') !== MESSAGE_VERSION ||
+    length > octets.length
+  ) {
+    throw new FormatError('these octets do not begin with a detached card part of version 1; drop them');
   }
-  const part = octets.slice(HEADER, length);
-  if (parseCardHeader(part).detached !== true) throw new FormatError('this card part is not marked as detached');
+  const part = octets.slice(MESSAGE_FRAME.length, length);
+  if (parseCardHeader(part).detached !== true) {
+    throw new FormatError('this card part is not marked as detached; drop it');
+  }
   return part;
 }

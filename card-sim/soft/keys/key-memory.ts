@@ -1,5 +1,8 @@
 import type { SeedLabel } from '../../../apdu/decode-module/keys/marks.ts';
-import { readUint, writeUint } from '../../../apdu/octets.ts';
+import { flag, opaque } from '../../../apdu/layout/field.ts';
+import { layout } from '../../../apdu/layout/field-table.ts';
+import { SEED_LABEL, SEEDS_OF_PART } from '../../../apdu/layout/keys.ts';
+import { u32 } from '../../../apdu/octets.ts';
 import type { Change, Eeprom } from '../memory/eeprom.ts';
 import {
   decodeNode,
@@ -11,7 +14,7 @@ import {
   NODE_LENGTH,
   NODES,
   type Purchase,
-  PURCHASE_END,
+  PURCHASE_END_AT,
   PURCHASE_LENGTH,
   PURCHASES,
   SEED_PURCHASES,
@@ -20,12 +23,13 @@ import {
 import { NumberWindow } from './number-window.ts';
 
 const PARTS = 4;
-const SEEDS_OF_PART = 8;
-/** Valid u8, labels (level u8, index u24), keys. */
-const PART_LENGTH = 1 + 20 * SEEDS_OF_PART;
-const LABELS_AT = 1;
-const KEYS_AT = 1 + 4 * SEEDS_OF_PART;
-const SEEDS_LENGTH = PARTS * PART_LENGTH;
+/** Eight seeds in persistent memory; this card's own way. */
+const PART = layout('seed part', {
+  isHere: flag(),
+  labels: opaque(SEEDS_OF_PART * SEED_LABEL.length),
+  keys: opaque(SEEDS_OF_PART * 16),
+});
+const SEEDS_LENGTH = PARTS * PART.length;
 
 const WINDOW_LENGTH = 8;
 const PURCHASES_AT = WINDOW_LENGTH;
@@ -92,18 +96,14 @@ export class KeyMemory {
   }
 
   hasPart(place: number, part: number): boolean {
-    return this.#view(partAt(place, part), 1)[0] === 1;
+    return PART.readUint(this.#view(partAt(place, part), PART.length), 'isHere') === 1;
   }
 
   /** Eight seeds of a purchase and their number, as one; and the purchase, if it is new. */
   writePart(place: number, purchase: NewPurchase, part: number, labels: Uint8Array, keys: Uint8Array): void {
     const window = this.#window.take((purchase.number + part) >>> 0);
-    const octets = new Uint8Array(PART_LENGTH);
-    octets[0] = 1;
-    octets.set(labels, LABELS_AT);
-    octets.set(keys, KEYS_AT);
     const changes: Change[] = [
-      { at: partAt(place, part), octets },
+      { at: partAt(place, part), octets: PART.encode({ isHere: true, labels, keys }) },
       { at: 0, octets: window.encode() },
     ];
     const isNew = this.#purchases[place] === undefined;
@@ -118,14 +118,9 @@ export class KeyMemory {
   *seeds(place: number): Generator<StoredSeed> {
     for (let part = 0; part < PARTS; part++) {
       if (!this.hasPart(place, part)) continue;
-      const octets = this.#view(partAt(place, part), PART_LENGTH);
+      const { labels, keys } = PART.decode(this.#view(partAt(place, part), PART.length));
       for (let i = 0; i < SEEDS_OF_PART; i++) {
-        const keyAt = KEYS_AT + 16 * i;
-        yield {
-          level: octets[LABELS_AT + 4 * i]!,
-          index: readUint(octets, LABELS_AT + 4 * i + 1, 3),
-          key: octets.slice(keyAt, keyAt + 16),
-        };
+        yield { ...SEED_LABEL.read(labels, SEED_LABEL.length * i), key: keys.slice(16 * i, 16 * (i + 1)) };
       }
     }
   }
@@ -135,9 +130,7 @@ export class KeyMemory {
     const purchase = this.#purchases[place]!;
     const window = this.#window.takeAll((purchase.number + purchase.lastPart) >>> 0);
     if (to === purchase.to && window.equals(this.#window)) return;
-    const end = new Uint8Array(4);
-    writeUint(end, 0, 4, to);
-    this.#write({ at: purchaseAt(place) + PURCHASE_END, octets: end }, { at: 0, octets: window.encode() });
+    this.#write({ at: purchaseAt(place) + PURCHASE_END_AT, octets: u32(to) }, { at: 0, octets: window.encode() });
     this.#window = window;
     purchase.to = to;
   }
@@ -174,5 +167,5 @@ function nodeAt(place: number): number {
 }
 
 function partAt(place: number, part: number): number {
-  return SEEDS_AT + (place - FIRST_SEEDS) * SEEDS_LENGTH + part * PART_LENGTH;
+  return SEEDS_AT + (place - FIRST_SEEDS) * SEEDS_LENGTH + part * PART.length;
 }

@@ -10,7 +10,8 @@ import {
   PRIVATE_LENGTH,
   UNCOMPRESSED,
 } from '../../../apdu/decode-module/keys/p256.ts';
-import { concat, readUint } from '../../../apdu/octets.ts';
+import { KEY_MESSAGE_HEADER } from '../../../apdu/layout/keys.ts';
+import { concat } from '../../../apdu/octets.ts';
 import type { Eeprom } from '../memory/eeprom.ts';
 
 /** Octets that it takes in the image: the head-end's point, and the card's private half, zeros for none. */
@@ -65,8 +66,9 @@ export class KeyPairs {
     const withEphemeral = agree(half, concat(Uint8Array.of(UNCOMPRESSED), ephemeral));
     const withStatic = agree(half, this.headEnd ?? new Uint8Array(0));
     if (withEphemeral === undefined || withStatic === undefined) return undefined;
-    const kind = message[24]!;
-    const service = kind === KIND.cardPair ? 0 : readUint(message, 4, 4);
-    return contentCiphers(pairKeys(kind, service, readUint(message, 28, 4), withEphemeral, withStatic, ephemeral));
+    const kind = KEY_MESSAGE_HEADER.readUint(message, 'parentKind');
+    const parentId = KEY_MESSAGE_HEADER.readUint(message, 'parentId');
+    const service = kind === KIND.cardPair ? 0 : KEY_MESSAGE_HEADER.readUint(message, 'service');
+    return contentCiphers(pairKeys(kind, service, parentId, withEphemeral, withStatic, ephemeral));
   }
 }

@@ -1,7 +1,7 @@
 import { type KeyEntry, encodeKeyList } from '../../../apdu/decode-module/keys/key-list.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { STATUS } from '../../../apdu/decode-module/module-status.ts';
-import { readUint } from '../../../apdu/octets.ts';
+import { KEY_NAME } from '../../../apdu/layout/keys.ts';
 import type { CardKey, Purchase } from './keys.ts';
 import type { PersistentState } from '../memory/persistent-state.ts';
 import type { TransientState } from '../memory/transient-state.ts';
@@ -35,12 +35,10 @@ export function shortenBelow(transient: TransientState, purchase: Purchase): voi
 
 /** DELETE KEY. @param data kind u8, service u32, id u32. @returns the status word. */
 export function deleteKey(persistent: PersistentState, transient: TransientState, data: Uint8Array): number {
-  const kind = data[0]!;
-  const service = readUint(data, 1, 4);
-  const id = readUint(data, 5, 4);
+  const { kind, service, keyId } = KEY_NAME.read(data);
   const { keyMemory } = persistent;
   for (const places of [transient.segments, transient.contents, keyMemory.purchases, keyMemory.nodes]) {
-    const place = placeOf(places, kind, service, id);
+    const place = placeOf(places, kind, service, keyId);
     const key = places[place];
     if (key === undefined) continue;
     if (places === transient.segments) transient.segments[place] = undefined;
@@ -60,7 +58,7 @@ export function listKeys(persistent: PersistentState, transient: TransientState)
   for (const key of [...purchases, ...nodes, ...transient.segments, ...transient.contents]) {
     if (key === undefined) continue;
     const { kind, parentKind, service, id, from, to } = key;
-    list.push({ kind, parentKind, service, id, from, to });
+    list.push({ kind, parentKind, service, keyId: id, from, to });
   }
   return encodeKeyList(list);
 }

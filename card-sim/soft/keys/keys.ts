@@ -1,7 +1,10 @@
 import { type ContentCiphers, contentCiphers } from '../../../apdu/decode-module/packets/card-part.ts';
 import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
-import { readUint, writeUint } from '../../../apdu/octets.ts';
+import { TARIFF } from '../../../apdu/decode-module/money/tariff.ts';
+import { opaque, reserved, u32, u8 } from '../../../apdu/layout/field.ts';
+import { layout } from '../../../apdu/layout/field-table.ts';
+import { CEILINGS } from '../../../apdu/layout/keys.ts';
 
 /** What a key of any kind has. `from` and `to` as kept, the overlap with its parents; a leave lowers `to`. */
 interface KeyBase {
@@ -86,8 +89,11 @@ export const CONTENT_PLACES = 2;
 
 /** What ceilings say, `firmware-notes/protocol.md` 4.2. Money in micro-units. */
 export interface Limits {
-  /** Per 1,000,000 octets, per hour, per segment: by tariff 1 to 3. */
-  readonly prices: readonly [number, number, number];
+  /** Per 1,000,000 octets. */
+  readonly perMegabyte: number;
+  readonly perHour: number;
+  /** Per segment. */
+  readonly flat: number;
   readonly groupOctets: number;
   readonly groupDuration: number;
   readonly quantum: number;
@@ -95,91 +101,98 @@ export interface Limits {
 
 export function limitsOf({ ceilings }: Purchase): Limits {
   return {
-    prices: [readUint(ceilings, 0, 4), readUint(ceilings, 4, 4), readUint(ceilings, 8, 4)],
-    groupOctets: readUint(ceilings, 12, 3),
-    groupDuration: readUint(ceilings, 15, 3),
-    quantum: readUint(ceilings, 18, 6),
+    perMegabyte: CEILINGS.readUint(ceilings, 'perMegabyte'),
+    perHour: CEILINGS.readUint(ceilings, 'perHour'),
+    flat: CEILINGS.readUint(ceilings, 'flat'),
+    groupOctets: CEILINGS.readUint(ceilings, 'groupOctets'),
+    groupDuration: CEILINGS.readUint(ceilings, 'groupDuration'),
+    quantum: CEILINGS.readUint(ceilings, 'quantum'),
   };
 }
 
-/** In persistent memory: kind u8, last part u8, parent kind u8, 1 spare, service, id, from, to, number u32 each, ceilings 24, key 32. */
-export const PURCHASE_LENGTH = 80;
-/** Of `to` in it. */
-export const PURCHASE_END = 16;
-const CEILINGS_AT = 24;
-const KEY_AT = 48;
-export const CEILINGS_LENGTH = KEY_AT - CEILINGS_AT;
+/** The most that a content key of this tariff may ask for. @param tariff as in `TARIFF`. */
+export function priceCeiling({ perMegabyte, perHour, flat }: Limits, tariff: number): number {
+  switch (tariff) {
+    case TARIFF.octets:
+      return perMegabyte;
+    case TARIFF.duration:
+      return perHour;
+    case TARIFF.flat:
+      return flat;
+    default:
+      return 0;
+  }
+}
+
+/** Of the ceilings all but currency and what is reserved. */
+export const CEILINGS_LENGTH = CEILINGS.at.currency;
+
+/** A purchase in persistent memory; this card's own way. */
+const PURCHASE_ENTRY = layout('purchase entry', {
+  /** 0: the place is free. */
+  kind: u8(),
+  lastPart: u8(),
+  parentKind: u8(),
+  spare: reserved(1),
+  service: u32(),
+  id: u32(),
+  from: u32(),
+  to: u32(),
+  number: u32(),
+  ceilings: opaque(CEILINGS_LENGTH),
+  /** 16 octets, a private half 32; none for seeds. */
+  key: opaque(32),
+});
+
+export const PURCHASE_LENGTH = PURCHASE_ENTRY.length;
+/** Offset of the end in it, which a leave lowers. */
+export const PURCHASE_END_AT = PURCHASE_ENTRY.at.to;
 
 /** A purchase as LOAD KEY has found it right. */
 export type NewPurchase = Terms & { readonly kind: Purchase['kind'] };
 
 /** @param key 16 octets, a private half 32; none for seeds. */
 export function encodePurchase(purchase: NewPurchase, key: Uint8Array): Uint8Array {
-  const octets = new Uint8Array(PURCHASE_LENGTH);
-  octets[0] = purchase.kind;
-  octets[1] = purchase.lastPart;
-  octets[2] = purchase.parentKind;
-  writeUint(octets, 4, 4, purchase.service);
-  writeUint(octets, 8, 4, purchase.id);
-  writeUint(octets, 12, 4, purchase.from);
-  writeUint(octets, PURCHASE_END, 4, purchase.to);
-  writeUint(octets, 20, 4, purchase.number);
-  octets.set(purchase.ceilings, CEILINGS_AT);
-  octets.set(key, KEY_AT);
-  return octets;
+  const entry = new Uint8Array(PURCHASE_ENTRY.length);
+  const { kind, lastPart, parentKind, service, id, from, to, number, ceilings } = purchase;
+  PURCHASE_ENTRY.writeUints(entry, { kind, lastPart, parentKind, service, id, from, to, number });
+  entry.set(ceilings, PURCHASE_ENTRY.at.ceilings);
+  entry.set(key, PURCHASE_ENTRY.at.key);
+  return entry;
 }
 
 /** Nothing when the place is free. */
-export function decodePurchase(octets: Uint8Array): Purchase | undefined {
-  const kind = octets[0];
-  const service = readUint(octets, 4, 4);
-  const id = readUint(octets, 8, 4);
-  const terms = {
-    parentKind: readUint(octets, 2, 1),
-    service,
-    id,
-    from: readUint(octets, 12, 4),
-    to: readUint(octets, PURCHASE_END, 4),
-    number: readUint(octets, 20, 4),
-    lastPart: readUint(octets, 1, 1),
-    ceilings: octets.slice(CEILINGS_AT, KEY_AT),
-  };
+export function decodePurchase(entry: Uint8Array): Purchase | undefined {
+  const { kind, key, ...terms } = PURCHASE_ENTRY.decode(entry);
   if (kind === KIND.seeds) return { ...terms, kind };
-  if (kind === KIND.servicePair) return { ...terms, kind, privateKey: octets.slice(KEY_AT) };
+  if (kind === KIND.servicePair) return { ...terms, kind, privateKey: key };
   if (kind !== KIND.service && kind !== KIND.segment) return undefined;
-  return {
-    ...terms,
-    kind,
-    ciphers: contentCiphers(deriveWorkingKeys(kind, service, id, octets.subarray(KEY_AT, KEY_AT + 16))),
-  };
+  const { service, id } = terms;
+  return { ...terms, kind, ciphers: contentCiphers(deriveWorkingKeys(kind, service, id, key.subarray(0, 16))) };
 }
 
-/** In persistent memory: kind u8, parent kind u8, 2 spare, service, id, version, number u32 each, key 16. */
-export const NODE_LENGTH = 36;
+/** A tree node in persistent memory; this card's own way. */
+const NODE_ENTRY = layout('node entry', {
+  /** 0: the place is free. */
+  kind: u8(),
+  parentKind: u8(),
+  spare: reserved(2),
+  service: u32(),
+  id: u32(),
+  /** Its version. */
+  from: u32(),
+  number: u32(),
+  key: opaque(16),
+});
+
+export const NODE_LENGTH = NODE_ENTRY.length;
 
 export function encodeNode(node: TreeNode): Uint8Array {
-  const octets = new Uint8Array(NODE_LENGTH);
-  octets[0] = node.kind;
-  octets[1] = node.parentKind;
-  writeUint(octets, 4, 4, node.service);
-  writeUint(octets, 8, 4, node.id);
-  writeUint(octets, 12, 4, node.from);
-  writeUint(octets, 16, 4, node.number);
-  octets.set(node.key, 20);
-  return octets;
+  return NODE_ENTRY.encode(node);
 }
 
 /** Nothing when the place is free. */
-export function decodeNode(octets: Uint8Array): TreeNode | undefined {
-  if (octets[0] !== KIND.node) return undefined;
-  return {
-    kind: KIND.node,
-    parentKind: readUint(octets, 1, 1),
-    service: readUint(octets, 4, 4),
-    id: readUint(octets, 8, 4),
-    from: readUint(octets, 12, 4),
-    to: 0xffff_ffff,
-    number: readUint(octets, 16, 4),
-    key: octets.slice(20, NODE_LENGTH),
-  };
+export function decodeNode(entry: Uint8Array): TreeNode | undefined {
+  const { kind, ...node } = NODE_ENTRY.decode(entry);
+  return kind === KIND.node ? { ...node, kind, to: 0xffff_ffff } : undefined;
 }

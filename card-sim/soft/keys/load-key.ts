@@ -1,29 +1,41 @@
-import { MOST_MONEY } from '../../../apdu/decode-module/keys/ceilings.ts';
+import { MAX_MONEY } from '../../../apdu/layout/max-money.ts';
 import { type ContentCiphers, contentCiphers } from '../../../apdu/decode-module/packets/card-part.ts';
-import { isKeyKind, keyMessageLength, tagLength } from '../../../apdu/decode-module/keys/key-message.ts';
+import { isKeyKind, keyBodyAt, keyMessageLength, tagLength } from '../../../apdu/decode-module/keys/key-message.ts';
 import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { parentNode } from '../../../apdu/decode-module/keys/key-tree.ts';
 import { isPersonal, type KeyKind, KIND, MESSAGE_VERSION } from '../../../apdu/decode-module/kinds.ts';
 import { SLOT_DEPTH } from '../../../apdu/decode-module/keys/marks.ts';
 import { TARIFF } from '../../../apdu/decode-module/money/tariff.ts';
 import { STATUS } from '../../../apdu/decode-module/module-status.ts';
-import { readUint } from '../../../apdu/octets.ts';
-import { type ContentKey, limitsOf, type Purchase, type SegmentKey } from './keys.ts';
+import type { Values } from '../../../apdu/layout/field-table.ts';
+import { MODULE_CLASS } from '../../../apdu/layout/card.ts';
+import {
+  CEILINGS,
+  CONTENT_TERMS,
+  KEY_MESSAGE_HEADER,
+  NO_LEVEL,
+  SEED_LABEL,
+  SEED_MESSAGE,
+  SEEDS_OF_PART,
+} from '../../../apdu/layout/keys.ts';
+import { CLASS_BIT, SUITE } from '../../../apdu/decode-module/keys/content-terms.ts';
+import { type ContentKey, limitsOf, priceCeiling, type Purchase, type SegmentKey } from './keys.ts';
 import { dropBelow, placeOf } from './key-places.ts';
 import { findParent, type FoundParent, isContentKind, type Parent } from './parents.ts';
 import { allowsRating } from '../holder-pin.ts';
 import type { PersistentState } from '../memory/persistent-state.ts';
-import { ceilingsAt, confirm, loadPurchase, SEED_CEILINGS_AT } from './purchases.ts';
+import { ceilingsAt, confirm, loadPurchase } from './purchases.ts';
 import { tagFits } from '../tag.ts';
 import type { TransientState } from '../memory/transient-state.ts';
 import { loadNode } from './tree-nodes.ts';
 
-const BODY_AT = 48;
-const SHORTEST = 56;
-const CONTENT_LENGTH = 104;
-const LABELS_AT = 160;
-const NO_LEVEL = 0xff;
-const SUITE = 1;
+const KEY = KEY_MESSAGE_HEADER;
+/** A tree node under another: the shortest of all. */
+const MIN_LENGTH = keyMessageLength(KIND.node, KIND.node);
+const CONTENT_LENGTH = keyMessageLength(KIND.content, KIND.slot);
+const TERMS_AT = keyBodyAt(KIND.content);
+
+type Terms = Values<typeof CONTENT_TERMS>;
 
 /** LOAD KEY; `firmware-notes/protocol.md` 4.4. @returns the confirm, or the status word. */
 export function loadKey(
@@ -32,9 +44,9 @@ export function loadKey(
   message: Uint8Array,
 ): Uint8Array | number {
   // Step 1.
-  if (message.length < SHORTEST) return STATUS.CRYPTO;
-  const kind = message[0]!;
-  const parentKind = message[24]!;
+  if (message.length < MIN_LENGTH) return STATUS.CRYPTO;
+  const kind = KEY.readUint(message, 'kind');
+  const parentKind = KEY.readUint(message, 'parentKind');
   if (parentKind === KIND.slot && isContentKind(kind) && message.length < CONTENT_LENGTH) return STATUS.CRYPTO;
   const found = findParent(persistent, transient, message);
   if (found === undefined) return STATUS.UNKNOWN_KEY;
@@ -65,25 +77,25 @@ function loadBelow(
 ): number {
   if (parent === undefined || parent.kind === KIND.node || 'tariff' in parent) return STATUS.WRONG_PARENT;
   // Step 5.
-  const from = Math.max(readUint(message, 12, 4), parent.from);
-  const to = Math.min(readUint(message, 16, 4), parent.to);
+  const from = Math.max(KEY.readUint(message, 'from'), parent.from);
+  const to = Math.min(KEY.readUint(message, 'to'), parent.to);
   if (from >= to) return STATUS.OUTSIDE_VALIDITY;
   // Steps 6 and 7.
-  const service = readUint(message, 4, 4);
-  const id = readUint(message, 8, 4);
-  const key = ciphers.encryption.decrypt(message.subarray(32, BODY_AT));
+  const service = KEY.readUint(message, 'service');
+  const id = KEY.readUint(message, 'keyId');
+  const key = ciphers.encryption.decrypt(message.subarray(KEY.length, keyBodyAt(kind)));
   const base = {
     service,
     id,
     from,
     to,
-    parentKind: message[24]!,
+    parentKind: KEY.readUint(message, 'parentKind'),
     ciphers: contentCiphers(deriveWorkingKeys(kind, service, id, key)),
     purchase: 'purchase' in parent ? parent.purchase : parent,
   };
   if (isContentKind(kind)) {
-    const content = readContent(base, message.subarray(BODY_AT), kind, parent);
-    return storeContent(persistent, transient, content, message.subarray(BODY_AT));
+    const terms = CONTENT_TERMS.read(message, TERMS_AT);
+    return storeContent(persistent, transient, contentKeyOf(base, terms, kind, parent), terms);
   }
   storeSegment(transient, { ...base, kind: KIND.segment });
   return STATUS.DONE;
@@ -91,8 +103,8 @@ function loadBelow(
 
 function isFramed(message: Uint8Array, kind: KeyKind, parentKind: number): boolean {
   return (
-    message[1] === MESSAGE_VERSION &&
-    readUint(message, 2, 2) === message.length &&
+    KEY.readUint(message, 'version') === MESSAGE_VERSION &&
+    KEY.readUint(message, 'length') === message.length &&
     message.length === keyMessageLength(kind, parentKind)
   );
 }
@@ -100,7 +112,7 @@ function isFramed(message: Uint8Array, kind: KeyKind, parentKind: number): boole
 /** The working keys of a parent, if it has any with this message. */
 function ciphersOf(persistent: PersistentState, message: Uint8Array, parent: FoundParent): ContentCiphers | undefined {
   if ('ciphers' in parent) return parent.ciphers;
-  return persistent.keyPairs.ciphers(parent.half, message, tagLength(message[24]!));
+  return persistent.keyPairs.ciphers(parent.half, message, tagLength(KEY.readUint(message, 'parentKind')));
 }
 
 /** The table of 4.1. */
@@ -125,48 +137,51 @@ function mayCarry(parentKind: number, kind: number): boolean {
 
 /** Whether the wrapping node is a child of the node inside. */
 function isChild(message: Uint8Array): boolean {
-  return parentNode(readUint(message, 28, 4)) === readUint(message, 8, 4);
+  return parentNode(KEY.readUint(message, 'parentId')) === KEY.readUint(message, 'keyId');
 }
 
 /** @param currency of the card. */
 function fieldsFit(message: Uint8Array, kind: KeyKind, parentKind: number, currency: number): boolean {
-  const flags = message[25]!;
+  const flags = KEY.readUint(message, 'flags');
   const flagsFit = kind === KIND.seeds ? flags < 16 && (flags & 3) <= flags >> 2 : flags === 0;
-  if (!flagsFit || message[26] !== 0 || message[27] !== 0) return false;
-  if (readUint(message, 4, 4) === 0 || readUint(message, 12, 4) >= readUint(message, 16, 4)) return false;
-  if (kind === KIND.node) return readUint(message, 8, 4) !== 0;
+  if (!flagsFit || !KEY.isReservedZero(message)) return false;
+  if (KEY.readUint(message, 'service') === 0) return false;
+  if (KEY.readUint(message, 'from') >= KEY.readUint(message, 'to')) return false;
+  if (kind === KIND.node) return KEY.readUint(message, 'keyId') !== 0;
   if (isPersonal(parentKind)) {
-    if (kind === KIND.seeds && !labelsFit(message.subarray(LABELS_AT, SEED_CEILINGS_AT))) return false;
-    const ceilings = message.subarray(ceilingsAt(kind));
-    const quantum = readUint(ceilings, 18, 6);
-    const asked = readUint(ceilings, 24, 2);
-    const currencyFits = asked === 0 || asked === currency;
-    return quantum >= 1 && quantum <= Number(MOST_MONEY) && currencyFits && isZero(ceilings, 26, 6);
+    return (kind !== KIND.seeds || labelsFit(message)) && ceilingsFit(message, ceilingsAt(kind), currency);
   }
-  if (readUint(message, 20, 4) !== 0) return false;
-  if (!isContentKind(kind)) return true;
-  const tariff = message[BODY_AT]!;
+  if (KEY.readUint(message, 'number') !== 0) return false;
+  return !isContentKind(kind) || termsFit(message, parentKind);
+}
+
+function ceilingsFit(message: Uint8Array, at: number, currency: number): boolean {
+  const quantum = CEILINGS.readUint(message, 'quantum', at);
+  const asked = CEILINGS.readUint(message, 'currency', at);
+  const currencyFits = asked === 0 || asked === currency;
+  return quantum >= 1 && quantum <= Number(MAX_MONEY) && currencyFits && CEILINGS.isReservedZero(message, at);
+}
+
+function termsFit(message: Uint8Array, parentKind: number): boolean {
+  const read = (field: keyof typeof CONTENT_TERMS.at) => CONTENT_TERMS.readUint(message, field, TERMS_AT);
+  const tariff = read('tariff');
   return (
     tariff <= TARIFF.flat &&
-    message[BODY_AT + 2]! <= 3 &&
-    message[BODY_AT + 3] === SUITE &&
-    (tariff !== TARIFF.free || isZero(message, BODY_AT + 4, 4)) &&
-    (parentKind === KIND.slot || isZero(message, BODY_AT + 12, 4)) &&
-    isZero(message, BODY_AT + 36, 12)
+    read('classes') <= (CLASS_BIT.card | CLASS_BIT.soft) &&
+    read('suite') === SUITE &&
+    (tariff !== TARIFF.free || read('price') === 0) &&
+    (parentKind === KIND.slot || read('epoch') === 0) &&
+    CONTENT_TERMS.isReservedZero(message, TERMS_AT)
   );
 }
 
-function labelsFit(labels: Uint8Array): boolean {
-  for (let at = 0; at < labels.length; at += 4) {
-    const level = labels[at]!;
-    const most = level === NO_LEVEL ? 1 : level > SLOT_DEPTH ? 0 : 2 ** level;
-    if (readUint(labels, at + 1, 3) >= most) return false;
+function labelsFit(message: Uint8Array): boolean {
+  for (let i = 0; i < SEEDS_OF_PART; i++) {
+    const { level, index } = SEED_LABEL.read(message, SEED_MESSAGE.at.labels + i * SEED_LABEL.length);
+    const end = level === NO_LEVEL ? 1 : level > SLOT_DEPTH ? 0 : 2 ** level;
+    if (index >= end) return false;
   }
   return true;
-}
-
-function isZero(octets: Uint8Array, at: number, length: number): boolean {
-  return octets.subarray(at, at + length).every((octet) => octet === 0);
 }
 
 function storeSegment(transient: TransientState, key: SegmentKey): void {
@@ -184,22 +199,13 @@ function storeSegment(transient: TransientState, key: SegmentKey): void {
   if (before !== undefined) dropBelow(transient, before);
 }
 
-function readContent(
+function contentKeyOf(
   base: Pick<ContentKey, 'parentKind' | 'service' | 'id' | 'from' | 'to' | 'ciphers' | 'purchase'>,
-  body: Uint8Array,
+  { tariff, price, segmentId, firstSsrc, secondSsrc }: Terms,
   kind: ContentKey['kind'],
   parent: Purchase | SegmentKey,
 ): ContentKey {
-  return {
-    ...base,
-    kind,
-    parent,
-    tariff: body[0]!,
-    price: readUint(body, 4, 4),
-    segment: readUint(body, 8, 4),
-    firstSsrc: readUint(body, 16, 4),
-    secondSsrc: readUint(body, 20, 4),
-  };
+  return { ...base, kind, parent, tariff, price: Number(price), segment: segmentId, firstSsrc, secondSsrc };
 }
 
 /** Steps 6 and 7 for a content key. */
@@ -207,14 +213,14 @@ function storeContent(
   persistent: PersistentState,
   transient: TransientState,
   key: ContentKey,
-  body: Uint8Array,
+  { classes, rating }: Terms,
 ): number {
   const mayBeBlind = key.tariff === TARIFF.free || key.tariff === TARIFF.flat;
   if (key.kind === KIND.blind && !mayBeBlind) return STATUS.BLIND_MISMATCH;
-  const classBit = persistent.moduleClass === 1 ? 1 : 2;
-  if ((body[2]! & classBit) === 0) return STATUS.CLASS_REFUSED;
-  if (!allowsRating(persistent, transient, body[1]!)) return STATUS.ABOVE_RATING;
-  if (key.price > (limitsOf(key.purchase).prices[key.tariff - 1] ?? 0)) return STATUS.ABOVE_CEILING;
+  const classBit = persistent.moduleClass === MODULE_CLASS.card ? CLASS_BIT.card : CLASS_BIT.soft;
+  if ((classes & classBit) === 0) return STATUS.CLASS_REFUSED;
+  if (!allowsRating(persistent, transient, rating)) return STATUS.ABOVE_RATING;
+  if (key.price > priceCeiling(limitsOf(key.purchase), key.tariff)) return STATUS.ABOVE_CEILING;
   const { contents, session, highestMediaTime } = transient;
   let place = placeOf(contents, key.kind, key.service, key.id);
   if (place < 0) place = contents.indexOf(undefined);

@@ -3,6 +3,8 @@ import { ROOT_NODE } from '../../../apdu/decode-module/keys/key-tree.ts';
 import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { isPairKind, KIND } from '../../../apdu/decode-module/kinds.ts';
 import { seedKey, SLOT_DEPTH, slotKeys, SLOTS } from '../../../apdu/decode-module/keys/marks.ts';
+import { keyBodyAt } from '../../../apdu/decode-module/keys/key-message.ts';
+import { CONTENT_TERMS, KEY_MESSAGE_HEADER } from '../../../apdu/layout/keys.ts';
 import { readUint } from '../../../apdu/octets.ts';
 import { FIRST_SEEDS, type CardKey, type Purchase } from './keys.ts';
 import type { StoredSeed } from './key-memory.ts';
@@ -19,7 +21,8 @@ export interface Parent {
 /** A parent whose working keys may have to be agreed on with the message. */
 export type FoundParent = Parent | { readonly key: CardKey | undefined; readonly half: Uint8Array };
 
-const EPOCH_AT = 60;
+const KEY = KEY_MESSAGE_HEADER;
+const EPOCH_AT = keyBodyAt(KIND.content) + CONTENT_TERMS.at.epoch;
 
 export function isContentKind(kind: number | undefined): kind is typeof KIND.content | typeof KIND.blind {
   return kind === KIND.content || kind === KIND.blind;
@@ -31,9 +34,9 @@ export function findParent(
   transient: TransientState,
   message: Uint8Array,
 ): FoundParent | undefined {
-  const kind = message[24]!;
-  const service = readUint(message, 4, 4);
-  const id = readUint(message, 28, 4);
+  const kind = KEY.readUint(message, 'parentKind');
+  const service = KEY.readUint(message, 'service');
+  const id = KEY.readUint(message, 'parentId');
   if (kind === KIND.unique) {
     return id === persistent.serial ? { key: undefined, ciphers: persistent.keys.downlink } : undefined;
   }
@@ -43,7 +46,7 @@ export function findParent(
     return id === persistent.serial && half !== undefined ? { key: undefined, half } : undefined;
   }
   if (kind === KIND.slot) {
-    const epoch = isContentKind(message[0]) ? readUint(message, EPOCH_AT, 4) : 0;
+    const epoch = isContentKind(KEY.readUint(message, 'kind')) ? readUint(message, EPOCH_AT, 4) : 0;
     return slotParent(persistent, service, id, epoch);
   }
   const { purchases, nodes } = persistent.keyMemory;

@@ -4,23 +4,19 @@ import { type KeyKind, KIND } from '../../../apdu/decode-module/kinds.ts';
 import { signLeaveRecord } from '../../../apdu/decode-module/requests/leave-record.ts';
 import { isPrivateHalf } from '../../../apdu/decode-module/keys/p256.ts';
 import { STATUS } from '../../../apdu/decode-module/module-status.ts';
-import { readUint } from '../../../apdu/octets.ts';
+import { keyBodyAt } from '../../../apdu/decode-module/keys/key-message.ts';
+import { KEY_MESSAGE_HEADER, SEED_MESSAGE } from '../../../apdu/layout/keys.ts';
+import { LEAVE_DATA } from '../../../apdu/layout/requests.ts';
 import { dropBelow, shortenBelow } from './key-places.ts';
 import { CEILINGS_LENGTH, FIRST_SEEDS, KEY_PURCHASES, type NewPurchase, type Purchase } from './keys.ts';
 import type { PersistentState } from '../memory/persistent-state.ts';
 import type { TransientState } from '../memory/transient-state.ts';
 
-const KEYS_AT = 32;
-const BODY_AT = 48;
-const LABELS_AT = 160;
-export const SEED_CEILINGS_AT = 192;
-/** A private half is two blocks. */
-const PAIR_CEILINGS_AT = 64;
+const KEY = KEY_MESSAGE_HEADER;
 
 /** Where the ceilings of a purchase stand in its message. */
-export function ceilingsAt(kind: number): number {
-  if (kind === KIND.servicePair) return PAIR_CEILINGS_AT;
-  return kind === KIND.seeds ? SEED_CEILINGS_AT : BODY_AT;
+export function ceilingsAt(kind: KeyKind): number {
+  return kind === KIND.seeds ? SEED_MESSAGE.at.ceilings : keyBodyAt(kind);
 }
 
 /** Steps 4 and 7 for a message under the card's own key or pair that is not of a tree. @returns the confirm, or a status word. */
@@ -57,17 +53,18 @@ function storePurchase(
 ): number {
   const { keyMemory } = persistent;
   const seeds = kind === KIND.seeds;
-  const part = message[25]! & 3;
+  const flags = KEY.readUint(message, 'flags');
+  const part = flags & 3;
   const at = ceilingsAt(kind);
   const purchase: NewPurchase = {
     kind,
-    parentKind: message[24]!,
-    service: readUint(message, 4, 4),
-    id: readUint(message, 8, 4),
-    from: readUint(message, 12, 4),
-    to: readUint(message, 16, 4),
-    number: (readUint(message, 20, 4) - part) >>> 0,
-    lastPart: message[25]! >> 2,
+    parentKind: KEY.readUint(message, 'parentKind'),
+    service: KEY.readUint(message, 'service'),
+    id: KEY.readUint(message, 'keyId'),
+    from: KEY.readUint(message, 'from'),
+    to: KEY.readUint(message, 'to'),
+    number: (KEY.readUint(message, 'number') - part) >>> 0,
+    lastPart: flags >> 2,
     ceilings: message.slice(at, at + CEILINGS_LENGTH),
   };
   let place = keyMemory.purchases.findIndex(
@@ -76,7 +73,7 @@ function storePurchase(
   const held = keyMemory.purchases[place];
   const same = held !== undefined && isSame(held, purchase);
   // Step 4.
-  if (keyMemory.window.refuses(readUint(message, 20, 4))) {
+  if (keyMemory.window.refuses(KEY.readUint(message, 'number'))) {
     return same && (!seeds || keyMemory.hasPart(place, part)) ? STATUS.DONE : STATUS.OLD_NUMBER;
   }
   if (held !== undefined && !same) {
@@ -86,10 +83,10 @@ function storePurchase(
   // Step 7.
   if (place < 0) place = freePlace(keyMemory.purchases, kind);
   if (place < 0) return STATUS.NO_ROOM;
-  const keys = parent.encryption.decrypt(message.subarray(KEYS_AT, seeds ? LABELS_AT : at));
+  const keys = parent.encryption.decrypt(message.subarray(KEY.length, keyBodyAt(kind)));
   if (kind === KIND.servicePair && !isPrivateHalf(keys)) return STATUS.BAD_FIELD;
   if (seeds) {
-    keyMemory.writePart(place, purchase, part, message.subarray(LABELS_AT, SEED_CEILINGS_AT), keys);
+    keyMemory.writePart(place, purchase, part, SEED_MESSAGE.view(message, 'labels'), keys);
     return STATUS.DONE;
   }
   const before = keyMemory.writePurchase(place, purchase, keys);
@@ -117,12 +114,11 @@ function isSame(held: Purchase, { from, to, number, lastPart, ceilings }: NewPur
 /** LEAVE; `firmware-notes/protocol.md` 4.5. @param data service u32, key id u32, to u32. */
 export function leave(persistent: PersistentState, transient: TransientState, data: Uint8Array): Uint8Array | number {
   const { keyMemory } = persistent;
-  const service = readUint(data, 0, 4);
-  const keyId = readUint(data, 4, 4);
+  const { service, keyId, to: wanted } = LEAVE_DATA.read(data);
   const place = keyMemory.purchases.findIndex((held) => held?.service === service && held.id === keyId);
   const purchase = keyMemory.purchases[place];
   if (purchase === undefined) return STATUS.UNKNOWN_KEY;
-  const to = Math.max(readUint(data, 8, 4), purchase.from);
+  const to = Math.max(wanted, purchase.from);
   if (to > purchase.to) return STATUS.BAD_FIELD;
   keyMemory.lowerEnd(place, to);
   shortenBelow(transient, purchase);

@@ -1,6 +1,7 @@
 import { isPersonal, KIND } from '../../../apdu/decode-module/kinds.ts';
 import { STATUS } from '../../../apdu/decode-module/module-status.ts';
-import { readUint } from '../../../apdu/octets.ts';
+import { keyBodyAt } from '../../../apdu/decode-module/keys/key-message.ts';
+import { KEY_MESSAGE_HEADER as KEY } from '../../../apdu/layout/keys.ts';
 import type { TreeNode } from './keys.ts';
 import type { Parent } from './parents.ts';
 import type { PersistentState } from '../memory/persistent-state.ts';
@@ -8,9 +9,9 @@ import type { PersistentState } from '../memory/persistent-state.ts';
 /** Steps 4 and 7 for a tree node: a leaf under the card's own key or pair, or a node under its child. @returns the status word. */
 export function loadNode(persistent: PersistentState, message: Uint8Array, parent: Parent): number {
   const { keyMemory } = persistent;
-  const service = readUint(message, 4, 4);
-  const id = readUint(message, 8, 4);
-  const number = readUint(message, 20, 4);
+  const service = KEY.readUint(message, 'service');
+  const id = KEY.readUint(message, 'keyId');
+  const number = KEY.readUint(message, 'number');
   const isLeaf = parent.key === undefined;
   let place = keyMemory.nodes.findIndex((node) => node?.service === service && node.id === id);
   const held = keyMemory.nodes[place];
@@ -26,13 +27,13 @@ export function loadNode(persistent: PersistentState, message: Uint8Array, paren
   if (place < 0) return STATUS.NO_ROOM;
   const node: TreeNode = {
     kind: KIND.node,
-    parentKind: message[24]!,
+    parentKind: KEY.readUint(message, 'parentKind'),
     service,
     id,
     from: isLeaf ? 0 : number,
     to: 0xffff_ffff,
     number: isLeaf ? number : 0,
-    key: parent.ciphers.encryption.decrypt(message.subarray(32, 48)),
+    key: parent.ciphers.encryption.decrypt(message.subarray(KEY.length, keyBodyAt(KIND.node))),
   };
   keyMemory.writeNode(place, node, isLeaf);
   return STATUS.DONE;

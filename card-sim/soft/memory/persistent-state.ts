@@ -6,13 +6,21 @@ import {
   type CardLimits,
   decodeCardLimits,
   encodeCardLimits,
-  LIMITS_LENGTH,
   NO_LIMITS,
 } from '../../../apdu/decode-module/card-limits.ts';
-import { cardKeyIn, DGI, KEYS_LENGTH } from '../../../apdu/decode-module/personalisation.ts';
+import { DGI } from '../../../apdu/decode-module/personalisation.ts';
 import { PIN_LENGTH, PIN_TRIES } from '../../../apdu/decode-module/pin.ts';
-import { VERIFICATION_ENTRY_LENGTH, VERIFICATION_PLACES } from '../../../apdu/decode-module/keys/verification-key.ts';
-import { RECEIPT_LENGTH, RECEIPT_RING } from '../../../apdu/decode-module/money/receipt.ts';
+import { VERIFICATION_PLACES } from '../../../apdu/decode-module/keys/verification-key.ts';
+import { RECEIPT_RING } from '../../../apdu/decode-module/money/receipt.ts';
+import {
+  CARD_ID,
+  CARD_KEY_VALUE,
+  CARD_LIMITS,
+  CARD_PROFILE,
+  VERIFICATION_KEY,
+  VERIFICATION_KEY_VALUE,
+} from '../../../apdu/layout/card.ts';
+import { PURSE_RECORD, RECEIPT } from '../../../apdu/layout/money.ts';
 import { LIFE } from '../../../apdu/decode-module/select-answer.ts';
 import { FormatError } from '../../../apdu/errors.ts';
 import { concat, readUint, writeUint } from '../../../apdu/octets.ts';
@@ -21,7 +29,7 @@ import { type Change, type CardStore, Eeprom } from './eeprom.ts';
 import { KEY_MEMORY_LENGTH, KeyMemory } from '../keys/key-memory.ts';
 import { KEY_PAIRS_LENGTH, KeyPairs } from '../keys/key-pairs.ts';
 import type { ChannelMemory } from '../secure-channel.ts';
-import { decodeRecord, encodeRecord, FIRST_RECORD, type PurseRecord, RECORD_LENGTH } from '../money/purse-record.ts';
+import { decodeRecord, encodeRecord, FIRST_RECORD, type PurseRecord } from '../money/purse-record.ts';
 
 /** "TCSM", version 1: the first octets of an image. */
 const MAGIC = Uint8Array.of(0x54, 0x43, 0x53, 0x4d, 0x00, 0x01);
@@ -40,12 +48,12 @@ const AT = {
   keys: 40,
   keyMemory: 136,
   records: 136 + KEY_MEMORY_LENGTH,
-  receipts: 136 + KEY_MEMORY_LENGTH + RECORDS * RECORD_LENGTH,
+  receipts: 136 + KEY_MEMORY_LENGTH + RECORDS * PURSE_RECORD.length,
 } as const;
 
-const LIMITS_AT = AT.receipts + RECEIPT_RING * RECEIPT_LENGTH;
-const VERIFICATION_AT = LIMITS_AT + LIMITS_LENGTH;
-const VERIFICATION_LENGTH = VERIFICATION_PLACES * VERIFICATION_ENTRY_LENGTH;
+const LIMITS_AT = AT.receipts + RECEIPT_RING * RECEIPT.length;
+const VERIFICATION_AT = LIMITS_AT + CARD_LIMITS.length;
+const VERIFICATION_LENGTH = VERIFICATION_PLACES * VERIFICATION_KEY.length;
 const PIN_AT = VERIFICATION_AT + VERIFICATION_LENGTH;
 /** Version, ENC, MAC, DEK; then the sequence counter. */
 const CHANNEL_AT = PIN_AT + PIN_LENGTH;
@@ -103,7 +111,7 @@ export class PersistentState {
   constructor(eeprom: Eeprom) {
     this.#eeprom = eeprom;
     this.#record = newestRecord(eeprom.image);
-    this.#limits = decodeCardLimits(this.#view(LIMITS_AT, LIMITS_LENGTH));
+    this.#limits = decodeCardLimits(this.#view(LIMITS_AT, CARD_LIMITS.length));
     this.keyMemory = new KeyMemory(eeprom, AT.keyMemory);
     this.keyPairs = new KeyPairs(eeprom, KEY_PAIRS_AT);
   }
@@ -123,28 +131,28 @@ export class PersistentState {
 
   /** 8 octets, zeros before DGI 0001 has come. */
   get cardId(): Uint8Array {
-    return this.#view(AT.profile, 8);
+    return CARD_PROFILE.view(this.#eeprom.image, 'cardId', AT.profile);
   }
 
   get serial(): number {
-    return readUint(this.#eeprom.image, AT.profile + 4, 4);
+    return CARD_ID.readUint(this.cardId, 'serial');
   }
 
   /** Class octet of the card id. */
   get moduleClass(): number {
-    return this.#eeprom.image[AT.profile + 3] ?? 0;
+    return CARD_ID.readUint(this.cardId, 'moduleClass');
   }
 
   get currency(): number {
-    return readUint(this.#eeprom.image, AT.profile + 8, 2);
+    return CARD_PROFILE.readUint(this.#eeprom.image, 'currency', AT.profile);
   }
 
   get maximumBalance(): number {
-    return readUint(this.#eeprom.image, AT.profile + 10, 6);
+    return CARD_PROFILE.readUint(this.#eeprom.image, 'maximumBalance', AT.profile);
   }
 
-  get mostUnacknowledged(): number {
-    return readUint(this.#eeprom.image, AT.profile + 16, 6);
+  get maximumUnacknowledged(): number {
+    return CARD_PROFILE.readUint(this.#eeprom.image, 'maximumUnacknowledged', AT.profile);
   }
 
   get hasProfile(): boolean {
@@ -158,14 +166,16 @@ export class PersistentState {
   /** Only of a card that has been active. */
   get keys(): CardCiphers {
     if (this.#keys === undefined) {
-      const value = this.#view(AT.keys, KEYS_LENGTH);
+      const value = this.#view(AT.keys, CARD_KEY_VALUE.length);
       this.#keys = {
-        downlink: contentCiphers(deriveWorkingKeys(KIND.unique, 0, this.serial, cardKeyIn(value, 'downlink'))),
-        uplink: new AesCbc(cardKeyIn(value, 'uplink')),
-        receipt: new AesCbc(cardKeyIn(value, 'receipt')),
-        acknowledgement: new AesCbc(cardKeyIn(value, 'acknowledgement')),
-        loadIn: new AesCbc(cardKeyIn(value, 'load-in')),
-        loadOut: new AesCbc(cardKeyIn(value, 'load-out')),
+        downlink: contentCiphers(
+          deriveWorkingKeys(KIND.unique, 0, this.serial, CARD_KEY_VALUE.view(value, 'downlink')),
+        ),
+        uplink: new AesCbc(CARD_KEY_VALUE.view(value, 'uplink')),
+        receipt: new AesCbc(CARD_KEY_VALUE.view(value, 'receipt')),
+        acknowledgement: new AesCbc(CARD_KEY_VALUE.view(value, 'acknowledgement')),
+        loadIn: new AesCbc(CARD_KEY_VALUE.view(value, 'load-in')),
+        loadOut: new AesCbc(CARD_KEY_VALUE.view(value, 'load-out')),
       };
     }
     return this.#keys;
@@ -261,12 +271,12 @@ export class PersistentState {
   /** The record so many steps back, 0 to 63, if there was one. */
   loggedRecord(back: number): Uint8Array | undefined {
     const sequence = this.#record.sequence - back;
-    return sequence < 1 ? undefined : this.#view(recordAt(sequence), RECORD_LENGTH);
+    return sequence < 1 ? undefined : this.#view(recordAt(sequence), PURSE_RECORD.length);
   }
 
   /** @param number of a receipt that the ring holds. */
   receipt(number: number): Uint8Array {
-    return this.#view(receiptAt(number), RECEIPT_LENGTH);
+    return this.#view(receiptAt(number), RECEIPT.length);
   }
 
   writeReceipt(number: number, receipt: Uint8Array): void {
@@ -289,7 +299,12 @@ function groupChanges(dgi: number, value: Uint8Array): Change[] {
     case DGI.limits:
       return [{ at: LIMITS_AT, octets: value }];
     case DGI.verificationKey:
-      return [{ at: VERIFICATION_AT + value[0]! * VERIFICATION_ENTRY_LENGTH, octets: value.subarray(1) }];
+      return [
+        {
+          at: VERIFICATION_AT + VERIFICATION_KEY_VALUE.readUint(value, 'place') * VERIFICATION_KEY.length,
+          octets: value.subarray(VERIFICATION_KEY_VALUE.at.id),
+        },
+      ];
     case DGI.headEnd:
       return [{ at: KEY_PAIRS_AT, octets: value }];
     case DGI.keys:
@@ -310,18 +325,22 @@ function decodeKeySet(octets: Uint8Array): ChannelKeySet {
 }
 
 function recordAt(sequence: number): number {
-  return AT.records + (sequence % RECORDS) * RECORD_LENGTH;
+  return AT.records + (sequence % RECORDS) * PURSE_RECORD.length;
 }
 
 /** The one with the highest sequence. */
 function newestRecord(image: Uint8Array): PurseRecord {
   let newest = 0;
-  for (let at = 0; at < RECORDS * RECORD_LENGTH; at += RECORD_LENGTH) {
-    if (readUint(image, AT.records + at, 4) > readUint(image, AT.records + newest, 4)) newest = at;
+  for (let at = 0; at < RECORDS * PURSE_RECORD.length; at += PURSE_RECORD.length) {
+    if (
+      PURSE_RECORD.readUint(image, 'sequence', AT.records + at) >
+      PURSE_RECORD.readUint(image, 'sequence', AT.records + newest)
+    )
+      newest = at;
   }
-  return decodeRecord(image.subarray(AT.records + newest, AT.records + newest + RECORD_LENGTH));
+  return decodeRecord(image.subarray(AT.records + newest, AT.records + newest + PURSE_RECORD.length));
 }
 
 function receiptAt(number: number): number {
-  return AT.receipts + (number % RECEIPT_RING) * RECEIPT_LENGTH;
+  return AT.receipts + (number % RECEIPT_RING) * RECEIPT.length;
 }

@@ -1,5 +1,5 @@
 import { CONTENT_PLACES, type ContentKey, SEGMENT_PLACES, type SegmentKey } from '../keys/keys.ts';
-import type { Mark, SessionTotals } from '../money/purse-record.ts';
+import type { Mark, SessionTotals } from '../../../apdu/decode-module/money/log-record.ts';
 import type { CardSecureChannel } from '../secure-channel.ts';
 import { NO_TICKS, type Ticks } from '../money/ticks.ts';
 

@@ -1,12 +1,11 @@
-import { MOST_MONEY } from '../../../apdu/decode-module/keys/ceilings.ts';
-import { ACKNOWLEDGEMENT_LENGTH } from '../../../apdu/decode-module/money/acknowledgement.ts';
-import { LOAD_ORDER_LENGTH, signLoadProof, signLoadRequest } from '../../../apdu/decode-module/money/credit-load.ts';
+import { MAX_MONEY } from '../../../apdu/layout/max-money.ts';
+import { signLoadProof, signLoadRequest } from '../../../apdu/decode-module/money/credit-load.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { STATUS } from '../../../apdu/decode-module/module-status.ts';
-import { PURSE_STATUS_LENGTH } from '../../../apdu/decode-module/money/purse-status.ts';
+import { ACKNOWLEDGEMENT, LOAD_ORDER, PURSE_STATUS, RECEIPT } from '../../../apdu/layout/money.ts';
 import { RECEIPT_RING } from '../../../apdu/decode-module/money/receipt.ts';
-import { isSignedMessage } from '../../../apdu/decode-module/requests/signed-message.ts';
-import { readUint, writeUint } from '../../../apdu/octets.ts';
+import { isSignedMessage } from '../../../apdu/decode-module/signed-message.ts';
+import { readUint } from '../../../apdu/octets.ts';
 import type { PersistentState } from '../memory/persistent-state.ts';
 import { NO_TICKS, writeTicks } from './ticks.ts';
 import type { TransientState } from '../memory/transient-state.ts';
@@ -18,21 +17,21 @@ const MOST_LOADED = 2 ** 48 - 2 ** 39;
 export function purseStatus(persistent: PersistentState, transient: TransientState): Uint8Array {
   const { record } = persistent;
   const { session } = transient;
-  const answer = new Uint8Array(PURSE_STATUS_LENGTH);
-  writeUint(answer, 0, 4, record.sequence);
-  writeUint(answer, 4, 6, record.loaded);
-  writeUint(answer, 10, 6, record.spent);
-  writeUint(answer, 16, 6, record.torn);
-  writeUint(answer, 22, 6, persistent.maximumBalance);
-  writeUint(answer, 28, 2, persistent.currency);
-  writeUint(answer, 30, 4, record.loadNumber);
-  writeUint(answer, 34, 4, record.session);
-  writeUint(answer, 38, 4, session?.service ?? 0);
-  writeUint(answer, 42, 6, record.taken);
-  writeTicks(answer, 48, session?.used ?? NO_TICKS);
-  writeUint(answer, 56, 4, record.receiptsWritten);
-  writeUint(answer, 60, 4, record.receiptsAcknowledged);
-  writeUint(answer, 64, 6, record.unacknowledged);
+  const answer = new Uint8Array(PURSE_STATUS.length);
+  PURSE_STATUS.writeUint(answer, 'sequence', record.sequence);
+  PURSE_STATUS.writeUint(answer, 'loaded', record.loaded);
+  PURSE_STATUS.writeUint(answer, 'spent', record.spent);
+  PURSE_STATUS.writeUint(answer, 'torn', record.torn);
+  PURSE_STATUS.writeUint(answer, 'maximumBalance', persistent.maximumBalance);
+  PURSE_STATUS.writeUint(answer, 'currency', persistent.currency);
+  PURSE_STATUS.writeUint(answer, 'loadNumber', record.loadNumber);
+  PURSE_STATUS.writeUint(answer, 'session', record.session);
+  PURSE_STATUS.writeUint(answer, 'service', session?.service ?? 0);
+  PURSE_STATUS.writeUint(answer, 'taken', record.taken);
+  writeTicks(answer, PURSE_STATUS.at.usedTicks, session?.used ?? NO_TICKS);
+  PURSE_STATUS.writeUint(answer, 'receiptsWritten', record.receiptsWritten);
+  PURSE_STATUS.writeUint(answer, 'receiptsAcknowledged', record.receiptsAcknowledged);
+  PURSE_STATUS.writeUint(answer, 'unacknowledged', record.unacknowledged);
   return answer;
 }
 
@@ -61,14 +60,14 @@ export function loadCredit(persistent: PersistentState, order: Uint8Array): Uint
   const { keys, record } = persistent;
   const setsLimit = order[0] === KIND.creditLimit;
   const kind = setsLimit ? KIND.creditLimit : KIND.loadOrder;
-  if (!isSignedMessage(order, kind, LOAD_ORDER_LENGTH, keys.loadIn)) return STATUS.CRYPTO;
-  const reservedZero = readUint(order, 18, 2) === 0 && order.subarray(34, 48).every((octet) => octet === 0);
-  const currency = readUint(order, 16, 2);
-  if (!isThisCard(persistent, order) || currency !== persistent.currency || !reservedZero) return STATUS.BAD_FIELD;
-  const number = readUint(order, 12, 4);
-  const amount = readUint(order, 20, 6);
-  const loadId = order.slice(26, 34);
-  if (setsLimit && amount + persistent.maximumBalance > Number(MOST_MONEY)) return STATUS.BAD_FIELD;
+  if (!isSignedMessage(LOAD_ORDER, kind, order, keys.loadIn)) return STATUS.CRYPTO;
+  const currency = LOAD_ORDER.readUint(order, 'currency');
+  const isOurs = isThisCard(persistent, LOAD_ORDER.view(order, 'cardId')) && currency === persistent.currency;
+  if (!isOurs || !LOAD_ORDER.isReservedZero(order)) return STATUS.BAD_FIELD;
+  const number = LOAD_ORDER.readUint(order, 'number');
+  const amount = LOAD_ORDER.readUint(order, 'amount');
+  const loadId = LOAD_ORDER.view(order, 'loadId').slice();
+  if (setsLimit && amount + persistent.maximumBalance > Number(MAX_MONEY)) return STATUS.BAD_FIELD;
   const again =
     number === record.loadNumber &&
     amount === record.loadAmount &&
@@ -108,23 +107,20 @@ export function newestReceipt(persistent: PersistentState): Uint8Array {
 /** ACKNOWLEDGE RECEIPTS; `firmware-notes/protocol.md` 7.6. @returns the status word. */
 export function acknowledgeReceipts(persistent: PersistentState, message: Uint8Array): number {
   const { keys, record } = persistent;
-  if (!isSignedMessage(message, KIND.acknowledgement, ACKNOWLEDGEMENT_LENGTH, keys.acknowledgement)) {
-    return STATUS.CRYPTO;
-  }
-  if (!isThisCard(persistent, message)) return STATUS.BAD_FIELD;
-  const upTo = readUint(message, 12, 4);
+  if (!isSignedMessage(ACKNOWLEDGEMENT, KIND.acknowledgement, message, keys.acknowledgement)) return STATUS.CRYPTO;
+  if (!isThisCard(persistent, ACKNOWLEDGEMENT.view(message, 'cardId'))) return STATUS.BAD_FIELD;
+  const upTo = ACKNOWLEDGEMENT.readUint(message, 'upTo');
   if (upTo > record.receiptsWritten) return STATUS.BAD_FIELD;
   if (upTo <= record.receiptsAcknowledged) return STATUS.DONE;
   let unacknowledged = record.unacknowledged;
   for (let number = record.receiptsAcknowledged + 1; number <= upTo; number++) {
     const receipt = persistent.receipt(number);
-    unacknowledged -= readUint(receipt, 56, 6) + readUint(receipt, 62, 6);
+    unacknowledged -= RECEIPT.readUint(receipt, 'amount') + RECEIPT.readUint(receipt, 'torn');
   }
   persistent.changeRecord({ receiptsAcknowledged: upTo, unacknowledged });
   return STATUS.DONE;
 }
 
-/** Card id at octets 4..11 of a load order or acknowledgement. */
-function isThisCard(persistent: PersistentState, message: Uint8Array): boolean {
-  return persistent.cardId.every((octet, index) => octet === message[4 + index]);
+function isThisCard(persistent: PersistentState, cardId: Uint8Array): boolean {
+  return persistent.cardId.every((octet, index) => octet === cardId[index]);
 }

@@ -1,14 +1,15 @@
 import { type Receipt, RECEIPT_RING, signReceipt } from '../../../apdu/decode-module/money/receipt.ts';
 import { TARIFF } from '../../../apdu/decode-module/money/tariff.ts';
 import { STATUS } from '../../../apdu/decode-module/module-status.ts';
-import { MOST_MONEY } from '../../../apdu/decode-module/keys/ceilings.ts';
+import { MAX_MONEY } from '../../../apdu/layout/max-money.ts';
 import { type ContentKey, limitsOf } from '../keys/keys.ts';
 import type { PersistentState } from '../memory/persistent-state.ts';
-import { NO_TOTALS, type SessionTotals } from './purse-record.ts';
+import type { SessionTotals } from '../../../apdu/decode-module/money/log-record.ts';
+import { NO_TOTALS } from './purse-record.ts';
 import { addTicks, amountOfTicks, NO_TICKS, type Ticks, ticksOfDuration, ticksOfOctets } from './ticks.ts';
 import { Session, type TransientState } from '../memory/transient-state.ts';
 
-const MOST = Number(MOST_MONEY);
+const MOST = Number(MAX_MONEY);
 const MOST_QUANTA = 255;
 const SECONDS_OF_DAY = 86_400;
 
@@ -45,10 +46,10 @@ export function closeSession(persistent: PersistentState, transient: TransientSt
 
 /** Settles a session that lost its power; `firmware-notes/protocol.md` 7.3, *Tear*. */
 export function settleTornSession(persistent: PersistentState): void {
-  const { taken, usedAtTake, open, marks, spentOfDay } = persistent.record;
+  const { taken, usedAtTake, openTotals, marks, spentOfDay } = persistent.record;
   if (taken === 0) return;
   const amount = amountOfTicks(usedAtTake);
-  settle(persistent, open, 'torn', amount, taken - amount, marks, spentOfDay);
+  settle(persistent, openTotals, 'torn', amount, taken - amount, marks, spentOfDay);
 }
 
 /** The receipt into the ring, then the record: the record is the commit point. */
@@ -93,7 +94,7 @@ function settle(
     unacknowledged: record.unacknowledged + amount + tornPart,
     taken: 0,
     usedAtTake: NO_TICKS,
-    open: NO_TOTALS,
+    openTotals: NO_TOTALS,
     service: 0,
     marks: marks.map(({ ssrc, group }) => ({ ssrc, group })),
   });
@@ -195,7 +196,7 @@ function take(
   const first = taken === 0;
   // Step 1.
   const due = record.receiptsWritten - record.receiptsAcknowledged >= RECEIPT_RING;
-  if (first && (due || record.unacknowledged >= persistent.mostUnacknowledged)) return STATUS.RECEIPTS_DUE;
+  if (first && (due || record.unacknowledged >= persistent.maximumUnacknowledged)) return STATUS.RECEIPTS_DUE;
   // Step 2. (taken + t) x 18,000,000 >= used is the same as taken + t >= used rounded up.
   const wanted = amountOfTicks(used) - taken;
   const needed = Math.max(0, wanted);
@@ -222,7 +223,7 @@ function take(
     usedAtTake: flat ? used : session.used,
     day,
     spentOfDay: spentOfDay + more,
-    open: { octets, duration, groups, firstSegment, lastSegment, from, to },
+    openTotals: { octets, duration, groups, firstSegment, lastSegment, from, to },
     ...(flat ? { lastFlatService: key.service, lastFlatSegment: key.segment } : {}),
     marks: transient.marks.map(({ ssrc, group }) => ({ ssrc, group })),
   });

@@ -122,8 +122,8 @@ async function* returnToOldEpoch(target: Target): AsyncIterable<Attempt> {
     expected: [STATUS.UNKNOWN_KEY],
   });
   const held = await target.module.listKeys();
-  const above = held.filter((entry) => entry.kind === KIND.node && entry.id !== mine.leaf);
-  for (const { id } of above) await target.module.deleteKey(KIND.node, service.number, id);
+  const above = held.filter((entry) => entry.kind === KIND.node && entry.keyId !== mine.leaf);
+  for (const { keyId } of above) await target.module.deleteKey(KIND.node, service.number, keyId);
   const answers = new Answers();
   for (const command of [...first, loadKey(content)]) answers.add((await target.send(command)).status);
   const back = answers.areAll(STATUS.DONE);

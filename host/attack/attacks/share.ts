@@ -1,6 +1,7 @@
 import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { randomBytes } from 'node:crypto';
-import { GROUP_KEY, type Mode, wholeCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
+import { type Mode, wholeCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
+import { GROUP_KEY } from '../../../apdu/layout/packets.ts';
 import { concat } from '../../../apdu/octets.ts';
 import { GroupSealer, MAX_PAYLOAD } from '../../stream/sealing/group-sealer.ts';
 import { MKI_LENGTH } from '../../stream/packet/mki.ts';

@@ -1,5 +1,5 @@
 import { STATUS } from '../../../apdu/decode-module/module-status.ts';
-import { CARD_HEADER, CARD_TAG } from '../../../apdu/decode-module/packets/card-part.ts';
+import { CARD_HEADER, CARD_TAG } from '../../../apdu/layout/packets.ts';
 import { combine, separate } from '../../../apdu/decode-module/keys/combined-section.ts';
 import { parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
@@ -28,8 +28,8 @@ export const splice: Attack = {
 function joinPart(header: Uint8Array, span: Uint8Array, tag: Uint8Array): ModuleCommand {
   return decodePart(
     concat(
-      header.subarray(0, CARD_HEADER),
-      span.subarray(CARD_HEADER, span.length - CARD_TAG),
+      header.subarray(0, CARD_HEADER.length),
+      span.subarray(CARD_HEADER.length, span.length - CARD_TAG),
       tag.subarray(tag.length - CARD_TAG),
     ),
   );

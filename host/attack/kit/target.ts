@@ -171,9 +171,9 @@ export class Target {
   async makeReady(): Promise<void> {
     const { module } = this;
     await module.closeSession();
-    for (const { kind, parentKind, service, id } of await module.listKeys()) {
+    for (const { kind, parentKind, service, keyId } of await module.listKeys()) {
       const lasting = parentKind === KIND.unique || kind === KIND.node;
-      if (lasting) await module.deleteKey(kind, service, id);
+      if (lasting) await module.deleteKey(kind, service, keyId);
     }
     await this.acknowledgeReceipts();
     const { available } = await module.purse();
@@ -215,7 +215,7 @@ async function personalise(
   if (found.life === 'blank') {
     const cardId = encodeCardId({ issuer: KIT_ISSUER, moduleClass, serial: readUint(randomBytes(4), 0, 4) });
     kit.add(cardId);
-    const money = { currency: CURRENCY, maximumBalance: MAXIMUM_BALANCE, mostUnacknowledged: MAXIMUM_BALANCE };
+    const money = { currency: CURRENCY, maximumBalance: MAXIMUM_BALANCE, maximumUnacknowledged: MAXIMUM_BALANCE };
     await module.storeData(DGI.profile, encodeCardProfile({ cardId, ...money }), false);
     await module.storeData(DGI.keys, encodeCardKeys(kit.startRun(cardId).keys), true);
   }

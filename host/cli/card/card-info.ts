@@ -88,10 +88,10 @@ function nameOf(kind: number): string {
   return Object.entries(KIND).find(([, number]) => number === kind)?.[0] ?? `kind ${kind}`;
 }
 
-function keyInJson({ kind, parentKind, service, id, from, to }: KeyEntry): Record<string, unknown> {
-  return { kind: nameOf(kind), parent: nameOf(parentKind), service, id, from: moment(from), to: moment(to) };
+function keyInJson({ kind, parentKind, service, keyId, from, to }: KeyEntry): Record<string, unknown> {
+  return { kind: nameOf(kind), parent: nameOf(parentKind), service, id: keyId, from: moment(from), to: moment(to) };
 }
 
-function describeKey({ kind, service, id, from, to }: KeyEntry): string {
-  return `${nameOf(kind)} ${id} of service ${service}, valid from ${moment(from)} to ${moment(to)}`;
+function describeKey({ kind, service, keyId, from, to }: KeyEntry): string {
+  return `${nameOf(kind)} ${keyId} of service ${service}, valid from ${moment(from)} to ${moment(to)}`;
 }

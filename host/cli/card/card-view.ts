@@ -20,7 +20,7 @@ export function describePurse(purse: PurseStatus): View {
     json: {
       currency: currency.code,
       balance: Number(purse.balance),
-      maximumBalance: Number(purse.maximum),
+      maximumBalance: Number(purse.maximumBalance),
       loaded: Number(purse.loaded),
       loads: purse.loadNumber,
       spent: Number(purse.spent),
@@ -29,7 +29,7 @@ export function describePurse(purse: PurseStatus): View {
       receiptsDue: purse.receiptsDue,
     },
     lines: [
-      `balance   ${write(purse.balance)} of at most ${write(purse.maximum)}`,
+      `balance   ${write(purse.balance)} of at most ${write(purse.maximumBalance)}`,
       `loaded    ${write(purse.loaded)} in ${purse.loadNumber} ${purse.loadNumber === 1 ? 'load' : 'loads'}`,
       `spent     ${write(purse.spent)}, ${write(purse.torn)} of it torn`,
       `receipts  ${purse.receiptsWritten}, ${purse.receiptsDue} of them not collected`,

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { formatCardId, decodeCardId } from '../../../apdu/decode-module/card-id.ts';
-import { MOST_MONEY } from '../../../apdu/decode-module/keys/ceilings.ts';
+import { MAX_MONEY } from '../../../apdu/layout/max-money.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import type { Receipt } from '../../../apdu/decode-module/money/receipt.ts';
 import type { CardChannel } from '../../../apdu/card-channel.ts';
@@ -36,7 +36,7 @@ export function addCreditCommands(issuer: Command): void {
 
 function orderCommand(issuer: Command, name: string, description: string): Command {
   return cardCommand(issuer, name, description)
-    .requiredOption('--amount <amount>', 'such as "10.00 USD"', (text: string) => parseMoney(text, MOST_MONEY))
+    .requiredOption('--amount <amount>', 'such as "10.00 USD"', (text: string) => parseMoney(text, MAX_MONEY))
     .option(
       '--soft-limit <amount>',
       'most that a soft module is trusted with, its credit limit included (default: 10.00)',
@@ -46,7 +46,7 @@ function orderCommand(issuer: Command, name: string, description: string): Comma
 async function load(options: LoadOptions): Promise<void> {
   const { wish, currency } = parseOrder(options);
   const refundCap =
-    options.refundCap === undefined ? DEFAULT_REFUND_CAP : parseAmount(options.refundCap, currency, MOST_MONEY);
+    options.refundCap === undefined ? DEFAULT_REFUND_CAP : parseAmount(options.refundCap, currency, MAX_MONEY);
   const result = await withStore(options, async (channel, keys, accounts) => {
     await settleSoftModule(channel, keys, accounts);
     return loadCredit(new DecodeModule(channel), keys, accounts, { ...wish, refundCap }, now());
@@ -94,7 +94,7 @@ async function limitCredit(options: OrderOptions): Promise<void> {
 function parseOrder(options: OrderOptions): { wish: OrderWish; currency: Currency } {
   const { amount, currency } = options.amount;
   const softLimit =
-    options.softLimit === undefined ? DEFAULT_SOFT_LIMIT : parseAmount(options.softLimit, currency, MOST_MONEY);
+    options.softLimit === undefined ? DEFAULT_SOFT_LIMIT : parseAmount(options.softLimit, currency, MAX_MONEY);
   const format = (microUnits: bigint) => formatMoney(microUnits, currency);
   return { wish: { amount, currency: currency.number, softLimit, format }, currency };
 }

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { formatCardId, type ModuleClass } from '../../../apdu/decode-module/card-id.ts';
 import { NO_LIMITS } from '../../../apdu/decode-module/card-limits.ts';
-import { MOST_MONEY } from '../../../apdu/decode-module/keys/ceilings.ts';
+import { MAX_MONEY } from '../../../apdu/layout/max-money.ts';
 import { VERIFICATION_PLACES } from '../../../apdu/decode-module/keys/verification-key.ts';
 import { OutOfRangeError } from '../../../apdu/errors.ts';
 import { personalise } from '../../issuer/cards/personalisation.ts';
@@ -56,12 +56,12 @@ export function addPersonaliseCommand(issuer: Command): void {
 
 async function personaliseCard(options: PersonaliseOptions): Promise<void> {
   const currency = currencyByCode(options.currency);
-  const maximumBalance = parseAmount(options.maxBalance, currency, MOST_MONEY);
-  const mostUnacknowledged =
+  const maximumBalance = parseAmount(options.maxBalance, currency, MAX_MONEY);
+  const maximumUnacknowledged =
     options.maxUnacknowledged === undefined
       ? maximumBalance
-      : parseAmount(options.maxUnacknowledged, currency, MOST_MONEY);
-  if (maximumBalance === 0n || mostUnacknowledged === 0n) {
+      : parseAmount(options.maxUnacknowledged, currency, MAX_MONEY);
+  if (maximumBalance === 0n || maximumUnacknowledged === 0n) {
     throw new OutOfRangeError(`a card that may hold nothing is of no use; name at least ${formatMoney(1n, currency)}`);
   }
   if (options.trust.length > VERIFICATION_PLACES) {
@@ -81,7 +81,7 @@ async function personaliseCard(options: PersonaliseOptions): Promise<void> {
     serial: parseSerial(options.serial),
     currency: currency.number,
     maximumBalance,
-    mostUnacknowledged,
+    maximumUnacknowledged,
     limits,
     trust: await Promise.all(options.trust.map(readVerificationKey)),
     pin: withPin ? await choosePin(options.pinFile) : undefined,

@@ -1,4 +1,4 @@
-import { MOST_MONEY } from '../../../apdu/decode-module/keys/ceilings.ts';
+import { MAX_MONEY } from '../../../apdu/layout/max-money.ts';
 import type { Tariff } from '../../../apdu/decode-module/money/tariff.ts';
 import { OutOfRangeError } from '../../../apdu/errors.ts';
 import { formatMoney, parseAmount } from '../../money/amount.ts';
@@ -21,7 +21,7 @@ export function chooseQuantum({ kind, price }: Tariff): bigint {
  */
 export function parseQuantum(text: string, { currency }: Price): bigint {
   if (currency === undefined) throw new OutOfRangeError('what is free takes nothing from a card; leave out --quantum');
-  const quantum = parseAmount(text, currency, MOST_MONEY);
+  const quantum = parseAmount(text, currency, MAX_MONEY);
   if (quantum === 0n) throw new OutOfRangeError(`a quantum is ${formatMoney(1n, currency)} or more, not 0`);
   return quantum;
 }

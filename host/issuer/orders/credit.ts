@@ -1,5 +1,5 @@
 import { formatCardId } from '../../../apdu/decode-module/card-id.ts';
-import { MOST_MONEY } from '../../../apdu/decode-module/keys/ceilings.ts';
+import { MAX_MONEY } from '../../../apdu/layout/max-money.ts';
 import type { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import type { Accounts } from '../cards/accounts.ts';
 import { IssuerError } from '../issuer-error.ts';
@@ -76,7 +76,7 @@ export async function setCreditLimit(
 ): Promise<CreditLimitResult> {
   const decide = ({ card, request, softLimit }: OrderTerms) => {
     const { cardId, maximumBalance } = card;
-    const most = min(MOST_MONEY - maximumBalance, ...(softLimit === undefined ? [] : [softLimit - balanceOf(request)]));
+    const most = min(MAX_MONEY - maximumBalance, ...(softLimit === undefined ? [] : [softLimit - balanceOf(request)]));
     const trust = softLimit !== undefined && most === softLimit - balanceOf(request) ? softLimit : undefined;
     if (wish.amount > most) throw overMaximum(cardId, 'may have a credit limit of at most', most, '', wish, trust);
     return 0n;

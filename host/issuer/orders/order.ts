@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { decodeCardId, formatCardId } from '../../../apdu/decode-module/card-id.ts';
 import { deriveCardKey } from '../../../apdu/decode-module/keys/card-keys.ts';
 import {
-  LOAD_ID_LENGTH,
   type LoadRequest,
   openCreditLimitProof,
   openLoadProof,
@@ -10,6 +9,7 @@ import {
   signCreditLimit,
   signLoadOrder,
 } from '../../../apdu/decode-module/money/credit-load.ts';
+import { LOAD_ID_LENGTH } from '../../../apdu/layout/money.ts';
 import type { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { equalTags } from '../../../apdu/octets.ts';
 import type { Accounts, IssuedCard, OrderKind, PlacedOrder } from '../cards/accounts.ts';

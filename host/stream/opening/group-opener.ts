@@ -1,4 +1,4 @@
-import { GROUP_KEY } from '../../../apdu/decode-module/packets/card-part.ts';
+import { GROUP_KEY } from '../../../apdu/layout/packets.ts';
 import { FormatError } from '../../../apdu/errors.ts';
 import type { ClearWriter } from './clear-packets.ts';
 import type { MediaPacket } from '../packet/media-packet.ts';

@@ -1,5 +1,6 @@
 import type { CardHeader, ContentCiphers, Mode } from '../../../apdu/decode-module/packets/card-part.ts';
-import { GROUP_KEY, sealCardPart, sentCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
+import { sealCardPart, sentCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
+import { GROUP_KEY } from '../../../apdu/layout/packets.ts';
 import { OutOfRangeError } from '../../../apdu/errors.ts';
 import { MKI_LENGTH, writeMki } from '../packet/mki.ts';
 import { AEAD_TAG, type AeadFactory, nobleAead, type PacketAead } from '../packet/packet-aead.ts';

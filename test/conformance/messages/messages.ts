@@ -40,7 +40,7 @@ export const PROFILE = encodeCardProfile({
   cardId: CARD_ID,
   currency: USD,
   maximumBalance: MAXIMUM,
-  mostUnacknowledged: 50_000_000n,
+  maximumUnacknowledged: 50_000_000n,
 });
 export const KEYS = encodeCardKeys(CARD_KEYS);
 

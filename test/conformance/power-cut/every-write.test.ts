@@ -3,7 +3,7 @@ import type { CardChannel } from '../../../apdu/card-channel.ts';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { MODULE_AID } from '../../../apdu/decode-module/select-answer.ts';
-import { PurseStatus } from '../../../apdu/decode-module/money/purse-status.ts';
+import { parsePurseStatus } from '../../../apdu/decode-module/money/purse-status.ts';
 import { openReceipt } from '../../../apdu/decode-module/money/receipt.ts';
 import { CardGoneError } from '../../../apdu/errors.ts';
 import { encodeCommand } from '../../../apdu/iso7816/command-apdu.ts';
@@ -168,7 +168,7 @@ async function observe(player: Player): Promise<readonly string[]> {
   const purse = await player.send(makeCommand(INS.GET_PURSE));
   said.push(purse);
   if (purse.endsWith('9000')) {
-    const { loaded, balance, torn, receiptsWritten, taken } = new PurseStatus(fromHex(purse.slice(0, -4)));
+    const { loaded, balance, torn, receiptsWritten, taken } = parsePurseStatus(fromHex(purse.slice(0, -4)));
     expect(taken).toBe(0n);
     let amounts = 0n;
     for (let number = 1; number <= receiptsWritten; number++) {

@@ -117,7 +117,7 @@ async function play(card: SimulatedCard, cutStage: number, point: CutPoint): Pro
       const seeds = list.find(({ kind }) => kind === KIND.seeds);
       if (seeds !== undefined) expect([END, MIDDLE]).toContain(seeds.to);
       for (const slot of IN_PART) await canOpen(module, slot, groups);
-      if (list.some(({ kind, id }) => kind === KIND.node && id === 1)) {
+      if (list.some(({ kind, keyId }) => kind === KIND.node && keyId === 1)) {
         const inEpoch = sealUnderSlot(1024, { epoch: TREE.epoch, epochKey: TREE.epochKey }, FREE);
         expect(['', 'UNKNOWN_KEY']).toContain(await loadRefused(module, inEpoch));
       }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
 import type { CardChannel } from '../../../apdu/card-channel.ts';
-import { CARD_HEADER, CARD_TAG } from '../../../apdu/decode-module/packets/card-part.ts';
+import { CARD_HEADER, CARD_TAG } from '../../../apdu/layout/packets.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { parseReceipt } from '../../../apdu/decode-module/money/receipt.ts';
@@ -268,7 +268,7 @@ describe('before paying', () => {
       part.set(sent.subarray(0, 24));
       part.set(octets.subarray(8, 12), 24);
       part.set(Uint8Array.of(0, 0, group >> 8, group), 28);
-      part.set(sent.subarray(24), CARD_HEADER);
+      part.set(sent.subarray(24), CARD_HEADER.length);
       sent.set(ciphers.mac.mac(part.subarray(0, -CARD_TAG)).subarray(0, CARD_TAG), sent.length - CARD_TAG);
       return octets;
     };

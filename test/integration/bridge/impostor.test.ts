@@ -15,7 +15,7 @@ import { FaultyChannel, type IssuerFixture, startIssuer } from '../../support/is
 import { KEYS } from '../../conformance/messages/messages.ts';
 
 const NOVEMBER = Date.UTC(2026, 10, 5) / 1000;
-const PURSE = { currency: 840, maximumBalance: 500_000_000n, mostUnacknowledged: 500_000_000n };
+const PURSE = { currency: 840, maximumBalance: 500_000_000n, maximumUnacknowledged: 500_000_000n };
 /** What the issuer's cards come with; nobody else knows it. */
 const INSTALLED: ChannelKeySet = {
   version: 1,

@@ -61,7 +61,7 @@ function use(opened: CardChannel): void {
 }
 
 function makeCard(from = issuer, maximumBalance = 500n * UNIT): Promise<Uint8Array> {
-  const wanted = { moduleClass: 'card', currency: 840, maximumBalance, mostUnacknowledged: maximumBalance } as const;
+  const wanted = { moduleClass: 'card', currency: 840, maximumBalance, maximumUnacknowledged: maximumBalance } as const;
   return personalise(channel, from.keys, from.accounts, wanted, TEST_KEY_SET, NOVEMBER);
 }
 
@@ -125,7 +125,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('%s', (each) => {
     test('makes a blank card active, with its id, currency and maximum', async () => {
       expect(toHex(cardId)).toBe('0a1b2c0100000001');
       expect(await module.select()).toMatchObject({ life: 'active', currency: 840, cardId });
-      expect(await module.purse()).toMatchObject({ loaded: 0n, maximum: 500n * UNIT });
+      expect(await module.purse()).toMatchObject({ loaded: 0n, maximumBalance: 500n * UNIT });
     });
 
     test('takes a card once, without spending a card id on the second attempt', async () => {
@@ -173,7 +173,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('%s', (each) => {
       const other = { ...TEST_KEY_SET, version: 5, enc: new Uint8Array(16) };
       await putKey(await openSecureChannel(channel, TEST_KEY_SET), TEST_KEY_SET, other);
       await expectRefusal(makeCard(), 'CHANNEL_KEYS');
-      const wanted = { moduleClass: 'card', currency: 840, maximumBalance: UNIT, mostUnacknowledged: UNIT } as const;
+      const wanted = { moduleClass: 'card', currency: 840, maximumBalance: UNIT, maximumUnacknowledged: UNIT } as const;
       const made = await personalise(channel, issuer.keys, issuer.accounts, wanted, other, NOVEMBER);
       expect(toHex(made)).toBe('0a1b2c0100000002');
     });
@@ -523,7 +523,7 @@ describe('a soft module', () => {
     eeprom = makeCardMemory();
     use(new SoftChannel(new SoftCard(eeprom)));
     const wanted = { moduleClass: 'soft', currency: 840, maximumBalance: 500n * UNIT } as const;
-    const all = { ...wanted, mostUnacknowledged: 500n * UNIT };
+    const all = { ...wanted, maximumUnacknowledged: 500n * UNIT };
     cardId = await personalise(channel, issuer.keys, issuer.accounts, all, TEST_KEY_SET, NOVEMBER);
   });
 

@@ -59,7 +59,7 @@ async function startLoader() {
     for (let next = loader.next(); next !== undefined; next = loader.next()) await loader.load(module, next, now);
   };
   const contents = async () =>
-    (await module.listKeys()).filter(({ kind }) => kind === KIND.content).map(({ id }) => id);
+    (await module.listKeys()).filter(({ kind }) => kind === KIND.content).map(({ keyId }) => keyId);
   return { card, cardId, drops, loader, module, loadAll, contents };
 }
 

@@ -13,7 +13,7 @@ import { statusOf } from '../../../apdu/iso7816/response-apdu.ts';
 import { toHex, writeUint } from '../../../apdu/octets.ts';
 import { type CardStore, SoftCard, StateFile } from '../../../card-sim/index.ts';
 import { KEY_MEMORY_LENGTH } from '../../../card-sim/soft/keys/key-memory.ts';
-import { RECORD_LENGTH } from '../../../card-sim/soft/money/purse-record.ts';
+import { PURSE_RECORD } from '../../../apdu/layout/money.ts';
 import { SoftChannel } from '../../../host/transport/card/soft/soft-channel.ts';
 import {
   signAcknowledgementUpTo,
@@ -115,7 +115,7 @@ describe('soft card', () => {
   it('loads no more in its life than 48 bits hold with the highest credit limit', async () => {
     const memory = new Memory();
     await play(new SoftCard(memory));
-    const record = RECORDS_AT + 2 * RECORD_LENGTH;
+    const record = RECORDS_AT + 2 * PURSE_RECORD.length;
     const most = 2 ** 48 - 2 ** 39;
     writeUint(memory.image!, record + 4, 6, most - 15); // loaded
     writeUint(memory.image!, record + 10, 6, most - 15); // spent

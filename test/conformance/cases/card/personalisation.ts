@@ -31,7 +31,7 @@ export const personalisationCases: readonly Case[] = [
         loaded: 0n,
         spent: 0n,
         torn: 0n,
-        maximum: MAXIMUM,
+        maximumBalance: MAXIMUM,
         currency: USD,
         loadNumber: 0,
         session: 0,
@@ -122,7 +122,7 @@ export const personalisationCases: readonly Case[] = [
         false,
       );
       await tester.activate(0x8001, KEYS);
-      expect((await tester.purse()).maximum).toBe(2n ** 39n - 1n);
+      expect((await tester.purse()).maximumBalance).toBe(2n ** 39n - 1n);
     },
   },
   {

@@ -219,7 +219,7 @@ export const keyPairCases: readonly Case[] = [
       await tester.deleteKey(KIND.servicePair, SERVICE, 401);
       await tester.deleteKey(KIND.servicePair, SERVICE, 401, STATUS.UNKNOWN_KEY);
       await tester.loadKey(sealPairPurchase(55, { keyId: 404 }));
-      expect((await keysOn(tester)).map(({ id }) => id)).toEqual([400, 404, 402, 403]);
+      expect((await keysOn(tester)).map(({ keyId }) => keyId)).toEqual([400, 404, 402, 403]);
       for (let i = 0; i < 16; i++) await tester.loadKey(sealService(60 + i, {}, { keyId: 1 + i }));
       await tester.loadKey(sealService(80, {}, { keyId: 17 }), STATUS.NO_ROOM);
     },
@@ -246,7 +246,7 @@ export const keyPairCases: readonly Case[] = [
         await tester.loadKey(message, right ? STATUS.DONE : STATUS.WRONG_PARENT);
         if (right) await tester.loadKey(message);
       }
-      const parents = (await keysOn(tester)).filter(({ id }) => id > 700).map(({ parentKind }) => parentKind);
+      const parents = (await keysOn(tester)).filter(({ keyId }) => keyId > 700).map(({ parentKind }) => parentKind);
       expect(parents).toEqual([0x16, 0x16, 0x16]);
     },
   },

@@ -41,7 +41,7 @@ export const keyStoreCases: readonly Case[] = [
       await tester.loadKey(sealService(18, {}, { keyId: 18 }));
       const data = await tester.send(INS.LIST_KEYS, undefined, 0x6150);
       const rest = await tester.command({ cla: 0, ins: 0xc0, p1: 0, p2: 0, le: 256 });
-      const ids = [...parseKeyList(data), ...parseKeyList(rest)].map(({ id }) => id);
+      const ids = [...parseKeyList(data), ...parseKeyList(rest)].map(({ keyId }) => keyId);
       expect(ids).toEqual([1, 2, 18, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
     },
   },

@@ -207,7 +207,7 @@ export const treeCases: readonly Case[] = [
       await tester.loadKey(node(1, 2, 2, makeFixedKey('node 2.1')));
       // A new leaf takes the place back, whatever the version.
       await tester.loadKey(sealTreeLeaf(3, { leaf: 2, key: makeFixedKey('leaf 2') }));
-      expect(parseKeyList(await tester.send(INS.LIST_KEYS)).map(({ id, from }) => [id, from])).toEqual([
+      expect(parseKeyList(await tester.send(INS.LIST_KEYS)).map(({ keyId, from }) => [keyId, from])).toEqual([
         [6, 0],
         [2, 0],
         [1, 2],

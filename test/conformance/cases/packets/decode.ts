@@ -1,6 +1,6 @@
 import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
-import { CARD_HEADER, CARD_TAG } from '../../../../apdu/decode-module/packets/card-part.ts';
+import { CARD_HEADER, CARD_TAG } from '../../../../apdu/layout/packets.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
 import { concat, writeUint } from '../../../../apdu/octets.ts';
 import {
@@ -124,8 +124,8 @@ export const decodeCases: readonly Case[] = [
       const small = sealPart(2, { octets: 1000, packets: 1 });
       const splice = (header: Uint8Array, span: Uint8Array, tag: Uint8Array): Uint8Array =>
         concat(
-          header.subarray(0, CARD_HEADER),
-          span.subarray(CARD_HEADER, span.length - CARD_TAG),
+          header.subarray(0, CARD_HEADER.length),
+          span.subarray(CARD_HEADER.length, span.length - CARD_TAG),
           tag.subarray(tag.length - CARD_TAG),
         );
       await tester.refused(splice(small, big, big), STATUS.CRYPTO);

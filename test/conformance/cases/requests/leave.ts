@@ -38,7 +38,7 @@ export async function leave(tester: Tester, keyId: number, to: number, service =
 
 async function endsOn(tester: Tester): Promise<Record<string, number>> {
   const list = parseKeyList(await tester.send(INS.LIST_KEYS));
-  return Object.fromEntries(list.map(({ kind, id, to }) => [`${kind.toString(16)} ${id}`, to]));
+  return Object.fromEntries(list.map(({ kind, keyId, to }) => [`${kind.toString(16)} ${keyId}`, to]));
 }
 
 export const leaveCases: readonly Case[] = [

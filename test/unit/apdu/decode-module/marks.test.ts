@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   coverSlots,
-  MOST_SEEDS,
+  MAX_SEEDS,
   purchasesOfSlots,
   seedKey,
   SLOT_DEPTH,
@@ -63,7 +63,7 @@ describe('covers of slots', () => {
         let at = from;
         for (const part of ranges) {
           expect(part.from).toBe(at);
-          expect(part.labels.length).toBeLessThanOrEqual(MOST_SEEDS);
+          expect(part.labels.length).toBeLessThanOrEqual(MAX_SEEDS);
           expect(part.labels.reduce((sum, { level }) => sum + 2 ** (SLOT_DEPTH - level), 0)).toBe(part.to - part.from);
           at = part.to;
         }

@@ -27,10 +27,10 @@ import {
   encodeCardKeys,
   encodeCardProfile,
 } from '../../../../apdu/decode-module/personalisation.ts';
-import { PurseStatus } from '../../../../apdu/decode-module/money/purse-status.ts';
+import { parsePurseStatus } from '../../../../apdu/decode-module/money/purse-status.ts';
 import { openReceipt, parseReceipt, type Receipt, signReceipt } from '../../../../apdu/decode-module/money/receipt.ts';
 import { encodeSelectAnswer, hasCapability, parseSelectAnswer } from '../../../../apdu/decode-module/select-answer.ts';
-import { ForgedError } from '../../../../apdu/decode-module/requests/signed-message.ts';
+import { ForgedError } from '../../../../apdu/decode-module/signed-message.ts';
 import { encodeRequest, openRequest, signRequest } from '../../../../apdu/decode-module/requests/signed-request.ts';
 import { signAcknowledgement } from '../../../../apdu/decode-module/money/acknowledgement.ts';
 import { FormatError, OutOfRangeError } from '../../../../apdu/errors.ts';
@@ -201,7 +201,7 @@ describe('what a card says', () => {
     octets[52] = 0x05; // used: 83,886,080 ticks, more than 4 micro-units
     octets[59] = 3;
     octets[63] = 1;
-    const purse = new PurseStatus(octets);
+    const purse = parsePurseStatus(octets);
     expect(purse).toMatchObject({ loaded: 100n, spent: 10n, taken: 50n, usedTicks: 83_886_080n });
     expect([purse.used, purse.balance, purse.available, purse.receiptsDue]).toEqual([5n, 85n, 40n, 2]);
   });
@@ -211,7 +211,7 @@ describe('what a card says', () => {
       kind: fc.nat({ max: 255 }),
       parentKind: fc.nat({ max: 255 }),
       service: u32,
-      id: u32,
+      keyId: u32,
       from: u32,
       to: u32,
     });
@@ -229,7 +229,7 @@ describe('what a card is given', () => {
       cardId: CARD_ID,
       currency: 978,
       maximumBalance: 2n ** 39n - 1n,
-      mostUnacknowledged: 2n ** 48n - 1n,
+      maximumUnacknowledged: 2n ** 48n - 1n,
     };
     expect(decodeCardProfile(encodeCardProfile(profile))).toEqual(profile);
     expect(() => encodeCardProfile({ ...profile, maximumBalance: 2n ** 39n })).toThrow(OutOfRangeError);
@@ -260,7 +260,7 @@ describe('octets of any kind', () => {
     decodeCeilings,
     decodeContentTerms,
     decodeCardProfile,
-    purse: (octets) => new PurseStatus(octets),
+    purse: (octets) => parsePurseStatus(octets),
   };
   const whole = [
     encodeSelectAnswer({

@@ -10,7 +10,8 @@ import {
   sentCardPart,
   sentCardPartLength,
 } from '../../../../apdu/decode-module/packets/card-part.ts';
-import { encodeCeilings, MOST_MONEY } from '../../../../apdu/decode-module/keys/ceilings.ts';
+import { encodeCeilings } from '../../../../apdu/decode-module/keys/ceilings.ts';
+import { MAX_MONEY } from '../../../../apdu/layout/max-money.ts';
 import {
   type ContentTerms,
   decodeContentTerms,
@@ -137,8 +138,8 @@ test('a purchase of slots has 1 to 32 seeds', () => {
 });
 
 test('a quantum is no more than a purse can hold', () => {
-  expect(encodeCeilings({ ...CEILINGS, quantum: MOST_MONEY })).toHaveLength(32);
-  expect(() => encodeCeilings({ ...CEILINGS, quantum: MOST_MONEY + 1n })).toThrow(OutOfRangeError);
+  expect(encodeCeilings({ ...CEILINGS, quantum: MAX_MONEY })).toHaveLength(32);
+  expect(() => encodeCeilings({ ...CEILINGS, quantum: MAX_MONEY + 1n })).toThrow(OutOfRangeError);
 });
 
 test('content terms: no price when free, even SSRCs, one suite', () => {

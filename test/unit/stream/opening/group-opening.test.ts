@@ -1,12 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  CARD_HEADER,
-  CARD_TAG,
-  contentCiphers,
-  parseCardHeader,
-  type Mode,
-} from '../../../../apdu/decode-module/packets/card-part.ts';
+import { contentCiphers, parseCardHeader, type Mode } from '../../../../apdu/decode-module/packets/card-part.ts';
+import { CARD_HEADER, CARD_TAG } from '../../../../apdu/layout/packets.ts';
 import { deriveWorkingKeys } from '../../../../apdu/decode-module/working-keys.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
 import { equalTags } from '../../../../apdu/octets.ts';
@@ -84,7 +79,7 @@ class TestCard {
       return undefined;
     }
     this.charged.push(group);
-    const span = KEY.ciphers.encryption.decrypt(part.slice(CARD_HEADER, tagAt));
+    const span = KEY.ciphers.encryption.decrypt(part.slice(CARD_HEADER.length, tagAt));
     return mode === 'sealed' ? span : span.subarray(16);
   }
 }

@@ -1,0 +1,60 @@
+import { CARD_ID } from './card.ts';
+import { opaque, reserved, u32 } from './field.ts';
+import { layout } from './field-table.ts';
+import { FRAME, TAG } from './message-frame.ts';
+
+/** A card's word that it took a message under its unique key; `firmware-notes/protocol.md` 4.5. */
+export const CONFIRM = layout('confirm', {
+  ...FRAME,
+  /** 8 octets. */
+  cardId: opaque(CARD_ID.length),
+  /** This and what follows as in the message. */
+  service: u32(),
+  keyId: u32(),
+  number: u32(),
+  from: u32(),
+  to: u32(),
+  tag: TAG,
+});
+
+/** A card's word that a purchase of its own ends earlier, for good; `firmware-notes/protocol.md` 4.5. */
+export const LEAVE_RECORD = layout('leave record', {
+  ...FRAME,
+  /** 8 octets. */
+  cardId: opaque(CARD_ID.length),
+  service: u32(),
+  keyId: u32(),
+  /** Of the purchase's message; of a seed purchase that of its part 0. */
+  number: u32(),
+  /** The purchase's end from now on. */
+  to: u32(),
+  reserved: reserved(4),
+  tag: TAG,
+});
+
+const REQUEST_FIELDS = {
+  service: u32(),
+  /** Media time [from, to) that it is about. */
+  from: u32(),
+  to: u32(),
+  /** 8 octets, of the head-end's choosing: no request is good twice. */
+  requestId: opaque(8),
+  /** 20 octets that bind it to the session in which it is asked. */
+  sessionHash: opaque(20),
+};
+
+/** What SIGN REQUEST takes: the request without what the card adds. */
+export const REQUEST_DATA = layout('request data', REQUEST_FIELDS);
+
+/** A request to join, extend or leave, signed by the card; `firmware-notes/protocol.md` 4.5. */
+export const REQUEST = layout('request', {
+  ...FRAME,
+  /** 8 octets. */
+  cardId: opaque(CARD_ID.length),
+  ...REQUEST_FIELDS,
+  reserved: reserved(12),
+  tag: TAG,
+});
+
+/** What LEAVE takes. */
+export const LEAVE_DATA = layout('leave data', { service: u32(), keyId: u32(), to: u32() });
