@@ -7,12 +7,12 @@ import { KeyManager } from '../../headend/keys/key-manager.ts';
 import { MIN_PERIOD } from '../../headend/keys/key-schedule.ts';
 import { parseQuantum } from '../../headend/keys/quantum.ts';
 import { chooseProfile, limitGroups, type ProfileMode } from '../../headend/sender/sealing-profile.ts';
-import { completeAddress } from '../../headend/sender/service-ports.ts';
-import { ServiceSender } from '../../headend/sender/service-sender.ts';
+import { completeAddress, type ServiceAddress } from '../../headend/sender/service-ports.ts';
+import { ServiceSender, type ServiceTotals } from '../../headend/sender/service-sender.ts';
 import { startStream } from '../../headend/sender/stream-start.ts';
 import type { MediaSource } from '../../headend/sources/media-source.ts';
 import { openSource } from '../../headend/sources/open-source.ts';
-import { RATE_RANGE } from '../../headend/sources/rate-packer.ts';
+import { MAX_RATE, MIN_RATE } from '../../headend/sources/rate-packer.ts';
 import { detectFormat, type SourceFormat } from '../../headend/sources/source-format.ts';
 import { DEFAULT_STORE } from '../../issuer/keys/key-store.ts';
 import { formatPrice, parsePrice, type Price } from '../../money/price.ts';
@@ -82,11 +82,7 @@ export function addHeadendCommand(program: Command): void {
     .option('--days <n>', 'how long they get it', wholeNumber(1, 366), 30)
     .option('--store <directory>', 'the issuer store that made these cards', DEFAULT_STORE)
     .addOption(new Option('--format <format>', 'of the source').choices(['auto', 'ts', 'data']).default('auto'))
-    .option(
-      '--rate <bit/s>',
-      'pace of the source (default: its PCR; data: 10000000)',
-      wholeNumber(RATE_RANGE[0], RATE_RANGE[1]),
-    )
+    .option('--rate <bit/s>', 'pace of the source (default: its PCR; data: 10000000)', wholeNumber(MIN_RATE, MAX_RATE))
     .option('--speed <factor>', 'faster or slower than that', decimalNumber(0.1, 1000), 1)
     .option('--lead <seconds>', 'keys go out for so long before the first packet', decimalNumber(0, 60), 0.3)
     .option('--interface <address>', 'address of the interface to send by', '127.0.0.1')
@@ -97,7 +93,7 @@ export function addHeadendCommand(program: Command): void {
 }
 
 async function send(options: SendOptions): Promise<void> {
-  const { price, accept, source: name } = options;
+  const { price, accept } = options;
   const profile = chooseProfile(options);
   const to = completeAddress({
     ...options.address,
@@ -112,28 +108,18 @@ async function send(options: SendOptions): Promise<void> {
   const interrupt = () => stop.abort();
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   try {
-    say(`reading ${name === '-' ? 'standard input' : name}`);
-    const { source, format } = await openFormatted(options, stop.signal);
+    say(`reading ${options.source === '-' ? 'standard input' : options.source}`);
+    const { media, format } = await openFormatted(options, stop.signal);
     if (stop.signal.aborted) return;
     const stream = startStream();
+    const sale = { service: options.service, price, quantum, accept, cards, granted: options.days * DAY };
     const keys = await KeyManager.start(
-      {
-        service: options.service,
-        stream,
-        price,
-        quantum,
-        accept,
-        groupLimits: limitGroups(profile),
-        granted: options.days * DAY,
-        period: options.keyPeriod,
-        segment: options.segment,
-        cards,
-      },
+      { ...sale, stream, groupLimits: limitGroups(profile), period: options.keyPeriod, segment: options.segment },
       storedGrantNumbers(options.store),
     );
     const sender = new ServiceSender({
       stream,
-      source: { media: source, format, rate: options.rate },
+      source: { media, format, rate: options.rate },
       profile: { ...profile, aead: await loadOpensslAead() },
       keys,
       to,
@@ -141,38 +127,52 @@ async function send(options: SendOptions): Promise<void> {
       onKey: ({ id, segmentId }) => say(`content key ${id} of segment ${segmentId}`),
     });
     say(
-      `service ${options.service}: ${name} (${format}) to ${to.address}:${to.port} by ${to.interface}, keys to port ` +
-        `${to.keyPort}, ${options.mode}, card packet 1 in ${profile.every}, span ${profile.span}, ${formatPrice(price)}, ` +
-        `${cards.length} ${cards.length === 1 ? 'card' : 'cards'} granted`,
+      `service ${options.service}: ${options.source} (${format}) to ${to.address}:${to.port} by ${to.interface}, ` +
+        `keys to port ${to.keyPort}, ${options.mode}, card packet 1 in ${profile.every}, span ${profile.span}, ` +
+        `${formatPrice(price)}, ${cards.length} ${cards.length === 1 ? 'card' : 'cards'} granted`,
     );
     if (cards.length === 0) say('no card is granted the service key: only who bought it before can watch; see --grant');
     const started = performance.now();
     await sender.run(stop.signal);
     await keys.close();
     const seconds = Math.round(performance.now() - started) / 1000;
-    const { octets, duration, groups } = sender.totals;
-    if (octets === 0 && !stop.signal.aborted) {
-      throw new TollcastError('EMPTY_SOURCE', `${name} was empty, nothing was sent; name another --source`);
-    }
-    say(
-      `${stop.signal.aborted ? 'stopped' : 'end of the source'}: ${octets} octets, ${duration} ms in ${groups} groups`,
-    );
-    if (options.json === true) {
-      const { address, port, keyPort } = to;
-      const result = { service: options.service, address, port, keyPort, format, ...sender.totals, seconds };
-      process.stdout.write(`${JSON.stringify(result)}\n`);
-    }
+    printTotals(options, { to, format, totals: sender.totals, seconds, stopped: stop.signal.aborted });
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }
 }
 
+/** What a run came to. */
+interface SendResult {
+  readonly to: ServiceAddress;
+  readonly format: SourceFormat;
+  readonly totals: ServiceTotals;
+  readonly seconds: number;
+  /** Whether it was interrupted. */
+  readonly stopped: boolean;
+}
+
+/** @throws TollcastError `EMPTY_SOURCE` when nothing was sent and nobody interrupted it. */
+function printTotals(
+  { source, service, json }: SendOptions,
+  { to, format, totals, seconds, stopped }: SendResult,
+): void {
+  const { octets, duration, groups } = totals;
+  if (octets === 0 && !stopped) {
+    throw new TollcastError('EMPTY_SOURCE', `${source} was empty, nothing was sent; name another --source`);
+  }
+  say(`${stopped ? 'stopped' : 'end of the source'}: ${octets} octets, ${duration} ms in ${groups} groups`);
+  if (json !== true) return;
+  const { address, port, keyPort } = to;
+  process.stdout.write(`${JSON.stringify({ service, address, port, keyPort, format, ...totals, seconds })}\n`);
+}
+
 async function openFormatted(
-  { source: name, format, interface: networkInterface }: SendOptions,
+  { source, format, interface: networkInterface }: SendOptions,
   signal: AbortSignal,
-): Promise<{ source: MediaSource; format: SourceFormat }> {
-  const source = await openSource(name, networkInterface, signal);
-  return format === 'auto' ? detectFormat(source) : { source, format };
+): Promise<{ media: MediaSource; format: SourceFormat }> {
+  const media = await openSource(source, networkInterface, signal);
+  return format === 'auto' ? detectFormat(media) : { media, format };
 }
 
 /** Status goes to standard error: standard output is for programs. */

@@ -33,7 +33,8 @@ export function storedGrantNumbers(directory: string): GrantNumbers {
       } catch (cause) {
         throw new IssuerError(
           'GRANT_NUMBERS',
-          `the numbers of grants cannot be kept in ${join(directory, FILE)}; let this program write there, or delete the file if it is damaged`,
+          `the numbers of grants cannot be kept in ${join(directory, FILE)}; let this program write there, or delete ` +
+            'the file if it is damaged',
           { cause },
         );
       }

@@ -51,7 +51,8 @@ function requireAccepted(cards: readonly Uint8Array[], accept: ModuleClass | und
   const refused = cards.find((cardId) => accept !== undefined && decodeCardId(cardId).moduleClass !== accept);
   if (refused === undefined) return;
   throw new OutOfRangeError(
-    `${formatCardId(refused)} is of class ${decodeCardId(refused).moduleClass}, and --accept ${accept} refuses it; leave one of the two out`,
+    `${formatCardId(refused)} is of class ${decodeCardId(refused).moduleClass}, and --accept ${accept} refuses it; ` +
+      'leave one of the two out',
   );
 }
 

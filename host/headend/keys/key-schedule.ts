@@ -70,12 +70,12 @@ export class KeySchedule {
       }
     }
     this.#options = options;
-    this.#current = this.#period(this.#segment(options.start, options.start), options.start, options.start);
+    this.#current = this.#makePeriod(this.#makeSegment(options.start, options.start), options.start, options.start);
   }
 
   /**
-   * The key under which a group is sealed. Media time does not run backwards: an earlier one gives the key that already holds.
-   * @param mediaTime of the group's start.
+   * The key of a media time, or the key that already holds when the time is earlier.
+   * @param mediaTime seconds since 1970.
    * @throws TollcastError `GRANTS_ENDED` at the end of the purchases.
    */
   at(mediaTime: number): ScheduledPeriod {
@@ -83,7 +83,7 @@ export class KeySchedule {
       if (this.#current.to >= this.#options.end) {
         throw new TollcastError('GRANTS_ENDED', 'the time that the cards were granted is over; start the sender anew');
       }
-      this.#current = this.#next ?? this.#after(this.#current);
+      this.#current = this.#next ?? this.#makeNext(this.#current);
       this.#next = undefined;
     }
     return this.#current;
@@ -97,7 +97,7 @@ export class KeySchedule {
     const current = this.at(mediaTime);
     const { from, to, segment } = current;
     const ahead = Math.min(MAX_AHEAD, Math.floor((to - from - GRACE) / 2));
-    if (to < this.#options.end && mediaTime >= to - ahead) this.#next ??= this.#after(current);
+    if (to < this.#options.end && mediaTime >= to - ahead) this.#next ??= this.#makeNext(current);
     const next = this.#next;
     return [
       segment.message,
@@ -107,12 +107,12 @@ export class KeySchedule {
     ];
   }
 
-  #after(current: ScheduledPeriod): ScheduledPeriod {
+  #makeNext(current: ScheduledPeriod): ScheduledPeriod {
     const { segment, to } = current;
-    return this.#period(to < segment.to ? segment : this.#segment(segment.id + 1, to), current.id + 1, to);
+    return this.#makePeriod(to < segment.to ? segment : this.#makeSegment(segment.id + 1, to), current.id + 1, to);
   }
 
-  #segment(id: number, from: number): Segment {
+  #makeSegment(id: number, from: number): Segment {
     const { service, serviceKey, serviceKeyId, random } = this.#options;
     const end = from + (this.#options.segment ?? Infinity);
     // A rest that is too short for a content key of its own stays with the last segment.
@@ -136,7 +136,7 @@ export class KeySchedule {
     return { id, from, to, key, message };
   }
 
-  #period(segment: Segment, id: number, from: number): ScheduledPeriod {
+  #makePeriod(segment: Segment, id: number, from: number): ScheduledPeriod {
     const { service, period, terms, random } = this.#options;
     const left = segment.to - from;
     const to = from + Math.ceil(left / Math.ceil(left / period));

@@ -2,17 +2,20 @@
 export const TICKS_PER_SECOND = 27_000_000;
 
 const TICKS_PER_MS = TICKS_PER_SECOND / 1000;
-/** RTP's clock for MPEG-TS, RFC 2250 2, and for plain data likewise. */
+/** RTP timestamps of MPEG-TS, and here of plain data too, count 90 kHz (RFC 2250 2). */
 const TICKS_PER_RTP = TICKS_PER_SECOND / 90_000;
 
-/** Where a payload stands in the stream, as the sealer takes it. */
+/** The times of a payload, as the sealer takes them. */
 export interface MediaSpan {
   readonly at: number;
   readonly duration: number;
   readonly timestamp: number;
 }
 
-/** Counts the media time of a stream in whole ticks; milliseconds are cut from the sum, so that none is lost or counted twice. */
+/**
+ * Counts the media time of a stream in whole ticks. Milliseconds are cut from the sum, so that none is lost or counted
+ * twice.
+ */
 export class MediaTimeline {
   readonly #firstTimestamp: number;
   #ticks = 0;
@@ -22,7 +25,10 @@ export class MediaTimeline {
     this.#firstTimestamp = firstTimestamp;
   }
 
-  /** @param ticks that the next payload lasts, whole. */
+  /**
+   * Gives the next payload its times.
+   * @param ticks whole ticks that it lasts.
+   */
   advance(ticks: number): MediaSpan {
     const start = this.#ticks;
     this.#ticks += ticks;

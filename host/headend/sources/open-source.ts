@@ -11,7 +11,7 @@ const CHUNK = 1316 * 200;
  * Opens a source.
  * @param text a file, `-` for standard input, or `udp://ADDRESS:PORT`.
  * @param networkInterface IPv4 address of the interface that multicast comes by.
- * @param signal ends it.
+ * @param signal ends the source when it aborts.
  * @throws OutOfRangeError when a UDP address is not one.
  * @throws TransportError `SOURCE` when it cannot be opened.
  */

@@ -1,16 +1,22 @@
 import type { MediaPayload } from '../../stream/sealing/group-sealer.ts';
 import { type MediaTimeline, TICKS_PER_SECOND } from './media-timeline.ts';
 
-/** Turns a source of octets into payloads with their times: incremental, nothing is dropped, reordered or added. */
+/** Cuts the octets of a source into payloads with their times. Nothing is dropped, reordered or added. */
 export interface Packer {
-  /** @param chunk may be kept; it is not to be changed afterwards. */
+  /**
+   * Takes the next octets.
+   * @param chunk may be kept; it must not change afterwards.
+   * @returns the payloads that are complete.
+   */
   push(chunk: Uint8Array): MediaPayload[];
-  /** What is left at the end of the source. */
+  /** Gives what is left at the end of the source. */
   flush(): MediaPayload[];
 }
 
-/** Least and most of `--rate`, bit/s: at the least a full payload lasts 1.1 s. */
-export const RATE_RANGE = [10_000, 1_000_000_000] as const;
+/** bit/s; at this rate a full payload lasts 1.1 s. */
+export const MIN_RATE = 10_000;
+/** bit/s. */
+export const MAX_RATE = 1_000_000_000;
 
 /** Cuts octets of any kind into equal payloads, which follow each other at a constant rate. */
 export class RatePacker implements Packer {
@@ -18,7 +24,7 @@ export class RatePacker implements Packer {
   readonly #rate: number;
   readonly #size: number;
   #rest = new Uint8Array(0);
-  /** Of a tick, in 1 / rate. */
+  /** What whole ticks have left over so far, in 1 / rate of a tick. */
   #fraction = 0;
 
   /**

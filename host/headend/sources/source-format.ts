@@ -11,19 +11,20 @@ export type SourceFormat = 'ts' | 'data';
 
 /** Plain data, a dynamic payload type of RFC 3551 3. */
 const PAYLOAD_TYPE_DATA = 96;
-/** bit/s of what has no clock, unless told otherwise. */
-const USUAL_RATE = 10_000_000;
+/** bit/s of a source without a clock. */
+const DEFAULT_RATE = 10_000_000;
 
+/** The RTP payload type of a format. */
 export function payloadTypeOf(format: SourceFormat): number {
   return format === 'ts' ? PAYLOAD_TYPE_MPEG_TS : PAYLOAD_TYPE_DATA;
 }
 
 /**
- * Tells the format of a source by its first octets.
+ * Detects the format of a source from its first octets.
  * @returns the format, and a source to read in place of this one.
  * @throws TransportError `SOURCE`.
  */
-export async function detectFormat(source: MediaSource): Promise<{ format: SourceFormat; source: MediaSource }> {
+export async function detectFormat(source: MediaSource): Promise<{ format: SourceFormat; media: MediaSource }> {
   const chunks = source[Symbol.asyncIterator]();
   let head: Uint8Array = new Uint8Array(0);
   while (head.length < ENOUGH_TO_DETECT) {
@@ -38,10 +39,11 @@ export async function detectFormat(source: MediaSource): Promise<{ format: Sourc
       yield* { [Symbol.asyncIterator]: () => chunks };
     },
   };
-  return { format: isTransportStream(head) ? 'ts' : 'data', source: whole };
+  return { format: isTransportStream(head) ? 'ts' : 'data', media: whole };
 }
 
 /**
+ * Makes the packer of a format.
  * @param rate bit/s; a transport stream without one keeps its own clock.
  * @param packing TS packets in a payload, 1 to 7; of data, as many octets.
  */
@@ -52,5 +54,5 @@ export function makePacker(
   packing: number,
 ): Packer {
   if (format === 'ts' && rate === undefined) return new TsPacker(timeline, packing);
-  return new RatePacker(timeline, rate ?? USUAL_RATE, packing * TS_PACKET);
+  return new RatePacker(timeline, rate ?? DEFAULT_RATE, packing * TS_PACKET);
 }

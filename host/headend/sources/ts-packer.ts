@@ -5,17 +5,17 @@ import { type MediaTimeline, TICKS_PER_SECOND } from './media-timeline.ts';
 import type { Packer } from './rate-packer.ts';
 import { PCR_MODULUS, type Pcr, readPcr, startsTsPacket, TS_PACKET } from './ts-packet.ts';
 
-/** A longer way from one PCR to the next is a jump of the clock; ISO/IEC 13818-1 2.7.2 allows 0.1 s. */
+/** Ticks; a greater step from one PCR to the next is a jump of the clock. ISO/IEC 13818-1 2.7.2 allows 0.1 s. */
 const MAX_PCR_GAP = 2 * TICKS_PER_SECOND;
-/** Octets that may wait for a PCR; then the stream goes on at the rate it had. */
+/** Octets that may wait for a PCR. With more, the stream goes on at the rate it had. */
 const MAX_WAITING = 0x400000;
-/** Payloads are filled up as long as they do not last longer. */
+/** Ticks; payloads are filled as long as they do not last longer. */
 const MAX_FILLING = TICKS_PER_SECOND;
 
-/** Most ms of one payload: one TS packet may last the whole way from a PCR to the next. */
+/** Most ms of one payload: one TS packet may last the whole step from a PCR to the next. */
 export const MAX_TS_PAYLOAD_DURATION = ((MAX_PCR_GAP + MAX_FILLING) / TICKS_PER_SECOND) * 1000;
 
-/** Octets that follow each other in the source: whole TS packets, or what lies between them where the sync is lost. */
+/** Octets that follow each other in the source: whole TS packets, or octets between packets where the sync is lost. */
 interface Run {
   readonly octets: Uint8Array;
   readonly packets: boolean;
@@ -27,21 +27,22 @@ interface Rate {
 }
 
 /**
- * Packs whole TS packets into payloads (RFC 2250 2), their times from the PCRs of one PID: octets between two PCRs are spread evenly (which
- * follows a variable rate), before the first and after the last at the nearest rate known. Over a jump, with or without the discontinuity
- * indicator, the rate before it holds. Octets out of sync are sent like all others, in payloads of their own.
+ * Packs whole TS packets into payloads (RFC 2250 2). Their times come from the PCRs of one PID: octets between two PCRs
+ * are spread evenly, which follows a variable rate. Before the first PCR and after the last the nearest rate known
+ * holds. Over a jump, with or without the discontinuity indicator, the rate before it holds. Octets that are out of
+ * sync are sent like all others, in payloads of their own.
  */
 export class TsPacker implements Packer {
   readonly #timeline: MediaTimeline;
   readonly #packets: number;
-  /** Octets not yet cut into packets. */
+  /** Octets that are not cut into packets yet. */
   #input = new Uint8Array(0);
   /** Whether a packet ended where the next octets start. */
   #inLine = false;
-  /** Runs not yet timed: all since the last PCR, and before it as long as no rate is known. */
+  /** Runs without times yet: all since the last PCR, and all before it as long as no rate is known. */
   #waiting: Run[] = [];
   #waitingOctets = 0;
-  /** Those of them that wait for a rate alone. */
+  /** Those of the waiting octets that came before the last PCR. */
   #headOctets = 0;
   #pcr: Pcr | undefined;
   #rate: Rate | undefined;
@@ -60,72 +61,72 @@ export class TsPacker implements Packer {
     const input = this.#input.length === 0 ? chunk : concat(this.#input, chunk);
     let start = 0;
     let at = 0;
-    // Out of line the next sync octet has to be seen too.
+    // Where no packet ended before, the next sync octet has to be seen too.
     while (input.length - at >= TS_PACKET + (this.#inLine ? 0 : 1)) {
       if (startsTsPacket(input, at, this.#inLine)) {
         this.#inLine = true;
         const pcr = readPcr(input, at);
         if (pcr !== undefined && (this.#pcr === undefined || this.#pcr.pid === pcr.pid)) {
-          this.#wait(input.subarray(start, at), true);
-          this.#reach(pcr);
+          this.#addWaiting(input.subarray(start, at), true);
+          this.#reachPcr(pcr);
           start = at;
         }
         at += TS_PACKET;
       } else {
         this.#inLine = false;
-        this.#wait(input.subarray(start, at), true);
-        start = this.#nextStart(input, at + 1);
-        this.#wait(input.subarray(at, start), false);
+        this.#addWaiting(input.subarray(start, at), true);
+        start = this.#findStart(input, at + 1);
+        this.#addWaiting(input.subarray(at, start), false);
         at = start;
       }
     }
-    this.#wait(input.subarray(start, at), true);
+    this.#addWaiting(input.subarray(start, at), true);
     this.#input = input.slice(at);
-    return this.#given();
+    return this.#takeReady();
   }
 
   /** @throws TollcastError `NO_PCR` when the stream had no two PCRs. */
   flush(): MediaPayload[] {
     const rest = this.#input;
     this.#input = new Uint8Array(0);
-    this.#wait(rest, false);
+    this.#addWaiting(rest, false);
     if (this.#waitingOctets > 0) this.#coast();
     this.#closePayload();
-    return this.#given();
+    return this.#takeReady();
   }
 
-  #given(): MediaPayload[] {
+  #takeReady(): MediaPayload[] {
     const ready = this.#ready;
     this.#ready = [];
     return ready;
   }
 
-  #wait(octets: Uint8Array, packets: boolean): void {
+  #addWaiting(octets: Uint8Array, packets: boolean): void {
     if (octets.length === 0) return;
     this.#waiting.push({ octets, packets });
     this.#waitingOctets += octets.length;
     if (this.#waitingOctets > MAX_WAITING) {
       this.#coast();
-      // Another PID may carry the PCRs from here on.
+      // From here on another PID may carry the PCRs.
       this.#pcr = undefined;
     }
   }
 
-  #reach(pcr: Pcr): void {
+  #reachPcr(pcr: Pcr): void {
     const last = this.#pcr;
     this.#pcr = pcr;
     const ticks = last === undefined ? 0 : (pcr.ticks - last.ticks + PCR_MODULUS) % PCR_MODULUS;
     if (last !== undefined && !pcr.discontinuity && ticks > 0 && ticks <= MAX_PCR_GAP) {
       const octets = this.#waitingOctets - this.#headOctets;
       this.#rate = { ticks, octets };
-      this.#release(ticks + Math.floor((ticks * this.#headOctets) / octets));
+      this.#spread(ticks + Math.floor((ticks * this.#headOctets) / octets));
     } else if (this.#rate !== undefined) {
       this.#coast();
     }
     this.#headOctets = this.#waitingOctets;
   }
 
-  /** Times what waits at the rate known so far. */
+  /** Gives what waits its times at the rate known so far. */
   #coast(): void {
     if (this.#rate === undefined) {
       throw new TollcastError(
@@ -133,11 +134,11 @@ export class TsPacker implements Packer {
         'this transport stream has no clock (PCR) to pace it by; name its bit rate with --rate',
       );
     }
-    this.#release(Math.floor((this.#rate.ticks * this.#waitingOctets) / this.#rate.octets));
+    this.#spread(Math.floor((this.#rate.ticks * this.#waitingOctets) / this.#rate.octets));
   }
 
   /** Spreads ticks evenly over all that waits. */
-  #release(ticks: number): void {
+  #spread(ticks: number): void {
     const runs = this.#waiting;
     const octets = this.#waitingOctets;
     this.#waiting = [];
@@ -169,8 +170,8 @@ export class TsPacker implements Packer {
     this.#payloadTicks = 0;
   }
 
-  /** Where the next packet starts after lost sync, or as far as can be looked and sent at once. */
-  #nextStart(input: Uint8Array, from: number): number {
+  /** Finds where the next packet starts after lost sync. Without one it gives the end of what can be sent at once. */
+  #findStart(input: Uint8Array, from: number): number {
     const end = Math.min(input.length - TS_PACKET, from + this.#packets * TS_PACKET - 1);
     for (let at = from; at < end; at++) if (startsTsPacket(input, at, false)) return at;
     return end;

@@ -4,9 +4,9 @@ import { readUint } from '../../../apdu/octets.ts';
 export const TS_PACKET = 188;
 
 const SYNC = 0x47;
-/** A PCR counts 27 MHz ticks and starts anew after this many. */
+/** A PCR counts ticks of 27 MHz, and starts anew after this many. */
 export const PCR_MODULUS = 2 ** 33 * 300;
-/** Packets whose sync octets have to stand in line before octets are taken for a transport stream. */
+/** So many sync octets in line show a transport stream. */
 const SYNCS = 5;
 
 /** A program clock reference, ISO/IEC 13818-1 2.4.3.5. */
@@ -19,16 +19,18 @@ export interface Pcr {
 }
 
 /**
- * Whether a packet starts here.
- * @param inLine whether another one ends here: else the sync octet alone is not enough, the next packet's has to stand in its place too.
+ * Whether a packet starts at an offset.
+ * @param inLine whether another packet ends there. Otherwise a sync octet is not enough; the next packet needs its own
+ *   in its place.
  */
 export function startsTsPacket(octets: Uint8Array, at: number, inLine: boolean): boolean {
   return octets[at] === SYNC && (inLine || octets[at + TS_PACKET] === SYNC);
 }
 
 /**
- * The PCR of a packet that has one.
- * @param at where the packet starts; all its 188 octets are there.
+ * Reads the PCR of a packet.
+ * @param at offset of the packet, which is complete.
+ * @returns nothing when the packet has none, or was damaged on its way to us.
  */
 export function readPcr(octets: Uint8Array, at: number): Pcr | undefined {
   const second = octets[at + 1]!;
@@ -46,12 +48,12 @@ export function readPcr(octets: Uint8Array, at: number): Pcr | undefined {
   };
 }
 
-/** Octets that show for certain what a source carries. */
+/** With so many octets {@link isTransportStream} is certain. */
 export const ENOUGH_TO_DETECT = TS_PACKET * (SYNCS + 1);
 
 /**
- * Whether a source carries a transport stream, from its first octets: sync octets in line, as many as there are up to 5. The first packet
- * may be cut.
+ * Whether a source carries a transport stream. Its first octets must have 5 sync octets in line, or all that there are
+ * when the source is shorter. The first packet may be cut.
  */
 export function isTransportStream(head: Uint8Array): boolean {
   for (let at = 0; at < Math.min(TS_PACKET, head.length - TS_PACKET + 1); at++) {

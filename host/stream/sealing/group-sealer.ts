@@ -7,7 +7,7 @@ import { AEAD_TAG, type AeadFactory, nobleAead, type PacketAead } from '../packe
 import { RTP_HEADER, writeRtpHeader } from '../packet/rtp-packet.ts';
 import { deriveSrtpSession, packetIv } from '../packet/srtp-keys.ts';
 
-/** Most octets of payload in one packet: 7 TS packets, which with the longest span still fit into 1,400 octets. */
+/** Most octets of payload in one packet: 7 TS packets. With the longest span they still fit into 1,400 octets. */
 export const MAX_PAYLOAD = 1316;
 
 /** The content key that a group is sealed under. */
@@ -19,13 +19,13 @@ export interface SealingKey {
   readonly masterSalt: Uint8Array;
 }
 
-/** One RTP payload on its way to the wire. */
+/** One RTP payload that is to be sealed. */
 export interface MediaPayload {
-  /** 1 to 1,316 octets; left as they are until the payload's group is closed. */
+  /** 1 to 1,316 octets; they must not change until the payload's group is closed. */
   readonly octets: Uint8Array;
-  /** ms that these octets last, whole; what a fraction leaves over belongs to a later payload. */
+  /** Whole ms that these octets last. A fraction that is left over is counted with a later payload. */
   readonly duration: number;
-  /** ms from the start of the stream to that of the payload: comes back with the packet, for pacing. */
+  /** ms from the start of the stream to that of the payload. It comes back with the packet, for pacing. */
   readonly at: number;
   /** RTP timestamp, u32. */
   readonly timestamp: number;
@@ -61,14 +61,14 @@ export interface SealedGroup {
   readonly packets: readonly SealedPacket[];
 }
 
-/** A group that still takes packets. The card packet is made last: its header counts the whole group. */
+/** A group that still takes packets. The card packet is made last, as its header counts the whole group. */
 interface OpenGroup {
   readonly number: number;
   readonly key: SealingKey;
   readonly mediaTime: number;
-  /** First block of the span, and in mode sealed the SRTP master key. */
+  /** 16 octets: the first block of the span, and in mode sealed the SRTP master key. */
   readonly random: Uint8Array;
-  /** In mode sealed. */
+  /** Seals what lies outside the span; in mode sealed alone. */
   readonly rest: { readonly aead: PacketAead; readonly salt: Uint8Array } | undefined;
   readonly index: number;
   readonly first: MediaPayload;
@@ -77,17 +77,20 @@ interface OpenGroup {
   duration: number;
 }
 
+/** Octets of memory that packets are cut from. */
 const CHUNK = 0x10000;
 
 /**
- * Turns payloads into groups of packets, `firmware-notes/protocol.md` 5. A group goes out when it closes: at the number of packets asked
- * for, before it lasts longer than the closing time, at a change of key, and at once where its first payload is shorter than the span.
+ * Seals payloads into groups of packets (protocol 5). A group closes when it has the number of packets asked for,
+ * before it would last longer than the closing time, at a change of key, and at once when its first payload is shorter
+ * than the span.
  */
 export class GroupSealer {
   readonly #options: SealerOptions;
   readonly #aead: AeadFactory;
-  readonly #blocks: number;
-  readonly #content: number;
+  readonly #spanBlocks: number;
+  /** Octets of payload in the span. */
+  readonly #spanPayload: number;
   readonly #iv = new Uint8Array(12);
   #group: OpenGroup | undefined;
   #lastGroup = 0;
@@ -106,15 +109,15 @@ export class GroupSealer {
     if (ssrc % 2 !== 0) throw new OutOfRangeError('an SSRC must be even; bit 0 marks RIST repairs');
     this.#options = options;
     this.#aead = options.aead ?? nobleAead;
-    this.#blocks = span / 16;
-    this.#content = span - GROUP_KEY;
+    this.#spanBlocks = span / 16;
+    this.#spanPayload = span - GROUP_KEY;
     this.#index = options.firstSequence;
   }
 
   /**
    * Takes the next payload.
    * @param mediaTime seconds since 1970 at the start of the payload, u32.
-   * @returns the groups that it closed: none, the one before it, its own, or both.
+   * @returns the groups that this payload closed: none, the one before it, its own, or both.
    * @throws OutOfRangeError when the payload is empty or too long.
    */
   push(payload: MediaPayload, key: SealingKey, mediaTime: number): SealedGroup[] {
@@ -124,28 +127,31 @@ export class GroupSealer {
     const closed: SealedGroup[] = [];
     let group = this.#group;
     if (group !== undefined && (group.key !== key || group.duration + payload.duration > this.#options.closingTime)) {
-      closed.push(this.#seal(group));
+      closed.push(this.#sealGroup(group));
       group = undefined;
     }
     if (group === undefined) {
-      group = this.#open(payload, key, mediaTime);
+      group = this.#openGroup(payload, key, mediaTime);
     } else {
-      group.packets.push({ octets: this.#gapPacket(group, payload), at: payload.at });
+      group.packets.push({ octets: this.#sealGapPacket(group, payload), at: payload.at });
       group.octets += payload.octets.length;
       group.duration += payload.duration;
     }
-    if (group.packets.length === this.#options.every || group.first.octets.length < this.#content) {
-      closed.push(this.#seal(group));
+    if (group.packets.length === this.#options.every || group.first.octets.length < this.#spanPayload) {
+      closed.push(this.#sealGroup(group));
     }
     return closed;
   }
 
-  /** Closes the group that is open, if there is one: at the end of the stream, or when the source falls silent. */
+  /**
+   * Closes the group that is open, at the end of the stream or when the source falls silent.
+   * @returns nothing when no group is open.
+   */
   close(): SealedGroup | undefined {
-    return this.#group && this.#seal(this.#group);
+    return this.#group && this.#sealGroup(this.#group);
   }
 
-  #open(first: MediaPayload, key: SealingKey, mediaTime: number): OpenGroup {
+  #openGroup(first: MediaPayload, key: SealingKey, mediaTime: number): OpenGroup {
     const random = this.#options.random(GROUP_KEY);
     const session = this.#options.mode === 'sealed' ? deriveSrtpSession(random, key.masterSalt) : undefined;
     this.#lastGroup += 1;
@@ -164,15 +170,15 @@ export class GroupSealer {
     return this.#group;
   }
 
-  #gapPacket(group: OpenGroup, payload: MediaPayload): Uint8Array {
-    return this.#packet(group, this.#index++, payload.timestamp, false, undefined, payload.octets);
+  #sealGapPacket(group: OpenGroup, payload: MediaPayload): Uint8Array {
+    return this.#sealPacket(group, this.#index++, payload.timestamp, false, undefined, payload.octets);
   }
 
-  #seal(group: OpenGroup): SealedGroup {
+  #sealGroup(group: OpenGroup): SealedGroup {
     const { ssrc, mode } = this.#options;
     const header: CardHeader = {
       mode,
-      spanBlocks: this.#blocks,
+      spanBlocks: this.#spanBlocks,
       packets: group.packets.length,
       octets: group.octets,
       duration: group.duration,
@@ -182,18 +188,18 @@ export class GroupSealer {
       ssrc,
       group: group.number,
     };
-    const span = new Uint8Array(16 * this.#blocks);
+    const span = new Uint8Array(16 * this.#spanBlocks);
     span.set(group.random);
-    span.set(group.first.octets.subarray(0, this.#content), GROUP_KEY);
+    span.set(group.first.octets.subarray(0, this.#spanPayload), GROUP_KEY);
     const part = sentCardPart(sealCardPart(header, span, group.key.ciphers));
-    const rest = group.first.octets.subarray(this.#content);
-    const octets = this.#packet(group, group.index, group.first.timestamp, true, part, rest);
+    const rest = group.first.octets.subarray(this.#spanPayload);
+    const octets = this.#sealPacket(group, group.index, group.first.timestamp, true, part, rest);
     group.packets[0] = { octets, at: group.first.at };
     this.#group = undefined;
     return { header, packets: group.packets };
   }
 
-  #packet(
+  #sealPacket(
     group: OpenGroup,
     index: number,
     timestamp: number,
@@ -217,7 +223,7 @@ export class GroupSealer {
     return packet;
   }
 
-  /** Cuts packets from chunks: memory of their own would cost more than all else here but the cipher. */
+  /** Cuts packets from chunks. Memory of its own for each would cost more than all else here but the cipher. */
   #allocate(length: number): Uint8Array {
     if (this.#chunk.length < length) this.#chunk = new Uint8Array(CHUNK);
     const packet = this.#chunk.subarray(0, length);

@@ -102,7 +102,7 @@ describe('send', () => {
     for (const { key } of unwrapped) expect(stdout + stderr).not.toContain(key.toString('hex'));
   });
 
-  test('takes standard input, strict, and another key port', async () => {
+  test('sends standard input in mode strict, with its keys to a port of their own', async () => {
     const clip = makeTransportStream(
       Array.from({ length: 500 }, (_none, i) => (i % 20 === 0 ? { pcr: (i / 20) * 810_000 } : { pid: 5 })),
     );
@@ -170,7 +170,7 @@ describe('send', () => {
     expect(Buffer.concat(sent).subarray(-opened.length).equals(opened)).toBe(true);
   });
 
-  test('an empty source is no success', async () => {
+  test('an empty source is an error', async () => {
     await writeFile(join(directory, 'empty'), '');
     const { code, stdout, stderr } = await headend(
       ['send', '--source', join(directory, 'empty'), ...to(), '--price', 'free', '--json'],
@@ -185,7 +185,7 @@ describe('send', () => {
     });
   });
 
-  test('an interrupt ends a wait for standard input too', async () => {
+  test('an interrupt also ends a wait for standard input', async () => {
     const { child, ended } = headend(['send', '--source', '-', ...to(), '--price', 'free']);
     await once(child.stderr!, 'data');
     child.kill('SIGINT');

@@ -60,7 +60,7 @@ test.each<[string, Tariff, bigint]>([
   ['1.50 a segment', { kind: 'flat', price: 1_500_000n }, 3_000_000n],
   ['nothing', { kind: 'free', price: 0n }, 0n],
 ])(
-  'a card with keys, ceilings and quantum as sent opens all of it, over 2 segments and 5 keys, for %s',
+  'a card opens all of a stream with the keys and ceilings that were sent, over 2 segments and 5 keys, for %s',
   async (_name, tariff, amount) => {
     const cardId = await personalise(card, 77, 10_000_000n);
     const { sender, stream } = await makeCardSender(cardId, { price: { tariff } });

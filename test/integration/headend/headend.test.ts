@@ -57,7 +57,7 @@ async function sendAndOpen(changes: SenderChanges) {
 describe('plain data', () => {
   const source = randomBytes(2_500_001);
 
-  test('every octet arrives, is counted once, and lasts as long as the rate says', async () => {
+  test('arrives whole, is counted once, and lasts as long as the rate says', async () => {
     const { sender, stream, groups, octets, sum, unwrapped } = await sendAndOpen({
       source: { media: sourceOf([source]), rate: 8_000_000 },
       pace: { speed: 5 },
@@ -117,7 +117,7 @@ describe('plain data', () => {
     expect((report as packets.SenderReportPacket).getOctetCount()).toBe(20_000);
   });
 
-  test('goes at its rate: no burst that a small receive buffer would lose', async () => {
+  test('is sent at its rate, without bursts that a small receive buffer would lose', async () => {
     const rate = 40_000_000;
     const started = performance.now();
     const arrivals: number[] = [];
@@ -158,15 +158,15 @@ describe('a transport stream', () => {
     ['open', { mode: 'open', every: 3, span: 32 }],
     ['strict', { mode: 'open', every: 1, span: 208, packing: 1 }],
   ] as const)(
-    'mode %s: opens to the very file, as long as its clock says, and ffprobe reads it',
+    'in mode %s opens to the same file, lasts as long as its clock says, and ffprobe reads it',
     async (_name, profile) => {
       const path = join(directory, 'clip.ts');
       const clip = await makeClip(path, 3);
-      const { format, source } = await detectFormat(await openSource(path, '127.0.0.1', NEVER));
+      const { format, media } = await detectFormat(await openSource(path, '127.0.0.1', NEVER));
       expect(format).toBe('ts');
       const { octets, sum, groups } = await sendAndOpen({
         profile,
-        source: { media: source, format },
+        source: { media, format },
         pace: { speed: 6 },
       });
       expect(octets.equals(clip)).toBe(true);
@@ -184,8 +184,8 @@ describe('a transport stream', () => {
   );
 });
 
-describe('keys change', () => {
-  test('by content period and segment; every group is of the key that holds at its time', async () => {
+describe('keys', () => {
+  test('change by content period and segment, and every group is sealed under the key of its time', async () => {
     const source = randomBytes(1_300_000);
     // 130 s of media in 1.3 s.
     const { sender, groups, octets, unwrapped } = await sendAndOpen({
@@ -211,7 +211,7 @@ describe('keys change', () => {
     expect(new Set(salts).size).toBe(7);
   });
 
-  test('and a run ends when the purchases do', async () => {
+  test('end with the purchases, and so does the run', async () => {
     const { sender } = await makeCardSender({
       source: { media: sourceOf([randomBytes(300_000)]), rate: 80_000 },
       pace: { speed: 100 },
@@ -260,7 +260,7 @@ describe('a source', () => {
     expect(second!.mediaTime - first!.mediaTime).toBe(3600);
   });
 
-  test('that is not there is named, with what to do', async () => {
+  test('that is not there is named in the error, with what to do', async () => {
     const missing = join(directory, 'no such clip.ts');
     await expect(openSource(missing, '127.0.0.1', NEVER)).rejects.toMatchObject({
       code: 'SOURCE',
@@ -272,7 +272,7 @@ describe('a source', () => {
   });
 
   test.each(['udp://', 'udp://239.1.1.1', 'udp://239.1.1.1:0', 'udp://a.b:5000', 'udp://300.1.1.1:5'])(
-    '"%s" is no address',
+    'named "%s" is refused',
     async (address) => {
       await expect(openSource(address, '127.0.0.1', NEVER)).rejects.toMatchObject({ code: 'OUT_OF_RANGE' });
     },
@@ -293,7 +293,7 @@ describe('a source', () => {
   });
 });
 
-test('an interface that this machine has not is named, with the option to use', async () => {
+test('an interface that this machine does not have is named in the error, with the option to use', async () => {
   const { address, port } = capture;
   const { sender } = await makeSender({ address, port, interface: '192.0.2.1' }, {});
   await expect(sender.run(NEVER)).rejects.toMatchObject({

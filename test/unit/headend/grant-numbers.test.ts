@@ -26,7 +26,7 @@ function take(cards: readonly Uint8Array[], now: number): Promise<readonly numbe
   return storedGrantNumbers(store).take(cards, now);
 }
 
-test("a card's numbers begin with the present second and rise by one, whatever the time and the other cards", async () => {
+test("a card's numbers begin with the present second and rise by one, whatever time it is later", async () => {
   expect(await take([A], NOW)).toEqual([NOW]);
   expect(await take([B, A], NOW + 1000)).toEqual([NOW + 1000, NOW + 1]);
   expect(await take([A], NOW - 5000)).toEqual([NOW + 2]);

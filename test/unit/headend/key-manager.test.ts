@@ -29,7 +29,7 @@ const OPTIONS: KeyManagerOptions = {
 /** Numbers as a store gives them out that has given some before. */
 const NUMBERS = { take: async (cards: readonly Uint8Array[], now: number) => cards.map((_card, i) => now + 10 * i) };
 
-test('grants every card the service key under its own downlink key and number, with the ceilings of the price', async () => {
+test('grants every card the service key under its downlink key and number, with the ceilings of the price', async () => {
   const keys = await KeyManager.start(OPTIONS, NUMBERS);
   const { personal } = keys.due(START);
   const grants = personal.map((octets, i) => unwrapByHand(Buffer.from(octets), CARDS[i]!.downlinkKey));

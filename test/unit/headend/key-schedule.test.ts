@@ -33,7 +33,7 @@ function unwrap(message: KeyMessage, parentKey: Uint8Array): Uint8Array {
 }
 
 describe('the keys of a stream', () => {
-  test('service key opens segment key opens content key, which is the one that seals', () => {
+  test('the service key opens the segment key, which opens the content key that seals', () => {
     const schedule = new KeySchedule(OPTIONS);
     const [segment, content, ...none] = schedule.messages(START);
     expect(none).toEqual([]);
@@ -51,7 +51,7 @@ describe('the keys of a stream', () => {
     });
   });
 
-  test('content keys have their period, and five seconds of grace', () => {
+  test('a content key holds for its period, and its message for five seconds more', () => {
     const schedule = new KeySchedule(OPTIONS);
     const first = schedule.at(START + 299);
     const second = schedule.at(START + 300);
@@ -71,7 +71,7 @@ describe('the keys of a stream', () => {
     expect(schedule.at(START + 300).message).toBe(ahead[2]);
   });
 
-  test('at the end of a segment the next segment key comes ahead too, before its content key', () => {
+  test('at the end of a segment the next segment key is announced ahead too, before its content key', () => {
     const schedule = new KeySchedule({ ...OPTIONS, segment: 600 });
     schedule.at(START + 300);
     const [segment, nextSegment, content, nextContent, ...none] = schedule.messages(START + 590);
@@ -91,7 +91,7 @@ describe('the keys of a stream', () => {
     expect(schedule.at(START)).toBe(later);
   });
 
-  test('after a long silence the key is that of the time, not of the turn', () => {
+  test('after a long silence the key is that of the media time, not the next one in turn', () => {
     const schedule = new KeySchedule({ ...OPTIONS, segment: 1000 });
     const period = schedule.at(START + 12_345);
     expect(period.from).toBeLessThanOrEqual(START + 12_345);
@@ -108,14 +108,14 @@ describe('the keys of a stream', () => {
     expect(last(20)).toMatchObject({ from: START + 600, to: START + 620 });
   });
 
-  test('is over with the purchases', () => {
+  test('there is no key after the end of the purchases', () => {
     const schedule = new KeySchedule({ ...OPTIONS, end: START + 400 });
     expect(schedule.messages(START + 399)).toHaveLength(2);
     expect(() => schedule.at(START + 400)).toThrow(expect.objectContaining({ code: 'GRANTS_ENDED' }));
   });
 });
 
-test('whatever the lengths: no gap, no overlap, no key over two segments, room for the next one in the card', () => {
+test('periods of any length have no gap, no overlap, no key over two segments, and never need a third key in the card', () => {
   const lengths = fc.record({
     period: fc.integer({ min: 20, max: 400 }),
     segment: fc.option(fc.integer({ min: 20, max: 900 }), { nil: undefined }),

@@ -27,7 +27,7 @@ test('the speed divides all of it', async () => {
   expect(await paceAll(pacer, clock, [0, 1000, 3_600_000])).toEqual([25, 125, 360_025]);
 });
 
-test('after a lapse of up to a second the stream catches up; after a longer one it goes on from the present', async () => {
+test('a stream catches up when it is up to a second late, and goes on from the present when it is later', async () => {
   const clock = new SimulatedClock();
   const pacer = new Pacer(1, clock);
   pacer.start(0, 0);

@@ -30,7 +30,7 @@ function expectWhole(payloads: readonly MediaPayload[], stream: Uint8Array): voi
 }
 
 describe('times', () => {
-  test('at a constant rate every payload has its share, to the millisecond and the RTP tick', () => {
+  test('at a constant rate every payload gets its share, exact to the millisecond and the RTP tick', () => {
     const stream = makeTransportStream(steady(700));
     const payloads = pack(stream, 1000, 7, 0xffffff00);
     expectWhole(payloads, stream);
@@ -63,7 +63,7 @@ describe('times', () => {
     expect(durationOf(payloads)).toBe(100);
   });
 
-  test('a PCR that starts anew at 2^33 is no jump', () => {
+  test('a PCR that starts anew at 2^33 is not a jump', () => {
     const payloads = pack(makeTransportStream(steady(100, 40 * MS, PCR_MODULUS - 100 * MS)));
     expect(durationOf(payloads)).toBe(400);
   });
@@ -72,7 +72,7 @@ describe('times', () => {
     ['forwards', 3_600_000 * MS],
     ['backwards', PCR_MODULUS - 5000 * MS],
     ['with its indicator, within what could be a way', 1000 * MS],
-  ])('over a jump %s the rate goes on', (name, jump) => {
+  ])('the rate goes on over a jump %s', (name, jump) => {
     const after = steady(50, 40 * MS, (200 * MS + jump) % PCR_MODULUS);
     const plans = [...steady(50), { ...after[0]!, discontinuity: name.includes('indicator') }, ...after.slice(1)];
     const stream = makeTransportStream(plans);
@@ -117,14 +117,14 @@ describe('times', () => {
   test.each([
     ['none at all', Array.from({ length: 30_000 }, () => ({})), 'in its first 4 MiB'],
     ['one', [{ pcr: 5 }, ...Array.from({ length: 10 }, () => ({}))], 'at its end'],
-  ])('with %s PCR there is no clock, and the error names --rate', (_name, plans) => {
+  ])('with %s PCR the stream is refused, and the error names --rate', (_name, plans) => {
     expect(() => pack(makeTransportStream(plans), 100_000)).toThrow(expect.objectContaining({ code: 'NO_PCR' }));
     expect(() => pack(makeTransportStream(plans), 100_000)).toThrow('--rate');
   });
 });
 
 describe('octets out of sync', () => {
-  test('go in payloads of their own; packets stay whole', () => {
+  test('are sent in payloads of their own, and packets stay whole', () => {
     const stream = makeTransportStream(steady(40));
     const junk = Uint8Array.of(1, 2, 3);
     const broken = concat(stream.subarray(0, 188 * 21), junk, stream.subarray(188 * 21));
@@ -136,7 +136,7 @@ describe('octets out of sync', () => {
     }
   });
 
-  test('a cut first and last packet too', () => {
+  test('are also what is left of a cut first and last packet', () => {
     const stream = makeTransportStream(steady(40)).subarray(50, -60);
     const payloads = pack(stream);
     expectWhole(payloads, stream);
@@ -145,7 +145,7 @@ describe('octets out of sync', () => {
   });
 });
 
-test('whatever the source: no octet lost, added or moved; no payload over its size; milliseconds as the PCRs say', () => {
+test('of any source no octet is lost, added or moved, and the PCRs give the milliseconds', () => {
   const interval = fc.record({
     // Two in line show that they are packets.
     packets: fc.integer({ min: 2, max: 40 }),
@@ -199,7 +199,7 @@ test('whatever the source: no octet lost, added or moved; no payload over its si
   );
 });
 
-test('random octets with sync octets in them never throw anything but NO_PCR', () => {
+test('random octets with sync octets among them throw nothing but NO_PCR', () => {
   const octet = fc.oneof(fc.constant(0x47), fc.integer({ min: 0, max: 255 }));
   const stream = fc.array(octet, { maxLength: 2000 }).map((octets) => Uint8Array.from(octets));
   fc.assert(

@@ -5,7 +5,7 @@ import { isTransportStream, PCR_MODULUS, readPcr } from '../../../host/headend/s
 import { makeTransportStream } from '../../support/transport-stream.ts';
 
 describe('PCR', () => {
-  test('comes back as written', () => {
+  test('is read as it was written', () => {
     const pcr = fc.record({
       pid: fc.integer({ min: 0, max: 0x1fff }),
       pcr: fc.integer({ min: 0, max: PCR_MODULUS - 1 }),

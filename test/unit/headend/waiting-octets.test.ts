@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import { WaitingOctets } from '../../../host/headend/sources/waiting-octets.ts';
 
-/** Takes pieces in until there is no room, a million at the most. */
+/** Adds pieces until there is no room, a million at most. */
 function fill(waiting: WaitingOctets, octets: Uint8Array): number {
   let added = 0;
   while (added < 1_000_000 && waiting.add(octets, added)) added++;
   return added;
 }
 
-test('what waits comes out in order, with its time of arrival', () => {
+test('pieces are taken in order, with the times of their arrival', () => {
   const waiting = new WaitingOctets();
   waiting.add(Uint8Array.of(1), 10);
   waiting.add(Uint8Array.of(2, 3), 20);
@@ -20,7 +20,7 @@ test('what waits comes out in order, with its time of arrival', () => {
 test.each([
   ['long ones by their octets', 64 * 1024, 256],
   ['tiny ones by their number', 1, 16_384],
-])('%s: what does not fit is lost, and what is taken makes room', (_name, length, most) => {
+])('%s: a piece that does not fit is lost, and taking one makes room', (_name, length, most) => {
   const waiting = new WaitingOctets();
   const octets = new Uint8Array(length);
   expect(fill(waiting, octets)).toBe(most);
@@ -28,7 +28,7 @@ test.each([
   expect(fill(waiting, octets)).toBe(1);
 });
 
-test('empty ones take no room', () => {
+test('empty pieces take no room', () => {
   const waiting = new WaitingOctets();
   expect(fill(waiting, new Uint8Array(0))).toBe(1_000_000);
   expect(waiting.take()).toBeUndefined();

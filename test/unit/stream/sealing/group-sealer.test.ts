@@ -73,7 +73,7 @@ describe('every payload comes back, and every group is what its header says', ()
     aead: fc.constantFrom(nobleAead, nodeAead),
   });
 
-  test('whatever the source and the profile', () => {
+  test('of any source under any profile', () => {
     fc.assert(
       fc.property(options, pushes, (profile, given) => {
         const sealer = new GroupSealer({ ...SEALER, ...profile });
@@ -116,7 +116,7 @@ describe('every payload comes back, and every group is what its header says', ()
     );
   });
 
-  test('in each group of full packets with span 208 the longest is 1,396 octets', () => {
+  test('of full packets with span 208 the longest has 1,396 octets', () => {
     const groups = sealAll(
       new GroupSealer({ ...SEALER, span: 208, every: 2 }),
       [1, 2].map((fill) => payload(new Uint8Array(1316).fill(fill))),
@@ -157,7 +157,7 @@ describe('a group closes', () => {
     expect(sealer.close()?.header).toMatchObject({ packets: 1, contentKeyId: KEYS[1].id });
   });
 
-  test('at once with a first payload shorter than the span, which is filled up with zeros', () => {
+  test('at once when its first payload is shorter than the span, which is filled up with zeros', () => {
     const short = payload(Uint8Array.of(1, 2, 3));
     const sealer = new GroupSealer({ ...SEALER, mode: 'open' });
     sealer.push(full(1), KEYS[0], 1);
@@ -184,7 +184,7 @@ describe('mode sealed', () => {
     }
   });
 
-  test('has another group key for every group', () => {
+  test('has a new group key for every group', () => {
     const asked: number[] = [];
     const random = (length: number) => {
       asked.push(length);
@@ -204,7 +204,7 @@ test('mode open leaves all but the span as it was', () => {
   expect(Buffer.from(gap!.subarray(12, -4))).toEqual(source);
 });
 
-test('strict: one TS packet, all of it in the span', () => {
+test('a strict packet carries one TS packet, all of it in the span', () => {
   const packet = randomBytes(188);
   const [group] = sealAll(new GroupSealer({ ...SEALER, mode: 'open', every: 1, span: 208 }), [payload(packet)]);
   expect(group!.packets[0]!.octets).toHaveLength(12 + 24 + 208 + 8 + 4);
