@@ -19,6 +19,7 @@ const LAYERS: readonly Layer[] = [
   { path: 'host/stream', mayImport: ['apdu'], packages: ['@noble/**'] },
   { path: 'host/money', mayImport: ['apdu'], packages: ['countries-list/**'] },
   { path: 'host/clock', mayImport: [], packages: [] },
+  { path: 'host/store', mayImport: ['apdu'], packages: ['kysely', 'kysely/*', 'node:*', 'node:*/*'] },
   { path: 'host/transport/koffi-library.ts', mayImport: [] },
   {
     path: 'host/transport/network',
@@ -38,7 +39,7 @@ const LAYERS: readonly Layer[] = [
     mayImport: ['apdu', 'host/clock', 'host/stream', 'host/money', 'host/transport', 'host/holder'],
   },
   { path: 'host/player', mayImport: ['apdu', 'host/clock', 'host/stream', 'host/transport'] },
-  { path: 'host/issuer', mayImport: ['apdu', 'host/money', 'host/transport'] },
+  { path: 'host/issuer', mayImport: ['apdu', 'host/money', 'host/store', 'host/transport'] },
   { path: 'host/headend/index.ts', mayImport: ['apdu', 'host/headend', 'host/money'] },
   { path: 'host/headend/sources', mayImport: ['apdu', 'host/clock', 'host/stream', 'host/transport'] },
   {
@@ -49,7 +50,7 @@ const LAYERS: readonly Layer[] = [
   // The key manager gives out keys to cards that the issuer made.
   {
     path: 'host/headend/keys',
-    mayImport: ['apdu', 'host/clock', 'host/headend/sender', 'host/stream', 'host/money', 'host/issuer'],
+    mayImport: ['apdu', 'host/clock', 'host/headend/sender', 'host/stream', 'host/money', 'host/store', 'host/issuer'],
   },
   // The kit makes cards as the issuer does; nothing but the command line knows it.
   { path: 'host/attack', mayImport: ['apdu', 'host/stream', 'host/money', 'host/transport', 'host/issuer'] },

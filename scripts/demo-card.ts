@@ -100,7 +100,7 @@ export async function openStore(card: DemoCard, folder: string): Promise<DemoSto
 export async function prepareCard(card: DemoCard, store: DemoStore, say: (line: string) => void): Promise<string> {
   const { amount, currency } = parseMoney('10.00 USD', MAX_MONEY);
   const keys = new KeyStore(store.folder, async () => store.passphrase);
-  const accounts = Accounts.open(store.folder);
+  await using accounts = await Accounts.open(store.folder);
   const channel = await card.open();
   try {
     const module = new DecodeModule(channel);
@@ -114,16 +114,15 @@ export async function prepareCard(card: DemoCard, store: DemoStore, say: (line: 
         maximumBalance,
         maximumUnacknowledged: maximumBalance,
       };
-      const id = await personalise(channel, keys, accounts, wanted, TEST_KEY_SET, now);
+      const id = await personalise({ channel, keys, accounts, installed: TEST_KEY_SET, now }, wanted);
       say(`personalised  ${formatCardId(id)}`);
     }
     const format = (microUnits: bigint) => formatMoney(microUnits, currency);
-    const wish = { amount, currency: currency.number, refundCap: DEFAULT_REFUND_CAP, format };
-    const loaded = await loadCredit(module, keys, accounts, wish, now);
+    const request = { amount, currency: currency.number, refundCap: DEFAULT_REFUND_CAP };
+    const loaded = await loadCredit({ module, keys, accounts, now }, request);
     say(`loaded        ${format(amount)}, balance ${format(loaded.balance)}`);
     return formatCardId(loaded.cardId);
   } finally {
     await channel.close();
-    accounts.close();
   }
 }

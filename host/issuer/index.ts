@@ -12,7 +12,7 @@ export {
   setVerificationKey,
 } from './cards/card-administration.ts';
 export { findIssuedCard } from './cards/issued-card.ts';
-export { type NewCard, personalise } from './cards/personalisation.ts';
+export { type NewCard, type Personalisation, personalise } from './cards/personalisation.ts';
 export { IssuerError } from './issuer-error.ts';
 export { readKeySet } from './keys/key-set-file.ts';
 export { createStore, DEFAULT_STORE, KeyStore } from './keys/key-store.ts';
@@ -22,8 +22,9 @@ export {
   DEFAULT_REFUND_CAP,
   loadCredit,
   type LoadResult,
-  type LoadWish,
+  type CreditRequest,
   setCreditLimit,
 } from './orders/credit.ts';
-export { DEFAULT_SOFT_LIMIT, type OrderWish } from './orders/order.ts';
+export { DEFAULT_SOFT_LIMIT, type OrderContext, type OrderRequest } from './orders/order.ts';
+export { StoreError } from '../store/store-error.ts';
 export { type Collection, collectReceipts } from './orders/receipts.ts';

@@ -36,10 +36,10 @@ export async function startIssuer(issuer: number): Promise<IssuerFixture> {
   await createStore(store, issuer, PASSPHRASE, 14);
   const fixture: IssuerFixture = {
     store,
-    accounts: Accounts.open(store),
+    accounts: await Accounts.open(store),
     keys: new KeyStore(store, async () => PASSPHRASE),
     async close() {
-      fixture.accounts.close();
+      await fixture.accounts.close();
       await rm(directory, { recursive: true, force: true });
     },
   };
@@ -50,7 +50,7 @@ export async function startIssuer(issuer: number): Promise<IssuerFixture> {
 export function issueCard({ keys, accounts }: IssuerFixture, channel: CardChannel, now: number): Promise<Uint8Array> {
   const most = 500_000_000n;
   const wanted = { moduleClass: 'card', currency: 840, maximumBalance: most, maximumUnacknowledged: most } as const;
-  return personalise(channel, keys, accounts, wanted, TEST_KEY_SET, now);
+  return personalise({ channel, keys, accounts, installed: TEST_KEY_SET, now }, wanted);
 }
 
 /** Memory of a soft card, in which a copy of another one's may lie. */

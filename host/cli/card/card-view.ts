@@ -1,7 +1,7 @@
 import { decodeCardLimits } from '../../../apdu/decode-module/card-limits.ts';
 import type { PurseStatus } from '../../../apdu/decode-module/money/purse-status.ts';
 import { Accounts } from '../../issuer/cards/accounts.ts';
-import { IssuerError } from '../../issuer/issuer-error.ts';
+import { StoreError } from '../../store/store-error.ts';
 import { currencyByNumber } from '../../money/currency.ts';
 import { describeLimits, limitsJson } from '../issuer/issuer-limits.ts';
 import { formatMoney } from '../../money/amount.ts';
@@ -38,23 +38,23 @@ export function describePurse(purse: PurseStatus): View {
 }
 
 /** What the accounts have of a card, if there are any and it is in them. */
-export function describeAccount(store: string, cardId: Uint8Array): View | undefined {
+export async function describeAccount(store: string, cardId: Uint8Array): Promise<View | undefined> {
   let accounts: Accounts;
   try {
-    accounts = Accounts.open(store);
+    accounts = await Accounts.open(store);
   } catch (cause) {
-    if (cause instanceof IssuerError && cause.code === 'NO_STORE') return undefined;
+    if (cause instanceof StoreError && cause.code === 'NO_STORE') return undefined;
     throw cause;
   }
   try {
-    const card = accounts.card(cardId);
+    const card = await accounts.card(cardId);
     if (card === undefined) return { json: { issued: null }, lines: [`issued    not from ${store}`] };
     const issued = new Date(card.issuedAt * 1000).toISOString();
     const currency = currencyByNumber(card.currency);
-    const { last, amount } = accounts.receiptTotals(cardId);
-    const order = accounts.lastOrder(cardId);
-    const creditLimit = accounts.creditLimitAt(cardId, order?.number ?? 0);
-    const limits = card.limits && decodeCardLimits(card.limits);
+    const { last, amount } = await accounts.receiptTotals(cardId);
+    const order = await accounts.lastOrder(cardId);
+    const creditLimit = await accounts.creditLimitAt(cardId, order?.number ?? 0);
+    const limits = card.limits === null ? undefined : decodeCardLimits(card.limits);
     return {
       json: {
         issued,
@@ -73,6 +73,6 @@ export function describeAccount(store: string, cardId: Uint8Array): View | undef
       ],
     };
   } finally {
-    accounts.close();
+    await accounts.close();
   }
 }

@@ -50,7 +50,7 @@ async function show(options: IssuerOptions): Promise<void> {
     const answer = await module.select();
     const { cardId, life } = answer;
     const purse = hasPurse(answer) ? describePurse(await module.purse()) : undefined;
-    const kept = describeAccount(options.store, cardId);
+    const kept = await describeAccount(options.store, cardId);
     print(
       options,
       { card: formatCardId(cardId), life, ...purse?.json, ...kept?.json },

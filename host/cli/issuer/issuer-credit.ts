@@ -7,7 +7,7 @@ import type { CardChannel } from '../../../apdu/card-channel.ts';
 import type { Accounts } from '../../issuer/cards/accounts.ts';
 import { DEFAULT_REFUND_CAP, loadCredit, setCreditLimit } from '../../issuer/orders/credit.ts';
 import type { KeyStore } from '../../issuer/keys/key-store.ts';
-import { DEFAULT_SOFT_LIMIT, type OrderWish } from '../../issuer/orders/order.ts';
+import { DEFAULT_SOFT_LIMIT, type OrderRequest } from '../../issuer/orders/order.ts';
 import { collectReceipts } from '../../issuer/orders/receipts.ts';
 import { print } from '../options/card-option.ts';
 import { type Currency, currencyByNumber } from '../../money/currency.ts';
@@ -44,14 +44,14 @@ function orderCommand(issuer: Command, name: string, description: string): Comma
 }
 
 async function load(options: LoadOptions): Promise<void> {
-  const { wish, currency } = parseOrder(options);
+  const { request, currency, format } = parseOrder(options);
   const refundCap =
     options.refundCap === undefined ? DEFAULT_REFUND_CAP : parseAmount(options.refundCap, currency, MAX_MONEY);
   const result = await withStore(options, async (channel, keys, accounts) => {
     await settleSoftModule(channel, keys, accounts);
-    return loadCredit(new DecodeModule(channel), keys, accounts, { ...wish, refundCap }, now());
+    return loadCredit({ module: new DecodeModule(channel), keys, accounts, now: now() }, { ...request, refundCap });
   });
-  const refund = result.refund === 0n ? '' : `, with ${wish.format(result.refund)} of torn credit given back`;
+  const refund = result.refund === 0n ? '' : `, with ${format(result.refund)} of torn credit given back`;
   print(
     options,
     {
@@ -63,17 +63,17 @@ async function load(options: LoadOptions): Promise<void> {
       repeated: result.repeated,
     },
     [
-      `card ${formatCardId(result.cardId)}: loaded ${wish.format(result.amount)}${refund}; balance ${wish.format(result.balance)}`,
+      `card ${formatCardId(result.cardId)}: loaded ${format(result.amount)}${refund}; balance ${format(result.balance)}`,
       ...(result.repeated ? [REPEATED] : []),
     ],
   );
 }
 
 async function limitCredit(options: OrderOptions): Promise<void> {
-  const { wish, currency } = parseOrder(options);
+  const { request, currency, format } = parseOrder(options);
   const { cardId, creditLimit, balance, repeated } = await withStore(options, async (channel, keys, accounts) => {
     await settleSoftModule(channel, keys, accounts);
-    return setCreditLimit(new DecodeModule(channel), keys, accounts, wish, now());
+    return setCreditLimit({ module: new DecodeModule(channel), keys, accounts, now: now() }, request);
   });
   print(
     options,
@@ -85,18 +85,22 @@ async function limitCredit(options: OrderOptions): Promise<void> {
       repeated,
     },
     [
-      `card ${formatCardId(cardId)}: credit limit ${wish.format(creditLimit)}; balance ${wish.format(balance)}`,
+      `card ${formatCardId(cardId)}: credit limit ${format(creditLimit)}; balance ${format(balance)}`,
       ...(repeated ? [REPEATED] : []),
     ],
   );
 }
 
-function parseOrder(options: OrderOptions): { wish: OrderWish; currency: Currency } {
+function parseOrder(options: OrderOptions): {
+  request: OrderRequest;
+  currency: Currency;
+  format: (amount: bigint) => string;
+} {
   const { amount, currency } = options.amount;
   const softLimit =
     options.softLimit === undefined ? DEFAULT_SOFT_LIMIT : parseAmount(options.softLimit, currency, MAX_MONEY);
   const format = (microUnits: bigint) => formatMoney(microUnits, currency);
-  return { wish: { amount, currency: currency.number, softLimit, format }, currency };
+  return { request: { amount, currency: currency.number, softLimit }, currency, format };
 }
 
 /** A soft module gets credit against its receipts alone: they are collected first, if there are any. */
@@ -104,9 +108,10 @@ async function settleSoftModule(channel: CardChannel, keys: KeyStore, accounts: 
   const module = new DecodeModule(channel);
   const { cardId, life } = await module.select();
   if (life !== 'active' || decodeCardId(cardId).moduleClass !== 'soft') return;
-  if (accounts.card(cardId) === undefined) return;
+  if ((await accounts.card(cardId)) === undefined) return;
   const { receiptsWritten } = await module.purse();
-  if (receiptsWritten > accounts.receiptTotals(cardId).last) await collectReceipts(module, keys, accounts);
+  const { last } = await accounts.receiptTotals(cardId);
+  if (receiptsWritten > last) await collectReceipts(module, keys, accounts);
 }
 
 async function collect(options: IssuerOptions): Promise<void> {

@@ -88,7 +88,7 @@ async function personaliseCard(options: PersonaliseOptions): Promise<void> {
   };
   const installed = await installedKeys(options);
   const cardId = await withStore({ ...options, create: true }, (channel, keys, accounts) =>
-    personalise(channel, keys, accounts, wanted, installed, now()),
+    personalise({ channel, keys, accounts, installed, now: now() }, wanted),
   );
   print(
     options,

@@ -40,13 +40,9 @@ export async function withStore<T>(
   options: IssuerOptions & { readonly create?: true },
   work: (channel: CardChannel, keys: KeyStore, accounts: Accounts) => Promise<T>,
 ): Promise<T> {
-  const accounts = Accounts.open(options.store);
-  try {
-    const keys = new KeyStore(options.store, askPassphrase);
-    return await withCard(options, (channel) => work(channel, keys, accounts));
-  } finally {
-    accounts.close();
-  }
+  await using accounts = await Accounts.open(options.store);
+  const keys = new KeyStore(options.store, askPassphrase);
+  return await withCard(options, (channel) => work(channel, keys, accounts));
 }
 
 /** The same, for what goes through the secure channel. */

@@ -3,9 +3,9 @@ import { deriveCardKey } from '../../../apdu/decode-module/keys/card-keys.ts';
 import { OutOfRangeError, TollcastError } from '../../../apdu/errors.ts';
 import { Accounts, type IssuedCard } from '../../issuer/cards/accounts.ts';
 import { requireTrusted } from '../../issuer/cards/issued-card.ts';
-import { IssuerError } from '../../issuer/issuer-error.ts';
 import { KeyStore } from '../../issuer/keys/key-store.ts';
 import { type Currency, currencyByNumber } from '../../money/currency.ts';
+import { StoreError } from '../../store/store-error.ts';
 
 /** A card that gets a grant. */
 export interface GrantedCard {
@@ -41,7 +41,7 @@ export async function openGrantedCards(
 ): Promise<readonly GrantedCard[]> {
   if (cards.length === 0) return [];
   requireAccepted(cards, accept);
-  requireIssued(cards, store, currency);
+  await requireIssued(cards, store, currency);
   const unique = await new KeyStore(store, passphrase).open('unique');
   return cards.map((cardId) => ({ cardId, downlinkKey: deriveCardKey(unique, 'downlink', cardId) }));
 }
@@ -57,18 +57,22 @@ function requireAccepted(cards: readonly Uint8Array[], accept: ModuleClass | und
 }
 
 /** A typing error, or a price in another currency, is noticed here and not by viewers. */
-function requireIssued(cards: readonly Uint8Array[], store: string, currency: Currency | undefined): void {
+async function requireIssued(
+  cards: readonly Uint8Array[],
+  store: string,
+  currency: Currency | undefined,
+): Promise<void> {
   let accounts: Accounts;
   try {
-    accounts = Accounts.open(store);
+    accounts = await Accounts.open(store);
   } catch (error) {
-    if (error instanceof IssuerError && error.code === 'NO_STORE') return;
+    if (error instanceof StoreError && error.code === 'NO_STORE') return;
     throw error;
   }
   try {
-    for (const cardId of cards) requireUsable(accounts.card(cardId), cardId, store, currency);
+    for (const cardId of cards) requireUsable(await accounts.card(cardId), cardId, store, currency);
   } finally {
-    accounts.close();
+    await accounts.close();
   }
 }
 

@@ -44,12 +44,12 @@ export async function openChannel(
   );
 }
 
-/** The secure channel of a card of this issuer. */
+/** What it takes to change a card of this issuer through its secure channel. */
 export interface Administration {
   readonly channel: CardChannel;
   readonly keys: KeyStore;
   readonly accounts: Accounts;
-  /** Key set that the card may hold beside the issuer's own. */
+  /** Key set that the card may hold instead of the issuer's own. */
   readonly installed?: ChannelKeySet | undefined;
 }
 
@@ -73,20 +73,20 @@ export async function setPin(on: Administration, pin: Uint8Array): Promise<Uint8
 }
 
 /**
- * Changes what the holder of a card may do without the PIN. What is left out stays: the spend limit as the card has it, as its holder may have
- * changed it; the rest, which no card tells, as the accounts have it.
+ * Changes what the holder of a card may do without the PIN. What is left out stays as it is: the spend limit as the card
+ * has it, since its holder may have changed it; the rest as the accounts have it, since no card tells it.
  */
 export async function setLimits(
   on: Administration,
   wanted: (card: IssuedCard) => Partial<CardLimits>,
 ): Promise<{ cardId: Uint8Array; currency: number; limits: CardLimits }> {
   const { module, card } = await administer(on, ['active']);
-  const known = card.limits === undefined ? NO_LIMITS : decodeCardLimits(card.limits);
+  const known = card.limits === null ? NO_LIMITS : decodeCardLimits(card.limits);
   const { spendLimit } = await module.log(0);
   const limits = { ...known, spendLimit, ...wanted(card) };
   const value = encodeCardLimits(limits);
   await module.storeData(DGI.limits, value, false);
-  on.accounts.showLimits(card.cardId, value);
+  await on.accounts.recordLimits(card.cardId, value);
   return { cardId: card.cardId, currency: card.currency, limits };
 }
 
@@ -106,8 +106,10 @@ export async function setVerificationKey(
 }
 
 /**
- * Replaces the key set of a card's secure channel. Repeated after a lost answer it finds the card with the new set, and replaces it by itself.
- * @param next nothing: the set that this issuer derives for the card.
+ * Replaces the key set of a card's secure channel. It can be repeated after a lost answer: the card then has the new set,
+ * which is replaced by itself.
+ * @param next the set that this issuer derives for the card when left out.
+ * @returns the card id.
  */
 export async function replaceKeys(on: Administration, next?: ChannelKeySet): Promise<Uint8Array> {
   const { secure, held, own, card } = await administer(on, ['active', 'blocked'], next);

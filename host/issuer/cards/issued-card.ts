@@ -4,11 +4,11 @@ import type { LifeState, SelectAnswer } from '../../../apdu/decode-module/select
 import type { Accounts, IssuedCard } from './accounts.ts';
 import { IssuerError } from '../issuer-error.ts';
 
-/** What to do about a card that is not what it was. */
+/** Advice about a card that is a copy, or an old state put back. */
 export const OUT_OF_USE = 'type tollcast issuer block, and issue another';
 
 /**
- * Selects the module in the reader and finds it in the accounts. It has proved nothing yet but that it claims to be that card.
+ * Selects the module in the reader and finds its account. So far the card only claims to be this one; it has proved nothing.
  * @param lives the states in which the caller can use it.
  * @throws IssuerError `BLANK`, `NOT_IN_USE`, `WRONG_ISSUER` or `NOT_IN_ACCOUNTS`.
  */
@@ -25,7 +25,7 @@ export async function findIssuedCard(
   if (decodeCardId(answer.cardId).issuer !== accounts.issuer) {
     throw new IssuerError('WRONG_ISSUER', `card ${name} is of another issuer; insert one of yours, or name its store`);
   }
-  const card = accounts.card(answer.cardId);
+  const card = await accounts.card(answer.cardId);
   if (card === undefined) {
     throw new IssuerError('NOT_IN_ACCOUNTS', `card ${name} is not in these accounts; put the newest copy of them back`);
   }

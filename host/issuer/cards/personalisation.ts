@@ -36,33 +36,39 @@ export interface NewCard extends Omit<CardProfile, 'cardId'> {
   readonly trust?: readonly VerificationKey[] | undefined;
 }
 
+/** What it takes to personalise a card. */
+export interface Personalisation {
+  readonly channel: CardChannel;
+  readonly keys: KeyStore;
+  readonly accounts: Accounts;
+  /** Key set that the card was installed with. */
+  readonly installed: ChannelKeySet;
+  /** Seconds since 1970. */
+  readonly now: number;
+}
+
 /**
- * Makes a blank card one of this issuer's, through its secure channel. It is in the accounts before it has a key, so that no card id is given
- * twice; a card that was pulled in between goes on where it stood, with the profile and card id it has. A card only says who it is: once the keys
- * of that card id were on their way, it has to know the channel keys that went before them.
+ * Makes a blank card one of this issuer's, through its secure channel. The account is made before the card has a key, so
+ * that no card id is given twice. A card that was pulled in between goes on where it stood, with the profile and the card
+ * id that it has. A card can claim any card id: once the keys of that id were on their way, the card must know the channel
+ * keys that it was given before them.
  *
- * @param installed key set that the card was installed with.
- * @param now seconds since 1970.
  * @returns the card id, 8 octets.
  * @throws IssuerError `NOT_BLANK`, `SERIAL_TAKEN` or `CHANNEL_KEYS`, and those of {@link KeyStore.open}.
  * @throws OutOfRangeError when an amount or the serial does not fit.
  */
 export async function personalise(
-  channel: CardChannel,
-  keys: KeyStore,
-  accounts: Accounts,
+  { channel, keys, accounts, installed, now }: Personalisation,
   wanted: NewCard,
-  installed: ChannelKeySet,
-  now: number,
 ): Promise<Uint8Array> {
   const { life, cardId: present } = await new DecodeModule(channel).select();
   const begun = present.some((octet) => octet !== 0);
-  const known = begun ? accounts.card(present) : undefined;
+  const known = begun ? await accounts.card(present) : undefined;
   const resumed = known !== undefined && decodeCardId(present).moduleClass === wanted.moduleClass;
   if ((life !== 'blank' && life !== 'personalised') || (begun && !resumed)) {
     throw new IssuerError('NOT_BLANK', `card ${formatCardId(present)} is personalised already; insert a blank one`);
   }
-  // Whatever can be refused is refused before a card id is spent on it.
+  // All that can be refused is refused before a card id is spent.
   encodeCardProfile({ ...wanted, cardId: new Uint8Array(8) });
   const limits = wanted.limits && encodeCardLimits(wanted.limits);
   const trust = (wanted.trust ?? []).map((key, place) => encodeVerificationKey(place, key));
@@ -76,7 +82,7 @@ export async function personalise(
   const candidates = [...(own === undefined ? [] : [own]), ...(known?.keyed === true ? [] : [installed])];
   const { secure, keys: held } = await openChannel(channel, candidates);
   const module = new DecodeModule(secure);
-  const cardId = resumed ? present : accounts.addCard(wanted, now);
+  const cardId = resumed ? present : await accounts.addCard(wanted, now);
   if (!resumed) await module.storeData(DGI.profile, encodeCardProfile({ ...wanted, cardId }), false);
   if (held === installed) await putKey(secure, installed, deriveChannelKeys(master, cardId));
   if (life === 'blank') {
@@ -92,9 +98,9 @@ export async function personalise(
     if (limits !== undefined) await module.storeData(DGI.limits, limits, false);
     for (const value of trust) await module.storeData(DGI.verificationKey, value, false);
     if (wanted.pin !== undefined) await module.storeData(DGI.pin, wanted.pin, false);
-    accounts.showKeyed(cardId);
+    await accounts.recordKeyed(cardId);
     await module.storeData(DGI.keys, encodeCardKeys(cardKeys), true);
-    if (limits !== undefined) accounts.showLimits(cardId, limits);
+    if (limits !== undefined) await accounts.recordLimits(cardId, limits);
   }
   await module.setStatus('active');
   return cardId;

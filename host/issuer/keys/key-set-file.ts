@@ -5,7 +5,7 @@ import { IssuerError } from '../issuer-error.ts';
 
 /**
  * Reads the key set that a card was installed with: JSON with `version`, and `enc`, `mac`, `dek` in hexadecimal.
- * @throws IssuerError `KEY_SET_FILE`, which tells nothing of what stands in the file.
+ * @throws IssuerError `KEY_SET_FILE`, which quotes nothing from the file.
  */
 export async function readKeySet(path: string): Promise<ChannelKeySet> {
   try {

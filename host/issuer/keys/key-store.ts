@@ -9,17 +9,19 @@ import { newPassphraseCost, openMaster, parseMaster, passphraseKey, sealMaster }
 /** Where `tollcast issuer` keeps its store unless told otherwise. */
 export const DEFAULT_STORE = '.tollcast/issuer';
 
-const LEAST_PASSPHRASE = 8;
-const MOST_FILE = 4096;
+/** Characters. */
+const MIN_PASSPHRASE = 8;
+/** Octets. */
+const MAX_FILE = 4096;
 
-/** Masters in a directory, a file each: whoever is to hold only one is given only that file. */
+/** Masters in a directory, each in a file of its own: a machine that needs one of them is given that file alone. */
 export class KeyStore {
   readonly #directory: string;
   readonly #passphrase: () => Promise<string>;
   #asked: Promise<string> | undefined;
   readonly #keys = new Map<string, Promise<Uint8Array>>();
 
-  /** @param passphrase is asked once at most, and only when a master is opened. */
+  /** @param passphrase is called once at most, and not before a master is opened. */
   constructor(directory: string, passphrase: () => Promise<string>) {
     this.#directory = directory;
     this.#passphrase = passphrase;
@@ -49,10 +51,10 @@ export class KeyStore {
  * @throws IssuerError `STORE_EXISTS` when the directory is there and not empty; it stays as it is.
  */
 export async function createStore(directory: string, issuer: number, passphrase: string, logN?: number): Promise<void> {
-  if (passphrase.length < LEAST_PASSPHRASE) {
+  if (passphrase.length < MIN_PASSPHRASE) {
     throw new IssuerError(
       'NO_PASSPHRASE',
-      `a passphrase has ${LEAST_PASSPHRASE} characters or more; choose a longer one`,
+      `a passphrase has ${MIN_PASSPHRASE} characters or more; choose a longer one`,
     );
   }
   const target = resolve(directory);
@@ -65,7 +67,7 @@ export async function createStore(directory: string, issuer: number, passphrase:
     for (const name of MASTERS) {
       await writePrivate(join(draft, fileName(name)), sealMaster(name, randomBytes(CARD_KEY_LENGTH), key, cost));
     }
-    Accounts.create(draft, issuer).close();
+    await Accounts.create(draft, issuer);
     await syncDirectory(draft);
     // A directory that is not empty is never replaced: ENOTEMPTY or EEXIST, by POSIX.
     await rename(draft, target);
@@ -109,7 +111,7 @@ async function readPrivate(directory: string, name: MasterName): Promise<string>
         `others may read ${fileName(name)} in ${directory}; type: chmod 600 ${directory}/*`,
       );
     }
-    if (size > MOST_FILE) return '';
+    if (size > MAX_FILE) return '';
     return await file.readFile('utf8');
   } finally {
     await file.close();

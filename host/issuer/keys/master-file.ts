@@ -11,8 +11,8 @@ export interface PassphraseCost {
   readonly salt: Uint8Array;
 }
 
-const LEAST_LOG_N = 14;
-const MOST_LOG_N = 20;
+const MIN_LOG_N = 14;
+const MAX_LOG_N = 20;
 const DEFAULT_LOG_N = 17;
 const SALT_LENGTH = 16;
 const NONCE_LENGTH = 12;
@@ -26,15 +26,13 @@ export function newPassphraseCost(logN: number = DEFAULT_LOG_N): PassphraseCost 
   return { logN, salt: randomBytes(SALT_LENGTH) };
 }
 
-/**
- * The key that a passphrase gives, 32 octets. Unicode form NFKC, so that every keyboard's spelling of it is the same one.
- */
+/** The key that a passphrase gives, 32 octets. NFKC makes the spellings of different keyboards the same. */
 export function passphraseKey(passphrase: string, { logN, salt }: PassphraseCost): Promise<Uint8Array> {
   const N = 2 ** logN;
   return derive(passphrase.normalize('NFKC'), salt, 32, { N, r: 8, p: 1, maxmem: 2 * 128 * 8 * N });
 }
 
-/** A master sealed with AES-256-GCM, name and cost under the tag: the text of its file. */
+/** Seals a master with AES-256-GCM; name and cost are authenticated too. @returns the text of its file. */
 export function sealMaster(name: MasterName, master: Uint8Array, key: Uint8Array, cost: PassphraseCost): string {
   const nonce = randomBytes(NONCE_LENGTH);
   const cipher = createCipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_LENGTH });
@@ -60,7 +58,7 @@ export interface SealedMaster {
 }
 
 /**
- * Reads the text of a master's file; its cost is checked before anybody pays it.
+ * Reads the text of a master's file. The cost is checked here, before scrypt spends it.
  * @throws IssuerError `STORE_DAMAGED` when it is not one that {@link sealMaster} wrote.
  */
 export function parseMaster(name: MasterName, text: string): SealedMaster {
@@ -80,14 +78,15 @@ export function parseMaster(name: MasterName, text: string): SealedMaster {
   const nonce = hexField(file['nonce'], NONCE_LENGTH);
   const sealed = hexField(file['sealed'], CARD_KEY_LENGTH + TAG_LENGTH);
   if (file['version'] !== 1 || file['name'] !== name || !salt || !nonce || !sealed) throw damaged();
-  if (typeof logN !== 'number' || !Number.isInteger(logN) || logN < LEAST_LOG_N || logN > MOST_LOG_N) throw damaged();
+  if (typeof logN !== 'number' || !Number.isInteger(logN) || logN < MIN_LOG_N || logN > MAX_LOG_N) throw damaged();
   return { name, cost: { logN, salt }, nonce, sealed };
 }
 
 /**
+ * Opens a sealed master.
  * @param key of the passphrase, at the master's own cost.
  * @returns 16 octets.
- * @throws IssuerError `WRONG_PASSPHRASE` when the tag does not fit.
+ * @throws IssuerError `WRONG_PASSPHRASE` when the tag is wrong.
  */
 export function openMaster({ name, cost, nonce, sealed }: SealedMaster, key: Uint8Array): Uint8Array {
   const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_LENGTH });

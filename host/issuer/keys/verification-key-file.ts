@@ -4,7 +4,8 @@ import type { VerificationKey } from '../../../apdu/decode-module/keys/verificat
 import { fromHex } from '../../../apdu/octets.ts';
 import { IssuerError } from '../issuer-error.ts';
 
-const MOST_FILE = 4096;
+/** Octets. */
+const MAX_FILE = 4096;
 const HEX = /^[0-9a-f]{64}$/i;
 
 /**
@@ -24,12 +25,12 @@ export async function readVerificationKey(text: string): Promise<VerificationKey
   return { id, key: parseKey(match[2], await readStart(match[2])) };
 }
 
-/** @returns the file, when it is as small as a key is. */
+/** @returns the text of the file, or nothing when it is too large for a key. */
 async function readStart(path: string): Promise<string> {
   try {
     const file = await open(path, 'r');
     try {
-      return (await file.stat()).size > MOST_FILE ? '' : await file.readFile('utf8');
+      return (await file.stat()).size > MAX_FILE ? '' : await file.readFile('utf8');
     } finally {
       await file.close();
     }
@@ -40,7 +41,7 @@ async function readStart(path: string): Promise<string> {
   }
 }
 
-/** The text of a private key ends in the same refusal; nothing of it is quoted. */
+/** A private key is refused like any other text, and none of it is quoted. */
 function parseKey(path: string, text: string): Uint8Array {
   if (HEX.test(text.trim())) return fromHex(text.trim());
   try {
@@ -48,7 +49,7 @@ function parseKey(path: string, text: string): Uint8Array {
     const key = new Uint8Array(Buffer.from(x ?? '', 'base64url'));
     if (createPublicKey(text).asymmetricKeyType === 'ed25519' && key.length === 32) return key;
   } catch {
-    // Said below.
+    // The refusal below says it.
   }
   throw new IssuerError(
     'VERIFICATION_KEY',

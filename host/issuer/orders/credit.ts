@@ -1,13 +1,13 @@
 import { formatCardId } from '../../../apdu/decode-module/card-id.ts';
 import { MAX_MONEY } from '../../../apdu/layout/max-money.ts';
-import type { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
-import type { Accounts } from '../cards/accounts.ts';
+import { formatMoney } from '../../money/amount.ts';
+import { currencyByNumber } from '../../money/currency.ts';
+import type { Accounts, IssuedCard } from '../cards/accounts.ts';
 import { IssuerError } from '../issuer-error.ts';
-import type { KeyStore } from '../keys/key-store.ts';
-import { carryOut, type OrderTerms, type OrderWish } from './order.ts';
+import { carryOutOrder, type OrderContext, type OrderRequest, type OrderTerms } from './order.ts';
 
 /** What to load; an amount of 0 asks for the refund alone. */
-export interface LoadWish extends OrderWish {
+export interface CreditRequest extends OrderRequest {
   /** Most torn credit given back to one card in one calendar month (UTC), micro-units. */
   readonly refundCap: bigint;
 }
@@ -19,7 +19,7 @@ export interface LoadResult {
   readonly refund: bigint;
   /** Loaded - spent after it; below zero as far as the credit limit is used. */
   readonly balance: bigint;
-  /** Whether the order had been signed by an earlier attempt, whose answer was lost. */
+  /** Whether an earlier attempt, whose answer was lost, had signed the order. */
   readonly repeated: boolean;
 }
 
@@ -30,107 +30,94 @@ export interface CreditLimitResult {
   readonly repeated: boolean;
 }
 
-/** Torn credit that a load gives back without asking anyone, per card and calendar month, unless told otherwise. */
+/** Torn credit that a load gives back without asking anyone, per card and calendar month, in micro-units. */
 export const DEFAULT_REFUND_CAP = 5_000_000n;
 
-/** The card leaves room for a credit limit. */
-const MOST_LOADED = 2n ** 48n - 2n ** 39n;
+/** Most that a card may ever have been loaded with, micro-units: a u48 less the room for a credit limit. */
+const MAX_LOADED = 2n ** 48n - 2n ** 39n;
 
 /**
  * Loads a card, and gives back what power cuts have torn.
- * @param now seconds since 1970.
- * @throws those of {@link carryOut}, and IssuerError `OVER_MAXIMUM`, `NOTHING_TO_LOAD`.
+ * @throws those of {@link carryOutOrder}, and IssuerError `OVER_MAXIMUM`, `NOTHING_TO_LOAD`.
  */
-export async function loadCredit(
-  module: DecodeModule,
-  keys: KeyStore,
-  accounts: Accounts,
-  wish: LoadWish,
-  now: number,
-): Promise<LoadResult> {
-  const decide = (terms: OrderTerms) => refundOf(accounts, terms, wish, now);
-  const { card, request, asked, refund, number, repeated } = await carryOut(
-    module,
-    keys,
-    accounts,
-    'load',
-    wish,
-    decide,
-    now,
-  );
-  const balance = accounts.orderedUpTo(card.cardId, number) - request.spent;
+export async function loadCredit(context: OrderContext, request: CreditRequest): Promise<LoadResult> {
+  const { card, loadRequest, asked, refund, number, repeated } = await carryOutOrder(context, {
+    kind: 'load',
+    request,
+    decideRefund: (terms, accounts) => computeRefund(accounts, terms, request, context.now),
+  });
+  const balance = (await context.accounts.orderedUpTo(card.cardId, number)) - loadRequest.spent;
   return { cardId: card.cardId, amount: asked, refund, balance, repeated };
 }
 
 /**
  * Lets a card spend this much more than it holds. Numbered and proved like a load.
- * @param now seconds since 1970.
- * @throws those of {@link carryOut}, and IssuerError `OVER_MAXIMUM`.
+ * @throws those of {@link carryOutOrder}, and IssuerError `OVER_MAXIMUM`.
  */
-export async function setCreditLimit(
-  module: DecodeModule,
-  keys: KeyStore,
-  accounts: Accounts,
-  wish: OrderWish,
-  now: number,
-): Promise<CreditLimitResult> {
-  const decide = ({ card, request, softLimit }: OrderTerms) => {
-    const { cardId, maximumBalance } = card;
-    const most = min(MAX_MONEY - maximumBalance, ...(softLimit === undefined ? [] : [softLimit - balanceOf(request)]));
-    const trust = softLimit !== undefined && most === softLimit - balanceOf(request) ? softLimit : undefined;
-    if (wish.amount > most) throw overMaximum(cardId, 'may have a credit limit of at most', most, '', wish, trust);
-    return 0n;
-  };
-  const { card, request, asked, number, repeated } = await carryOut(
-    module,
-    keys,
-    accounts,
-    'credit limit',
-    wish,
-    decide,
-    now,
-  );
-  const balance = accounts.orderedUpTo(card.cardId, number) - request.spent;
+export async function setCreditLimit(context: OrderContext, request: OrderRequest): Promise<CreditLimitResult> {
+  const { card, loadRequest, asked, number, repeated } = await carryOutOrder(context, {
+    kind: 'credit limit',
+    request,
+    decideRefund: async (terms) => {
+      requireLimitFits(terms, request.amount);
+      return 0n;
+    },
+  });
+  const balance = (await context.accounts.orderedUpTo(card.cardId, number)) - loadRequest.spent;
   return { cardId: card.cardId, creditLimit: asked, balance, repeated };
 }
 
-/** What the load is to give back. @throws IssuerError when the load is more than the card takes, or nothing. */
-function refundOf(
+/** @throws IssuerError `OVER_MAXIMUM` when the card cannot count the limit, or is not trusted with it. */
+function requireLimitFits({ card, loadRequest, softLimit }: OrderTerms, limit: bigint): void {
+  const countable = MAX_MONEY - card.maximumBalance;
+  const trusted = softLimit === undefined ? countable : softLimit - balanceOf(loadRequest);
+  const room = min(countable, trusted);
+  if (limit <= room) return;
+  const trust = room === trusted ? softLimit : undefined;
+  throw overMaximum(card, `may have a credit limit of at most ${formatRoom(card, room)}`, trust);
+}
+
+/**
+ * What the load is to give back.
+ * @throws IssuerError `OVER_MAXIMUM` when the load is more than the card takes, `NOTHING_TO_LOAD` when it is nothing.
+ */
+async function computeRefund(
   accounts: Accounts,
-  { card: { cardId, maximumBalance }, request, creditLimit, softLimit }: OrderTerms,
-  wish: LoadWish,
+  { card, loadRequest, creditLimit, softLimit }: OrderTerms,
+  request: CreditRequest,
   now: number,
-): bigint {
-  const balance = balanceOf(request);
-  const trusted = softLimit === undefined ? [] : [softLimit - creditLimit - balance];
-  const room = min(maximumBalance - balance, MOST_LOADED - request.loaded, ...trusted);
-  const trust = trusted[0] === room ? softLimit : undefined;
-  if (wish.amount > room) throw overMaximum(cardId, 'takes at most', room, ' more', wish, trust);
+): Promise<bigint> {
+  const { cardId, maximumBalance } = card;
+  const balance = balanceOf(loadRequest);
+  const countable = min(maximumBalance - balance, MAX_LOADED - loadRequest.loaded);
+  const trusted = softLimit === undefined ? countable : softLimit - creditLimit - balance;
+  const room = min(countable, trusted);
+  if (request.amount > room) {
+    const trust = room === trusted ? softLimit : undefined;
+    throw overMaximum(card, `takes at most ${formatRoom(card, room)} more`, trust);
+  }
   const refund = min(
-    request.torn - accounts.refundedSince(cardId, 0),
-    wish.refundCap - accounts.refundedSince(cardId, startOfMonth(now)),
-    room - wish.amount,
+    loadRequest.torn - (await accounts.refundedSince(cardId, 0)),
+    request.refundCap - (await accounts.refundedSince(cardId, startOfMonth(now))),
+    room - request.amount,
   );
-  if (wish.amount > 0n || refund > 0n) return refund > 0n ? refund : 0n;
+  if (request.amount > 0n || refund > 0n) return refund > 0n ? refund : 0n;
   throw new IssuerError('NOTHING_TO_LOAD', `nothing is asked for and nothing is due to be refunded; name an amount`);
 }
 
-function balanceOf({ loaded, spent }: OrderTerms['request']): bigint {
+function balanceOf({ loaded, spent }: OrderTerms['loadRequest']): bigint {
   return loaded - spent;
 }
 
-function overMaximum(
-  cardId: Uint8Array,
-  takes: string,
-  most: bigint,
-  more: string,
-  { format }: OrderWish,
-  trust: bigint | undefined,
-): IssuerError {
-  const room = `card ${formatCardId(cardId)} ${takes} ${format(most > 0n ? most : 0n)}${more}`;
-  const why = trust === undefined ? '' : `, as a soft module is trusted with ${format(trust)} in all`;
+/** @param trust what a soft module is trusted with, when this is what the request exceeds. */
+function overMaximum(card: IssuedCard, room: string, trust: bigint | undefined): IssuerError {
+  const why = trust === undefined ? '' : `, as a soft module is trusted with ${formatRoom(card, trust)} in all`;
   const advice = trust === undefined ? 'name less' : 'name less, or trust it with more by --soft-limit';
-  return new IssuerError('OVER_MAXIMUM', `${room}${why}; ${advice}`);
+  return new IssuerError('OVER_MAXIMUM', `card ${formatCardId(card.cardId)} ${room}${why}; ${advice}`);
+}
+
+function formatRoom({ currency }: IssuedCard, room: bigint): string {
+  return formatMoney(room > 0n ? room : 0n, currencyByNumber(currency));
 }
 
 function startOfMonth(now: number): number {

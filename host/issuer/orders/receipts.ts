@@ -19,7 +19,7 @@ export interface Collection {
 
 /**
  * Fetches the receipts that a card still holds, checks and keeps them, and only then lets the card forget them.
- * Needs the receipt master alone. Interrupted anywhere, it can be repeated.
+ * Needs the receipt master alone. It can be repeated wherever it was interrupted.
  * A soft module whose receipts do not follow from each other is withdrawn.
  *
  * @throws IssuerError those of {@link findIssuedCard} and {@link KeyStore.open}, and `ACCOUNTS_BEHIND`, `CARD_ROLLED_BACK`,
@@ -33,7 +33,7 @@ export async function collectReceipts(module: DecodeModule, keys: KeyStore, acco
   const receiptKey = deriveCardKey(master, 'receipt', cardId);
   // What GET PURSE says is not signed: it only tells which receipts to ask for, 32 at most.
   const { receiptsWritten: written, receiptsAcknowledged: acknowledged } = await module.purse();
-  const { last } = accounts.receiptTotals(cardId);
+  const { last } = await accounts.receiptTotals(cardId);
   if (written < last) {
     throw new IssuerError(
       'CARD_ROLLED_BACK',
@@ -50,12 +50,14 @@ export async function collectReceipts(module: DecodeModule, keys: KeyStore, acco
   for (let number = last + 1; number <= written; number++) fetched.push(await module.receipt(number));
   let receipts: Receipt[];
   try {
-    receipts = accounts.transaction(() =>
-      fetched.map((octets) => keep(accounts, card, openReceipt(octets, receiptKey), octets)),
-    );
+    receipts = await accounts.transaction(async (inside) => {
+      const kept: Receipt[] = [];
+      for (const octets of fetched) kept.push(await keepReceipt(inside, card, openReceipt(octets, receiptKey), octets));
+      return kept;
+    });
   } catch (error) {
     const disagreed = error instanceof IssuerError && error.code === 'RECEIPTS_DISAGREE';
-    if (disagreed && decodeCardId(cardId).moduleClass === 'soft') accounts.withdraw(cardId);
+    if (disagreed && decodeCardId(cardId).moduleClass === 'soft') await accounts.withdraw(cardId);
     throw error;
   }
   if (written > acknowledged) {
@@ -64,20 +66,26 @@ export async function collectReceipts(module: DecodeModule, keys: KeyStore, acco
   return { cardId, currency, receipts };
 }
 
-function keep(accounts: Accounts, card: IssuedCard, receipt: Receipt, octets: Uint8Array): Receipt {
-  const before = accounts.receiptTotals(card.cardId);
-  const fits =
+/** @throws IssuerError `RECEIPTS_DISAGREE` when the receipt does not follow from those before it. */
+async function keepReceipt(
+  accounts: Accounts,
+  card: IssuedCard,
+  receipt: Receipt,
+  octets: Uint8Array,
+): Promise<Receipt> {
+  const before = await accounts.receiptTotals(card.cardId);
+  const follows =
     equalTags(receipt.cardId, card.cardId) &&
     receipt.number === before.last + 1 &&
     receipt.currency === card.currency &&
-    // The law of the purse: what was spent is what the receipts say.
+    // What was spent is the sum of all receipts, protocol 7.5.
     receipt.spent === before.amount + before.torn + receipt.amount + receipt.torn;
-  if (!fits) {
+  if (!follows) {
     throw new IssuerError(
       'RECEIPTS_DISAGREE',
       `receipt ${receipt.number} of card ${formatCardId(card.cardId)} does not follow from those before it; keep the card for inquiry`,
     );
   }
-  accounts.addReceipt(card.cardId, receipt, octets);
+  await accounts.addReceipt(card.cardId, receipt, octets);
   return receipt;
 }

@@ -37,7 +37,7 @@ function insert(installed: ChannelKeySet): FaultyChannel {
 }
 
 function make(channel: FaultyChannel, moduleClass: 'card' | 'soft', installed: ChannelKeySet): Promise<Uint8Array> {
-  return personalise(channel, issuer.keys, issuer.accounts, { ...PURSE, moduleClass }, installed, NOVEMBER);
+  return personalise({ ...issuer, channel, installed, now: NOVEMBER }, { ...PURSE, moduleClass });
 }
 
 /** A blank module with the keys that everybody knows, which says that it is this card. */

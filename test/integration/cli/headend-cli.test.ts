@@ -28,7 +28,7 @@ const source = randomBytes(400_000);
 beforeAll(async () => {
   issuer = await startIssuer(0xabcdef);
   downlinkKey = deriveCardKey(await issuer.keys.open('unique'), 'downlink', CARD);
-  issuer.accounts.addCard({ moduleClass: 'card', serial: 5, currency: 840, maximumBalance: 1n }, 0);
+  await issuer.accounts.addCard({ moduleClass: 'card', serial: 5, currency: 840, maximumBalance: 1n }, 0);
   directory = await mkdtemp(join(tmpdir(), 'tollcast-headend-cli-'));
   file = join(directory, 'source');
   await writeFile(file, source);

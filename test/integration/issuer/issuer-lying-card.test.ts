@@ -47,8 +47,7 @@ beforeEach(async () => {
 afterEach(() => issuer.close());
 
 function load(): Promise<unknown> {
-  const wish = { amount: 10n * UNIT, currency: 840, refundCap: 0n, format: String };
-  return loadCredit(module, issuer.keys, issuer.accounts, wish, NOVEMBER);
+  return loadCredit({ ...issuer, module, now: NOVEMBER }, { amount: 10n * UNIT, currency: 840, refundCap: 0n });
 }
 
 /** The next answer to `ins` is signed as the card would, and says something else. */
@@ -70,7 +69,7 @@ describe('a card with the right keys that says what is not so', () => {
     channel.sent.length = 0;
     await expect(load()).rejects.toMatchObject({ code: 'ACCOUNTS_DISAGREE' });
     expect(channel.sent.map((command) => command[1])).not.toContain(INS.LOAD_CREDIT);
-    expect(issuer.accounts.lastOrder(cardId)).toMatchObject({ number: 1 });
+    expect(await issuer.accounts.lastOrder(cardId)).toMatchObject({ number: 1 });
   });
 
   test.each<[string, Partial<LoadOrder>]>([
@@ -84,7 +83,7 @@ describe('a card with the right keys that says what is not so', () => {
       signLoadProof(signLoadOrder({ ...openLoadProof(answer, key), ...change }, key), new AesCbc(key)),
     );
     await expect(load()).rejects.toMatchObject({ code: 'ACCOUNTS_DISAGREE' });
-    expect(issuer.accounts.lastOrder(cardId)).toMatchObject({ number: 2, proved: false });
+    expect(await issuer.accounts.lastOrder(cardId)).toMatchObject({ number: 2, proved: false });
   });
 
   test.each<[string, Partial<Receipt>]>([
@@ -102,7 +101,7 @@ describe('a card with the right keys that says what is not so', () => {
     await expect(collectReceipts(module, issuer.keys, issuer.accounts)).rejects.toMatchObject({
       code: 'RECEIPTS_DISAGREE',
     });
-    expect(issuer.accounts.receiptTotals(cardId)).toEqual({ last: 0, amount: 0n, torn: 0n });
+    expect(await issuer.accounts.receiptTotals(cardId)).toEqual({ last: 0, amount: 0n, torn: 0n });
     expect(await module.purse()).toMatchObject({ receiptsDue: 1 });
   });
 });

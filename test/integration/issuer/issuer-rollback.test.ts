@@ -40,8 +40,7 @@ function insert(memory: CardStore): void {
 }
 
 function load(amount: bigint): Promise<unknown> {
-  const wish = { amount, currency: 840, refundCap: 5n * UNIT, format: String };
-  return loadCredit(module, issuer.keys, issuer.accounts, wish, NOVEMBER);
+  return loadCredit({ ...issuer, module, now: NOVEMBER }, { amount, currency: 840, refundCap: 5n * UNIT });
 }
 
 /** A session of groups of 1,000,000 octets, 0.25 each of quanta of 1.00. */

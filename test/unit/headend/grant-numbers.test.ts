@@ -30,12 +30,12 @@ test("a card's numbers begin with the present second and rise by one, whatever t
   expect(await take([A], NOW)).toEqual([NOW]);
   expect(await take([B, A], NOW + 1000)).toEqual([NOW + 1000, NOW + 1]);
   expect(await take([A], NOW - 5000)).toEqual([NOW + 2]);
-  expect((await stat(join(store, 'grants.db'))).mode & 0o777).toBe(0o600);
+  expect((await stat(join(store, 'accounts.sqlite'))).mode & 0o777).toBe(0o600);
 });
 
 test('a store that lost its file goes on above the numbers it gave', async () => {
   for (let i = 0; i < 10; i++) await take([A], NOW);
-  await rm(join(store, 'grants.db'));
+  await rm(join(store, 'accounts.sqlite'));
   expect(await take([A], NOW + 60)).toEqual([NOW + 60]);
 });
 
@@ -55,11 +55,11 @@ test('senders that run at once each get numbers of their own', async () => {
 
 test('without cards no file is made; a damaged file and a missing folder are reported in one line', async () => {
   expect(await take([], NOW)).toEqual([]);
-  await expect(stat(join(store, 'grants.db'))).rejects.toThrow('ENOENT');
-  await writeFile(join(store, 'grants.db'), 'this is not a database, and long enough to be noticed'.repeat(20));
+  await expect(stat(join(store, 'accounts.sqlite'))).rejects.toThrow('ENOENT');
+  await writeFile(join(store, 'accounts.sqlite'), 'this is not a database, and long enough to be noticed'.repeat(20));
   await expect(take([A], NOW)).rejects.toMatchObject({
-    code: 'GRANT_NUMBERS',
-    message: expect.stringMatching(/delete the file/) as unknown,
+    code: 'STORE_DAMAGED',
+    message: expect.stringMatching(/put your copy of it back/) as unknown,
   });
   await expect(storedGrantNumbers(join(store, 'nowhere')).take([A], NOW)).rejects.toMatchObject({
     code: 'GRANT_NUMBERS',

@@ -185,46 +185,44 @@ test('a short passphrase is refused, and an issuer that does not fit', async () 
 
 describe('accounts', () => {
   test('are not made by opening them', async () => {
-    expect(() => Accounts.open(root)).toThrow(/tollcast issuer init/);
+    await expect(Accounts.open(root)).rejects.toThrow(/tollcast issuer init/);
     expect((await readdir(root)).toSorted()).toEqual(['deep']);
   });
 
   test('are refused when they are something else', async () => {
     await writeFile(join(store, 'accounts.sqlite'), 'something else'.repeat(1000));
-    expect(() => Accounts.open(store)).toThrow(/damaged/);
+    await expect(Accounts.open(store)).rejects.toThrow(/damaged/);
   });
 
-  test('give every card another serial, whatever its class', () => {
-    const accounts = Accounts.open(store);
+  test('give every card another serial, whatever its class', async () => {
+    await using accounts = await Accounts.open(store);
     const card = { moduleClass: 'card', currency: 840, maximumBalance: 1n } as const;
     const ids = [
-      accounts.addCard(card, 0),
-      accounts.addCard({ ...card, serial: 7 }, 0),
-      accounts.addCard(card, 0),
-      accounts.addCard({ ...card, moduleClass: 'soft' }, 0),
+      await accounts.addCard(card, 0),
+      await accounts.addCard({ ...card, serial: 7 }, 0),
+      await accounts.addCard(card, 0),
+      await accounts.addCard({ ...card, moduleClass: 'soft' }, 0),
     ];
     expect(ids.map(toHex)).toEqual(['0a1b2c0100000001', '0a1b2c0100000007', '0a1b2c0100000008', '0a1b2c0200000009']);
-    expect(() => accounts.addCard({ ...card, serial: 7 }, 0)).toThrow(/was issued before/);
-    accounts.close();
+    await expect(accounts.addCard({ ...card, serial: 7 }, 0)).rejects.toThrow(/was issued before/);
   });
 
-  test('keep what was committed when the process is killed, and nothing of what was not', () => {
+  test('keep what was committed when the process is killed, and nothing of what was not', async () => {
     const program = `
       const { Accounts } = await import(${JSON.stringify(new URL('../../../host/issuer/cards/accounts.ts', import.meta.url).href)});
-      const accounts = Accounts.open(${JSON.stringify(store)});
+      const accounts = await Accounts.open(${JSON.stringify(store)});
       const card = { moduleClass: 'card', currency: 840, maximumBalance: 1n };
-      const id = accounts.addCard(card, 0);
-      accounts.transaction(() => {
-        accounts.addOrder(id, { kind: 'load', number: 1, loadId: new Uint8Array(8), asked: 1n, refund: 0n, signedAt: 0 });
+      const id = await accounts.addCard(card, 0);
+      await accounts.transaction(async (inside) => {
+        await inside.addOrder(id, { kind: 'load', number: 1, loadId: new Uint8Array(8), asked: 1n, refund: 0n, signedAt: 0 });
         process.kill(process.pid, 'SIGKILL');
       });
     `;
     const { signal } = spawnSync(process.execPath, ['--input-type=module', '-e', program]);
     expect(signal).toBe('SIGKILL');
-    const accounts = Accounts.open(store);
-    const cardId = accounts.addCard({ moduleClass: 'card', currency: 840, maximumBalance: 1n }, 0);
+    await using accounts = await Accounts.open(store);
+    const cardId = await accounts.addCard({ moduleClass: 'card', currency: 840, maximumBalance: 1n }, 0);
     expect(toHex(cardId)).toBe('0a1b2c0100000002');
-    expect(accounts.lastOrder(Uint8Array.from([10, 27, 44, 1, 0, 0, 0, 1]))).toBeUndefined();
-    accounts.close();
+    expect(await accounts.lastOrder(Uint8Array.from([10, 27, 44, 1, 0, 0, 0, 1]))).toBeUndefined();
   });
 });
