@@ -12,11 +12,9 @@ import { sealKeyMessage } from '../../apdu/decode-module/keys/key-message.ts';
 import { deriveWorkingKeys } from '../../apdu/decode-module/working-keys.ts';
 import { KIND } from '../../apdu/decode-module/kinds.ts';
 import { CardGoneError } from '../../apdu/errors.ts';
-import { TEST_KEY_SET } from '../../apdu/secure-channel/test-key-set.ts';
 import type { CardStore } from '../../card-sim/index.ts';
 import { Accounts } from '../../host/issuer/cards/accounts.ts';
 import { createStore, KeyStore } from '../../host/issuer/keys/key-store.ts';
-import { personalise } from '../../host/issuer/cards/personalisation.ts';
 
 /** An issuer with a store of its own, in a directory that goes with it. */
 export interface IssuerFixture {
@@ -44,13 +42,6 @@ export async function startIssuer(issuer: number): Promise<IssuerFixture> {
     },
   };
   return fixture;
-}
-
-/** Makes a blank soft card, as it was installed, one of class card for 500 USD at most. @param now seconds since 1970. */
-export function issueCard({ keys, accounts }: IssuerFixture, channel: CardChannel, now: number): Promise<Uint8Array> {
-  const most = 500_000_000n;
-  const wanted = { moduleClass: 'card', currency: 840, maximumBalance: most, maximumUnacknowledged: most } as const;
-  return personalise({ channel, keys, accounts, installed: TEST_KEY_SET, now }, wanted);
 }
 
 /** Memory of a soft card, in which a copy of another one's may lie. */
