@@ -2,7 +2,7 @@
 import '../../apdu/require-node.ts';
 export { formatPrice, parsePrice, type Price } from '../money/price.ts';
 export type { GroupLimits } from './keys/grant.ts';
-export { type GrantNumbers, storedGrantNumbers } from './keys/grant-numbers.ts';
+export { type GrantNumbers, openGrantNumbers } from './keys/grant-numbers.ts';
 export { type GrantedCard, type GrantTerms, openGrantedCards } from './keys/granted-cards.ts';
 export { KeyManager, type KeyManagerOptions } from './keys/key-manager.ts';
 export { chooseQuantum, parseQuantum } from './keys/quantum.ts';

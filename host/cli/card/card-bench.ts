@@ -12,7 +12,7 @@ import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { ModuleError } from '../../../apdu/decode-module/module-status.ts';
 import { FormatError, OutOfRangeError } from '../../../apdu/errors.ts';
 import { fromHex } from '../../../apdu/octets.ts';
-import { storedGrantNumbers } from '../../headend/keys/grant-numbers.ts';
+import { openGrantNumbers } from '../../headend/keys/grant-numbers.ts';
 import { IssuerError } from '../../issuer/issuer-error.ts';
 import { KeyStore } from '../../issuer/keys/key-store.ts';
 import { type CardOptions, print, withCard } from '../options/card-option.ts';
@@ -72,7 +72,7 @@ export async function benchCard(options: BenchOptions): Promise<void> {
     }
     if (life !== 'active') throw new IssuerError('NOT_IN_USE', `card ${formatCardId(cardId)} is ${life}; use another`);
     const unique = await new KeyStore(options.store, askPassphrase).open('unique');
-    const [number] = await storedGrantNumbers(options.store).take([cardId], Math.floor(Date.now() / 1000));
+    const [number] = await openGrantNumbers(options.store).take([cardId], Math.floor(Date.now() / 1000));
     const service = await BenchService.open(module, cardId, deriveCardKey(unique, 'downlink', cardId), number!);
     const spans = options.span === undefined ? SPANS : [options.span];
     try {

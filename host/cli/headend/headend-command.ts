@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { type ModuleClass, parseCardId } from '../../../apdu/decode-module/card-id.ts';
 import { TollcastError } from '../../../apdu/errors.ts';
-import { storedGrantNumbers } from '../../headend/keys/grant-numbers.ts';
+import { openGrantNumbers } from '../../headend/keys/grant-numbers.ts';
 import { openGrantedCards } from '../../headend/keys/granted-cards.ts';
 import { KeyManager } from '../../headend/keys/key-manager.ts';
 import { MIN_PERIOD } from '../../headend/keys/key-schedule.ts';
@@ -115,7 +115,7 @@ async function send(options: SendOptions): Promise<void> {
     const sale = { service: options.service, price, quantum, accept, cards, granted: options.days * DAY };
     const keys = await KeyManager.start(
       { ...sale, stream, groupLimits: limitGroups(profile), period: options.keyPeriod, segment: options.segment },
-      storedGrantNumbers(options.store),
+      openGrantNumbers(options.store),
     );
     const sender = new ServiceSender({
       stream,

@@ -18,11 +18,11 @@ export interface GrantNumbers {
 }
 
 /**
- * Grant numbers in the issuer's store, which is made when it is not there: a directory that holds nothing but a master
+ * Opens the grant numbers of the issuer's store, which is made when it is not there: a directory that holds nothing but a master
  * will do. The first number of a card is the present second, so that a store that was lost goes on above what it gave.
  * @param directory of the issuer store.
  */
-export function storedGrantNumbers(directory: string): GrantNumbers {
+export function openGrantNumbers(directory: string): GrantNumbers {
   return {
     async take(cards, now) {
       if (cards.length === 0) return [];

@@ -95,7 +95,9 @@ export class ServiceSender {
     const announcer = new KeyAnnouncer(keys, ports.keys, this.#clock, stream.mediaTime);
     try {
       announcer.start();
-      await this.#clock.sleep(pace.lead);
+      await this.#clock.sleep(pace.lead, signal).catch((error: unknown) => {
+        if (!signal.aborted) throw error;
+      });
       await this.#sendSource(announcer, ports, signal);
     } finally {
       await announcer.stop();
@@ -110,7 +112,8 @@ export class ServiceSender {
     const { stream, source, profile, pace } = this.#options;
     const { media } = source;
     const packer = makePacker(this.#timeline, source.format, source.rate, profile.packing);
-    for await (const { payloads, waited } of readPayloads(media, packer, profile.closingTime, this.#clock, signal)) {
+    const reading = { patience: profile.closingTime, clock: this.#clock, signal };
+    for await (const { payloads, waited } of readPayloads(media, packer, reading)) {
       if (payloads.length === 0 && waited >= profile.closingTime) await this.#send(this.#sealer.close(), ports);
       if (payloads.length > 0 && waited >= LONG_SILENCE) this.#silence += waited * pace.speed;
       this.#pacer.catchUp(media.lag());

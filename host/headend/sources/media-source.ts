@@ -10,7 +10,7 @@ export interface MediaSource extends AsyncIterable<Uint8Array> {
  * Makes the error of a source that cannot be read.
  * @param advice what to do next.
  */
-export function sourceError(name: string, cause: unknown, advice: string): TransportError {
+export function makeSourceError(name: string, cause: unknown, advice: string): TransportError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new TransportError('SOURCE', `cannot read ${name} (${reason}); ${advice}`, { cause });
 }

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { type Clock, systemClock } from '../../clock/clock.ts';
-import { type MediaSource, sourceError } from './media-source.ts';
+import { type MediaSource, makeSourceError } from './media-source.ts';
 import { openUdpSource } from './udp-source.ts';
 
 /** Octets read at a time. */
@@ -27,7 +27,7 @@ export async function openSource(
     const file = await open(text, 'r');
     return streamSource(text, file.createReadStream({ highWaterMark: CHUNK }), signal);
   } catch (error) {
-    throw sourceError(text, error, 'name a file that is there, - for standard input, or udp://ADDRESS:PORT');
+    throw makeSourceError(text, error, 'name a file that is there, - for standard input, or udp://ADDRESS:PORT');
   }
 }
 
@@ -39,7 +39,7 @@ function streamSource(name: string, stream: Readable, signal: AbortSignal): Medi
       try {
         for await (const chunk of stream as AsyncIterable<Uint8Array>) yield chunk;
       } catch (error) {
-        if (!signal.aborted) throw sourceError(name, error, 'check it and start again');
+        if (!signal.aborted) throw makeSourceError(name, error, 'check it and start again');
       }
     },
   };

@@ -3,6 +3,14 @@ import type { MediaPayload } from '../../stream/sealing/group-sealer.ts';
 import type { MediaSource } from './media-source.ts';
 import type { Packer } from './rate-packer.ts';
 
+export interface ReadOptions {
+  /** ms after which a silent source is reported, once. */
+  readonly patience: number;
+  readonly clock: Clock;
+  /** Ends the reading when it aborts. */
+  readonly signal: AbortSignal;
+}
+
 /** What one look at the source gave. */
 export interface ReadPayloads {
   readonly payloads: readonly MediaPayload[];
@@ -10,16 +18,11 @@ export interface ReadPayloads {
   readonly waited: number;
 }
 
-/**
- * Reads a source to its end, or until `signal` aborts.
- * @param patience ms after which a silent source is reported, once.
- */
+/** Reads a source to its end, or until the signal aborts. */
 export async function* readPayloads(
   source: MediaSource,
   packer: Packer,
-  patience: number,
-  clock: Clock,
-  signal: AbortSignal,
+  { patience, clock, signal }: ReadOptions,
 ): AsyncGenerator<ReadPayloads> {
   const chunks = source[Symbol.asyncIterator]();
   for (;;) {

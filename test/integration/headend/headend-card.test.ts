@@ -11,7 +11,7 @@ import { readUint } from '../../../apdu/octets.ts';
 import { type SimulatedCard, startCard } from '../../../card-sim/index.ts';
 import { parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
-import { type KeyManagerOptions, storedGrantNumbers } from '../../../host/headend/index.ts';
+import { type KeyManagerOptions, openGrantNumbers } from '../../../host/headend/index.ts';
 import { splitDatagram } from '../../support/keys-by-hand.ts';
 import { ServiceCapture } from '../../support/service-capture.ts';
 import { SimulatedClock } from '../../support/simulated-clock.ts';
@@ -106,7 +106,7 @@ test.each([
   try {
     for (const service of [7, 8, 9]) {
       await clock.advance(100_000);
-      const numbers = storedGrantNumbers(store);
+      const numbers = openGrantNumbers(store);
       const { sender } = await makeCardSender(cardId, { service }, { source: {}, numbers, clock });
       await clock.advanceUntil(sender.run(new AbortController().signal));
     }

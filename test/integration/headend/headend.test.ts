@@ -259,6 +259,21 @@ describe('a source', () => {
     expect(second!.mediaTime - first!.mediaTime).toBe(3600);
   });
 
+  test('is not waited for when the run is interrupted while only keys are sent', async () => {
+    const clock = new SimulatedClock();
+    const { sender } = await makeCardSender({ pace: { lead: 60_000 }, clock });
+    const stop = new AbortController();
+    const run = sender.run(stop.signal);
+    await vi.waitFor(async () => {
+      await clock.advance(1);
+      expect(capture.keys.length).toBeGreaterThan(0);
+    });
+    stop.abort();
+    await clock.advanceUntil(run);
+    expect(clock.monotonic()).toBeLessThan(10_000);
+    expect(capture.media).toEqual([]);
+  });
+
   test('that is not there is named in the error, with what to do', async () => {
     const missing = join(directory, 'no such clip.ts');
     await expect(openSource(missing, '127.0.0.1', NEVER)).rejects.toMatchObject({

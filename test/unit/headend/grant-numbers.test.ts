@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { encodeCardId } from '../../../apdu/decode-module/card-id.ts';
-import { storedGrantNumbers } from '../../../host/headend/keys/grant-numbers.ts';
+import { openGrantNumbers } from '../../../host/headend/keys/grant-numbers.ts';
 
 const NOW = 1_700_000_000;
 const [A, B] = [1, 2].map((serial) => encodeCardId({ issuer: 1, moduleClass: 'card', serial })) as [
@@ -23,7 +23,7 @@ beforeEach(async () => {
 afterEach(() => rm(store, { recursive: true, force: true }));
 
 function take(cards: readonly Uint8Array[], now: number): Promise<readonly number[]> {
-  return storedGrantNumbers(store).take(cards, now);
+  return openGrantNumbers(store).take(cards, now);
 }
 
 test("a card's numbers begin with the present second and rise by one, whatever time it is later", async () => {
@@ -42,9 +42,9 @@ test('a store that lost its file goes on above the numbers it gave', async () =>
 test('senders that run at once each get numbers of their own', async () => {
   const module = fileURLToPath(new URL('../../../host/headend/keys/grant-numbers.ts', import.meta.url));
   const script = `
-    const { storedGrantNumbers } = await import(${JSON.stringify(module)});
+    const { openGrantNumbers } = await import(${JSON.stringify(module)});
     const card = Uint8Array.from(${JSON.stringify([...A])});
-    const numbers = storedGrantNumbers(${JSON.stringify(store)});
+    const numbers = openGrantNumbers(${JSON.stringify(store)});
     for (let i = 0; i < 10; i++) console.log(...(await numbers.take([card], ${NOW})));
   `;
   const run = () => promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
@@ -61,7 +61,7 @@ test('without cards no file is made; a damaged file and a missing folder are rep
     code: 'STORE_DAMAGED',
     message: expect.stringMatching(/put your copy of it back/) as unknown,
   });
-  await expect(storedGrantNumbers(join(store, 'nowhere')).take([A], NOW)).rejects.toMatchObject({
+  await expect(openGrantNumbers(join(store, 'nowhere')).take([A], NOW)).rejects.toMatchObject({
     code: 'GRANT_NUMBERS',
   });
 });

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { fromHex } from '../../../apdu/octets.ts';
-import { storedGrantNumbers } from '../../../host/headend/keys/grant-numbers.ts';
+import { openGrantNumbers } from '../../../host/headend/keys/grant-numbers.ts';
 import { Accounts } from '../../../host/issuer/cards/accounts.ts';
 import { openIssuerStore } from '../../../host/store/issuer-store.ts';
 
@@ -95,7 +95,7 @@ async function expectEverythingKept(): Promise<void> {
   expect(await accounts.receiptTotals(SOFT)).toEqual({ last: 1, amount: 1_000_000n, torn: 0n });
   expect(await accounts.orderedUpTo(YEN, 1)).toBe(2n ** 39n - 1n);
   expect(await accounts.card(UNKEYED)).toMatchObject({ serial: 2 ** 32 - 1, currency: 978, keyed: false });
-  expect(await storedGrantNumbers(directory).take([CARD, SOFT, YEN, UNKEYED], NOW)).toEqual([
+  expect(await openGrantNumbers(directory).take([CARD, SOFT, YEN, UNKEYED], NOW)).toEqual([
     1_795_219_203,
     1_795_219_201,
     1_795_219_401,
@@ -202,7 +202,7 @@ describe('a store of a still earlier version', () => {
 describe('an old file of grant numbers', () => {
   test('that is put back later never lowers a number', async () => {
     await openAndClose();
-    const numbers = storedGrantNumbers(directory);
+    const numbers = openGrantNumbers(directory);
     expect(await numbers.take([CARD], NOW)).toEqual([1_795_219_203]);
     await restore('grants.sql', 'grants.db');
     expect(await numbers.take([CARD], NOW)).toEqual([1_795_219_204]);
@@ -210,14 +210,14 @@ describe('an old file of grant numbers', () => {
 
   test('is taken over by a head-end that has no accounts', async () => {
     await rm(join(directory, 'accounts.sqlite'));
-    expect(await storedGrantNumbers(directory).take([CARD, UNKEYED], NOW)).toEqual([1_795_219_203, NOW]);
+    expect(await openGrantNumbers(directory).take([CARD, UNKEYED], NOW)).toEqual([1_795_219_203, NOW]);
     expect(await readdir(directory)).toEqual(['accounts.sqlite']);
     await expect(Accounts.open(directory)).rejects.toMatchObject({ code: 'NO_STORE' });
   });
 
   test('that is empty, as a crash may have left it, holds nothing up', async () => {
     await writeFile(join(directory, 'grants.db'), '');
-    expect(await storedGrantNumbers(directory).take([CARD], NOW)).toEqual([NOW]);
+    expect(await openGrantNumbers(directory).take([CARD], NOW)).toEqual([NOW]);
     expect(await readdir(directory)).toEqual(['accounts.sqlite']);
   });
 
