@@ -44,7 +44,8 @@ export function parseAmount(text: string, currency: Currency, max: bigint = MAX_
 }
 
 /**
- * Writes an amount with the decimals of its currency, and with more where they are not zero: `6.25 USD`, `0.000018 USD`.
+ * Writes an amount with the decimals of its currency, or with more where they are not zero: `6.25 USD`,
+ * `0.000018 USD`.
  * @param amount micro-units; a balance below zero is written with a minus.
  */
 export function formatMoney(amount: bigint, currency: Currency): string {

@@ -6,7 +6,7 @@ import { StoreError } from './store-error.ts';
 const PAUSE = 10;
 
 /**
- * Does some work again while another connection holds the store. SQLite's own busy timeout would stop the whole process,
+ * Repeats some work until no other connection holds the store. SQLite's own busy timeout would stop the whole process,
  * and with it a transaction of this process that the work may be waiting for.
  * @param maxWait ms.
  * @throws StoreError `STORE_BUSY` when it is still held after that.

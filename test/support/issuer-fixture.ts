@@ -55,7 +55,7 @@ export function makeCardMemory(image?: Uint8Array): CardStore {
   };
 }
 
-/** What happens to the next command with an instruction: it never reaches the card, its answer never reaches us, or its answer is changed. */
+/** What goes wrong with a command: it never reaches the card, its answer never reaches us, or its answer is changed. */
 export type Fault = 'command lost' | 'answer lost' | ((answer: Uint8Array) => Uint8Array);
 
 /** A channel on which one command can go wrong, and which remembers what went over it. */

@@ -22,7 +22,10 @@ export interface ReceiptTotals {
   readonly torn: bigint;
 }
 
-/** The issuer's accounts of its cards: what it made, what it signed, what it was shown. A change is on disk when it resolves. */
+/**
+ * The issuer's accounts of its cards: what it made, what it signed, what the cards proved. A change is on disk when its
+ * promise resolves.
+ */
 export class Accounts implements AsyncDisposable {
   /** u24, the first three octets of every card id. */
   readonly issuer: number;
@@ -35,15 +38,21 @@ export class Accounts implements AsyncDisposable {
 
   /**
    * Makes empty accounts.
-   * @param directory in which there are none yet.
    * @param issuer u24.
+   * @throws StoreError `STORE_EXISTS` when there are accounts in this directory.
    * @throws OutOfRangeError when the issuer is not a u24.
    */
   static async create(directory: string, issuer: number): Promise<void> {
     // This checks the range.
     encodeCardId({ issuer, moduleClass: 'card', serial: 0 });
     await using store = await openIssuerStore(directory, { create: true });
-    await store.insertInto('issuer').values({ id: issuer }).execute();
+    await store.transaction().execute(async (transaction) => {
+      const present = await transaction.selectFrom('issuer').select('id').executeTakeFirst();
+      if (present !== undefined) {
+        throw new StoreError('STORE_EXISTS', `there are accounts in ${directory} already; choose another directory`);
+      }
+      await transaction.insertInto('issuer').values({ id: issuer }).execute();
+    });
   }
 
   /** @throws StoreError `NO_STORE` when there are none, and those of {@link openIssuerStore}. */
@@ -65,7 +74,7 @@ export class Accounts implements AsyncDisposable {
 
   /**
    * Runs `work` as one change: all of it is on disk when this resolves, or nothing of it. Other processes wait.
-   * @param work must use the accounts that it is given; these here wait until it is done.
+   * @param work must use the accounts that it is given. A call to these accounts waits until the work is done.
    */
   async transaction<T>(work: (accounts: Accounts) => Promise<T>): Promise<T> {
     if (this.#store.isTransaction) return work(this);
@@ -73,8 +82,8 @@ export class Accounts implements AsyncDisposable {
   }
 
   /**
-   * Writes a new card down.
-   * @param card.serial u32; without it the next that is free in both classes, as messages name a card by its serial.
+   * Opens the account of a new card.
+   * @param card.serial u32; the next that is free in both classes when left out, as messages name a card by its serial.
    * @param now seconds since 1970.
    * @returns its card id, 8 octets.
    * @throws IssuerError `SERIAL_TAKEN`.

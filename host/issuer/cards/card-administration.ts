@@ -65,7 +65,11 @@ export async function setLife(on: Administration, life: 'active' | 'blocked' | '
   return card.cardId;
 }
 
-/** Gives a card of this issuer a new PIN, with all tries. @param pin as `encodePin` makes it. @returns the card id. */
+/**
+ * Gives a card of this issuer a new PIN, with all its tries.
+ * @param pin as `encodePin` makes it.
+ * @returns the card id.
+ */
 export async function setPin(on: Administration, pin: Uint8Array): Promise<Uint8Array> {
   const { module, card } = await administer(on, ['active']);
   await module.storeData(DGI.pin, pin, false);
@@ -106,8 +110,8 @@ export async function setVerificationKey(
 }
 
 /**
- * Replaces the key set of a card's secure channel. It can be repeated after a lost answer: the card then has the new set,
- * which is replaced by itself.
+ * Replaces the key set of a card's secure channel. It can be repeated after a lost answer: the card then has the new
+ * set, which is replaced by itself.
  * @param next the set that this issuer derives for the card when left out.
  * @returns the card id.
  */
@@ -116,7 +120,8 @@ export async function replaceKeys(on: Administration, next?: ChannelKeySet): Pro
   if (next === undefined && held !== own && isTestKeySet(held)) {
     throw new IssuerError(
       'CHANNEL_KEYS',
-      'this card holds the test keys, which everybody knows: what goes under them would be known too; give it a set of yours first: --to FILE',
+      'this card holds the test keys, which everybody knows, and so would know the new ones; ' +
+        'give it a set of yours first: --to FILE',
     );
   }
   await putKey(secure, held, next ?? own);

@@ -8,7 +8,8 @@ import { IssuerError } from '../issuer-error.ts';
 export const OUT_OF_USE = 'type tollcast issuer block, and issue another';
 
 /**
- * Selects the module in the reader and finds its account. So far the card only claims to be this one; it has proved nothing.
+ * Selects the module in the reader and finds its account. So far the card only claims to be this one: it has proved
+ * nothing.
  * @param lives the states in which the caller can use it.
  * @throws IssuerError `BLANK`, `NOT_IN_USE`, `WRONG_ISSUER` or `NOT_IN_ACCOUNTS`.
  */
@@ -41,6 +42,6 @@ export function requireTrusted({ cardId, withdrawn }: IssuedCard): void {
   if (!withdrawn) return;
   throw new IssuerError(
     'WITHDRAWN',
-    `card ${formatCardId(cardId)} is blocked in the accounts: it was a copy, or an old state put back; issue a new one`,
+    `card ${formatCardId(cardId)} is withdrawn: it was a copy, or an old state put back; issue a new one`,
   );
 }

@@ -48,10 +48,10 @@ export interface Personalisation {
 }
 
 /**
- * Makes a blank card one of this issuer's, through its secure channel. The account is made before the card has a key, so
- * that no card id is given twice. A card that was pulled in between goes on where it stood, with the profile and the card
- * id that it has. A card can claim any card id: once the keys of that id were on their way, the card must know the channel
- * keys that it was given before them.
+ * Makes a blank card one of this issuer's, through its secure channel. The account is made before the card has a key,
+ * so that no card id is given twice. A card that was pulled in between goes on where it stood, with the profile and the
+ * card id that it has. A card can claim any card id: once the keys of that id were on their way, the card must know the
+ * channel keys that it was given before them.
  *
  * @returns the card id, 8 octets.
  * @throws IssuerError `NOT_BLANK`, `SERIAL_TAKEN` or `CHANNEL_KEYS`, and those of {@link KeyStore.open}.

@@ -20,7 +20,8 @@ export async function readKeySet(path: string): Promise<ChannelKeySet> {
     // The cause could quote a key.
     throw new IssuerError(
       'KEY_SET_FILE',
-      `${path} holds no key set; write {"version": 1, "enc": "...", "mac": "...", "dek": "..."}, 32 hexadecimal digits each`,
+      `${path} holds no key set; write {"version": 1, "enc": "...", "mac": "...", "dek": "..."}, ` +
+        '32 hexadecimal digits each',
     );
   }
 }

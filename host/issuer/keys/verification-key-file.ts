@@ -18,7 +18,8 @@ export async function readVerificationKey(text: string): Promise<VerificationKey
   if (match?.[2] === undefined || id < 1 || id > 0xffff_ffff) {
     throw new IssuerError(
       'VERIFICATION_KEY',
-      `"${text.slice(0, 40)}" names no verification key; write ID=KEY, as in 1=headend.pem, with an id from 1 to 4294967295`,
+      `"${text.slice(0, 40)}" is not a verification key; write ID=KEY, as in 1=headend.pem, ` +
+        'with an id from 1 to 4294967295',
     );
   }
   if (HEX.test(match[2])) return { id, key: fromHex(match[2]) };
@@ -54,7 +55,9 @@ function parseKey(path: string, text: string): Uint8Array {
   throw new IssuerError(
     'VERIFICATION_KEY',
     text.includes('PRIVATE KEY')
-      ? `${path} holds a private key; keep it, and name a file with its public half: openssl pkey -in ${path} -pubout -out headend.pem`
-      : `${path} holds no Ed25519 public key; make a file with one: openssl pkey -in PRIVATE-KEY -pubout -out headend.pem`,
+      ? `${path} holds a private key; keep it secret, and name a file with its public half: ` +
+          `openssl pkey -in ${path} -pubout -out headend.pem`
+      : `${path} holds no Ed25519 public key; make a file with one: ` +
+          'openssl pkey -in PRIVATE-KEY -pubout -out headend.pem',
   );
 }

@@ -34,7 +34,7 @@ export interface OrderRequest {
   readonly amount: bigint;
   /** ISO 4217 number. */
   readonly currency: number;
-  /** Most that a soft module is trusted with: its balance and its credit limit; {@link DEFAULT_SOFT_LIMIT} when left out. */
+  /** Most that balance and credit limit of a soft module may come to; {@link DEFAULT_SOFT_LIMIT} when left out. */
   readonly softLimit?: bigint;
 }
 
@@ -73,12 +73,13 @@ export interface OrderPlan {
 export const DEFAULT_SOFT_LIMIT = 10_000_000n;
 
 /**
- * Has a card carry out one numbered order: S1, S2, S3 of protocol 7.4. The order is on disk before it is signed. An order
- * that the card has not proved is signed again, octet for octet, before there is another. So the same order can be repeated
- * whatever was lost on the way, and is carried out once. A soft module whose counters run backwards is withdrawn.
+ * Has a card carry out one numbered order: S1, S2, S3 of protocol 7.4. The order is on disk before it is signed. An
+ * order that the card has not proved is signed again, octet for octet, before there is another. So the same order can be
+ * repeated whatever was lost on the way, and is carried out once. A soft module whose counters run backwards is
+ * withdrawn.
  *
- * @throws IssuerError those of {@link findIssuedCard} and {@link KeyStore.open}, and `WITHDRAWN`, `WRONG_CURRENCY`, `RECEIPTS_FIRST`,
- *   `EARLIER_LOAD`, `CARD_ROLLED_BACK`, `ACCOUNTS_BEHIND`, `ACCOUNTS_DISAGREE`.
+ * @throws IssuerError those of {@link findIssuedCard} and {@link KeyStore.open}, and `WITHDRAWN`, `WRONG_CURRENCY`,
+ *   `RECEIPTS_FIRST`, `EARLIER_LOAD`, `CARD_ROLLED_BACK`, `ACCOUNTS_BEHIND`, `ACCOUNTS_DISAGREE`.
  * @throws ForgedError when S1 or S3 is not under the card's own key.
  * @throws ModuleError when the card refuses.
  */
@@ -175,7 +176,8 @@ async function findOpenOrder(accounts: Accounts, loadRequest: LoadRequest): Prom
   if (number > lastNumber) {
     throw new IssuerError(
       'ACCOUNTS_BEHIND',
-      `card ${formatCardId(cardId)} proves load ${number}, these accounts end at ${lastNumber}; put the newest copy of them back`,
+      `card ${formatCardId(cardId)} proves load ${number}, these accounts end at ${lastNumber}; ` +
+        'put the newest copy of them back',
     );
   }
   const behind = number + 1 < lastNumber || (number < lastNumber && last?.proved === true);
@@ -188,7 +190,8 @@ async function findOpenOrder(accounts: Accounts, loadRequest: LoadRequest): Prom
   ) {
     throw new IssuerError(
       'CARD_ROLLED_BACK',
-      `card ${formatCardId(cardId)} has forgotten what it proved before: it is a copy, or an old state put back; ${OUT_OF_USE}`,
+      `card ${formatCardId(cardId)} has forgotten what it proved before: it is a copy, or an old state put back; ` +
+        OUT_OF_USE,
     );
   }
   if (loadRequest.loaded !== (await accounts.orderedUpTo(cardId, number))) throw disagree(cardId);
@@ -237,6 +240,7 @@ async function proveOrder(
 function disagree(cardId: Uint8Array): IssuerError {
   return new IssuerError(
     'ACCOUNTS_DISAGREE',
-    `card ${formatCardId(cardId)} and these accounts disagree on what was loaded; put the newest copy of the accounts back, or ${OUT_OF_USE}`,
+    `card ${formatCardId(cardId)} and these accounts disagree on what was loaded; ` +
+      `put the newest copy of the accounts back, or ${OUT_OF_USE}`,
   );
 }

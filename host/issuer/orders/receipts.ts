@@ -22,8 +22,8 @@ export interface Collection {
  * Needs the receipt master alone. It can be repeated wherever it was interrupted.
  * A soft module whose receipts do not follow from each other is withdrawn.
  *
- * @throws IssuerError those of {@link findIssuedCard} and {@link KeyStore.open}, and `ACCOUNTS_BEHIND`, `CARD_ROLLED_BACK`,
- *   `RECEIPTS_DISAGREE`.
+ * @throws IssuerError those of {@link findIssuedCard} and {@link KeyStore.open}, and `ACCOUNTS_BEHIND`,
+ *   `CARD_ROLLED_BACK`, `RECEIPTS_DISAGREE`.
  * @throws ForgedError when a receipt is not under the card's own key.
  */
 export async function collectReceipts(module: DecodeModule, keys: KeyStore, accounts: Accounts): Promise<Collection> {
@@ -37,7 +37,8 @@ export async function collectReceipts(module: DecodeModule, keys: KeyStore, acco
   if (written < last) {
     throw new IssuerError(
       'CARD_ROLLED_BACK',
-      `card ${formatCardId(cardId)} has ${written} receipts, ${last} were collected: it is a copy, or an old state put back; ${OUT_OF_USE}`,
+      `card ${formatCardId(cardId)} has ${written} receipts, ${last} were collected: ` +
+        `it is a copy, or an old state put back; ${OUT_OF_USE}`,
     );
   }
   if (written - last > RECEIPT_RING) {
@@ -83,7 +84,8 @@ async function keepReceipt(
   if (!follows) {
     throw new IssuerError(
       'RECEIPTS_DISAGREE',
-      `receipt ${receipt.number} of card ${formatCardId(card.cardId)} does not follow from those before it; keep the card for inquiry`,
+      `receipt ${receipt.number} of card ${formatCardId(card.cardId)} does not follow from those before it; ` +
+        'keep the card for inquiry',
     );
   }
   await accounts.addReceipt(card.cardId, receipt, octets);

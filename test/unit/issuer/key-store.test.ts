@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +6,6 @@ import { afterEach, assert, beforeEach, describe, expect, test } from 'vitest';
 import { type MasterName, MASTERS } from '../../../apdu/decode-module/keys/card-keys.ts';
 import { TollcastError } from '../../../apdu/errors.ts';
 import { toHex } from '../../../apdu/octets.ts';
-import { Accounts } from '../../../host/issuer/cards/accounts.ts';
 import { IssuerError } from '../../../host/issuer/issuer-error.ts';
 import { createStore, KeyStore } from '../../../host/issuer/keys/key-store.ts';
 import { parseMaster } from '../../../host/issuer/keys/master-file.ts';
@@ -158,7 +156,7 @@ describe('a store that is there', () => {
   });
 });
 
-test('any text is a sealed master or damaged', async () => {
+test('any text is either a sealed master or refused as damaged', async () => {
   const text = await readFile(join(store, 'load.key'), 'utf8');
   const changed = fc
     .tuple(fc.nat(text.length), fc.nat(20), fc.string({ maxLength: 20 }))
@@ -176,53 +174,9 @@ test('any text is a sealed master or damaged', async () => {
   );
 });
 
-test('a short passphrase is refused, and an issuer that does not fit', async () => {
+test('a short passphrase and an issuer number that does not fit are refused, and leave nothing behind', async () => {
   const other = join(root, 'other');
   await expectRefusal(createStore(other, 1, '1234567', LOG_N), 'NO_PASSPHRASE');
   await expectRefusal(createStore(other, 0x100_0000, PASSPHRASE, LOG_N), 'OUT_OF_RANGE');
   expect((await readdir(root)).toSorted()).toEqual(['deep']);
-});
-
-describe('accounts', () => {
-  test('are not made by opening them', async () => {
-    await expect(Accounts.open(root)).rejects.toThrow(/tollcast issuer init/);
-    expect((await readdir(root)).toSorted()).toEqual(['deep']);
-  });
-
-  test('are refused when they are something else', async () => {
-    await writeFile(join(store, 'accounts.sqlite'), 'something else'.repeat(1000));
-    await expect(Accounts.open(store)).rejects.toThrow(/damaged/);
-  });
-
-  test('give every card another serial, whatever its class', async () => {
-    await using accounts = await Accounts.open(store);
-    const card = { moduleClass: 'card', currency: 840, maximumBalance: 1n } as const;
-    const ids = [
-      await accounts.addCard(card, 0),
-      await accounts.addCard({ ...card, serial: 7 }, 0),
-      await accounts.addCard(card, 0),
-      await accounts.addCard({ ...card, moduleClass: 'soft' }, 0),
-    ];
-    expect(ids.map(toHex)).toEqual(['0a1b2c0100000001', '0a1b2c0100000007', '0a1b2c0100000008', '0a1b2c0200000009']);
-    await expect(accounts.addCard({ ...card, serial: 7 }, 0)).rejects.toThrow(/was issued before/);
-  });
-
-  test('keep what was committed when the process is killed, and nothing of what was not', async () => {
-    const program = `
-      const { Accounts } = await import(${JSON.stringify(new URL('../../../host/issuer/cards/accounts.ts', import.meta.url).href)});
-      const accounts = await Accounts.open(${JSON.stringify(store)});
-      const card = { moduleClass: 'card', currency: 840, maximumBalance: 1n };
-      const id = await accounts.addCard(card, 0);
-      await accounts.transaction(async (inside) => {
-        await inside.addOrder(id, { kind: 'load', number: 1, loadId: new Uint8Array(8), asked: 1n, refund: 0n, signedAt: 0 });
-        process.kill(process.pid, 'SIGKILL');
-      });
-    `;
-    const { signal } = spawnSync(process.execPath, ['--input-type=module', '-e', program]);
-    expect(signal).toBe('SIGKILL');
-    await using accounts = await Accounts.open(store);
-    const cardId = await accounts.addCard({ moduleClass: 'card', currency: 840, maximumBalance: 1n }, 0);
-    expect(toHex(cardId)).toBe('0a1b2c0100000002');
-    expect(await accounts.lastOrder(Uint8Array.from([10, 27, 44, 1, 0, 0, 0, 1]))).toBeUndefined();
-  });
 });
