@@ -47,8 +47,10 @@ const CATALOGUE = {
   TCP_FRAME: { kind: 'failure', meaning: 'a command is too short or too long for TCP' },
   T0_SHORT_ONLY: { kind: 'failure', meaning: 'the command is too long for a card that speaks T=0' },
   NO_FREE_READER: { kind: 'busy', meaning: 'both virtual readers of this process are in use' },
-  NO_JAVA: { kind: 'failure', meaning: 'Java is missing, so the applet cannot be simulated' },
+  NO_PCSCD: { kind: 'failure', meaning: 'pcscd or its virtual reader is missing, so no reader can be simulated' },
+  NO_JAVA: { kind: 'failure', meaning: 'Java is missing or too old, so the applet cannot be simulated' },
   NO_RUNNER: { kind: 'failure', meaning: 'the applet and its runner are not built' },
+  NO_VITEST: { kind: 'failure', meaning: 'Vitest is missing, so its card fixture cannot be used' },
   RUNNER_FAILED: { kind: 'failure', meaning: 'the simulated card did not start' },
   REPLAY: { kind: 'failure', meaning: 'a command differs from the recorded trace' },
 

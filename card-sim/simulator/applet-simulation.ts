@@ -1,11 +1,11 @@
 import type { CardChannel } from '../../apdu/card-channel.ts';
 import { OutOfRangeError } from '../../apdu/errors.ts';
 import { openCard } from '../../host/transport/card/card-address.ts';
-import { type ReaderSlot, takeReaderSlot } from './private-reader.ts';
 import { numberIn, type RunnerCard, RunnerProcess } from './runner-process.ts';
 import type { CardCounts, CardKind, CutPoint, SimulatedCard, StartCardOptions } from './simulated-card.ts';
+import { takeVirtualReader, type VirtualReader } from './virtual-reader.ts';
 
-/** One for the process: a virtual machine takes longer to start than a card. */
+/** One runs all cards of the process, as a virtual machine takes longer to start than a card. */
 let runner: Promise<RunnerProcess> | undefined;
 
 async function runnerFor(spec: string): Promise<RunnerProcess> {
@@ -20,34 +20,34 @@ export class AppletSimulation implements SimulatedCard {
   readonly address: string;
   readonly #runner: RunnerProcess;
   readonly #id: number;
-  readonly #slot: ReaderSlot | undefined;
+  readonly #reader: VirtualReader | undefined;
   #closed = false;
 
-  private constructor(runnerProcess: RunnerProcess, card: RunnerCard, slot: ReaderSlot | undefined) {
+  private constructor(runnerProcess: RunnerProcess, card: RunnerCard, reader: VirtualReader | undefined) {
     this.#runner = runnerProcess;
     this.#id = card.id;
-    this.#slot = slot;
-    this.kind = slot === undefined ? 'jcardsim' : 'pcsc';
-    this.address = slot === undefined ? `tcp:127.0.0.1:${card.tcp}` : `pcsc:${slot.reader}`;
+    this.#reader = reader;
+    this.kind = reader === undefined ? 'jcardsim' : 'pcsc';
+    this.address = reader === undefined ? `tcp:127.0.0.1:${card.tcp}` : `pcsc:${reader.name}`;
   }
 
-  /** @throws TransportError when Java, the runner or pcscd are missing. */
+  /** @throws TransportError `NO_RUNNER`, `NO_JAVA`, `RUNNER_FAILED`, and for a card in a reader `NO_PCSCD`, `NO_FREE_READER`. */
   static async start({ kind, state }: StartCardOptions): Promise<AppletSimulation> {
     if (state?.includes(',') === true) throw new OutOfRangeError(`the runner takes no comma in a file name: ${state}`);
-    const slot = kind === 'pcsc' ? await takeReaderSlot() : undefined;
+    const reader = kind === 'pcsc' ? await takeVirtualReader() : undefined;
     try {
-      const port = slot === undefined ? 'tcp=0' : `vpcd=127.0.0.1:${slot.port}`;
+      const port = reader === undefined ? 'tcp=0' : `vpcd=127.0.0.1:${reader.port}`;
       const spec = state === undefined ? port : `${port},state=${state}`;
       const runnerProcess = await runnerFor(spec);
-      return new AppletSimulation(runnerProcess, await runnerProcess.add(spec), slot);
+      return new AppletSimulation(runnerProcess, await runnerProcess.add(spec), reader);
     } catch (error) {
-      await slot?.release();
+      await reader?.release();
       throw error;
     }
   }
 
   async channel(): Promise<CardChannel> {
-    // pcscd takes a moment to see a card that was just put in.
+    // pcscd looks for cards every 0.4 s.
     return openCard(this.address, this.kind === 'pcsc' ? { wait: true, signal: AbortSignal.timeout(10_000) } : {});
   }
 
@@ -83,7 +83,7 @@ export class AppletSimulation implements SimulatedCard {
     try {
       await this.#runner.ask({ do: 'remove', card: this.#id });
     } finally {
-      await this.#slot?.release();
+      await this.#reader?.release();
     }
   }
 

@@ -1,23 +1,27 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { TransportError } from '../../apdu/errors.ts';
+import { systemClock } from '../../host/clock/clock.ts';
 
 const VPCD_DRIVER = '/usr/lib/pcsc/drivers/serial/libifdvpcd.so';
+const ADVICE = 'on Debian type: apt-get install pcscd vsmartcard-vpcd';
+/** Characters of pcscd's output that an error may quote. */
+const MAX_QUOTED = 4_000;
 
 /**
- * A pcscd of this process's own, with one virtual reader of two slots on free ports, seen by nobody else on the machine.
+ * A pcscd of this process's own, with two virtual readers on free ports, seen by nobody else on the machine.
  *
  *     const pcscd = await PrivatePcscd.start();   // before pcsclite is loaded: it reads the socket's name only once
  *     ... a card connects to 127.0.0.1:pcscd.ports[0] ...
  *     await pcscd.stop();
  */
 export class PrivatePcscd {
-  /** One a slot; a card is a TCP client there. */
+  /** One of each reader; a card is a TCP client there. */
   readonly ports: readonly [number, number];
   /** Path of pcscd's socket, also in PCSCLITE_CSOCK_NAME of this process and its children. */
   readonly socket: string;
@@ -32,7 +36,7 @@ export class PrivatePcscd {
     process.once('exit', this.#leave);
   }
 
-  /** Whoever forgets to stop it leaves nothing behind. */
+  /** Runs when the process ends without `stop`. */
   readonly #leave = (): void => {
     this.#process?.kill('SIGTERM');
     rmSync(this.#folder, { recursive: true, force: true });
@@ -41,14 +45,14 @@ export class PrivatePcscd {
   /** Names of the two readers, as PC/SC knows them. */
   static readonly readers = ['Virtual PCD 00 00', 'Virtual PCD 00 01'] as const;
 
-  /** The daemon running, with its reader. */
+  /** Prepares it and starts the daemon. @throws TransportError `NO_PCSCD`. */
   static async start(): Promise<PrivatePcscd> {
     const pcscd = await PrivatePcscd.prepare();
     await pcscd.run();
     return pcscd;
   }
 
-  /** Everything but the daemon itself. */
+  /** Takes folder and ports, and names the socket in the environment; the daemon does not run yet. */
   static async prepare(): Promise<PrivatePcscd> {
     const folder = await mkdtemp(join(tmpdir(), 'pcscd-'));
     return new PrivatePcscd(folder, await twoFreePorts());
@@ -61,9 +65,13 @@ export class PrivatePcscd {
   /**
    * Starts the daemon (again) and waits until it answers.
    * @param options.readers false for a pcscd without any reader.
+   * @throws TransportError `NO_PCSCD` when pcscd or its virtual reader is not installed or does not start.
    */
   async run({ readers = true }: { readers?: boolean } = {}): Promise<void> {
     if (this.#process !== undefined) return;
+    if (!existsSync(VPCD_DRIVER)) {
+      throw new TransportError('NO_PCSCD', `the virtual reader vsmartcard-vpcd is not installed; ${ADVICE}`);
+    }
     const run = join(this.#folder, 'run');
     const conf = join(this.#folder, 'conf');
     await rm(run, { recursive: true, force: true });
@@ -78,7 +86,7 @@ export class PrivatePcscd {
     const child = spawn('unshare', [flags, 'sh', '-c', script, run, conf], { stdio: ['ignore', 'pipe', 'pipe'] });
     let said = '';
     const keep = (chunk: Buffer): void => {
-      said = (said + chunk.toString()).slice(-4_000);
+      said = (said + chunk.toString()).slice(-MAX_QUOTED);
     };
     child.stdout.on('data', keep);
     child.stderr.on('data', keep);
@@ -86,10 +94,18 @@ export class PrivatePcscd {
     child.once('exit', () => {
       if (this.#process === child) this.#process = undefined;
     });
-    const ended = once(child, 'exit').then(() => false);
+    const ended = once(child, 'close').then(
+      () => false,
+      (cause: unknown) => {
+        this.#process = undefined;
+        said += String(cause);
+        return false;
+      },
+    );
     if (!(await Promise.race([this.#ready(readers), ended]))) {
       await this.kill('SIGKILL');
-      throw new Error(`a private pcscd did not start; pcscd and vsmartcard-vpcd must be installed: ${said}`);
+      const text = `pcscd does not start in a mount namespace of its own (${said.trim() || 'it gave no reason'})`;
+      throw new TransportError('NO_PCSCD', `${text}; ${ADVICE}`);
     }
   }
 
@@ -97,7 +113,7 @@ export class PrivatePcscd {
     const ports = readers ? this.ports : [];
     for (let tries = 0; tries < 500; tries++) {
       if ((await accepts(this.socket)) && (await Promise.all(ports.map(isListening))).every(Boolean)) return true;
-      await delay(10);
+      await systemClock.sleep(10);
     }
     return false;
   }

@@ -5,9 +5,12 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { TransportError } from '../../apdu/errors.ts';
 
+/** Where Maven builds it in a checkout, and the package has it in the same place below `dist`. */
 const JAR = fileURLToPath(new URL('../jcardsim/target/jcardsim-runner.jar', import.meta.url));
-/** Of the runner's own words, for a message. */
-const KEPT = 4_000;
+/** Characters of the runner's output that an error may quote. */
+const MAX_QUOTED = 4_000;
+/** Java says this when a jar was compiled for a newer one. */
+const TOO_OLD = 'UnsupportedClassVersionError';
 
 /** A card as the runner describes it. */
 export interface RunnerCard {
@@ -15,19 +18,19 @@ export interface RunnerCard {
   readonly tcp: number | null;
 }
 
-/** What goes over the control channel: `card-sim/jcardsim/README.md`. */
+/** A request on the control channel, which the runner's README describes. */
 export interface ControlRequest {
   readonly do: string;
   readonly card?: number;
   readonly [argument: string]: unknown;
 }
 
-/** A line of the runner. */
+/** A line of JSON that the runner wrote. */
 type Line = Readonly<Record<string, unknown>>;
 
 /**
- * One Java virtual machine that runs this process's cards on jCardSim. It ends with the process, whatever ends that: its standard input is
- * closed then.
+ * A Java virtual machine that runs this process's cards on jCardSim. It ends when its standard input is closed, and so
+ * with this process, whatever ends that.
  */
 export class RunnerProcess {
   readonly #control: Socket;
@@ -49,12 +52,16 @@ export class RunnerProcess {
     });
   }
 
-  /** @param spec of the first card, as `--card` takes it. */
+  /**
+   * @param spec of the first card, as the runner's `--card` takes it.
+   * @throws TransportError `NO_RUNNER`, `NO_JAVA` when there is no Java or an old one, `RUNNER_FAILED`.
+   */
   static async start(spec: string): Promise<RunnerProcess> {
     if (!existsSync(JAR)) {
       throw new TransportError(
         'NO_RUNNER',
-        'the jCardSim runner is not built; type: mvn -q -B -f card-sim/pom.xml package',
+        'the jCardSim runner, jcardsim-runner.jar, is missing; with a JDK 17 or newer, type in a checkout: ' +
+          'scripts/setup runner; elsewhere install the package tollcast again',
       );
     }
     const java = process.env['JAVA_HOME'] === undefined ? 'java' : `${process.env['JAVA_HOME']}/bin/java`;
@@ -63,7 +70,7 @@ export class RunnerProcess {
     });
     let said = '';
     child.stderr.on('data', (chunk: Buffer) => {
-      said = (said + chunk.toString()).slice(-KEPT);
+      said = (said + chunk.toString()).slice(-MAX_QUOTED);
     });
     const ready = await readyLine(child, () => said);
     const control = connect(numberIn(ready, 'control'), '127.0.0.1');
@@ -114,11 +121,18 @@ export class RunnerProcess {
 function readyLine(child: ChildProcess, said: () => string): Promise<Line> {
   return new Promise((resolve, reject) => {
     child.once('error', (cause) => {
+      const text = `there is no Java to run the simulated card (${cause.message})`;
+      reject(new TransportError('NO_JAVA', `${text}; install a JDK 17 or newer, or set JAVA_HOME`, { cause }));
+    });
+    child.once('close', () => {
+      if (!said().includes(TOO_OLD)) return reject(failed('did not start', said()));
       reject(
-        new TransportError('NO_JAVA', 'java does not start; install JDK 17 or newer, or set JAVA_HOME', { cause }),
+        new TransportError(
+          'NO_JAVA',
+          'this Java is too old to run the simulated card; install a JDK 17 or newer, or set JAVA_HOME to one',
+        ),
       );
     });
-    child.once('exit', () => reject(failed('did not start', said())));
     createInterface(child.stdout!).once('line', (line) => resolve(readLine(line)));
   });
 }
@@ -141,7 +155,7 @@ function cardIn(value: unknown): RunnerCard {
 /** @throws TransportError when the runner's line has no such number. */
 export function numberIn(line: Line, field: string): number {
   const value = line[field];
-  if (typeof value !== 'number') throw failed('speaks otherwise than expected', `no number "${field}"; build it anew`);
+  if (typeof value !== 'number') throw failed('is of another version', `it gave no number "${field}"; build it anew`);
   return value;
 }
 

@@ -103,12 +103,12 @@ test('gives plain JavaScript every entry, and opens a soft card', async () => {
     `import { DecodeModule } from 'tollcast/apdu';
 import { SoftCard } from 'tollcast/card-sim';
 import { readCard } from 'tollcast/holder';
-import { InProcessChannel, openCard } from 'tollcast/transport';
+import { SoftChannel, openCard } from 'tollcast/transport';
 
 for (const name of ${JSON.stringify(ENTRIES.filter((entry) => entry !== FIXTURE))}) {
   if (Object.keys(await import(name)).length === 0) throw new Error(name + ' exports nothing');
 }
-const cards = [await openCard('soft'), new InProcessChannel(new SoftCard())];
+const cards = [await openCard('soft'), new SoftChannel(new SoftCard())];
 for (const channel of cards) {
   const { life } = await new DecodeModule(channel).select();
   const { capabilities } = await readCard(new DecodeModule(channel));
