@@ -36,6 +36,7 @@ export class IssuerDesk {
   #card: SimulatedCard | undefined;
   #channel: FaultyChannel | undefined;
   #cardId: Uint8Array | undefined;
+  #copies = 0;
 
   private constructor(issuer: IssuerFixture) {
     this.issuer = issuer;
@@ -43,6 +44,19 @@ export class IssuerDesk {
 
   static async open(): Promise<IssuerDesk> {
     return new IssuerDesk(await startIssuer(ISSUER));
+  }
+
+  /** With a card of this kind that it has made. */
+  static async withCard(kind: CardKind): Promise<IssuerDesk> {
+    const desk = await IssuerDesk.open();
+    try {
+      await desk.insertBlank(kind);
+      await desk.makeCard();
+      return desk;
+    } catch (error) {
+      await desk.close();
+      throw error;
+    }
   }
 
   async close(): Promise<void> {
@@ -171,8 +185,6 @@ export class IssuerDesk {
       this.issuer.accounts = await Accounts.open(this.issuer.store);
     };
   }
-
-  #copies = 0;
 
   #insert(channel: CardChannel): void {
     this.#channel = new FaultyChannel(channel);

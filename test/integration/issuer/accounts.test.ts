@@ -1,23 +1,17 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
 import type { CardKind } from '../../../card-sim/index.ts';
 import { expectRefusal, ISSUER, IssuerDesk, UNIT } from '../../support/issuer-desk.ts';
 import { startIssuer } from '../../support/issuer-fixture.ts';
 
-let desk: IssuerDesk;
-
-beforeEach(async () => {
-  desk = await IssuerDesk.open();
-});
-
-afterEach(() => desk.close());
-
 describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
+  let desk: IssuerDesk;
+
   beforeEach(async () => {
-    await desk.insertBlank(kind);
-    await desk.makeCard();
+    desk = await IssuerDesk.withCard(kind);
+    return () => desk.close();
   });
 
   test('a blank card and a card of another issuer are refused', async () => {

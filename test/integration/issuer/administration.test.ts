@@ -1,21 +1,15 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { encodePin } from '../../../apdu/decode-module/pin.ts';
 import type { CardKind } from '../../../card-sim/index.ts';
 import { setLife, setPin } from '../../../host/issuer/cards/card-administration.ts';
 import { expectRefusal, IssuerDesk, UNIT } from '../../support/issuer-desk.ts';
 
-let desk: IssuerDesk;
-
-beforeEach(async () => {
-  desk = await IssuerDesk.open();
-});
-
-afterEach(() => desk.close());
-
 describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
+  let desk: IssuerDesk;
+
   beforeEach(async () => {
-    await desk.insertBlank(kind);
-    await desk.makeCard();
+    desk = await IssuerDesk.withCard(kind);
+    return () => desk.close();
   });
 
   test('a card is blocked, unblocked and ended', async () => {

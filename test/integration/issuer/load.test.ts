@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { MASTERS } from '../../../apdu/decode-module/keys/card-keys.ts';
@@ -9,14 +9,6 @@ import type { CardKind } from '../../../card-sim/index.ts';
 import { Accounts } from '../../../host/issuer/cards/accounts.ts';
 import { loadCredit } from '../../../host/issuer/orders/credit.ts';
 import { expectRefusal, IssuerDesk, NOVEMBER, UNIT } from '../../support/issuer-desk.ts';
-
-let desk: IssuerDesk;
-
-beforeEach(async () => {
-  desk = await IssuerDesk.open();
-});
-
-afterEach(() => desk.close());
 
 /** @returns what everyone awaits until so many have come. */
 function meetingOf(expected: number): () => Promise<void> {
@@ -29,9 +21,11 @@ function meetingOf(expected: number): () => Promise<void> {
 }
 
 describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
+  let desk: IssuerDesk;
+
   beforeEach(async () => {
-    await desk.insertBlank(kind);
-    await desk.makeCard();
+    desk = await IssuerDesk.withCard(kind);
+    return () => desk.close();
   });
 
   test('a load adds to the purse and to the accounts', async () => {

@@ -1,6 +1,6 @@
 import { copyFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { toHex } from '../../../apdu/octets.ts';
 import { putKey } from '../../../apdu/secure-channel/put-key.ts';
@@ -9,18 +9,12 @@ import { TEST_KEY_SET } from '../../../apdu/secure-channel/test-key-set.ts';
 import type { CardKind } from '../../../card-sim/index.ts';
 import { expectRefusal, IssuerDesk, UNIT } from '../../support/issuer-desk.ts';
 
-let desk: IssuerDesk;
-
-beforeEach(async () => {
-  desk = await IssuerDesk.open();
-});
-
-afterEach(() => desk.close());
-
 describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
+  let desk: IssuerDesk;
+
   beforeEach(async () => {
-    await desk.insertBlank(kind);
-    await desk.makeCard();
+    desk = await IssuerDesk.withCard(kind);
+    return () => desk.close();
   });
 
   test('a blank card becomes active, with its id, currency and maximum balance', async () => {

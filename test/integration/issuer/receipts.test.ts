@@ -1,24 +1,18 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { MASTERS } from '../../../apdu/decode-module/keys/card-keys.ts';
 import type { CardKind } from '../../../card-sim/index.ts';
 import { expectRefusal, IssuerDesk, UNIT } from '../../support/issuer-desk.ts';
 
-let desk: IssuerDesk;
-
-beforeEach(async () => {
-  desk = await IssuerDesk.open();
-});
-
-afterEach(() => desk.close());
-
 describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
+  let desk: IssuerDesk;
+
   beforeEach(async () => {
-    await desk.insertBlank(kind);
-    await desk.makeCard();
+    desk = await IssuerDesk.withCard(kind);
     await desk.load(100n * UNIT);
+    return () => desk.close();
   });
 
   test('receipts are kept, and the card may forget them', async () => {

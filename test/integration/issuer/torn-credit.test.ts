@@ -1,21 +1,15 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
 import type { CardKind } from '../../../card-sim/index.ts';
 import { DECEMBER, expectRefusal, IssuerDesk, UNIT } from '../../support/issuer-desk.ts';
 
-let desk: IssuerDesk;
-
-beforeEach(async () => {
-  desk = await IssuerDesk.open();
-});
-
-afterEach(() => desk.close());
-
 describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
+  let desk: IssuerDesk;
+
   beforeEach(async () => {
-    await desk.insertBlank(kind);
-    await desk.makeCard();
+    desk = await IssuerDesk.withCard(kind);
     await desk.load(100n * UNIT);
+    return () => desk.close();
   });
 
   test('torn credit comes back once, with the next load', async () => {
