@@ -34,6 +34,8 @@ const LAYERS: readonly Layer[] = [
   { path: 'card-sim/index.ts', mayImport: ['apdu', 'card-sim'] },
   { path: 'card-sim/vitest.ts', mayImport: ['apdu', 'card-sim'] },
   { path: 'host/holder', mayImport: ['apdu', 'host/money', 'host/transport'] },
+  // It measures a card under keys that its caller has for it.
+  { path: 'host/card-bench', mayImport: ['apdu', 'host/clock'] },
   {
     path: 'host/bridge',
     mayImport: ['apdu', 'host/clock', 'host/stream', 'host/money', 'host/transport', 'host/holder'],

@@ -1,5 +1,5 @@
 import type { Tariff } from '../../apdu/decode-module/money/tariff.ts';
-import { leastEvery } from '../../host/cli/card/least-every.ts';
+import { computeMinEvery } from '../../host/card-bench/min-every.ts';
 import applet from './applet-instructions.json' with { type: 'json' };
 import {
   bytecodeTime,
@@ -133,7 +133,7 @@ function every(): string {
                 span,
               ),
             )
-            .map((perSecond) => leastEvery(rate * 1e6, perSecond) ?? 'none')
+            .map((perSecond) => computeMinEvery(rate * 1e6, perSecond) ?? 'none')
             .join(' / '),
         ),
       ]),

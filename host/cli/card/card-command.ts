@@ -4,7 +4,7 @@ import { parseCommand } from '../../../apdu/iso7816/command-apdu.ts';
 import { fromHex } from '../../../apdu/octets.ts';
 import { DEFAULT_STORE } from '../../issuer/keys/key-store.ts';
 import { runCommands } from './card-apdu.ts';
-import { benchCard, spanLength } from './card-bench.ts';
+import { benchCard, parseSpan } from './card-bench.ts';
 import { addHolderCommands } from './card-holder.ts';
 import { showModule } from './card-info.ts';
 import { listCards } from './card-list.ts';
@@ -36,7 +36,7 @@ export function addCardCommand(program: Command): void {
   addCardOptions(
     card.command('bench').description('measure how fast a card of yours is; charges nothing, leaves no key behind'),
   )
-    .option('--span <octets>', 'of the groups it opens (default: 16, 32, 64 and 208 one after the other)', spanLength)
+    .option('--span <octets>', 'of the groups it opens (default: 16, 32, 64 and 208 one after the other)', parseSpan)
     .option('--seconds <n>', 'of each measurement', decimalNumber(0.1, 600), 3)
     .option('--store <directory>', 'the issuer store that made the card', DEFAULT_STORE)
     .addHelpText(

@@ -23,7 +23,7 @@ interface WatchOptions {
   pin?: true;
   pinFile?: string;
   confirms?: string;
-  leastShare: number;
+  minShare: number;
   out: string;
   json?: true;
   quiet?: true;
@@ -55,7 +55,7 @@ export function addWatchCommand(program: Command): void {
     .option('--pin-file <file>', 'present the PIN in this file')
     .option('--confirms <file>', "add the card's confirms of what it was granted, for the operator, in hexadecimal")
     .option(
-      '--least-share <percent>',
+      '--min-share <percent>',
       'part of a damaged group that must have come for it to be paid',
       wholeNumber(0, 100),
       50,
@@ -95,7 +95,7 @@ async function watch(options: WatchOptions): Promise<void> {
       pin,
       onConfirm: (confirm) => confirms?.add(confirm),
       waitForCredit: options.waitForCredit === true,
-      minShare: options.leastShare,
+      minShare: options.minShare,
       onNotice: (line) => voice.warn(line),
       onState: (status) => voice.state(status, options.card),
     });

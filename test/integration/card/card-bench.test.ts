@@ -58,7 +58,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('tollcast card bench on %s', (kind
     const { code, stderr } = await tollcast('card', 'bench', '--card', address, '--store', `other ${kind}`);
     expect({ code, stderr }).toEqual({
       code: 1,
-      stderr: expect.stringMatching(/was not made by this store/) as string,
+      stderr: expect.stringMatching(/was not made from this store/) as string,
     });
   });
 
@@ -68,14 +68,14 @@ describe.each<CardKind>(['soft', 'jcardsim'])('tollcast card bench on %s', (kind
     const { roundTrip, loadKey, decode } = (await json('card', 'bench', ...at, '--seconds', '0.1')) as unknown as {
       roundTrip: Measured;
       loadKey: Measured;
-      decode: readonly (Measured & { span: number; leastEvery: readonly number[] })[];
+      decode: readonly (Measured & { span: number; minEvery: readonly number[] })[];
     };
     expectMeasured(roundTrip);
     expectMeasured(loadKey);
     expect(decode.map(({ span }) => span)).toEqual([16, 32, 64, 208]);
     for (const one of decode) {
       expectMeasured(one);
-      expect(one.leastEvery).toEqual([2e6, 5e6, 20e6].map((rate) => Math.ceil(rate / 8 / 1316 / one.perSecond)));
+      expect(one.minEvery).toEqual([2e6, 5e6, 20e6].map((rate) => Math.ceil(rate / 8 / 1316 / one.perSecond)));
     }
     expect(await json('card', 'info', '--card', address)).toEqual(before);
   });
@@ -91,6 +91,6 @@ test.each(['20', '0', '224', '1e2'])('--span %s is refused', async (span) => {
   const { code, stderr } = await tollcast('card', 'bench', '--span', span);
   expect({ code, stderr }).toEqual({
     code: 2,
-    stderr: `tollcast: "${span}" is no span; write 16 to 208 in steps of 16\n`,
+    stderr: `tollcast: "${span}" is not a span; write 16 to 208 in steps of 16\n`,
   });
 });

@@ -258,7 +258,7 @@ describe('what does not fit is refused in one line', () => {
   test.each([
     [['--address', '239.1.2.3:5001'], /an even port from 2 to 65532/, 2],
     [['--address', '239.1.2.3:5000', '--key-port', '5001'], /--key-port 5001 is taken/, 2],
-    [['--address', '239.1.2.3:5000', '--least-share', '101'], /a whole number from 0 to 100/, 2],
+    [['--address', '239.1.2.3:5000', '--min-share', '101'], /a whole number from 0 to 100/, 2],
     [['--address', '239.1.2.3:5000', '--service', '0'], /from 1 to 4294967295/, 2],
     [['--address', '239.1.2.3:5000', '--card', ' '], /no card is named/, 2],
     [['--address', '239.1.2.3:5000', '--json'], /--json needs standard output for itself/, 2],

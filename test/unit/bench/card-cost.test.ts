@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { leastEvery } from '../../../host/cli/card/least-every.ts';
+import { computeMinEvery } from '../../../host/card-bench/min-every.ts';
 import {
   CHIPS,
   commandTime,
@@ -110,5 +110,5 @@ test.each([
   [20e6, 1.86, 1022],
   [20e6, 1.85, undefined],
 ])('least n at %d bit/s and %d DECODE/s is %s', (rate, perSecond, every) => {
-  expect(leastEvery(rate, perSecond)).toBe(every);
+  expect(computeMinEvery(rate, perSecond)).toBe(every);
 });
