@@ -14,15 +14,15 @@ import { StoreError } from './store-error.ts';
 /** The issuer's database: accounts of cards, and grant numbers. Every committed transaction is on disk. */
 export type IssuerStore = Kysely<IssuerTables>;
 
-/** Named after what it held at first. Copies that issuers have kept go by this name. */
+/** It keeps the name of its first content, so that the copies that issuers have can be put back. */
 const FILE = 'accounts.sqlite';
-/** Versions that knew no migrations counted to 3 here, and refuse any other number. */
+/** Versions without migrations counted to 3 here, and refuse to open any other number. */
 const USER_VERSION = 4;
 
 /**
  * Opens the database of an issuer store. One of an earlier version is brought up to date first, all of it or nothing.
  * @param create makes an empty one, for its owner alone to read, when there is none.
- * @throws StoreError
+ * @throws StoreError `NO_STORE`, `STORE_DAMAGED`, `STORE_NEWER`, `STORE_READ_ONLY` or `STORE_BUSY`.
  */
 export async function openIssuerStore(
   directory: string,
@@ -35,7 +35,7 @@ export async function openIssuerStore(
   url.searchParams.set('mode', 'rw');
   const database = new Kysely<unknown>({
     dialect: new NodeSqliteDialect(() => {
-      // Asked for only now: an older Node does not have it, and is told so by the entry (apdu/require-node.ts).
+      // Loaded this late, as an older Node lacks it: the entry says so first (apdu/require-node.ts).
       const { DatabaseSync } = process.getBuiltinModule('node:sqlite');
       return new DatabaseSync(url, { timeout: 0 });
     }),
@@ -84,7 +84,7 @@ async function executedMigrations(database: Kysely<unknown>, directory: string):
   return rows.map(({ name }) => name);
 }
 
-/** Says in plain words what SQLite reported. */
+/** The error for people, where SQLite's own says too little. */
 function explain(cause: unknown, directory: string): unknown {
   if (isSqliteError(cause, SQLITE.CANTOPEN)) {
     return new StoreError('NO_STORE', `there is no issuer store in ${directory}; type: tollcast issuer init`, {

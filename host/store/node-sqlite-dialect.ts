@@ -18,7 +18,7 @@ import { OutOfRangeError } from '../../apdu/errors.ts';
 import { waitWhileBusy } from './busy.ts';
 
 /**
- * Kysely over node:sqlite. Every integer is read as a bigint, and a number is bound as an integer, so that no amount ever
+ * Kysely over node:sqlite. Every integer is read as a bigint, and a number is bound as an integer, so that no amount
  * passes through floating point. A committed transaction is on disk. Other processes may use the same file.
  */
 export class NodeSqliteDialect implements Dialect {
@@ -51,14 +51,14 @@ export class NodeSqliteDialect implements Dialect {
   }
 }
 
-/** Kysely's own adapter says no, though SQLite rolls back a CREATE TABLE like any other change. */
+/** Kysely's own adapter denies it, though SQLite rolls back a CREATE TABLE like any other change. */
 class TransactionalAdapter extends SqliteAdapter {
   override get supportsTransactionalDdl(): boolean {
     return true;
   }
 }
 
-/** Tables are STRICT; the types that PostgreSQL has more are mapped to those of SQLite. */
+/** Makes tables STRICT, and lets migrations use the names of types that PostgreSQL has too. */
 class StrictQueryCompiler extends SqliteQueryCompiler {
   protected override visitCreateTable(node: CreateTableNode): void {
     super.visitCreateTable(node);
@@ -85,12 +85,19 @@ class NodeSqliteDriver implements Driver {
   }
 
   async init(): Promise<void> {
-    this.#database = this.#open();
-    this.#connection = new NodeSqliteConnection(this.#database, this.#maxWait);
-    await this.#run('pragma journal_mode = delete');
-    // EXTRA: the directory too is synchronised, so that no power cut brings a rolled back transaction to life again.
-    await this.#run('pragma synchronous = extra');
-    await this.#run('pragma foreign_keys = on');
+    const database = this.#open();
+    this.#database = database;
+    this.#connection = new NodeSqliteConnection(database, this.#maxWait);
+    try {
+      await this.#run('pragma journal_mode = delete');
+      // EXTRA: the directory too is synchronised, so that no power cut brings a rolled back transaction to life again.
+      await this.#run('pragma synchronous = extra');
+      await this.#run('pragma foreign_keys = on');
+    } catch (error) {
+      // Kysely does not destroy what was not initialised.
+      database.close();
+      throw error;
+    }
   }
 
   /** Kysely gives the connection to one caller at a time. */
