@@ -3,7 +3,7 @@ import type { Tariff } from '../../apdu/decode-module/money/tariff.ts';
 import type { VerificationKey } from '../../apdu/decode-module/keys/verification-key.ts';
 import type { StopReason } from './stop-reason.ts';
 
-/** Why packets or key messages were let go, with what it means; counted one by one. */
+/** Why packets or key messages were let go, with what each reason means. Packets and messages are counted one by one. */
 export const DROP_REASONS = {
   malformed: 'not a packet of this protocol, or cut short',
   foreign: 'of a stream that no content key of this card is for',
@@ -38,25 +38,25 @@ export type BridgeState =
   | 'refused'
   | 'ended';
 
-/** What a bridge is doing and has done. Octets are those of RTP payload, as the sender had them. */
+/** What a bridge is doing and has done. Octets are octets of clear RTP payload. */
 export interface BridgeStatus {
   readonly state: BridgeState;
-  /** In words, when it is not playing. */
+  /** Why it is not playing, in words. */
   readonly reason: string | undefined;
-  /** While it waits for credit: what is lacking. */
+  /** Why the card stopped; undefined while it goes on. */
   readonly stopReason: StopReason | undefined;
-  /** Whose signatures this card's issuer wants to be trusted; nobody else is. */
+  /** Whose signatures the issuer of this card trusts; nobody else's count. */
   readonly trusted: readonly VerificationKey[];
-  /** As people write it; undefined before the card was there. */
+  /** Card id as people write it; undefined before the card was there. */
   readonly card: string | undefined;
   readonly service: number | undefined;
   /** Of the newest group that the card was asked about. */
   readonly tariff: Tariff | undefined;
   /** As the card last showed it. */
   readonly purse: PurseStatus | undefined;
-  /** Octets that the headers of opened groups claim: what is charged for. */
+  /** Octets charged for: those that the headers of opened groups claim. */
   readonly paid: number;
-  /** Octets delivered of them. */
+  /** Octets delivered of those. */
   readonly received: number;
   /** Octets paid and not delivered. */
   readonly missing: number;
@@ -69,50 +69,4 @@ export interface BridgeStatus {
   readonly commands: number;
   /** ms from the start to the first packet delivered. */
   readonly firstAfter: number | undefined;
-}
-
-/** The status while it is being kept. */
-export type Account = { -readonly [Field in keyof BridgeStatus]: BridgeStatus[Field] } & {
-  readonly drops: Record<DropReason, number>;
-};
-
-export function openAccount(): Account {
-  return {
-    state: 'waiting for the card',
-    reason: undefined,
-    stopReason: undefined,
-    trusted: [],
-    card: undefined,
-    service: undefined,
-    tariff: undefined,
-    purse: undefined,
-    paid: 0,
-    received: 0,
-    missing: 0,
-    groups: 0,
-    packets: 0,
-    drops: {
-      malformed: 0,
-      foreign: 0,
-      otherService: 0,
-      duplicate: 0,
-      late: 0,
-      noCardPacket: 0,
-      forged: 0,
-      overDeclared: 0,
-      damaged: 0,
-      cardSlow: 0,
-      noCard: 0,
-      noKey: 0,
-      noCredit: 0,
-      noPlayer: 0,
-      refused: 0,
-      keyMalformed: 0,
-      keyForged: 0,
-      keyReplayed: 0,
-      keyRefused: 0,
-    },
-    commands: 0,
-    firstAfter: undefined,
-  };
 }

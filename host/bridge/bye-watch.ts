@@ -1,55 +1,59 @@
 import { leavingStreams } from '../stream/packet/rtcp-bye.ts';
 import type { MediaIntake } from './media-intake.ts';
 
-/** ms of silence after a BYE that are awaited at least and at most: what is on its way may come, and the next group of a slow stream. */
-const LAST_PACKETS = [300, 10_000] as const;
-/** Silence that shows the end, in longest gaps between groups. */
-const GAPS = 3;
-/** ms for which a gap counts; it counts for as long again at most. */
-const LATELY = 20_000;
-/** ms of media after a BYE that show it to be forged: RTCP is not authenticated. */
-const FORGED = 1000;
+/** ms of silence after a BYE that show the end of the stream, at least and at most. Packets on their way may still come. */
+const MIN_SILENCE = 300;
+const MAX_SILENCE = 10_000;
+/** How many of the longest gaps between groups the silence has to last, so that a slow stream is not taken for an ended one. */
+const SILENCE_IN_GAPS = 3;
+/** ms of one period; the gaps of the present period and of the one before it count. */
+const GAP_PERIOD = 20_000;
+/** ms for which media may go on after a true BYE. RTCP is not authenticated, so a BYE may be forged. */
+const MAX_MEDIA_AFTER_BYE = 1000;
 
-type Heard = Pick<MediaIntake, 'lastArrival' | 'empty' | 'follows'>;
+type Intake = Pick<MediaIntake, 'lastArrival' | 'isEmpty' | 'hasStream'>;
 
 /** Tells the end of a stream from a BYE that somebody else sent. */
 export class ByeWatch {
-  #at: number | undefined;
-  #lastGroup: number | undefined;
-  #since = -Infinity;
-  /** Longest gap between groups since then, and in the time before; while there was none, nothing is known of the stream's pace. */
-  #longest = 0;
-  #longestBefore = Infinity;
+  #byeAt: number | undefined;
+  #lastGroupAt: number | undefined;
+  #periodFrom = -Infinity;
+  #longestGap = 0;
+  /** Of the period before this one; Infinity while there was none, as nothing is known of the stream's pace. */
+  #longestGapBefore = Infinity;
 
-  /** A group was opened, so it is authentic: others cannot make the stream look faster than it is. @param arrival ms, of its last packet. */
-  opened(arrival: number): void {
-    if (this.#lastGroup !== undefined) {
-      if (arrival - this.#since > LATELY) {
-        this.#longestBefore = this.#longest;
-        this.#longest = 0;
-        this.#since = arrival;
+  /**
+   * A group was opened, so it is authentic: nobody else can make the stream look faster than it is.
+   * @param arrival ms, of its last packet.
+   */
+  groupOpened(arrival: number): void {
+    if (this.#lastGroupAt !== undefined) {
+      if (arrival - this.#periodFrom > GAP_PERIOD) {
+        this.#longestGapBefore = this.#longestGap;
+        this.#longestGap = 0;
+        this.#periodFrom = arrival;
       }
-      this.#longest = Math.max(this.#longest, arrival - this.#lastGroup);
+      this.#longestGap = Math.max(this.#longestGap, arrival - this.#lastGroupAt);
     }
-    this.#lastGroup = arrival;
+    this.#lastGroupAt = arrival;
   }
 
-  /** @param datagram of the RTCP port. */
-  hear(datagram: Uint8Array, intake: Heard, now: number): void {
-    if (leavingStreams(datagram).some((ssrc) => intake.follows(ssrc))) this.#at ??= now;
+  /** Takes in a datagram of the RTCP port. */
+  receive(datagram: Uint8Array, intake: Intake, now: number): void {
+    if (leavingStreams(datagram).some((ssrc) => intake.hasStream(ssrc))) this.#byeAt ??= now;
   }
 
-  /** Whether the stream has ended and all of it that came has been dealt with. */
-  over(intake: Heard, now: number): boolean {
-    if (this.#at === undefined) return false;
-    if (intake.lastArrival - this.#at > FORGED) this.#at = undefined;
-    if (this.#at === undefined || !intake.empty) return false;
-    return now - Math.max(this.#at, intake.lastArrival) > this.#silenceAfter(this.#at);
+  /** Whether the stream has ended and everything that came of it has been dealt with. */
+  isOver(intake: Intake, now: number): boolean {
+    if (this.#byeAt === undefined) return false;
+    if (intake.lastArrival - this.#byeAt > MAX_MEDIA_AFTER_BYE) this.#byeAt = undefined;
+    if (this.#byeAt === undefined || !intake.isEmpty) return false;
+    return now - Math.max(this.#byeAt, intake.lastArrival) > this.#silenceAfter(this.#byeAt);
   }
 
-  #silenceAfter(bye: number): number {
-    const present = bye - (this.#lastGroup ?? bye);
-    const [least, most] = LAST_PACKETS;
-    return Math.min(Math.max(GAPS * Math.max(this.#longest, this.#longestBefore, present), least), most);
+  #silenceAfter(byeAt: number): number {
+    const presentGap = byeAt - (this.#lastGroupAt ?? byeAt);
+    const longest = Math.max(this.#longestGap, this.#longestGapBefore, presentGap);
+    return Math.min(Math.max(SILENCE_IN_GAPS * longest, MIN_SILENCE), MAX_SILENCE);
   }
 }

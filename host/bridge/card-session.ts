@@ -8,39 +8,36 @@ import { PROTOCOL_VERSION, type SelectAnswer } from '../../apdu/decode-module/se
 import type { VerificationKey } from '../../apdu/decode-module/keys/verification-key.ts';
 import { CardGoneError, TollcastError } from '../../apdu/errors.ts';
 import { readUint, toHex } from '../../apdu/octets.ts';
-import type { Resources } from './stop-reason.ts';
 import { presentPin } from '../holder/pin.ts';
 import { requireActive } from '../holder/life.ts';
+import type { Bill } from './run-end.ts';
+import type { Resources } from './stop-reason.ts';
 
-/** What a run came to, as the card signed it. Amounts in micro-units. */
-export interface Bill {
-  /** Of this run: one for each time that the card was there. */
-  readonly receipts: readonly Receipt[];
-  readonly amount: bigint;
-  /** Taken and not used when the card was pulled; the issuer gives it back at the next load. */
-  readonly torn: bigint;
-  readonly balance: bigint;
-  /** ISO 4217 number. */
-  readonly currency: number;
+export interface CardSessionOptions {
+  readonly open: (signal: AbortSignal) => Promise<CardChannel>;
+  /** As `encodePin` makes it. */
+  readonly pin: Uint8Array | undefined;
+  /** Called before each command to the card. */
+  readonly onCommand: () => void;
 }
 
-/** One card through a run, also when it is pulled and inserted again. */
+/** The one card of a run, also when it is pulled out and inserted again. */
 export class CardSession {
   readonly #open: (signal: AbortSignal) => Promise<CardChannel>;
   readonly #onCommand: () => void;
-  /** Forgotten when the card refuses it: nobody's tries are used up unasked. */
+  /** Forgotten when the card refuses it, so that no tries are used up unasked. */
   #pin: Uint8Array | undefined;
   #trusted: readonly VerificationKey[] = [];
   #channel: CardChannel | undefined;
   #module: DecodeModule | undefined;
   #answer: SelectAnswer | undefined;
   #purse: PurseStatus | undefined;
-  /** Receipts that the card had written when the run began. */
+  /** How many receipts the card had written when the run began. */
   #receiptsBefore: number | undefined;
   /** Service of the open session. */
   #service: number | undefined;
 
-  constructor(open: (signal: AbortSignal) => Promise<CardChannel>, onCommand: () => void, pin?: Uint8Array) {
+  constructor({ open, pin, onCommand }: CardSessionOptions) {
     this.#open = open;
     this.#onCommand = onCommand;
     this.#pin = pin;
@@ -49,17 +46,17 @@ export class CardSession {
   /**
    * Opens the card and selects its module; only an answer to SELECT proves that a card is there.
    * @throws TransportError, CardGoneError, ModuleError, FormatError as opening and SELECT do.
-   * @throws TollcastError `OTHER_CARD` when it is not the card of this run, `CARD_NOT_ACTIVE`, `CARD_VERSION`; `WRONG_PIN`,
-   *   `PIN_BLOCKED`, `NO_PIN`, each once.
+   * @throws TollcastError `OTHER_CARD` when it is not the card of this run; `CARD_NOT_ACTIVE`, `CARD_VERSION`; as
+   *   `presentPin` does, once.
    */
   async connect(signal: AbortSignal): Promise<void> {
     await this.release();
     const channel = await this.#open(signal);
     this.#channel = channel;
     try {
-      const module = new DecodeModule(counted(channel, this.#onCommand));
+      const module = new DecodeModule(countCommands(channel, this.#onCommand));
       const answer = await module.select();
-      this.#require(answer);
+      this.#requireUsable(answer);
       await this.#present(module);
       this.#trusted = await module.verificationKeys();
       this.#purse = await module.purse();
@@ -78,7 +75,7 @@ export class CardSession {
     return this.#module;
   }
 
-  /** As people write it; undefined before the first card. */
+  /** Card id as people write it; undefined before the first card. */
   get cardId(): string | undefined {
     return this.#answer && formatCardId(this.#answer.cardId);
   }
@@ -98,8 +95,8 @@ export class CardSession {
     return this.#trusted;
   }
 
-  /** What decides whether the card would go on where it stopped. */
-  async resources(): Promise<Resources> {
+  /** Reads what decides whether a card that stopped would go on. */
+  async readResources(): Promise<Resources> {
     const { loadNumber, receiptsDue } = await this.readPurse();
     return { loadNumber, receiptsDue, spendLimit: (await this.module.log(0)).spendLimit };
   }
@@ -109,16 +106,19 @@ export class CardSession {
     return this.#purse;
   }
 
-  /** Has the card open one group, and before it, where there is none, a session for its service. */
+  /**
+   * Has the card open one group, which it charges for. A session for the service is opened first where there is none.
+   * @param part the card part, as DECODE takes it.
+   */
   async decode(service: number, part: Uint8Array): Promise<Uint8Array> {
     const { module } = this;
-    const fresh = this.#service !== service;
-    if (fresh) await this.#openSession(service);
+    const isNew = this.#service !== service;
+    if (isNew) await this.#openSession(service);
     try {
       return await module.decode(part);
     } catch (error) {
-      // 6: another program that selects the module closes our session; our keys are still there.
-      if (fresh || !(error instanceof ModuleError) || error.code !== 'NOT_NOW') throw error;
+      // Protocol 6: another program that selects the module closes our session; our keys are still there.
+      if (isNew || !(error instanceof ModuleError) || error.code !== 'NOT_NOW') throw error;
       await this.#openSession(service);
       return module.decode(part);
     }
@@ -131,8 +131,8 @@ export class CardSession {
     return this.readPurse();
   }
 
-  /** The bill of the run, after `settle`; undefined when no card was ever there. */
-  async bill(): Promise<Bill | undefined> {
+  /** Reads the bill of the run, after `settle`; undefined when no card was ever there. */
+  async readBill(): Promise<Bill | undefined> {
     const purse = this.#purse;
     if (purse === undefined || this.#receiptsBefore === undefined) return undefined;
     const receipts: Receipt[] = [];
@@ -149,7 +149,7 @@ export class CardSession {
     };
   }
 
-  /** Lets go of the card, so that somebody else can have it. */
+  /** Closes the card, so that other programs can have it. */
   async release(): Promise<void> {
     const channel = this.#channel;
     this.#channel = undefined;
@@ -162,7 +162,7 @@ export class CardSession {
     try {
       await this.module.openSession(service);
     } catch (error) {
-      // 8: another program that selects the module makes it forget the PIN.
+      // Protocol 8: a module that another program selects forgets the PIN.
       if (!(error instanceof ModuleError) || error.code !== 'SECURITY' || this.#pin === undefined) throw error;
       await this.#present(this.module);
       await this.module.openSession(service);
@@ -178,7 +178,7 @@ export class CardSession {
     this.#pin = pin;
   }
 
-  #require(answer: SelectAnswer): void {
+  #requireUsable(answer: SelectAnswer): void {
     if (answer.version !== PROTOCOL_VERSION) {
       throw new TollcastError(
         'CARD_VERSION',
@@ -195,7 +195,7 @@ export class CardSession {
   }
 }
 
-function counted(channel: CardChannel, onCommand: () => void): CardChannel {
+function countCommands(channel: CardChannel, onCommand: () => void): CardChannel {
   return {
     atr: channel.atr,
     transmit(command) {

@@ -1,8 +1,8 @@
 /** Receives a service, has the card take the toll and open it, and passes it on. */
 import '../../apdu/require-node.ts';
 export { Bridge } from './bridge.ts';
-export type { BridgeEnd, BridgeOptions, EndCode } from './bridge-options.ts';
+export type { BridgeOptions } from './bridge-options.ts';
 export { type BridgeState, type BridgeStatus, DROP_REASONS, type DropReason } from './bridge-status.ts';
-export type { Bill } from './card-session.ts';
-export type { StopReason } from './stop-reason.ts';
+export type { Bill, BridgeEnd, EndCode } from './run-end.ts';
 export { receiveService, type ServiceAddress, type ServiceReceiver } from './service-receiver.ts';
+export type { StopReason } from './stop-reason.ts';

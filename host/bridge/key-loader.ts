@@ -1,13 +1,11 @@
-import { separate } from '../../apdu/decode-module/keys/combined-section.ts';
-import { type ContentTerms, decodeContentTerms } from '../../apdu/decode-module/keys/content-terms.ts';
+import type { ContentTerms } from '../../apdu/decode-module/keys/content-terms.ts';
 import type { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
-import { type KeyMessage, parseKeyMessage } from '../../apdu/decode-module/keys/key-message.ts';
+import type { KeyMessage } from '../../apdu/decode-module/keys/key-message.ts';
 import { isPersonal, KIND } from '../../apdu/decode-module/kinds.ts';
 import { ModuleError, type ModuleErrorCode } from '../../apdu/decode-module/module-status.ts';
-import { FormatError } from '../../apdu/errors.ts';
-import { readUint, toHex } from '../../apdu/octets.ts';
-import { MAX_DATAGRAM } from '../stream/packet/rtp-packet.ts';
+import { toHex } from '../../apdu/octets.ts';
 import type { DropReason } from './bridge-status.ts';
+import { type AnnouncedKey, readKeyDatagram } from './key-datagram.ts';
 import { isParent, KeyTurns } from './key-turns.ts';
 
 /** A content key that the card holds. */
@@ -16,55 +14,60 @@ export interface LoadedContent {
   readonly terms: ContentTerms;
 }
 
-/** `due`: to be loaded when its turn comes; `waiting`: its parent is not on the card; `full`: no place was free. */
+/**
+ * `due`: it is loaded when its turn comes. `loaded`: the card holds it. `waiting`: its parent is not on the card.
+ * `full`: there was no free place for it. `refused`: the card does not accept it.
+ */
 type KeyState = 'due' | 'loaded' | 'waiting' | 'full' | 'refused';
 
-interface KnownKey {
-  readonly message: KeyMessage;
-  /** Of a content key. */
-  readonly terms: ContentTerms | undefined;
+interface KnownKey extends AnnouncedKey {
   state: KeyState;
-  /** ms, when the carousel brought it last. */
+  /** ms, when it was last announced. */
   seenAt: number;
-  /** Loads of it since the card was selected. */
+  /** How often it was loaded since the card was selected. */
   loads: number;
-  /** Its confirm was passed on. */
-  confirmed: boolean;
-  /** Why it is refused. */
-  reason: DropReason | undefined;
+  /** Whether its confirm was passed on. */
+  isConfirmed: boolean;
+  /** Why it is refused, to be counted each time that it is announced again. */
+  refusal: DropReason | undefined;
 }
 
-/** Messages remembered; a head-end has a handful on the wire at a time. */
+export interface KeyLoaderOptions {
+  /** The one service that the run is of, if it was asked for. */
+  readonly service?: number | undefined;
+  /** Called with messages that were let go. */
+  readonly onDrop: (reason: DropReason, messages: number) => void;
+  /** Called once with each confirm of the card, 48 octets. */
+  readonly onConfirm?: (confirm: Uint8Array) => void;
+}
+
+/** Messages remembered; a head-end announces a handful at a time. */
 const MAX_KNOWN = 256;
-/** Loads of one message in one session with the card: a card that loses it oftener is at fault. */
+/** Loads of one message while the card is selected. A card that loses it more often is faulty. */
 const MAX_LOADS = 8;
-/** ms after which a key that no longer comes counts as no longer needed. */
-const FORGOTTEN_AFTER = 2000;
-const MIN_MESSAGE = 56;
+/** ms without an announcement from which on a key counts as no longer needed. */
+const UNNEEDED_AFTER = 2000;
 
 const REFUSALS: Partial<Record<ModuleErrorCode, DropReason>> = { CRYPTO: 'keyForged', OLD_NUMBER: 'keyReplayed' };
 
 /**
- * Brings the key messages of the key port to the card: each once, parents before children, again when the card lost them. None of them is
- * authentic before the card has said so, so no kind of them keeps the others waiting.
+ * Brings the key messages of the key port to the card: each once, parents before children, and again when the card lost
+ * them. None is authentic before the card has said so, so no kind of them may keep the others waiting.
  */
 export class KeyLoader {
   readonly #onDrop: (reason: DropReason, messages: number) => void;
-  readonly #onConfirm: (confirm: Uint8Array) => void;
+  readonly #onConfirm: ((confirm: Uint8Array) => void) | undefined;
+  /** By the octets of the message, in hexadecimal; the one that came first stands first. */
   readonly #known = new Map<string, KnownKey>();
-  #serial: number | undefined;
-  /** The one service that the run is of, once that is known. */
-  #service: number | undefined;
   readonly #turns = new KeyTurns();
+  /** Number by which messages name the card; undefined before there is one. */
+  #serial: number | undefined;
+  #service: number | undefined;
 
-  constructor(
-    onDrop: (reason: DropReason, messages: number) => void,
-    onConfirm: (confirm: Uint8Array) => void = () => undefined,
-    service?: number,
-  ) {
+  constructor({ service, onDrop, onConfirm }: KeyLoaderOptions) {
+    this.#service = service;
     this.#onDrop = onDrop;
     this.#onConfirm = onConfirm;
-    this.#service = service;
   }
 
   /** The service that the run is of; undefined while it may be any. */
@@ -77,7 +80,7 @@ export class KeyLoader {
     this.#service ??= service;
   }
 
-  /** A card was selected, for the first time or again: what it held in RAM may be gone. */
+  /** A card was selected, for the first time or again. What it held in RAM may be gone. */
   reset(serial: number): void {
     this.#serial = serial;
     for (const known of this.#known.values()) {
@@ -87,84 +90,47 @@ export class KeyLoader {
   }
 
   /**
-   * Takes in a datagram of the key port, `firmware-notes/protocol.md` 5.3.
+   * Takes in a datagram of the key port; what is kept of it is copied.
    * @returns whether it brought something to load.
    */
   add(datagram: Uint8Array, now: number): boolean {
-    if (datagram.length > MAX_DATAGRAM) {
-      this.#onDrop('keyMalformed', 1);
-      return false;
+    let isDue = false;
+    for (const key of readKeyDatagram(datagram)) {
+      if (key === undefined) this.#onDrop('keyMalformed', 1);
+      else if (this.#addKey(key, now)) isDue = true;
     }
-    let due = false;
-    for (let at = 0; at < datagram.length;) {
-      if (datagram[at] === KIND.combinedSection) {
-        const section = datagram.subarray(at, at + Math.max(MIN_MESSAGE, readUint(datagram, at + 2, 2)));
-        at += section.length;
-        due = this.#addSection(section, now) || due;
-        continue;
-      }
-      let message: KeyMessage;
-      let terms: ContentTerms | undefined;
-      try {
-        message = parseKeyMessage(datagram.subarray(at));
-        if (message.kind === KIND.content) terms = decodeContentTerms(message.body);
-      } catch (error) {
-        if (!(error instanceof FormatError)) throw error;
-        this.#onDrop('keyMalformed', 1);
-        // What does not parse may be of a later version; its length field still leads to the next message.
-        const length = readUint(datagram, at + 2, 2);
-        if (length < MIN_MESSAGE) return due;
-        at += length;
-        continue;
-      }
-      at += message.octets.length;
-      due = this.#see(message, terms, now) || due;
-    }
-    return due;
-  }
-
-  /** Its messages one by one; they take more room than the section did. */
-  #addSection(section: Uint8Array, now: number): boolean {
-    try {
-      let due = false;
-      for (const message of separate(section)) due = this.add(message, now) || due;
-      return due;
-    } catch (error) {
-      if (!(error instanceof FormatError)) throw error;
-      this.#onDrop('keyMalformed', 1);
-      return false;
-    }
+    return isDue;
   }
 
   /** The next message for the card, parents first; undefined when there is none. */
   next(): KeyMessage | undefined {
     const due = this.#inState('due').filter((message) => this.#concerns(message));
-    // Asked before every group, and almost always in vain.
+    // Called for every group; usually nothing is due.
     return due.length === 0 ? undefined : this.#turns.next(due, this.#inState('loaded'));
   }
 
   /**
    * Loads a message that `next` gave.
-   * @returns what the card said of it; undefined when it took it.
+   * @returns why the card did not accept it; undefined when it did.
    * @throws CardGoneError, TransportError.
    */
   async load(module: DecodeModule, message: KeyMessage, now: number): Promise<ModuleError | undefined> {
     const known = this.#known.get(toHex(message.octets));
     if (known === undefined) return undefined;
     known.loads++;
-    this.#turns.took(message, this.#inState('loaded'));
+    this.#turns.take(message, this.#inState('loaded'));
     try {
       const confirm = await module.loadKey(message.octets);
       // The same message gives the same confirm: once is enough.
-      if (confirm !== undefined && !known.confirmed) this.#onConfirm(confirm);
-      known.confirmed = true;
+      if (confirm !== undefined && !known.isConfirmed) this.#onConfirm?.(confirm);
+      known.isConfirmed = true;
     } catch (error) {
       if (!(error instanceof ModuleError)) throw error;
-      await this.#failed(module, known, error, now);
+      await this.#refused(module, known, error, now);
       return error;
     }
     known.state = 'loaded';
-    // 4.4: what hung on an earlier key of this name is gone from the card, and what waited for this one may come.
+    // Protocol 4.4: children of an earlier key of this name are gone from the card. Those that waited may be loaded now.
     for (const child of this.#known.values()) if (isParent(message, child.message)) child.state = 'due';
     return undefined;
   }
@@ -179,12 +145,12 @@ export class KeyLoader {
     return undefined;
   }
 
-  /** The other service whose content key of this id is for this stream, as far as unauthenticated messages tell. */
+  /** The other service that has a content key of this id for this stream, as far as messages tell that nobody authenticated. */
   otherService(id: number, ssrc: number): number | undefined {
     let other: number | undefined;
     for (const { message, terms, state } of this.#known.values()) {
       if (state === 'refused' || !isContentOf(message, terms, id, ssrc)) continue;
-      // Our own is on its way to the card: what names the other one may be forged.
+      // A key of our own is on its way to the card, so the message of the other service may be forged.
       if (this.#isOfService(message)) return undefined;
       other = message.service;
     }
@@ -199,31 +165,34 @@ export class KeyLoader {
     return false;
   }
 
-  /** The service of a key whose parent the card lacks: one that was not bought, as far as one can see. */
-  get lacking(): number | undefined {
+  /** The service of a key whose parent the card lacks: it seems that the service was not bought. */
+  get lackingService(): number | undefined {
     for (const { state, message } of this.#known.values()) {
       if (state === 'waiting' && this.#isOfService(message)) return message.service;
     }
     return undefined;
   }
 
-  /** The card says that it does not hold this content key after all. @returns whether loading it again is worth a try. */
-  lost(id: number): boolean {
-    let again = false;
+  /**
+   * The card says that it does not hold this content key after all: it is to be loaded again.
+   * @returns whether that is worth a try.
+   */
+  loadAgain(id: number): boolean {
+    let isDue = false;
     for (const known of this.#known.values()) {
       const { message, terms, state } = known;
       if (terms !== undefined && message.keyId === id && state === 'loaded' && this.#isOfService(message)) {
-        again = this.#again(known) || again;
+        isDue = this.#setDueAgain(known) || isDue;
       }
     }
-    return again;
+    return isDue;
   }
 
-  #inState(wanted: KeyState): KeyMessage[] {
-    return [...this.#known.values()].filter(({ state }) => state === wanted).map(({ message }) => message);
+  #inState(asked: KeyState): KeyMessage[] {
+    return [...this.#known.values()].filter(({ state }) => state === asked).map(({ message }) => message);
   }
 
-  /** Whether it is for this card and of the service of the run. */
+  /** Whether a message is for this card and of the service of the run. */
   #concerns(message: KeyMessage): boolean {
     return this.#concernsCard(message) && this.#isOfService(message);
   }
@@ -237,7 +206,7 @@ export class KeyLoader {
   }
 
   /** @returns whether it is to be loaded. */
-  #see(message: KeyMessage, terms: ContentTerms | undefined, now: number): boolean {
+  #addKey({ message, terms }: AnnouncedKey, now: number): boolean {
     if (this.#serial !== undefined && !this.#concernsCard(message)) return false;
     // Content keys of other services tell their packets from those whose key is still to come.
     if (terms === undefined && !this.#isOfService(message)) return false;
@@ -251,18 +220,18 @@ export class KeyLoader {
         state: 'due',
         seenAt: now,
         loads: 0,
-        confirmed: false,
-        reason: undefined,
+        isConfirmed: false,
+        refusal: undefined,
       });
       return this.#isOfService(message);
     }
     if (known.state === 'full') known.state = 'due';
-    if (known.reason !== undefined && known.state === 'refused') this.#onDrop(known.reason, 1);
+    if (known.refusal !== undefined && known.state === 'refused') this.#onDrop(known.refusal, 1);
     known.seenAt = now;
     return known.state === 'due' && this.#isOfService(message);
   }
 
-  /** Makes room: what is of another service goes first, then what the card refused, then what it cannot use, then the oldest. */
+  /** Makes room: keys of other services go first, then those that the card refused, then those it cannot use, then the oldest. */
   #forget(): void {
     for (const [name, { message }] of this.#known) {
       if (this.#isOfService(message)) continue;
@@ -278,30 +247,31 @@ export class KeyLoader {
     }
   }
 
-  async #failed(module: DecodeModule, known: KnownKey, error: ModuleError, now: number): Promise<void> {
+  async #refused(module: DecodeModule, known: KnownKey, error: ModuleError, now: number): Promise<void> {
     if (error.code === 'UNKNOWN_KEY' && !isPersonal(known.message.parentKind)) {
       known.state = 'waiting';
       for (const parent of this.#known.values()) {
-        if (parent.state === 'loaded' && isParent(parent.message, known.message)) this.#again(parent);
+        if (parent.state === 'loaded' && isParent(parent.message, known.message)) this.#setDueAgain(parent);
       }
     } else if (error.code === 'NO_ROOM') {
       known.state = known.terms !== undefined && (await this.#freePlace(module, now)) ? 'due' : 'full';
     } else {
       known.state = 'refused';
-      known.reason = REFUSALS[error.code] ?? 'keyRefused';
-      this.#onDrop(known.reason, 1);
+      known.refusal = REFUSALS[error.code] ?? 'keyRefused';
+      this.#onDrop(known.refusal, 1);
     }
   }
 
-  #again(known: KnownKey): boolean {
-    const again = known.loads < MAX_LOADS;
-    known.state = again ? 'due' : 'refused';
-    known.reason = again ? undefined : 'keyRefused';
-    return again;
+  /** @returns whether it is to be loaded again; not when the card has lost it too often. */
+  #setDueAgain(known: KnownKey): boolean {
+    const isDue = known.loads < MAX_LOADS;
+    known.state = isDue ? 'due' : 'refused';
+    known.refusal = isDue ? undefined : 'keyRefused';
+    return isDue;
   }
 
   /**
-   * Deletes a content key that the carousel no longer brings, of a sender that was started anew, or one of another service.
+   * Deletes a content key that is no longer announced, as after a new start of the sender, or one of another service.
    * @returns whether there was one.
    */
   async #freePlace(module: DecodeModule, now: number): Promise<boolean> {
@@ -311,7 +281,7 @@ export class KeyLoader {
         ({ message, terms }) => terms !== undefined && message.service === service && message.keyId === keyId,
       );
       const needed = this.#service === undefined || this.#service === service;
-      if (needed && named.some(({ seenAt }) => now - seenAt < FORGOTTEN_AFTER)) continue;
+      if (needed && named.some(({ seenAt }) => now - seenAt < UNNEEDED_AFTER)) continue;
       await module.deleteKey(kind, service, keyId);
       for (const known of named) known.state = 'waiting';
       return true;

@@ -2,22 +2,25 @@ import type { KeyMessage } from '../../apdu/decode-module/keys/key-message.ts';
 import { ROOT_NODE } from '../../apdu/decode-module/keys/key-tree.ts';
 import { isPersonal, KIND } from '../../apdu/decode-module/kinds.ts';
 
-/** Loads of others for which a key waits whose parent is not known to be on the card; a purchase with its tree has fewer. */
+/**
+ * Turns of other keys after which a key has its turn whose parent is not known to be on the card. A purchase with its
+ * key tree has fewer messages.
+ */
 const MAX_PASSED_OVER = 32;
 
 /**
- * Whose turn it is at the card: parents come before children, and kinds of key whose parent is on the card take turns. None of them is
- * authentic yet: whoever forges one kind without end takes no more than every other turn from the rest.
+ * Says which key message has its turn at the card. Parents come before children, and kinds of key whose parent is on the
+ * card take turns. No message is authentic yet, and so whoever forges one kind without end takes every other turn at most.
  */
 export class KeyTurns {
-  /** Of the message that had its turn last. */
+  /** Rank of the message that had its turn last. */
   #lastRank = 0;
-  /** Turns since one whose parent was not known to be on the card. */
+  /** Turns since one of a key whose parent was not known to be on the card. */
   #passedOver = 0;
 
   /**
-   * @param due in the order in which they came.
-   * @param loaded what the card is known to hold.
+   * @param due messages to be loaded, in the order in which they came.
+   * @param loaded messages that the card is known to hold.
    * @returns undefined when nothing is due.
    */
   next(due: Iterable<KeyMessage>, loaded: readonly KeyMessage[]): KeyMessage | undefined {
@@ -26,10 +29,10 @@ export class KeyTurns {
     let orphan: KeyMessage | undefined;
     for (const message of due) {
       if (isOrphan(message, loaded)) {
-        orphan = lower(orphan, message);
+        orphan = lowerRank(orphan, message);
       } else {
-        first = lower(first, message);
-        if (rank(message) > this.#lastRank) inTurn = lower(inTurn, message);
+        first = lowerRank(first, message);
+        if (rank(message) > this.#lastRank) inTurn = lowerRank(inTurn, message);
       }
     }
     // The card may hold a parent from before that nobody announces any more.
@@ -38,13 +41,13 @@ export class KeyTurns {
   }
 
   /** A message has its turn. */
-  took(message: KeyMessage, loaded: readonly KeyMessage[]): void {
+  take(message: KeyMessage, loaded: readonly KeyMessage[]): void {
     this.#lastRank = rank(message);
     this.#passedOver = isOrphan(message, loaded) ? 0 : this.#passedOver + 1;
   }
 }
 
-/** Whether a key that the card lacked may be there now that another is. */
+/** Whether one key may be the parent of another. */
 export function isParent(parent: KeyMessage, child: KeyMessage): boolean {
   if (child.parentKind === KIND.slot && child.service === parent.service) {
     return parent.kind === KIND.seeds || (parent.kind === KIND.node && parent.keyId === ROOT_NODE);
@@ -52,7 +55,7 @@ export function isParent(parent: KeyMessage, child: KeyMessage): boolean {
   return child.parentKind === parent.kind && child.service === parent.service && child.parentId === parent.keyId;
 }
 
-/** Whether a message comes under a key of which nothing says that the card holds it. A slot needs seeds and the root both. */
+/** Whether no parent of a key is known to be on the card. A key under a slot needs two: seeds, and the root of the key tree. */
 function isOrphan(message: KeyMessage, loaded: readonly KeyMessage[]): boolean {
   if (isPersonal(message.parentKind)) return false;
   const parents = loaded.filter((parent) => isParent(parent, message));
@@ -60,12 +63,12 @@ function isOrphan(message: KeyMessage, loaded: readonly KeyMessage[]): boolean {
   return [KIND.seeds, KIND.node].some((kind) => parents.every((parent) => parent.kind !== kind));
 }
 
-/** Content keys come last: a slot needs seeds and the root of the key tree. */
+/** Content keys come last, as they may need seeds and the key tree. */
 function rank({ kind }: KeyMessage): number {
   return kind === KIND.content || kind === KIND.blind ? Infinity : kind;
 }
 
-/** The earlier one of those that rank alike, so that each has its turn. */
-function lower(best: KeyMessage | undefined, message: KeyMessage): KeyMessage {
+/** Of two that rank alike the first stays, so that each has its turn. */
+function lowerRank(best: KeyMessage | undefined, message: KeyMessage): KeyMessage {
   return best === undefined || rank(message) < rank(best) ? message : best;
 }

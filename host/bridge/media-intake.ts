@@ -7,7 +7,7 @@ import {
 import { readMediaPacket } from '../stream/packet/media-packet.ts';
 import type { HeldCardPacket, PacketGroup } from '../stream/opening/packet-group.ts';
 
-/** Streams followed at a time; a service has one or two. */
+/** Streams at a time; a service has one or two. */
 const MAX_STREAMS = 4;
 
 /** A group whose turn it is. */
@@ -20,7 +20,7 @@ export interface TakenGroup {
 /** Sorts the datagrams of the media port by stream (SSRC). */
 export class MediaIntake {
   readonly #options: AssemblerOptions;
-  /** The stream that brought something longest ago first. */
+  /** By SSRC; the stream that has been silent longest stands first. */
   readonly #streams = new Map<number, GroupAssembler>();
   #newest: { ssrc: number; stream: GroupAssembler } | undefined;
   /** ms, of the newest packet; -Infinity before. */
@@ -30,7 +30,7 @@ export class MediaIntake {
     this.#options = { ...ASSEMBLER_DEFAULTS, ...options, onDrop };
   }
 
-  /** Takes in copies of datagrams. */
+  /** Takes in datagrams; what is held of them is copied. */
   add(datagrams: readonly Uint8Array[], now: number): void {
     for (const datagram of datagrams) {
       const packet = readMediaPacket(datagram);
@@ -45,7 +45,7 @@ export class MediaIntake {
     }
   }
 
-  /** The next group to ask the card about; of each stream at most one, as what one waits for must not keep the others. */
+  /** The groups to ask the card about next. Of each stream at most one, so that one that waits keeps no other stream waiting. */
   *take(now: number): Generator<TakenGroup, void, undefined> {
     for (const stream of this.#streams.values()) {
       const taken = stream.take(now);
@@ -53,12 +53,12 @@ export class MediaIntake {
     }
   }
 
-  /** Whether packets of this stream have come. */
-  follows(ssrc: number): boolean {
+  /** Whether it holds, or lately held, packets of this stream. */
+  hasStream(ssrc: number): boolean {
     return this.#streams.has(ssrc);
   }
 
-  /** Lets go of what has waited too long while nobody takes. */
+  /** Lets the groups go that have waited too long. `take` does it too. */
   expire(now: number): void {
     for (const stream of this.#streams.values()) stream.expire(now);
   }
@@ -70,7 +70,8 @@ export class MediaIntake {
     return due;
   }
 
-  get empty(): boolean {
+  /** Whether no group is held. */
+  get isEmpty(): boolean {
     for (const stream of this.#streams.values()) if (stream.groups > 0) return false;
     return true;
   }
@@ -84,12 +85,12 @@ export class MediaIntake {
     return stream;
   }
 
-  /** Makes room: a stream of which nothing was opened goes first, then the one that is silent longest. */
+  /** Makes room: a stream of which no group was opened goes first, then the one that has been silent longest. */
   #forget(): void {
     let ssrc: number | undefined;
     for (const [candidate, stream] of this.#streams) {
       ssrc ??= candidate;
-      if (!stream.opened) {
+      if (!stream.hasOpened) {
         ssrc = candidate;
         break;
       }

@@ -1,7 +1,7 @@
-/** Lines told between two calls of `renew`; what comes from the network can vary some of them. */
-const MOST = 100;
+/** Lines kept between two calls of `forget`: the network can vary some of them without end. */
+const MAX_LINES = 100;
 
-/** What the user may want to do something about: each line is told once. */
+/** Tells the user each line once. */
 export class Notices {
   readonly #tell: (line: string) => void;
   readonly #told = new Set<string>();
@@ -11,13 +11,13 @@ export class Notices {
   }
 
   say(line: string): void {
-    if (this.#told.has(line) || this.#told.size > MOST) return;
+    if (this.#told.has(line) || this.#told.size > MAX_LINES) return;
     this.#told.add(line);
     this.#tell(line);
   }
 
-  /** What was told may be told again. */
-  renew(): void {
+  /** Lines that were told may be told again. */
+  forget(): void {
     this.#told.clear();
   }
 }

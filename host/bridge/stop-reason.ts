@@ -1,9 +1,13 @@
 import type { ModuleError } from '../../apdu/decode-module/module-status.ts';
 import { RECEIPT_RING } from '../../apdu/decode-module/money/receipt.ts';
+import type { EndCode } from './run-end.ts';
 
-/** What a card needs before it goes on: credit, collected receipts, or a higher spend limit (or the next day). */
-const STOP_REASONS = ['NO_CREDIT', 'RECEIPTS_DUE', 'SPEND_LIMIT'] as const;
+const STOP_REASONS = ['NO_CREDIT', 'RECEIPTS_DUE', 'SPEND_LIMIT'] as const satisfies readonly EndCode[];
 
+/**
+ * Why a card opens nothing more although nothing is wrong with the group: it needs credit, its receipts have to be
+ * collected, or its spend limit has to be raised (or a new day to begin).
+ */
 export type StopReason = (typeof STOP_REASONS)[number];
 
 /** @returns undefined when the card has something else against the group. */
@@ -19,17 +23,7 @@ export interface Resources {
   readonly spendLimit: bigint;
 }
 
-/** Receipts from which on the holder is told of them. */
-const RECEIPTS_SOON = 24;
-
-export const STOP_MESSAGES: Readonly<Record<StopReason, string>> = {
-  NO_CREDIT: 'not enough credit for the next group',
-  RECEIPTS_DUE:
-    'the card has as many receipts as it may hold before the issuer has them; type: tollcast issuer collect',
-  SPEND_LIMIT: 'the spend limit of this day is reached; type: tollcast card spend-limit AMOUNT',
-};
-
-/** Whether what the card lacked is there now. */
+/** Whether what stopped the card has been changed since then. */
 export function isResolved(reason: StopReason, before: Resources, after: Resources): boolean {
   switch (reason) {
     case 'NO_CREDIT':
@@ -41,8 +35,11 @@ export function isResolved(reason: StopReason, before: Resources, after: Resourc
   }
 }
 
-/** What to tell a holder before the card stops for its receipts. */
-export function receiptsSoon(due: number): string | undefined {
-  if (due < RECEIPTS_SOON || due >= RECEIPT_RING) return undefined;
+/** Number of receipts on the card from which on its holder is warned. */
+const MANY_RECEIPTS = 24;
+
+/** The warning before a card stops for its receipts; undefined while there are few, or when it has stopped. */
+export function warnOfReceipts(due: number): string | undefined {
+  if (due < MANY_RECEIPTS || due >= RECEIPT_RING) return undefined;
   return `the card holds ${due} receipts that its issuer does not have, and starts nothing new at ${RECEIPT_RING}; type soon: tollcast issuer collect`;
 }

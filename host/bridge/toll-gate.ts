@@ -1,215 +1,264 @@
 import { ModuleError } from '../../apdu/decode-module/module-status.ts';
-import { CardGoneError, FormatError } from '../../apdu/errors.ts';
+import { CardGoneError, FormatError, type TollcastError } from '../../apdu/errors.ts';
 import type { ClearWriter } from '../stream/opening/clear-packets.ts';
 import type { GroupOpener, OpenedGroup } from '../stream/opening/group-opener.ts';
 import type { PacketGroup } from '../stream/opening/packet-group.ts';
-import type { EndCode } from './bridge-options.ts';
-import type { Account, DropReason } from './bridge-status.ts';
+import type { DropReason } from './bridge-status.ts';
 import type { CardSession } from './card-session.ts';
-import type { KeyLoader } from './key-loader.ts';
+import type { KeyLoader, LoadedContent } from './key-loader.ts';
 import type { TakenGroup } from './media-intake.ts';
 import type { Notices } from './notices.ts';
+import type { StatusCounters } from './status-counters.ts';
+import { type StopReason, stopReasonOf } from './stop-reason.ts';
 
-/** What became of a group: let through, let go, kept until its key or its missing packets come, or what the card has against it. */
-export type Passage = 'opened' | 'dropped' | 'kept' | 'waits for its key' | ModuleError;
+/** What became of a group. */
+export type GroupOutcome =
+  /** It was charged, opened and written. */
+  | { readonly kind: 'opened'; readonly opened: OpenedGroup }
+  /** It keeps its turn until its content key is on the card; other streams go on. */
+  | { readonly kind: 'waitsForKey' }
+  /** It keeps its turn: the card lost its content key, which is loaded again first. */
+  | { readonly kind: 'askedAgain' }
+  /** It was charged, and some of it does not open. It keeps its turn, as the true packets may still come. */
+  | { readonly kind: 'waitsForPackets' }
+  /** It keeps its turn: the card opens nothing more until its holder or issuer does something. */
+  | { readonly kind: 'stopped'; readonly reason: StopReason }
+  /** Its card packet was let go. Another card packet that came for the same group gets its turn. */
+  | { readonly kind: 'dropped'; readonly reason: DropReason }
+  /** It was let go unpaid: too little of it came. */
+  | { readonly kind: 'damaged' }
+  /** It was let go: the card refuses it, and would refuse others like it. */
+  | { readonly kind: 'refused'; readonly error: TollcastError }
+  /** It was let go: the card opens nothing without its PIN. */
+  | { readonly kind: 'pinNeeded' }
+  /** It was let go: the card fails at group after group. */
+  | { readonly kind: 'cardFaulty' };
 
-/** Groups in a row, with none opened in between, and ms for which that goes on, before it counts as more than forged packets. */
-const MAX_SUSPECT = 3;
-const SUSPECT_TIME = 2000;
+export interface TollGateOptions {
+  readonly session: CardSession;
+  readonly keys: KeyLoader;
+  readonly opener: GroupOpener;
+  /** Takes the clear packets. */
+  readonly writer: ClearWriter;
+  readonly counters: StatusCounters;
+  readonly notices: Notices;
+  /** Percent of a damaged group's octets that must have come for the group to be paid at all. */
+  readonly minShare: number;
+}
+
+/** A group that was charged. */
+interface ChargedGroup {
+  readonly group: PacketGroup;
+  /** Of DECODE. */
+  readonly answer: Uint8Array;
+  /** SRTP master salt of its content key. */
+  readonly salt: Uint8Array;
+}
 
 const OVER_DECLARED = 'groups that say more than came are not paid; if nothing plays, ask the operator of the stream';
 
-/** Looks at a group before it is paid for, has the card open it, and opens the rest. */
+/** Looks at a group before it is paid for, has the card charge for it, and opens the rest of it. */
 export class TollGate {
-  readonly #session: CardSession;
-  readonly #keys: KeyLoader;
-  readonly #opener: GroupOpener;
-  readonly #writer: ClearWriter;
-  readonly #account: Account;
-  readonly #notices: Notices;
-  readonly #minShare: number;
-  readonly #faults = new Row();
-  #otherTold = false;
-  /** A group that is paid for and of which something did not open: true packets may still come. */
-  #paid: { readonly group: PacketGroup; readonly answer: Uint8Array; readonly salt: Uint8Array } | undefined;
+  readonly #options: TollGateOptions;
+  readonly #faults = new FaultStreak();
+  #otherServiceTold = false;
+  /** A group that was charged and of which something does not open yet. */
+  #charged: ChargedGroup | undefined;
 
-  /** @param minShare least part of a damaged group's octets, in percent, for which it is paid at all. */
-  constructor(
-    session: CardSession,
-    keys: KeyLoader,
-    opener: GroupOpener,
-    writer: ClearWriter,
-    account: Account,
-    notices: Notices,
-    minShare: number,
-  ) {
-    this.#session = session;
-    this.#keys = keys;
-    this.#opener = opener;
-    this.#writer = writer;
-    this.#account = account;
-    this.#notices = notices;
-    this.#minShare = minShare;
-  }
-
-  /** What goes wrong with group after group, so that the run had better end. */
-  get failure(): { readonly code: EndCode; readonly message: string } | undefined {
-    if (this.#faults.long) {
-      const message = 'the card fails at group after group; take it out and insert it again, or have it replaced';
-      return { code: 'CARD_FAULT', message };
-    }
-    return undefined;
+  constructor(options: TollGateOptions) {
+    this.#options = options;
   }
 
   /**
-   * @returns the card's error where more than this group may hang on it; a group that credit or receipts would help keeps its turn.
+   * Decides on a group, and tells its stream and the counters.
    * @throws CardGoneError, TransportError; the group keeps its turn.
    */
-  async pass(taken: TakenGroup, now: number): Promise<Passage> {
-    const { group, card, stream } = taken;
-    if (this.#paid?.group !== group) {
-      const passage = await this.#pay(taken, now);
-      if (passage !== undefined) return passage;
-    }
-    const { answer, salt } = this.#paid!;
-    const before = this.#writer.packets;
-    let opened: OpenedGroup;
+  async pass(taken: TakenGroup, now: number): Promise<GroupOutcome> {
+    let outcome: GroupOutcome;
     try {
-      opened = this.#opener.open(group, card, answer, salt, this.#writer);
+      outcome = await this.#decide(taken, now);
     } catch (error) {
-      if (!(error instanceof FormatError)) throw error;
-      // An answer that opens nothing; what it cost is paid and missing.
-      this.#paid = undefined;
-      this.#faults.add(now);
-      this.#account.missing = this.#account.paid - this.#account.received;
-      return this.#refuse(taken, 'refused');
-    }
-    this.#faults.end();
-    if (opened.forged > 0 && opened.packets < card.header.packets && stream.wait(group, now)) {
-      this.#writer.truncate(before);
-      return 'kept';
-    }
-    this.#paid = undefined;
-    stream.settle(group);
-    this.#account.drops.forged += opened.forged;
-    this.#account.packets += opened.packets;
-    this.#account.received += opened.octets;
-    this.#account.missing = this.#account.paid - this.#account.received;
-    return 'opened';
-  }
-
-  /** Checks and pays. @returns nothing when that is done. */
-  async #pay(taken: TakenGroup, now: number): Promise<Passage | undefined> {
-    const { group, card, stream } = taken;
-    const { header } = card;
-    const content = this.#keys.content(header.contentKeyId, header.ssrc);
-    if (content === undefined) {
-      const other = this.#keys.otherService(header.contentKeyId, header.ssrc);
-      if (other !== undefined) {
-        this.#tellOther(other);
-        return this.#refuse(taken, 'otherService');
-      }
-      if (group.cards.length > 1) return this.#refuse(taken, 'forged');
-      stream.putBack(group);
-      return 'waits for its key';
-    }
-    if (group.overDeclared(card)) {
-      // Nobody has authenticated it: what it claims says nothing of the sender.
-      this.#notices.say(OVER_DECLARED);
-      return this.#refuse(taken, 'overDeclared');
-    }
-    if (group.missingPackets(card) > 0 && group.receivedOctets(card) * 100 < header.octets * this.#minShare) {
-      this.#count('damaged', group.packets);
-      stream.drop(group);
-      return 'dropped';
-    }
-    this.#account.service = content.service;
-    this.#account.tariff = content.terms.tariff;
-    let answer: Uint8Array;
-    try {
-      answer = await this.#session.decode(content.service, card.part);
-    } catch (error) {
-      if (error instanceof ModuleError) return this.#answered(taken, error, now);
-      stream.putBack(group);
+      taken.stream.putBack(taken.group);
       throw error;
     }
-    this.#paid = { group, answer, salt: content.terms.masterSalt };
-    // Whose groups come here is for nobody on the network to say: what was opened first is what is paid for.
-    this.#keys.bind(content.service);
-    this.#account.groups++;
-    this.#account.paid += header.octets;
+    this.#conclude(taken, outcome);
+    return outcome;
+  }
+
+  async #decide(taken: TakenGroup, now: number): Promise<GroupOutcome> {
+    if (this.#charged?.group !== taken.group) {
+      const { contentKeyId, ssrc } = taken.card.header;
+      const content = this.#options.keys.content(contentKeyId, ssrc);
+      if (content === undefined) return this.#decideWithoutKey(taken);
+      const doubt = this.#findDoubt(taken);
+      if (doubt !== undefined) return doubt;
+      const refusal = await this.#charge(taken, content, now);
+      if (refusal !== undefined) return refusal;
+    }
+    return this.#open(taken, this.#charged!, now);
+  }
+
+  #decideWithoutKey({ group, card }: TakenGroup): GroupOutcome {
+    const other = this.#options.keys.otherService(card.header.contentKeyId, card.header.ssrc);
+    if (other !== undefined) {
+      this.#tellOtherService(other);
+      return { kind: 'dropped', reason: 'otherService' };
+    }
+    return group.cards.length > 1 ? { kind: 'dropped', reason: 'forged' } : { kind: 'waitsForKey' };
+  }
+
+  /** Why a group is not worth its toll, if it is not. */
+  #findDoubt({ group, card }: TakenGroup): GroupOutcome | undefined {
+    if (group.isOverDeclared(card)) {
+      // The header is not authenticated yet, so its claim proves nothing against the sender.
+      this.#options.notices.say(OVER_DECLARED);
+      return { kind: 'dropped', reason: 'overDeclared' };
+    }
+    const received = group.receivedOctets(card) * 100;
+    const isTooLittle = group.missingPackets(card) > 0 && received < card.header.octets * this.#options.minShare;
+    return isTooLittle ? { kind: 'damaged' } : undefined;
+  }
+
+  /** Has the card charge for a group and answer its card part. @returns why it did not, if it did not. */
+  async #charge(taken: TakenGroup, content: LoadedContent, now: number): Promise<GroupOutcome | undefined> {
+    const { session, keys, counters } = this.#options;
+    const { group, card } = taken;
+    counters.groupAsked(content);
+    let answer: Uint8Array;
+    try {
+      answer = await session.decode(content.service, card.part);
+    } catch (error) {
+      if (!(error instanceof ModuleError)) throw error;
+      return this.#decideOnRefusal(taken, error, now);
+    }
+    this.#charged = { group, answer, salt: content.terms.masterSalt };
+    // The run is of the service that was opened first, so that the network cannot choose what is paid for.
+    keys.bind(content.service);
+    counters.groupCharged(card.header.octets);
     return undefined;
   }
 
-  /** `firmware-notes/protocol.md` 2.2, what the host does then. */
-  #answered(taken: TakenGroup, error: ModuleError, now: number): Passage {
-    const { group, card, stream } = taken;
+  /** Protocol 2.2: what a host does about each answer. */
+  #decideOnRefusal({ card }: TakenGroup, error: ModuleError, now: number): GroupOutcome {
+    const stopReason = stopReasonOf(error);
+    if (stopReason !== undefined) return { kind: 'stopped', reason: stopReason };
     switch (error.code) {
       case 'CRYPTO':
-        return this.#refuse(taken, 'forged');
+        return { kind: 'dropped', reason: 'forged' };
       case 'OLD_GROUP':
-        return this.#refuse(taken, 'late');
+        return { kind: 'dropped', reason: 'late' };
       case 'FOREIGN_STREAM':
-        return this.#refuse(taken, 'foreign');
-      case 'UNKNOWN_KEY':
-        if (!this.#keys.lost(card.header.contentKeyId)) return this.#refuse(taken, 'noKey');
-        stream.putBack(group);
-        return 'kept';
+        return { kind: 'dropped', reason: 'foreign' };
+      case 'UNKNOWN_KEY': {
+        const isLoadedAgain = this.#options.keys.loadAgain(card.header.contentKeyId);
+        return isLoadedAgain ? { kind: 'askedAgain' } : { kind: 'dropped', reason: 'noKey' };
+      }
       case 'NOT_SELECTED':
-        stream.putBack(group);
         throw new CardGoneError('another program took the card over; the session starts anew', { cause: error });
-      case 'NO_CREDIT':
-      case 'RECEIPTS_DUE':
-      case 'SPEND_LIMIT':
-        stream.putBack(group);
-        return error;
+      case 'SECURITY':
+        return { kind: 'pinNeeded' };
       case 'DEFECT':
-        this.#faults.add(now);
-        break;
+        return this.#decideOnFault(error, now);
       default:
+        return { kind: 'refused', error };
     }
-    this.#refuse(taken, 'refused');
-    return error;
   }
 
-  /** Once a run: unauthenticated messages can name any service. */
-  #tellOther(other: number): void {
-    if (this.#otherTold) return;
-    this.#otherTold = true;
-    const own = this.#keys.service;
-    this.#notices.say(
+  /** Opens the rest of a charged group. */
+  #open({ group, card, stream }: TakenGroup, { answer, salt }: ChargedGroup, now: number): GroupOutcome {
+    const { opener, writer, counters } = this.#options;
+    const packetsBefore = writer.packets;
+    let opened: OpenedGroup;
+    try {
+      opened = opener.open(group, card, answer, salt, writer);
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      this.#charged = undefined;
+      counters.answerUnusable();
+      return this.#decideOnFault(error, now);
+    }
+    this.#faults.end();
+    if (opened.forged > 0 && opened.packets < card.header.packets && stream.canAwaitPackets(group, now)) {
+      writer.truncate(packetsBefore);
+      return { kind: 'waitsForPackets' };
+    }
+    this.#charged = undefined;
+    return { kind: 'opened', opened };
+  }
+
+  #decideOnFault(error: TollcastError, now: number): GroupOutcome {
+    this.#faults.add(now);
+    return this.#faults.isLasting ? { kind: 'cardFaulty' } : { kind: 'refused', error };
+  }
+
+  #conclude(taken: TakenGroup, outcome: GroupOutcome): void {
+    const { group, stream } = taken;
+    const { counters } = this.#options;
+    switch (outcome.kind) {
+      case 'opened':
+        stream.settle(group);
+        counters.groupOpened(outcome.opened);
+        return;
+      case 'waitsForPackets':
+        stream.awaitPackets(group);
+        return;
+      case 'waitsForKey':
+      case 'askedAgain':
+      case 'stopped':
+        stream.putBack(group);
+        return;
+      case 'damaged':
+        counters.dropped('damaged', group.packets);
+        stream.drop(group);
+        return;
+      case 'dropped':
+        this.#refuseCardPacket(taken, outcome.reason);
+        return;
+      case 'refused':
+      case 'pinNeeded':
+      case 'cardFaulty':
+        this.#refuseCardPacket(taken, 'refused');
+        return;
+    }
+  }
+
+  #refuseCardPacket({ group, card, stream }: TakenGroup, reason: DropReason): void {
+    this.#options.counters.dropped(reason, group.cards.length > 1 ? 1 : group.packets);
+    stream.refuse(group, card);
+  }
+
+  /** Once a run, as messages that nobody authenticated can name any service. */
+  #tellOtherService(other: number): void {
+    if (this.#otherServiceTold) return;
+    this.#otherServiceTold = true;
+    const own = this.#options.keys.service;
+    this.#options.notices.say(
       `packets of service ${other} come here and are let go: this run is of service ${own}; to watch the other one start again with --service ${other}`,
     );
   }
-
-  #refuse({ group, card, stream }: TakenGroup, reason: DropReason): Passage {
-    this.#count(reason, group.cards.length > 1 ? 1 : group.packets);
-    stream.refuse(group, card);
-    return 'dropped';
-  }
-
-  #count(reason: DropReason, packets: number): void {
-    this.#account.drops[reason] += packets;
-  }
 }
 
-/** The same thing again and again. */
-class Row {
+/** Faults of the card with no group opened in between, and ms they go on for, from which on they count as lasting. */
+const MIN_FAULTS = 3;
+const MIN_FAULT_TIME = 2000;
+
+/** Faults of a card one after the other. Forged packets can make a good card look faulty for a moment, not for long. */
+class FaultStreak {
   #count = 0;
-  #since = 0;
-  #newest = 0;
+  #firstAt = 0;
+  #lastAt = 0;
 
   add(now: number): void {
-    if (this.#count === 0) this.#since = now;
+    if (this.#count === 0) this.#firstAt = now;
     this.#count++;
-    this.#newest = now;
+    this.#lastAt = now;
   }
 
   end(): void {
     this.#count = 0;
   }
 
-  get long(): boolean {
-    return this.#count >= MAX_SUSPECT && this.#newest - this.#since >= SUSPECT_TIME;
+  get isLasting(): boolean {
+    return this.#count >= MIN_FAULTS && this.#lastAt - this.#firstAt >= MIN_FAULT_TIME;
   }
 }

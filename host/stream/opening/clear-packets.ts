@@ -1,4 +1,4 @@
-/** Clear RTP packets in order, payloads laid end to end and headers likewise, so that a stream of payloads needs no copying. */
+/** Clear RTP packets in order. Payloads lie end to end, so that a stream of payloads needs no copying; headers likewise. */
 export interface ClearPackets {
   readonly payload: Uint8Array;
   /** Where each packet's payload ends in `payload`. */
@@ -8,13 +8,13 @@ export interface ClearPackets {
   readonly headerEnds: readonly number[];
 }
 
-/** Octets made room for at the start. */
-const ROOM = 256 * 1024;
+/** Octets of memory for payloads at the start. */
+const FIRST_ROOM = 256 * 1024;
 
 /** Gathers clear packets in memory that is used again and again. */
 export class ClearWriter {
-  #payload = new Uint8Array(ROOM);
-  #headers = new Uint8Array(ROOM / 16);
+  #payload = new Uint8Array(FIRST_ROOM);
+  #headers = new Uint8Array(FIRST_ROOM / 16);
   #payloadAt = 0;
   #headersAt = 0;
   #payloadEnds: number[] = [];
@@ -31,17 +31,17 @@ export class ClearWriter {
   }
 
   /**
-   * Where the payload of the next packet goes.
-   * @param octets most that it may have.
+   * Memory for the payload of the next packet.
+   * @param octets that it has at most.
    */
-  place(octets: number): Uint8Array {
+  reserve(octets: number): Uint8Array {
     const end = this.#payloadAt + octets;
     if (end > this.#payload.length) this.#payload = enlarge(this.#payload, end);
     return this.#payload.subarray(this.#payloadAt, end);
   }
 
   /**
-   * Ends a packet whose payload stands where `place` said.
+   * Adds a packet whose payload was written to the memory that `reserve` gave.
    * @param packet begins with the RTP header.
    * @param head octets of the header.
    * @param octets of the payload.
@@ -56,7 +56,7 @@ export class ClearWriter {
     this.#payloadEnds.push(this.#payloadAt);
   }
 
-  /** The packets since the last `clear`, as long as nothing else is called. */
+  /** The packets since the last `clear`; valid until another method is called. */
   get written(): ClearPackets {
     return {
       payload: this.#payload.subarray(0, this.#payloadAt),
@@ -66,7 +66,7 @@ export class ClearWriter {
     };
   }
 
-  /** Takes back all packets but the first so many. */
+  /** Keeps this many packets, the first ones, and takes the others back. */
   truncate(packets: number): void {
     this.#payloadEnds.length = packets;
     this.#headerEnds.length = packets;
@@ -79,13 +79,13 @@ export class ClearWriter {
   }
 }
 
-function enlarge(memory: Uint8Array, least: number): Uint8Array<ArrayBuffer> {
-  const larger = new Uint8Array(Math.max(2 * memory.length, least));
+function enlarge(memory: Uint8Array, minOctets: number): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(Math.max(2 * memory.length, minOctets));
   larger.set(memory);
   return larger;
 }
 
-/** The packets as they go out by RTP, one by one. */
+/** Each packet with header and payload, as RTP sends it. */
 export function* clearRtpPackets(clear: ClearPackets): Generator<Uint8Array> {
   let payloadAt = 0;
   let headerAt = 0;

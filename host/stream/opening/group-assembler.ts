@@ -6,20 +6,20 @@ import { PACKET_BUFFER, PacketPool } from './packet-pool.ts';
 export type StreamDrop = 'malformed' | 'duplicate' | 'late' | 'forged' | 'noCardPacket' | 'overflow';
 
 export interface AssemblerOptions {
-  /** ms that a group waits for stragglers and repairs once the sender is past it. */
+  /** ms for which a group waits for late and repaired packets once the sender is past it. */
   readonly repairTime: number;
-  /** ms without a packet after which a group counts as sent to its end, whatever followed; above the longest closing time. */
+  /** ms without a packet after which a group counts as sent to its end. More than the longest closing time of a sender. */
   readonly idleTime: number;
-  /** ms that a group is kept at most after its last packet. */
+  /** ms for which a group is kept after its last packet. */
   readonly patience: number;
   /** Octets of memory for packets. */
   readonly maxOctets: number;
   readonly maxGroups: number;
-  /** Told of every packet let go. */
+  /** Called with packets that are let go. */
   readonly onDrop: (reason: StreamDrop, packets: number) => void;
 }
 
-/** Enough for half a second of 100 Mbit/s, and for groups of 1,024 packets. */
+/** The memory is enough for half a second of 100 Mbit/s, and for groups of 1,024 packets. */
 export const ASSEMBLER_DEFAULTS = {
   repairTime: 100,
   idleTime: 1500,
@@ -29,20 +29,20 @@ export const ASSEMBLER_DEFAULTS = {
 } as const;
 
 /**
- * Puts the packets of one stream (SSRC) into groups and gives the groups out in rising order: the bounded reorder buffer. A group comes out
- * when it is complete and the one before it is settled, or when its repair time is over. Pure: time is an argument.
+ * The bounded reorder buffer: puts the packets of one stream (SSRC) into groups and gives the groups out in rising order.
+ * A group comes out when it is complete and the one before it is settled, or when its repair time is over.
  *
- * Nothing in it is authenticated before the card has answered, so nothing but an opened group moves what counts as late.
+ * Nothing is authenticated before the card has answered, so only an opened group decides which packets are late.
  */
 export class GroupAssembler {
   readonly #options: AssemblerOptions;
   readonly #pool = new PacketPool();
-  /** By rising number. */
+  /** In rising order of their numbers. */
   readonly #groups: PacketGroup[] = [];
   #size = 0;
-  /** The newest group opened: its packets, and those of older ones, come too late. */
+  /** Number of the newest group that was opened. Packets of it and of older groups are late. */
   #opened = 0;
-  /** The newest group not worth waiting for any longer; never below `#opened`. */
+  /** Number of the newest group that need not be waited for any longer; never below `#opened`. */
   #passed = 0;
   #sweepAt = 0;
 
@@ -51,11 +51,11 @@ export class GroupAssembler {
   }
 
   /** Whether a group of this stream has been opened. */
-  get opened(): boolean {
+  get hasOpened(): boolean {
     return this.#opened > 0;
   }
 
-  /** Octets of memory taken up. */
+  /** Octets of memory in use. */
   get size(): number {
     return this.#size;
   }
@@ -66,7 +66,7 @@ export class GroupAssembler {
   }
 
   /**
-   * Takes in a copy of a packet.
+   * Takes in a packet; its octets are copied.
    * @param now ms of a clock that does not run backwards.
    */
   add(packet: MediaPacket, now: number): void {
@@ -88,16 +88,16 @@ export class GroupAssembler {
   }
 
   /**
-   * The group whose turn it is, with the card packet to ask about; undefined while there is none. It stays held, marked as taken, until
-   * `settle`, `refuse`, `drop`, `putBack` or `wait`.
+   * The group whose turn it is, with the card packet to ask about; undefined while there is none. The group stays held,
+   * marked as taken, until one of `settle`, `refuse`, `drop`, `putBack` and `awaitPackets` is called with it.
    */
   take(now: number): { readonly group: PacketGroup; readonly card: HeldCardPacket } | undefined {
     this.expire(now);
-    for (let group = this.#groups[0]; group !== undefined && !group.taken; group = this.#groups[0]) {
+    for (let group = this.#groups[0]; group !== undefined && !group.isTaken; group = this.#groups[0]) {
       const due = now >= this.#dueAt(group);
       const card = group.cards[0];
-      if (card !== undefined && (due || (group.complete && !group.doubtful && this.#isNext(group)))) {
-        group.taken = true;
+      if (card !== undefined && (due || (group.isComplete && !group.isDoubtful && this.#isNext(group)))) {
+        group.isTaken = true;
         return { group, card };
       }
       if (!due) return undefined;
@@ -106,13 +106,13 @@ export class GroupAssembler {
     return undefined;
   }
 
-  /** When `take` may have something next, if no packet comes before; Infinity when nothing is held. */
+  /** ms, when `take` may have something next if no packet comes before; Infinity when nothing is held. */
   get dueAt(): number {
     const head = this.#groups[0];
-    return head === undefined || head.taken ? Infinity : this.#dueAt(head);
+    return head === undefined || head.isTaken ? Infinity : this.#dueAt(head);
   }
 
-  /** A taken group has been opened: it and all before it are over. */
+  /** A taken group was opened. It and all older groups go. */
   settle(group: PacketGroup): void {
     this.#opened = group.number;
     this.#passed = group.number;
@@ -122,9 +122,9 @@ export class GroupAssembler {
     }
   }
 
-  /** The card refused a taken group's card packet. Another one that came for the same group gets its turn; without one the group goes. */
+  /** A taken group's card packet was refused. Another card packet of the group gets its turn; if there is none the group goes. */
   refuse(group: PacketGroup, card: HeldCardPacket): void {
-    group.taken = false;
+    group.isTaken = false;
     if (group.cards.length > 1) {
       this.#size -= PACKET_BUFFER;
       group.refuse(card);
@@ -133,46 +133,46 @@ export class GroupAssembler {
     }
   }
 
-  /** A taken group could not be asked about now: it keeps its turn. */
+  /** A taken group cannot be asked about now. It keeps its turn. */
   putBack(group: PacketGroup): void {
-    group.taken = false;
+    group.isTaken = false;
   }
 
-  /**
-   * Some of what a taken group holds does not open: the true packets may still come, so its repair time is awaited.
-   * @returns false when that is over, and the group to be opened as it is.
-   */
-  wait(group: PacketGroup, now: number): boolean {
-    if (now >= this.#dueAt(group)) return false;
-    group.doubtful = true;
-    group.taken = false;
-    return true;
+  /** Whether a taken group of which some does not open may wait for the true packets: until its repair time is over. */
+  canAwaitPackets(group: PacketGroup, now: number): boolean {
+    return now < this.#dueAt(group);
   }
 
-  /** Lets a group go unopened. Later packets of it are still taken in: what dropped it may have been forged. */
+  /** A taken group keeps its turn, but is given out again only when its repair time is over or it has changed. */
+  awaitPackets(group: PacketGroup): void {
+    group.isDoubtful = true;
+    group.isTaken = false;
+  }
+
+  /** Lets a group go unopened. Later packets of it are still taken in, as forged packets may have been the cause. */
   drop(group: PacketGroup, reason?: StreamDrop): void {
     this.#remove(group);
     if (group.number === this.#passed + 1) this.#passed = group.number;
     if (reason !== undefined) this.#options.onDrop(reason, group.packets);
   }
 
-  /** Lets all groups go but one that is taken. */
+  /** Lets all groups go except one that is taken. */
   clear(): void {
-    for (const group of this.#groups.filter((held) => !held.taken)) this.drop(group, 'overflow');
+    for (const group of this.#groups.filter((held) => !held.isTaken)) this.drop(group, 'overflow');
   }
 
   /** Lets the groups go that have waited for too long. `take` does it too. */
   expire(now: number): void {
-    // All of them are looked at: what forged numbers far ahead stays behind the head for ever.
+    // All groups are looked at: one with a forged number far ahead would never become the first.
     if (now < this.#sweepAt) return;
     const { patience, repairTime } = this.#options;
     this.#sweepAt = now + repairTime;
-    for (const group of this.#groups.filter((held) => !held.taken && now - held.lastArrival > patience)) {
+    for (const group of this.#groups.filter((held) => !held.isTaken && now - held.lastArrival > patience)) {
       this.drop(group, group.cards.length === 0 ? 'noCardPacket' : 'overflow');
     }
   }
 
-  /** Whether nothing older is worth waiting for: all of it is settled, or the stream has only just been joined. */
+  /** Whether no older group need be waited for: all are settled, or the stream has only just been joined. */
   #isNext(group: PacketGroup): boolean {
     return group.number === this.#passed + 1 || this.#opened === 0;
   }
@@ -186,7 +186,7 @@ export class GroupAssembler {
   #groupOf({ group: number, rtp }: MediaPacket, now: number): PacketGroup {
     const groups = this.#groups;
     let at = groups.length;
-    // Nearly every packet belongs to the newest group, so the search starts there.
+    // Nearly every packet belongs to the newest group, so the search starts at the end.
     while (at > 0 && groups[at - 1]!.number > number) at--;
     const held = groups[at - 1];
     if (held?.number === number) return held;
@@ -201,9 +201,9 @@ export class GroupAssembler {
     return group;
   }
 
-  /** Lets the oldest group go that nobody waits for. @returns whether there was one. */
+  /** Lets the oldest group go that is not taken. @returns whether there was one. */
   #overflow(): boolean {
-    const oldest = this.#groups.find((group) => !group.taken);
+    const oldest = this.#groups.find((group) => !group.isTaken);
     if (oldest === undefined) return false;
     this.drop(oldest, 'overflow');
     return true;

@@ -12,11 +12,11 @@ export interface OpenedGroup {
   readonly packets: number;
   /** Clear payload octets. */
   readonly octets: number;
-  /** Packets that were not what the group's key sealed, or lay outside the group. */
+  /** Packets that the group's key did not seal, or that lie outside the group. */
   readonly forged: number;
 }
 
-/** Opens what a card packet's answer opens: the rest of its group, `firmware-notes/protocol.md` 5.2. */
+/** Opens the rest of a group with the card's answer to its card packet, `firmware-notes/protocol.md` 5.2. */
 export class GroupOpener {
   readonly #aead: AeadFactory;
   readonly #iv = new Uint8Array(12);
@@ -26,9 +26,9 @@ export class GroupOpener {
   }
 
   /**
-   * Writes the clear packets of a group in order, header and payload bit for bit as they were before sealing.
+   * Writes the clear packets of a group in order; header and payload are as they were before sealing, bit for bit.
    * @param card the card packet that was asked about.
-   * @param answer of DECODE to its card part.
+   * @param answer of DECODE to that card packet's card part.
    * @param masterSalt SRTP master salt of the content key, 12 octets.
    * @throws FormatError when the answer is not as long as what the card packet's span holds; nothing is written then.
    */
@@ -64,7 +64,7 @@ export class GroupOpener {
     let opened = 0;
     for (const gap of group.inOrder(card)) {
       const position = group.positionOf(card, gap.rtp.sequence);
-      // Of rivals for one place, the first that opens has it; 0 lies outside the group.
+      // Position 0 lies outside the group. Of rivals for one position the first counts that opens.
       if (position <= opened) {
         forged++;
         continue;
@@ -81,7 +81,7 @@ export class GroupOpener {
     return { packets, octets, forged };
   }
 
-  /** Tries the card packets that carry the card part asked about: their rest may differ. */
+  /** Tries every card packet that has the card part asked about, as their rest may differ. */
   #openCardPacket(
     group: PacketGroup,
     card: HeldCardPacket,
@@ -93,9 +93,9 @@ export class GroupOpener {
     for (const candidate of group.cards) {
       if (candidate !== card && !samePart(candidate.part, part)) continue;
       const restAt = candidate.packet.rtp.length + candidate.sentLength;
-      // 5.1: a payload shorter than the span is filled up with zeros; `octets` gives its true length.
-      const alone = candidate.packet.octets.length - restAt - MKI_LENGTH === (rest === undefined ? 0 : AEAD_TAG);
-      const shown = alone && header.packets === 1 ? content.subarray(0, header.octets) : content;
+      // Protocol 5.1: a payload shorter than the span is filled up with zeros; `octets` gives its length.
+      const isSpanOnly = candidate.packet.octets.length - restAt - MKI_LENGTH === (rest === undefined ? 0 : AEAD_TAG);
+      const shown = isSpanOnly && header.packets === 1 ? content.subarray(0, header.octets) : content;
       const length = this.#openRest(candidate.packet, card, restAt, header.index, shown, rest, out);
       if (length !== undefined) return length;
     }
@@ -103,7 +103,8 @@ export class GroupOpener {
   }
 
   /**
-   * Opens one packet from `restAt` on and writes it out, with what goes before.
+   * Opens one packet from `restAt` on and writes it out.
+   * @param before clear octets of its payload that the card gave.
    * @returns octets of its clear payload; undefined when its tag is wrong.
    */
   #openRest(
@@ -120,7 +121,7 @@ export class GroupOpener {
     const clearLength = end - restAt - (rest === undefined ? 0 : AEAD_TAG);
     if (clearLength < 0) return undefined;
     const ahead = before?.length ?? 0;
-    const place = out.place(ahead + clearLength);
+    const place = out.reserve(ahead + clearLength);
     const clear = ahead === 0 ? place : place.subarray(ahead);
     if (rest === undefined) {
       clear.set(octets.subarray(restAt, end));

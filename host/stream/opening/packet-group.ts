@@ -11,12 +11,12 @@ import { indexNear } from '../packet/packet-index.ts';
 import { type HeldPacket, PACKET_BUFFER, type PacketPool } from './packet-pool.ts';
 import { MAX_DATAGRAM, RTP_HEADER } from '../packet/rtp-packet.ts';
 
-/** A card packet as it came, with what its card part says; the card alone can tell whether that is true. */
+/** A card packet with what its card part says. Only the card can tell whether that is authentic. */
 export interface HeldCardPacket {
   readonly packet: HeldPacket;
-  /** As DECODE takes it. */
+  /** The whole card part, as DECODE takes it. */
   readonly part: Uint8Array;
-  /** Octets of the card part as sent. */
+  /** Octets of the card part as it was sent. */
   readonly sentLength: number;
   readonly header: CardHeader;
 }
@@ -24,34 +24,36 @@ export interface HeldCardPacket {
 /** What became of a packet offered to a group. */
 export type Admission = 'held' | 'duplicate' | 'malformed' | 'forged';
 
-/** Packets of a group, `firmware-notes/protocol.md` 5.1. */
+/** Packets of a group; `firmware-notes/protocol.md` 5.1. */
 const MAX_PACKETS = 1024;
-/** Gap packets held that claim another one's place with other octets: one of them is forged, and only opening tells which. */
+/**
+ * Rivals held: gap packets with the sequence number of another one and other octets. Only opening tells which are forged.
+ */
 const MAX_RIVALS = 16;
 const MAX_CARD_PACKETS = 4;
-/** Most clear payload that one lost packet can account for. */
-const MAX_LOST = MAX_DATAGRAM - RTP_HEADER - MKI_LENGTH;
+/** Octets of clear payload that one lost packet can have had. */
+const MAX_LOST_PAYLOAD = MAX_DATAGRAM - RTP_HEADER - MKI_LENGTH;
 
 /** The packets of one group, in the order in which they came. */
 export class PacketGroup {
   readonly number: number;
-  /** Usually one. Where forged ones came too, the card says which is the true one. */
+  /** Usually one. Where forged ones came too, the card says which one is authentic. */
   readonly cards: HeldCardPacket[] = [];
   /** ms, of the newest packet. */
   lastArrival: number;
-  /** ms, when the sender was seen to be past this group. */
+  /** ms, when it was seen that the sender is past this group; undefined before. */
   closedAt: number | undefined;
-  /** Whether somebody waits for the card's answer for it. */
-  taken = false;
-  /** Whether a packet was found that does not open: another one may come for its place. */
-  doubtful = false;
+  /** Whether the card is being asked about it. */
+  isTaken = false;
+  /** Whether a packet of it does not open. The true one may still come. */
+  isDoubtful = false;
   readonly #pool: PacketPool;
   readonly #gaps: HeldPacket[] = [];
   readonly #rivals: HeldPacket[] = [];
-  /** Of the gap packets, from the first one on. */
+  /** How far the newest gap packet is ahead of the one that came first. */
   #highest = -1;
   #inOrder = true;
-  /** Gap packets that lie in the range which the first card packet names. */
+  /** How many gap packets lie in the range that the first card packet names. */
   #inRange = 0;
 
   constructor(number: number, pool: PacketPool, now: number) {
@@ -64,18 +66,18 @@ export class PacketGroup {
     return this.cards.length + this.#gaps.length + this.#rivals.length;
   }
 
-  /** Octets of memory that it takes up. */
+  /** Octets of memory in use. */
   get size(): number {
     return this.packets * PACKET_BUFFER;
   }
 
-  /** Whether every packet that the card part names is here. */
-  get complete(): boolean {
+  /** Whether every packet is here that the first card packet names. */
+  get isComplete(): boolean {
     const card = this.cards[0];
     return card !== undefined && this.#inRange + 1 === card.header.packets;
   }
 
-  /** Takes in a copy of a packet. */
+  /** Takes in a packet; its octets are copied. */
   add(packet: MediaPacket, now: number): Admission {
     const admission = packet.cardPacket ? this.#addCard(packet) : this.#addGap(packet);
     if (admission === 'held') {
@@ -86,50 +88,50 @@ export class PacketGroup {
     return admission;
   }
 
-  /** Takes out a card packet that the card refused; what it named no longer counts. */
+  /** Takes out a card packet that was refused. The range that it named no longer counts. */
   refuse(card: HeldCardPacket): void {
     this.cards.splice(this.cards.indexOf(card), 1);
     this.#pool.release(card.packet);
     this.#recount();
   }
 
-  /** Lets go of all packets; the group is not to be used any more. */
+  /** Gives the memory of all packets back. The group must not be used any more. */
   release(): void {
     for (const { packet } of this.cards) this.#pool.release(packet);
     for (const packet of this.#gaps) this.#pool.release(packet);
     for (const packet of this.#rivals) this.#pool.release(packet);
   }
 
-  /** Position of a gap packet in the group that a card packet opens, 1 to 1,023; 0 when it lies outside. */
+  /** Position of a gap packet in the group that a card packet names, 1 to 1,023; 0 when it lies outside. */
   positionOf(card: HeldCardPacket, sequence: number): number {
     const position = indexNear(card.header.index, sequence) - card.header.index;
     return position > 0 && position < card.header.packets ? position : 0;
   }
 
-  /** The gap packets by their place after the card packet, rivals for one place side by side. */
+  /** The gap packets in the order of their sequence numbers. Rivals stand side by side. */
   inOrder(card: HeldCardPacket): readonly MediaPacket[] {
     if (this.#inOrder) return this.#gaps;
-    const ahead = (packet: MediaPacket) => signed16(packet.rtp.sequence - card.packet.rtp.sequence);
+    const ahead = (packet: MediaPacket) => toSigned16(packet.rtp.sequence - card.packet.rtp.sequence);
     return [...this.#gaps, ...this.#rivals].toSorted((a, b) => ahead(a) - ahead(b));
   }
 
-  /** Whether a packet of a later group shows that this one has been sent to its end. */
+  /** Whether a packet of a later group, by its sequence number, shows that this group was sent to its end. */
   isBehind(sequence: number): boolean {
     const card = this.cards[0];
     return card === undefined || indexNear(card.header.index, sequence) >= card.header.index + card.header.packets;
   }
 
-  /** Packets that the card packet names and that did not come. */
+  /** How many packets the card packet names that did not come. */
   missingPackets(card: HeldCardPacket): number {
     return card.header.packets - 1 - this.#countInRange(card);
   }
 
-  /** Clear payload octets that came, as far as lengths tell before anything is opened. */
+  /** Octets of clear payload that came, as far as lengths tell before anything is opened. */
   receivedOctets(card: HeldCardPacket): number {
     const overhead = MKI_LENGTH + (card.header.mode === 'sealed' ? AEAD_TAG : 0);
     const content = 16 * (card.header.spanBlocks - 1);
     const rest = card.packet.octets.length - card.packet.rtp.length - card.sentLength - overhead;
-    // 5.1: a payload shorter than the span stands alone in its group, and the header gives its true length.
+    // Protocol 5.1: a payload shorter than the span is the only one of its group, and the header gives its length.
     if (rest === 0 && card.header.packets === 1) return Math.min(content, card.header.octets);
     let octets = content + rest;
     for (const { rtp, octets: gap } of this.#gaps) {
@@ -138,15 +140,15 @@ export class PacketGroup {
     return octets;
   }
 
-  /** Whether the header claims more octets than what came and what may have been lost can add up to. */
-  overDeclared(card: HeldCardPacket): boolean {
-    return card.header.octets > this.receivedOctets(card) + this.missingPackets(card) * MAX_LOST;
+  /** Whether the header claims more octets than came and may have been lost. */
+  isOverDeclared(card: HeldCardPacket): boolean {
+    return card.header.octets > this.receivedOctets(card) + this.missingPackets(card) * MAX_LOST_PAYLOAD;
   }
 
   #addGap(packet: MediaPacket): Admission {
     const { sequence } = packet.rtp;
-    const ahead = signed16(sequence - (this.#gaps[0]?.rtp.sequence ?? sequence));
-    // Rising is the usual case, and needs no search for a twin.
+    const ahead = toSigned16(sequence - (this.#gaps[0]?.rtp.sequence ?? sequence));
+    // Rising numbers are the usual case, and need no search for a twin.
     if (ahead > this.#highest) {
       this.#highest = ahead;
     } else {
@@ -193,7 +195,7 @@ export class PacketGroup {
   }
 }
 
-/** What a card packet says before anybody is asked; undefined when it cannot be one. */
+/** What a card packet says; undefined when it is malformed. */
 function readCardPacket(packet: MediaPacket): Omit<HeldCardPacket, 'packet'> | undefined {
   const payload = packet.octets.subarray(packet.rtp.length, packet.octets.length - MKI_LENGTH);
   let sentLength: number;
@@ -204,18 +206,18 @@ function readCardPacket(packet: MediaPacket): Omit<HeldCardPacket, 'packet'> | u
   }
   const part = wholeCardPart(payload.subarray(0, sentLength), packet.rtp.ssrc, packet.group);
   const header = parseCardHeader(part);
-  // 5.1: the index ends in the sequence number; flags are zero; 1 to 1,024 packets.
-  const sound =
+  // Protocol 5.1: the index ends in the sequence number, flags are zero, there are 1 to 1,024 packets.
+  const isWellFormed =
     header.index % 0x10000 === packet.rtp.sequence &&
     part[2]! >>> 3 === 0 &&
     header.packets >= 1 &&
     header.packets <= MAX_PACKETS &&
     payload.length >= sentLength + (header.mode === 'sealed' ? AEAD_TAG : 0);
-  return sound ? { part, sentLength, header } : undefined;
+  return isWellFormed ? { part, sentLength, header } : undefined;
 }
 
 /** RFC 3550 A.1: how far one sequence number is ahead of another, -2^15 to 2^15 - 1. */
-function signed16(difference: number): number {
+function toSigned16(difference: number): number {
   return (difference << 16) >> 16;
 }
 

@@ -1,12 +1,12 @@
 import type { MediaPacket } from '../packet/media-packet.ts';
 import { MAX_DATAGRAM } from '../packet/rtp-packet.ts';
 
-/** Octets that a packet takes up, however short it is. */
+/** Octets of one buffer, which holds one packet, however short it is. */
 export const PACKET_BUFFER = MAX_DATAGRAM;
 /** Buffers made at a time. */
 const SLAB = 64;
 
-/** Memory for one packet, and a view of as much of it as the last packet took. */
+/** Memory for one packet, and a view of the part that the last packet took. */
 interface PacketBuffer {
   readonly memory: Uint8Array;
   view: Uint8Array;
@@ -17,7 +17,7 @@ export interface HeldPacket extends MediaPacket {
   readonly buffer: PacketBuffer;
 }
 
-/** Memory for packets that is used again: what the collector would have to clear away costs more than all else that is done to a packet. */
+/** Buffers for packets that are used again: collecting them as garbage would cost more than all else that is done to a packet. */
 export class PacketPool {
   readonly #free: PacketBuffer[] = [];
 
@@ -25,13 +25,13 @@ export class PacketPool {
   hold(packet: MediaPacket): HeldPacket {
     const buffer = this.#free.pop() ?? this.#grow();
     const { octets, rtp, cardPacket, group } = packet;
-    // Packets are mostly of one length, and a new view costs as much as the copy.
+    // Most packets have the same length, and a new view costs as much as the copy.
     if (buffer.view.length !== octets.length) buffer.view = buffer.memory.subarray(0, octets.length);
     buffer.view.set(octets);
     return { octets: buffer.view, rtp, cardPacket, group, buffer };
   }
 
-  /** Takes a packet's memory back; nobody may look at the packet any more. */
+  /** Takes a packet's buffer back. The packet must not be used any more. */
   release(packet: HeldPacket): void {
     this.#free.push(packet.buffer);
   }

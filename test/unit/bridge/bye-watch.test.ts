@@ -9,7 +9,7 @@ const BYE = goodbye({ ssrc: SSRC, now: 0, timestamp: 0, packets: 0, octets: 0, c
 /** A stream whose groups come at these ms, and a BYE at another. */
 function hear(groups: readonly number[], bye: number) {
   const watch = new ByeWatch();
-  const intake = { lastArrival: -Infinity, empty: true, follows: (ssrc: number) => ssrc === SSRC };
+  const intake = { lastArrival: -Infinity, isEmpty: true, hasStream: (ssrc: number) => ssrc === SSRC };
   /** When the run ends, from 10 ms to 10 ms; undefined when it does not up to then. */
   const endBefore = (until: number) => {
     const waiting = [...groups];
@@ -17,13 +17,13 @@ function hear(groups: readonly number[], bye: number) {
     for (let now = 0; now <= until; now += 10) {
       while (waiting[0] !== undefined && waiting[0] <= now) {
         intake.lastArrival = waiting.shift()!;
-        watch.opened(intake.lastArrival);
+        watch.groupOpened(intake.lastArrival);
       }
       if (!heard && now >= bye) {
-        watch.hear(BYE, intake, now);
+        watch.receive(BYE, intake, now);
         heard = true;
       }
-      if (watch.over(intake, now)) return now;
+      if (watch.isOver(intake, now)) return now;
     }
     return undefined;
   };

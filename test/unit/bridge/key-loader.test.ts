@@ -50,7 +50,7 @@ async function startLoader() {
   const card = await startCard({ kind: 'soft' });
   const cardId = await personalise(card, SERIAL, 0n);
   const drops: string[] = [];
-  const loader = new KeyLoader((reason) => drops.push(reason));
+  const loader = new KeyLoader({ onDrop: (reason) => drops.push(reason) });
   const module = new DecodeModule(await card.channel());
   await module.select();
   await module.openSession(SERVICE);
@@ -168,7 +168,7 @@ test('a card that lost what it had in RAM gets it again', async () => {
   await loadAll(0);
   await module.deleteKey(KIND.segment, SERVICE, 3);
   expect(await contents()).toEqual([]);
-  expect(loader.lost(4)).toBe(true);
+  expect(loader.loadAgain(4)).toBe(true);
   await loadAll(0);
   expect(await contents()).toEqual([4]);
 });
@@ -178,7 +178,7 @@ test('a card that loses it again and again is not asked for ever', async () => {
   loader.add(concat(service(cardId), segment(3), content(4, 3, 2)), 0);
   await loadAll(0);
   let tries = 0;
-  for (; loader.lost(4); tries++) {
+  for (; loader.loadAgain(4); tries++) {
     await module.deleteKey(KIND.content, SERVICE, 4).catch(() => undefined);
     await loadAll(0);
   }
@@ -199,7 +199,7 @@ test('grants for other cards are left alone, grants used before are counted', as
 
 test('no datagram, however damaged, is an error', () => {
   const drops: string[] = [];
-  const loader = new KeyLoader((reason) => drops.push(reason));
+  const loader = new KeyLoader({ onDrop: (reason) => drops.push(reason) });
   loader.reset(SERIAL);
   const genuine = concat(segment(3), content(4, 3, 2));
   fc.assert(

@@ -38,7 +38,7 @@ test('keeps streams apart', () => {
     0,
   );
   expect(settleAll(intake, 0)).toEqual([1, 1, 2, 2, 3, 3]);
-  expect([intake.empty, intake.follows(a.ssrc), intake.follows(b.ssrc + 2)]).toEqual([true, true, false]);
+  expect([intake.isEmpty, intake.hasStream(a.ssrc), intake.hasStream(b.ssrc + 2)]).toEqual([true, true, false]);
   expect(drops.size).toBe(0);
 });
 
@@ -49,7 +49,7 @@ test('a repair with the mark of RIST is the packet that was lost', () => {
   repair[11]! |= 1;
   intake.add([...packets.slice(0, 4), ...packets.slice(5), repair, repair], 0);
   const { group, card } = takeOne(intake, 0)!;
-  expect(group.complete).toBe(true);
+  expect(group.isComplete).toBe(true);
   expect(group.inOrder(card).map(({ octets }) => octets)).toEqual(packets.slice(1));
   expect(drops).toEqual(new Map([['duplicate', 1]]));
 });
@@ -73,9 +73,9 @@ test('a group that is being asked about survives the end of its stream', () => {
   intake.add(packets, 0);
   const { group, card, stream } = takeOne(intake, 0)!;
   for (let i = 0; i < 10; i++) intake.add(packetsOf(new TestService({ cards: [] }), 1), i);
-  expect(intake.follows(card.header.ssrc)).toBe(false);
+  expect(intake.hasStream(card.header.ssrc)).toBe(false);
   expect([stream.groups, stream.size]).toEqual([1, group.size]);
   expect(group.inOrder(card).map(({ octets }) => octets)).toEqual(packets.slice(1));
   stream.settle(group);
-  expect([stream.groups, stream.size, stream.opened]).toEqual([0, 0, true]);
+  expect([stream.groups, stream.size, stream.hasOpened]).toEqual([0, 0, true]);
 });

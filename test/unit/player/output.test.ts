@@ -44,7 +44,7 @@ function write(output: Output, ...lengths: readonly number[]): Buffer {
     const header = new Uint8Array(12);
     sequence = (sequence + 1) & 0xffff;
     writeRtpHeader(header, { marker: false, payloadType: 33, sequence, timestamp: 90 * sequence, ssrc: 2 });
-    for (const [i] of writer.place(length).entries()) writer.place(length)[i] = (i * 31 + sequence) & 0xff;
+    for (const [i] of writer.reserve(length).entries()) writer.reserve(length)[i] = (i * 31 + sequence) & 0xff;
     writer.push(header, 12, length);
   }
   const { written } = writer;
@@ -265,10 +265,10 @@ test.each(['udp://localhost:5000', 'udp://1.2.3.4', 'rtp://1.2.3.4:70000', 'ftp:
 
 test('what a sink is handed is only valid until it returns', () => {
   const writer = new ClearWriter();
-  writer.place(3).set([1, 2, 3]);
+  writer.reserve(3).set([1, 2, 3]);
   writer.push(new Uint8Array(12), 12, 3);
   const clear: ClearPackets = writer.written;
   writer.clear();
-  writer.place(3).set([4, 5, 6]);
+  writer.reserve(3).set([4, 5, 6]);
   expect(clear.payload).toEqual(Uint8Array.of(4, 5, 6));
 });

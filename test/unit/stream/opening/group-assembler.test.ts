@@ -71,7 +71,7 @@ describe('a group that is being asked about', () => {
     addWhole(assembler, 4, 0);
     expectWhole(group);
     assembler.settle(group);
-    expect([assembler.groups, assembler.opened]).toEqual([1, true]);
+    expect([assembler.groups, assembler.hasOpened]).toEqual([1, true]);
   });
 });
 

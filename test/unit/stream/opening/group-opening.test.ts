@@ -97,13 +97,14 @@ function receive(arrivals: readonly { readonly at: number; readonly octets: Uint
   const turn = (now: number) => {
     for (let taken = assembler.take(now); taken !== undefined; taken = assembler.take(now)) {
       const { group } = taken;
-      answer = group.doubtful ? answer : card.decode(taken.card.part);
+      answer = group.isDoubtful ? answer : card.decode(taken.card.part);
       if (answer === undefined) {
         assembler.refuse(group, taken.card);
         continue;
       }
       const { forged, packets } = opener.open(group, taken.card, answer, SALT, writer);
-      if (forged > 0 && packets < taken.card.header.packets && assembler.wait(group, now)) {
+      if (forged > 0 && packets < taken.card.header.packets && assembler.canAwaitPackets(group, now)) {
+        assembler.awaitPackets(group);
         writer.clear();
         continue;
       }
@@ -287,7 +288,7 @@ describe('before paying', () => {
     for (const packet of packets.slice(0, 10 - lost)) assembler.add(readMediaPacket(packet)!, 0);
     const { group, card } = assembler.take(2000)!;
     return {
-      over: group.overDeclared(card),
+      over: group.isOverDeclared(card),
       received: group.receivedOctets(card),
       missing: group.missingPackets(card),
     };

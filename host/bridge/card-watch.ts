@@ -1,0 +1,150 @@
+import { TollcastError } from '../../apdu/errors.ts';
+import type { Clock } from '../clock/clock.ts';
+import { waitForCard } from '../transport/card/wait-for-card.ts';
+import type { CardSession } from './card-session.ts';
+import type { KeyLoader } from './key-loader.ts';
+import type { Notices } from './notices.ts';
+import type { Bill } from './run-end.ts';
+import type { StatusCounters } from './status-counters.ts';
+import { isResolved, type Resources, type StopReason, warnOfReceipts } from './stop-reason.ts';
+
+/** ms from when a card has gone to the first attempt to open it, then between attempts: first, at most. */
+const FIRST_ATTEMPT = 200;
+const ATTEMPTS = [300, 1000] as const;
+/** ms between looks whether a card that stopped has been loaded. */
+const RESOURCES_EVERY = 2000;
+/** ms after which a spend limit is tried again: a new day may have begun. */
+const SPEND_LIMIT_RETRY = 600_000;
+
+export interface CardWatchOptions {
+  readonly session: CardSession;
+  readonly keys: KeyLoader;
+  readonly counters: StatusCounters;
+  readonly notices: Notices;
+  readonly clock: Clock;
+  /** ms between looks into the purse while it is being used. */
+  readonly purseEvery: number;
+  /** Ends the run when it is to end; then the signal of the run aborts. Called while there is no card. */
+  readonly checkEnd: () => void;
+}
+
+/** Connects the card of a run, waits for its return when it has gone, and for credit when it has none. */
+export class CardWatch {
+  readonly #options: CardWatchOptions;
+  #purseReadAt = -Infinity;
+  #groupsAtPurseRead = 0;
+  /** What the run has come to, while the card is let go so that it can be loaded. */
+  #bill: Bill | undefined;
+
+  constructor(options: CardWatchOptions) {
+    this.#options = options;
+  }
+
+  /** @throws as `CardSession.connect` does. */
+  async connect(signal: AbortSignal): Promise<void> {
+    const { session, keys, counters, notices } = this.#options;
+    await session.connect(signal);
+    counters.cardConnected(session);
+    keys.reset(session.serial);
+    notices.forget();
+    const warning = warnOfReceipts(session.purse?.receiptsDue ?? 0);
+    if (warning !== undefined) notices.say(warning);
+  }
+
+  /**
+   * Waits for the card of the run to come back.
+   * @param cause why it has gone.
+   * @throws the signal's reason when it aborts.
+   */
+  async reconnect(cause: Error, signal: AbortSignal): Promise<void> {
+    const { counters, notices, clock } = this.#options;
+    counters.stateChanged('waiting for the card', cause.message);
+    await clock.sleep(FIRST_ATTEMPT, signal);
+    await waitForCard(() => this.#attempt(signal), {
+      signal,
+      clock,
+      pauses: ATTEMPTS,
+      isTemporary: () => true,
+      onWaiting: (reason) => {
+        if (reason.code === 'OTHER_CARD') notices.say(reason.message);
+      },
+    });
+    notices.say(`card ${counters.status.card} is back`);
+  }
+
+  /**
+   * Settles the session of a card that stopped.
+   * @returns what the card had then.
+   * @throws CardGoneError, TransportError.
+   */
+  async stop(reason: StopReason): Promise<Resources> {
+    const { session, counters } = this.#options;
+    this.#bill = await this.#settle();
+    const before = await session.readResources();
+    counters.cardStopped(reason);
+    return before;
+  }
+
+  /**
+   * Waits until what stopped the card has been changed. In the meantime other programs can have the card: they load it.
+   * @throws the signal's reason when it aborts.
+   */
+  async waitForResources(reason: StopReason, before: Resources, signal: AbortSignal): Promise<void> {
+    const { session, counters, clock } = this.#options;
+    const retryAt = clock.monotonic() + SPEND_LIMIT_RETRY;
+    for (;;) {
+      await session.release();
+      await clock.sleep(RESOURCES_EVERY, signal);
+      if (!(await this.#tryConnect(signal))) continue;
+      // Only a group of a new day shows that a new day has begun.
+      const tryAgain = reason === 'SPEND_LIMIT' && clock.monotonic() >= retryAt;
+      if (tryAgain || isResolved(reason, before, await session.readResources())) break;
+    }
+    this.#bill = undefined;
+    counters.cardResumed();
+  }
+
+  /** Reads the purse now and then, if groups were opened since. */
+  async lookIntoPurse(now: number): Promise<void> {
+    const { session, counters, purseEvery } = this.#options;
+    const { groups } = counters.status;
+    if (now - this.#purseReadAt < purseEvery || groups === this.#groupsAtPurseRead) return;
+    this.#purseReadAt = now;
+    this.#groupsAtPurseRead = groups;
+    counters.purseRead(await session.readPurse());
+  }
+
+  /** Settles the session at the end of the run. @returns undefined when the card has gone before it was settled. */
+  async settleRun(): Promise<Bill | undefined> {
+    return (await this.#settle()) ?? this.#bill;
+  }
+
+  async #settle(): Promise<Bill | undefined> {
+    const { session, counters } = this.#options;
+    try {
+      counters.purseRead(await session.settle());
+      return await session.readBill();
+    } catch (error) {
+      if (error instanceof TollcastError) return undefined;
+      throw error;
+    }
+  }
+
+  /** @returns whether the card is there. */
+  async #tryConnect(signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.#attempt(signal);
+      return true;
+    } catch (error) {
+      if (!(error instanceof TollcastError)) throw error;
+      if (error.code === 'OTHER_CARD') this.#options.notices.say(error.message);
+      return false;
+    }
+  }
+
+  async #attempt(signal: AbortSignal): Promise<void> {
+    this.#options.checkEnd();
+    signal.throwIfAborted();
+    await this.connect(signal);
+  }
+}

@@ -1,0 +1,73 @@
+import type { ModuleError } from '../../apdu/decode-module/module-status.ts';
+import type { ClearSink } from '../stream/opening/clear-sink.ts';
+import type { BridgeState, BridgeStatus, DropReason } from './bridge-status.ts';
+import type { KeyLoader } from './key-loader.ts';
+import type { MediaIntake } from './media-intake.ts';
+
+/** ms without a packet from which on the stream counts as silent. */
+const SILENT_AFTER = 2000;
+/** ms without an opened group after which it is said why. */
+const IDLE_AFTER = 1000;
+
+interface Observed {
+  readonly keys: Pick<KeyLoader, 'hasContent' | 'lackingService' | 'service'>;
+  readonly intake: Pick<MediaIntake, 'lastArrival'>;
+  readonly sink: Pick<ClearSink, 'isReady'>;
+}
+
+/** Tells why nothing is opened, and why packets are let go when there is no more room for them. */
+export class Diagnosis {
+  readonly #observed: Observed;
+  /** Whether the group whose turn it is in some stream waits for its key. */
+  keyMissing = false;
+  /** ms, when the run began or the newest group was opened. */
+  #playingAt = -Infinity;
+
+  constructor(observed: Observed) {
+    this.#observed = observed;
+  }
+
+  /** The run begins, or a group was opened. */
+  playing(now: number): void {
+    this.#playingAt = now;
+  }
+
+  /** Why nothing has been opened for a while; undefined when it is not so, or nothing seems to be amiss. */
+  whyNothing(status: BridgeStatus, now: number): readonly [BridgeState, reason: string] | undefined {
+    if (now - this.#playingAt < IDLE_AFTER) return undefined;
+    const { keys, intake, sink } = this.#observed;
+    if (!sink.isReady) return ['waiting for a player', 'nobody takes the output; nothing is paid meanwhile'];
+    if (!keys.hasContent) return ['waiting for keys', whyNoKeys(keys, status.card)];
+    if (now - intake.lastArrival > SILENT_AFTER)
+      return ['waiting for the stream', 'no packets come; check the address, the port and the interface'];
+    return undefined;
+  }
+
+  /** Why packets pile up until there is no more room for them. */
+  whyOverflow({ state }: BridgeStatus): DropReason {
+    if (state === 'waiting for the card') return 'noCard';
+    if (state === 'waiting for credit') return 'noCredit';
+    const { keys, sink } = this.#observed;
+    if (!sink.isReady) return 'noPlayer';
+    return keys.hasContent && !this.keyMissing ? 'cardSlow' : 'noKey';
+  }
+}
+
+function whyNoKeys({ lackingService, service }: Observed['keys'], card: string | undefined): string {
+  if (lackingService !== undefined) {
+    return `card ${card} has no key for service ${lackingService}; ask its operator for it`;
+  }
+  const keys = service === undefined ? 'keys' : `keys of service ${service}`;
+  return `no ${keys} for this card have come; check the key port, and that the sender was started for this card`;
+}
+
+/** What a card has against a key message, with what its holder can do. @param hasPin whether the PIN was presented. */
+export function adviseOnKey({ code, message }: ModuleError, hasPin: boolean): string {
+  if (code === 'BAD_FIELD')
+    return 'the card refuses a key that it was granted: it may be priced in another currency; ask the operator';
+  if (code !== 'ABOVE_RATING') return message;
+  const next = hasPin
+    ? 'the PIN does not lift that limit; ask its issuer'
+    : 'start again with --pin where its issuer lets the PIN lift that limit, or ask the issuer';
+  return `the content is rated above the limit of this card; ${next}`;
+}
