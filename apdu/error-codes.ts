@@ -1,22 +1,19 @@
 /** Exit statuses of the command line, by the kind of failure; 0 is success. */
-export const EXIT_STATUS = {
-  /** Everything that has no status of its own. */
-  failure: 1,
-  /** What was typed cannot be used; nothing was done. */
-  usage: 2,
-  /** No reader, no card in it, or none that can be used. */
-  reader: 3,
-  /** Another program uses the card, the reader or the port. */
-  busy: 4,
-  /** A PIN is missing, wrong or blocked. */
-  pin: 5,
-  /** The card refuses: its state, its credit or its limits do not allow it. */
-  refused: 6,
-  /** The connection to the card broke while it was in use. */
-  connection: 7,
-} as const;
+export const EXIT_STATUS = { failure: 1, usage: 2, reader: 3, busy: 4, pin: 5, refused: 6, connection: 7 } as const;
 
 type FailureKind = keyof typeof EXIT_STATUS;
+
+/** What each exit status means, from 0 on, for help and README. */
+export const EXIT_MEANINGS: readonly string[] = [
+  'done',
+  'failed, for a reason that has no status of its own',
+  'what was typed cannot be used; nothing was done',
+  'no reader, no card in it, or none that can be used',
+  'another program uses the card, the reader, the port or the store',
+  'the PIN is missing, wrong or blocked',
+  'the card refused: its state, credit or limits do not allow it',
+  'the connection to the card broke while it was in use',
+];
 
 interface ErrorEntry {
   readonly kind: FailureKind;

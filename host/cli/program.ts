@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { EXIT_STATUS } from '../../apdu/error-codes.ts';
+import { EXIT_MEANINGS, EXIT_STATUS } from '../../apdu/error-codes.ts';
 import { addAttackCommand } from './attack/attack-command.ts';
 import { addCardCommand } from './card/card-command.ts';
 import { addHeadendCommand } from './headend/headend-command.ts';
@@ -11,10 +11,13 @@ import { addWatchCommand } from './watch/watch-command.ts';
 // Each group of commands has a file of its own that adds it to the program.
 const GROUPS = [addAttackCommand, addCardCommand, addHeadendCommand, addIssuerCommand, addWatchCommand];
 
+const EXIT_STATUSES = EXIT_MEANINGS.map((meaning, status) => `  ${status}  ${meaning}`);
+
 const program = new Command('tollcast')
   .description('a smart card takes the toll for a pay stream')
   .version(version())
   .option('--debug', 'show where an error comes from')
+  .addHelpText('after', `\nExit status:\n${EXIT_STATUSES.join('\n')}`)
   .exitOverride()
   // Commander's own words are reported below, as every error is.
   .configureOutput({ outputError: () => {} });

@@ -3,7 +3,7 @@ import { glob } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { STATUS } from '../../../apdu/decode-module/module-status.ts';
-import { ERROR_CODES, EXIT_STATUS, exitStatusOf, isErrorCode } from '../../../apdu/error-codes.ts';
+import { ERROR_CODES, EXIT_MEANINGS, EXIT_STATUS, exitStatusOf, isErrorCode } from '../../../apdu/error-codes.ts';
 import { CardGoneError } from '../../../apdu/errors.ts';
 import { StatusWordError } from '../../../apdu/iso7816/status-word.ts';
 
@@ -13,6 +13,13 @@ test('every kind of failure has an exit status of its own, none of them success'
   const statuses = Object.values(EXIT_STATUS);
   expect(new Set(statuses).size).toBe(statuses.length);
   expect(statuses).not.toContain(0);
+});
+
+test('the README has the table of exit statuses', () => {
+  expect(Object.values(EXIT_STATUS)).toEqual(EXIT_MEANINGS.keys().drop(1).toArray());
+  const rows = EXIT_MEANINGS.map((meaning, status) => `| ${status} | ${meaning} |\n`).join('');
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  expect(readme).toContain(`| exit status | meaning |\n|---|---|\n${rows}\n`);
 });
 
 test('every code in the catalogue is used by some part', async () => {
