@@ -27,4 +27,4 @@ export {
 } from './orders/credit.ts';
 export { DEFAULT_SOFT_LIMIT, type OrderContext, type OrderRequest } from './orders/order.ts';
 export { StoreError } from '../store/store-error.ts';
-export { type Collection, collectReceipts } from './orders/receipts.ts';
+export { type Collection, collectReceipts, collectSoftReceipts } from './orders/receipts.ts';

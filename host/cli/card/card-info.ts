@@ -9,7 +9,8 @@ import { type CardSnapshot, readCard } from '../../holder/card-snapshot.ts';
 import { type CardOptions, print, withCard } from '../options/card-option.ts';
 import { describePurse, type View } from './card-view.ts';
 import { type Currency, currencyByNumber } from '../../money/currency.ts';
-import { formatSpendLimit, spendLimitJson } from '../issuer/issuer-limits.ts';
+import { formatSpendLimit } from '../../money/spend-limit.ts';
+import { spendLimitJson } from './card-view.ts';
 import { moment } from '../terminal/moment.ts';
 import { formatMoney } from '../../money/amount.ts';
 

@@ -6,7 +6,8 @@ import { requirePurseShown } from '../../holder/life.ts';
 import { type PurseEvent, readPurseLog } from '../../holder/purse-log.ts';
 import { type CardOptions, print, withCard } from '../options/card-option.ts';
 import { currencyByNumber } from '../../money/currency.ts';
-import { formatSpendLimit, spendLimitJson } from '../issuer/issuer-limits.ts';
+import { formatSpendLimit } from '../../money/spend-limit.ts';
+import { spendLimitJson } from './card-view.ts';
 import { moment } from '../terminal/moment.ts';
 import { formatMoney } from '../../money/amount.ts';
 

@@ -1,9 +1,10 @@
-import { decodeCardLimits } from '../../../apdu/decode-module/card-limits.ts';
+import { type CardLimits, decodeCardLimits } from '../../../apdu/decode-module/card-limits.ts';
 import type { PurseStatus } from '../../../apdu/decode-module/money/purse-status.ts';
 import { Accounts } from '../../issuer/cards/accounts.ts';
 import { StoreError } from '../../store/store-error.ts';
 import { currencyByNumber } from '../../money/currency.ts';
-import { describeLimits, limitsJson } from '../issuer/issuer-limits.ts';
+import { describeLimits, policyOfLimits } from '../../issuer/cards/holder-limits.ts';
+import { hasSpendLimit } from '../../money/spend-limit.ts';
 import { formatMoney } from '../../money/amount.ts';
 
 /** The same for programs, amounts in micro-units, and for people. */
@@ -75,4 +76,18 @@ export async function describeAccount(store: string, cardId: Uint8Array): Promis
   } finally {
     await accounts.close();
   }
+}
+
+/** Micro-units for programs; null when there is no limit. */
+export function spendLimitJson(limit: bigint): number | null {
+  return hasSpendLimit(limit) ? Number(limit) : null;
+}
+
+/** The limits of a holder for programs. */
+export function limitsJson(limits: CardLimits): Record<string, unknown> {
+  return {
+    spendLimit: spendLimitJson(limits.spendLimit),
+    ratingLimit: limits.ratingLimit === 0 ? null : limits.ratingLimit,
+    pinPolicy: policyOfLimits(limits),
+  };
 }

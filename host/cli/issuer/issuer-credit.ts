@@ -1,14 +1,11 @@
 import type { Command } from 'commander';
-import { formatCardId, decodeCardId } from '../../../apdu/decode-module/card-id.ts';
+import { formatCardId } from '../../../apdu/decode-module/card-id.ts';
 import { MAX_MONEY } from '../../../apdu/layout/max-money.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import type { Receipt } from '../../../apdu/decode-module/money/receipt.ts';
-import type { CardChannel } from '../../../apdu/card-channel.ts';
-import type { Accounts } from '../../issuer/cards/accounts.ts';
 import { DEFAULT_REFUND_CAP, loadCredit, setCreditLimit } from '../../issuer/orders/credit.ts';
-import type { KeyStore } from '../../issuer/keys/key-store.ts';
 import { DEFAULT_SOFT_LIMIT, type OrderRequest } from '../../issuer/orders/order.ts';
-import { collectReceipts } from '../../issuer/orders/receipts.ts';
+import { collectReceipts, collectSoftReceipts } from '../../issuer/orders/receipts.ts';
 import { print } from '../options/card-option.ts';
 import { type Currency, currencyByNumber } from '../../money/currency.ts';
 import { cardCommand, type IssuerOptions, now, withStore } from '../options/issuer-option.ts';
@@ -48,8 +45,9 @@ async function load(options: LoadOptions): Promise<void> {
   const refundCap =
     options.refundCap === undefined ? DEFAULT_REFUND_CAP : parseAmount(options.refundCap, currency, MAX_MONEY);
   const result = await withStore(options, async (channel, keys, accounts) => {
-    await settleSoftModule(channel, keys, accounts);
-    return loadCredit({ module: new DecodeModule(channel), keys, accounts, now: now() }, { ...request, refundCap });
+    const module = new DecodeModule(channel);
+    await collectSoftReceipts(module, keys, accounts);
+    return loadCredit({ module, keys, accounts, now: now() }, { ...request, refundCap });
   });
   const refund = result.refund === 0n ? '' : `, with ${format(result.refund)} of torn credit given back`;
   print(
@@ -72,8 +70,9 @@ async function load(options: LoadOptions): Promise<void> {
 async function limitCredit(options: OrderOptions): Promise<void> {
   const { request, currency, format } = parseOrder(options);
   const { cardId, creditLimit, balance, repeated } = await withStore(options, async (channel, keys, accounts) => {
-    await settleSoftModule(channel, keys, accounts);
-    return setCreditLimit({ module: new DecodeModule(channel), keys, accounts, now: now() }, request);
+    const module = new DecodeModule(channel);
+    await collectSoftReceipts(module, keys, accounts);
+    return setCreditLimit({ module, keys, accounts, now: now() }, request);
   });
   print(
     options,
@@ -101,17 +100,6 @@ function parseOrder(options: OrderOptions): {
     options.softLimit === undefined ? DEFAULT_SOFT_LIMIT : parseAmount(options.softLimit, currency, MAX_MONEY);
   const format = (microUnits: bigint) => formatMoney(microUnits, currency);
   return { request: { amount, currency: currency.number, softLimit }, currency, format };
-}
-
-/** A soft module gets credit against its receipts alone: they are collected first, if there are any. */
-async function settleSoftModule(channel: CardChannel, keys: KeyStore, accounts: Accounts): Promise<void> {
-  const module = new DecodeModule(channel);
-  const { cardId, life } = await module.select();
-  if (life !== 'active' || decodeCardId(cardId).moduleClass !== 'soft') return;
-  if ((await accounts.card(cardId)) === undefined) return;
-  const { receiptsWritten } = await module.purse();
-  const { last } = await accounts.receiptTotals(cardId);
-  if (receiptsWritten > last) await collectReceipts(module, keys, accounts);
 }
 
 async function collect(options: IssuerOptions): Promise<void> {

@@ -67,6 +67,20 @@ export async function collectReceipts(module: DecodeModule, keys: KeyStore, acco
   return { cardId, currency, receipts };
 }
 
+/**
+ * Collects the new receipts of an active soft module of these accounts, and does nothing with any other card. A soft
+ * module gets credit only against its receipts, so this comes before every order.
+ * @throws what {@link collectReceipts} throws.
+ */
+export async function collectSoftReceipts(module: DecodeModule, keys: KeyStore, accounts: Accounts): Promise<void> {
+  const { cardId, life } = await module.select();
+  if (life !== 'active' || decodeCardId(cardId).moduleClass !== 'soft') return;
+  if ((await accounts.card(cardId)) === undefined) return;
+  const { receiptsWritten } = await module.purse();
+  const { last } = await accounts.receiptTotals(cardId);
+  if (receiptsWritten > last) await collectReceipts(module, keys, accounts);
+}
+
 /** @throws IssuerError `RECEIPTS_DISAGREE` when the receipt does not follow from those before it. */
 async function keepReceipt(
   accounts: Accounts,
