@@ -76,6 +76,8 @@ const CATALOGUE = {
   PCSC_WORKER: { kind: 'failure', meaning: 'PC/SC was used outside the main thread' },
 
   // Status words of the decode module: firmware-notes/protocol.md 2.2
+  WRONG_PIN: { kind: 'pin', meaning: '63C0: the PIN is wrong; the last digit counts the tries left' },
+  WRONG_CRYPTOGRAM: { kind: 'refused', meaning: '6300: the cryptogram of the secure channel is wrong' },
   WRONG_LENGTH: { kind: 'refused', meaning: '6700: the command has a length that it cannot have' },
   SECURITY: { kind: 'refused', meaning: '6982: the card wants its PIN or its secure channel first' },
   PIN_BLOCKED: { kind: 'pin', meaning: '6983: the PIN is blocked' },
@@ -113,7 +115,6 @@ const CATALOGUE = {
   CHANNEL_ENDED: { kind: 'connection', meaning: 'the secure channel has ended' },
 
   // Holder
-  WRONG_PIN: { kind: 'pin', meaning: 'the PIN is wrong' },
   NO_PIN: { kind: 'pin', meaning: 'the card has no PIN' },
   PIN_NEEDED: { kind: 'pin', meaning: 'the card opens nothing without its PIN' },
   PIN_NOT_GIVEN: { kind: 'pin', meaning: 'no PIN was typed, or it was typed differently twice' },

@@ -3,6 +3,11 @@ import { describeStatus, type StatusMeaning, StatusWordError } from '../iso7816/
 /** The status words of the decode module; `firmware-notes/protocol.md` 2.2. */
 export const STATUS = {
   DONE: 0x9000,
+  /** The low octet says how many octets of the list are left; 0 means 256 or more. */
+  MORE: 0x6100,
+  /** The low half octet says how many tries of the PIN are left. */
+  WRONG_PIN: 0x63c0,
+  WRONG_CRYPTOGRAM: 0x6300,
   WRONG_LENGTH: 0x6700,
   SECURITY: 0x6982,
   PIN_BLOCKED: 0x6983,
@@ -31,8 +36,11 @@ export const STATUS = {
   WRONG_PARENT: 0x940d,
 } as const;
 
+/** Neither of the two is an error: the end of a command, and a list that goes on. */
+type CodeName = Exclude<keyof typeof STATUS, 'DONE' | 'MORE'>;
+
 /** `code` of a {@link ModuleError}: the name of its status word, or `DEFECT` for one that the page does not know. */
-export type ModuleErrorCode = Exclude<keyof typeof STATUS, 'DONE'> | 'DEFECT';
+export type ModuleErrorCode = CodeName | 'DEFECT';
 
 const MEANINGS: ReadonlyMap<number, StatusMeaning> = new Map([
   [STATUS.WRONG_LENGTH, { text: 'the command has a length it cannot have', advice: 'check its data' }],
@@ -87,8 +95,8 @@ const MEANINGS: ReadonlyMap<number, StatusMeaning> = new Map([
   [STATUS.WRONG_PARENT, { text: 'this kind of key may not come under that parent', advice: 'drop it' }],
 ]);
 
-function isCode(name: string): name is Exclude<keyof typeof STATUS, 'DONE'> {
-  return name !== 'DONE' && name in STATUS;
+function isCode(name: string): name is CodeName {
+  return name !== 'DONE' && name !== 'MORE' && name in STATUS;
 }
 
 const CODES: ReadonlyMap<number, ModuleErrorCode> = new Map(
@@ -96,6 +104,11 @@ const CODES: ReadonlyMap<number, ModuleErrorCode> = new Map(
     .filter(isCode)
     .map((code) => [STATUS[code], code]),
 );
+
+function codeOf(status: number): ModuleErrorCode {
+  if (status >>> 4 === STATUS.WRONG_PIN >>> 4) return 'WRONG_PIN';
+  return CODES.get(status) ?? 'DEFECT';
+}
 
 /** What a status word of the decode module means; ISO/IEC 7816-4 has the rest. */
 export function describeModuleStatus(status: number): StatusMeaning {
@@ -110,6 +123,6 @@ export class ModuleError extends StatusWordError {
   /** @param command what was asked, as it should stand in the message: "DECODE". */
   constructor(status: number, command: string) {
     super(status, command, (word) => MEANINGS.get(word));
-    this.code = CODES.get(status) ?? 'DEFECT';
+    this.code = codeOf(status);
   }
 }

@@ -29,7 +29,7 @@ export const KEY_NAME = layout('key name', { kind: u8(), service: u32(), keyId: 
 export const SLOT_NAME = layout('slot name', { kind: u8(), service: u32(), slot: u32(), epoch: u32() });
 
 /** What a purchase allows the head-end to ask for at most; `firmware-notes/protocol.md` 4.2. Money in micro-units. */
-export const CEILINGS = layout('body with ceilings', {
+export const CEILINGS = layout('ceilings', {
   /** Most per 1,000,000 octets. */
   perMegabyte: price(),
   /** Most per 3,600,000 ms. */
@@ -48,7 +48,7 @@ export const CEILINGS = layout('body with ceilings', {
 });
 
 /** What a content key message says beside the key; `firmware-notes/protocol.md` 4.3. */
-export const CONTENT_TERMS = layout('body with content terms', {
+export const CONTENT_TERMS = layout('content terms', {
   /** As in `TARIFF`. */
   tariff: u8(),
   /** Least age that it is for; 0: for all. */

@@ -4,8 +4,6 @@ import { equalTags } from '../../apdu/octets.ts';
 import type { PersistentState } from './memory/persistent-state.ts';
 import type { TransientState } from './memory/transient-state.ts';
 
-const PIN_WRONG = 0x63c0;
-
 /** VERIFY; `firmware-notes/protocol.md` 8. @param tried 8 octets. @returns the status word. */
 export function verifyPin(persistent: PersistentState, transient: TransientState, tried: Uint8Array): number {
   const { pin, triesLeft } = persistent;
@@ -14,7 +12,7 @@ export function verifyPin(persistent: PersistentState, transient: TransientState
   // The try is gone before its outcome is known: who cuts the power in between has one less.
   transient.pinVerified = false;
   persistent.triesLeft = triesLeft - 1;
-  if (!equalTags(pin, tried)) return PIN_WRONG | (triesLeft - 1);
+  if (!equalTags(pin, tried)) return STATUS.WRONG_PIN | (triesLeft - 1);
   persistent.triesLeft = PIN_TRIES;
   transient.pinVerified = true;
   return STATUS.DONE;

@@ -62,7 +62,6 @@ interface Open {
   counter: number;
 }
 
-const AUTHENTICATION_FAILED = 0x6300;
 /** SCP03; pseudo-random card challenge and R-MAC. */
 const PROTOCOL = Uint8Array.of(0x03, 0x30);
 const NO_DATA = new Uint8Array(0);
@@ -129,7 +128,7 @@ export class CardSecureChannel {
     const cryptogram = data.subarray(0, CHALLENGE_LENGTH);
     const chaining = chainCommand(pending.keys.mac, FIRST_CHAINING, command, cryptogram);
     if (!equalTags(chaining.subarray(0, CHANNEL_MAC_LENGTH), data.subarray(CHALLENGE_LENGTH))) return STATUS.CRYPTO;
-    if (!equalTags(pending.hostCryptogram, cryptogram)) return AUTHENTICATION_FAILED;
+    if (!equalTags(pending.hostCryptogram, cryptogram)) return STATUS.WRONG_CRYPTOGRAM;
     // Before the channel is open: no session ever has a counter that a later one has again.
     this.#memory.raiseCounter();
     this.#open = { keys: pending.keys, level, chaining, counter: 0 };

@@ -164,7 +164,7 @@ export class SoftCard {
     }
     const answer = this.#dispatch(transient, command);
     if (answer instanceof Uint8Array && transient.rest.length > 0) {
-      return encodeResponse(answer, 0x6100 | (Math.min(transient.rest.length, 256) % 256));
+      return encodeResponse(answer, STATUS.MORE | (Math.min(transient.rest.length, 256) % 256));
     }
     const data = typeof answer === 'number' ? NO_DATA : answer;
     const status = typeof answer === 'number' ? answer : STATUS.DONE;

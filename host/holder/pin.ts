@@ -32,7 +32,7 @@ export async function changePin(module: DecodeModule, pin: Uint8Array, newPin: U
 function pinError(error: unknown): TollcastError | undefined {
   if (!(error instanceof ModuleError)) return undefined;
   const { status } = error;
-  if ((status & 0xfff0) === 0x63c0) {
+  if (error.code === 'WRONG_PIN') {
     const tries = status & 0x0f;
     const left = tries === 1 ? 'one try is left' : `${tries} tries are left`;
     const next = tries === 0 ? 'ask the issuer for a new one: tollcast issuer pin' : 'type it again';

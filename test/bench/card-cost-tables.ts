@@ -63,7 +63,7 @@ const PATHS: readonly (readonly [Command, string])[] = [
   ['decodeTake', 'DECODE with a take'],
   ['segmentKey', 'LOAD KEY, segment key'],
   ['contentKey', 'LOAD KEY, content key'],
-  ['startLoad', 'LOAD CREDIT, start'],
+  ['startLoad', 'START LOAD'],
   ['load', 'LOAD CREDIT'],
 ];
 
@@ -177,7 +177,7 @@ function apdus(): string {
     [
       ['next content key', 1, ...time(['contentKey'])],
       ['next slot: segment key and content key', 2, ...time(['segmentKey', 'contentKey'])],
-      ['load: start, S2 (after SELECT)', 2, ...time(['startLoad', 'load'])],
+      ['load: START LOAD, LOAD CREDIT (after SELECT)', 2, ...time(['startLoad', 'load'])],
     ],
   );
 }

@@ -78,7 +78,7 @@ async function* useProofs(target: Target, first: Uint8Array, proof: Uint8Array):
     [proof, relabelled, tagOfProof].map(sendOrder),
     FORGED,
   );
-  const request = await target.mustSucceed('LOAD CREDIT, start', { ins: INS.START_LOAD, data: new Uint8Array(0) });
+  const request = await target.mustSucceed('START LOAD', { ins: INS.START_LOAD, data: new Uint8Array(0) });
   yield await expectRefusal(
     target,
     "the card's own request (S1) cut to an order",

@@ -38,7 +38,7 @@ export class HonestService {
   /** Drawn at random, so that two services rarely share one. */
   readonly contentId = randomInt(1, 2 ** 31);
   readonly ssrc = 2 * randomInt(1, 2 ** 31);
-  readonly secondSsrc = this.ssrc ^ 0x100;
+  readonly secondSsrc = (this.ssrc ^ 0x100) >>> 0;
   readonly masterSalt: Uint8Array = randomBytes(12);
   readonly seedRoot: Uint8Array = randomBytes(16);
   readonly #target: Target;

@@ -35,7 +35,7 @@ test('every code in the catalogue is used by some part', async () => {
 
 test('every status word of the decode module stands in the catalogue with its number', () => {
   for (const [name, status] of Object.entries(STATUS)) {
-    if (name === 'DONE') continue;
+    if (name === 'DONE' || name === 'MORE') continue;
     const hex = status.toString(16).toUpperCase();
     expect(ERROR_CODES[name]?.meaning, name).toMatch(new RegExp(`^${hex}: `));
   }

@@ -43,7 +43,7 @@ function answering(...answers: number[][]): DecodeModule {
 describe('decode module', () => {
   it('names every status word of the page, says what to do, and takes any other for a defect', async () => {
     for (const [code, status] of Object.entries(STATUS)) {
-      if (status === STATUS.DONE) continue;
+      if (status === STATUS.DONE || status === STATUS.MORE) continue;
       const error = await answering([status >>> 8, status & 255])
         .decode(sealPart(1))
         .catch((thrown: unknown) => thrown);
