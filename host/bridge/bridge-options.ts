@@ -12,9 +12,9 @@ export interface BridgeOptions {
   readonly aead: AeadFactory;
   /** Number of the one service that is opened and paid; by default that of the first group that the card opens. */
   readonly service?: number | undefined;
-  /** PIN of the card, as `encodePin` makes it. It is presented whenever the card is selected, until the card refuses it once. */
+  /** PIN of the card, as `encodePin` makes it. It is presented at each SELECT, until the card refuses it once. */
   readonly pin?: Uint8Array | undefined;
-  /** Whether to wait, instead of ending, until credit is loaded, receipts are collected or the spend limit is raised. */
+  /** Whether to wait until credit is loaded, receipts are collected or the spend limit is raised, instead of ending. */
   readonly waitForCredit?: boolean;
   /** Percent of a damaged group's octets that must have come for the group to be paid at all; 50 by default. */
   readonly minShare?: number;

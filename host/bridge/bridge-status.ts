@@ -3,7 +3,7 @@ import type { Tariff } from '../../apdu/decode-module/money/tariff.ts';
 import type { VerificationKey } from '../../apdu/decode-module/keys/verification-key.ts';
 import type { StopReason } from './stop-reason.ts';
 
-/** Why packets or key messages were let go, with what each reason means. Packets and messages are counted one by one. */
+/** Why packets or key messages were let go, and what each reason means. Packets and messages are counted singly. */
 export const DROP_REASONS = {
   malformed: 'not a packet of this protocol, or cut short',
   foreign: 'of a stream that no content key of this card is for',

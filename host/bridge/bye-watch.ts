@@ -1,10 +1,10 @@
 import { leavingStreams } from '../stream/packet/rtcp-bye.ts';
 import type { MediaIntake } from './media-intake.ts';
 
-/** ms of silence after a BYE that show the end of the stream, at least and at most. Packets on their way may still come. */
+/** ms of silence after a BYE that show the end, at least and at most. Packets on their way may still come. */
 const MIN_SILENCE = 300;
 const MAX_SILENCE = 10_000;
-/** How many of the longest gaps between groups the silence has to last, so that a slow stream is not taken for an ended one. */
+/** Longest gaps between groups that the silence has to last, as a slow stream is silent between its groups. */
 const SILENCE_IN_GAPS = 3;
 /** ms of one period; the gaps of the present period and of the one before it count. */
 const GAP_PERIOD = 20_000;

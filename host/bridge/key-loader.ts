@@ -130,7 +130,7 @@ export class KeyLoader {
       return error;
     }
     known.state = 'loaded';
-    // Protocol 4.4: children of an earlier key of this name are gone from the card. Those that waited may be loaded now.
+    // Protocol 4.4: children of an earlier key of this name are gone from the card; those that waited may be loaded.
     for (const child of this.#known.values()) if (isParent(message, child.message)) child.state = 'due';
     return undefined;
   }
@@ -145,7 +145,7 @@ export class KeyLoader {
     return undefined;
   }
 
-  /** The other service that has a content key of this id for this stream, as far as messages tell that nobody authenticated. */
+  /** The other service that has a content key of this id for this stream, as messages say that may be forged. */
   otherService(id: number, ssrc: number): number | undefined {
     let other: number | undefined;
     for (const { message, terms, state } of this.#known.values()) {
@@ -231,7 +231,7 @@ export class KeyLoader {
     return known.state === 'due' && this.#isOfService(message);
   }
 
-  /** Makes room: keys of other services go first, then those that the card refused, then those it cannot use, then the oldest. */
+  /** Makes room: keys of other services go first, then those refused, then those of no use yet, then the oldest. */
   #forget(): void {
     for (const [name, { message }] of this.#known) {
       if (this.#isOfService(message)) continue;

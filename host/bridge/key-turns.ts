@@ -9,8 +9,8 @@ import { isPersonal, KIND } from '../../apdu/decode-module/kinds.ts';
 const MAX_PASSED_OVER = 32;
 
 /**
- * Says which key message has its turn at the card. Parents come before children, and kinds of key whose parent is on the
- * card take turns. No message is authentic yet, and so whoever forges one kind without end takes every other turn at most.
+ * Says which key message has its turn at the card. Parents come before children, and kinds of key whose parent is on
+ * the card take turns. No message is authentic yet: whoever forges one kind without end gets every other turn at most.
  */
 export class KeyTurns {
   /** Rank of the message that had its turn last. */
@@ -55,7 +55,7 @@ export function isParent(parent: KeyMessage, child: KeyMessage): boolean {
   return child.parentKind === parent.kind && child.service === parent.service && child.parentId === parent.keyId;
 }
 
-/** Whether no parent of a key is known to be on the card. A key under a slot needs two: seeds, and the root of the key tree. */
+/** Whether no parent of a key is known to be on the card. A key under a slot needs two: seeds and the tree's root. */
 function isOrphan(message: KeyMessage, loaded: readonly KeyMessage[]): boolean {
   if (isPersonal(message.parentKind)) return false;
   const parents = loaded.filter((parent) => isParent(parent, message));

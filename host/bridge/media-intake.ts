@@ -45,7 +45,7 @@ export class MediaIntake {
     }
   }
 
-  /** The groups to ask the card about next. Of each stream at most one, so that one that waits keeps no other stream waiting. */
+  /** The groups to ask the card about next. At most one of each stream, so that none keeps another waiting. */
   *take(now: number): Generator<TakenGroup, void, undefined> {
     for (const stream of this.#streams.values()) {
       const taken = stream.take(now);

@@ -24,13 +24,13 @@ export class Signal {
     this.#notified = false;
   }
 
-  /** Waits until something comes in after `reset`, but no longer than this many ms. It may end earlier for no reason. */
+  /** Waits until something comes in after `reset`, this many ms at most. It may end earlier without a reason. */
   async wait(ms: number): Promise<void> {
     if (this.#notified) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;
     const endsAt = this.#clock.monotonic() + ms;
-    // A sleep begun for an earlier wait serves this one too: to begin one for each wait and cancel it costs more.
+    // A sleep begun for an earlier wait serves this one too. To begin one for each wait, and cancel it, costs more.
     if (endsAt < Math.min(...this.#sleeps)) void this.#sleep(ms, endsAt);
     await promise;
     this.#wake = undefined;

@@ -2,7 +2,7 @@ import type { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import type { LifeState, SelectAnswer } from '../../apdu/decode-module/select-answer.ts';
 import { TollcastError } from '../../apdu/errors.ts';
 
-/** States in which a card shows its purse. A card that was terminated while it was blank has no purse, see `hasPurse`. */
+/** States in which a card shows its purse, if it has one: see `hasPurse`. */
 const LIVES_WITH_PURSE: readonly LifeState[] = ['active', 'blocked', 'terminated'];
 
 /** Whether a card has a purse to show. A card that was never personalised has a card id of zeros, and no purse. */

@@ -1,27 +1,22 @@
 import { TransportError } from '../../apdu/errors.ts';
 import { type ClearPackets, clearRtpPackets } from '../stream/opening/clear-packets.ts';
 import { UdpSender } from '../transport/network/udp-sender.ts';
-import type { Output } from './output.ts';
+import type { Output, OutputAddress } from './output.ts';
 
-/** Networks that a recovered stream may cross: none but the one it is sent to. */
+/** Time to live of a recovered stream: no router passes it on. */
 const TTL = 1;
 
 /**
  * Sends a recovered stream on: whole RTP packets (`rtp`), or the payload of each in a datagram of its own (`udp`).
  * @throws TransportError `UDP_SEND`.
  */
-export async function openDatagramOutput(
-  scheme: 'udp' | 'rtp',
-  address: string,
-  port: number,
-  local: string,
-): Promise<Output> {
-  const sender = await UdpSender.open({ address, port, interface: local, ttl: TTL });
+export async function openDatagramOutput(scheme: 'udp' | 'rtp', to: OutputAddress): Promise<Output> {
+  const sender = await UdpSender.open({ ...to, ttl: TTL });
   const datagrams = scheme === 'rtp' ? clearRtpPackets : payloads;
   const { promise: ended, resolve: end } = Promise.withResolvers<TransportError | undefined>();
   let isReady = true;
   return {
-    where: `${scheme}://${address}:${port}`,
+    where: `${scheme}://${to.address}:${to.port}`,
     lost: 0,
     ended,
     onReady: undefined,

@@ -6,12 +6,13 @@ import type { ClearPackets } from '../stream/opening/clear-packets.ts';
 import type { Output } from './output.ts';
 
 const STDOUT = 1;
-/** Octets that may wait before no more is wanted: some seconds of a stream. */
+/** Octets that may wait before it is not ready for more, some seconds of a stream. */
 const MAX_WAITING = 16 * 1024 * 1024;
-/** Octets gathered for one system call at most. */
-const PART = 1024 * 1024;
+/** Octets written by one system call at most. */
+const MAX_PART = 1024 * 1024;
+/** ms for which a small write to a regular file waits for more. */
 const LINGER = 50;
-/** ms between looks at a pipe that is full and does not block. */
+/** ms between attempts to write to a pipe that is full and does not block. */
 const FULL_PIPE = 5;
 
 const fstatAsync = promisify(fstat);
@@ -20,7 +21,10 @@ const truncateAsync = promisify(ftruncate);
 const closeAsync = promisify(close);
 const writeAsync = promisify(write);
 
-/** What was in the file stays until there is something to write. @throws TransportError `OUTPUT` when it cannot be made. */
+/**
+ * Opens a file, a named pipe or a device. What was in a file stays until there is something to write.
+ * @throws TransportError `OUTPUT` when it cannot be opened.
+ */
 export async function openFileOutput(path: string): Promise<Output> {
   try {
     const fd = await openAsync(path, constants.O_WRONLY | constants.O_CREAT);
@@ -30,26 +34,26 @@ export async function openFileOutput(path: string): Promise<Output> {
   }
 }
 
-/** Standard output: payload, nothing else. It is left open. */
+/** Opens standard output, for payload and nothing else. It is never closed. */
 export async function openStandardOutput(): Promise<Output> {
   const { linger } = await kindOf(STDOUT);
-  return new FileOutput('stdout', STDOUT, { linger, stale: false }, async () => undefined);
+  return new FileOutput('stdout', STDOUT, { linger, hasOldContent: false }, async () => undefined);
 }
 
-/** Behind a pipe somebody watches; into a file it may be a little more at a time, as each write costs two changes of thread. */
+/** A pipe is written to at once, as somebody may watch. A file can wait: each write costs two changes of thread. */
 async function kindOf(fd: number): Promise<Kind> {
   const stat = await fstatAsync(fd);
-  return { linger: stat.isFile() || stat.isCharacterDevice() ? LINGER : 0, stale: stat.isFile() };
+  return { linger: stat.isFile() || stat.isCharacterDevice() ? LINGER : 0, hasOldContent: stat.isFile() };
 }
 
 interface Kind {
   /** ms for which small writes wait for more. */
   readonly linger: number;
-  /** Whether it holds something older. */
-  readonly stale: boolean;
+  /** Whether there is something in it that has to go first. */
+  readonly hasOldContent: boolean;
 }
 
-/** Writes payload to a file or a pipe, several batches at a time where the other side is slow. */
+/** Writes payload to a file or a pipe. What a slow reader leaves waiting is written together. */
 class FileOutput implements Output {
   readonly where: string;
   readonly lost = 0;
@@ -58,22 +62,22 @@ class FileOutput implements Output {
   readonly #fd: number;
   /** ms for which small writes wait for more. */
   readonly #linger: number;
-  #stale: boolean;
+  #hasOldContent: boolean;
   readonly #closeFile: () => Promise<void>;
   readonly #end: (error: TransportError | undefined) => void;
-  /** Memory that is full, or being written from; the last one is being filled. */
+  /** Parts that wait to be written, oldest first; the last one is being filled. */
   #queue: Part[] = [];
-  /** One that is used again, so that a taker who keeps up costs no memory. */
+  /** A part that is used again, so that a reader that keeps up costs no new memory. */
   #spare: Part | undefined;
   #waiting = 0;
   #writing: Promise<void> | undefined;
   #over = false;
 
-  constructor(where: string, fd: number, { linger, stale }: Kind, closeFile: () => Promise<void>) {
+  constructor(where: string, fd: number, { linger, hasOldContent }: Kind, closeFile: () => Promise<void>) {
     this.where = where;
     this.#fd = fd;
     this.#linger = linger;
-    this.#stale = stale;
+    this.#hasOldContent = hasOldContent;
     this.#closeFile = closeFile;
     const { promise, resolve } = Promise.withResolvers<TransportError | undefined>();
     this.ended = promise;
@@ -88,7 +92,7 @@ class FileOutput implements Output {
     if (this.#over) return;
     for (let at = 0; at < payload.length;) {
       const part = this.#filling();
-      const octets = Math.min(payload.length - at, PART - part.filled);
+      const octets = Math.min(payload.length - at, MAX_PART - part.filled);
       part.memory.set(payload.subarray(at, at + octets), part.filled);
       part.filled += octets;
       at += octets;
@@ -105,8 +109,8 @@ class FileOutput implements Output {
 
   #filling(): Part {
     const last = this.#queue.at(-1);
-    if (last !== undefined && last.filled < PART) return last;
-    const part = this.#spare ?? { memory: new Uint8Array(PART), filled: 0, written: 0 };
+    if (last !== undefined && last.filled < MAX_PART) return last;
+    const part = this.#spare ?? { memory: new Uint8Array(MAX_PART), filled: 0, written: 0 };
     this.#spare = undefined;
     this.#queue.push(part);
     return part;
@@ -114,10 +118,10 @@ class FileOutput implements Output {
 
   async #writeAll(): Promise<void> {
     try {
-      if (this.#stale) await truncateAsync(this.#fd, 0);
-      this.#stale = false;
+      if (this.#hasOldContent) await truncateAsync(this.#fd, 0);
+      this.#hasOldContent = false;
       for (let part = this.#queue[0]; part !== undefined; part = this.#queue[0]) {
-        if (this.#linger > 0 && part.filled < PART) await sleep(this.#linger);
+        if (this.#linger > 0 && part.filled < MAX_PART) await sleep(this.#linger);
         const octets = await this.#writeSome(part.memory.subarray(part.written, part.filled));
         const full = !this.isReady;
         this.#waiting -= octets;
@@ -131,7 +135,7 @@ class FileOutput implements Output {
     } catch (error) {
       this.#over = true;
       this.#queue = [];
-      // A reader that has seen enough, as `head` does, is no failure.
+      // A reader that has seen enough and closes, as `head` does, is not a failure.
       const closed = error instanceof Error && 'code' in error && error.code === 'EPIPE';
       this.#end(closed ? undefined : outputError(this.where, error));
     }

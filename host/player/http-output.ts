@@ -2,19 +2,20 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { TransportError } from '../../apdu/errors.ts';
 import type { ClearPackets } from '../stream/opening/clear-packets.ts';
-import type { Output } from './output.ts';
+import type { Output, OutputAddress } from './output.ts';
 
 const MPEG_TS = 'video/mp2t';
-/** Octets that may wait for one player before it counts as too slow and is cut off: some seconds of a stream. */
+/** Octets that may wait for one player, some seconds of a stream. A player that is slower is cut off. */
 const MAX_WAITING = 8 * 1024 * 1024;
 const MAX_PLAYERS = 64;
 
 /**
- * Offers a recovered stream to players over HTTP, from where it is when they come.
- * @param port 0 takes a free one.
+ * Offers a recovered stream to players over HTTP. Each gets it from the moment when it connects.
+ * @param at with port 0 the system chooses a free one.
  * @throws TransportError `PORT_TAKEN`, `OUTPUT`.
  */
-export async function openHttpOutput(address: string, port: number): Promise<Output> {
+export async function openHttpOutput(at: Pick<OutputAddress, 'address' | 'port'>): Promise<Output> {
+  const { address, port } = at;
   const server = createServer();
   server.listen(port, address);
   try {
@@ -50,7 +51,7 @@ class HttpOutput implements Output {
     server.on('request', (request, response) => this.#answer(request, response));
   }
 
-  /** Nobody watches, nobody pays. */
+  /** While nobody watches, nothing is paid. */
   get isReady(): boolean {
     return this.#players.size > 0;
   }
@@ -72,7 +73,7 @@ class HttpOutput implements Output {
     const closed = once(this.#server, 'close');
     this.#server.close();
     for (const player of this.#players) player.end();
-    // Who does not take the rest within a second does not take it at all.
+    // A player that does not take the rest within a second is cut off.
     const timer = setTimeout(() => this.#server.closeAllConnections(), 1000);
     this.#server.closeIdleConnections();
     await closed;
@@ -82,9 +83,9 @@ class HttpOutput implements Output {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const plain = { 'Content-Type': 'text/plain; charset=utf-8' };
     if (request.method !== 'GET' && request.method !== 'HEAD') {
-      response.writeHead(405, { ...plain, Allow: 'GET, HEAD' }).end('only GET and HEAD here\n');
+      response.writeHead(405, { ...plain, Allow: 'GET, HEAD' }).end('only GET and HEAD are answered here\n');
     } else if (this.#players.size >= MAX_PLAYERS) {
-      response.writeHead(503, plain).end(`there are ${MAX_PLAYERS} players already; close one\n`);
+      response.writeHead(503, plain).end(`there are ${MAX_PLAYERS} players already; close one and try again\n`);
     } else {
       response.writeHead(200, { 'Content-Type': MPEG_TS, 'Cache-Control': 'no-store', Connection: 'close' });
       if (request.method === 'HEAD') response.end();

@@ -3,12 +3,21 @@ import type { ClearSink } from '../stream/opening/clear-sink.ts';
 
 /** Where a recovered stream goes. */
 export interface Output extends ClearSink {
-  /** As a player would be told: `http://127.0.0.1:8080/`. */
+  /** As a player is told it: `http://127.0.0.1:8080/`. */
   readonly where: string;
-  /** Octets let go because whoever takes them was too slow. */
+  /** Octets let go because a player was too slow. */
   readonly lost: number;
-  /** Resolves when nothing can be passed on any more: with nothing where the taker has seen enough, else with what went wrong. */
+  /** Resolves when nothing can be passed on any more: with the error, or undefined if the reader has seen enough. */
   readonly ended: Promise<TransportError | undefined>;
-  /** Lets what is queued go out, then closes. */
+  /** Passes on what still waits, then closes. */
   close(): Promise<void>;
+}
+
+/** Where an output on a network is. */
+export interface OutputAddress {
+  /** IPv4. */
+  readonly address: string;
+  readonly port: number;
+  /** IPv4 address of the interface that multicast leaves by. */
+  readonly interface: string;
 }

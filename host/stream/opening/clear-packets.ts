@@ -1,4 +1,4 @@
-/** Clear RTP packets in order. Payloads lie end to end, so that a stream of payloads needs no copying; headers likewise. */
+/** Clear RTP packets in order. Payloads lie end to end, so that a stream of them needs no copying; headers likewise. */
 export interface ClearPackets {
   readonly payload: Uint8Array;
   /** Where each packet's payload ends in `payload`. */

@@ -8,7 +8,7 @@ export type StreamDrop = 'malformed' | 'duplicate' | 'late' | 'forged' | 'noCard
 export interface AssemblerOptions {
   /** ms for which a group waits for late and repaired packets once the sender is past it. */
   readonly repairTime: number;
-  /** ms without a packet after which a group counts as sent to its end. More than the longest closing time of a sender. */
+  /** ms without a packet after which a group counts as sent to its end; more than any sender's closing time. */
   readonly idleTime: number;
   /** ms for which a group is kept after its last packet. */
   readonly patience: number;
@@ -29,7 +29,7 @@ export const ASSEMBLER_DEFAULTS = {
 } as const;
 
 /**
- * The bounded reorder buffer: puts the packets of one stream (SSRC) into groups and gives the groups out in rising order.
+ * The bounded reorder buffer. It puts the packets of one stream (SSRC) into groups and gives these out in rising order.
  * A group comes out when it is complete and the one before it is settled, or when its repair time is over.
  *
  * Nothing is authenticated before the card has answered, so only an opened group decides which packets are late.
@@ -122,7 +122,7 @@ export class GroupAssembler {
     }
   }
 
-  /** A taken group's card packet was refused. Another card packet of the group gets its turn; if there is none the group goes. */
+  /** A taken group's card packet was refused. Another card packet of the group gets its turn, or the group goes. */
   refuse(group: PacketGroup, card: HeldCardPacket): void {
     group.isTaken = false;
     if (group.cards.length > 1) {

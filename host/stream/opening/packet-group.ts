@@ -27,7 +27,7 @@ export type Admission = 'held' | 'duplicate' | 'malformed' | 'forged';
 /** Packets of a group; `firmware-notes/protocol.md` 5.1. */
 const MAX_PACKETS = 1024;
 /**
- * Rivals held: gap packets with the sequence number of another one and other octets. Only opening tells which are forged.
+ * Rivals held: gap packets with the sequence number of another one and other octets. Only opening tells the true one.
  */
 const MAX_RIVALS = 16;
 const MAX_CARD_PACKETS = 4;

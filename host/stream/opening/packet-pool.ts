@@ -17,7 +17,7 @@ export interface HeldPacket extends MediaPacket {
   readonly buffer: PacketBuffer;
 }
 
-/** Buffers for packets that are used again: collecting them as garbage would cost more than all else that is done to a packet. */
+/** Buffers that are used again. To collect them as garbage costs more than all else that is done to a packet. */
 export class PacketPool {
   readonly #free: PacketBuffer[] = [];
 

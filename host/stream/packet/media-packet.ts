@@ -1,27 +1,27 @@
 import { MKI_LENGTH, readMki } from './mki.ts';
 import { MAX_DATAGRAM, parseRtpHeader, type RtpHeader } from './rtp-packet.ts';
 
-/** A packet of the media port, read as far as it can be before anything is opened. */
+/** A packet of the media port, with what can be read before it is opened. */
 export interface MediaPacket {
   readonly octets: Uint8Array;
   readonly rtp: RtpHeader;
-  /** Whether it opens its group. */
+  /** Whether it is the card packet of its group. */
   readonly cardPacket: boolean;
-  /** 1 to 2^31 - 1. */
+  /** Number of its group, 1 to 2^31 - 1. */
   readonly group: number;
 }
 
-/** Octet of the SSRC whose lowest bit RIST sets in a repair. */
-const RIST_MARK_AT = 11;
+/** Offset of the octet whose lowest bit RIST sets in a repaired packet: the last one of the SSRC. */
+const REPAIR_MARK_AT = 11;
 
 /**
  * Reads a datagram of the media port, `firmware-notes/protocol.md` 5.
- * @param octets looked at, not copied. The mark that RIST Simple Profile puts on a repair (bit 0 of the SSRC) is taken off in place.
- * @returns undefined for what is no packet: too long, cut short, not RTP, no MKI.
+ * @param octets not copied. The mark of repaired packets in RIST Simple Profile (SSRC, bit 0) is cleared in them.
+ * @returns undefined when it is too long or cut short, not RTP, or has no MKI.
  */
 export function readMediaPacket(octets: Uint8Array): MediaPacket | undefined {
   if (octets.length > MAX_DATAGRAM) return undefined;
-  if ((octets[RIST_MARK_AT]! & 1) !== 0) octets[RIST_MARK_AT]! &= 0xfe;
+  if ((octets[REPAIR_MARK_AT]! & 1) !== 0) octets[REPAIR_MARK_AT]! &= 0xfe;
   try {
     const rtp = parseRtpHeader(octets);
     if (octets.length < rtp.length + MKI_LENGTH) return undefined;

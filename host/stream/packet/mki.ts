@@ -1,14 +1,14 @@
 import { FormatError, OutOfRangeError } from '../../../apdu/errors.ts';
 import { readUint, writeUint } from '../../../apdu/octets.ts';
 
-/** Octets of the MKI at the end of every packet; `firmware-notes/protocol.md` 5. */
+/** Octets of the MKI, which ends every packet; `firmware-notes/protocol.md` 5. */
 export const MKI_LENGTH = 4;
-/** Group numbers run from 1 to this. */
+/** Group numbers begin with 1. */
 export const MAX_GROUP_NUMBER = 0x7fffffff;
 
 const CARD_PACKET = 0x80000000;
 
-/** Which group a packet belongs to, and whether it opens that group. */
+/** Which group a packet belongs to, and whether it is the card packet of that group. */
 export interface Mki {
   readonly cardPacket: boolean;
   /** 1 to 2^31 - 1. */
@@ -23,7 +23,7 @@ export function readMki(packet: Uint8Array): Mki {
   const mki = readUint(packet, packet.length - MKI_LENGTH, MKI_LENGTH);
   const group = mki % CARD_PACKET;
   if (packet.length < MKI_LENGTH || group === 0) {
-    throw new FormatError('this packet does not end in an MKI; its sender does not speak Tollcast');
+    throw new FormatError('this packet does not end in an MKI; check that nothing else sends to this port');
   }
   return { cardPacket: mki >= CARD_PACKET, group };
 }
@@ -32,7 +32,7 @@ export function readMki(packet: Uint8Array): Mki {
 export function writeMki(out: Uint8Array, at: number, mki: Mki): void {
   if (mki.group < 1 || mki.group > MAX_GROUP_NUMBER) {
     throw new OutOfRangeError(
-      `a group number lies within 1 and ${MAX_GROUP_NUMBER}, not ${mki.group}; start the sender anew`,
+      `group number ${mki.group} is not within 1 and ${MAX_GROUP_NUMBER}; start the sender anew`,
     );
   }
   writeUint(out, at, MKI_LENGTH, (mki.cardPacket ? CARD_PACKET : 0) + mki.group);

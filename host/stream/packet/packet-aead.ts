@@ -1,9 +1,9 @@
 import { gcm } from '@noble/ciphers/aes.js';
 
-/** Octets that sealing adds. */
+/** Octets that sealing adds: the tag. */
 export const AEAD_TAG = 16;
 
-/** AEAD_AES_128_GCM (RFC 5116 5.1) under one key: the port through which a faster implementation is handed in. */
+/** AEAD_AES_128_GCM (RFC 5116 5.1) under one key. It is a port: `nobleAead` is the default, and others are faster. */
 export interface PacketAead {
   /**
    * @param iv 12 octets, never twice under one key.
@@ -14,8 +14,8 @@ export interface PacketAead {
 
   /**
    * @param sealed ciphertext || tag, any length.
-   * @param out takes the plaintext, `sealed.length - 16` octets; made when left out. When the tag is wrong what stands in it is void.
-   * @returns the plaintext, or nothing when the tag is wrong.
+   * @param out takes the plaintext, `sealed.length - 16` octets; made when left out. Void when the tag is wrong.
+   * @returns the plaintext; undefined when the tag is wrong.
    */
   open(iv: Uint8Array, aad: Uint8Array, sealed: Uint8Array, out?: Uint8Array): Uint8Array | undefined;
 }
@@ -23,7 +23,7 @@ export interface PacketAead {
 /** Makes a {@link PacketAead} of a key of 16 octets. */
 export type AeadFactory = (key: Uint8Array) => PacketAead;
 
-/** The default, pure JavaScript. */
+/** The default, in JavaScript alone. */
 export const nobleAead: AeadFactory = (key) => ({
   seal(iv, aad, plaintext, out) {
     const sealed = gcm(key, iv, aad).encrypt(plaintext);

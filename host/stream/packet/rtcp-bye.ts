@@ -4,9 +4,10 @@ const VERSION = 2;
 const BYE = 203;
 
 /**
- * The streams that a compound RTCP packet takes leave of (RFC 3550 6.1, 6.6). RTCP is not authenticated: who acts on it looks at the media too.
+ * The streams that end, as a compound RTCP packet says (BYE, RFC 3550 6.1, 6.6). RTCP is not authenticated, so the
+ * caller has to look at the media too.
  * @param datagram any octets.
- * @returns SSRCs; none when the packet is damaged, or says nothing of the kind.
+ * @returns SSRCs; none when the packet is malformed, or has no BYE.
  */
 export function leavingStreams(datagram: Uint8Array): number[] {
   const leaving: number[] = [];
@@ -15,7 +16,7 @@ export function leavingStreams(datagram: Uint8Array): number[] {
     const first = datagram[at]!;
     const end = at + 4 + 4 * readUint(datagram, at + 2, 2);
     const count = first & 31;
-    // RFC 3550 A.2: the version is 2 throughout and the lengths add up to the whole.
+    // RFC 3550 A.2: every part has version 2, and the lengths add up to the whole.
     if (first >>> 6 !== VERSION || end > datagram.length) return [];
     if (datagram[at + 1] === BYE) {
       if (at + 4 + 4 * count > end) return [];

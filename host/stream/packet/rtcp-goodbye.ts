@@ -1,17 +1,17 @@
 import { concat, writeUint } from '../../../apdu/octets.ts';
 
-/** What a sender says of itself at its end. */
+/** What a sender says of itself when it ends. */
 export interface Goodbye {
   /** u32. */
   readonly ssrc: number;
   /** ms since 1970. */
   readonly now: number;
-  /** RTP timestamp of now, u32. */
+  /** RTP timestamp that means `now`, u32. */
   readonly timestamp: number;
-  /** Packets and payload octets sent; counted modulo 2^32. */
+  /** Packets and octets of payload sent; they are sent modulo 2^32. */
   readonly packets: number;
   readonly octets: number;
-  /** Canonical name, ASCII, 1 to 255 octets: the same through a run, of no meaning (RFC 7022 4.1). */
+  /** Canonical name, 1 to 255 octets of ASCII; random, and the same through a run (RFC 7022 4.1). */
   readonly cname: string;
 }
 
@@ -20,7 +20,7 @@ const SENDER_REPORT = 200;
 const SOURCE_DESCRIPTION = 202;
 const BYE = 203;
 const CNAME = 1;
-/** From 1900, where NTP starts, to 1970: RFC 5905 6. */
+/** Seconds from 1900, where NTP starts, to 1970 (RFC 5905 6). */
 const NTP_TO_UNIX = 2_208_988_800;
 
 /** The compound packet that ends a stream: sender report, source description, BYE (RFC 3550 6.1). */
@@ -40,7 +40,7 @@ function senderReport({ ssrc, now, timestamp, packets, octets }: Goodbye): Uint8
   return report;
 }
 
-/** RFC 3550 6.5: one chunk, one item, ended by zeros up to a whole word. */
+/** RFC 3550 6.5, with one chunk and one item; zeros fill the last word. */
 function sourceDescription({ ssrc, cname }: Goodbye): Uint8Array {
   const name = new TextEncoder().encode(cname);
   const description = begin(SOURCE_DESCRIPTION, 4 * Math.ceil((8 + 2 + name.length + 1) / 4), 1);
@@ -58,7 +58,7 @@ function bye({ ssrc }: Goodbye): Uint8Array {
   return packet;
 }
 
-/** The first word of an RTCP packet: version, count, type, length in words less one. */
+/** An RTCP packet with its first word: version, count, type, and length in words less one. */
 function begin(type: number, octets: number, count: number): Uint8Array {
   const packet = new Uint8Array(octets);
   packet[0] = VERSION | count;

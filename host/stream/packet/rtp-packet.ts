@@ -1,7 +1,7 @@
 import { FormatError, OutOfRangeError } from '../../../apdu/errors.ts';
 import { readUint, writeUint } from '../../../apdu/octets.ts';
 
-/** Most octets of one UDP payload; `firmware-notes/protocol.md` 5. */
+/** Octets of one UDP payload; `firmware-notes/protocol.md` 5. */
 export const MAX_DATAGRAM = 1400;
 /** Octets of an RTP header without CSRCs and extension. */
 export const RTP_HEADER = 12;
@@ -26,7 +26,7 @@ export interface RtpFields {
 export interface RtpHeader extends RtpFields {
   /** Octets of the whole header, CSRCs and extension included: where the payload starts. */
   readonly length: number;
-  /** Whether the payload ends in padding; under SRTP that shows only once it is deciphered. */
+  /** Whether the payload ends in padding. Under SRTP the padding is enciphered with the payload. */
   readonly padding: boolean;
 }
 
@@ -45,10 +45,11 @@ export function parseRtpHeader(packet: Uint8Array): RtpHeader {
   }
   let length = RTP_HEADER + 4 * (first & 15);
   if ((first & 0x10) !== 0) {
-    if (packet.length < length + 4) throw new FormatError('an RTP header is cut short in front of its extension');
+    if (packet.length < length + 4)
+      throw new FormatError('an RTP packet ends before its header extension; it was cut short');
     length += 4 + 4 * readUint(packet, length + 2, 2);
   }
-  if (packet.length < length) throw new FormatError('an RTP header is longer than its packet');
+  if (packet.length < length) throw new FormatError('an RTP packet ends within its header; it was cut short');
   return {
     marker: (second & 0x80) !== 0,
     payloadType: second & 0x7f,
@@ -69,7 +70,7 @@ export function rtpPayload(packet: Uint8Array, header: RtpHeader): Uint8Array {
   if (!header.padding) return packet.subarray(header.length);
   const padding = packet.length > header.length ? (packet[packet.length - 1] ?? 0) : 0;
   if (padding === 0 || padding > packet.length - header.length) {
-    throw new FormatError('the padding of an RTP packet is longer than its payload');
+    throw new FormatError('the padding of an RTP packet is longer than its payload; the packet is malformed');
   }
   return packet.subarray(header.length, packet.length - padding);
 }
@@ -81,7 +82,7 @@ export function rtpPayload(packet: Uint8Array, header: RtpHeader): Uint8Array {
  */
 export function writeRtpHeader(out: Uint8Array, fields: RtpFields): void {
   if (fields.payloadType < 0 || fields.payloadType > 127) {
-    throw new OutOfRangeError(`a payload type lies within 0 and 127, not ${fields.payloadType}`);
+    throw new OutOfRangeError(`payload type ${fields.payloadType} is not within 0 and 127; choose another`);
   }
   out[0] = RTP_VERSION << 6;
   out[1] = (fields.marker ? 0x80 : 0) | fields.payloadType;

@@ -2,10 +2,10 @@ import { AesCbc } from '../../../apdu/decode-module/keys/aes-cbc.ts';
 import { OutOfRangeError } from '../../../apdu/errors.ts';
 import { writeUint } from '../../../apdu/octets.ts';
 
-/** Labels of RFC 3711 4.3.1 that SRTP under AEAD_AES_128_GCM uses. */
+/** The labels of RFC 3711 4.3.1 that SRTP with AEAD_AES_128_GCM uses. */
 const LABEL = { encryption: 0, salt: 2 } as const;
 
-/** What seals the packets of one group. */
+/** Session key and salt, which seal the packets of one group. */
 export interface SrtpSession {
   /** 16 octets. */
   readonly key: Uint8Array;
@@ -28,8 +28,8 @@ export function deriveSrtpSession(masterKey: Uint8Array, masterSalt: Uint8Array)
 
 /**
  * The AES-CM pseudo-random function of RFC 3711 4.3.3, key derivation rate 0.
- * @param master the master key's cipher.
- * @param masterSalt 12 octets (taken with two zero octets after it, RFC 7714 11) or 14.
+ * @param master cipher under the master key.
+ * @param masterSalt 14 octets, or 12, which two zero octets follow (RFC 7714 11).
  * @param label u8, RFC 3711 4.3.1.
  * @param length octets wanted, 1 to 1,024.
  * @throws OutOfRangeError when the salt is of another length.
@@ -40,7 +40,7 @@ export function deriveSrtpKey(master: AesCbc, masterSalt: Uint8Array, label: num
   }
   const derived = new Uint8Array(16 * Math.ceil(length / 16));
   const counter = new Uint8Array(16);
-  // RFC 3711 4.3.1: key_id = label || index DIV rate (48 bits, zero here), aligned to the right of the 112-bit salt.
+  // RFC 3711 4.3.1: key_id = label || index DIV rate, XORed to the right end of the salt. The index part is zero.
   counter.set(masterSalt);
   counter[7]! ^= label;
   for (let at = 0; at < derived.length; at += 16) {

@@ -262,7 +262,7 @@ describe('what does not fit is refused in one line', () => {
     [['--address', '239.1.2.3:5000', '--service', '0'], /from 1 to 4294967295/, 2],
     [['--address', '239.1.2.3:5000', '--card', ' '], /no card is named/, 2],
     [['--address', '239.1.2.3:5000', '--json'], /--json needs standard output for itself/, 2],
-    [['--address', '239.1.2.3:5000', '--out', 'ftp://1.2.3.4:5'], /is no output; write stdout, FILE/, 2],
+    [['--address', '239.1.2.3:5000', '--out', 'ftp://1.2.3.4:5'], /is not an output; write stdout, FILE/, 2],
     [
       ['--address', '239.1.2.3:5000', '--interface', '192.0.2.9', '--card', 'soft'],
       /cannot join 239\.1\.2\.3:5002 on interface/,

@@ -257,7 +257,7 @@ describe('HTTP', () => {
 });
 
 test.each(['udp://localhost:5000', 'udp://1.2.3.4', 'rtp://1.2.3.4:70000', 'ftp://1.2.3.4:5', 'http://1.2.3:80', ''])(
-  '"%s" is no output',
+  '"%s" is not an output',
   async (text) => {
     await expect(openOutput(text, LOOPBACK)).rejects.toThrow(OutOfRangeError);
   },
