@@ -12,14 +12,16 @@ export interface GrantNumbers {
    * @param cards card ids, 8 octets each.
    * @param now seconds since 1970.
    * @returns a u32 for each card, in their order. They are on disk when this resolves, and nobody else gets them.
-   * @throws IssuerError `GRANT_NUMBERS` when they cannot be kept; StoreError.
+   * @throws IssuerError `GRANT_NUMBERS` when they cannot be kept.
+   * @throws StoreError as {@link openIssuerStore} does.
    */
   take(cards: readonly Uint8Array[], now: number): Promise<readonly number[]>;
 }
 
 /**
- * Opens the grant numbers of the issuer's store, which is made when it is not there: a directory that holds nothing but a master
- * will do. The first number of a card is the present second, so that a store that was lost goes on above what it gave.
+ * Opens the grant numbers of an issuer's store. The store is made when it is not there: a directory that holds nothing
+ * but a master will do. The first number of a card is the present second, so that a store that was lost goes on above
+ * the numbers that it gave.
  * @param directory of the issuer store.
  */
 export function openGrantNumbers(directory: string): GrantNumbers {
