@@ -176,7 +176,13 @@ describe('says in one line what to do', () => {
       ['issuer', 'load', ...CARD, '--amount', '1 USD'],
       'another passphrase',
     );
-    await expectFailure(2, /holds USD, not EUR; write the amount in USD/, ['issuer', 'load', ...CARD, '--amount', '1 EUR']);
+    await expectFailure(2, /holds USD, not EUR; write the amount in USD/, [
+      'issuer',
+      'load',
+      ...CARD,
+      '--amount',
+      '1 EUR',
+    ]);
     await expectFailure(
       6,
       /at most 10\.00 USD more, as a soft module is trusted with 10\.00 USD in all; name less, or trust it with more by --soft-limit/,
