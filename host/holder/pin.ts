@@ -1,6 +1,8 @@
 import type { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
-import { ModuleError, STATUS } from '../../apdu/decode-module/module-status.ts';
+import { ModuleError } from '../../apdu/decode-module/module-status.ts';
 import { TollcastError } from '../../apdu/errors.ts';
+
+const NEW_PIN = 'ask the issuer for a new one: tollcast issuer pin';
 
 /**
  * Verifies a PIN, once.
@@ -31,18 +33,19 @@ export async function changePin(module: DecodeModule, pin: Uint8Array, newPin: U
 /** What VERIFY and CHANGE PIN answer, in words for the holder; undefined for any other error. */
 function pinError(error: unknown): TollcastError | undefined {
   if (!(error instanceof ModuleError)) return undefined;
-  const { status } = error;
-  if (error.code === 'WRONG_PIN') {
-    const tries = status & 0x0f;
-    const left = tries === 1 ? 'one try is left' : `${tries} tries are left`;
-    const next = tries === 0 ? 'ask the issuer for a new one: tollcast issuer pin' : 'type it again';
-    return new TollcastError('WRONG_PIN', `wrong PIN, ${tries === 0 ? 'it is blocked now' : left}; ${next}`);
+  switch (error.code) {
+    case 'WRONG_PIN': {
+      // The low half octet of the status word is the number of tries left.
+      const tries = error.status & 0x0f;
+      const left = tries === 1 ? 'one try is left' : `${tries} tries are left`;
+      const text = tries === 0 ? `wrong PIN, it is blocked now; ${NEW_PIN}` : `wrong PIN, ${left}; type it again`;
+      return new TollcastError('WRONG_PIN', text);
+    }
+    case 'PIN_BLOCKED':
+      return new TollcastError('PIN_BLOCKED', `the PIN is blocked; ${NEW_PIN}`);
+    case 'UNKNOWN_KEY':
+      return new TollcastError('NO_PIN', 'this card has no PIN; ask the issuer for one: tollcast issuer pin');
+    default:
+      return undefined;
   }
-  if (status === STATUS.PIN_BLOCKED) {
-    return new TollcastError('PIN_BLOCKED', 'the PIN is blocked; ask the issuer for a new one: tollcast issuer pin');
-  }
-  if (status === STATUS.UNKNOWN_KEY) {
-    return new TollcastError('NO_PIN', 'this card has no PIN; ask the issuer for one: tollcast issuer pin');
-  }
-  return undefined;
 }

@@ -120,7 +120,7 @@ describe('a card that is pulled', () => {
   });
 });
 
-describe('a card that will not do', () => {
+describe('a card that cannot be used', () => {
   test('is refused in one line at the start', async ({ card, start }) => {
     const run = await start(card);
     await expect(run.end).rejects.toThrow('this card is blank; type: tollcast issuer personalise');

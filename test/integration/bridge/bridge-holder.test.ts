@@ -9,11 +9,12 @@ import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { sealKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { DGI } from '../../../apdu/decode-module/personalisation.ts';
 import { encodePin } from '../../../apdu/decode-module/pin.ts';
 import { encodeVerificationKey } from '../../../apdu/decode-module/keys/verification-key.ts';
 import { TransportError } from '../../../apdu/errors.ts';
-import { toHex } from '../../../apdu/octets.ts';
+import { readUint } from '../../../apdu/octets.ts';
 import { openSecureChannel } from '../../../apdu/secure-channel/secure-channel.ts';
 import { TEST_KEY_SET } from '../../../apdu/secure-channel/test-key-set.ts';
 import { type CardKind, type SimulatedCard, startCard } from '../../../card-sim/index.ts';
@@ -104,7 +105,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('a card of %s whose policy asks fo
     expect(await run.stop()).toMatchObject({ code: 'STOPPED' });
   });
 
-  test('is asked once with a wrong one: no try is used up unasked', async () => {
+  test('presents a wrong PIN once: no more tries are used up', async () => {
     await makeCard(kind, { pinForSessions: true });
     const run = await start({ pin: encodePin('9999') });
     await expect(run.end).rejects.toMatchObject({
@@ -114,7 +115,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('a card of %s whose policy asks fo
     await withModule((module) => module.verifyPin(PIN));
   });
 
-  test('is not asked again with one that was changed meanwhile: one try is used up, not all', async () => {
+  test('presents a PIN that was changed meanwhile once: one try is used up, not all', async () => {
     const service = new TestService({ cards: [await makeCard(kind, { pinForSessions: true })] });
     let away = false;
     const run = await start({
@@ -142,8 +143,8 @@ describe.each<CardKind>(['soft', 'jcardsim'])('a card of %s whose policy asks fo
     const { code } = await run.end.finally(() => clearInterval(feed));
     expect(code).toBe('PIN_NEEDED');
     await withModule(async (module) => {
-      // Of three the bridge used one: this one leaves one.
-      await expect(module.verifyPin(PIN)).rejects.toMatchObject({ status: 0x63c1 });
+      // The bridge used up one of three tries, so this one leaves one.
+      await expect(module.verifyPin(PIN)).rejects.toMatchObject({ status: STATUS.WRONG_PIN + 1 });
       await module.verifyPin(other);
     });
   });
@@ -166,12 +167,12 @@ test.each([
     encodeContentTerms({ ...terms, masterSalt: randomBytes(12) }),
     key,
   );
-  const loads: string[] = [];
+  const loads: number[] = [];
   const open = async (): Promise<CardChannel> => {
     const channel = await card.channel();
     const transmit = async (command: Uint8Array) => {
       const answer = await channel.transmit(command);
-      if (command[1] === INS.LOAD_KEY) loads.push(toHex(answer.subarray(-2)));
+      if (command[1] === INS.LOAD_KEY) loads.push(readUint(answer, answer.length - 2, 2));
       return answer;
     };
     return { atr: channel.atr, transmit, close: () => channel.close() };
@@ -183,7 +184,7 @@ test.each([
   expect(run.notices).toEqual(
     pin === undefined ? [expect.stringMatching(/rated above the limit of this card; start again with --pin/)] : [],
   );
-  expect(loads).toEqual(['9000', refused === 1 ? '9409' : '9000']);
+  expect(loads).toEqual([STATUS.DONE, refused === 1 ? STATUS.ABOVE_RATING : STATUS.DONE]);
 });
 
 test('a grant in another currency is refused by the card, and its holder told', async () => {
@@ -254,7 +255,7 @@ test('knows whose signatures the card trusts, and passes each confirm on once', 
   ]);
 });
 
-test('tells the holder of receipts before they stop the card, and when they do', async () => {
+test('warns of receipts before they stop the card, and says when they do', async () => {
   const service = new TestService({ cards: [await makeCard('soft', {})], quantum: 10_000n });
   const sessions = async (count: number, from: number) => {
     await withModule(async (module) => {

@@ -84,7 +84,7 @@ describe('a run is of one service', () => {
     expect(bill!.receipts.map(({ service, octets }) => [service, octets])).toEqual([[7, 10 * OCTETS]]);
   });
 
-  test('that was asked for, whatever comes first', async ({ card, network, start }) => {
+  test('the one that was asked for, whatever comes first', async ({ card, network, start }) => {
     const [own, other] = twoServices(await personalise(card, 1, CREDIT));
     const { open, services } = overheard(card);
     const run = await start(card, { open, service: 7 });

@@ -168,7 +168,7 @@ describe('bad input', () => {
     expect(drops.keyForged).toBeGreaterThanOrEqual(keys.length);
   });
 
-  test('a packet whose forged twin came first comes out once, and its group is paid once', async ({
+  test('a packet of which a forged copy came first comes out once, and its group is paid once', async ({
     card,
     network,
     start,
@@ -270,7 +270,7 @@ describe('the purse', () => {
     expect((await run.stop()).bill!.amount).toBe(toll(run.bridge.status.paid));
   });
 
-  test('nothing is opened, nor paid, while nobody takes the output', async ({ card, network, start }) => {
+  test('nothing is opened or paid while no player takes the output', async ({ card, network, start }) => {
     const service = new TestService({ cards: [await personalise(card, 1, CREDIT)] });
     const run = await start(card);
     run.sink.isReady = false;

@@ -55,8 +55,8 @@ function got({ sent }: FaultyChannel): number[] {
   return sent.map((command) => command[1]!);
 }
 
-describe('a blank module that says that it is a card', () => {
-  test.each(['soft', 'card'] as const)('issued as %s before gets no key of it', async (moduleClass) => {
+describe('a blank module that claims to be a card', () => {
+  test.each(['soft', 'card'] as const)('that was issued as %s before gets no key of that card', async (moduleClass) => {
     const cardId = await make(insert(INSTALLED), moduleClass, INSTALLED);
     for (const wanted of ['soft', 'card'] as const) {
       const channel = await pretend(cardId);
@@ -67,7 +67,7 @@ describe('a blank module that says that it is a card', () => {
     }
   });
 
-  test('that another issuer has begun is left to that one', async () => {
+  test('that another issuer has begun to personalise is left to that issuer', async () => {
     const cardId = encodeCardId({ issuer: 0x99_9999, moduleClass: 'card', serial: 1 });
     const channel = await pretend(cardId);
     await expect(make(channel, 'card', TEST_KEY_SET)).rejects.toMatchObject({ code: 'NOT_BLANK' });
@@ -77,7 +77,7 @@ describe('a blank module that says that it is a card', () => {
     expect(decodeCardId(await make(insert(INSTALLED), 'card', INSTALLED)).serial).toBe(1);
   });
 
-  test('that was pulled while its keys were on their way gets none either; that card itself does', async () => {
+  test('of a card pulled while its keys were on their way gets none either; that card itself does', async () => {
     const channel = insert(INSTALLED);
     channel.fail(INS.STORE_DATA, 'command lost', 1);
     await expect(make(channel, 'card', INSTALLED)).rejects.toMatchObject({ code: 'CARD_GONE' });
@@ -86,7 +86,7 @@ describe('a blank module that says that it is a card', () => {
     expect(await make(channel, 'card', INSTALLED)).toEqual(cardId);
   });
 
-  test('and is active gets no channel keys of it under those that everybody knows', async () => {
+  test('gets no channel keys of that card under the keys that everybody knows', async () => {
     const cardId = await make(insert(INSTALLED), 'card', INSTALLED);
     const channel = insert(TEST_KEY_SET);
     await new DecodeModule(channel).select();

@@ -45,13 +45,13 @@ describe('a forged BYE', () => {
     }
   });
 
-  test('does not end one of which only a group or two have come', () => {
+  test('does not end a stream of which only a group or two have come', () => {
     for (const bye of [10, 1990, 2010, 3990]) {
       expect(hear(every(2000, 9), bye).endBefore(16_000)).toBeUndefined();
     }
   });
 
-  test('does not end one that falters, at whatever time it comes', () => {
+  test('does not end a stream with uneven gaps, at whatever time the BYE comes', () => {
     const gaps = fc.array(fc.integer({ min: 100, max: 290 }), { minLength: 100, maxLength: 100 });
     fc.assert(
       fc.property(gaps, fc.integer({ min: 0, max: 9000 }), (lengths, bye) => {
@@ -76,13 +76,13 @@ describe('the end of a stream', () => {
     expect(hear(groups, last).endBefore(last + 20_000)).toBe(last + wait);
   });
 
-  test('is as quick as ever once a long gap is long ago', () => {
+  test('is seen as quickly as before when a long gap is long ago', () => {
     const groups = [0, 3000, ...every(100, 600).map((at) => 3100 + at)];
     const last = groups.at(-1)!;
     expect(hear(groups, last).endBefore(last + 20_000)).toBe(last + 310);
   });
 
-  test('without a BYE is none', () => {
+  test('is never seen without a BYE', () => {
     expect(hear(every(100, 20), Infinity).endBefore(60_000)).toBeUndefined();
   });
 });

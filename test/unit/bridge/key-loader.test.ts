@@ -111,7 +111,7 @@ test('a flood of forged grants takes no more than every other turn from segment 
   await card.close();
 });
 
-test('no more messages are kept than a sender can mean, and what the card holds goes last', async () => {
+test('keeps a bounded number of messages, and forgets those that the card holds last', async () => {
   const { cardId, drops, loader, loadAll, contents } = await startLoader();
   for (const message of [service(cardId), segment(1), content(10, 1, 2)]) loader.add(message, 0);
   await loadAll(0);
@@ -127,7 +127,7 @@ test('no more messages are kept than a sender can mean, and what the card holds 
   expect(loader.content(10, 2)).toBeDefined();
 });
 
-test('without a flood no command is wasted on a key whose parent is still to come', async () => {
+test('loads no key before its parent when nothing is forged', async () => {
   const { card, cardId, loader, module } = await startLoader();
   loader.add(concat(content(4, 3, 2), content(5, 6, 2), segment(6), segment(3), service(cardId)), 0);
   for (let next = loader.next(); next !== undefined; next = loader.next()) {
@@ -162,7 +162,7 @@ test('while both keys on the card are announced a third one waits, and is tried 
   expect(drops).toEqual([]);
 });
 
-test('a card that lost what it had in RAM gets it again', async () => {
+test('a card that lost its keys in RAM gets them again', async () => {
   const { cardId, loader, loadAll, module, contents } = await startLoader();
   loader.add(concat(service(cardId), segment(3), content(4, 3, 2)), 0);
   await loadAll(0);
@@ -173,7 +173,7 @@ test('a card that lost what it had in RAM gets it again', async () => {
   expect(await contents()).toEqual([4]);
 });
 
-test('a card that loses it again and again is not asked for ever', async () => {
+test('a card that loses a key again and again is not given it for ever', async () => {
   const { cardId, loader, loadAll, module } = await startLoader();
   loader.add(concat(service(cardId), segment(3), content(4, 3, 2)), 0);
   await loadAll(0);
@@ -185,7 +185,7 @@ test('a card that loses it again and again is not asked for ever', async () => {
   expect(tries).toBeLessThan(20);
 });
 
-test('grants for other cards are left alone, grants used before are counted', async () => {
+test('grants for other cards are ignored, grants used before are counted', async () => {
   const { cardId, loader, loadAll, module, drops, card } = await startLoader();
   const { commands } = await card.counts();
   loader.add(sealGrant({ ...purchaseOf(2) }, otherCard(2), deriveTestCardKey('downlink', otherCard(2))).octets, 0);
@@ -197,7 +197,7 @@ test('grants for other cards are left alone, grants used before are counted', as
   expect(drops).toEqual(['keyReplayed']);
 });
 
-test('no datagram, however damaged, is an error', () => {
+test('a damaged datagram is counted and never throws', () => {
   const drops: string[] = [];
   const loader = new KeyLoader({ onDrop: (reason) => drops.push(reason) });
   loader.reset(SERIAL);

@@ -42,7 +42,7 @@ test('keeps streams apart', () => {
   expect(drops.size).toBe(0);
 });
 
-test('a repair with the mark of RIST is the packet that was lost', () => {
+test('a repaired packet with the mark of RIST takes the place of the lost one', () => {
   const { intake, drops } = startIntake();
   const packets = packetsOf(new TestService({ cards: [] }), 1);
   const repair = packets[4]!.slice();
@@ -54,7 +54,7 @@ test('a repair with the mark of RIST is the packet that was lost', () => {
   expect(drops).toEqual(new Map([['duplicate', 1]]));
 });
 
-test('a flood of forged streams does not push out the one that plays', () => {
+test('a flood of forged streams does not push out the stream that plays', () => {
   const { intake, drops } = startIntake();
   const service = new TestService({ cards: [] });
   const packets = packetsOf(service, 2);

@@ -86,7 +86,7 @@ describe('a file', () => {
     expect((await readFile(path)).equals(payload)).toBe(true);
   });
 
-  test('that cannot be made is refused in one line', async () => {
+  test('that cannot be opened is refused in one line', async () => {
     await expect(open(join(directory, 'not', 'there'))).rejects.toThrow(
       /^cannot write to .*not\/there \(ENOENT\); name another place with --out$/,
     );
@@ -111,7 +111,7 @@ describe('a file', () => {
     expect(reader.pid).toBeGreaterThan(0);
   });
 
-  test('whose reader is slow is not ready to be written to until it has caught up', async () => {
+  test('is not ready for more until a slow reader has caught up', async () => {
     const fifo = await makeFifo();
     const reader = spawn('sleep', ['60'], { stdio: [openSync(fifo, 'r+'), 'ignore', 'ignore'] });
     const output = await open(fifo);
@@ -263,7 +263,7 @@ test.each(['udp://localhost:5000', 'udp://1.2.3.4', 'rtp://1.2.3.4:70000', 'ftp:
   },
 );
 
-test('what a sink is handed is only valid until it returns', () => {
+test('packets handed to a sink are valid only until it returns', () => {
   const writer = new ClearWriter();
   writer.reserve(3).set([1, 2, 3]);
   writer.push(new Uint8Array(12), 12, 3);

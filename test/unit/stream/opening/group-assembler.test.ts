@@ -47,7 +47,7 @@ describe('a group that is being asked about', () => {
     expect(assembler.take(60_100)?.group.number).toBe(3);
   });
 
-  test('is not dropped when there is too much; the oldest of the others is', () => {
+  test('is not dropped when there are too many; the oldest of the others is', () => {
     const assembler = start({ maxOctets: 6 * PACKET_BUFFER });
     for (const number of [1, 2]) addWhole(assembler, number, 0);
     const { group } = assembler.take(0)!;
@@ -91,13 +91,13 @@ describe('what is held', () => {
     expect([assembler.groups, assembler.size]).toEqual([0, 0]);
   });
 
-  test('has no group of a packet that was not taken in', () => {
+  test('has no group for a packet that was malformed', () => {
     const assembler = start();
     assembler.add(makeCardPacket(9, 100, { sequence: 7 }), 0);
     expect([assembler.groups, assembler.size, assembler.dueAt, drops]).toEqual([0, 0, Infinity, [['malformed', 1]]]);
   });
 
-  test('of older groups is counted as late when a newer one is opened', () => {
+  test('belongs to older groups is counted as late when a newer group is opened', () => {
     const assembler = start();
     addWhole(assembler, 2, 0);
     const { group } = assembler.take(0)!;
@@ -114,7 +114,7 @@ describe('the turn of a group', () => {
     expect(assembler.take(0)?.group.number).toBe(5);
   });
 
-  test('comes when the one before it was let go, without a wait of its own', () => {
+  test('comes at once when the group before it was let go', () => {
     const assembler = start();
     addWhole(assembler, 1, 0);
     assembler.settle(assembler.take(0)!.group);
@@ -127,7 +127,7 @@ describe('the turn of a group', () => {
     expect(drops).toEqual([['noCardPacket', 1]]);
   });
 
-  test('of an older one than those held is due in the time of repairs', () => {
+  test('of an older group than those held comes after the repair time', () => {
     const assembler = start();
     assembler.add(makeGapPacket(2, 201), 0);
     expect(assembler.dueAt).toBe(1500);
@@ -135,7 +135,7 @@ describe('the turn of a group', () => {
     expect(assembler.dueAt).toBe(110);
   });
 
-  test('waits for the time of repairs after its last straggler', () => {
+  test('comes one repair time after its last packet', () => {
     const assembler = start();
     assembler.add(makeGapPacket(1, 101), 0);
     assembler.add(makeGapPacket(2, 201), 0);

@@ -223,7 +223,7 @@ describe('a sealed stream', () => {
     );
   });
 
-  test('rubbish alone costs nothing and keeps nothing', () => {
+  test('random octets cost nothing, and nothing of them is kept', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 1600 }), { maxLength: 40 }), (rubbish) => {
         const { delivered, card, size } = receive(rubbish.map((octets, at) => ({ at, octets })));
@@ -243,7 +243,7 @@ describe('the bounds', () => {
   });
   const packets = groups.flatMap((group) => group.packets);
 
-  test('more octets than may be held push the oldest groups out', () => {
+  test('when there are too many octets the oldest groups go', () => {
     const drops: [string, number][] = [];
     const assembler = new GroupAssembler({
       ...ASSEMBLER_DEFAULTS,
@@ -258,14 +258,14 @@ describe('the bounds', () => {
     expect(assembler.take(0)?.group.number).toBeGreaterThan(1);
   });
 
-  test('gap packets without their card packet go when their time is over', () => {
+  test('gap packets without a card packet go when the repair time is over', () => {
     const gaps = groups.flatMap((group) => group.packets.slice(1));
     const { delivered, drops, size } = receive(gaps.map(({ octets }, at) => ({ at, octets })));
     expect([delivered.length, size]).toEqual([0, 0]);
     expect(drops).toEqual(new Map([['noCardPacket', gaps.length]]));
   });
 
-  test('a packet of a group that is settled comes too late', () => {
+  test('a packet of a group that was opened is late', () => {
     const late = [...packets.map(({ octets }, at) => ({ at, octets })), { at: 200, octets: packets[3]!.octets }];
     expect(receive(late).drops).toEqual(new Map([['late', 1]]));
   });
@@ -294,7 +294,7 @@ describe('before paying', () => {
     };
   };
 
-  test('the octets that a group claims are held against what came', () => {
+  test('the octets that a group claims are compared with those that came', () => {
     expect(claims(3000, 0)).toEqual({ over: false, received: 3000, missing: 0 });
     expect(claims(3001, 0)).toEqual({ over: true, received: 3000, missing: 0 });
     expect(claims(3000, 2)).toEqual({ over: false, received: 2400, missing: 2 });

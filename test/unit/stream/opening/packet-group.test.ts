@@ -28,7 +28,7 @@ const CONTENT = new Uint8Array(16).fill(0xcc);
 /** In mode open; the rest behind the card part is the payload's. */
 const open = (rest: number) => ({ mode: 'open', rest: new Uint8Array(4).fill(rest) }) as const;
 
-test('a group holds 1,024 gap packets, 16 rivals and 4 card packets; what is more is forged', () => {
+test('a group holds 1,024 gap packets, 16 rivals and 4 card packets; more are forged', () => {
   const gaps = new PacketGroup(1, new PacketPool(), 0);
   for (let i = 0; i < 1024; i++) expect(gaps.add(makeGapPacket(1, i), 0)).toBe('held');
   expect(gaps.add(makeGapPacket(1, 1024), 0)).toBe('forged');
@@ -46,7 +46,7 @@ test('a group holds 1,024 gap packets, 16 rivals and 4 card packets; what is mor
   expect(cards.cards).toHaveLength(4);
 });
 
-test('a card packet that no sender makes is malformed, and nothing of it is kept', () => {
+test('a card packet that no sender makes is malformed, and is not kept', () => {
   const group = new PacketGroup(1, new PacketPool(), 0);
   const odd = [
     makeCardPacket(1, 100, { sequence: 101 }),
@@ -71,13 +71,13 @@ test('the memory of a card packet that was refused is used again', () => {
   expect(pool.hold(makeGapPacket(2, 200)).buffer).toBe(refused!.packet.buffer);
 });
 
-test('places run from 1 to the last packet that the card part names', () => {
+test('positions run from 1 to the last packet that the card part names', () => {
   const group = groupOf(makeCardPacket(1, 0x2_fffe));
   const places = [0xfffd, 0xfffe, 0xffff, 0, 1, 2].map((sequence) => group.positionOf(group.cards[0]!, sequence));
   expect(places).toEqual([0, 0, 1, 2, 0, 0]);
 });
 
-test('in mode open nothing comes out that lies outside the group, or for a place that is taken', () => {
+test('in mode open no packet comes out that lies outside the group or has the position of another', () => {
   const group = groupOf(
     makeCardPacket(1, 100, open(0xdd)),
     makeGapPacket(1, 101, 1),
@@ -91,14 +91,14 @@ test('in mode open nothing comes out that lies outside the group, or for a place
   expect(opened).toEqual({ packets: 3, octets: 100, forged: 3 });
 });
 
-test('what stands behind another card part than the one that was asked about does not come out', () => {
+test('the rest of a card packet with another card part than the one asked about does not come out', () => {
   const group = groupOf(makeCardPacket(1, 100, { ...open(0xbb), octets: 1 }), makeCardPacket(1, 100, open(0xdd)));
   const { opened, payloads } = openWith(group, CONTENT, 1);
   expect(payloads).toEqual([[...repeated(16, 0xcc), ...repeated(4, 0xdd)]]);
   expect(opened).toEqual({ packets: 1, octets: 20, forged: 1 });
 });
 
-test('a payload is cut to what the header says only where it stands alone in its group', () => {
+test('a payload is cut to the octets that the header claims only if it is alone in its group', () => {
   const short = { mode: 'open', rest: new Uint8Array(0), octets: 10 } as const;
   expect(openWith(groupOf(makeCardPacket(1, 100, { ...short, packets: 1 })), CONTENT).payloads).toEqual([
     repeated(10, 0xcc),

@@ -7,11 +7,11 @@ import { goodbye } from '../../../../host/stream/packet/rtcp-goodbye.ts';
 
 const LEAVING = { now: 0, timestamp: 0, packets: 0, octets: 0, cname: 'x' };
 
-test('finds whom our own farewell is from', () => {
+test('finds the stream of our own goodbye', () => {
   expect(leavingStreams(goodbye({ ...LEAVING, ssrc: 0xfedcba98 }))).toEqual([0xfedcba98]);
 });
 
-test('finds all that rtp.js takes leave of, with a reason, among other packets', () => {
+test('finds the streams of a BYE of rtp.js, with a reason, among other packets', () => {
   const u32 = fc.integer({ min: 0, max: 0xffffffff });
   fc.assert(
     fc.property(fc.array(u32, { minLength: 1, maxLength: 31 }), fc.string({ maxLength: 20 }), (ssrcs, reason) => {
@@ -29,7 +29,7 @@ test('finds all that rtp.js takes leave of, with a reason, among other packets',
   );
 });
 
-test('what is damaged takes leave of nobody', () => {
+test('a damaged packet ends no stream', () => {
   const whole = goodbye({ ...LEAVING, ssrc: 8 });
   for (let cut = 0; cut < whole.length; cut++) {
     // Cut between two packets it is a whole one that says nothing of leaving.

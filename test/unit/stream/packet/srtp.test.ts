@@ -19,7 +19,7 @@ describe('key derivation, RFC 3711 B.3', () => {
     expect(toHex(derived)).toBe(expected);
   });
 
-  test('a salt of 12 octets is one of 14 that ends in zeros', () => {
+  test('a salt of 12 octets is the same as one of 14 that ends in zeros', () => {
     const key = fromHex(derivation.masterKey);
     const salt = fromHex(derivation.masterSalt).subarray(0, 12);
     const padded = new Uint8Array(14);
@@ -53,7 +53,7 @@ describe.each([
     expect(toHex(cipher.open(iv, header, sealed)!)).toBe(aead.plaintext);
   });
 
-  test('into memory of the caller, that of the input too', () => {
+  test('writes into memory of the caller, also into that of the input', () => {
     const cipher = factory(fromHex(aead.key));
     const memory = new Uint8Array(sealed.length);
     memory.set(plaintext);
@@ -63,7 +63,7 @@ describe.each([
     expect(toHex(memory.subarray(0, plaintext.length))).toBe(aead.plaintext);
   });
 
-  test('one bit anywhere, or a cut, and nothing comes out', () => {
+  test('opens nothing when one bit is changed anywhere, or the end is missing', () => {
     const cipher = factory(fromHex(aead.key));
     const opens = (c: PacketAead, i: Uint8Array, a: Uint8Array, s: Uint8Array) => c.open(i, a, s) !== undefined;
     for (let bit = 0; bit < sealed.length * 8; bit++) {
@@ -78,7 +78,7 @@ describe.each([
   });
 });
 
-test('noble and node:crypto answer alike', () => {
+test('noble and node:crypto give the same answers', () => {
   const key = octets({ minLength: 16, maxLength: 16 });
   const iv = octets({ minLength: 12, maxLength: 12 });
   const aad = octets({ maxLength: 300 });
