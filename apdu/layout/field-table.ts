@@ -37,21 +37,24 @@ export class Layout<F extends Fields> {
   /** Offset of each field. */
   readonly at: { readonly [Name in keyof F]: number };
   readonly places: readonly FieldPlace[];
-  readonly #fields: F;
   readonly #sizes: { readonly [Name in keyof F]: number };
+  readonly #values: readonly (FieldPlace & { readonly field: AnyField })[];
+  readonly #reserved: readonly FieldPlace[];
 
   constructor(name: string, fields: F) {
     let length = 0;
-    this.places = Object.entries<AnyField>(fields).map(([field, { size, type }]) => {
+    const all = Object.entries<AnyField>(fields).map(([field, { role, size, type }]) => {
       const at = length;
       length += size;
-      return { name: field, at, size, type };
+      return { role, field: fields[field]!, place: { name: field, at, size, type } };
     });
     this.name = name;
     this.length = length;
+    this.places = all.map(({ place }) => place);
     this.at = recordOf<F>(this.places, 'at');
     this.#sizes = recordOf<F>(this.places, 'size');
-    this.#fields = fields;
+    this.#values = all.flatMap(({ role, field, place }) => (role === 'value' ? { ...place, field } : []));
+    this.#reserved = all.flatMap(({ role, place }) => (role === 'reserved' ? place : []));
   }
 
   /**
@@ -66,10 +69,8 @@ export class Layout<F extends Fields> {
 
   /** Like {@link encode}, into octets that are there. @param base where the message starts in them. */
   write(message: Uint8Array, values: ValuesOf<F>, base = 0): void {
-    for (const { name, at } of this.places) {
-      const field = this.#fields[name]!;
-      if (field.role === 'value') field.write(message, base + at, (values as Record<string, unknown>)[name], name);
-    }
+    const given: Readonly<Record<string, unknown>> = values;
+    for (const { name, at, field } of this.#values) field.write(message, base + at, given[name], name);
   }
 
   /**
@@ -93,10 +94,7 @@ export class Layout<F extends Fields> {
       throw new FormatError(`a reserved octet of this ${this.name} is not zero; a newer tollcast may know it`);
     }
     const values: Record<string, unknown> = {};
-    for (const { name, at } of this.places) {
-      const field = this.#fields[name]!;
-      if (field.role === 'value') values[name] = field.read(message, base + at, name);
-    }
+    for (const { name, at, field } of this.#values) values[name] = field.read(message, base + at, name);
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- It was filled field by field, as the type is.
     return values as ValuesOf<F>;
   }
@@ -127,10 +125,10 @@ export class Layout<F extends Fields> {
 
   /** Whether all reserved octets are zero. */
   isReservedZero(message: Uint8Array, base = 0): boolean {
-    return this.places.every(
-      ({ name }) =>
-        this.#fields[name]!.role !== 'reserved' || this.view(message, name, base).every((octet) => octet === 0),
-    );
+    for (const { at, size } of this.#reserved) {
+      for (let i = base + at; i < base + at + size; i++) if (message[i] !== 0 && message[i] !== undefined) return false;
+    }
+    return true;
   }
 }
 

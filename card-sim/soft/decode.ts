@@ -1,10 +1,11 @@
 import { openBlind } from '../../apdu/decode-module/packets/blind-blocks.ts';
 import { MAX_PACKETS } from '../../apdu/decode-module/packets/card-part.ts';
+import { CEILINGS } from '../../apdu/layout/keys.ts';
 import { BLIND_HEADER, CARD_HEADER, CARD_TAG, GROUP_KEY } from '../../apdu/layout/packets.ts';
 import { KIND, MESSAGE_VERSION } from '../../apdu/decode-module/kinds.ts';
 import { STATUS } from '../../apdu/decode-module/module-status.ts';
 import { readUint } from '../../apdu/octets.ts';
-import { type ContentKey, limitsOf } from './keys/keys.ts';
+import type { ContentKey } from './keys/keys.ts';
 import type { PersistentState } from './memory/persistent-state.ts';
 import { debit, debitBlind } from './money/purse.ts';
 import { tagFits } from './tag.ts';
@@ -59,8 +60,10 @@ export function decode(persistent: PersistentState, transient: TransientState, p
   // Step 6.
   const octets = readUint(part, AT.octets, 3);
   const duration = readUint(part, AT.duration, 3);
-  const limits = limitsOf(key.purchase);
-  if (octets > limits.groupOctets || duration > limits.groupDuration) return STATUS.ABOVE_CEILING;
+  const { ceilings } = key.purchase;
+  if (octets > CEILINGS.readUint(ceilings, 'groupOctets') || duration > CEILINGS.readUint(ceilings, 'groupDuration')) {
+    return STATUS.ABOVE_CEILING;
+  }
   // Step 7.
   const status = debit(persistent, transient, session, key, { octets, duration, mediaTime });
   if (status !== STATUS.DONE) return status;
