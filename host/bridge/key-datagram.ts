@@ -3,7 +3,7 @@ import { type ContentTerms, decodeContentTerms } from '../../apdu/decode-module/
 import { type KeyMessage, parseKeyMessage } from '../../apdu/decode-module/keys/key-message.ts';
 import { KIND } from '../../apdu/decode-module/kinds.ts';
 import { FormatError } from '../../apdu/errors.ts';
-import { readUint } from '../../apdu/octets.ts';
+import { MESSAGE_FRAME } from '../../apdu/layout/message-frame.ts';
 import { MAX_DATAGRAM } from '../stream/packet/rtp-packet.ts';
 
 /** A key message that the key port brought. Only the card can tell whether it is authentic. */
@@ -26,8 +26,8 @@ export function* readKeyDatagram(datagram: Uint8Array): Generator<AnnouncedKey |
     return;
   }
   for (let at = 0; at < datagram.length;) {
-    const length = readUint(datagram, at + 2, 2);
-    if (datagram[at] === KIND.combinedSection) {
+    const length = MESSAGE_FRAME.readUint(datagram, 'length', at);
+    if (MESSAGE_FRAME.readUint(datagram, 'kind', at) === KIND.combinedSection) {
       const section = datagram.subarray(at, at + Math.max(MIN_MESSAGE, length));
       at += section.length;
       yield* readSection(section);

@@ -1,3 +1,6 @@
+import { keyBodyAt } from '../../../apdu/decode-module/keys/key-message.ts';
+import { CONTENT_TERMS, KEY_MESSAGE_HEADER as KEY } from '../../../apdu/layout/keys.ts';
+import { CARD_HEADER } from '../../../apdu/layout/packets.ts';
 import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { randomBytes } from 'node:crypto';
 import { signCreditLimit } from '../../../apdu/decode-module/money/credit-load.ts';
@@ -11,10 +14,10 @@ import { judge, expectRefusal } from '../kit/expect-refusal.ts';
 
 const BITS = [0x01, 0x80];
 /** Octets of a message that name the key which checks it. A change there names a key that the card may not have. */
-const CONTENT_ID_AT = listRange(14, 18);
-const UNIQUE_PARENT_AT = [24, ...listRange(28, 32)];
-const PARENT_AT = [...listRange(4, 8), ...UNIQUE_PARENT_AT];
-const SLOT_AT = [...PARENT_AT, ...listRange(60, 64)];
+const CONTENT_ID_AT = listField(CARD_HEADER.at.contentKeyId);
+const UNIQUE_PARENT_AT = [KEY.at.parentKind, ...listField(KEY.at.parentId)];
+const PARENT_AT = [...listField(KEY.at.service), ...UNIQUE_PARENT_AT];
+const SLOT_AT = [...PARENT_AT, ...listField(keyBodyAt(KIND.content) + CONTENT_TERMS.at.epoch)];
 
 /** The host makes octets up, or changes bits, without having a key. */
 export const bogus: Attack = {
@@ -58,7 +61,7 @@ export const bogus: Attack = {
     });
 
     const order = await target.signLoadOrder(1_000_000n);
-    yield await flipBits(target, 'a load (S2)', { ins: INS.LOAD_CREDIT, data: order }, []);
+    yield await flipBits(target, 'a load order', { ins: INS.LOAD_CREDIT, data: order }, []);
     const { loadNumber, receiptsWritten } = await target.readPurse();
     const limit = {
       cardId: target.cardId,
@@ -131,6 +134,7 @@ async function useWrongKeys(target: Target): Promise<Attempt> {
   });
 }
 
-function listRange(from: number, to: number): number[] {
-  return Array.from({ length: to - from }, (_, i) => from + i);
+/** Octets of a field of four. */
+function listField(at: number): number[] {
+  return Array.from({ length: 4 }, (_, i) => at + i);
 }

@@ -1,3 +1,4 @@
+import { LOAD_ORDER } from '../../../apdu/layout/money.ts';
 import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { randomBytes } from 'node:crypto';
 import { encodeCardId } from '../../../apdu/decode-module/card-id.ts';
@@ -50,12 +51,12 @@ function sendOrder(data: Uint8Array): ModuleCommand {
 async function reuseNumber(target: Target, first: Uint8Array): Promise<Attempt> {
   const key = target.keys['load-in'];
   const more = addTag(
-    copyChanged(first, (copy) => (copy[24] = 0xff)),
+    copyChanged(first, (copy) => LOAD_ORDER.view(copy, 'amount').fill(0xff, 4, 5)),
     key,
     16,
   );
   const otherId = addTag(
-    copyChanged(first, (copy) => (copy[26]! ^= 1)),
+    copyChanged(first, (copy) => (copy[LOAD_ORDER.at.loadId]! ^= 1)),
     key,
     16,
   );
@@ -68,24 +69,28 @@ async function reuseNumber(target: Target, first: Uint8Array): Promise<Attempt> 
   );
 }
 
+function relabel(copy: Uint8Array): void {
+  LOAD_ORDER.writeUint(copy, 'kind', KIND.loadOrder);
+}
+
 async function* useProofs(target: Target, first: Uint8Array, proof: Uint8Array): AsyncIterable<Attempt> {
   const next = await target.signLoadOrder(AMOUNT);
-  const relabelled = copyChanged(proof, (copy) => (copy[0] = KIND.loadOrder));
-  const tagOfProof = copyChanged(next, (copy) => copy.set(proof.subarray(48), 48));
+  const relabelled = copyChanged(proof, relabel);
+  const tagOfProof = copyChanged(next, (copy) => copy.set(LOAD_ORDER.view(proof, 'tag'), LOAD_ORDER.at.tag));
   yield await expectRefusal(
     target,
-    "the card's own proof (S3) as an order, also relabelled",
+    "the card's own load proof as an order, also relabelled",
     [proof, relabelled, tagOfProof].map(sendOrder),
     FORGED,
   );
   const request = await target.mustSucceed('START LOAD', { ins: INS.START_LOAD, data: new Uint8Array(0) });
   yield await expectRefusal(
     target,
-    "the card's own request (S1) cut to an order",
-    [sendOrder(request.subarray(0, 64))],
+    "the card's own load request cut to an order",
+    [sendOrder(request.subarray(0, LOAD_ORDER.length))],
     FORGED,
   );
-  const more = copyChanged(first, (copy) => (copy[25] = 0xff));
+  const more = copyChanged(first, (copy) => LOAD_ORDER.view(copy, 'amount').fill(0xff, 5));
   yield await expectRefusal(target, 'a larger amount in a signed order', [sendOrder(more)], FORGED);
 }
 
@@ -109,7 +114,7 @@ async function* repeatCreditLimits(target: Target): AsyncIterable<Attempt> {
   const number = (await target.readPurse()).loadNumber + 1;
   const fields = { cardId: target.cardId, number, currency: CURRENCY, amount: 2n * AMOUNT, loadId: randomBytes(8) };
   const limit = signCreditLimit(fields, target.keys['load-in']);
-  const asLoad = copyChanged(limit, (copy) => (copy[0] = KIND.loadOrder));
+  const asLoad = copyChanged(limit, relabel);
   yield await expectRefusal(target, 'a credit limit relabelled as a load', [sendOrder(asLoad)], FORGED);
   const before = await target.readPurse();
   const proof = await target.mustSucceed('a credit limit', sendOrder(limit));

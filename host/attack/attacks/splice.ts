@@ -1,14 +1,24 @@
+import { keyBodyAt } from '../../../apdu/decode-module/keys/key-message.ts';
+import {
+  CONTENT_TERMS,
+  KEY_MESSAGE_HEADER as KEY,
+  SECTION_ENTRY,
+  SECTION_HEADER,
+  SEED_MESSAGE,
+} from '../../../apdu/layout/keys.ts';
 import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { CARD_HEADER, CARD_TAG } from '../../../apdu/layout/packets.ts';
 import { combine, separate } from '../../../apdu/decode-module/keys/combined-section.ts';
 import { parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
-import { concat, writeUint } from '../../../apdu/octets.ts';
+import { concat } from '../../../apdu/octets.ts';
 import type { Attack, Attempt } from '../kit/attempt.ts';
 import { decodePart, HonestService, loadKey, SERVICE_KEY_ID } from '../kit/honest-service.ts';
 import { copyChanged } from '../kit/forged-message.ts';
 import type { ModuleCommand, Target } from '../kit/target.ts';
 import { expectRefusal } from '../kit/expect-refusal.ts';
+
+const TERMS_AT = keyBodyAt(KIND.content);
 
 const FORGED = { expected: [STATUS.CRYPTO], mustBeAlike: true } as const;
 
@@ -56,30 +66,32 @@ async function* spliceCardParts(target: Target): AsyncIterable<Attempt> {
     cheaper,
     FORGED,
   );
-  const moved = (at: number, size: number, value: number) =>
-    decodePart(copyChanged(dear, (copy) => writeUint(copy, at, size, value)));
+  const moved = (field: keyof typeof CARD_HEADER.at, value: number) =>
+    decodePart(copyChanged(dear, (copy) => CARD_HEADER.writeUint(copy, field, value)));
   yield await expectRefusal(
     target,
     'fewer octets in the header of a group',
-    [moved(4, 3, 1000), moved(4, 3, 0)],
+    [moved('octets', 1000), moved('octets', 0)],
     FORGED,
   );
   yield await expectRefusal(
     target,
     "a group of one stream under the other stream's SSRC",
-    [moved(24, 4, service.secondSsrc)],
+    [moved('ssrc', service.secondSsrc)],
     FORGED,
   );
   yield await expectRefusal(
     target,
     'a group under another number',
-    [moved(28, 4, 2), moved(28, 4, 0x7fff_ffff)],
+    [moved('group', 2), moved('group', 0x7fff_ffff)],
     FORGED,
   );
   const short = [1, 4, 7, 8].map((cut) => decodePart(dear.subarray(0, dear.length - cut)));
   const noTag = decodePart(copyChanged(dear, (copy) => copy.fill(0, copy.length - CARD_TAG)));
   yield await expectRefusal(target, 'a tag cut short, left out, or of zeros', [...short, noTag], FORGED);
-  const blocks = copyChanged(service.sealPart(3, { spanBlocks: 2 }), (copy) => (copy[1] = 0x21)).subarray(0, 56);
+  const blocks = copyChanged(service.sealPart(3, { spanBlocks: 2 }), (copy) =>
+    CARD_HEADER.writeUint(copy, 'versionAndBlocks', 0x21),
+  ).subarray(0, CARD_HEADER.length + 16 + CARD_TAG);
   yield await expectRefusal(target, 'a span of two blocks cut to one', [decodePart(blocks)], FORGED);
 }
 
@@ -97,7 +109,8 @@ async function* crossServices(target: Target): AsyncIterable<Attempt> {
     [decodePart(one.sealPart(1))],
     FORGED,
   );
-  const renamed = (message: Uint8Array) => loadKey(copyChanged(message, (copy) => writeUint(copy, 4, 4, two.number)));
+  const renamed = (message: Uint8Array) =>
+    loadKey(copyChanged(message, (copy) => KEY.writeUint(copy, 'service', two.number)));
   yield await expectRefusal(
     target,
     "one service's segment and content keys under another service's name",
@@ -113,35 +126,50 @@ async function* spliceKeyMessages(target: Target): AsyncIterable<Attempt> {
   yield await expectRefusal(
     target,
     "a free content key's terms on one that costs",
-    [copyRange(48, 96, free, paid)],
+    [copyRange(TERMS_AT, TERMS_AT + CONTENT_TERMS.length, free, paid)],
     FORGED,
   );
   const other = service.sealContent({}, { keyId: service.contentId + 1 });
   yield await expectRefusal(
     target,
     'the wrapped key of one message in another',
-    [copyRange(32, 48, other, paid)],
+    [copyRange(KEY.length, TERMS_AT, other, paid)],
     FORGED,
   );
-  yield await expectRefusal(target, 'the tag of one message on another', [copyRange(96, 104, other, paid)], FORGED);
+  yield await expectRefusal(
+    target,
+    'the tag of one message on another',
+    [copyRange(TERMS_AT + CONTENT_TERMS.length, paid.length, other, paid)],
+    FORGED,
+  );
   const later = service.sealPurchase({ keyId: 2, to: 0xffff_fffe });
   const purchase = service.sealPurchase({ keyId: 2 });
   yield await expectRefusal(
     target,
     "a later purchase's end on an earlier one",
-    [copyRange(16, 20, later, purchase)],
+    [copyRange(KEY.at.to, KEY.at.number, later, purchase)],
     FORGED,
   );
   yield await expectRefusal(
     target,
     "a purchase's message cut to eight octets of tag",
-    [loadKey(purchase.subarray(0, 88))],
+    [loadKey(purchase.subarray(0, -8))],
     FORGED,
   );
   if (!target.can('marks')) return;
   const [one, two] = [service.sealSeedParts(0, 8)[0]!, service.sealSeedParts(0, 1024)[0]!];
-  yield await expectRefusal(target, "more slots' labels on a purchase of few", [copyRange(160, 192, two, one)], FORGED);
-  yield await expectRefusal(target, 'the seeds of one purchase in another', [copyRange(32, 160, two, one)], FORGED);
+  yield await expectRefusal(
+    target,
+    "more slots' labels on a purchase of few",
+    [copyRange(SEED_MESSAGE.at.labels, SEED_MESSAGE.at.ceilings, two, one)],
+    FORGED,
+  );
+  yield await expectRefusal(
+    target,
+    'the seeds of one purchase in another',
+    [copyRange(SEED_MESSAGE.at.seeds, SEED_MESSAGE.at.labels, two, one)],
+    FORGED,
+  );
 }
 
 /** Puts entries of one combined section behind the header and body of another. */
@@ -150,13 +178,17 @@ async function* spliceSections(target: Target): AsyncIterable<Attempt> {
   const parent = { parentKind: KIND.service, parentId: SERVICE_KEY_ID };
   const paid = combine([parseKeyMessage(service.sealContent()), parseKeyMessage(service.sealContent())]);
   const free = combine([parseKeyMessage(service.sealContent({ tariff: { kind: 'free', price: 0n } }))]);
-  const [entry] = [free.subarray(free.length - 28)];
-  const swapped = concat(paid.subarray(0, paid.length - 28), entry);
+  const [entry] = [free.subarray(free.length - SECTION_ENTRY.length)];
+  const swapped = concat(paid.subarray(0, paid.length - SECTION_ENTRY.length), entry);
   const commands = separate(swapped).slice(1).map(loadKey);
   yield await expectRefusal(target, "an entry of one combined section in another's", commands, FORGED);
   const direct = parseKeyMessage(service.sealContent({}, { ...parent, keyId: service.contentId + 2 }));
-  const moved = copyChanged(combine([direct]), (copy) => (copy[4 + 24] = KIND.segment));
-  const named = copyChanged(moved, (copy) => writeUint(copy, copy.length - 28, 4, 100));
+  const moved = copyChanged(combine([direct]), (copy) =>
+    KEY.writeUint(copy, 'parentKind', KIND.segment, SECTION_HEADER.at.common),
+  );
+  const named = copyChanged(moved, (copy) =>
+    SECTION_ENTRY.writeUint(copy, 'parentId', 100, copy.length - SECTION_ENTRY.length),
+  );
   yield await expectRefusal(
     target,
     'an entry of the service key, said to be of the segment key',

@@ -1,18 +1,14 @@
 import { AesCbc } from '../../../apdu/decode-module/keys/aes-cbc.ts';
 import type { WorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
-import { KIND, MESSAGE_VERSION } from '../../../apdu/decode-module/kinds.ts';
-import { concat, writeUint } from '../../../apdu/octets.ts';
+import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import { writeFrame } from '../../../apdu/decode-module/signed-message.ts';
+import type { Values } from '../../../apdu/layout/field-table.ts';
+import { KEY_MESSAGE_HEADER } from '../../../apdu/layout/keys.ts';
+import { concat } from '../../../apdu/octets.ts';
 
 /** Header of a key message with any values, also those that the page forbids. */
-export interface ForgedHeader {
+export interface ForgedHeader extends Omit<Values<typeof KEY_MESSAGE_HEADER>, 'flags'> {
   readonly kind: number;
-  readonly service: number;
-  readonly keyId: number;
-  readonly from: number;
-  readonly to: number;
-  readonly number: number;
-  readonly parentKind: number;
-  readonly parentId: number;
   readonly flags?: number;
 }
 
@@ -27,18 +23,9 @@ export function forgeKeyMessage(
   body: Uint8Array,
   parent: WorkingKeys,
 ): Uint8Array {
-  const octets = concat(new Uint8Array(32), new AesCbc(parent.encryption).encrypt(key), body, makeTagSpace(header));
-  octets[0] = header.kind;
-  octets[1] = MESSAGE_VERSION;
-  writeUint(octets, 2, 2, octets.length);
-  writeUint(octets, 4, 4, header.service);
-  writeUint(octets, 8, 4, header.keyId);
-  writeUint(octets, 12, 4, header.from);
-  writeUint(octets, 16, 4, header.to);
-  writeUint(octets, 20, 4, header.number);
-  octets[24] = header.parentKind;
-  octets[25] = header.flags ?? 0;
-  writeUint(octets, 28, 4, header.parentId);
+  const head = KEY_MESSAGE_HEADER.encode({ flags: 0, ...header });
+  const octets = concat(head, new AesCbc(parent.encryption).encrypt(key), body, makeTagSpace(header));
+  writeFrame(octets, header.kind);
   return addTag(octets, parent.mac, makeTagSpace(header).length);
 }
 

@@ -7,7 +7,7 @@ import { type WorkingKeys, deriveWorkingKeys } from '../../../apdu/decode-module
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { sealSeedPurchase } from '../../../apdu/decode-module/keys/seed-purchase.ts';
 import { coverSlots, seedKey, SLOT_DEPTH, slotKeys } from '../../../apdu/decode-module/keys/marks.ts';
-import { concat, writeUint } from '../../../apdu/octets.ts';
+import { concat, u32 } from '../../../apdu/octets.ts';
 import { type ForgedHeader, forgeKeyMessage } from './forged-message.ts';
 import type { ModuleCommand, Target } from './target.ts';
 
@@ -182,11 +182,5 @@ export function decodePart(part: Uint8Array): ModuleCommand {
 }
 
 export function encodeU32(...values: readonly number[]): Uint8Array {
-  return concat(
-    ...values.map((value) => {
-      const octets = new Uint8Array(4);
-      writeUint(octets, 0, 4, value);
-      return octets;
-    }),
-  );
+  return concat(...values.map(u32));
 }
