@@ -11,6 +11,6 @@ export { chooseProfile, limitGroups, type ProfileMode, type SealingProfile } fro
 export { completeAddress, type ServiceAddress } from './sender/service-ports.ts';
 export { ServiceSender, type ServiceSenderOptions, type ServiceTotals } from './sender/service-sender.ts';
 export { startStream, type StreamStart } from './sender/stream-start.ts';
-export type { MediaSource } from './sources/media-source.ts';
+export type { MediaChunk, MediaSource } from './sources/media-source.ts';
 export { openSource } from './sources/open-source.ts';
 export { detectFormat, type SourceFormat } from './sources/source-format.ts';

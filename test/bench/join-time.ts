@@ -50,9 +50,8 @@ export async function measureJoinTime(): Promise<Measurement> {
 function endless() {
   const chunk = randomBytes(65_536);
   return {
-    lag: () => 0,
     async *[Symbol.asyncIterator]() {
-      for (;;) yield chunk;
+      for (;;) yield { octets: chunk };
     },
   };
 }

@@ -59,7 +59,7 @@ export class SrtpSender {
       pacer.start(0, 0);
       let index = 1;
       for await (const chunk of source) {
-        for (const payload of packer.push(chunk)) {
+        for (const payload of packer.push(chunk.octets)) {
           await pacer.waitUntil(payload.at);
           sender.send(this.#seal(payload.octets, payload.timestamp, index++));
           this.octets += payload.octets.length;

@@ -25,9 +25,8 @@ export interface SenderChanges {
 /** A source that gives these chunks at once. */
 export function sourceOf(chunks: readonly Uint8Array[]): MediaSource {
   return {
-    lag: () => 0,
     async *[Symbol.asyncIterator]() {
-      yield* chunks;
+      for (const octets of chunks) yield { octets };
     },
   };
 }

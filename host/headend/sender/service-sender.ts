@@ -110,13 +110,12 @@ export class ServiceSender {
 
   async #sendSource(announcer: KeyAnnouncer, ports: ServicePorts, signal: AbortSignal): Promise<void> {
     const { stream, source, profile, pace } = this.#options;
-    const { media } = source;
     const packer = makePacker(this.#timeline, source.format, source.rate, profile.packing);
     const reading = { patience: profile.closingTime, clock: this.#clock, signal };
-    for await (const { payloads, waited } of readPayloads(media, packer, reading)) {
+    for await (const { payloads, waited, lag } of readPayloads(source.media, packer, reading)) {
       if (payloads.length === 0 && waited >= profile.closingTime) await this.#send(this.#sealer.close(), ports);
       if (payloads.length > 0 && waited >= LONG_SILENCE) this.#silence += waited * pace.speed;
-      this.#pacer.catchUp(media.lag());
+      this.#pacer.catchUp(lag);
       for (const payload of payloads) {
         if (signal.aborted) break;
         const mediaTime = stream.mediaTime + Math.floor((payload.at + this.#silence) / 1000);

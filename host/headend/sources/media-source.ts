@@ -1,10 +1,14 @@
 import { TransportError } from '../../../apdu/errors.ts';
 
-/** Where the octets of a service come from. */
-export interface MediaSource extends AsyncIterable<Uint8Array> {
-  /** ms that the last chunk had waited before it was given; 0 where the source can be made to wait. */
-  lag(): number;
+/** Octets that came together. */
+export interface MediaChunk {
+  readonly octets: Uint8Array;
+  /** ms of the clock at which they came; a file has none, as it is there before it is read. */
+  readonly arrival?: number | undefined;
 }
+
+/** Where the octets of a service come from. */
+export type MediaSource = AsyncIterable<MediaChunk>;
 
 /**
  * Makes the error of a source that cannot be read.

@@ -1,7 +1,8 @@
 /** Ticks of the MPEG system clock in a second, ISO/IEC 13818-1 2.4.2.1. */
 export const TICKS_PER_SECOND = 27_000_000;
 
-const TICKS_PER_MS = TICKS_PER_SECOND / 1000;
+/** Ticks in a millisecond. */
+export const TICKS_PER_MS = TICKS_PER_SECOND / 1000;
 /** RTP timestamps of MPEG-TS, and here of plain data too, count 90 kHz (RFC 2250 2). */
 const TICKS_PER_RTP = TICKS_PER_SECOND / 90_000;
 

@@ -16,6 +16,8 @@ export interface ReadPayloads {
   readonly payloads: readonly MediaPayload[];
   /** ms for which the source has been silent; without payloads it still is. */
   readonly waited: number;
+  /** ms that these octets of the source had waited before they were read; 0 where it can be made to wait. */
+  readonly lag: number;
 }
 
 /** Reads a source to its end, or until the signal aborts. */
@@ -30,14 +32,16 @@ export async function* readPayloads(
     const pending = chunks.next();
     // A sleep may end up to 1 ms early by `monotonic`.
     if (await isSilent(pending, patience, clock)) {
-      yield { payloads: [], waited: Math.max(patience, clock.monotonic() - asked) };
+      yield { payloads: [], waited: Math.max(patience, clock.monotonic() - asked), lag: 0 };
     }
     const next = await pending;
     if (signal.aborted) return;
     if (next.done === true) break;
-    yield { payloads: packer.push(next.value), waited: clock.monotonic() - asked };
+    const { octets, arrival } = next.value;
+    const now = clock.monotonic();
+    yield { payloads: packer.push(octets, arrival), waited: now - asked, lag: now - (arrival ?? now) };
   }
-  yield { payloads: packer.flush(), waited: 0 };
+  yield { payloads: packer.flush(), waited: 0, lag: 0 };
 }
 
 async function isSilent(pending: Promise<unknown>, patience: number, clock: Clock): Promise<boolean> {

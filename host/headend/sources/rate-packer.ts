@@ -6,9 +6,10 @@ export interface Packer {
   /**
    * Takes the next octets.
    * @param chunk may be kept; it must not change afterwards.
+   * @param arrival ms of the clock at which it came, from a source that is not a file.
    * @returns the payloads that are complete.
    */
-  push(chunk: Uint8Array): MediaPayload[];
+  push(chunk: Uint8Array, arrival?: number): MediaPayload[];
   /** Gives what is left at the end of the source. */
   flush(): MediaPayload[];
 }

@@ -1,7 +1,7 @@
 import { concat } from '../../../apdu/octets.ts';
 import { PAYLOAD_TYPE_MPEG_TS } from '../../stream/packet/rtp-packet.ts';
 import type { MediaTimeline } from './media-timeline.ts';
-import type { MediaSource } from './media-source.ts';
+import type { MediaChunk, MediaSource } from './media-source.ts';
 import { type Packer, RatePacker } from './rate-packer.ts';
 import { TsPacker } from './ts-packer.ts';
 import { ENOUGH_TO_DETECT, isTransportStream, TS_PACKET } from './ts-packet.ts';
@@ -26,16 +26,17 @@ export function payloadTypeOf(format: SourceFormat): number {
  */
 export async function detectFormat(source: MediaSource): Promise<{ format: SourceFormat; media: MediaSource }> {
   const chunks = source[Symbol.asyncIterator]();
+  const first: MediaChunk[] = [];
   let head: Uint8Array = new Uint8Array(0);
   while (head.length < ENOUGH_TO_DETECT) {
     const next = await chunks.next();
     if (next.done === true) break;
-    head = concat(head, next.value);
+    first.push(next.value);
+    head = concat(head, next.value.octets);
   }
   const whole: MediaSource = {
-    lag: () => source.lag(),
     async *[Symbol.asyncIterator]() {
-      yield head;
+      yield* first;
       yield* { [Symbol.asyncIterator]: () => chunks };
     },
   };

@@ -1,19 +1,24 @@
 import { TollcastError } from '../../../apdu/errors.ts';
 import { concat } from '../../../apdu/octets.ts';
 import type { MediaPayload } from '../../stream/sealing/group-sealer.ts';
-import { type MediaTimeline, TICKS_PER_SECOND } from './media-timeline.ts';
+import { type MediaTimeline, TICKS_PER_MS, TICKS_PER_SECOND } from './media-timeline.ts';
+import { PcrClock, type PcrStep } from './pcr-clock.ts';
 import type { Packer } from './rate-packer.ts';
-import { PCR_MODULUS, type Pcr, readPcr, startsTsPacket, TS_PACKET } from './ts-packet.ts';
+import { readPcr, startsTsPacket, TS_PACKET } from './ts-packet.ts';
 
-/** Ticks; a greater step from one PCR to the next is a jump of the clock. ISO/IEC 13818-1 2.7.2 allows 0.1 s. */
-const MAX_PCR_GAP = 2 * TICKS_PER_SECOND;
 /** Octets that may wait for a PCR. With more, the stream goes on at the rate it had. */
 const MAX_WAITING = 0x400000;
+/** ms by which a PCR of a live source may be later than usual. Then the stream goes on without it. */
+const MAX_LATE_PCR = 500;
+/** ms; what came faster than this is no measure of a rate. */
+const MIN_ARRIVAL = 100;
 /** Ticks; payloads are filled as long as they do not last longer. */
 const MAX_FILLING = TICKS_PER_SECOND;
+/** Ticks; one TS packet that would last longer is charged no more than this. */
+const MAX_PAYLOAD = 3 * TICKS_PER_SECOND;
 
-/** Most ms of one payload: one TS packet may last the whole step from a PCR to the next. */
-export const MAX_TS_PAYLOAD_DURATION = ((MAX_PCR_GAP + MAX_FILLING) / TICKS_PER_SECOND) * 1000;
+/** Most ms of one payload. */
+export const MAX_TS_PAYLOAD_DURATION = MAX_PAYLOAD / TICKS_PER_MS;
 
 /** Octets that follow each other in the source: whole TS packets, or octets between packets where the sync is lost. */
 interface Run {
@@ -21,31 +26,43 @@ interface Run {
   readonly packets: boolean;
 }
 
-interface Rate {
-  readonly ticks: number;
-  readonly octets: number;
+/** The stretch from one PCR to the next. */
+interface Interval {
+  /** Those without times yet. */
+  runs: Run[];
+  /** Octets of these runs. */
+  waiting: number;
+  /** Octets in all. */
+  octets: number;
+  /** Ticks that were given before the next PCR came. */
+  given: number;
+  step: PcrStep | undefined;
 }
 
 /**
- * Packs whole TS packets into payloads (RFC 2250 2). Their times come from the PCRs of one PID: octets between two PCRs
- * are spread evenly, which follows a variable rate. Before the first PCR and after the last the nearest rate known
- * holds. Over a jump, with or without the discontinuity indicator, the rate before it holds. Octets that are out of
- * sync are sent like all others, in payloads of their own.
+ * Packs whole TS packets into payloads (RFC 2250 2). Their times come from PCRs: octets between two of them are spread
+ * evenly, which follows a variable rate. What no two PCRs enclose goes at the average rate, and over a jump of the clock
+ * no longer than a step lately. A live source whose PCRs stay away is timed by its arrival, and the next PCR corrects
+ * that. Octets that are out of sync are sent like all others, in payloads of their own.
  */
 export class TsPacker implements Packer {
   readonly #timeline: MediaTimeline;
   readonly #packets: number;
+  readonly #clock = new PcrClock();
   /** Octets that are not cut into packets yet. */
   #input = new Uint8Array(0);
   /** Whether a packet ended where the next octets start. */
   #inLine = false;
-  /** Runs without times yet: all since the last PCR, and all before it as long as no rate is known. */
-  #waiting: Run[] = [];
-  #waitingOctets = 0;
-  /** Those of the waiting octets that came before the last PCR. */
-  #headOctets = 0;
-  #pcr: Pcr | undefined;
-  #rate: Rate | undefined;
+  /** Intervals that are over, as long as no average rate is known. */
+  #over: Interval[] = [];
+  #overOctets = 0;
+  /** The interval that the last PCR began. */
+  #open = emptyInterval();
+  /** ms of arrival: of the last PCR or, before one, of the first octets; and of the newest octets. */
+  #markedAt: number | undefined;
+  #arrival: number | undefined;
+  /** Ticks that the PCRs counted and no octets were there to take, or the reverse when it is negative. */
+  #owed = 0;
   #payload: Uint8Array = new Uint8Array(0);
   #payloadTicks = 0;
   #ready: MediaPayload[] = [];
@@ -56,8 +73,10 @@ export class TsPacker implements Packer {
     this.#packets = packets;
   }
 
-  /** @throws TollcastError `NO_PCR` when the stream shows no two PCRs in its first 4 MiB. */
-  push(chunk: Uint8Array): MediaPayload[] {
+  /** @throws TollcastError `NO_PCR` when a source that can wait shows no two PCRs in its first 4 MiB. */
+  push(chunk: Uint8Array, arrival?: number): MediaPayload[] {
+    this.#arrival = arrival;
+    this.#markedAt ??= arrival;
     const input = this.#input.length === 0 ? chunk : concat(this.#input, chunk);
     let start = 0;
     let at = 0;
@@ -66,9 +85,11 @@ export class TsPacker implements Packer {
       if (startsTsPacket(input, at, this.#inLine)) {
         this.#inLine = true;
         const pcr = readPcr(input, at);
-        if (pcr !== undefined && (this.#pcr === undefined || this.#pcr.pid === pcr.pid)) {
+        const more = at - start;
+        const step = pcr && this.#clock.take(pcr, this.#open.octets + more, this.#open.waiting + more);
+        if (step !== undefined) {
           this.#addWaiting(input.subarray(start, at), true);
-          this.#reachPcr(pcr);
+          this.#reachPcr(step);
           start = at;
         }
         at += TS_PACKET;
@@ -82,6 +103,7 @@ export class TsPacker implements Packer {
     }
     this.#addWaiting(input.subarray(start, at), true);
     this.#input = input.slice(at);
+    this.#coastWhenLate();
     return this.#takeReady();
   }
 
@@ -90,7 +112,15 @@ export class TsPacker implements Packer {
     const rest = this.#input;
     this.#input = new Uint8Array(0);
     this.#addWaiting(rest, false);
-    if (this.#waitingOctets > 0) this.#coast();
+    if (this.#overOctets + this.#open.waiting > 0) {
+      if (this.#clock.longest === 0) {
+        this.#coast();
+      } else {
+        this.#open.step = 'jump';
+        this.#endInterval();
+        this.#release();
+      }
+    }
     this.#closePayload();
     return this.#takeReady();
   }
@@ -103,47 +133,80 @@ export class TsPacker implements Packer {
 
   #addWaiting(octets: Uint8Array, packets: boolean): void {
     if (octets.length === 0) return;
-    this.#waiting.push({ octets, packets });
-    this.#waitingOctets += octets.length;
-    if (this.#waitingOctets > MAX_WAITING) {
-      this.#coast();
-      // From here on another PID may carry the PCRs.
-      this.#pcr = undefined;
-    }
+    this.#open.runs.push({ octets, packets });
+    this.#open.waiting += octets.length;
+    this.#open.octets += octets.length;
+    if (this.#overOctets + this.#open.waiting > MAX_WAITING) this.#coast();
   }
 
-  #reachPcr(pcr: Pcr): void {
-    const last = this.#pcr;
-    this.#pcr = pcr;
-    const ticks = last === undefined ? 0 : (pcr.ticks - last.ticks + PCR_MODULUS) % PCR_MODULUS;
-    if (last !== undefined && !pcr.discontinuity && ticks > 0 && ticks <= MAX_PCR_GAP) {
-      const octets = this.#waitingOctets - this.#headOctets;
-      this.#rate = { ticks, octets };
-      this.#spread(ticks + Math.floor((ticks * this.#headOctets) / octets));
-    } else if (this.#rate !== undefined) {
-      this.#coast();
-    }
-    this.#headOctets = this.#waitingOctets;
+  #reachPcr(step: PcrStep): void {
+    this.#open.step = step;
+    this.#endInterval();
+    this.#markedAt = this.#arrival;
+    if (this.#clock.isSteady) this.#release();
   }
 
-  /** Gives what waits its times at the rate known so far. */
+  #endInterval(): void {
+    this.#over.push(this.#open);
+    this.#overOctets += this.#open.waiting;
+    this.#open = emptyInterval();
+  }
+
+  /** Gives the intervals that are over their times. */
+  #release(): void {
+    for (const interval of this.#over) {
+      this.#spread(interval, this.#settle(this.#measure(interval), interval.waiting));
+    }
+    this.#over = [];
+    this.#overOctets = 0;
+  }
+
+  /** Ticks of what waits of an interval. */
+  #measure({ step, given, waiting }: Interval): number {
+    if (typeof step === 'number') return step - given;
+    if (typeof step === 'object') return step.waiting;
+    return Math.min(this.#clock.ticksOf(waiting) ?? 0, this.#clock.longest);
+  }
+
+  /** Adds what is owed to the ticks of some octets, and takes off what they had too much. */
+  #settle(ticks: number, octets: number): number {
+    const due = ticks + this.#owed;
+    const paid = octets === 0 ? 0 : Math.max(0, due);
+    this.#owed = due - paid;
+    return paid;
+  }
+
+  /** Does not wait any longer for a PCR that a live source should have sent. */
+  #coastWhenLate(): void {
+    if (this.#arrival === undefined || this.#markedAt === undefined) return;
+    const usual = Math.ceil(this.#clock.longest / TICKS_PER_MS);
+    if (this.#arrival - this.#markedAt > usual + MAX_LATE_PCR && this.#open.waiting > 0) this.#coast();
+  }
+
+  /** Gives all that waits its times without the next PCR: by its arrival, or else at the average rate. */
   #coast(): void {
-    if (this.#rate === undefined) {
+    const { octets, given } = this.#open;
+    const arrived = this.#arrival === undefined ? 0 : this.#arrival - this.#markedAt!;
+    const usual = this.#clock.ticksOf(octets);
+    const ticks = arrived >= MIN_ARRIVAL ? Math.floor(arrived * TICKS_PER_MS) : usual;
+    if (ticks === undefined) {
       throw new TollcastError(
         'NO_PCR',
         'this transport stream has no clock (PCR) to pace it by; name its bit rate with --rate',
       );
     }
-    this.#spread(Math.floor((this.#rate.ticks * this.#waitingOctets) / this.#rate.octets));
+    this.#release();
+    const more = Math.max(0, ticks - given);
+    this.#spread(this.#open, this.#settle(more, this.#open.waiting));
+    this.#open.given += more;
   }
 
-  /** Spreads ticks evenly over all that waits. */
-  #spread(ticks: number): void {
-    const runs = this.#waiting;
-    const octets = this.#waitingOctets;
-    this.#waiting = [];
-    this.#waitingOctets = 0;
-    const fitting = Math.floor((MAX_FILLING * octets) / (ticks * TS_PACKET));
+  /** Spreads ticks evenly over the octets of an interval that wait. */
+  #spread(interval: Interval, ticks: number): void {
+    const { runs, waiting } = interval;
+    interval.runs = [];
+    interval.waiting = 0;
+    const fitting = ticks === 0 ? this.#packets : Math.floor((MAX_FILLING * waiting) / (ticks * TS_PACKET));
     const full = TS_PACKET * Math.max(1, Math.min(this.#packets, fitting));
     let position = 0;
     let before = 0;
@@ -152,7 +215,7 @@ export class TsPacker implements Packer {
       for (let at = 0; at < run.octets.length;) {
         const length = Math.min(Math.max(TS_PACKET, full - this.#payload.length), run.octets.length - at);
         position += length;
-        const end = Math.floor((ticks * position) / octets);
+        const end = Math.floor((ticks * position) / waiting);
         this.#payload = append(this.#payload, run.octets.subarray(at, at + length));
         this.#payloadTicks += end - before;
         before = end;
@@ -165,7 +228,7 @@ export class TsPacker implements Packer {
 
   #closePayload(): void {
     if (this.#payload.length === 0) return;
-    this.#ready.push({ octets: this.#payload, ...this.#timeline.advance(this.#payloadTicks) });
+    this.#ready.push({ octets: this.#payload, ...this.#timeline.advance(Math.min(this.#payloadTicks, MAX_PAYLOAD)) });
     this.#payload = new Uint8Array(0);
     this.#payloadTicks = 0;
   }
@@ -180,4 +243,8 @@ export class TsPacker implements Packer {
 
 function append(payload: Uint8Array, octets: Uint8Array): Uint8Array {
   return payload.length === 0 ? octets : concat(payload, octets);
+}
+
+function emptyInterval(): Interval {
+  return { runs: [], waiting: 0, octets: 0, given: 0, step: undefined };
 }

@@ -18,7 +18,6 @@ export async function openUdpSource(
   clock: Clock,
 ): Promise<MediaSource> {
   const waiting = new WaitingOctets();
-  let lag = 0;
   let wake = Promise.withResolvers<void>();
   const receiver = await openUdpReceiver({
     ...parseUdpAddress(text),
@@ -32,7 +31,6 @@ export async function openUdpSource(
   signal.addEventListener('abort', () => wake.resolve(), { once: true });
 
   return {
-    lag: () => lag,
     async *[Symbol.asyncIterator]() {
       try {
         while (!signal.aborted) {
@@ -41,8 +39,7 @@ export async function openUdpSource(
             await wake.promise;
             wake = Promise.withResolvers();
           } else {
-            lag = clock.monotonic() - next.arrival;
-            yield next.octets;
+            yield next;
           }
         }
       } finally {

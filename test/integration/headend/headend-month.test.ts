@@ -24,9 +24,8 @@ test('a month of content keys and hourly segments: every group opens under the k
   await using capture = await ServiceCapture.start();
   const octets = randomBytes(PAYLOAD);
   const media: MediaSource = {
-    lag: () => 0,
     async *[Symbol.asyncIterator]() {
-      for (let i = 0; i < PAYLOADS; i++) yield octets;
+      for (let i = 0; i < PAYLOADS; i++) yield { octets };
     },
   };
   const clock = new SimulatedClock();

@@ -225,12 +225,11 @@ describe('keys', () => {
 describe('a source', () => {
   test('that falls silent has its group closed after the closing time', async () => {
     const source: MediaSource = {
-      lag: () => 0,
       async *[Symbol.asyncIterator]() {
-        yield randomBytes(1316 * 3);
+        yield { octets: randomBytes(1316 * 3) };
         // Silent until its group has come: what is not closed by time never comes.
         await captured(3);
-        yield randomBytes(1316);
+        yield { octets: randomBytes(1316) };
       },
     };
     const { sender } = await makeCardSender({
@@ -245,11 +244,10 @@ describe('a source', () => {
   test('that was silent for an hour goes on at the media time of the present', async () => {
     const clock = new SimulatedClock();
     const source: MediaSource = {
-      lag: () => 0,
       async *[Symbol.asyncIterator]() {
-        yield randomBytes(1316);
+        yield { octets: randomBytes(1316) };
         await clock.sleep(3_600_000);
-        yield randomBytes(1316);
+        yield { octets: randomBytes(1316) };
       },
     };
     const { sender } = await makeCardSender({ source: { media: source, rate: 100_000_000 }, clock });
@@ -294,9 +292,8 @@ describe('a source', () => {
 
   test('that fails ends the run, with a BYE', async () => {
     const broken: MediaSource = {
-      lag: () => 0,
       async *[Symbol.asyncIterator]() {
-        yield randomBytes(5000);
+        yield { octets: randomBytes(5000) };
         throw new Error('the disk is gone');
       },
     };

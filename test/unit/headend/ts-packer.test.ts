@@ -53,7 +53,8 @@ describe('times', () => {
     ];
     const payloads = pack(makeTransportStream(plans), 500, 1);
     const within = (from: number, to: number) => durationOf(payloads.slice(from, to));
-    expect([within(0, 10), within(10, 80), within(80, 90), within(90, 100)]).toEqual([40, 40, 40, 40]);
+    // Nothing shows how long what follows the last PCR lasts: 90 packets took 120 ms.
+    expect([within(0, 10), within(10, 80), within(80, 90), within(90, 100)]).toEqual([40, 40, 40, 13]);
   });
 
   test('packets in front of the first PCR go at the rate that follows', () => {
@@ -81,9 +82,64 @@ describe('times', () => {
     expect(durationOf(payloads)).toBe(400);
   });
 
-  test('PCRs of another PID do not count', () => {
-    const plans = steady(100).map((plan, i) => (i % 10 === 5 ? { pid: 0x200, pcr: i * 77 * MS } : plan));
+  test('clips in a row last as long as all of them, whatever follows the last PCR of each', () => {
+    // 24 pictures in 0.96 s; the last interval is almost empty, and sound for 40 ms follows the last PCR.
+    const clip = Array.from({ length: 25 }, (_none, i) => [
+      { pcr: i * 40 * MS },
+      ...Array.from({ length: i === 23 ? 1 : 12 }, () => ({ pid: 0x101 })),
+    ]).flat();
+    for (const chunk of [188, 1000, 100_000]) {
+      const payloads = pack(makeTransportStream(Array.from({ length: 10 }, () => clip).flat()), chunk);
+      expect(durationOf(payloads)).toBeGreaterThanOrEqual(9900);
+      expect(durationOf(payloads)).toBeLessThanOrEqual(10_100);
+    }
+  });
+
+  test.each([2000, 2500, 5000])('PCRs %i ms apart are a clock like any other', (ms) => {
+    const payloads = pack(makeTransportStream(steady(2000, ms * MS)));
+    expect(durationOf(payloads)).toBe(200 * ms);
+  });
+
+  test('one long step among short ones is a jump, unless the octets account for it', () => {
+    const lost = [...steady(100), ...steady(100, 40 * MS, 5000 * MS)];
+    expect(durationOf(pack(makeTransportStream(lost)))).toBe(800);
+    const there = [
+      ...steady(1000),
+      ...Array.from({ length: 1000 }, () => ({ pid: 0x101 })),
+      ...steady(10, 0, 8000 * MS),
+    ];
+    expect(durationOf(pack(makeTransportStream(there)))).toBe(8040);
+  });
+
+  test('PCRs of another PID do not count while the first one has its own', () => {
+    const plans = steady(400).map((plan, i) => (i % 10 === 5 ? { pid: 0x200, pcr: i * 7 * MS } : plan));
+    expect(durationOf(pack(makeTransportStream(plans)))).toBe(1600);
+  });
+
+  test('a PCR that comes twice counts once', () => {
+    const plans = steady(100).flatMap((plan) => ('pcr' in plan ? [plan, plan] : [plan]));
     expect(durationOf(pack(makeTransportStream(plans)))).toBe(400);
+  });
+
+  test('when the source is switched to another PID of PCRs, the stream goes on within 250 ms', () => {
+    const before = steady(500);
+    const after = steady(500, 80 * MS, 7_000_000 * MS, 0x300);
+    const stream = makeTransportStream([...before, ...after]);
+    const packer = new TsPacker(new MediaTimeline(0), 7);
+    const payloads: MediaPayload[] = [];
+    let longestWait = 0;
+    let octets = 0;
+    for (let at = 0; at < stream.length; at += 188) {
+      const ready = packer.push(stream.subarray(at, at + 188));
+      payloads.push(...ready);
+      octets += ready.reduce((sum, payload) => sum + payload.octets.length, 0);
+      // Packets of the first source last 4 ms, of the second 8 ms; the start waits for an average.
+      if (at >= 188 * 100) longestWait = Math.max(longestWait, (at + 188 - octets) / 188);
+    }
+    payloads.push(...packer.flush());
+    expectWhole(payloads, stream);
+    expect(longestWait * 8).toBeLessThanOrEqual(360);
+    expect(durationOf(payloads)).toBe(500 * 4 + 500 * 8);
   });
 
   test('a packet with the transport error indicator has no PCR', () => {
@@ -120,6 +176,49 @@ describe('times', () => {
   ])('with %s PCR the stream is refused, and the error names --rate', (_name, plans) => {
     expect(() => pack(makeTransportStream(plans), 100_000)).toThrow(expect.objectContaining({ code: 'NO_PCR' }));
     expect(() => pack(makeTransportStream(plans), 100_000)).toThrow('--rate');
+  });
+});
+
+describe('a live source', () => {
+  /** Packs a stream of which 7 packets arrive every so many ms. @returns payloads with the ms at which they came out. */
+  function packLive(stream: Uint8Array, every: number) {
+    const packer = new TsPacker(new MediaTimeline(0), 7);
+    const out: { readonly payload: MediaPayload; readonly ms: number }[] = [];
+    let ms = 0;
+    for (let at = 0; at < stream.length; at += 1316) {
+      for (const payload of packer.push(stream.subarray(at, at + 1316), ms)) out.push({ payload, ms });
+      ms += every;
+    }
+    for (const payload of packer.flush()) out.push({ payload, ms });
+    expectWhole(
+      out.map(({ payload }) => payload),
+      stream,
+    );
+    return { payloads: out.map(({ payload }) => payload), late: out.map(({ payload, ms: at }) => at - payload.at) };
+  }
+
+  test('without any PCR is timed by its arrival', () => {
+    const { payloads } = packLive(makeTransportStream(Array.from({ length: 7 * 1000 }, () => ({}))), 20);
+    expect(durationOf(payloads)).toBeGreaterThan(19_800);
+    expect(durationOf(payloads)).toBeLessThanOrEqual(20_000);
+  });
+
+  test('whose PCRs stop goes on by its arrival at most 600 ms later, and PCRs that come again correct it', () => {
+    const gap = Array.from({ length: 7 * 300 }, () => ({ pid: 0x101 }));
+    const stream = makeTransportStream([...steady(2100), ...gap, ...steady(2100, 40 * MS, 4200 * 4 * MS)]);
+    const { payloads, late } = packLive(stream, 28);
+    expect(durationOf(payloads)).toBeGreaterThan(25_100);
+    expect(durationOf(payloads)).toBeLessThanOrEqual(25_200);
+    expect(Math.max(...late)).toBeLessThanOrEqual(600);
+    expect(late.at(-1)).toBeLessThanOrEqual(100);
+  });
+
+  test('that lost packets, or had two of them exchanged, is charged for no time that was not there', () => {
+    const packets = steady(4000);
+    const swapped = packets.toSpliced(2000, 1, packets[2010]!).toSpliced(2010, 1, packets[2000]!);
+    expect(durationOf(pack(makeTransportStream(swapped)))).toBe(16_000);
+    const { payloads } = packLive(makeTransportStream([...packets.slice(0, 2000), ...packets.slice(2500)]), 28);
+    expect(durationOf(payloads)).toBe(14_000);
   });
 });
 
@@ -165,8 +264,7 @@ test('of any source no octet is lost, added or moved, and the PCRs give the mill
   fc.assert(
     fc.property(source, ({ intervals, chunk, size, first }) => {
       const measured = intervals.map((_interval, i) => i + 1 < intervals.length && !intervals[i + 1]!.jump);
-      const firstMeasured = measured.indexOf(true);
-      fc.pre(firstMeasured >= 0);
+      fc.pre(measured.includes(true));
       let pcr = first;
       const parts: Uint8Array[] = [];
       for (const { packets, ms, jump, junk } of intervals) {
@@ -186,14 +284,13 @@ test('of any source no octet is lost, added or moved, and the PCRs give the mill
         expect(octets.length).toBeLessThanOrEqual(size * 188);
         expect(duration).toBeLessThanOrEqual(MAX_TS_PAYLOAD_DURATION);
       }
-      // Every interval that a PCR ends without a jump counts as it says; the others go at the rate before them, or else after them.
-      const octetsOf = (i: number) => intervals[i]!.packets * 188 + intervals[i]!.junk;
-      let ms = 0;
-      for (const i of intervals.keys()) {
-        const rateOf = measured[i] ? i : i < firstMeasured ? firstMeasured : measured.lastIndexOf(true, i);
-        ms += (intervals[rateOf]!.ms * octetsOf(i)) / octetsOf(rateOf);
-      }
-      expect(Math.abs(durationOf(payloads) - ms)).toBeLessThanOrEqual(1);
+      // Every interval that a PCR ends without a jump counts as it says; each other lasts no longer than one of them.
+      const known = intervals.filter((_interval, i) => measured[i]).map(({ ms }) => ms);
+      const least = known.reduce((sum, ms) => sum + ms, 0);
+      expect(durationOf(payloads)).toBeGreaterThanOrEqual(least - 1);
+      expect(durationOf(payloads)).toBeLessThanOrEqual(
+        least + (intervals.length - known.length) * Math.max(...known) + 1,
+      );
     }),
     { numRuns: 200 },
   );
