@@ -7,7 +7,7 @@ import { fromHex, toHex } from '../octets.ts';
 export type ModuleClass = keyof typeof MODULE_CLASS;
 
 /** Who issued a module and which one it is; `firmware-notes/protocol.md` 1. */
-export type CardId = Values<typeof CARD_ID>;
+export interface CardId extends Values<typeof CARD_ID> {}
 
 /** @returns 8 octets. @throws OutOfRangeError when issuer or serial does not fit. */
 export function encodeCardId(id: CardId): Uint8Array {

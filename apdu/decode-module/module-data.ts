@@ -5,7 +5,7 @@ import type { Values } from '../layout/field-table.ts';
 export const DATA_OBJECT = { module: 0x0100, verificationKeys: 0x0103, publicKey: 0x0104 } as const;
 
 /** What a module can do. */
-export type ModuleData = Values<typeof MODULE_DATA>;
+export interface ModuleData extends Values<typeof MODULE_DATA> {}
 
 /** Reads the answer to GET DATA 0100. @throws FormatError when it is none. */
 export function parseModuleData(answer: Uint8Array): ModuleData {

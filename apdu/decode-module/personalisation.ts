@@ -13,7 +13,7 @@ export const DGI = {
 } as const;
 
 /** DGI 0001: who a card is and how much it may hold. */
-export type CardProfile = Values<typeof CARD_PROFILE>;
+export interface CardProfile extends Values<typeof CARD_PROFILE> {}
 
 /** DGI 8001: the keys of one card, 16 octets each. */
 export type CardKeySet = Values<typeof CARD_KEY_VALUE>;

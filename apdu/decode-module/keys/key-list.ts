@@ -3,7 +3,7 @@ import type { Values } from '../../layout/field-table.ts';
 import { KEY_ENTRY } from '../../layout/keys.ts';
 
 /** A key on the card: its names and validity, never the key itself; `firmware-notes/protocol.md` 4.4. */
-export type KeyEntry = Values<typeof KEY_ENTRY>;
+export interface KeyEntry extends Values<typeof KEY_ENTRY> {}
 
 /** @throws FormatError when the octets are not whole entries. */
 export function parseKeyList(octets: Uint8Array): KeyEntry[] {

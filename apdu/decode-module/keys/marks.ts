@@ -16,7 +16,7 @@ export const MAX_SEEDS = 32;
 const KEY_LENGTH = 16;
 
 /** A node of the seed tree: it covers 2^(20-level) slots from index x 2^(20-level) on. */
-export type SeedLabel = Values<typeof SEED_LABEL>;
+export interface SeedLabel extends Values<typeof SEED_LABEL> {}
 
 /** Slots [from, to) and the least seeds that reach them all and no other. */
 export interface SlotRange {

@@ -6,7 +6,7 @@ import type { Values } from '../../layout/field-table.ts';
 export const VERIFICATION_PLACES = 4;
 
 /** Whose signatures the bridge trusts, as the issuer put it on the card; `firmware-notes/protocol.md` 3. */
-export type VerificationKey = Values<typeof VERIFICATION_KEY>;
+export interface VerificationKey extends Values<typeof VERIFICATION_KEY> {}
 
 /**
  * The value of DGI 0003, 37 octets.

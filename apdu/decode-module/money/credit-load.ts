@@ -6,13 +6,13 @@ import { KIND } from '../kinds.ts';
 import { openMessage, parseMessage, sealMessage, signMessage } from '../signed-message.ts';
 
 /** What a card says of itself when credit is to be loaded; `firmware-notes/protocol.md` 7.4. Amounts in micro-units. */
-export type LoadRequest = Values<typeof LOAD_REQUEST>;
+export interface LoadRequest extends Values<typeof LOAD_REQUEST> {}
 
 /**
  * What the issuer orders. A load proof says with the same fields that the card carried it out. An order that sets the
  * credit limit is laid out, numbered and proved alike.
  */
-export type LoadOrder = Values<typeof LOAD_ORDER>;
+export interface LoadOrder extends Values<typeof LOAD_ORDER> {}
 
 /** @param mac of the load-out key. */
 export function signLoadRequest(request: LoadRequest, mac: AesCbc): Uint8Array {

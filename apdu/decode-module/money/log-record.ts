@@ -2,10 +2,10 @@ import type { Values } from '../../layout/field-table.ts';
 import { MARK, MARKS, PURSE_RECORD, SESSION_TOTALS } from '../../layout/money.ts';
 
 /** What the groups of the open session came to when the record was written. */
-export type SessionTotals = Values<typeof SESSION_TOTALS>;
+export interface SessionTotals extends Values<typeof SESSION_TOTALS> {}
 
 /** The highest group opened of a stream; group 0: an empty place. */
-export type Mark = Values<typeof MARK>;
+export interface Mark extends Values<typeof MARK> {}
 
 /** A purse record of GET LOG; amounts in micro-units; `firmware-notes/protocol.md` 7.2. */
 export type LogRecord = Omit<Values<typeof PURSE_RECORD>, 'openTotals' | 'marks'> & {

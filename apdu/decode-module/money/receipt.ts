@@ -5,7 +5,7 @@ import { KIND } from '../kinds.ts';
 import { openMessage, parseMessage, sealMessage } from '../signed-message.ts';
 
 /** What a card says one session came to; `firmware-notes/protocol.md` 7.5. Amounts in micro-units. */
-export type Receipt = Values<typeof RECEIPT>;
+export interface Receipt extends Values<typeof RECEIPT> {}
 
 /** Receipts that a card keeps. */
 export const RECEIPT_RING = 32;

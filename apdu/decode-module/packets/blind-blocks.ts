@@ -8,7 +8,7 @@ const BLOCK = 16;
 const MOST_BLOCKS = 15;
 
 /** What names the blocks that stand in a packet with nothing around them; `firmware-notes/protocol.md` 6.1. */
-export type BlindPacket = Values<typeof BLIND_HEADER>;
+export interface BlindPacket extends Values<typeof BLIND_HEADER> {}
 
 function initialVector(encryption: AesCbc, { ssrc, number }: BlindPacket): Uint8Array {
   return encryption.decrypt(concat(u32(ssrc), u32(number), new Uint8Array(8)));

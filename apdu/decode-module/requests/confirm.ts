@@ -6,7 +6,7 @@ import { KIND } from '../kinds.ts';
 import { openMessage, sealMessage } from '../signed-message.ts';
 
 /** A card's word that it took a message under its unique key; `firmware-notes/protocol.md` 4.5. */
-export type Confirm = Values<typeof CONFIRM>;
+export interface Confirm extends Values<typeof CONFIRM> {}
 
 /**
  * @param cardId 8 octets.

@@ -5,7 +5,7 @@ import { KIND } from '../kinds.ts';
 import { openMessage, parseMessage, sealMessage } from '../signed-message.ts';
 
 /** A card's word that a purchase of its own ends earlier, for good; `firmware-notes/protocol.md` 4.5. */
-export type LeaveRecord = Values<typeof LEAVE_RECORD>;
+export interface LeaveRecord extends Values<typeof LEAVE_RECORD> {}
 
 /** @param mac of the uplink key. */
 export function signLeaveRecord(record: LeaveRecord, mac: AesCbc): Uint8Array {

@@ -10,7 +10,7 @@ import { openMessage, signMessage } from '../signed-message.ts';
 export type RequestKind = 'join' | 'extend' | 'leave';
 
 /** A request, which a card signs so that nobody asks in another's name; `firmware-notes/protocol.md` 4.5. */
-export type ServiceRequest = Values<typeof REQUEST_DATA>;
+export interface ServiceRequest extends Values<typeof REQUEST_DATA> {}
 
 /** A request as its card signed it. */
 export type SignedRequest = Values<typeof REQUEST> & { readonly kind: RequestKind };
