@@ -1,8 +1,9 @@
 // The card's language, in pure TypeScript without Node. All of it follows firmware-notes/protocol.md.
+import './require-node.ts';
 
 // A channel to a card, which a transport brings, and the errors that everything here throws.
 export { type CardChannel } from './card-channel.ts';
-export { type ErrorCode } from './error-codes.ts';
+export { ERROR_CODES, type ErrorCode, EXIT_STATUS, exitStatusOf } from './error-codes.ts';
 export { CardGoneError, FormatError, InputError, OutOfRangeError, TollcastError, TransportError } from './errors.ts';
 export { ForgedError } from './decode-module/signed-message.ts';
 export { fromHex, toHex } from './octets.ts';
