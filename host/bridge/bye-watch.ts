@@ -1,4 +1,4 @@
-import { leavingStreams } from '../stream/packet/rtcp-bye.ts';
+import { readLeavingStreams } from '../stream/packet/rtcp-bye.ts';
 import type { MediaIntake } from './media-intake.ts';
 
 /** ms of silence after a BYE that show the end, at least and at most. Packets on their way may still come. */
@@ -40,7 +40,7 @@ export class ByeWatch {
 
   /** Takes in a datagram of the RTCP port. */
   receive(datagram: Uint8Array, intake: Intake, now: number): void {
-    if (leavingStreams(datagram).some((ssrc) => intake.hasStream(ssrc))) this.#byeAt ??= now;
+    if (readLeavingStreams(datagram).some((ssrc) => intake.hasStream(ssrc))) this.#byeAt ??= now;
   }
 
   /** Whether the stream has ended and everything that came of it has been dealt with. */

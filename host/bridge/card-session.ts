@@ -25,7 +25,7 @@ export interface CardSessionOptions {
 export class CardSession {
   readonly #open: (signal: AbortSignal) => Promise<CardChannel>;
   readonly #onCommand: () => void;
-  /** Forgotten when the card refuses it, so that no tries are used up unasked. */
+  /** Forgotten unless the card accepts it, so that no more tries are used up unasked. */
   #pin: Uint8Array | undefined;
   #trusted: readonly VerificationKey[] = [];
   #channel: CardChannel | undefined;
@@ -90,7 +90,7 @@ export class CardSession {
     return this.#purse;
   }
 
-  /** Whose signatures the issuer of the card wants to be trusted. */
+  /** Whose signatures the issuer of the card trusts. */
   get trusted(): readonly VerificationKey[] {
     return this.#trusted;
   }

@@ -28,7 +28,7 @@ export interface CardSnapshot {
   /** Undefined when the card has none. */
   readonly purse: PurseSnapshot | undefined;
   readonly keys: readonly KeyEntry[];
-  /** Whose signatures the issuer of the card wants to be trusted. */
+  /** Whose signatures the issuer of the card trusts. */
   readonly trusted: readonly VerificationKey[];
 }
 

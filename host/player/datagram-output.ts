@@ -1,5 +1,5 @@
 import { TransportError } from '../../apdu/errors.ts';
-import { type ClearPackets, clearRtpPackets } from '../stream/opening/clear-packets.ts';
+import { type ClearPackets, joinRtpPackets } from '../stream/opening/clear-packets.ts';
 import { UdpSender } from '../transport/network/udp-sender.ts';
 import type { Output, OutputAddress } from './output.ts';
 
@@ -12,7 +12,7 @@ const TTL = 1;
  */
 export async function openDatagramOutput(scheme: 'udp' | 'rtp', to: OutputAddress): Promise<Output> {
   const sender = await UdpSender.open({ ...to, ttl: TTL });
-  const datagrams = scheme === 'rtp' ? clearRtpPackets : payloads;
+  const datagrams = scheme === 'rtp' ? joinRtpPackets : splitPayloads;
   const { promise: ended, resolve: end } = Promise.withResolvers<TransportError | undefined>();
   let isReady = true;
   return {
@@ -37,7 +37,7 @@ export async function openDatagramOutput(scheme: 'udp' | 'rtp', to: OutputAddres
   };
 }
 
-function* payloads({ payload, payloadEnds }: ClearPackets): Generator<Uint8Array> {
+function* splitPayloads({ payload, payloadEnds }: ClearPackets): Generator<Uint8Array> {
   let at = 0;
   for (const end of payloadEnds) {
     yield payload.slice(at, end);

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SimulatedCard } from '../../card-sim/index.ts';
 import { Bridge, type BridgeEnd, type BridgeOptions, receiveService } from '../../host/bridge/index.ts';
-import { clearRtpPackets, type ClearPackets } from '../../host/stream/opening/clear-packets.ts';
+import { joinRtpPackets, type ClearPackets } from '../../host/stream/opening/clear-packets.ts';
 import type { ClearSink } from '../../host/stream/opening/clear-sink.ts';
 import { nodeAead } from '../../host/transport/crypto/node-aead.ts';
 import type { TestNetwork } from './test-service.ts';
@@ -15,7 +15,7 @@ export class MemorySink implements ClearSink {
 
   write(clear: ClearPackets): void {
     this.#payloads.push(clear.payload.slice());
-    this.packets.push(...clearRtpPackets(clear));
+    this.packets.push(...joinRtpPackets(clear));
   }
 
   /** The stream of payloads. */

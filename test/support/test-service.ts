@@ -14,7 +14,7 @@ import { deriveCeilings, sealGrant } from '../../host/headend/keys/grant.ts';
 import { limitGroups } from '../../host/headend/sender/sealing-profile.ts';
 import { GroupSealer, type SealedGroup } from '../../host/stream/sealing/group-sealer.ts';
 import { KeySchedule } from '../../host/headend/keys/key-schedule.ts';
-import { goodbye } from '../../host/stream/packet/rtcp-goodbye.ts';
+import { encodeGoodbye } from '../../host/stream/packet/rtcp-goodbye.ts';
 import { nodeAead } from '../../host/transport/crypto/node-aead.ts';
 import { UdpSender } from '../../host/transport/network/udp-sender.ts';
 import { activate } from './activate.ts';
@@ -134,7 +134,7 @@ export class TestService {
   }
 
   goodbye(): Uint8Array {
-    return goodbye({ ssrc: this.ssrc, now: 0, timestamp: 0, packets: 0, octets: 0, cname: 'test' });
+    return encodeGoodbye({ ssrc: this.ssrc, now: 0, timestamp: 0, packets: 0, octets: 0, cname: 'test' });
   }
 }
 

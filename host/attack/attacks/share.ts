@@ -7,7 +7,7 @@ import { GroupSealer, MAX_PAYLOAD } from '../../stream/sealing/group-sealer.ts';
 import { MKI_LENGTH } from '../../stream/packet/mki.ts';
 import { nobleAead } from '../../stream/packet/packet-aead.ts';
 import { RTP_HEADER } from '../../stream/packet/rtp-packet.ts';
-import { deriveSrtpSession, packetIv } from '../../stream/packet/srtp-keys.ts';
+import { deriveSrtpSession, computePacketIv } from '../../stream/packet/srtp-keys.ts';
 import { AttackError } from '../kit/attack-error.ts';
 import { Answers, type Attack, type Attempt } from '../kit/attempt.ts';
 import { decodePart, HonestService, START } from '../kit/honest-service.ts';
@@ -114,7 +114,11 @@ function openAsSharer(
     const rest =
       mode === 'open'
         ? packet.subarray(restAt, end)
-        : aead.open(packetIv(session.salt, ssrc, index + i), packet.subarray(0, restAt), packet.subarray(restAt, end));
+        : aead.open(
+            computePacketIv(session.salt, ssrc, index + i),
+            packet.subarray(0, restAt),
+            packet.subarray(restAt, end),
+          );
     const before = i === 0 ? content : new Uint8Array(0);
     // In strict mode the span is longer than the payload.
     const clear = concat(before, rest ?? new Uint8Array(0));

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { OutOfRangeError } from '../../../apdu/errors.ts';
 import type { Clock } from '../../clock/clock.ts';
-import { goodbye } from '../../stream/packet/rtcp-goodbye.ts';
+import { encodeGoodbye } from '../../stream/packet/rtcp-goodbye.ts';
 import { UdpSender } from '../../transport/network/udp-sender.ts';
 
 /** Where a service is sent. */
@@ -66,7 +66,7 @@ export class ServicePorts {
   ): Promise<void> {
     await this.media.drain(0);
     const cname = randomBytes(12).toString('base64');
-    const farewell = goodbye({ ...leaving, now: clock.now(), cname });
+    const farewell = encodeGoodbye({ ...leaving, now: clock.now(), cname });
     for (let i = 0; i < GOODBYES; i++) {
       if (i > 0) await clock.sleep(GOODBYE_INTERVAL);
       this.#control.send(farewell);

@@ -86,7 +86,7 @@ function enlarge(memory: Uint8Array, minOctets: number): Uint8Array<ArrayBuffer>
 }
 
 /** Each packet with header and payload, as RTP sends it. */
-export function* clearRtpPackets(clear: ClearPackets): Generator<Uint8Array> {
+export function* joinRtpPackets(clear: ClearPackets): Generator<Uint8Array> {
   let payloadAt = 0;
   let headerAt = 0;
   for (let i = 0; i < clear.payloadEnds.length; i++) {

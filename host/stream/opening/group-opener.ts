@@ -5,7 +5,7 @@ import type { MediaPacket } from '../packet/media-packet.ts';
 import { MKI_LENGTH } from '../packet/mki.ts';
 import { AEAD_TAG, type AeadFactory, type PacketAead } from '../packet/packet-aead.ts';
 import type { HeldCardPacket, PacketGroup } from './packet-group.ts';
-import { deriveSrtpSession, packetIv } from '../packet/srtp-keys.ts';
+import { deriveSrtpSession, computePacketIv } from '../packet/srtp-keys.ts';
 
 /** What came out of a group. */
 export interface OpenedGroup {
@@ -91,7 +91,7 @@ export class GroupOpener {
   ): number | undefined {
     const { header, part } = card;
     for (const candidate of group.cards) {
-      if (candidate !== card && !samePart(candidate.part, part)) continue;
+      if (candidate !== card && !isSamePart(candidate.part, part)) continue;
       const restAt = candidate.packet.rtp.length + candidate.sentLength;
       // Protocol 5.1: a payload shorter than the span is filled up with zeros; `octets` gives its length.
       const isSpanOnly = candidate.packet.octets.length - restAt - MKI_LENGTH === (rest === undefined ? 0 : AEAD_TAG);
@@ -126,7 +126,7 @@ export class GroupOpener {
     if (rest === undefined) {
       clear.set(octets.subarray(restAt, end));
     } else {
-      const iv = packetIv(rest.salt, card.header.ssrc, index, this.#iv);
+      const iv = computePacketIv(rest.salt, card.header.ssrc, index, this.#iv);
       const opened = rest.aead.open(iv, octets.subarray(0, restAt), octets.subarray(restAt, end), clear);
       if (opened === undefined) return undefined;
     }
@@ -141,6 +141,6 @@ interface Rest {
   readonly salt: Uint8Array;
 }
 
-function samePart(a: Uint8Array, b: Uint8Array): boolean {
+function isSamePart(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((octet, i) => octet === b[i]);
 }

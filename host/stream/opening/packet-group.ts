@@ -7,7 +7,7 @@ import {
 import type { MediaPacket } from '../packet/media-packet.ts';
 import { MKI_LENGTH } from '../packet/mki.ts';
 import { AEAD_TAG } from '../packet/packet-aead.ts';
-import { indexNear } from '../packet/packet-index.ts';
+import { guessIndex } from '../packet/packet-index.ts';
 import { type HeldPacket, PACKET_BUFFER, type PacketPool } from './packet-pool.ts';
 import { MAX_DATAGRAM, RTP_HEADER } from '../packet/rtp-packet.ts';
 
@@ -104,7 +104,7 @@ export class PacketGroup {
 
   /** Position of a gap packet in the group that a card packet names, 1 to 1,023; 0 when it lies outside. */
   positionOf(card: HeldCardPacket, sequence: number): number {
-    const position = indexNear(card.header.index, sequence) - card.header.index;
+    const position = guessIndex(card.header.index, sequence) - card.header.index;
     return position > 0 && position < card.header.packets ? position : 0;
   }
 
@@ -118,7 +118,7 @@ export class PacketGroup {
   /** Whether a packet of a later group, by its sequence number, shows that this group was sent to its end. */
   isBehind(sequence: number): boolean {
     const card = this.cards[0];
-    return card === undefined || indexNear(card.header.index, sequence) >= card.header.index + card.header.packets;
+    return card === undefined || guessIndex(card.header.index, sequence) >= card.header.index + card.header.packets;
   }
 
   /** How many packets the card packet names that did not come. */
@@ -164,7 +164,7 @@ export class PacketGroup {
   }
 
   #addRival(twin: MediaPacket, packet: MediaPacket): Admission {
-    if ([twin, ...this.#rivals].some((known) => sameOctets(known.octets, packet.octets))) return 'duplicate';
+    if ([twin, ...this.#rivals].some((known) => hasSameOctets(known.octets, packet.octets))) return 'duplicate';
     if (this.#rivals.length >= MAX_RIVALS) return 'forged';
     this.#rivals.push(this.#pool.hold(packet));
     this.#inOrder = false;
@@ -172,7 +172,7 @@ export class PacketGroup {
   }
 
   #addCard(packet: MediaPacket): Admission {
-    if (this.cards.some((card) => sameOctets(card.packet.octets, packet.octets))) return 'duplicate';
+    if (this.cards.some((card) => hasSameOctets(card.packet.octets, packet.octets))) return 'duplicate';
     if (this.cards.length >= MAX_CARD_PACKETS) return 'forged';
     const read = readCardPacket(packet);
     if (read === undefined) return 'malformed';
@@ -222,10 +222,10 @@ function toSigned16(difference: number): number {
 }
 
 function isLast(card: HeldCardPacket, sequence: number): boolean {
-  return indexNear(card.header.index, sequence) === card.header.index + card.header.packets - 1;
+  return guessIndex(card.header.index, sequence) === card.header.index + card.header.packets - 1;
 }
 
-function sameOctets(a: Uint8Array, b: Uint8Array): boolean {
+function hasSameOctets(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;

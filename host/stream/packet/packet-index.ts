@@ -5,7 +5,7 @@
  * @param sequence u16, of a packet sent within 2^15 packets of that one.
  * @returns a negative number when the packet would be older than the stream.
  */
-export function indexNear(anchor: number, sequence: number): number {
+export function guessIndex(anchor: number, sequence: number): number {
   // The signed difference modulo 2^16. It takes no division, as this is done for every packet.
   return anchor + (((sequence - anchor) << 16) >> 16);
 }

@@ -9,7 +9,7 @@ const BYE = 203;
  * @param datagram any octets.
  * @returns SSRCs; none when the packet is malformed, or has no BYE.
  */
-export function leavingStreams(datagram: Uint8Array): number[] {
+export function readLeavingStreams(datagram: Uint8Array): number[] {
   const leaving: number[] = [];
   let at = 0;
   while (at + 4 <= datagram.length) {

@@ -24,13 +24,13 @@ const CNAME = 1;
 const NTP_TO_UNIX = 2_208_988_800;
 
 /** The compound packet that ends a stream: sender report, source description, BYE (RFC 3550 6.1). */
-export function goodbye(leaving: Goodbye): Uint8Array {
-  return concat(senderReport(leaving), sourceDescription(leaving), bye(leaving));
+export function encodeGoodbye(leaving: Goodbye): Uint8Array {
+  return concat(encodeSenderReport(leaving), encodeSourceDescription(leaving), encodeBye(leaving));
 }
 
 /** RFC 3550 6.4.1, without report blocks. */
-function senderReport({ ssrc, now, timestamp, packets, octets }: Goodbye): Uint8Array {
-  const report = begin(SENDER_REPORT, 28, 0);
+function encodeSenderReport({ ssrc, now, timestamp, packets, octets }: Goodbye): Uint8Array {
+  const report = beginPacket(SENDER_REPORT, 28, 0);
   writeUint(report, 4, 4, ssrc);
   writeUint(report, 8, 4, (Math.floor(now / 1000) + NTP_TO_UNIX) % 0x100000000);
   writeUint(report, 12, 4, Math.floor(((now % 1000) / 1000) * 0x100000000));
@@ -41,9 +41,9 @@ function senderReport({ ssrc, now, timestamp, packets, octets }: Goodbye): Uint8
 }
 
 /** RFC 3550 6.5, with one chunk and one item; zeros fill the last word. */
-function sourceDescription({ ssrc, cname }: Goodbye): Uint8Array {
+function encodeSourceDescription({ ssrc, cname }: Goodbye): Uint8Array {
   const name = new TextEncoder().encode(cname);
-  const description = begin(SOURCE_DESCRIPTION, 4 * Math.ceil((8 + 2 + name.length + 1) / 4), 1);
+  const description = beginPacket(SOURCE_DESCRIPTION, 4 * Math.ceil((8 + 2 + name.length + 1) / 4), 1);
   writeUint(description, 4, 4, ssrc);
   description[8] = CNAME;
   description[9] = name.length;
@@ -52,14 +52,14 @@ function sourceDescription({ ssrc, cname }: Goodbye): Uint8Array {
 }
 
 /** RFC 3550 6.6. */
-function bye({ ssrc }: Goodbye): Uint8Array {
-  const packet = begin(BYE, 8, 1);
+function encodeBye({ ssrc }: Goodbye): Uint8Array {
+  const packet = beginPacket(BYE, 8, 1);
   writeUint(packet, 4, 4, ssrc);
   return packet;
 }
 
 /** An RTCP packet with its first word: version, count, type, and length in words less one. */
-function begin(type: number, octets: number, count: number): Uint8Array {
+function beginPacket(type: number, octets: number, count: number): Uint8Array {
   const packet = new Uint8Array(octets);
   packet[0] = VERSION | count;
   packet[1] = type;

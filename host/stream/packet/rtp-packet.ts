@@ -66,7 +66,7 @@ export function parseRtpHeader(packet: Uint8Array): RtpHeader {
  * @param packet without MKI or tag.
  * @throws FormatError when the padding does not fit into the payload.
  */
-export function rtpPayload(packet: Uint8Array, header: RtpHeader): Uint8Array {
+export function readRtpPayload(packet: Uint8Array, header: RtpHeader): Uint8Array {
   if (!header.padding) return packet.subarray(header.length);
   const padding = packet.length > header.length ? (packet[packet.length - 1] ?? 0) : 0;
   if (padding === 0 || padding > packet.length - header.length) {

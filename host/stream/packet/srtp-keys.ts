@@ -55,7 +55,7 @@ export function deriveSrtpKey(master: AesCbc, masterSalt: Uint8Array, label: num
  * @param index ROC and sequence number as one number of 48 bits.
  * @param out 12 octets.
  */
-export function packetIv(salt: Uint8Array, ssrc: number, index: number, out = new Uint8Array(12)): Uint8Array {
+export function computePacketIv(salt: Uint8Array, ssrc: number, index: number, out = new Uint8Array(12)): Uint8Array {
   out[0] = 0;
   out[1] = 0;
   writeUint(out, 2, 4, ssrc);

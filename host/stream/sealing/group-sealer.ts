@@ -5,7 +5,7 @@ import { OutOfRangeError } from '../../../apdu/errors.ts';
 import { MKI_LENGTH, writeMki } from '../packet/mki.ts';
 import { AEAD_TAG, type AeadFactory, nobleAead, type PacketAead } from '../packet/packet-aead.ts';
 import { RTP_HEADER, writeRtpHeader } from '../packet/rtp-packet.ts';
-import { deriveSrtpSession, packetIv } from '../packet/srtp-keys.ts';
+import { deriveSrtpSession, computePacketIv } from '../packet/srtp-keys.ts';
 
 /** Most octets of payload in one packet: 7 TS packets. With the longest span they still fit into 1,400 octets. */
 export const MAX_PAYLOAD = 1316;
@@ -216,7 +216,7 @@ export class GroupSealer {
     if (group.rest === undefined) {
       packet.set(rest, restAt);
     } else {
-      packetIv(group.rest.salt, ssrc, index, this.#iv);
+      computePacketIv(group.rest.salt, ssrc, index, this.#iv);
       group.rest.aead.seal(this.#iv, packet.subarray(0, restAt), rest, packet.subarray(restAt, mkiAt));
     }
     writeMki(packet, mkiAt, { cardPacket, group: group.number });

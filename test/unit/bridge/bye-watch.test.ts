@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ByeWatch } from '../../../host/bridge/bye-watch.ts';
-import { goodbye } from '../../../host/stream/packet/rtcp-goodbye.ts';
+import { encodeGoodbye } from '../../../host/stream/packet/rtcp-goodbye.ts';
 
 const SSRC = 0x1234;
-const BYE = goodbye({ ssrc: SSRC, now: 0, timestamp: 0, packets: 0, octets: 0, cname: 'test' });
+const BYE = encodeGoodbye({ ssrc: SSRC, now: 0, timestamp: 0, packets: 0, octets: 0, cname: 'test' });
 
 /** A stream whose groups come at these ms, and a BYE at another. */
 function hear(groups: readonly number[], bye: number) {

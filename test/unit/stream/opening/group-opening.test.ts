@@ -5,7 +5,7 @@ import { CARD_HEADER, CARD_TAG } from '../../../../apdu/layout/packets.ts';
 import { deriveWorkingKeys } from '../../../../apdu/decode-module/working-keys.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
 import { equalTags } from '../../../../apdu/octets.ts';
-import { ClearWriter, clearRtpPackets } from '../../../../host/stream/opening/clear-packets.ts';
+import { ClearWriter, joinRtpPackets } from '../../../../host/stream/opening/clear-packets.ts';
 import { ASSEMBLER_DEFAULTS, GroupAssembler } from '../../../../host/stream/opening/group-assembler.ts';
 import { GroupOpener } from '../../../../host/stream/opening/group-opener.ts';
 import { GroupSealer, type SealedGroup } from '../../../../host/stream/sealing/group-sealer.ts';
@@ -110,7 +110,7 @@ function receive(arrivals: readonly { readonly at: number; readonly octets: Uint
       }
       if (forged > 0) count('forged', forged);
       assembler.settle(group);
-      delivered.push(...clearRtpPackets(writer.written));
+      delivered.push(...joinRtpPackets(writer.written));
       writer.clear();
     }
   };

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ClearWriter, clearRtpPackets } from '../../../../host/stream/opening/clear-packets.ts';
+import { ClearWriter, joinRtpPackets } from '../../../../host/stream/opening/clear-packets.ts';
 import { GroupOpener } from '../../../../host/stream/opening/group-opener.ts';
 import type { MediaPacket } from '../../../../host/stream/packet/media-packet.ts';
 import { readMediaPacket } from '../../../../host/stream/packet/media-packet.ts';
@@ -20,7 +20,7 @@ function groupOf(...packets: MediaPacket[]): PacketGroup {
 function openWith(group: PacketGroup, answer: Uint8Array, which = 0) {
   const writer = new ClearWriter();
   const opened = new GroupOpener(nodeAead).open(group, group.cards[which]!, answer, new Uint8Array(12), writer);
-  return { opened, payloads: [...clearRtpPackets(writer.written)].map((packet) => [...packet.subarray(12)]) };
+  return { opened, payloads: [...joinRtpPackets(writer.written)].map((packet) => [...packet.subarray(12)]) };
 }
 
 const repeated = (length: number, octet: number) => Array<number>(length).fill(octet);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { packets } from 'rtp.js';
 import { expect, test } from 'vitest';
-import { goodbye } from '../../../../host/stream/packet/rtcp-goodbye.ts';
+import { encodeGoodbye } from '../../../../host/stream/packet/rtcp-goodbye.ts';
 
 const u32 = fc.integer({ min: 0, max: 0xffffffff });
 
@@ -19,7 +19,7 @@ test('rtp.js reads sender report, source description and BYE', () => {
   });
   fc.assert(
     fc.property(leaving, (said) => {
-      const octets = goodbye(said);
+      const octets = encodeGoodbye(said);
       expect(octets.length % 4).toBe(0);
       const compound = new packets.CompoundPacket(new DataView(octets.buffer));
       expect(compound.getPackets()).toHaveLength(3);

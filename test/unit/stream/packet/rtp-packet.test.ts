@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { FormatError, OutOfRangeError } from '../../../../apdu/errors.ts';
 import { fromHex } from '../../../../apdu/octets.ts';
 import { MAX_GROUP_NUMBER, readMki, writeMki } from '../../../../host/stream/packet/mki.ts';
-import { parseRtpHeader, rtpPayload, writeRtpHeader } from '../../../../host/stream/packet/rtp-packet.ts';
+import { parseRtpHeader, readRtpPayload, writeRtpHeader } from '../../../../host/stream/packet/rtp-packet.ts';
 
 const fields = fc.record({
   marker: fc.boolean(),
@@ -57,7 +57,7 @@ describe('RTP header', () => {
         made.serialize(octets.buffer);
         const read = parseRtpHeader(octets);
         expect(read).toMatchObject(header);
-        expect(Uint8Array.from(rtpPayload(octets, read))).toEqual(content);
+        expect(Uint8Array.from(readRtpPayload(octets, read))).toEqual(content);
       }),
     );
   });
@@ -77,7 +77,7 @@ describe('RTP header', () => {
     ['more than there is', 'a0210001000000000000000203'],
   ])('refuses padding with %s', (_name, hex) => {
     const packet = fromHex(hex);
-    expect(() => rtpPayload(packet, parseRtpHeader(packet))).toThrow(FormatError);
+    expect(() => readRtpPayload(packet, parseRtpHeader(packet))).toThrow(FormatError);
   });
 
   test('any octets give a header within the packet or a FormatError', () => {
@@ -87,7 +87,7 @@ describe('RTP header', () => {
         try {
           const header = parseRtpHeader(packet);
           expect(header.length).toBeLessThanOrEqual(packet.length);
-          expect(rtpPayload(packet, header).length).toBeLessThanOrEqual(packet.length - header.length);
+          expect(readRtpPayload(packet, header).length).toBeLessThanOrEqual(packet.length - header.length);
         } catch (error) {
           expect(error).toBeInstanceOf(FormatError);
         }

@@ -5,7 +5,7 @@ import { OutOfRangeError } from '../../../../apdu/errors.ts';
 import { fromHex, toHex } from '../../../../apdu/octets.ts';
 import { nobleAead, type PacketAead } from '../../../../host/stream/packet/packet-aead.ts';
 import { parseRtpHeader } from '../../../../host/stream/packet/rtp-packet.ts';
-import { deriveSrtpKey, deriveSrtpSession, packetIv } from '../../../../host/stream/packet/srtp-keys.ts';
+import { deriveSrtpKey, deriveSrtpSession, computePacketIv } from '../../../../host/stream/packet/srtp-keys.ts';
 import { nodeAead } from '../../../../host/transport/crypto/node-aead.ts';
 import aead from '../../../vectors/srtp-aead-aes-128-gcm.json' with { type: 'json' };
 import derivation from '../../../vectors/srtp-key-derivation.json' with { type: 'json' };
@@ -41,7 +41,7 @@ describe.each([
 ])('AEAD_AES_128_GCM by %s, RFC 7714 16.1.1', (_name, factory) => {
   const header = fromHex(aead.header);
   const { ssrc, sequence } = parseRtpHeader(header);
-  const iv = packetIv(fromHex(aead.salt), ssrc, aead.roc * 0x10000 + sequence);
+  const iv = computePacketIv(fromHex(aead.salt), ssrc, aead.roc * 0x10000 + sequence);
   const plaintext = fromHex(aead.plaintext);
   const sealed = fromHex(aead.sealed);
 
