@@ -137,7 +137,7 @@ describe('the card of the kit', () => {
     expect(unnamed).toMatchObject({ code: 2, stdout: '' });
     expect(unnamed.stderr).toMatch(/uses a blank card up, so it must be named/);
     expect((await tollcast('all', '--card', 'soft', '--simulate', 'soft')).code).toBe(2);
-    expect((await tollcast('share', '--card', 'soft', '--rate', 'fast')).stderr).toMatch(/no bit rate/);
+    expect((await tollcast('share', '--card', 'soft', '--rate', 'fast')).stderr).toMatch(/not a bit rate/);
     await writeFile(join(directory, 'bad.json'), '{"cards": {"00": {"masters": {"unique": "secret"}}}}');
     const { stderr } = await tollcast('all', '--card', 'soft:new', '--kit', 'bad.json');
     expect(stderr).toMatch(/is not a file of the attack kit/);

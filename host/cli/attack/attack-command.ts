@@ -10,8 +10,8 @@ import { KitFile } from '../../attack/kit/kit-file.ts';
 import { Target } from '../../attack/kit/target.ts';
 import { readKeySet } from '../../issuer/keys/key-set-file.ts';
 import { CARD_ADDRESS_SYNTAX, type CardAddress, parseCardAddress } from '../../transport/card/card-address.ts';
-import { sayWaiting } from '../options/card-option.ts';
-import { attemptBlock, type AttackReport, countVerdicts, summary } from './attack-view.ts';
+import { printWaiting } from '../options/card-option.ts';
+import { describeAttempt, type AttackReport, countVerdicts, describeCounts } from './attack-view.ts';
 
 interface AttackOptions {
   readonly card?: CardAddress;
@@ -27,7 +27,7 @@ interface AttackOptions {
 const DEFAULT_RATE = 5;
 const AFTER_HELP = `
 The card must be blank, or one that the kit made before: the kit makes it its own with keys drawn at random, plays
-issuer and head-end, and then lies as the host. The card is used up by that: it is of no use for anything else until
+issuer and head-end, and then lies as the host. That uses the card up: it is of no use for anything else until
 its applet is deleted and installed anew. Its channel keys stay as they are.
 
 Exit status: 1 when an attack succeeded, or could not be tried because the card refuses what is honest.
@@ -39,21 +39,21 @@ verdicts: "held", "BROKEN", "not defended" (it works, and the design says so), "
 
 /** Adds `tollcast attack` with its commands to the program. */
 export function addAttackCommand(program: Command): void {
-  const group = program
+  const attack = program
     .command('attack')
     .description('lie to a blank card as a dishonest host can, and see whether it holds')
     .addHelpText('after', AFTER_HELP);
   for (const { name, title } of listAttacks(0)) {
-    withOptions(group.command(name).description(title)).action((options: AttackOptions) =>
-      run(options, (attack) => attack.name === name),
+    addOptions(attack.command(name).description(title)).action((options: AttackOptions) =>
+      runAttacks(options, (one) => one.name === name),
     );
   }
-  withOptions(group.command('all').description('all of them, one after the other')).action((options: AttackOptions) =>
-    run(options, () => true),
+  addOptions(attack.command('all').description('all attacks, one after the other')).action((options: AttackOptions) =>
+    runAttacks(options, () => true),
   );
 }
 
-function withOptions(command: Command): Command {
+function addOptions(command: Command): Command {
   const address = new Option('--card <address>', CARD_ADDRESS_SYNTAX).argParser(parseCardAddress);
   const simulated = new Option(
     '--simulate <kind>',
@@ -65,37 +65,38 @@ function withOptions(command: Command): Command {
     .option('--wait', 'wait for the card')
     .option('--keys <file>', 'key set that the card was installed with, in JSON (default: that of simulated cards)')
     .option('--kit <file>', 'what the kit remembers of the cards that it made', '.tollcast/attack-kit.json')
-    .option('--rate <Mbit/s>', 'of the stream that "share" reckons with', parseRate, DEFAULT_RATE)
+    .option('--rate <Mbit/s>', 'bit rate of the stream for "share"', parseRate, DEFAULT_RATE)
     .option('--json', 'print one line of JSON for each attack')
     .addHelpText('after', AFTER_HELP);
 }
 
-async function run(options: AttackOptions, chosen: (attack: Attack) => boolean): Promise<void> {
+async function runAttacks(options: AttackOptions, chosen: (attack: Attack) => boolean): Promise<void> {
   const installed = options.keys === undefined ? TEST_KEY_SET : await readKeySet(options.keys);
-  const passing = options.simulate !== undefined || (options.card?.kind === 'soft' && options.card.file === undefined);
-  const kit = new KitFile(passing ? undefined : options.kit);
+  const isTemporary =
+    options.simulate !== undefined || (options.card?.kind === 'soft' && options.card.file === undefined);
+  const kit = new KitFile(isTemporary ? undefined : options.kit);
   await using attacked = await takeCard(options);
   const target = await Target.prepare(attacked, kit, installed);
-  const say = (lines: readonly string[]): void => {
+  const show = (lines: readonly string[]): void => {
     if (options.json !== true) process.stdout.write(lines.map((line) => `${line}\n`).join(''));
   };
   try {
     const card = formatCardId(target.cardId);
-    say([`card ${card} is the attack kit's own now, and of no use for anything else`, '']);
+    show([`card ${card} is the attack kit's own now, and of no use for anything else`, '']);
     const reports: AttackReport[] = [];
     const stops: TollcastError[] = [];
     for (const attack of listAttacks(options.rate * 1e6).filter(chosen)) {
-      say([`${attack.name}: ${attack.title}`, '']);
-      const { report, stop } = await runOne(attack, target, card, (attempt) => say(attemptBlock(attempt)));
+      show([`${attack.name}: ${attack.title}`, '']);
+      const { report, stop } = await runOneAttack(attack, target, card, (attempt) => show(describeAttempt(attempt)));
       if (stop !== undefined) {
-        say([`  stopped   ${stop.message}`, '']);
+        show([`  stopped   ${stop.message}`, '']);
         stops.push(stop);
       }
       if (options.json === true) process.stdout.write(`${JSON.stringify(report)}\n`);
       reports.push(report);
     }
     const all = countVerdicts(reports.flatMap(({ attempts }) => attempts));
-    say([`${reports.length} ${reports.length === 1 ? 'attack' : 'attacks'} on card ${card}: ${summary(all)}`]);
+    show([`${reports.length} ${reports.length === 1 ? 'attack' : 'attacks'} on card ${card}: ${describeCounts(all)}`]);
     const [stop] = stops;
     if (all.BROKEN > 0) {
       throw new TollcastError('ATTACK_SUCCEEDED', `card ${card} does not hold; the attempts above say where`);
@@ -106,7 +107,7 @@ async function run(options: AttackOptions, chosen: (attack: Attack) => boolean):
   }
 }
 
-async function runOne(
+async function runOneAttack(
   attack: Attack,
   target: Target,
   card: string,
@@ -130,17 +131,17 @@ async function runOne(
 
 /** The card that the options name, which is started for the attack where it is a simulated or a soft one. */
 async function takeCard({ card, simulate, wait }: AttackOptions): Promise<CardUnderTest & AsyncDisposable> {
-  if (simulate !== undefined) return simulatedCard({ kind: simulate });
+  if (simulate !== undefined) return startSimulatedCard({ kind: simulate });
   if (card === undefined) {
     throw new OutOfRangeError(
       'an attack uses a blank card up, so it must be named: --card ADDRESS, or --simulate soft',
     );
   }
-  if (card.kind === 'soft') return simulatedCard({ kind: 'soft', state: card.file });
-  return { ...cardAt(card, { wait, onWaiting: sayWaiting }), [Symbol.asyncDispose]: async () => {} };
+  if (card.kind === 'soft') return startSimulatedCard({ kind: 'soft', state: card.file });
+  return { ...cardAt(card, { wait, onWaiting: printWaiting }), [Symbol.asyncDispose]: async () => {} };
 }
 
-async function simulatedCard(options: StartCardOptions): Promise<CardUnderTest & AsyncDisposable> {
+async function startSimulatedCard(options: StartCardOptions): Promise<CardUnderTest & AsyncDisposable> {
   const card = await startCard(options);
   return {
     moduleClass: card.kind === 'soft' ? 'soft' : 'card',
@@ -154,7 +155,7 @@ async function simulatedCard(options: StartCardOptions): Promise<CardUnderTest &
 function parseRate(text: string): number {
   const rate = Number(text);
   if (!/^\d{1,5}(\.\d{1,6})?$/.test(text) || rate <= 0) {
-    throw new OutOfRangeError(`"${text.slice(0, 40)}" is no bit rate; write Mbit/s, as in 5 or 2.5`);
+    throw new OutOfRangeError(`"${text.slice(0, 40)}" is not a bit rate; write Mbit/s, as in 5 or 2.5`);
   }
   return rate;
 }

@@ -1,15 +1,15 @@
 import type { AnswerCount, Attempt, Verdict } from '../../attack/kit/attempt.ts';
 
-/** What became of one attack. */
+/** The result of one attack. */
 export interface AttackReport {
   readonly attack: string;
   readonly title: string;
-  /** As on the card. */
+  /** Card id. */
   readonly card: string;
   readonly class: 'card' | 'soft';
   readonly attempts: readonly Attempt[];
   readonly counts: Readonly<Record<Verdict, number>>;
-  /** Why it came to no end: the card refused what is honest, or left. */
+  /** Why the attack was not tried to its end: the card refused an honest command, or left. */
   readonly error?: string;
 }
 
@@ -22,12 +22,12 @@ export function countVerdicts(attempts: readonly Attempt[]): Record<Verdict, num
   return counts;
 }
 
-/** One attempt for a reader: what was tried, what the card answered, the verdict and why. */
-export function attemptBlock({ tried, answers, verdict, note }: Attempt): string[] {
+/** One attempt for people: what was tried, what the card answered, the verdict and why. */
+export function describeAttempt({ tried, answers, verdict, note }: Attempt): string[] {
   return [
-    ...labelled('tried', tried),
-    ...(answers.length === 0 ? [] : labelled('the card', answers.map(describeAnswer).join('; '))),
-    ...labelled('verdict', note === undefined ? verdict : `${verdict}: ${note}`),
+    ...foldLabelled('tried', tried),
+    ...(answers.length === 0 ? [] : foldLabelled('the card', answers.map(describeAnswer).join('; '))),
+    ...foldLabelled('verdict', note === undefined ? verdict : `${verdict}: ${note}`),
     '',
   ];
 }
@@ -37,7 +37,7 @@ function describeAnswer({ status, meaning, times }: AnswerCount): string {
 }
 
 /** Folds a text at spaces behind its label. */
-function labelled(label: string, text: string): string[] {
+function foldLabelled(label: string, text: string): string[] {
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(' ')) {
@@ -52,8 +52,8 @@ function labelled(label: string, text: string): string[] {
   return lines.map((folded, i) => `${i === 0 ? `  ${label}`.padEnd(INDENT.length) : INDENT}${folded}`);
 }
 
-/** The counts in words, those that are none left out. */
-export function summary(counts: Readonly<Record<Verdict, number>>): string {
+/** The counts in words, without those that are 0. */
+export function describeCounts(counts: Readonly<Record<Verdict, number>>): string {
   const words = Object.entries(counts).flatMap(([verdict, count]) => (count === 0 ? [] : [`${count} ${verdict}`]));
   return words.length === 0 ? 'nothing was tried' : words.join(', ');
 }

@@ -6,7 +6,7 @@ import { DEFAULT_STORE } from '../../issuer/keys/key-store.ts';
 import { runCommands } from './card-apdu.ts';
 import { benchCard, parseSpan } from './card-bench.ts';
 import { addHolderCommands } from './card-holder.ts';
-import { showModule } from './card-info.ts';
+import { showCard } from './card-info.ts';
 import { listCards } from './card-list.ts';
 import { showLog } from './card-log.ts';
 import { addCardOptions } from '../options/card-option.ts';
@@ -23,7 +23,7 @@ export function addCardCommand(program: Command): void {
     .option('--json', 'print one line of JSON')
     .action(listCards);
 
-  addCardOptions(card.command('info').description('show the state of a decode module')).action(showModule);
+  addCardOptions(card.command('info').description('show the state of a decode module')).action(showCard);
 
   addCardOptions(card.command('log').description('show what happened to the purse of a card; ends its open session'))
     .option('--last <n>', 'so many records, the newest first', wholeNumber(1, 64), 64)

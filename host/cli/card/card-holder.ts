@@ -2,18 +2,18 @@ import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { formatCardId } from '../../../apdu/decode-module/card-id.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
-import { InputError, TollcastError } from '../../../apdu/errors.ts';
+import { TollcastError } from '../../../apdu/errors.ts';
 import { toHex } from '../../../apdu/octets.ts';
 import { leavePurchase } from '../../holder/leave.ts';
 import { selectActive } from '../../holder/life.ts';
 import { changePin } from '../../holder/pin.ts';
 import { setSpendLimit } from '../../holder/spend-limit.ts';
 import { addCardOptions, type CardOptions, print, withCard } from '../options/card-option.ts';
-import { confirmed } from '../terminal/confirmed.ts';
+import { confirm } from '../terminal/ask.ts';
 import { currencyByNumber } from '../../money/currency.ts';
 import { formatSpendLimit, parseSpendLimit } from '../../money/spend-limit.ts';
 import { spendLimitJson } from './card-view.ts';
-import { moment } from '../terminal/moment.ts';
+import { formatTime, parseTime } from '../terminal/time.ts';
 import { wholeNumber } from '../options/number-option.ts';
 import { askPin, choosePin, NEW_PIN } from '../terminal/pin-entry.ts';
 
@@ -27,7 +27,7 @@ interface LeaveOptions extends CardOptions {
   readonly yes?: true;
 }
 
-const MOST_U32 = 0xffff_ffff;
+const MAX_U32 = 0xffff_ffff;
 
 /** Adds the commands of `tollcast card` that are for its holder. */
 export function addHolderCommands(card: Command): void {
@@ -40,9 +40,9 @@ export function addHolderCommands(card: Command): void {
     .option('--pin-file <file>', 'the PIN is in this file (else: TOLLCAST_PIN, or it is typed)')
     .action(limitSpending);
   addCardOptions(card.command('leave').description('end a purchase earlier, for good; ends an open session'))
-    .argument('<service>', 'number of the service', wholeNumber(1, MOST_U32))
-    .argument('<key>', 'number of the purchase, as in: tollcast card info', wholeNumber(0, MOST_U32))
-    .option('--at <time>', 'when, as in 2026-12-31T20:00:00Z (default: now)', parseMoment)
+    .argument('<service>', 'number of the service', wholeNumber(1, MAX_U32))
+    .argument('<key>', 'number of the purchase, as in: tollcast card info', wholeNumber(0, MAX_U32))
+    .option('--at <time>', 'when, as in 2026-12-31T20:00:00Z (default: now)', parseTime)
     .option('--out <file>', 'keep the leave record here, for the operator')
     .option('--yes', 'do not ask')
     .action(leave);
@@ -75,8 +75,8 @@ async function limitSpending(amount: string, options: PinOptions): Promise<void>
 async function leave(service: number, key: number, options: LeaveOptions): Promise<void> {
   const at = options.at ?? Math.floor(Date.now() / 1000);
   if (options.yes !== true) {
-    const question = `Purchase ${key} of service ${service} ends at ${moment(at)}; this cannot be taken back. Leave?`;
-    if (!(await confirmed(question))) {
+    const question = `Purchase ${key} of service ${service} ends at ${formatTime(at)}; this cannot be taken back. Leave?`;
+    if (!(await confirm(question))) {
       throw new TollcastError('NOT_CONFIRMED', 'leaving cannot be taken back; nothing was done: add --yes to leave');
     }
   }
@@ -86,17 +86,10 @@ async function leave(service: number, key: number, options: LeaveOptions): Promi
     const { record, to } = await leavePurchase(module, { service, keyId: key }, at);
     // First the file: the record may be asked for again, but only while the purchase is on the card.
     if (options.out !== undefined) await writeFile(options.out, `${toHex(record)}\n`);
-    const json = { card: formatCardId(cardId), service, key, to: moment(to), record: toHex(record) };
+    const json = { card: formatCardId(cardId), service, key, to: formatTime(to), record: toHex(record) };
     print(options, json, [
-      `card ${formatCardId(cardId)}: purchase ${key} of service ${service} ends at ${moment(to)}`,
+      `card ${formatCardId(cardId)}: purchase ${key} of service ${service} ends at ${formatTime(to)}`,
       `leave record, for the operator: ${options.out ?? toHex(record)}`,
     ]);
   });
-}
-
-function parseMoment(text: string): number {
-  const seconds = Math.floor(Date.parse(text) / 1000);
-  const written = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d))?$/.test(text);
-  if (written && seconds >= 0 && seconds <= MOST_U32) return seconds;
-  throw new InputError(`"${text.slice(0, 40)}" is not a time; write it as in 2026-12-31T20:00:00Z`);
 }

@@ -11,28 +11,26 @@ import { describePurse, type View } from './card-view.ts';
 import { type Currency, currencyByNumber } from '../../money/currency.ts';
 import { formatSpendLimit } from '../../money/spend-limit.ts';
 import { spendLimitJson } from './card-view.ts';
-import { moment } from '../terminal/moment.ts';
+import { formatDay, formatTime } from '../terminal/time.ts';
 import { formatMoney } from '../../money/amount.ts';
 
-const DAY = 86_400;
-
 /** `tollcast card info` */
-export async function showModule(options: CardOptions): Promise<void> {
+export async function showCard(options: CardOptions): Promise<void> {
   await withCard(options, async (channel) => {
     const card = await readCard(new DecodeModule(channel));
     const { answer, keys, trusted } = card;
     const purse = card.purse && describePurse(card.purse.status);
-    const limits = card.purse && describeLog(card.purse.record, currencyByNumber(answer.currency));
+    const limits = card.purse && describeSpending(card.purse.record, currencyByNumber(answer.currency));
     const atr = toHex(channel.atr);
     print(
       options,
       {
         atr,
-        ...inJson(card),
+        ...cardToJson(card),
         ...purse?.json,
         ...limits?.json,
-        trust: trusted.map(trustInJson),
-        keys: keys.map(keyInJson),
+        trust: trusted.map(trustToJson),
+        keys: keys.map(keyToJson),
       },
       [
         `ATR       ${atr}`,
@@ -46,9 +44,9 @@ export async function showModule(options: CardOptions): Promise<void> {
   });
 }
 
-/** What of the limits of a card its newest record tells. */
-function describeLog({ spendLimit, day, spentOfDay, creditLimit }: LogRecord, currency: Currency): View {
-  const spent = day === 0 ? '' : `, spent ${formatMoney(spentOfDay, currency)} on ${moment(day * DAY).slice(0, 10)}`;
+/** Spend limit and credit limit, as the newest record has them. */
+function describeSpending({ spendLimit, day, spentOfDay, creditLimit }: LogRecord, currency: Currency): View {
+  const spent = day === 0 ? '' : `, spent ${formatMoney(spentOfDay, currency)} on ${formatDay(day)}`;
   return {
     json: { spendLimit: spendLimitJson(spendLimit), spentOfDay: Number(spentOfDay), creditLimit: Number(creditLimit) },
     lines: [
@@ -57,11 +55,11 @@ function describeLog({ spendLimit, day, spentOfDay, creditLimit }: LogRecord, cu
   };
 }
 
-function trustInJson({ id, key }: VerificationKey): Record<string, unknown> {
+function trustToJson({ id, key }: VerificationKey): Record<string, unknown> {
   return { id, key: toHex(key) };
 }
 
-function inJson({ answer, moduleClass, capabilities }: CardSnapshot): Record<string, unknown> {
+function cardToJson({ answer, moduleClass, capabilities }: CardSnapshot): Record<string, unknown> {
   const { cardId, life, version, maxSpan, maxCommandData } = answer;
   return {
     card: formatCardId(cardId),
@@ -85,14 +83,21 @@ function describeModule({ answer, moduleClass, capabilities }: CardSnapshot): st
   ];
 }
 
-function nameOf(kind: number): string {
+function nameKind(kind: number): string {
   return Object.entries(KIND).find(([, number]) => number === kind)?.[0] ?? `kind ${kind}`;
 }
 
-function keyInJson({ kind, parentKind, service, keyId, from, to }: KeyEntry): Record<string, unknown> {
-  return { kind: nameOf(kind), parent: nameOf(parentKind), service, id: keyId, from: moment(from), to: moment(to) };
+function keyToJson({ kind, parentKind, service, keyId, from, to }: KeyEntry): Record<string, unknown> {
+  return {
+    kind: nameKind(kind),
+    parent: nameKind(parentKind),
+    service,
+    id: keyId,
+    from: formatTime(from),
+    to: formatTime(to),
+  };
 }
 
 function describeKey({ kind, service, keyId, from, to }: KeyEntry): string {
-  return `${nameOf(kind)} ${keyId} of service ${service}, valid from ${moment(from)} to ${moment(to)}`;
+  return `${nameKind(kind)} ${keyId} of service ${service}, valid from ${formatTime(from)} to ${formatTime(to)}`;
 }

@@ -5,7 +5,7 @@ import { StatusWordError } from '../../../apdu/iso7816/status-word.ts';
 import { toHex } from '../../../apdu/octets.ts';
 import { openPcscCard } from '../../transport/card/pcsc/pcsc-card.ts';
 import { listReaders, type ReaderInfo, watchReaders } from '../../transport/card/pcsc/readers.ts';
-import { print, sayWaiting } from '../options/card-option.ts';
+import { print, printWaiting } from '../options/card-option.ts';
 
 interface ListOptions {
   readonly wait?: true;
@@ -13,7 +13,7 @@ interface ListOptions {
 }
 
 /** A reader, and the decode module that answered in it. */
-interface Seen {
+interface ReaderReport {
   readonly reader: string;
   readonly state: ReaderInfo['state'];
   readonly atr: string;
@@ -25,45 +25,45 @@ interface Seen {
 /** `tollcast card list` */
 export async function listCards(options: ListOptions): Promise<void> {
   if (options.wait === true) await waitForCard();
-  const seen: Seen[] = [];
-  for (const reader of await listReaders()) seen.push(await look(reader));
-  const lines = seen.length === 0 ? ['no card reader is connected; plug one in'] : seen.map(describe);
-  print(options, { readers: seen }, lines);
+  const reports: ReaderReport[] = [];
+  for (const reader of await listReaders()) reports.push(await inspectReader(reader));
+  const lines = reports.length === 0 ? ['no card reader is connected; plug one in'] : reports.map(describeReader);
+  print(options, { readers: reports }, lines);
 }
 
 async function waitForCard(): Promise<void> {
-  const enough = new AbortController();
-  for await (const event of watchReaders({ signal: enough.signal })) {
+  const found = new AbortController();
+  for await (const event of watchReaders({ signal: found.signal })) {
     if (event.type === 'inserted') return;
-    if (event.type === 'service-lost') sayWaiting(event.error);
+    if (event.type === 'service-lost') printWaiting(event.error);
     else if (event.type === 'readers') {
       const where = event.readers.map(({ name }) => name).join(', ');
       const missing = where === '' ? 'no card reader is connected; plug one in' : `no card in ${where}; insert one`;
-      if (event.readers.every(({ state }) => state === 'empty')) sayWaiting(new Error(missing));
+      if (event.readers.every(({ state }) => state === 'empty')) printWaiting(new Error(missing));
     }
   }
 }
 
-/** A card that somebody else has open is left alone: a SELECT would end what they are doing. */
-async function look({ name, state, atr }: ReaderInfo): Promise<Seen> {
-  const seen = { reader: name, state, atr: toHex(atr), module: null };
-  if (state !== 'card') return seen;
+/** Leaves a card alone that another program has open: a SELECT would end what that program does. */
+async function inspectReader({ name, state, atr }: ReaderInfo): Promise<ReaderReport> {
+  const report = { reader: name, state, atr: toHex(atr), module: null };
+  if (state !== 'card') return report;
   try {
     const channel = await openPcscCard(name);
     try {
       const { cardId, life, version } = await new DecodeModule(channel).select();
-      return { ...seen, module: { card: formatCardId(cardId), life, version } };
+      return { ...report, module: { card: formatCardId(cardId), life, version } };
     } finally {
       await channel.close();
     }
   } catch (error) {
-    if (error instanceof StatusWordError || error instanceof FormatError) return seen; // a card of another kind
+    if (error instanceof StatusWordError || error instanceof FormatError) return report; // a card of another kind
     if (!(error instanceof TransportError || error instanceof CardGoneError)) throw error;
-    return { ...seen, state: error.code === 'PCSC_IN_USE' ? 'in-use' : state, problem: error.message };
+    return { ...report, state: error.code === 'PCSC_IN_USE' ? 'in-use' : state, problem: error.message };
   }
 }
 
-function describe({ reader, state, atr, module, problem }: Seen): string {
+function describeReader({ reader, state, atr, module, problem }: ReaderReport): string {
   if (state === 'empty') return `${reader}: no card`;
   const card = `${reader}: card ${atr}`;
   if (module !== null) return `${card}, decode module ${module.card}, ${module.life}`;

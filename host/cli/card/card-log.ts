@@ -8,10 +8,8 @@ import { type CardOptions, print, withCard } from '../options/card-option.ts';
 import { currencyByNumber } from '../../money/currency.ts';
 import { formatSpendLimit } from '../../money/spend-limit.ts';
 import { spendLimitJson } from './card-view.ts';
-import { moment } from '../terminal/moment.ts';
+import { formatDay } from '../terminal/time.ts';
 import { formatMoney } from '../../money/amount.ts';
-
-const DAY = 86_400;
 
 /** `tollcast card log`: the purse record by record, the newest first. */
 export async function showLog(options: CardOptions & { readonly last: number }): Promise<void> {
@@ -22,22 +20,26 @@ export async function showLog(options: CardOptions & { readonly last: number }):
     const { cardId, currency: number } = answer;
     const entries = await readPurseLog(module, options.last);
     const currency = currencyByNumber(number);
-    const write = (amount: bigint) => formatMoney(amount, currency).replace(` ${currency.code}`, '');
+    const format = (amount: bigint) => formatMoney(amount, currency).replace(` ${currency.code}`, '');
     const rows = entries.map(({ record, event }) => [
       String(record.sequence),
       describeEvent(event, (amount) => formatMoney(amount, currency)),
-      write(record.loaded - record.spent),
-      write(record.taken),
+      format(record.loaded - record.spent),
+      format(record.taken),
       `${record.receiptsWritten}/${record.receiptsAcknowledged}`,
-      record.day === 0 ? '' : `${moment(record.day * DAY).slice(0, 10)} ${write(record.spentOfDay)}`,
+      record.day === 0 ? '' : `${formatDay(record.day)} ${format(record.spentOfDay)}`,
       formatSpendLimit(record.spendLimit, currency).replace(` ${currency.code}`, ''),
     ]);
     const head = ['record', 'what', 'balance', 'taken', 'receipts', 'spent of day', 'spend limit'];
     print(
       options,
-      { card: formatCardId(cardId), currency: currency.code, records: entries.map(({ record }) => inJson(record)) },
+      {
+        card: formatCardId(cardId),
+        currency: currency.code,
+        records: entries.map(({ record }) => recordToJson(record)),
+      },
       [
-        ...table([head, ...rows]),
+        ...formatTable([head, ...rows]),
         `card ${formatCardId(cardId)}, amounts in ${currency.code}; receipts: written/collected`,
       ],
     );
@@ -69,7 +71,7 @@ function describeEvent(event: PurseEvent, write: (amount: bigint) => string): st
   }
 }
 
-function inJson(record: LogRecord): Record<string, unknown> {
+function recordToJson(record: LogRecord): Record<string, unknown> {
   const { sequence, loadNumber, limitLoaded, session, service, day, receiptsWritten, receiptsAcknowledged } = record;
   return {
     sequence,
@@ -85,7 +87,7 @@ function inJson(record: LogRecord): Record<string, unknown> {
     session,
     service: service === 0 ? null : service,
     taken: Number(record.taken),
-    day: day === 0 ? null : moment(day * DAY).slice(0, 10),
+    day: day === 0 ? null : formatDay(day),
     spentOfDay: Number(record.spentOfDay),
     spendLimit: spendLimitJson(record.spendLimit),
     receiptsWritten,
@@ -94,8 +96,8 @@ function inJson(record: LogRecord): Record<string, unknown> {
   };
 }
 
-/** Columns as wide as what stands in them. */
-function table(rows: readonly (readonly string[])[]): string[] {
+/** Lines of columns, each as wide as its widest cell. */
+function formatTable(rows: readonly (readonly string[])[]): string[] {
   const width = (column: number) => Math.max(...rows.map((row) => row[column]?.length ?? 0));
   const widths = (rows[0] ?? []).map((_, column) => width(column));
   return rows.map((row) =>

@@ -6,9 +6,9 @@ import { replaceKeys, setLife, setPin, setVerificationKey } from '../../issuer/c
 import { readKeySet } from '../../issuer/keys/key-set-file.ts';
 import { readVerificationKey } from '../../issuer/keys/verification-key-file.ts';
 import { print } from '../options/card-option.ts';
-import { confirmed } from '../terminal/confirmed.ts';
+import { confirm } from '../terminal/ask.ts';
 import { addLimitOptions, changeLimits } from './issuer-limits.ts';
-import { administer, channelCommand, type ChannelOptions } from '../options/issuer-option.ts';
+import { administer, createChannelCommand, type ChannelOptions } from '../options/issuer-option.ts';
 import { wholeNumber } from '../options/number-option.ts';
 import { choosePin } from '../terminal/pin-entry.ts';
 
@@ -22,26 +22,26 @@ const LIVES = [
 /** Adds the commands of `tollcast issuer` that change a card through its secure channel. */
 export function addAdministrationCommands(issuer: Command): void {
   for (const [name, life, description] of LIVES) {
-    const command = channelCommand(issuer, name, description);
+    const command = createChannelCommand(issuer, name, description);
     if (life === 'terminated') command.option('--yes', 'ask nothing');
     command.action((options: LifeOptions) => changeLife(options, life));
   }
 
-  channelCommand(issuer, 'pin', 'give a card a new PIN, with all its tries; it is typed, or in TOLLCAST_PIN')
+  createChannelCommand(issuer, 'pin', 'give a card a new PIN, with all its tries; it is typed, or in TOLLCAST_PIN')
     .option('--pin-file <file>', 'the new PIN is in this file')
     .action(givePin);
 
   addLimitOptions(
-    channelCommand(issuer, 'limits', 'change what the holder of a card may do; what is not named stays'),
+    createChannelCommand(issuer, 'limits', 'change what the holder of a card may do; what is not named stays'),
   ).action(changeLimits);
 
-  channelCommand(issuer, 'trust', 'change whose signatures the hosts of a card are to trust')
+  createChannelCommand(issuer, 'trust', 'change whose signatures the hosts of a card are to trust')
     .requiredOption('--place <n>', 'one of the four places, 0 to 3', wholeNumber(0, 3))
     .option('--trust <id=key>', 'Ed25519 public key, in hexadecimal or a file; replaces what is there')
     .option('--empty', 'empty the place')
     .action(changeTrust);
 
-  channelCommand(issuer, 'keys', 'replace the key set of the secure channel')
+  createChannelCommand(issuer, 'keys', 'replace the key set of the secure channel')
     .option('--to <file>', 'new key set, in JSON (default: the one that this store has for the card)')
     .action(changeKeys);
 }
@@ -51,7 +51,7 @@ interface LifeOptions extends ChannelOptions {
 }
 
 async function changeLife(options: LifeOptions, life: (typeof LIVES)[number][1]): Promise<void> {
-  if (life === 'terminated' && options.yes !== true && !(await confirmed('end this card for good?'))) {
+  if (life === 'terminated' && options.yes !== true && !(await confirm('end this card for good?'))) {
     throw new TollcastError('NOT_CONFIRMED', 'nothing was done; to end the card for good add --yes');
   }
   const cardId = await administer(options, (on) => setLife(on, life));

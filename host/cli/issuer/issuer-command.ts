@@ -9,7 +9,12 @@ import { print, withCard } from '../options/card-option.ts';
 import { describeAccount, describePurse } from '../card/card-view.ts';
 import { addAdministrationCommands } from './issuer-administration.ts';
 import { addCreditCommands } from './issuer-credit.ts';
-import { cardCommand, type IssuerOptions, storeCommand, type StoreOptions } from '../options/issuer-option.ts';
+import {
+  createCardCommand,
+  type IssuerOptions,
+  createStoreCommand,
+  type StoreOptions,
+} from '../options/issuer-option.ts';
 import { addPersonaliseCommand } from './issuer-personalise.ts';
 import { choosePassphrase } from '../terminal/passphrase.ts';
 
@@ -17,14 +22,14 @@ import { choosePassphrase } from '../terminal/passphrase.ts';
 export function addIssuerCommand(program: Command): void {
   const issuer = program.command('issuer').description('make cards, load them, collect their receipts');
 
-  storeCommand(issuer, 'init', 'make an issuer store: four masters and empty accounts')
+  createStoreCommand(issuer, 'init', 'make an issuer store: four masters and empty accounts')
     .option('--id <hex>', 'issuer number, the first 3 octets of every card id (default: random)', issuerNumber)
     .option('--json', 'print one line of JSON')
     .action(init);
   addPersonaliseCommand(issuer);
   addCreditCommands(issuer);
   addAdministrationCommands(issuer);
-  cardCommand(issuer, 'show', 'show a card and its purse; ends its open session').action(show);
+  createCardCommand(issuer, 'show', 'show a card and its purse; ends its open session').action(show);
 }
 
 /** 000000 is what a blank card has. */

@@ -8,7 +8,7 @@ import { DEFAULT_SOFT_LIMIT, type OrderRequest } from '../../issuer/orders/order
 import { collectReceipts, collectSoftReceipts } from '../../issuer/orders/receipts.ts';
 import { print } from '../options/card-option.ts';
 import { type Currency, currencyByNumber } from '../../money/currency.ts';
-import { cardCommand, type IssuerOptions, now, withStore } from '../options/issuer-option.ts';
+import { createCardCommand, type IssuerOptions, now, withStore } from '../options/issuer-option.ts';
 import { formatMoney, type Money, parseAmount, parseMoney } from '../../money/amount.ts';
 
 interface OrderOptions extends IssuerOptions {
@@ -24,15 +24,17 @@ const REPEATED = 'this was the order whose answer had been lost; nothing was don
 
 /** Adds the commands of `tollcast issuer` that are about money. */
 export function addCreditCommands(issuer: Command): void {
-  orderCommand(issuer, 'load', 'load credit onto a card, and give back torn credit')
+  createOrderCommand(issuer, 'load', 'load credit onto a card, and give back torn credit')
     .option('--refund-cap <amount>', 'most torn credit given back to a card in a month (default: 5.00)')
     .action(load);
-  orderCommand(issuer, 'credit-limit', 'let a card spend more than it holds, up to this amount').action(limitCredit);
-  cardCommand(issuer, 'collect', 'fetch, check and keep the receipts of a card').action(collect);
+  createOrderCommand(issuer, 'credit-limit', 'let a card spend more than it holds, up to this amount').action(
+    limitCredit,
+  );
+  createCardCommand(issuer, 'collect', 'fetch, check and keep the receipts of a card').action(collect);
 }
 
-function orderCommand(issuer: Command, name: string, description: string): Command {
-  return cardCommand(issuer, name, description)
+function createOrderCommand(issuer: Command, name: string, description: string): Command {
+  return createCardCommand(issuer, name, description)
     .requiredOption('--amount <amount>', 'such as "10.00 USD"', (text: string) => parseMoney(text, MAX_MONEY))
     .option(
       '--soft-limit <amount>',

@@ -11,7 +11,7 @@ import { currencyByCode } from '../../money/currency.ts';
 import { describeLimits } from '../../issuer/cards/holder-limits.ts';
 import { limitsJson } from '../card/card-view.ts';
 import { addLimitOptions, type LimitOptions, parseLimits } from './issuer-limits.ts';
-import { type ChannelOptions, cardCommand, installedKeys, now, withStore } from '../options/issuer-option.ts';
+import { type ChannelOptions, createCardCommand, readInstalledKeys, now, withStore } from '../options/issuer-option.ts';
 import { formatMoney, parseAmount } from '../../money/amount.ts';
 import { choosePin } from '../terminal/pin-entry.ts';
 
@@ -28,7 +28,7 @@ interface PersonaliseOptions extends ChannelOptions, LimitOptions {
 
 /** Adds `tollcast issuer personalise`. */
 export function addPersonaliseCommand(issuer: Command): void {
-  const command = cardCommand(issuer, 'personalise', 'make a blank card one of yours')
+  const command = createCardCommand(issuer, 'personalise', 'make a blank card one of yours')
     .option('--serial <n>', 'serial number (default: the next free one)')
     .addOption(
       new Option('--class <class>', 'card or soft (default: soft for a soft module, else card)').choices([
@@ -88,7 +88,7 @@ async function personaliseCard(options: PersonaliseOptions): Promise<void> {
     trust: await Promise.all(options.trust.map(readVerificationKey)),
     pin: withPin ? await choosePin(options.pinFile) : undefined,
   };
-  const installed = await installedKeys(options);
+  const installed = await readInstalledKeys(options);
   const cardId = await withStore({ ...options, create: true }, (channel, keys, accounts) =>
     personalise({ channel, keys, accounts, installed, now: now() }, wanted),
   );

@@ -24,13 +24,16 @@ export function addCardOptions(command: Command): Command {
   return command.addOption(address).option('--wait', 'wait for the card').option('--json', JSON_HELP);
 }
 
-/** Opens the card (with `create`, also a soft one whose file is not there yet), says on standard error what it waits for, and closes the card whatever happens. */
+/**
+ * Opens the card, prints on standard error what it waits for, and closes the card whatever happens.
+ * @param options with `create`, a soft card whose file is not there yet is a new one.
+ */
 export async function withCard<T>(
   options: CardOptions & { readonly create?: true },
   work: (channel: CardChannel) => Promise<T>,
 ): Promise<T> {
   const { card, wait, create } = options;
-  const channel = await openCard(card, { wait, create, onWaiting: sayWaiting });
+  const channel = await openCard(card, { wait, create, onWaiting: printWaiting });
   try {
     return await work(channel);
   } finally {
@@ -38,7 +41,7 @@ export async function withCard<T>(
   }
 }
 
-export function sayWaiting(reason: Error): void {
+export function printWaiting(reason: Error): void {
   process.stderr.write(`tollcast: waiting: ${reason.message}\n`);
 }
 

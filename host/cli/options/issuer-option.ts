@@ -19,17 +19,17 @@ export interface ChannelOptions extends IssuerOptions {
   readonly keys?: string;
 }
 
-export function storeCommand(parent: Command, name: string, description: string): Command {
+export function createStoreCommand(parent: Command, name: string, description: string): Command {
   return parent.command(name).description(description).option('--store <directory>', 'the issuer store', DEFAULT_STORE);
 }
 
-export function cardCommand(parent: Command, name: string, description: string): Command {
-  return addCardOptions(storeCommand(parent, name, description));
+export function createCardCommand(parent: Command, name: string, description: string): Command {
+  return addCardOptions(createStoreCommand(parent, name, description));
 }
 
 /** A command that goes through the card's secure channel. */
-export function channelCommand(parent: Command, name: string, description: string): Command {
-  return cardCommand(parent, name, description).option(
+export function createChannelCommand(parent: Command, name: string, description: string): Command {
+  return createCardCommand(parent, name, description).option(
     '--keys <file>',
     'key set that the card holds, in JSON, when it is not the one of this store',
   );
@@ -52,7 +52,7 @@ export async function administer<T>(options: ChannelOptions, work: (on: Administ
 }
 
 /** Key set that a blank card was installed with. */
-export async function installedKeys({ keys }: ChannelOptions): Promise<ChannelKeySet> {
+export async function readInstalledKeys({ keys }: ChannelOptions): Promise<ChannelKeySet> {
   return keys === undefined ? TEST_KEY_SET : readKeySet(keys);
 }
 

@@ -1,10 +1,22 @@
 import { type Options, read } from 'read';
 
-/** Asks on the terminal, on standard error. @returns undefined where there is no terminal, and when it was broken off by Ctrl-C or Ctrl-D. */
-export async function ask(options: Pick<Options, 'prompt' | 'silent'>): Promise<string | undefined> {
-  // Where the prompt is no terminal, nothing would keep the terminal from echoing what is typed.
+/** Asks for something that is not shown. @returns undefined where there is no terminal, or after Ctrl-C or Ctrl-D. */
+export async function askHidden(prompt: string): Promise<string | undefined> {
+  const typed = await ask({ prompt, silent: true });
+  if (typed !== undefined) process.stderr.write('\n');
+  return typed;
+}
+
+/** Asks a question. @returns whether the answer was yes; false where there is no terminal. */
+export async function confirm(question: string): Promise<boolean> {
+  const answer = await ask({ prompt: `${question} [y/N]` });
+  return /^y(es)?$/i.test(answer?.trim() ?? '');
+}
+
+async function ask(options: Pick<Options, 'prompt' | 'silent'>): Promise<string | undefined> {
+  // The prompt goes to standard error. Where that is not a terminal, what is typed would be shown.
   if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
-  // At the end of the input the library's promise stays as it is: nothing is left to wait for then.
+  // When the input ends, the promise of the library stays pending and nothing is left to wait for.
   const { promise: ended, resolve } = Promise.withResolvers<undefined>();
   const end = (): void => resolve(undefined);
   process.once('beforeExit', end);

@@ -1,32 +1,32 @@
 import { IssuerError } from '../../issuer/issuer-error.ts';
-import { typeHidden } from './type-hidden.ts';
+import { askHidden } from './ask.ts';
 
-/** Where a passphrase may stand instead of being typed. Never an argument: everybody on the machine can read those. */
+/** Where a passphrase may stand instead of being typed. Everybody on the machine can read arguments, so never there. */
 const PASSPHRASE_VARIABLE = 'TOLLCAST_PASSPHRASE';
 
 /**
- * The passphrase of the issuer's store, from the environment or typed without being shown.
+ * Reads the passphrase of the issuer store from the environment, or asks for it without showing it.
  * @throws IssuerError `NO_PASSPHRASE` when there is neither, or none was typed.
  */
 export async function askPassphrase(): Promise<string> {
-  return process.env[PASSPHRASE_VARIABLE] ?? (await prompt('Passphrase of the issuer store:'));
+  return process.env[PASSPHRASE_VARIABLE] ?? (await typePassphrase('Passphrase of the issuer store:'));
 }
 
 /**
- * A new passphrase, typed twice.
+ * Reads a new passphrase; one that is typed is typed twice.
  * @throws IssuerError `NO_PASSPHRASE` as {@link askPassphrase} does, and when the two differ.
  */
 export async function choosePassphrase(): Promise<string> {
   const given = process.env[PASSPHRASE_VARIABLE];
   if (given !== undefined) return given;
-  const first = await prompt('New passphrase of the issuer store:');
-  const second = await prompt('The same again:');
+  const first = await typePassphrase('New passphrase of the issuer store:');
+  const second = await typePassphrase('The same again:');
   if (first !== second) throw new IssuerError('NO_PASSPHRASE', 'the two passphrases differ; type them again');
   return first;
 }
 
-async function prompt(text: string): Promise<string> {
-  const typed = await typeHidden(text);
+async function typePassphrase(text: string): Promise<string> {
+  const typed = await askHidden(text);
   if (typed !== undefined) return typed;
   throw new IssuerError(
     'NO_PASSPHRASE',

@@ -1,48 +1,49 @@
 import { open } from 'node:fs/promises';
 import { encodePin } from '../../../apdu/decode-module/pin.ts';
 import { TollcastError } from '../../../apdu/errors.ts';
-import { typeHidden } from './type-hidden.ts';
+import { askHidden } from './ask.ts';
 
-/** Where a PIN may stand instead of being typed. Never an argument: everybody on the machine can read those. */
+/** Where a PIN may stand instead of being typed. Everybody on the machine can read arguments, so never there. */
 interface PinSource {
   readonly variable: string;
-  /** How the option for a file is called. */
+  /** The option that names a file. */
   readonly option: string;
 }
 
 const PRESENT: PinSource = { variable: 'TOLLCAST_PIN', option: '--pin-file' };
 export const NEW_PIN: PinSource = { variable: 'TOLLCAST_NEW_PIN', option: '--new-pin-file' };
 
-const MOST_FILE = 64;
+/** Octets of a file with a PIN. */
+const MAX_FILE = 64;
 
 /**
- * The PIN of a card, from a file, the environment, or typed without being shown.
+ * Reads the PIN of a card from a file or the environment, or asks for it without showing it.
  * @returns 8 octets.
- * @throws TollcastError `PIN_NOT_GIVEN` when there is none of these; OutOfRangeError when it is no PIN.
+ * @throws TollcastError `PIN_NOT_GIVEN` when there is none of these; OutOfRangeError when it is not a PIN.
  */
 export async function askPin(file: string | undefined): Promise<Uint8Array> {
-  return encodePin((await given(file, PRESENT)) ?? (await typed('PIN of the card:', PRESENT)));
+  return encodePin((await readGiven(file, PRESENT)) ?? (await typePin('PIN of the card:', PRESENT)));
 }
 
 /**
- * A new PIN; typed, it is typed twice.
+ * Reads a new PIN as {@link askPin} does; one that is typed is typed twice.
  * @returns 8 octets.
- * @throws TollcastError `PIN_NOT_GIVEN` as {@link askPin} does, and when the two differ; OutOfRangeError when it is no PIN.
+ * @throws TollcastError `PIN_NOT_GIVEN` as {@link askPin} does, and when the two differ; OutOfRangeError when it is not a PIN.
  */
 export async function choosePin(file: string | undefined, source = PRESENT): Promise<Uint8Array> {
-  const pin = await given(file, source);
+  const pin = await readGiven(file, source);
   if (pin !== undefined) return encodePin(pin);
-  const first = await typed('New PIN of the card:', source);
-  if (first === (await typed('The same again:', source))) return encodePin(first);
+  const first = await typePin('New PIN of the card:', source);
+  if (first === (await typePin('The same again:', source))) return encodePin(first);
   throw new TollcastError('PIN_NOT_GIVEN', 'the two PINs differ; type them again');
 }
 
-async function given(file: string | undefined, { variable }: PinSource): Promise<string | undefined> {
+async function readGiven(file: string | undefined, { variable }: PinSource): Promise<string | undefined> {
   if (file === undefined) return process.env[variable];
   try {
     const opened = await open(file, 'r');
     try {
-      return (await opened.stat()).size > MOST_FILE ? '' : (await opened.readFile('utf8')).trim();
+      return (await opened.stat()).size > MAX_FILE ? '' : (await opened.readFile('utf8')).trim();
     } finally {
       await opened.close();
     }
@@ -51,8 +52,8 @@ async function given(file: string | undefined, { variable }: PinSource): Promise
   }
 }
 
-async function typed(prompt: string, { variable, option }: PinSource): Promise<string> {
-  const pin = await typeHidden(prompt);
+async function typePin(prompt: string, { variable, option }: PinSource): Promise<string> {
+  const pin = await askHidden(prompt);
   if (pin !== undefined) return pin;
   throw new TollcastError(
     'PIN_NOT_GIVEN',

@@ -10,7 +10,8 @@ import { loadOpensslAead } from '../../transport/crypto/node-openssl-aead.ts';
 import { type MulticastAddress, parseMulticastAddress } from '../options/multicast-address.ts';
 import { wholeNumber } from '../options/number-option.ts';
 import { askPin } from '../terminal/pin-entry.ts';
-import { billJson, billLines, stopReasonLine, priceAndBalance, statusLine, trustLine } from './watch-view.ts';
+import { StatusPrinter } from './status-printer.ts';
+import { billToJson, describeBill, describeStopReason } from './watch-view.ts';
 
 interface WatchOptions {
   address: MulticastAddress;
@@ -28,12 +29,6 @@ interface WatchOptions {
   json?: true;
   quiet?: true;
 }
-
-/** ms between status lines, on a terminal and elsewhere. */
-const REFRESH = 500;
-const REPORT = 5000;
-/** Clears the line that the cursor is on. */
-const CLEAR_LINE = '\r\u001B[K';
 
 /** Adds `tollcast watch` to the program. */
 export function addWatchCommand(program: Command): void {
@@ -73,20 +68,20 @@ async function watch(options: WatchOptions): Promise<void> {
     throw new OutOfRangeError(`--key-port ${keyPort} is taken by the media or its RTCP; leave it out or name another`);
   }
   const card = parseCardAddress(options.card);
-  requireFreeStdout(options);
+  requireFreeStandardOutput(options);
   const pin = options.pin === true || options.pinFile !== undefined ? await askPin(options.pinFile) : undefined;
   const confirms = options.confirms === undefined ? undefined : openConfirms(options.confirms);
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   const output = await openOutput(options.out, options.interface);
-  const voice = new Voice(options.quiet === true);
+  const printer = new StatusPrinter(options.quiet === true);
   try {
     const bridge = new Bridge({
       open: (signal) =>
         openCard(card, {
           wait: options.wait,
-          onWaiting: (reason) => voice.say(`waiting: ${reason.message}`),
+          onWaiting: (reason) => printer.print(`waiting: ${reason.message}`),
           signal,
         }),
       sink: output,
@@ -96,8 +91,8 @@ async function watch(options: WatchOptions): Promise<void> {
       onConfirm: (confirm) => confirms?.add(confirm),
       waitForCredit: options.waitForCredit === true,
       minShare: options.minShare,
-      onNotice: (line) => voice.warn(line),
-      onState: (status) => voice.state(status, options.card),
+      onNotice: (line) => printer.warn(line),
+      onState: (status) => printer.printState(status, options.card),
     });
     let failure: TollcastError | undefined;
     void output.ended.then((error) => {
@@ -109,22 +104,22 @@ async function watch(options: WatchOptions): Promise<void> {
     let end: BridgeEnd;
     try {
       const kilobytes = Math.round(receiver.media.buffer / 1024);
-      voice.say(
+      printer.print(
         `listening to ${address}:${port} on ${options.interface} (${receiver.media.way}, buffer ${kilobytes} KiB)`,
       );
-      voice.say(`output to ${output.where}`);
-      voice.follow(bridge.status);
+      printer.print(`output to ${output.where}`);
+      printer.follow(bridge.status);
       end = await bridge.run(stop.signal);
     } finally {
-      voice.stop();
+      printer.stop();
       await receiver.close();
     }
-    for (const line of billLines(bridge.status, end)) voice.say(line);
+    for (const line of describeBill(bridge.status, end)) printer.print(line);
     if (options.json === true) {
       const seconds = Math.round(performance.now() - started) / 1000;
-      process.stdout.write(`${JSON.stringify(billJson(bridge.status, end, seconds))}\n`);
+      process.stdout.write(`${JSON.stringify(billToJson(bridge.status, end, seconds))}\n`);
     }
-    failure ??= failureOf(end, bridge.status, options.card);
+    failure ??= errorOfEnd(end, bridge.status, options.card);
     if (failure !== undefined) throw failure;
   } finally {
     await output.close();
@@ -143,7 +138,8 @@ function openConfirms(path: string): { add(confirm: Uint8Array): void; close(): 
   }
 }
 
-function requireFreeStdout({ out, json }: WatchOptions): void {
+/** @throws OutOfRangeError when standard output is wanted for two things, or is a terminal. */
+function requireFreeStandardOutput({ out, json }: WatchOptions): void {
   if (out !== 'stdout' && out !== '-') return;
   if (json === true)
     throw new OutOfRangeError('--json needs standard output for itself; name another place with --out');
@@ -154,8 +150,8 @@ function requireFreeStdout({ out, json }: WatchOptions): void {
   }
 }
 
-/** An end that is no success, as an error. */
-function failureOf(end: BridgeEnd, status: BridgeStatus, card: string): TollcastError | undefined {
+/** @returns the error with which this end of a run is reported; undefined for a success. */
+function errorOfEnd(end: BridgeEnd, status: BridgeStatus, card: string): TollcastError | undefined {
   if (end.code === 'STOPPED' || (end.code === 'BYE' && status.groups > 0)) return undefined;
   if (end.code === 'BYE') {
     const why =
@@ -166,77 +162,6 @@ function failureOf(end: BridgeEnd, status: BridgeStatus, card: string): Tollcast
   }
   return new TollcastError(
     end.code,
-    status.stopReason === undefined ? end.message : stopReasonLine(status.stopReason, status, card),
+    status.stopReason === undefined ? end.message : describeStopReason(status.stopReason, status, card),
   );
-}
-
-/** Speaks on standard error: a status line that refreshes itself on a terminal, plain lines elsewhere. */
-class Voice {
-  readonly #quiet: boolean;
-  readonly #tty = process.stderr.isTTY;
-  #timer: NodeJS.Timeout | undefined;
-  #statusShown = false;
-  #firstSaid = false;
-
-  constructor(quiet: boolean) {
-    this.#quiet = quiet;
-  }
-
-  say(line: string): void {
-    if (!this.#quiet) this.#line(line);
-  }
-
-  /** Said even when quiet. */
-  warn(line: string): void {
-    this.#line(line);
-  }
-
-  state(status: BridgeStatus, card: string): void {
-    if (status.state === 'ended') this.#first(status);
-    if (status.stopReason !== undefined && status.state === 'waiting for credit') {
-      this.warn(stopReasonLine(status.stopReason, status, card));
-      return;
-    }
-    if (status.reason !== undefined && status.state !== 'ended') this.warn(`${status.state}: ${status.reason}`);
-    else if (status.state === 'waiting for keys')
-      this.say([`card ${status.card}`, ...priceAndBalance(status), ...trustLine(status)].join(', '));
-    else if (!this.#tty || status.state === 'ended') this.say(status.reason ?? status.state);
-  }
-
-  /** Shows the status from now on. */
-  follow(status: BridgeStatus): void {
-    if (this.#quiet) return;
-    const interval = this.#tty ? REFRESH : REPORT;
-    let received = 0;
-    let shown = performance.now();
-    this.#timer = setInterval(() => {
-      const time = performance.now();
-      const rate = ((status.received - received) * 8000) / (time - shown);
-      received = status.received;
-      shown = time;
-      this.#first(status);
-      if (!this.#tty) {
-        if (rate > 0) this.#line(statusLine(status, rate));
-        return;
-      }
-      const line = statusLine(status, rate);
-      process.stderr.write(`${CLEAR_LINE}${line.slice(0, process.stderr.columns - 1)}`);
-      this.#statusShown = true;
-    }, interval);
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
-  }
-
-  #first({ firstAfter }: BridgeStatus): void {
-    if (firstAfter === undefined || this.#firstSaid) return;
-    this.#firstSaid = true;
-    this.say(`first plaintext ${Math.round(firstAfter)} ms after joining`);
-  }
-
-  #line(line: string): void {
-    process.stderr.write(`${this.#statusShown ? CLEAR_LINE : ''}${line}\n`);
-    this.#statusShown = false;
-  }
 }

@@ -4,21 +4,21 @@ import { formatMoney } from '../../money/amount.ts';
 import { formatPrice } from '../../money/price.ts';
 
 /** What a run is doing, on one line. @param rate bit/s of what is delivered. */
-export function statusLine(status: BridgeStatus, rate: number): string {
+export function formatStatus(status: BridgeStatus, rate: number): string {
   const waiting = status.reason === undefined ? '' : `: ${status.reason}`;
   const parts = [
-    ...priceAndBalance(status),
+    ...formatPriceAndBalance(status),
     `${(rate / 1e6).toFixed(2)} Mbit/s`,
-    `paid ${octets(status.paid)}`,
-    `received ${octets(status.received)}`,
-    `missing ${octets(status.missing)}`,
+    `paid ${formatOctets(status.paid)}`,
+    `received ${formatOctets(status.received)}`,
+    `missing ${formatOctets(status.missing)}`,
     `${status.state}${waiting}`,
   ];
   return parts.join('  ');
 }
 
 /** What a run came to. */
-export function billLines(status: BridgeStatus, end: BridgeEnd): string[] {
+export function describeBill(status: BridgeStatus, end: BridgeEnd): string[] {
   const { bill } = end;
   const counts =
     `${status.paid} octets in ${status.groups} groups paid, ${status.received} octets in ${status.packets} packets received, ` +
@@ -40,7 +40,7 @@ export function billLines(status: BridgeStatus, end: BridgeEnd): string[] {
 }
 
 /** The same for programs; amounts in micro-units, times in ms. */
-export function billJson(status: BridgeStatus, end: BridgeEnd, seconds: number): Record<string, unknown> {
+export function billToJson(status: BridgeStatus, end: BridgeEnd, seconds: number): Record<string, unknown> {
   const { bill } = end;
   return {
     end: end.code,
@@ -65,9 +65,9 @@ export function billJson(status: BridgeStatus, end: BridgeEnd, seconds: number):
 }
 
 /** Why there is no picture any more and what to type, with the price and what is left. */
-export function stopReasonLine(reason: StopReason, status: BridgeStatus, card: string): string {
+export function describeStopReason(reason: StopReason, status: BridgeStatus, card: string): string {
   const code = currencyOf(status)?.code ?? 'USD';
-  const known = priceAndBalance(status);
+  const known = formatPriceAndBalance(status);
   switch (reason) {
     case 'NO_CREDIT':
       return `${['not enough credit', ...known].join(', ')}; type: tollcast issuer load --card ${card} --amount "5.00 ${code}"`;
@@ -79,7 +79,7 @@ export function stopReasonLine(reason: StopReason, status: BridgeStatus, card: s
 }
 
 /** Price and balance, as far as they are known. */
-export function priceAndBalance(status: BridgeStatus): string[] {
+export function formatPriceAndBalance(status: BridgeStatus): string[] {
   const currency = currencyOf(status);
   if (currency === undefined) return [];
   const { tariff, purse } = status;
@@ -90,7 +90,7 @@ export function priceAndBalance(status: BridgeStatus): string[] {
 }
 
 /** Whose signatures count, and that nobody else's do; nothing when the card names nobody. */
-export function trustLine({ trusted }: BridgeStatus): string[] {
+export function formatTrust({ trusted }: BridgeStatus): string[] {
   if (trusted.length === 0) return [];
   return [`trusts ${trusted.map(({ id }) => `signer ${id}`).join(', ')} and no other`];
 }
@@ -99,7 +99,7 @@ function currencyOf({ purse }: BridgeStatus): Currency | undefined {
   return purse && currencyByNumber(purse.currency);
 }
 
-function octets(count: number): string {
+function formatOctets(count: number): string {
   if (count < 1e6) return `${(count / 1e3).toFixed(1)} kB`;
   return count < 1e9 ? `${(count / 1e6).toFixed(2)} MB` : `${(count / 1e9).toFixed(3)} GB`;
 }
