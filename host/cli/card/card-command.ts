@@ -14,7 +14,7 @@ import { decimalNumber, wholeNumber } from '../options/number-option.ts';
 
 /** Adds `tollcast card` with its commands to the program. */
 export function addCardCommand(program: Command): void {
-  const card = program.command('card').description('see readers and cards, talk to a card');
+  const card = program.command('card').description('show readers and cards, talk to a card');
 
   card
     .command('list')
@@ -26,7 +26,7 @@ export function addCardCommand(program: Command): void {
   addCardOptions(card.command('info').description('show the state of a decode module')).action(showCard);
 
   addCardOptions(card.command('log').description('show what happened to the purse of a card; ends its open session'))
-    .option('--last <n>', 'so many records, the newest first', wholeNumber(1, 64), 64)
+    .option('--last <n>', 'how many records to show, the newest first', wholeNumber(1, 64), 64)
     .action(showLog);
   addHolderCommands(card);
   addCardOptions(card.command('apdu').description('send commands as they are and show the answers in plain text'))
@@ -34,15 +34,16 @@ export function addCardCommand(program: Command): void {
     .action(runCommands);
 
   addCardOptions(
-    card.command('bench').description('measure how fast a card of yours is; charges nothing, leaves no key behind'),
+    card.command('bench').description('measure how fast a card of yours is; charges nothing and leaves no key behind'),
   )
-    .option('--span <octets>', 'of the groups it opens (default: 16, 32, 64 and 208 one after the other)', parseSpan)
-    .option('--seconds <n>', 'of each measurement', decimalNumber(0.1, 600), 3)
-    .option('--store <directory>', 'the issuer store that made the card', DEFAULT_STORE)
-    .addHelpText(
-      'after',
-      '\nIt counts as a grant of this moment: a card takes none of an earlier moment, not loaded yet, after it.',
+    .option(
+      '--span <octets>',
+      'span of the groups it opens (default: 16, 32, 64 and 208, one after the other)',
+      parseSpan,
     )
+    .option('--seconds <n>', 'time of each measurement', decimalNumber(0.1, 600), 3)
+    .option('--store <directory>', 'the issuer store that made the card', DEFAULT_STORE)
+    .addHelpText('after', '\nEach run uses up one grant number of the card.')
     .action(benchCard);
 }
 

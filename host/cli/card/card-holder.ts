@@ -32,18 +32,18 @@ const MAX_U32 = 0xffff_ffff;
 /** Adds the commands of `tollcast card` that are for its holder. */
 export function addHolderCommands(card: Command): void {
   addCardOptions(card.command('pin').description('change the PIN of a card'))
-    .option('--pin-file <file>', 'the present PIN is in this file (else: TOLLCAST_PIN, or it is typed)')
-    .option('--new-pin-file <file>', 'the new PIN is in this file (else: TOLLCAST_NEW_PIN, or it is typed)')
+    .option('--pin-file <file>', 'the present PIN is in this file (default: in TOLLCAST_PIN, or typed)')
+    .option('--new-pin-file <file>', 'the new PIN is in this file (default: in TOLLCAST_NEW_PIN, or typed)')
     .action(replacePin);
   addCardOptions(card.command('spend-limit').description('set the most that is taken on one day of the stream'))
-    .argument('<amount>', 'such as 5.00, in the currency of the card, or none')
-    .option('--pin-file <file>', 'the PIN is in this file (else: TOLLCAST_PIN, or it is typed)')
+    .argument('<amount>', 'as in 5.00, in the currency of the card, or none')
+    .option('--pin-file <file>', 'the PIN is in this file (default: in TOLLCAST_PIN, or typed)')
     .action(limitSpending);
-  addCardOptions(card.command('leave').description('end a purchase earlier, for good; ends an open session'))
+  addCardOptions(card.command('leave').description('end a purchase before its time, for good; ends an open session'))
     .argument('<service>', 'number of the service', wholeNumber(1, MAX_U32))
-    .argument('<key>', 'number of the purchase, as in: tollcast card info', wholeNumber(0, MAX_U32))
-    .option('--at <time>', 'when, as in 2026-12-31T20:00:00Z (default: now)', parseTime)
-    .option('--out <file>', 'keep the leave record here, for the operator')
+    .argument('<key>', 'key id of the purchase, as shown by: tollcast card info', wholeNumber(0, MAX_U32))
+    .option('--at <time>', 'when it ends, as in 2026-12-31T20:00:00Z (default: now)', parseTime)
+    .option('--out <file>', 'write the leave record, for the operator, to this file')
     .option('--yes', 'do not ask')
     .action(leave);
 }

@@ -55,36 +55,40 @@ export function addHeadendCommand(program: Command): void {
   headend
     .command('send')
     .description('seal a source and send it with its keys')
-    .requiredOption('--source <source>', 'a file, - for standard input, or udp://ADDRESS:PORT')
+    .requiredOption('--source <source>', 'required: a file, - for standard input, or udp://ADDRESS:PORT')
     .requiredOption(
       '--address <address:port>',
-      'where to, as in 239.1.2.3:5000; the port is even, RTCP takes the next',
+      'required: where to send, as in 239.1.2.3:5000; the port is even, RTCP takes the next',
       parseMulticastAddress,
     )
-    .requiredOption('--price <price>', '"0.25 USD/MB", "2.00 USD/h", "1.50 USD/segment" or free', parsePrice)
+    .requiredOption('--price <price>', 'required: "0.25 USD/MB", "2.00 USD/h", "1.50 USD/segment" or free', parsePrice)
     .option('--service <n>', 'number of the service', wholeNumber(1, 0xffff_ffff), 1)
     .addOption(
       new Option(
         '--mode <mode>',
-        'what lies outside the span is sealed or left open; strict: all goes through the card',
+        'what is outside the span is sealed or left open; strict: everything goes through the card',
       )
         .choices(['sealed', 'open', 'strict'])
         .default('sealed'),
     )
     .option('--every <n>', 'every nth packet is a card packet (default: 100)', wholeNumber(1, 1024))
     .option('--span <octets>', 'octets through the card, in steps of 16 (default: 64)', wholeNumber(16, 208))
-    .option('--closing-time <ms>', 'most that a group lasts', wholeNumber(200, 1000), 250)
-    .option('--key-period <seconds>', 'most that a content key lasts', wholeNumber(MIN_PERIOD, DAY), 300)
-    .option('--segment <seconds>', 'length of a segment (default: all is one)', wholeNumber(MIN_PERIOD, 366 * DAY))
+    .option('--closing-time <ms>', 'longest time that a group lasts', wholeNumber(200, 1000), 250)
+    .option('--key-period <seconds>', 'longest time that a content key lasts', wholeNumber(MIN_PERIOD, DAY), 300)
+    .option(
+      '--segment <seconds>',
+      'length of a segment (default: one segment for all)',
+      wholeNumber(MIN_PERIOD, 366 * DAY),
+    )
     .option('--quantum <amount>', 'what a card takes at a time (default: 1 MB or 10 s of toll)')
-    .addOption(new Option('--accept <class>', 'modules of this class alone').choices(['card', 'soft']))
-    .option('--grant <card-id...>', 'cards that get the service key', [])
-    .option('--days <n>', 'how long they get it', wholeNumber(1, 366), 30)
+    .addOption(new Option('--accept <class>', 'only modules of this class may watch').choices(['card', 'soft']))
+    .addOption(new Option('--grant <card-id...>', 'ids of the cards that get the service key').default([], 'none'))
+    .option('--days <n>', 'days for which they get it', wholeNumber(1, 366), 30)
     .option('--store <directory>', 'the issuer store that made these cards', DEFAULT_STORE)
-    .addOption(new Option('--format <format>', 'of the source').choices(['auto', 'ts', 'data']).default('auto'))
+    .addOption(new Option('--format <format>', 'format of the source').choices(['auto', 'ts', 'data']).default('auto'))
     .option('--rate <bit/s>', 'pace of the source (default: its PCR; data: 10000000)', wholeNumber(MIN_RATE, MAX_RATE))
-    .option('--speed <factor>', 'faster or slower than that', decimalNumber(0.1, 1000), 1)
-    .option('--lead <seconds>', 'keys go out for so long before the first packet', decimalNumber(0, 60), 0.3)
+    .option('--speed <factor>', 'play the source faster or slower', decimalNumber(0.1, 1000), 1)
+    .option('--lead <seconds>', 'time for which keys are sent before the first packet', decimalNumber(0, 60), 0.3)
     .option('--interface <address>', 'address of the interface to send by', '127.0.0.1')
     .option('--ttl <hops>', 'networks that a packet may cross', wholeNumber(0, 255), 1)
     .option('--key-port <port>', 'port of the key messages (default: the media port + 2)', wholeNumber(1, 65_535))

@@ -14,7 +14,7 @@ import { choosePin } from '../terminal/pin-entry.ts';
 
 /** Commands that change the life of a card. */
 const LIVES = [
-  ['block', 'blocked', 'stop a card; its purse can still be read and its receipts collected'],
+  ['block', 'blocked', 'stop a card; its purse can still be read, its receipts can be collected'],
   ['unblock', 'active', 'let a blocked card work again'],
   ['terminate', 'terminated', 'end a card for good; its purse can still be read'],
 ] as const;
@@ -23,20 +23,20 @@ const LIVES = [
 export function addAdministrationCommands(issuer: Command): void {
   for (const [name, life, description] of LIVES) {
     const command = createChannelCommand(issuer, name, description);
-    if (life === 'terminated') command.option('--yes', 'ask nothing');
+    if (life === 'terminated') command.option('--yes', 'do not ask');
     command.action((options: LifeOptions) => changeLife(options, life));
   }
 
-  createChannelCommand(issuer, 'pin', 'give a card a new PIN, with all its tries; it is typed, or in TOLLCAST_PIN')
+  createChannelCommand(issuer, 'pin', 'give a card a new PIN with all its tries; it is typed or in TOLLCAST_PIN')
     .option('--pin-file <file>', 'the new PIN is in this file')
     .action(givePin);
 
   addLimitOptions(
-    createChannelCommand(issuer, 'limits', 'change what the holder of a card may do; what is not named stays'),
+    createChannelCommand(issuer, 'limits', 'change what the holder of a card may do; limits that are not named stay'),
   ).action(changeLimits);
 
   createChannelCommand(issuer, 'trust', 'change whose signatures the hosts of a card are to trust')
-    .requiredOption('--place <n>', 'one of the four places, 0 to 3', wholeNumber(0, 3))
+    .requiredOption('--place <n>', 'required: one of the four places, 0 to 3', wholeNumber(0, 3))
     .option('--trust <id=key>', 'Ed25519 public key, in hexadecimal or a file; replaces what is there')
     .option('--empty', 'empty the place')
     .action(changeTrust);

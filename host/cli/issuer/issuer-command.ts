@@ -22,7 +22,7 @@ import { choosePassphrase } from '../terminal/passphrase.ts';
 export function addIssuerCommand(program: Command): void {
   const issuer = program.command('issuer').description('make cards, load them, collect their receipts');
 
-  createStoreCommand(issuer, 'init', 'make an issuer store: four masters and empty accounts')
+  createStoreCommand(issuer, 'init', 'make an issuer store: four master keys and empty accounts')
     .option('--id <hex>', 'issuer number, the first 3 octets of every card id (default: random)', issuerNumber)
     .option('--json', 'print one line of JSON')
     .action(init);

@@ -25,7 +25,7 @@ const REPEATED = 'this was the order whose answer had been lost; nothing was don
 /** Adds the commands of `tollcast issuer` that are about money. */
 export function addCreditCommands(issuer: Command): void {
   createOrderCommand(issuer, 'load', 'load credit onto a card, and give back torn credit')
-    .option('--refund-cap <amount>', 'most torn credit given back to a card in a month (default: 5.00)')
+    .option('--refund-cap <amount>', 'the most torn credit that is given back to a card in a month (default: 5.00)')
     .action(load);
   createOrderCommand(issuer, 'credit-limit', 'let a card spend more than it holds, up to this amount').action(
     limitCredit,
@@ -35,10 +35,10 @@ export function addCreditCommands(issuer: Command): void {
 
 function createOrderCommand(issuer: Command, name: string, description: string): Command {
   return createCardCommand(issuer, name, description)
-    .requiredOption('--amount <amount>', 'such as "10.00 USD"', (text: string) => parseMoney(text, MAX_MONEY))
+    .requiredOption('--amount <amount>', 'required, as in "10.00 USD"', (text: string) => parseMoney(text, MAX_MONEY))
     .option(
       '--soft-limit <amount>',
-      'most that a soft module is trusted with, its credit limit included (default: 10.00)',
+      'the most that a soft module may hold unsettled, with its credit limit (default: 10.00)',
     );
 }
 

@@ -31,7 +31,7 @@ export function addPersonaliseCommand(issuer: Command): void {
   const command = createCardCommand(issuer, 'personalise', 'make a blank card one of yours')
     .option('--serial <n>', 'serial number (default: the next free one)')
     .addOption(
-      new Option('--class <class>', 'card or soft (default: soft for a soft module, else card)').choices([
+      new Option('--class <class>', 'class of the module (default: soft for a soft card, else card)').choices([
         'card',
         'soft',
       ]),
@@ -40,14 +40,15 @@ export function addPersonaliseCommand(issuer: Command): void {
     .option('--max-balance <amount>', 'the most it may hold', '500.00')
     .option(
       '--max-unacknowledged <amount>',
-      'receipts not collected may come to this much (default: the maximum balance)',
+      'the most that receipts may come to before they are collected (default: the maximum balance)',
     )
-    .option('--pin', 'give it a PIN: typed, or from TOLLCAST_PIN')
+    .option('--pin', 'give it a PIN, which is typed or in TOLLCAST_PIN')
     .option('--pin-file <file>', 'give it the PIN in this file')
-    .option(
-      '--trust <id=key...>',
-      'whose signatures its hosts are to trust: Ed25519, in hexadecimal or a file; 4 at most',
-      [],
+    .addOption(
+      new Option(
+        '--trust <id=key...>',
+        'Ed25519 keys whose signatures its hosts are to trust, in hexadecimal or a file; at most 4',
+      ).default([], 'none'),
     )
     .option(
       '--keys <file>',
@@ -113,7 +114,7 @@ function parseSerial(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const serial = Number(text);
   if (!/^\d{1,10}$/.test(text) || serial > 0xffff_ffff) {
-    throw new OutOfRangeError(`"${text.slice(0, 40)}" is no serial number; it must lie within 0 and 4294967295`);
+    throw new OutOfRangeError(`"${text.slice(0, 40)}" is not a serial number; it must lie within 0 and 4294967295`);
   }
   return serial;
 }

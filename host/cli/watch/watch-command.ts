@@ -34,30 +34,32 @@ interface WatchOptions {
 export function addWatchCommand(program: Command): void {
   program
     .command('watch')
-    .description('receive a pay stream, have a card open it, pass it on to a player')
-    .requiredOption('--address <address:port>', 'where the stream is, as in 239.1.2.3:5000', parseMulticastAddress)
+    .description('receive a pay stream, let a card open it and pass it on to a player')
+    .requiredOption(
+      '--address <address:port>',
+      'required: address of the stream, as in 239.1.2.3:5000',
+      parseMulticastAddress,
+    )
     .option('--key-port <port>', 'port of the key messages (default: the media port + 2)', wholeNumber(1, 65_535))
     .option(
       '--service <n>',
-      'the one service to open and pay for (default: that of the first group that the card opens)',
+      'number of the service to open and pay for (default: the first one that the card opens)',
       wholeNumber(1, 0xffff_ffff),
     )
     .option('--interface <address>', 'address of the interface to receive by', '127.0.0.1')
     .option('--card <address>', CARD_ADDRESS_SYNTAX, 'pcsc')
-    .option('--wait', 'wait for the card when it is not there at the start')
+    .option('--wait', 'wait for the card if it is not there at the start')
     .option('--wait-for-credit', 'when credit or spend limit is used up, wait for more instead of ending')
-    .option('--pin', 'present the PIN of the card: typed, or from TOLLCAST_PIN')
+    .option('--pin', 'present the PIN of the card, which is typed or in TOLLCAST_PIN')
     .option('--pin-file <file>', 'present the PIN in this file')
-    .option('--confirms <file>', "add the card's confirms of what it was granted, for the operator, in hexadecimal")
     .option(
-      '--min-share <percent>',
-      'part of a damaged group that must have come for it to be paid',
-      wholeNumber(0, 100),
-      50,
+      '--confirms <file>',
+      'append what the card confirms of its grants to this file, in hexadecimal, for the operator',
     )
+    .option('--min-share <percent>', 'smallest part of a damaged group that is paid for', wholeNumber(0, 100), 50)
     .option('--out <output>', OUTPUT_SYNTAX, 'stdout')
     .option('--json', 'end standard output with one line of JSON; amounts in micro-units, 1000000 to the unit')
-    .option('--quiet', 'say nothing but what goes wrong')
+    .option('--quiet', 'print warnings and errors only')
     .action(watch);
 }
 

@@ -2,6 +2,7 @@ import { type BridgeEnd, type BridgeStatus, DROP_REASONS, type StopReason } from
 import { type Currency, currencyByNumber } from '../../money/currency.ts';
 import { formatMoney } from '../../money/amount.ts';
 import { formatPrice } from '../../money/price.ts';
+import { quoteWord } from '../../transport/card/quote-word.ts';
 
 /** What a run is doing, on one line. @param rate bit/s of what is delivered. */
 export function formatStatus(status: BridgeStatus, rate: number): string {
@@ -17,12 +18,12 @@ export function formatStatus(status: BridgeStatus, rate: number): string {
   return parts.join('  ');
 }
 
-/** What a run came to. */
+/** What a run received and what it cost. */
 export function describeBill(status: BridgeStatus, end: BridgeEnd): string[] {
   const { bill } = end;
   const counts =
-    `${status.paid} octets in ${status.groups} groups paid, ${status.received} octets in ${status.packets} packets received, ` +
-    `${status.missing} octets missing`;
+    `${status.paid} octets in ${status.groups} groups paid, ` +
+    `${status.received} octets in ${status.packets} packets received, ${status.missing} octets missing`;
   const meanings: Readonly<Record<string, string>> = DROP_REASONS;
   const drops = Object.entries(status.drops)
     .filter(([, count]) => count > 0)
@@ -64,17 +65,21 @@ export function billToJson(status: BridgeStatus, end: BridgeEnd, seconds: number
   };
 }
 
-/** Why there is no picture any more and what to type, with the price and what is left. */
+/** Why there is no picture any more and what to type, with the price and what is left. @param card its address. */
 export function describeStopReason(reason: StopReason, status: BridgeStatus, card: string): string {
-  const code = currencyOf(status)?.code ?? 'USD';
-  const known = formatPriceAndBalance(status);
+  const known = formatPriceAndBalance(status).map((part) => `, ${part}`);
+  const at = `--card ${quoteWord(card)}`;
   switch (reason) {
-    case 'NO_CREDIT':
-      return `${['not enough credit', ...known].join(', ')}; type: tollcast issuer load --card ${card} --amount "5.00 ${code}"`;
+    case 'NO_CREDIT': {
+      const amount = `5.00 ${currencyOf(status)?.code ?? 'USD'}`;
+      return `not enough credit${known.join('')}; type: tollcast issuer load ${at} --amount "${amount}"`;
+    }
     case 'RECEIPTS_DUE':
-      return `the card starts nothing new before its issuer has its receipts; type: tollcast issuer collect --card ${card}`;
-    case 'SPEND_LIMIT':
-      return `${['the spend limit of this day is reached', ...known].join(', ')}; wait for the next day, or type: tollcast card spend-limit AMOUNT --card ${card}`;
+      return `the card starts nothing new before its issuer has its receipts; type: tollcast issuer collect ${at}`;
+    case 'SPEND_LIMIT': {
+      const raise = `tollcast card spend-limit AMOUNT ${at}`;
+      return `the spend limit of this day is reached${known.join('')}; wait for the next day, or type: ${raise}`;
+    }
   }
 }
 

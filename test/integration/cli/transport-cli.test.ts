@@ -150,7 +150,7 @@ describe('tollcast card info', () => {
     const { code, stdout, stderr } = await tollcast('card', 'info', '--card', 'soft:no such card');
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
     expect(stderr).toBe(
-      'tollcast: there is no soft card no such card; check the name, or make one: tollcast issuer personalise --card soft:no such card\n',
+      "tollcast: there is no soft card no such card; check the name, or make one: tollcast issuer personalise --card 'soft:no such card'\n",
     );
   });
 

@@ -4,6 +4,7 @@ import { TransportError } from '../../../../apdu/errors.ts';
 import { SoftCard } from '../../../../card-sim/soft/soft-card.ts';
 import { StateFile } from '../../../../card-sim/soft/memory/state-file.ts';
 import { SoftChannel } from './soft-channel.ts';
+import { quoteWord } from '../quote-word.ts';
 
 /**
  * Switches the soft module on.
@@ -18,7 +19,7 @@ export function openSoftCard(path: string | undefined, create: boolean): CardCha
   if (!create && !existsSync(path)) {
     throw new TransportError(
       'NO_SOFT_CARD',
-      `there is no soft card ${path}; check the name, or make one: tollcast issuer personalise --card soft:${path}`,
+      `there is no soft card ${path}; check the name, or make one: tollcast issuer personalise --card ${quoteWord(`soft:${path}`)}`,
     );
   }
   const file = new StateFile(path);
