@@ -134,7 +134,7 @@ function parseLine(line: string, number: number): Record<string, unknown> {
   } catch (cause) {
     throw new FormatError(`line ${number} of the trace is not JSON; a trace has one JSON object a line`, { cause });
   }
-  if (!isObject(value)) throw new FormatError(`line ${number} of the trace is not a JSON object; it is no trace`);
+  if (!isObject(value)) throw new FormatError(`line ${number} of the trace is not a JSON object; it is not a trace`);
   return value;
 }
 

@@ -56,7 +56,7 @@ const ROOT: SeedLabel = { level: 0, index: 0 };
  */
 export function coverSlots(from: number, to: number): SeedLabel[] {
   if (!Number.isInteger(from) || !Number.isInteger(to) || from < 0 || from >= to || to > SLOTS) {
-    throw new OutOfRangeError(`slots ${from} to ${to} are no range within 0 and ${SLOTS}`);
+    throw new OutOfRangeError(`slots ${from} to ${to} are not a range within 0 and ${SLOTS}`);
   }
   const labels: SeedLabel[] = [];
   for (let at = from; at < to;) {

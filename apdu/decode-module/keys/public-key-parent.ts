@@ -28,7 +28,7 @@ export function publicKeyParent(
   const withEphemeral = agree(pair.privateKey, publicKey);
   const withStatic = agree(staticKey, publicKey);
   if (withEphemeral === undefined || withStatic === undefined) {
-    throw new OutOfRangeError('these octets are no uncompressed point of P-256; take 65, as the card gives them');
+    throw new OutOfRangeError('these octets are not an uncompressed point of P-256; take 65, as the card gives them');
   }
   const { parentKind, parentId } = header;
   const service = parentKind === KIND.cardPair ? 0 : header.service;

@@ -56,7 +56,7 @@ async function shareMode(target: Target, one: SharedMode, bitRate: number): Prom
   if (!whole || opened.length !== payloads.length) {
     throw new AttackError(
       'CONTROL',
-      `what the card answered does not open its group (${one.name}): it is no decode module`,
+      `what the card answered does not open its group (${one.name}): it is not a decode module`,
     );
   }
   const groups = bitRate / (8 * one.payload * one.packets);

@@ -170,7 +170,7 @@ async function* tryStrangerNodes(target: Target, service: HonestService): AsyncI
   const nodes = [1, 3, LEAF, 22, 0xffff_ffff].map((keyId) =>
     loadKey(service.sealMessage({ kind: KIND.node, keyId, ...leaf })),
   );
-  yield await expectRefusal(target, 'tree nodes under a node that is no child of theirs', nodes, {
+  yield await expectRefusal(target, 'tree nodes under a node that is not a child of theirs', nodes, {
     expected: [STATUS.WRONG_PARENT],
   });
 }

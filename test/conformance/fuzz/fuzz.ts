@@ -13,7 +13,7 @@ interface Options extends Partial<FuzzOptions> {
 /** Of fast-check: how the failing life was reached, as the fuzzer prints it. */
 function parsePath(text: string): string {
   if (/^\d+(?::\d+)*$/.test(text)) return text;
-  throw new OutOfRangeError(`"${text.slice(0, 40)}" is no path; copy it as the fuzzer printed it, like 17:3:0`);
+  throw new OutOfRangeError(`"${text.slice(0, 40)}" is not a path; copy it as the fuzzer printed it, like 17:3:0`);
 }
 
 try {

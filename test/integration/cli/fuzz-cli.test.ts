@@ -24,7 +24,7 @@ describe('npm run fuzz', () => {
   it.each([
     [['--seconds', 'long'], '"long" does not fit; write a whole number from 1 to 1000000'],
     [['--path', '1:2'], 'a path means nothing without its seed; give --seed as well'],
-    [['--seed', '1', '--path', 'a'], '"a" is no path; copy it as the fuzzer printed it, like 17:3:0'],
+    [['--seed', '1', '--path', 'a'], '"a" is not a path; copy it as the fuzzer printed it, like 17:3:0'],
   ])('%s is refused with what to do', async (options, says) => {
     await expect(run(process.execPath, [FUZZ, ...options])).rejects.toMatchObject({
       code: 1,

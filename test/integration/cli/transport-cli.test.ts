@@ -115,7 +115,7 @@ describe('tollcast card apdu', () => {
     );
   });
 
-  test('over TCP: a card that is no decode module is not spoken of as one', async () => {
+  test('over TCP: a card that is not a decode module is not spoken of as one', async () => {
     const server = await TcpCardServer.listen((payload) => {
       if (payload.length === 1) return payload[0] === 4 ? fromHex('3b00') : undefined;
       return fromHex('9401');
