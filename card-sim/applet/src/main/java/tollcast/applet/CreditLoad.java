@@ -4,34 +4,15 @@ import javacard.framework.ISOException;
 import javacard.framework.Util;
 
 /**
- * LOAD CREDIT (protocol 7.4): S1 tells where the purse stands, S2 loads or sets the credit limit once, S3 confirms as
- * often as asked.
+ * LOAD CREDIT (protocol 7.4): a load request (S1) tells the state of the purse; a load order (S2) loads, or sets the
+ * credit limit, once; the proof of it (S3) is given as often as the order comes.
  */
 final class CreditLoad {
-  /** Octets of S2 and S3 with their tag. */
-  static final short LENGTH = 64;
-
-  private static final short S1_LENGTH = 80;
-  private static final short CARD_ID = 4;
-  private static final short NUMBER = 12;
-  private static final short CURRENCY = 16;
-  private static final short RESERVED = 18;
-  private static final short AMOUNT = 20;
-  private static final short LOAD_ID = 26;
-  private static final short LAST_RESERVED = 34;
-  private static final short TAG = 48;
-
-  private static final short S1_LOADED = 20;
-  private static final short S1_TAKEN = 38;
-  private static final short S1_LOAD_ID = 44;
-  private static final short S1_WRITTEN = 60;
-  private static final short S1_TAG = 64;
-
-  /** 2^39 - 1. */
-  private static final byte[] MOST = {0, 0x7F, -1, -1, -1, -1};
-
-  private static final short U48 = 6;
-  private static final short LOW = 2;
+  /** Registers, u64: what a load would make of the balance or of `loaded`, and the bound it is compared with. */
+  private static final short SUM = Transients.REGISTER_1;
+  private static final short BOUND = Transients.REGISTER_2;
+  /** Register: by how much the order's number is above the last one, u32. */
+  private static final short STEP = Transients.REGISTER_1;
 
   private final Persistent persistent;
   private final Purse purse;
@@ -47,95 +28,114 @@ final class CreditLoad {
     work = transients.work;
   }
 
-  /** Writes S1 to the start of `answer` and returns its length, 80. */
+  /** Writes the load request to the start of `answer` and returns its length, 80. */
   short start(byte[] answer) {
-    Util.arrayFillNonAtomic(answer, (short) 0, S1_TAG, (byte) 0);
-    answer[0] = Kinds.LOAD_REQUEST;
-    answer[1] = Kinds.VERSION;
-    answer[3] = (byte) S1_LENGTH;
-    Util.arrayCopyNonAtomic(persistent.card, Persistent.CARD_ID, answer, CARD_ID, (short) 8);
-    purse.copy(PurseRecord.LOAD_NUMBER, (short) 4, answer, NUMBER);
-    Util.arrayCopyNonAtomic(persistent.card, Persistent.CURRENCY, answer, CURRENCY, (short) 2);
-    purse.copy(PurseRecord.LOADED, (short) 18, answer, S1_LOADED);
-    purse.copy(PurseRecord.TAKEN, U48, answer, S1_TAKEN);
-    purse.copy(PurseRecord.LOAD_ID, (short) 14, answer, S1_LOAD_ID);
-    purse.copy(PurseRecord.WRITTEN, (short) 4, answer, S1_WRITTEN);
-    mac.sign(persistent.cardKeys[Persistent.LOAD_OUT], answer, (short) 0, S1_TAG);
-    return S1_LENGTH;
+    Util.arrayFillNonAtomic(answer, (short) 0, LoadRequest.TAG, (byte) 0);
+    Mac.writeHeader(answer, Kinds.LOAD_REQUEST, (short) (LoadRequest.TAG + Mac.LENGTH));
+    Util.arrayCopyNonAtomic(persistent.card, CardData.CARD_ID, answer, LoadRequest.CARD_ID, CardData.CARD_ID_LENGTH);
+    purse.copy(PurseRecord.LOAD_NUMBER, (short) 4, answer, LoadRequest.LOAD_NUMBER);
+    Util.arrayCopyNonAtomic(persistent.card, CardData.CURRENCY, answer, LoadRequest.CURRENCY, (short) 2);
+    purse.copyAmount(PurseRecord.LOADED, answer, LoadRequest.LOADED);
+    purse.copyAmount(PurseRecord.SPENT, answer, LoadRequest.SPENT);
+    purse.copyAmount(PurseRecord.TORN, answer, LoadRequest.TORN);
+    purse.copyAmount(PurseRecord.TAKEN, answer, LoadRequest.TAKEN);
+    purse.copy(PurseRecord.LOAD_ID, (short) 8, answer, LoadRequest.LAST_LOAD_ID);
+    purse.copyAmount(PurseRecord.LOAD_AMOUNT, answer, LoadRequest.LAST_AMOUNT);
+    purse.copy(PurseRecord.RECEIPTS_WRITTEN, (short) 4, answer, LoadRequest.RECEIPTS_WRITTEN);
+    mac.sign(persistent.cardKeys[Persistent.LOAD_OUT], answer, (short) 0, LoadRequest.TAG);
+    return (short) (LoadRequest.TAG + Mac.LENGTH);
   }
 
-  /** Takes S2 of 64 octets at `at` and makes S3 of it, in its place. */
-  void load(byte[] m, short at) {
-    boolean limit = m[at] == Kinds.CREDIT_LIMIT;
-    if (!Mac.framed(m, at, limit ? Kinds.CREDIT_LIMIT : Kinds.LOAD_ORDER, LENGTH)
-        || !mac.fits(persistent.cardKeys[Persistent.LOAD_IN], m, at, TAG, Mac.LENGTH)) {
+  /** Takes the load order or credit limit of 64 octets at `at`, and makes its proof in its place. */
+  void load(byte[] message, short at) {
+    boolean isLimit = message[at] == Kinds.CREDIT_LIMIT;
+    if (!Mac.hasHeader(message, at, isLimit ? Kinds.CREDIT_LIMIT : Kinds.LOAD_ORDER, LoadMessage.LENGTH)
+        || !mac.isTagRight(persistent.cardKeys[Persistent.LOAD_IN], message, at, LoadMessage.TAG, Mac.LENGTH)) {
       ISOException.throwIt(StatusWords.CRYPTO);
     }
-    if (Util.arrayCompare(m, (short) (at + CARD_ID), persistent.card, Persistent.CARD_ID, (short) 8) != 0
-        || Util.arrayCompare(m, (short) (at + CURRENCY), persistent.card, Persistent.CURRENCY, (short) 2) != 0
-        || !Unsigned.isZero(m, (short) (at + RESERVED), (short) 2)
-        || !Unsigned.isZero(m, (short) (at + LAST_RESERVED), (short) (TAG - LAST_RESERVED))
-        || (limit && !limitFits(m, (short) (at + AMOUNT)))) {
+    if (!hasValidFields(message, at) || (isLimit && exceedsMaxLimit(message, (short) (at + LoadMessage.AMOUNT)))) {
       ISOException.throwIt(StatusWords.BAD_FIELD);
     }
-    if (!done(m, at, limit)) {
-      apply(m, at, limit);
+    if (!isLastLoad(message, at, isLimit)) {
+      requireNextNumber(message, at);
+      if (!isLimit && exceedsMaximumBalance(message, (short) (at + LoadMessage.AMOUNT))) {
+        ISOException.throwIt(StatusWords.ABOVE_MAXIMUM_BALANCE);
+      }
+      write(message, at, isLimit);
     }
-    m[at] = limit ? Kinds.CREDIT_LIMIT_PROOF : Kinds.LOAD_PROOF;
-    mac.sign(persistent.cardKeys[Persistent.LOAD_OUT], m, at, TAG);
+    message[at] = isLimit ? Kinds.CREDIT_LIMIT_PROOF : Kinds.LOAD_PROOF;
+    mac.sign(persistent.cardKeys[Persistent.LOAD_OUT], message, at, LoadMessage.TAG);
   }
 
-  /** Whether a credit limit u48 and the maximum balance are at most 2^39 - 1 together. */
-  private boolean limitFits(byte[] m, short at) {
-    Unsigned.widen(m, at, U48, ram, Transients.A);
-    Unsigned.add(ram, Transients.A, Ticks.LENGTH, persistent.card, Persistent.MAXIMUM_BALANCE, U48);
-    Unsigned.widen(MOST, (short) 0, U48, ram, Transients.B);
-    return Unsigned.compare(ram, Transients.A, ram, Transients.B, Ticks.LENGTH) <= 0;
+  /** Whether a message is for this card and its currency, with nothing reserved in use. */
+  private boolean hasValidFields(byte[] message, short at) {
+    return Util.arrayCompare(message, (short) (at + LoadMessage.CARD_ID), persistent.card, CardData.CARD_ID,
+        CardData.CARD_ID_LENGTH) == 0
+        && Util.arrayCompare(message, (short) (at + LoadMessage.CURRENCY), persistent.card, CardData.CURRENCY,
+            (short) 2) == 0
+        && Unsigned.isZero(message, (short) (at + LoadMessage.RESERVED_BEFORE_AMOUNT), (short) 2)
+        && Unsigned.isZero(message, (short) (at + LoadMessage.RESERVED),
+            (short) (LoadMessage.TAG - LoadMessage.RESERVED));
   }
 
-  /** Whether this is the last load once more. */
-  private boolean done(byte[] m, short at, boolean limit) {
-    return purse.records[purse.at(PurseRecord.LIMIT_LOADED)] == (byte) (limit ? 1 : 0)
-        && Util.arrayCompare(m, (short) (at + NUMBER), purse.records, purse.at(PurseRecord.LOAD_NUMBER), (short) 4) == 0
-        && Util.arrayCompare(m, (short) (at + LOAD_ID), purse.records, purse.at(PurseRecord.LOAD_ID), (short) 8) == 0
-        && Util.arrayCompare(m, (short) (at + AMOUNT), purse.records, purse.at(PurseRecord.LOAD_AMOUNT), U48) == 0;
+  /** Whether a credit limit with the maximum balance is above 2^39 - 1. */
+  private boolean exceedsMaxLimit(byte[] message, short at) {
+    Unsigned.widen(message, at, Amount.LENGTH, ram, SUM);
+    Unsigned.add(ram, SUM, Ticks.LENGTH, persistent.card, CardData.MAXIMUM_BALANCE, Amount.LENGTH);
+    Unsigned.widen(Amount.MAX, (short) 0, Amount.LENGTH, ram, BOUND);
+    return Unsigned.compare(ram, SUM, ram, BOUND, Ticks.LENGTH) > 0;
   }
 
-  private void apply(byte[] m, short at, boolean limit) {
-    Util.arrayCopyNonAtomic(m, (short) (at + NUMBER), ram, Transients.A, (short) 4);
-    Unsigned.subtract(ram, Transients.A, (short) 4, purse.records, purse.at(PurseRecord.LOAD_NUMBER), (short) 4);
-    if (!Unsigned.isZero(ram, Transients.A, (short) 3) || ram[(short) (Transients.A + 3)] != 1) {
+  /** Whether a message repeats the last load. */
+  private boolean isLastLoad(byte[] message, short at, boolean isLimit) {
+    return purse.records[purse.at(PurseRecord.LIMIT_LOADED)] == (byte) (isLimit ? 1 : 0)
+        && hasField(message, (short) (at + LoadMessage.LOAD_NUMBER), PurseRecord.LOAD_NUMBER, (short) 4)
+        && hasField(message, (short) (at + LoadMessage.LOAD_ID), PurseRecord.LOAD_ID, (short) 8)
+        && hasField(message, (short) (at + LoadMessage.AMOUNT), PurseRecord.LOAD_AMOUNT, Amount.LENGTH);
+  }
+
+  private boolean hasField(byte[] message, short at, short field, short length) {
+    return Util.arrayCompare(message, at, purse.records, purse.at(field), length) == 0;
+  }
+
+  /** Requires the number after that of the last load; throws 940B. */
+  private void requireNextNumber(byte[] message, short at) {
+    Util.arrayCopyNonAtomic(message, (short) (at + LoadMessage.LOAD_NUMBER), ram, STEP, (short) 4);
+    Unsigned.subtract(ram, STEP, (short) 4, purse.records, purse.at(PurseRecord.LOAD_NUMBER), (short) 4);
+    if (!Unsigned.isBelow(ram, STEP, (short) 2) || ram[(short) (STEP + 3)] == 0) {
       ISOException.throwIt(StatusWords.OLD_NUMBER);
     }
-    short amount = (short) (at + AMOUNT);
-    if (!limit && tooMuch(m, amount)) {
-      ISOException.throwIt(StatusWords.ABOVE_MAXIMUM_BALANCE);
-    }
-    purse.begin();
-    if (limit) {
-      Util.arrayCopyNonAtomic(m, amount, work, PurseRecord.CREDIT_LIMIT, U48);
-    } else {
-      Unsigned.add(work, PurseRecord.LOADED, U48, m, amount, U48);
-    }
-    work[PurseRecord.LIMIT_LOADED] = (byte) (limit ? 1 : 0);
-    Util.arrayCopyNonAtomic(m, (short) (at + NUMBER), work, PurseRecord.LOAD_NUMBER, (short) 4);
-    Util.arrayCopyNonAtomic(m, (short) (at + LOAD_ID), work, PurseRecord.LOAD_ID, (short) 8);
-    Util.arrayCopyNonAtomic(m, amount, work, PurseRecord.LOAD_AMOUNT, U48);
-    purse.commit();
   }
 
-  /** Whether balance + amount is above the maximum, or loaded + amount so high that a credit limit may not fit in u48. */
-  private boolean tooMuch(byte[] m, short amount) {
-    purse.balance(ram, Transients.A);
-    Unsigned.add(ram, Transients.A, Ticks.LENGTH, m, amount, U48);
-    Unsigned.widen(persistent.card, Persistent.MAXIMUM_BALANCE, U48, ram, Transients.B);
-    // Below zero where more credit was used than this load brings.
-    if (ram[Transients.A] >= 0 && Unsigned.compare(ram, Transients.A, ram, Transients.B, Ticks.LENGTH) > 0) {
+  /** Whether balance + amount is above the maximum balance, or loaded + amount above 2^48 - 2^39. */
+  private boolean exceedsMaximumBalance(byte[] message, short amount) {
+    purse.computeBalance(ram, SUM);
+    Unsigned.add(ram, SUM, Ticks.LENGTH, message, amount, Amount.LENGTH);
+    Unsigned.widen(persistent.card, CardData.MAXIMUM_BALANCE, Amount.LENGTH, ram, BOUND);
+    // The sum is below zero where more credit was used than this load brings.
+    if (ram[SUM] >= 0 && Unsigned.compare(ram, SUM, ram, BOUND, Ticks.LENGTH) > 0) {
       return true;
     }
-    Unsigned.widen(purse.records, purse.at(PurseRecord.LOADED), U48, ram, Transients.A);
-    Unsigned.add(ram, Transients.A, Ticks.LENGTH, m, amount, U48);
-    Unsigned.add(ram, Transients.A, Ticks.LENGTH, MOST, (short) 0, U48);
-    return !Unsigned.isZero(ram, Transients.A, LOW);
+    // Above 2^48 - 2^39 exactly when 2^39 - 1 more would not fit into a u48.
+    Unsigned.widen(purse.records, purse.at(PurseRecord.LOADED), Amount.LENGTH, ram, SUM);
+    Unsigned.add(ram, SUM, Ticks.LENGTH, message, amount, Amount.LENGTH);
+    Unsigned.add(ram, SUM, Ticks.LENGTH, Amount.MAX, (short) 0, Amount.LENGTH);
+    return !Unsigned.isZero(ram, SUM, Amount.IN_REGISTER);
+  }
+
+  /** Writes the record of a load or of a new credit limit. */
+  private void write(byte[] message, short at, boolean isLimit) {
+    short amount = (short) (at + LoadMessage.AMOUNT);
+    purse.begin();
+    if (isLimit) {
+      Util.arrayCopyNonAtomic(message, amount, work, PurseRecord.CREDIT_LIMIT, Amount.LENGTH);
+    } else {
+      Unsigned.add(work, PurseRecord.LOADED, Amount.LENGTH, message, amount, Amount.LENGTH);
+    }
+    work[PurseRecord.LIMIT_LOADED] = (byte) (isLimit ? 1 : 0);
+    Util.arrayCopyNonAtomic(message, (short) (at + LoadMessage.LOAD_NUMBER), work, PurseRecord.LOAD_NUMBER, (short) 4);
+    Util.arrayCopyNonAtomic(message, (short) (at + LoadMessage.LOAD_ID), work, PurseRecord.LOAD_ID, (short) 8);
+    Util.arrayCopyNonAtomic(message, amount, work, PurseRecord.LOAD_AMOUNT, Amount.LENGTH);
+    purse.commit();
   }
 }

@@ -3,39 +3,29 @@ package tollcast.applet;
 import javacard.framework.ISOException;
 import javacard.framework.Util;
 
-/** DECODE: a card part in, its span's plaintext out, in the order of protocol 6. */
+/** DECODE: a card part in, its span's plaintext out, in the order of protocol 6 and 6.1. */
 final class Decoder {
-  static final short OCTETS = 4;
-  static final short DURATION = 7;
-  static final short TIME = 10;
-  static final short SSRC = 24;
-  static final short GROUP = 28;
-
-  private static final short SHAPE = 1;
-  private static final short PACKETS = 2;
-  private static final short KEY_ID = 14;
-  private static final short SPAN = 32;
   private static final short BLOCK = 16;
-  private static final short SHORTEST = 56;
-  private static final short MOST_PACKETS = 1024;
+  private static final byte VERSION_MASK = (byte) 0xE0;
+  private static final short VERSION_SHIFT = 5;
+  private static final byte BLOCKS_MASK = 0x1F;
   private static final short PACKETS_MASK = 0x07FF;
-  /** Flags but the highest, *detached*. */
+  /** Every flag but *detached*, the highest. */
   private static final short RESERVED_FLAGS = 0x7800;
-
-  private static final short BLIND_SSRC = 4;
-  private static final short BLIND_BLOCKS = 12;
 
   private final Transients transients;
   private final KeyTable purchases;
   private final KeyTable contents;
   private final KeyStore keys;
   private final Session session;
+  private final Debit debit;
   private final Streams streams;
 
-  Decoder(Persistent persistent, Transients transients, KeyStore keys, Session session, Streams streams) {
+  Decoder(Persistent persistent, Transients transients, KeyStore keys, Session session, Debit debit, Streams streams) {
     this.transients = transients;
     this.keys = keys;
     this.session = session;
+    this.debit = debit;
     this.streams = streams;
     purchases = persistent.purchases;
     contents = transients.contents;
@@ -44,40 +34,46 @@ final class Decoder {
   /**
    * Debits and deciphers the card part of `length` octets at `at`, in its place.
    *
-   * @return the offset of the plaintext; it goes on to the tag, which {@link #end} finds
+   * @return offset of the plaintext, which ends where {@link #endOfSpan} says
    */
   short decode(byte[] part, short at, short length) {
     // Step 1
-    if (length < SHORTEST) {
+    if (length < CardPart.MIN_LENGTH) {
       ISOException.throwIt(StatusWords.CRYPTO);
     }
-    byte content = find(part, (short) (at + KEY_ID), Kinds.CONTENT);
+    byte content = findContent(part, (short) (at + CardPart.CONTENT_KEY_ID), Kinds.CONTENT);
     // Step 2
     byte kind = part[at];
-    short spanLength = (short) (length - (short) (SPAN + Mac.SHORT));
-    if ((kind != Kinds.SEALED && kind != Kinds.OPEN) || !shaped(part[(short) (at + SHAPE)], spanLength)
-        || !Mac.fits(transients.contentMac[content], transients.work, part, at, (short) (length - Mac.SHORT),
-            Mac.SHORT)) {
+    short spanLength = (short) (length - (short) (CardPart.SPAN + Mac.SHORT_LENGTH));
+    if ((kind != Kinds.SEALED && kind != Kinds.OPEN) || !hasShape(part[(short) (at + CardPart.SHAPE)], spanLength)
+        || !Mac.isTagRight(transients.contentMac[content], transients.work, part, at,
+            (short) (length - Mac.SHORT_LENGTH), Mac.SHORT_LENGTH)) {
       ISOException.throwIt(StatusWords.CRYPTO);
     }
-    byte stream = check(part, at, content);
-    // Step 5: a group equal to the mark that passed is a lost answer given again.
-    if (streams.compare(part, (short) (at + GROUP), stream) > 0) {
+    // Steps 3 to 5
+    byte stream = requireDue(part, at, contents.at(content));
+    // A group equal to the mark was opened already: its answer was lost, and is given again without a charge.
+    if (streams.compare(part, (short) (at + CardPart.GROUP), stream) > 0) {
       // Step 6
-      if (above(part, at, content)) {
+      if (exceedsGroupCeilings(part, at, content)) {
         ISOException.throwIt(StatusWords.ABOVE_CEILING);
       }
       // Step 7
-      session.debit(part, at, content, stream);
+      debit.debitGroup(part, at, content, stream);
     }
     // Step 8
-    short span = (short) (at + SPAN);
+    short span = (short) (at + CardPart.SPAN);
     transients.contentCipher[content].doFinal(part, span, spanLength, part, span);
     return kind == Kinds.SEALED ? span : (short) (span + BLOCK);
   }
 
-  /** The content key with the id at `idAt`, which must be metered or blind as the command is. */
-  private byte find(byte[] data, short idAt, byte kind) {
+  /** The offset after the span of a card part of `length` octets at `at`. */
+  static short endOfSpan(short at, short length) {
+    return (short) (at + (short) (length - Mac.SHORT_LENGTH));
+  }
+
+  /** The row of the content key with the id at `idAt`; throws 6A88, or 9408 for one of another kind. */
+  private byte findContent(byte[] data, short idAt, byte kind) {
     byte content = keys.findContent(data, idAt);
     if (content == KeyTable.NONE) {
       ISOException.throwIt(StatusWords.UNKNOWN_KEY);
@@ -88,25 +84,28 @@ final class Decoder {
     return content;
   }
 
-  /** Whether `length` can be that of key id, SSRC, number and 1 to 15 blocks. */
-  static boolean blindLength(short length) {
-    return length > BLIND_BLOCKS && length < (short) (BLIND_BLOCKS + (short) (16 * BLOCK))
-        && (short) ((short) (length - BLIND_BLOCKS) % BLOCK) == 0;
+  /** Requires 1 to 15 blocks behind key id, SSRC and number; throws 6700 (protocol 2). */
+  static void requireBlindLength(short length) {
+    short blocks = (short) (length - BlindBlocks.BLOCKS);
+    if (blocks <= 0 || blocks > (short) (BlindBlocks.MAX_BLOCKS * BLOCK) || (short) (blocks % BLOCK) != 0) {
+      ISOException.throwIt(StatusWords.WRONG_LENGTH);
+    }
   }
 
   /** Deciphers blocks of which nothing is authentic, in their place; returns their offset (protocol 6.1). */
   short decodeBlind(byte[] data, short at, short length) {
-    byte content = find(data, at, Kinds.BLIND);
+    byte content = findContent(data, (short) (at + BlindBlocks.KEY_ID), Kinds.BLIND);
     short entry = contents.at(content);
-    short ssrc = (short) (at + BLIND_SSRC);
-    checkStream(data, ssrc, entry);
-    short blocks = (short) (at + BLIND_BLOCKS);
-    short octets = (short) (length - BLIND_BLOCKS);
-    session.debitBlind(octets, entry);
+    short ssrc = (short) (at + BlindBlocks.SSRC);
+    requireSessionAndStream(data, ssrc, entry);
+    short blocks = (short) (at + BlindBlocks.BLOCKS);
+    short octets = (short) (length - BlindBlocks.BLOCKS);
+    debit.debitBlind(data, at, octets, entry);
+    // The IV of 5.4: SSRC and number, filled up with zeros, deciphered. The Cipher itself starts from an IV of zeros.
     byte[] work = transients.work;
     short iv = Transients.TAG;
-    Util.arrayCopyNonAtomic(data, ssrc, work, iv, (short) 8);
-    Util.arrayFillNonAtomic(work, (short) (iv + 8), (short) 8, (byte) 0);
+    Util.arrayFillNonAtomic(work, iv, BLOCK, (byte) 0);
+    Util.arrayCopyNonAtomic(data, ssrc, work, iv, (short) (BlindBlocks.BLOCKS - BlindBlocks.SSRC));
     transients.contentCipher[content].doFinal(work, iv, BLOCK, work, iv);
     transients.contentCipher[content].doFinal(data, blocks, octets, data, blocks);
     for (short i = 0; i < BLOCK; i++) {
@@ -115,10 +114,10 @@ final class Decoder {
     return blocks;
   }
 
-  /** A session is open for the key's service, and the stream is one of the key's. */
-  private void checkStream(byte[] data, short ssrc, short entry) {
+  /** Requires an open session for the key's service, and a stream of the key; throws 6985, 940C. */
+  private void requireSessionAndStream(byte[] data, short ssrc, short entry) {
     byte[] terms = contents.entries;
-    if (!session.isFor(terms, (short) (entry + KeyTable.SERVICE))) {
+    if (!session.isOpenFor(terms, (short) (entry + KeyTable.SERVICE))) {
       ISOException.throwIt(StatusWords.NOT_NOW);
     }
     if (Util.arrayCompare(data, ssrc, terms, (short) (entry + KeyTable.FIRST_SSRC), (short) 4) != 0
@@ -127,47 +126,48 @@ final class Decoder {
     }
   }
 
-  /** The offset after the span of a card part of `length` octets at `at`. */
-  static short end(short at, short length) {
-    return (short) (at + (short) (length - Mac.SHORT));
+  /** Whether octet 1 of a card part gives version 1 and exactly the blocks of the span. */
+  private static boolean hasShape(byte shape, short spanLength) {
+    short blocks = (short) (shape & BLOCKS_MASK);
+    return (byte) (shape & VERSION_MASK) == (byte) (Kinds.VERSION << VERSION_SHIFT)
+        && spanLength == (short) (blocks * BLOCK);
   }
 
-  /** Whether octet 1 gives version 1 and just the blocks of the span. */
-  private static boolean shaped(byte shape, short spanLength) {
-    short blocks = (short) (shape & 0x1F);
-    return (byte) (shape & (byte) 0xE0) == (byte) (Kinds.VERSION << 5) && spanLength == (short) (blocks * BLOCK);
-  }
-
-  /** Steps 3 to 5; returns the stream's place among the marks, or -1. */
-  private byte check(byte[] part, short at, byte content) {
-    byte[] terms = contents.entries;
-    short entry = contents.at(content);
-    short flags = Util.getShort(part, (short) (at + PACKETS));
+  /**
+   * Steps 3 to 5: requires a group that may be opened now; throws 6A80, 6985, 940C, 9405, 9406.
+   *
+   * @param entry offset of the content key's entry
+   * @return place of the stream among the marks, or -1
+   */
+  private byte requireDue(byte[] part, short at, short entry) {
+    short flags = Util.getShort(part, (short) (at + CardPart.PACKETS));
     short packets = (short) (flags & PACKETS_MASK);
-    if ((short) (flags & RESERVED_FLAGS) != 0 || packets < 1 || packets > MOST_PACKETS) {
+    if ((short) (flags & RESERVED_FLAGS) != 0 || packets < 1 || packets > CardPart.MAX_PACKETS) {
       ISOException.throwIt(StatusWords.BAD_FIELD);
     }
-    short ssrc = (short) (at + SSRC);
-    checkStream(part, ssrc, entry);
-    short time = (short) (at + TIME);
+    short ssrc = (short) (at + CardPart.SSRC);
+    requireSessionAndStream(part, ssrc, entry);
+    byte[] terms = contents.entries;
+    short time = (short) (at + CardPart.MEDIA_TIME);
     if (Unsigned.compare(part, time, terms, (short) (entry + KeyTable.FROM), (short) 4) < 0
         || Unsigned.compare(part, time, terms, (short) (entry + KeyTable.TO), (short) 4) >= 0) {
       ISOException.throwIt(StatusWords.OUTSIDE_VALIDITY);
     }
     byte stream = streams.find(part, ssrc);
-    short order = streams.compare(part, (short) (at + GROUP), stream);
-    if (order < 0 || (order == 0 && !streams.opened(stream))) {
+    short order = streams.compare(part, (short) (at + CardPart.GROUP), stream);
+    if (order < 0 || (order == 0 && !streams.isOpened(stream))) {
       ISOException.throwIt(StatusWords.OLD_GROUP);
     }
     return stream;
   }
 
-  /** Whether octets or duration are above the purchase's ceilings. */
-  private boolean above(byte[] part, short at, byte content) {
-    short purchase = purchases.at(contents.entries[(short) (contents.at(content) + KeyTable.PURCHASE)]);
-    return Unsigned.compare(part, (short) (at + OCTETS), purchases.entries, (short) (purchase + KeyTable.CEILING_OCTETS),
-        (short) 3) > 0
-        || Unsigned.compare(part, (short) (at + DURATION), purchases.entries,
-            (short) (purchase + KeyTable.CEILING_DURATION), (short) 3) > 0;
+  /** Whether octets or duration of a group are above the purchase's ceilings. */
+  private boolean exceedsGroupCeilings(byte[] part, short at, byte content) {
+    byte purchase = contents.entries[(short) (contents.at(content) + KeyTable.PURCHASE)];
+    short ceilings = (short) (purchases.at(purchase) + KeyTable.CEILINGS);
+    return Unsigned.compare(part, (short) (at + CardPart.OCTETS), purchases.entries,
+        (short) (ceilings + Ceilings.GROUP_OCTETS), (short) 3) > 0
+        || Unsigned.compare(part, (short) (at + CardPart.DURATION), purchases.entries,
+            (short) (ceilings + Ceilings.GROUP_DURATION), (short) 3) > 0;
   }
 }

@@ -4,18 +4,15 @@ import javacard.framework.ISOException;
 import javacard.framework.JCSystem;
 import javacard.framework.OwnerPIN;
 
-/** The holder's PIN, and what it opens (protocol 8): spend limit, sessions, content above the rating limit. */
+/** The holder's PIN, and what it is needed for: spend limit, sessions, content above the rating limit (protocol 8). */
 final class HolderPin {
   static final byte TRIES = 3;
   static final byte LENGTH = 8;
 
-  /** Bits of the policy in DGI 0002. */
-  private static final byte FOR_SESSIONS = 0x01;
+  /** Bits of the PIN policy in DGI 0002. */
+  private static final byte NEEDED_FOR_SESSIONS = 0x01;
   private static final byte LIFTS_RATING = 0x02;
-  static final byte POLICY = (byte) (FOR_SESSIONS | LIFTS_RATING);
-
-  /** In `present`. */
-  private static final byte SET = 4;
+  static final byte RESERVED_POLICY = (byte) ~(NEEDED_FOR_SESSIONS | LIFTS_RATING);
 
   private final Persistent persistent;
   private final OwnerPIN pin;
@@ -25,22 +22,22 @@ final class HolderPin {
     pin = persistent.pin;
   }
 
-  /** SELECT: it has to be verified again. */
-  void forget() {
+  /** After SELECT the PIN has to be verified again. */
+  void forgetVerified() {
     pin.reset();
   }
 
-  /** DGI 8002: the 8 octets at `at`, with all tries. */
+  /** Sets the PIN to the 8 octets at `at`, with all tries; it is not verified. */
   void set(byte[] data, short at) {
     JCSystem.beginTransaction();
     pin.update(data, at, LENGTH);
-    persistent.present = (byte) (persistent.present | SET);
+    persistent.present = (byte) (persistent.present | Persistent.HAS_PIN);
     JCSystem.commitTransaction();
   }
 
-  /** VERIFY. Throws 6A88, 6983, 63Cx. */
+  /** VERIFY; throws 6A88, 6983, 63Cx. */
   void verify(byte[] data, short at) {
-    if ((byte) (persistent.present & SET) == 0) {
+    if ((byte) (persistent.present & Persistent.HAS_PIN) == 0) {
       ISOException.throwIt(StatusWords.UNKNOWN_KEY);
     }
     if (pin.getTriesRemaining() == 0) {
@@ -51,30 +48,30 @@ final class HolderPin {
     }
   }
 
-  /** CHANGE PIN: old and new, 8 octets each. The new one is not verified yet. */
+  /** CHANGE PIN: the old and the new PIN, 8 octets each; throws what VERIFY throws. */
   void change(byte[] data, short at) {
     verify(data, at);
     set(data, (short) (at + LENGTH));
   }
 
-  /** Throws 6982 unless it is verified. */
-  void require() {
+  /** Requires a verified PIN; throws 6982. */
+  void requireVerified() {
     if (!pin.isValidated()) {
       ISOException.throwIt(StatusWords.SECURITY);
     }
   }
 
-  /** The same where the policy asks for it: OPEN, requests. */
+  /** Requires a verified PIN for OPEN and requests where the policy asks for it; throws 6982. */
   void requireForSessions() {
-    if ((byte) (persistent.limits[Persistent.PIN_POLICY] & FOR_SESSIONS) != 0) {
-      require();
+    if ((byte) (persistent.limits[CardLimits.PIN_POLICY] & NEEDED_FOR_SESSIONS) != 0) {
+      requireVerified();
     }
   }
 
-  /** Whether content of this rating, age u8, may be opened. */
-  boolean allows(byte rating) {
-    short limit = (short) (persistent.limits[Persistent.RATING_LIMIT] & 0xFF);
+  /** Whether content of this rating, an age u8, may be opened. */
+  boolean allowsRating(byte rating) {
+    short limit = (short) (persistent.limits[CardLimits.RATING_LIMIT] & 0xFF);
     return limit == 0 || (short) (rating & 0xFF) <= limit
-        || ((byte) (persistent.limits[Persistent.PIN_POLICY] & LIFTS_RATING) != 0 && pin.isValidated());
+        || ((byte) (persistent.limits[CardLimits.PIN_POLICY] & LIFTS_RATING) != 0 && pin.isValidated());
   }
 }

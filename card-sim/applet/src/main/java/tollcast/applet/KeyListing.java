@@ -4,9 +4,10 @@ import javacard.framework.APDU;
 import javacard.framework.ISOException;
 import javacard.framework.Util;
 
-/** LIST KEYS and the rest of it by GET RESPONSE (protocol 4.4), by place. */
+/** LIST KEYS, and the rest of its list by GET RESPONSE (protocol 4.4). */
 final class KeyListing {
-  private static final short MOST = 240;
+  /** A longer list is cut here (protocol 2). */
+  private static final short MAX_LENGTH = 240;
 
   private final byte[] ram;
   private final KeyStore keys;
@@ -16,49 +17,53 @@ final class KeyListing {
     this.keys = keys;
   }
 
-  /** Any other command drops the rest. */
-  void forget() {
-    ram[Transients.LIST] = 0;
+  /** Any command but GET RESPONSE drops the rest of a list. */
+  void dropRest() {
+    ram[Transients.LIST_FROM] = 0;
   }
 
-  /** @param whole whether nothing may be left for GET RESPONSE */
-  short start(APDU apdu, byte[] buffer, boolean whole) {
-    return answer(apdu, buffer, (short) 0, whole);
+  /** @param inOneAnswer inside the secure channel: nothing may be left for GET RESPONSE */
+  short start(APDU apdu, byte[] buffer, boolean inOneAnswer) {
+    return write(apdu, buffer, (short) 0, inOneAnswer);
   }
 
-  short goOn(APDU apdu, byte[] buffer) {
-    short from = ram[Transients.LIST];
+  /** GET RESPONSE; throws 6985 when nothing is left. */
+  short writeRest(APDU apdu, byte[] buffer) {
+    short from = ram[Transients.LIST_FROM];
     if (from == 0) {
       ISOException.throwIt(StatusWords.NOT_NOW);
     }
-    return answer(apdu, buffer, from, false);
+    return write(apdu, buffer, from, false);
   }
 
-  /** Writes the keys from a place on and returns the length; when some are left, answers by itself and throws 61xx. */
-  private short answer(APDU apdu, byte[] buffer, short from, boolean whole) {
+  /**
+   * Writes the keys from a place on and returns the length of the answer. When some are left it sends the answer itself
+   * and throws 61xx; throws 6A84 when none may be left.
+   */
+  private short write(APDU apdu, byte[] buffer, short from, boolean inOneAnswer) {
     short next = 0;
     short length = 0;
     short left = 0;
-    for (byte place = (byte) from; place < KeyStore.END; place++) {
-      KeyTable table = keys.table(place);
-      byte slot = KeyStore.slot(place);
-      if (!table.used(slot)) {
+    for (byte place = (byte) from; place < KeyStore.PLACES; place++) {
+      KeyTable table = keys.tableOf(place);
+      byte row = KeyStore.rowOf(place);
+      if (!table.isUsed(row)) {
         continue;
       }
-      if (length < MOST) {
-        Util.arrayCopyNonAtomic(table.entries, table.at(slot), buffer, length, KeyTable.LISTED);
+      if (length < MAX_LENGTH) {
+        Util.arrayCopyNonAtomic(table.entries, table.at(row), buffer, length, KeyTable.LISTED_LENGTH);
         buffer[(short) (length + KeyTable.PURCHASE)] = 0;
         buffer[(short) (length + KeyTable.PARENT)] = 0;
-        length = (short) (length + KeyTable.LISTED);
+        length = (short) (length + KeyTable.LISTED_LENGTH);
       } else {
         next = left == 0 ? place : next;
-        left = (short) (left + KeyTable.LISTED);
+        left = (short) (left + KeyTable.LISTED_LENGTH);
       }
     }
-    if (left != 0 && whole) {
+    if (left != 0 && inOneAnswer) {
       ISOException.throwIt(StatusWords.NO_ROOM);
     }
-    ram[Transients.LIST] = (byte) next;
+    ram[Transients.LIST_FROM] = (byte) next;
     if (left != 0) {
       apdu.setOutgoingAndSend((short) 0, length);
       ISOException.throwIt((short) (StatusWords.MORE | (left > 255 ? 0 : left)));

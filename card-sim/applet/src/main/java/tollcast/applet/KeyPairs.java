@@ -9,15 +9,13 @@ import javacard.security.KeyAgreement;
 import javacard.security.KeyBuilder;
 import javacard.security.KeyPair;
 
-/** P-256 where the chip has it (protocol 4.9): the card's own pair, private halves of services, the head-end's point. */
+/** P-256 keys (protocol 4.9): the card's own pair, private halves of services, and the head-end's static point. */
 final class KeyPairs {
   /** Octets of an uncompressed point, and its first one. */
   static final short POINT_LENGTH = 65;
   static final byte UNCOMPRESSED = 4;
   /** Octets of a private half, and of a coordinate. */
   static final short PRIVATE_LENGTH = 32;
-  /** Octets of an ephemeral point in a message: both coordinates. */
-  static final short EPHEMERAL_LENGTH = 64;
 
   private static final short BITS = 256;
   private static final short P = 0;
@@ -25,7 +23,7 @@ final class KeyPairs {
   private static final short B = 64;
   private static final short G = 96;
   private static final short ORDER = 161;
-  /** secp256r1, SEC 2 version 2, 2.4.2. */
+  /** The parameters of secp256r1 (SEC 2 version 2, 2.4.2): p, a, b, G, order; their offsets are above. */
   private static final byte[] CURVE = {
       -1, -1, -1, -1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
       -1, -1, -1, -1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -4,
@@ -46,37 +44,37 @@ final class KeyPairs {
       (byte) 0xBC, (byte) 0xE6, (byte) 0xFA, (byte) 0xAD, (byte) 0xA7, 0x17, (byte) 0x9E, (byte) 0x84,
       (byte) 0xF3, (byte) 0xB9, (byte) 0xCA, (byte) 0xC2, (byte) 0xFC, 0x63, 0x25, 0x51};
 
-  private static final byte OWN = 2;
+  private static final byte OWN_PAIRS = 2;
 
   /** The head-end's static point; its first octet is 04 when it is here. */
-  final byte[] headEnd;
-  /** Used in turn, so that one is whole whatever is cut. */
-  private final KeyPair[] own;
-  /** Which of them is the card's: 0 none, else its number from 1. */
+  final byte[] headEndPoint;
+  /** Two pairs take turns, so that one is whole wherever the power fails. */
+  private final KeyPair[] ownPairs;
+  /** Which of them is the card's: 1 or 2; 0 when there is none yet. */
   private byte current;
-  private final ECPrivateKey[] halves;
+  private final ECPrivateKey[] privateHalves;
   private final KeyAgreement agreement;
 
   private KeyPairs(byte services) {
-    headEnd = new byte[POINT_LENGTH];
-    own = new KeyPair[OWN];
-    for (byte i = 0; i < OWN; i++) {
+    headEndPoint = new byte[POINT_LENGTH];
+    ownPairs = new KeyPair[OWN_PAIRS];
+    for (byte i = 0; i < OWN_PAIRS; i++) {
       ECPublicKey point = (ECPublicKey) KeyBuilder.buildKey(KeyBuilder.TYPE_EC_FP_PUBLIC, BITS, false);
       setCurve(point);
-      own[i] = new KeyPair(point, half());
+      ownPairs[i] = new KeyPair(point, makePrivateKey());
     }
-    halves = new ECPrivateKey[services];
+    privateHalves = new ECPrivateKey[services];
     for (byte i = 0; i < services; i++) {
-      halves[i] = half();
+      privateHalves[i] = makePrivateKey();
     }
     agreement = KeyAgreement.getInstance(KeyAgreement.ALG_EC_SVDP_DH, false);
-    // What a chip refuses it may refuse as late as here.
-    own[0].genKeyPair();
-    agreement.init(own[0].getPrivate());
+    // A chip without the curve may refuse as late as here.
+    ownPairs[0].genKeyPair();
+    agreement.init(ownPairs[0].getPrivate());
   }
 
-  /** Null where the chip does not have the curve. */
-  static KeyPairs probe(byte services) {
+  /** Makes the keys, or returns null where the chip does not have the curve. */
+  static KeyPairs makeWhereSupported(byte services) {
     try {
       return new KeyPairs(services);
     } catch (CryptoException e) {
@@ -84,7 +82,7 @@ final class KeyPairs {
     }
   }
 
-  private static ECPrivateKey half() {
+  private static ECPrivateKey makePrivateKey() {
     ECPrivateKey key = (ECPrivateKey) KeyBuilder.buildKey(KeyBuilder.TYPE_EC_FP_PRIVATE, BITS, false);
     setCurve(key);
     return key;
@@ -103,61 +101,63 @@ final class KeyPairs {
     return current != 0;
   }
 
-  boolean hasHeadEnd() {
-    return headEnd[0] == UNCOMPRESSED;
+  boolean hasHeadEndPoint() {
+    return headEndPoint[0] == UNCOMPRESSED;
   }
 
-  /** A new pair of the card, in the other's place; its point to the start of `answer`. Returns its length. */
+  /** GENERATE KEY PAIR: makes a new pair, which replaces the old one; writes its point to the start of `answer`. */
   short generate(byte[] answer) {
     byte before = current;
     byte next = (byte) (before == 1 ? 2 : 1);
-    own[(byte) (next - 1)].genKeyPair();
+    ownPairs[(byte) (next - 1)].genKeyPair();
     current = next;
     if (before != 0) {
-      forget((ECPrivateKey) own[(byte) (before - 1)].getPrivate());
+      overwrite((ECPrivateKey) ownPairs[(byte) (before - 1)].getPrivate());
     }
-    return point(answer);
+    return copyPoint(answer);
   }
 
-  /** The card's own point to the start of `answer`; returns its length. */
-  short point(byte[] answer) {
-    return ((ECPublicKey) own[(byte) (current - 1)].getPublic()).getW(answer, (short) 0);
+  /** Copies the point of the card's own pair to the start of `answer`; returns its length. */
+  short copyPoint(byte[] answer) {
+    return ((ECPublicKey) ownPairs[(byte) (current - 1)].getPublic()).getW(answer, (short) 0);
   }
 
   /** Whether 32 octets are a private half: 1 to the order less 1. */
-  static boolean inside(byte[] half, short at) {
+  static boolean isPrivateHalf(byte[] half, short at) {
     return !Unsigned.isZero(half, at, PRIVATE_LENGTH)
         && Unsigned.compare(half, at, CURVE, ORDER, PRIVATE_LENGTH) < 0;
   }
 
-  void store(byte service, byte[] half, short at) {
-    halves[service].setS(half, at, PRIVATE_LENGTH);
+  void storePrivateHalf(byte service, byte[] half, short at) {
+    privateHalves[service].setS(half, at, PRIVATE_LENGTH);
   }
 
-  /** Of a service. */
+  /** Overwrites the private half of a service. */
   void wipe(byte service) {
-    forget(halves[service]);
+    overwrite(privateHalves[service]);
   }
 
-  /** Overwritten, as clearKey() may take the curve along; with something that everyone knows. */
-  private static void forget(ECPrivateKey key) {
+  /** Overwrites a secret with octets that everyone knows; clearKey() may take the curve along. */
+  private static void overwrite(ECPrivateKey key) {
     key.setS(CURVE, B, PRIVATE_LENGTH);
   }
 
   /**
-   * Puts Z1, Z2 and the ephemeral point at `ephemeral` of `m` where {@link KeySplit#splitPair} wants them.
+   * Puts Z1, Z2 and the ephemeral point of `message` where {@link WorkingKeys#deriveOfPair} expects them.
    *
-   * @param service slot of its private half, or NONE for the card's own
-   * @return false for a point that is not of the curve
+   * @param service row of its private half, or NONE for the card's own pair
+   * @return false for a point that is not on the curve
    */
-  boolean agree(byte service, byte[] m, short ephemeral, byte[] work) {
+  boolean agree(byte service, byte[] message, short ephemeralPoint, byte[] work) {
     try {
-      agreement.init(service == KeyTable.NONE ? own[(byte) (current - 1)].getPrivate() : halves[service]);
-      // Z2 goes over the octet that makes it a point.
-      work[(short) (KeySplit.EPHEMERAL - 1)] = UNCOMPRESSED;
-      Util.arrayCopyNonAtomic(m, ephemeral, work, KeySplit.EPHEMERAL, EPHEMERAL_LENGTH);
-      agreement.generateSecret(work, (short) (KeySplit.EPHEMERAL - 1), POINT_LENGTH, work, KeySplit.Z1);
-      agreement.generateSecret(headEnd, (short) 0, POINT_LENGTH, work, KeySplit.Z2);
+      agreement.init(service == KeyTable.NONE ? ownPairs[(byte) (current - 1)].getPrivate() : privateHalves[service]);
+      // The octet before the point makes it uncompressed; Z2 overwrites it.
+      short point = (short) (WorkingKeys.EPHEMERAL_POINT - 1);
+      work[point] = UNCOMPRESSED;
+      Util.arrayCopyNonAtomic(message, ephemeralPoint, work, WorkingKeys.EPHEMERAL_POINT,
+          KeyMessage.EPHEMERAL_POINT_LENGTH);
+      agreement.generateSecret(work, point, POINT_LENGTH, work, WorkingKeys.Z1);
+      agreement.generateSecret(headEndPoint, (short) 0, POINT_LENGTH, work, WorkingKeys.Z2);
       return true;
     } catch (CryptoException e) {
       return false;

@@ -4,14 +4,14 @@ import javacard.framework.ISOException;
 import javacard.framework.Util;
 
 /**
- * Which keys are here, which slot a new one takes, and what goes when one goes (protocol 4.4). A *place* is a slot of
- * any table, in the order of LIST KEYS: purchases, tree nodes, segments, contents. The place of a purchase is its slot.
+ * Which keys are here, where a new one goes, and which go with one that goes (protocol 4.4). Places number the rows of
+ * all tables in the order of LIST KEYS: purchases, tree nodes, segments, contents. The place of a purchase is its row.
  */
 final class KeyStore {
-  static final byte NODES = Persistent.PURCHASES;
-  static final byte SEGMENTS = (byte) (NODES + Persistent.NODES);
-  static final byte CONTENTS = (byte) (SEGMENTS + Transients.SEGMENT_SLOTS);
-  static final byte END = (byte) (CONTENTS + Transients.CONTENT_SLOTS);
+  static final byte FIRST_NODE = Persistent.PURCHASES;
+  static final byte FIRST_SEGMENT = (byte) (FIRST_NODE + Persistent.NODES);
+  static final byte FIRST_CONTENT = (byte) (FIRST_SEGMENT + Transients.SEGMENTS);
+  static final byte PLACES = (byte) (FIRST_CONTENT + Transients.CONTENTS);
 
   private final byte[] ram;
   private final Persistent persistent;
@@ -27,115 +27,117 @@ final class KeyStore {
     contents = transients.contents;
   }
 
-  KeyTable table(byte place) {
-    if (place < NODES) {
+  KeyTable tableOf(byte place) {
+    if (place < FIRST_NODE) {
       return purchases;
     }
-    if (place < SEGMENTS) {
+    if (place < FIRST_SEGMENT) {
       return persistent.nodes;
     }
-    return place < CONTENTS ? segments : contents;
+    return place < FIRST_CONTENT ? segments : contents;
   }
 
-  static byte slot(byte place) {
-    if (place < NODES) {
+  static byte rowOf(byte place) {
+    if (place < FIRST_NODE) {
       return place;
     }
-    if (place < SEGMENTS) {
-      return (byte) (place - NODES);
+    if (place < FIRST_SEGMENT) {
+      return (byte) (place - FIRST_NODE);
     }
-    return (byte) (place - (place < CONTENTS ? SEGMENTS : CONTENTS));
+    return (byte) (place - (place < FIRST_CONTENT ? FIRST_SEGMENT : FIRST_CONTENT));
   }
 
-  /** The place of a key by kind, service and id, or NONE; of two segment keys the one in RAM. */
-  byte find(byte kind, byte[] a, short serviceAt, byte[] b, short idAt) {
+  /** The place of a key by kind, service and id, or NONE. A segment in RAM comes before one in a purchase (4.1). */
+  byte find(byte kind, byte[] service, short serviceAt, byte[] id, short idAt) {
     if (kind == 0) {
+      // The kind of a free entry.
       return KeyTable.NONE;
     }
-    byte slot = segments.find(kind, a, serviceAt, b, idAt);
-    if (slot != KeyTable.NONE) {
-      return (byte) (SEGMENTS + slot);
+    byte first = kind == Kinds.SEGMENT ? FIRST_SEGMENT : kind == Kinds.NODE ? FIRST_NODE
+        : Kinds.isContent(kind) ? FIRST_CONTENT : 0;
+    byte row = tableOf(first).find(kind, service, serviceAt, id, idAt);
+    if (row != KeyTable.NONE) {
+      return (byte) (first + row);
     }
-    slot = contents.find(kind, a, serviceAt, b, idAt);
-    if (slot != KeyTable.NONE) {
-      return (byte) (CONTENTS + slot);
-    }
-    slot = persistent.nodes.find(kind, a, serviceAt, b, idAt);
-    if (slot != KeyTable.NONE) {
-      return (byte) (NODES + slot);
-    }
-    return purchases.find(kind, a, serviceAt, b, idAt);
+    return kind == Kinds.SEGMENT ? purchases.find(kind, service, serviceAt, id, idAt) : KeyTable.NONE;
   }
 
-  /** The slot of the content key a card part names: of two with one id, that of the open session's service. */
+  /**
+   * The row of the content key that a card part names, or NONE. If ids collide, the key of the open session's service
+   * comes first (6, step 1).
+   */
   byte findContent(byte[] part, short idAt) {
     byte first = KeyTable.NONE;
-    for (byte slot = 0; slot < contents.count; slot++) {
-      short entry = contents.at(slot);
-      if (!contents.used(slot)
-          || Util.arrayCompare(contents.entries, (short) (entry + KeyTable.ID), part, idAt, (short) 4) != 0) {
+    for (byte row = 0; row < contents.count; row++) {
+      short entry = contents.at(row);
+      if (contents.entries[entry] == 0
+          || Util.arrayCompare(contents.entries, (short) (entry + KeyTable.KEY_ID), part, idAt, (short) 4) != 0) {
         continue;
       }
-      if (Util.arrayCompare(contents.entries, (short) (entry + KeyTable.SERVICE), ram, Transients.SERVICE,
-          (short) 4) == 0) {
-        return slot;
+      if (isOfOpenSession(entry)) {
+        return row;
       }
-      first = first == KeyTable.NONE ? slot : first;
+      first = first == KeyTable.NONE ? row : first;
     }
     return first;
   }
 
-  /** The place in RAM for a segment or content key; it may be in use by another. Throws 6A84. */
+  private boolean isOfOpenSession(short entry) {
+    return Util.arrayCompare(contents.entries, (short) (entry + KeyTable.SERVICE), ram, Transients.SERVICE,
+        (short) 4) == 0;
+  }
+
+  /** The place in RAM that a segment or content key takes; another may be there now. Throws 6A84. */
   byte placeFor(byte kind, byte[] message, short serviceAt, short idAt) {
     boolean segment = kind == Kinds.SEGMENT;
     KeyTable table = segment ? segments : contents;
-    byte slot = table.find(kind, message, serviceAt, message, idAt);
-    if (slot == KeyTable.NONE) {
-      slot = table.free();
+    byte row = table.find(kind, message, serviceAt, message, idAt);
+    if (row == KeyTable.NONE) {
+      row = table.findFree();
     }
-    if (slot == KeyTable.NONE) {
-      slot = segment ? earliestSegment() : spareContent();
+    if (row == KeyTable.NONE) {
+      row = segment ? findEarliestSegment() : findSpareContent();
     }
-    return (byte) (slot + (segment ? SEGMENTS : CONTENTS));
+    return (byte) (row + (segment ? FIRST_SEGMENT : FIRST_CONTENT));
   }
 
-  private byte earliestSegment() {
+  private byte findEarliestSegment() {
     byte earliest = 0;
-    for (byte slot = 1; slot < segments.count; slot++) {
-      if (Unsigned.compare(segments.entries, (short) (segments.at(slot) + KeyTable.TO), segments.entries,
+    for (byte row = 1; row < segments.count; row++) {
+      if (Unsigned.compare(segments.entries, (short) (segments.at(row) + KeyTable.TO), segments.entries,
           (short) (segments.at(earliest) + KeyTable.TO), (short) 4) < 0) {
-        earliest = slot;
+        earliest = row;
       }
     }
     return earliest;
   }
 
-  private byte spareContent() {
-    for (byte slot = 0; slot < contents.count; slot++) {
-      if (Unsigned.compare(contents.entries, (short) (contents.at(slot) + KeyTable.TO), ram, Transients.HIGHEST_TIME,
+  /** A content key that has ended, else one of another service than the open session's; throws 6A84. */
+  private byte findSpareContent() {
+    for (byte row = 0; row < contents.count; row++) {
+      if (Unsigned.compare(contents.entries, (short) (contents.at(row) + KeyTable.TO), ram, Transients.HIGHEST_TIME,
           (short) 4) <= 0) {
-        return slot;
+        return row;
       }
     }
-    for (byte slot = 0; slot < contents.count; slot++) {
-      if (Util.arrayCompare(contents.entries, (short) (contents.at(slot) + KeyTable.SERVICE), ram, Transients.SERVICE,
-          (short) 4) != 0) {
-        return slot;
+    for (byte row = 0; row < contents.count; row++) {
+      if (!isOfOpenSession(contents.at(row))) {
+        return row;
       }
     }
     ISOException.throwIt(StatusWords.NO_ROOM);
     return KeyTable.NONE;
   }
 
-  /** Frees a place and the RAM keys below its key; does nothing to a free one. */
-  void drop(byte place) {
-    KeyTable table = table(place);
-    byte slot = slot(place);
-    if (!table.used(slot)) {
+  /** Frees a place and the places of the RAM keys below its key. A free place stays as it is. */
+  void free(byte place) {
+    KeyTable table = tableOf(place);
+    byte row = rowOf(place);
+    if (!table.isUsed(row)) {
       return;
     }
-    table.clear(slot);
-    if (place < NODES) {
+    table.clear(row);
+    if (place < FIRST_NODE) {
       limitBelow(segments, place, true);
       limitBelow(contents, place, true);
       if (place >= Persistent.FIRST_SEEDS) {
@@ -143,49 +145,50 @@ final class KeyStore {
       } else if (place >= Persistent.KEYED_PURCHASES) {
         persistent.keyPairs.wipe((byte) (place - Persistent.KEYED_PURCHASES));
       }
-    } else if (place < SEGMENTS) {
-      Util.arrayFillNonAtomic(table.entries, table.at(slot), Tree.LENGTH, (byte) 0);
-    } else if (place < CONTENTS) {
-      dropUnder(place);
+    } else if (place < FIRST_SEGMENT) {
+      Util.arrayFillNonAtomic(table.entries, table.at(row), Tree.LENGTH, (byte) 0);
+    } else if (place < FIRST_CONTENT) {
+      freeContentsUnder(place);
     }
   }
 
-  /** The end of a purchase has come down: RAM keys below it end with it, and those left empty go. */
-  void shorten(byte purchase) {
+  /** After the end of a purchase was lowered: RAM keys below it end with it, and those that have nothing left go. */
+  void shortenBelow(byte purchase) {
     limitBelow(segments, purchase, false);
     limitBelow(contents, purchase, false);
   }
 
-  private void limitBelow(KeyTable table, byte purchase, boolean gone) {
+  private void limitBelow(KeyTable table, byte purchase, boolean purchaseGone) {
     short end = (short) (purchases.at(purchase) + KeyTable.TO);
-    for (byte slot = 0; slot < table.count; slot++) {
-      short entry = table.at(slot);
-      if (!table.used(slot) || table.entries[(short) (entry + KeyTable.PURCHASE)] != purchase) {
+    for (byte row = 0; row < table.count; row++) {
+      short entry = table.at(row);
+      if (!table.isUsed(row) || table.entries[(short) (entry + KeyTable.PURCHASE)] != purchase) {
         continue;
       }
       Unsigned.lower(table.entries, (short) (entry + KeyTable.TO), purchases.entries, end, (short) 4);
-      if (gone || Unsigned.compare(table.entries, (short) (entry + KeyTable.FROM), table.entries,
+      if (purchaseGone || Unsigned.compare(table.entries, (short) (entry + KeyTable.FROM), table.entries,
           (short) (entry + KeyTable.TO), (short) 4) >= 0) {
-        table.clear(slot);
+        table.clear(row);
       }
     }
   }
 
   /** Frees the content keys that came under a segment key in RAM. */
-  private void dropUnder(byte segment) {
-    for (byte slot = 0; slot < contents.count; slot++) {
-      if (contents.used(slot) && contents.entries[(short) (contents.at(slot) + KeyTable.PARENT)] == segment) {
-        contents.clear(slot);
+  private void freeContentsUnder(byte segment) {
+    for (byte row = 0; row < contents.count; row++) {
+      if (contents.isUsed(row) && contents.entries[(short) (contents.at(row) + KeyTable.PARENT)] == segment) {
+        contents.clear(row);
       }
     }
   }
 
-  /** DELETE KEY: kind u8, service u32, id u32. Throws 6A88. */
+  /** DELETE KEY; throws 6A88. */
   void delete(byte[] data, short at) {
-    byte place = find(data[at], data, (short) (at + 1), data, (short) (at + 5));
+    byte place = find(data[(short) (at + DeleteKeyCommand.KIND)], data, (short) (at + DeleteKeyCommand.SERVICE), data,
+        (short) (at + DeleteKeyCommand.KEY_ID));
     if (place == KeyTable.NONE) {
       ISOException.throwIt(StatusWords.UNKNOWN_KEY);
     }
-    drop(place);
+    free(place);
   }
 }

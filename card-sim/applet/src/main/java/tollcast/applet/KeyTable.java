@@ -5,113 +5,136 @@ import javacard.security.AESKey;
 import javacard.security.KeyBuilder;
 
 /**
- * The slots of keys that are stored alike: for each an entry, whose first 20 octets are laid out as LIST KEYS answers them
- * (protocol 4.4), and the two keys that one key makes (1.1). An entry of kind 0 is free.
+ * A table of keys that are stored alike. A row has an entry and two working keys (protocol 1.1). The first 20 octets of
+ * an entry are those that LIST KEYS answers (4.4). An entry of kind 0 is free.
  */
 final class KeyTable {
   static final short KIND = 0;
   static final short PARENT_KIND = 1;
-  /** Slot of the purchase that a segment or content key came through; listed as zero. */
+  /** Place of the purchase that a segment or content key came through; LIST KEYS shows zero. */
   static final short PURCHASE = 2;
-  /** Slot of the key that a content key came under; listed as zero. */
+  /** Place of the key that a content key came under; LIST KEYS shows zero. */
   static final short PARENT = 3;
+  /** In its place a purchase has the number of its parts less one, 0 but for seeds. */
+  static final short PARTS = 3;
   static final short SERVICE = 4;
-  static final short ID = 8;
+  static final short KEY_ID = 8;
   static final short FROM = 12;
   static final short TO = 16;
-  static final short LISTED = 20;
+  static final short LISTED_LENGTH = 20;
+  /** These four together, as in a key message. */
+  static final short NAME_AND_VALIDITY = SERVICE;
 
-  /** A purchase goes on with its number and the ceilings of 4.2, without what is reserved there. */
+  /** A purchase goes on with its number, and its ceilings up to the currency, laid out as in Ceilings. */
   static final short NUMBER = 20;
-  static final short CEILING_OCTETS_PRICE = 24;
-  static final short CEILING_OCTETS = 36;
-  static final short CEILING_DURATION = 39;
-  static final short QUANTUM = 42;
-  static final short PURCHASE_LENGTH = 48;
+  static final short CEILINGS = 24;
+  static final short CEILINGS_LENGTH = Ceilings.CURRENCY;
+  static final short PURCHASE_LENGTH = (short) (CEILINGS + CEILINGS_LENGTH);
 
-  /** A content key goes on with these of 4.3. */
+  /** A content key goes on with these of its terms. */
   static final short TARIFF = 20;
   static final short PRICE = 21;
-  static final short SEGMENT = 25;
+  static final short SEGMENT_ID = 25;
   static final short FIRST_SSRC = 29;
   static final short SECOND_SSRC = 33;
   static final short CONTENT_LENGTH = 37;
 
+  /** No row, and no place. */
   static final byte NONE = -1;
 
   final byte[] entries;
   final byte count;
   private final short length;
-  private final AESKey[] wrap;
-  private final AESKey[] mac;
+  private final AESKey[] encryptionKeys;
+  private final AESKey[] macKeys;
 
   /**
    * @param entries count x length octets, persistent or transient
-   * @param keyed so many slots from the first have keys
-   * @param keyType of {@link KeyBuilder}, lasting as long as the entries
+   * @param keyed how many rows, from the first, have working keys
+   * @param keyType of {@link KeyBuilder}, which lasts as long as the entries
    */
   KeyTable(byte[] entries, byte count, short length, byte keyed, byte keyType) {
     this.entries = entries;
     this.count = count;
     this.length = length;
-    wrap = new AESKey[keyed];
-    mac = new AESKey[keyed];
-    for (byte slot = 0; slot < keyed; slot++) {
-      wrap[slot] = (AESKey) KeyBuilder.buildKey(keyType, KeyBuilder.LENGTH_AES_128, false);
-      mac[slot] = (AESKey) KeyBuilder.buildKey(keyType, KeyBuilder.LENGTH_AES_128, false);
+    encryptionKeys = makeKeys(keyed, keyType);
+    macKeys = makeKeys(keyed, keyType);
+  }
+
+  static AESKey[] makeKeys(byte count, byte type) {
+    AESKey[] keys = new AESKey[count];
+    for (byte i = 0; i < count; i++) {
+      keys[i] = makeKey(type);
     }
+    return keys;
   }
 
-  /** Offset of a slot's entry; slot 0..count-1. */
-  short at(byte slot) {
-    return (short) (slot * length);
+  /** @param type of {@link KeyBuilder} */
+  static AESKey makeKey(byte type) {
+    return (AESKey) KeyBuilder.buildKey(type, KeyBuilder.LENGTH_AES_128, false);
   }
 
-  boolean used(byte slot) {
-    return entries[at(slot)] != 0;
+  /** Offset of a row's entry; rows are 0..count-1. */
+  short at(byte row) {
+    return (short) (row * length);
   }
 
-  AESKey wrapKey(byte slot) {
-    return wrap[slot];
+  boolean isUsed(byte row) {
+    return entries[at(row)] != 0;
   }
 
-  AESKey macKey(byte slot) {
-    return mac[slot];
+  AESKey encryptionKey(byte row) {
+    return encryptionKeys[row];
   }
 
-  /** The slot of the key of this kind, service and id, the latter u32 each and each in its array, or NONE. */
-  byte find(byte kind, byte[] a, short serviceAt, byte[] b, short idAt) {
-    for (byte slot = 0; slot < count; slot++) {
-      short entry = at(slot);
-      if (entries[entry] == kind && Util.arrayCompare(entries, (short) (entry + SERVICE), a, serviceAt, (short) 4) == 0
-          && Util.arrayCompare(entries, (short) (entry + ID), b, idAt, (short) 4) == 0) {
-        return slot;
+  AESKey macKey(byte row) {
+    return macKeys[row];
+  }
+
+  /** The row of the key of this kind, service u32 and id u32, each in an array of its own, or NONE. */
+  byte find(byte kind, byte[] service, short serviceAt, byte[] id, short idAt) {
+    short entry = 0;
+    for (byte row = 0; row < count; row++) {
+      if (entries[entry] == kind && isNamed(entry, service, serviceAt, id, idAt)) {
+        return row;
+      }
+      entry = (short) (entry + length);
+    }
+    return NONE;
+  }
+
+  /** Whether an entry has this service u32 and id u32. */
+  boolean isNamed(short entry, byte[] service, short serviceAt, byte[] id, short idAt) {
+    return Util.arrayCompare(entries, (short) (entry + SERVICE), service, serviceAt, (short) 4) == 0
+        && Util.arrayCompare(entries, (short) (entry + KEY_ID), id, idAt, (short) 4) == 0;
+  }
+
+  /** The first free row, or NONE. */
+  byte findFree() {
+    return findFree((byte) 0, count);
+  }
+
+  /** The first free row of from..end-1, or NONE. */
+  byte findFree(byte from, byte end) {
+    for (byte row = from; row < end; row++) {
+      if (!isUsed(row)) {
+        return row;
       }
     }
     return NONE;
   }
 
-  /** The first free slot, or NONE. */
-  byte free() {
-    return free((byte) 0, count);
+  /** Copies a field u32 of a message into the entry at `entry`. */
+  void copyField(byte[] message, short at, short entry, short field) {
+    Util.arrayCopyNonAtomic(message, at, entries, (short) (entry + field), (short) 4);
   }
 
-  /** The first free slot of from..end-1, or NONE. */
-  byte free(byte from, byte end) {
-    for (byte slot = from; slot < end; slot++) {
-      if (!used(slot)) {
-        return slot;
-      }
-    }
-    return NONE;
-  }
-
-  /** Frees a slot: the entry first, so that no power cut leaves an entry without its keys. */
-  void clear(byte slot) {
-    entries[at(slot)] = 0;
-    if (slot < (byte) wrap.length) {
-      wrap[slot].clearKey();
-      mac[slot].clearKey();
+  /** Frees a row: the entry first, so that no power cut leaves an entry without its keys. */
+  void clear(byte row) {
+    entries[at(row)] = 0;
+    if (row < (byte) encryptionKeys.length) {
+      encryptionKeys[row].clearKey();
+      macKeys[row].clearKey();
     }
   }
 }

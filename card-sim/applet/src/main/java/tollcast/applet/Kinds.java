@@ -32,23 +32,20 @@ final class Kinds {
   static final byte DETACHED_PART = 0x50;
   static final byte COMBINED_SECTION = 0x60;
 
-  /** Version of every message. */
+  /** The version of every message. */
   static final byte VERSION = 1;
-
-  static final byte CLASS_CARD = 1;
-  static final byte CLASS_SOFT = 2;
 
   /** Whether a kind is that of a content key, metered or blind. */
   static boolean isContent(byte kind) {
     return kind == CONTENT || kind == BLIND;
   }
 
-  /** Whether a parent is this card's alone: what it brings is consumed once and confirmed. */
+  /** Whether a parent is this card's alone: its messages are numbered, and confirmed. */
   static boolean isPersonal(byte parentKind) {
     return parentKind == UNIQUE || parentKind == CARD_PAIR;
   }
 
-  /** Whether a parent is a private half: its messages end with an ephemeral point. */
+  /** Whether a parent is a key pair: its messages have an ephemeral point. */
   static boolean isPair(byte parentKind) {
     return parentKind == CARD_PAIR || parentKind == SERVICE_PAIR;
   }

@@ -3,12 +3,13 @@ package tollcast.applet;
 import javacard.security.AESKey;
 import javacard.security.Signature;
 
-/** AES-CBC-MAC of protocol 1.1 over whole blocks, with the keys that have no Signature of their own. */
+/** The AES-CBC-MAC of protocol 1.1 over whole blocks. */
 final class Mac {
   static final short LENGTH = 16;
-  static final short SHORT = 8;
+  /** Octets of a MAC8. */
+  static final short SHORT_LENGTH = 8;
 
-  /** For others between two uses. */
+  /** Others may use it, too: each use initialises it anew. */
   final Signature signature;
   private final byte[] work;
 
@@ -24,25 +25,41 @@ final class Mac {
   }
 
   /** Whether the tag of `tagLength` octets behind `length` octets is right. */
-  boolean fits(AESKey key, byte[] message, short at, short length, short tagLength) {
+  boolean isTagRight(AESKey key, byte[] message, short at, short length, short tagLength) {
     signature.init(key, Signature.MODE_SIGN);
-    return fits(signature, work, message, at, length, tagLength);
+    return isTagRight(signature, work, message, at, length, tagLength);
   }
 
-  /** The same with a Signature that has its key. Never Signature.verify: it compares 16 octets, and may leave early. */
-  static boolean fits(Signature signature, byte[] work, byte[] message, short at, short length, short tagLength) {
+  /**
+   * The same with a Signature that is initialised. It never calls Signature.verify, which compares 16 octets and may
+   * leave early.
+   */
+  static boolean isTagRight(Signature signature, byte[] work, byte[] message, short at, short length,
+      short tagLength) {
     signature.sign(message, at, length, work, Transients.TAG);
-    short tag = (short) (at + length);
+    return areEqual(work, Transients.TAG, message, (short) (at + length), tagLength);
+  }
+
+  /** Compares without leaving early. */
+  static boolean areEqual(byte[] a, short aAt, byte[] b, short bAt, short length) {
     byte difference = 0;
-    for (short i = 0; i < tagLength; i++) {
-      difference |= (byte) (work[(short) (Transients.TAG + i)] ^ message[(short) (tag + i)]);
+    for (short i = 0; i < length; i++) {
+      difference |= (byte) (a[(short) (aAt + i)] ^ b[(short) (bAt + i)]);
     }
     return difference == 0;
   }
 
-  /** Whether a message starts with this kind, version 1 and the length it has. */
-  static boolean framed(byte[] message, short at, byte kind, short length) {
-    return message[at] == kind && message[(short) (at + 1)] == Kinds.VERSION && message[(short) (at + 2)] == 0
-        && (short) (message[(short) (at + 3)] & 0xFF) == length;
+  /** Starts a message with kind, version and length, whose upper octet is zero already. */
+  static void writeHeader(byte[] message, byte kind, short length) {
+    message[KeyMessage.KIND] = kind;
+    message[KeyMessage.VERSION] = Kinds.VERSION;
+    message[(short) (KeyMessage.LENGTH + 1)] = (byte) length;
+  }
+
+  /** Whether a message starts with this kind, version 1 and its own length. */
+  static boolean hasHeader(byte[] message, short at, byte kind, short length) {
+    return message[at] == kind && message[(short) (at + KeyMessage.VERSION)] == Kinds.VERSION
+        && message[(short) (at + KeyMessage.LENGTH)] == 0
+        && (short) (message[(short) (at + (short) (KeyMessage.LENGTH + 1))] & 0xFF) == length;
   }
 }

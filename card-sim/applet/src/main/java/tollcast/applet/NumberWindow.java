@@ -2,12 +2,20 @@ package tollcast.applet;
 
 import javacard.framework.Util;
 
-/** Numbers taken under the unique key: the highest, and a bitmap of the 32 up to it (protocol 4.4 step 4). */
+/**
+ * The numbers taken under the unique key and the card's own pair: the highest, and a bitmap of the 32 up to it, whose
+ * bit 0 is the highest itself (protocol 4.4 step 4).
+ */
 final class NumberWindow {
-  private static final short HIGH = 0;
+  private static final short HIGHEST = 0;
   private static final short BITMAP = 4;
-  private static final short LENGTH = 8;
+  static final short LENGTH = 8;
   private static final short WIDTH = 32;
+
+  /** Registers: the window with more numbers taken, and the distance of two numbers, u32. */
+  private static final short NEXT = Transients.REGISTER_1;
+  private static final short NEXT_BITMAP = (short) (NEXT + BITMAP);
+  private static final short DISTANCE = Transients.REGISTER_2;
 
   private final byte[] window;
   private final byte[] ram;
@@ -18,73 +26,79 @@ final class NumberWindow {
   }
 
   /** Whether a number u32 is neither taken nor below the window. */
-  boolean open(byte[] m, short at) {
-    if (Unsigned.compare(m, at, window, HIGH, (short) 4) > 0) {
+  boolean isOpen(byte[] message, short at) {
+    if (isAhead(message, at)) {
       return true;
     }
-    short behind = distance(window, HIGH, m, at);
-    return behind < WIDTH && (byte) (window[octet(behind)] & bit(behind)) == 0;
+    short behind = distance(window, HIGHEST, message, at);
+    return behind < WIDTH && (byte) (window[(short) (BITMAP + octetOf(behind))] & bitOf(behind)) == 0;
   }
 
-  /** Works out the window with an open number taken, in register A. */
-  void advance(byte[] m, short at) {
-    if (Unsigned.compare(m, at, window, HIGH, (short) 4) > 0) {
-      short ahead = distance(m, at, window, HIGH);
-      Util.arrayCopyNonAtomic(window, HIGH, ram, Transients.A, LENGTH);
-      Util.arrayCopyNonAtomic(m, at, ram, Transients.A, (short) 4);
+  /** Computes the next window, in which an open number is taken. */
+  void advance(byte[] message, short at) {
+    Util.arrayCopyNonAtomic(window, HIGHEST, ram, NEXT, LENGTH);
+    short behind = 0;
+    if (isAhead(message, at)) {
+      short ahead = distance(message, at, window, HIGHEST);
+      Util.arrayCopyNonAtomic(message, at, ram, NEXT, (short) 4);
       if (ahead >= WIDTH) {
-        Util.arrayFillNonAtomic(ram, (short) (Transients.A + BITMAP), (short) 4, (byte) 0);
+        Util.arrayFillNonAtomic(ram, NEXT_BITMAP, (short) 4, (byte) 0);
       } else {
         for (short i = 0; i < ahead; i++) {
-          Unsigned.multiply(ram, (short) (Transients.A + BITMAP), (short) 4, (short) 2);
+          Unsigned.multiply(ram, NEXT_BITMAP, (short) 4, (short) 2);
         }
       }
-      ram[(short) (Transients.A + octet((short) 0))] |= bit((short) 0);
     } else {
-      short behind = distance(window, HIGH, m, at);
-      Util.arrayCopyNonAtomic(window, HIGH, ram, Transients.A, LENGTH);
-      ram[(short) (Transients.A + octet(behind))] |= bit(behind);
+      behind = distance(window, HIGHEST, message, at);
     }
+    setTaken(behind);
   }
 
-  /** Works out the window with every number up to this one taken, in register A. */
-  void advanceAll(byte[] m, short at) {
-    Util.arrayCopyNonAtomic(window, HIGH, ram, Transients.A, LENGTH);
+  /** Computes the next window, in which every number up to this one is taken. */
+  void advanceAll(byte[] message, short at) {
+    Util.arrayCopyNonAtomic(window, HIGHEST, ram, NEXT, LENGTH);
     short behind = 0;
-    if (Unsigned.compare(m, at, window, HIGH, (short) 4) > 0) {
-      Util.arrayCopyNonAtomic(m, at, ram, Transients.A, (short) 4);
+    if (isAhead(message, at)) {
+      Util.arrayCopyNonAtomic(message, at, ram, NEXT, (short) 4);
     } else {
-      behind = distance(window, HIGH, m, at);
+      behind = distance(window, HIGHEST, message, at);
     }
     for (; behind < WIDTH; behind++) {
-      ram[(short) (Transients.A + octet(behind))] |= bit(behind);
+      setTaken(behind);
     }
   }
 
-  /** Whether what was worked out differs from what is stored. */
-  boolean moved() {
-    return Util.arrayCompare(ram, Transients.A, window, HIGH, LENGTH) != 0;
+  /** Whether the next window differs from the stored one. */
+  boolean hasMoved() {
+    return Util.arrayCompare(ram, NEXT, window, HIGHEST, LENGTH) != 0;
   }
 
-  /** Writes what {@link #advance} or {@link #advanceAll} worked out. */
+  /** Stores the next window. */
   void store() {
-    Util.arrayCopy(ram, Transients.A, window, HIGH, LENGTH);
+    Util.arrayCopy(ram, NEXT, window, HIGHEST, LENGTH);
   }
 
-  /** a - b, not negative, of u32; WIDTH for everything from there on. */
+  private boolean isAhead(byte[] message, short at) {
+    return Unsigned.compare(message, at, window, HIGHEST, (short) 4) > 0;
+  }
+
+  private void setTaken(short behind) {
+    ram[(short) (NEXT_BITMAP + octetOf(behind))] |= bitOf(behind);
+  }
+
+  /** a - b of u32, where a is not below b; WIDTH for every distance of at least WIDTH. */
   private short distance(byte[] a, short aAt, byte[] b, short bAt) {
-    Util.arrayCopyNonAtomic(a, aAt, ram, Transients.B, (short) 4);
-    Unsigned.subtract(ram, Transients.B, (short) 4, b, bAt, (short) 4);
-    short low = ram[(short) (Transients.B + 3)];
-    boolean far = low < 0 || low >= WIDTH || !Unsigned.isZero(ram, Transients.B, (short) 3);
-    return far ? WIDTH : low;
+    Util.arrayCopyNonAtomic(a, aAt, ram, DISTANCE, (short) 4);
+    Unsigned.subtract(ram, DISTANCE, (short) 4, b, bAt, (short) 4);
+    return Unsigned.isBelow(ram, DISTANCE, WIDTH) ? ram[(short) (DISTANCE + 3)] : WIDTH;
   }
 
-  private static short octet(short behind) {
-    return (short) (BITMAP + 3 - (short) (behind >> 3));
+  /** In the bitmap, for a number so far behind the highest. */
+  private static short octetOf(short behind) {
+    return (short) (3 - (short) (behind >> 3));
   }
 
-  private static byte bit(short behind) {
+  private static byte bitOf(short behind) {
     return (byte) (1 << (short) (behind & 7));
   }
 }

@@ -5,104 +5,113 @@ import javacard.security.AESKey;
 import javacard.security.KeyBuilder;
 import javacardx.crypto.Cipher;
 
-/** The keys that messages are wrapped under (protocol 4.1); the one place that unwraps. */
+/** The keys that messages are wrapped under (protocol 4.1); the one class that unwraps. */
 final class Parents {
   private final Persistent persistent;
   private final KeyStore keys;
   private final Marks marks;
-  private final KeySplit split;
-  /** For others between two uses. */
+  private final WorkingKeys workingKeys;
+  /** Others may use it, too: each use initialises it anew. */
   final Cipher cipher;
   private final byte[] work;
-  /** The keys of a tree node, slot or private half, made when a message names it. */
-  private final AESKey madeWrap;
-  private final AESKey madeMac;
+  /** The working keys of a tree node, a slot or a key pair, derived when a message names it as its parent. */
+  private final AESKey derivedEncryption;
+  private final AESKey derivedMac;
 
-  Parents(Persistent persistent, Transients transients, KeyStore keys, Marks marks, KeySplit split) {
+  Parents(Persistent persistent, Transients transients, KeyStore keys, Marks marks, WorkingKeys workingKeys) {
     this.persistent = persistent;
     this.keys = keys;
     this.marks = marks;
-    this.split = split;
+    this.workingKeys = workingKeys;
     cipher = Cipher.getInstance(Cipher.ALG_AES_BLOCK_128_CBC_NOPAD, false);
     work = transients.work;
-    madeWrap = transientKey();
-    madeMac = transientKey();
+    derivedEncryption = KeyTable.makeKey(KeyBuilder.TYPE_AES_TRANSIENT_RESET);
+    derivedMac = KeyTable.makeKey(KeyBuilder.TYPE_AES_TRANSIENT_RESET);
   }
 
-  private static AESKey transientKey() {
-    return (AESKey) KeyBuilder.buildKey(KeyBuilder.TYPE_AES_TRANSIENT_RESET, KeyBuilder.LENGTH_AES_128, false);
-  }
-
-  /** The place of the parent that the message at `at` names, of a slot that of its purchase; 0 for one of the card. */
-  byte find(byte[] m, short at) {
-    byte kind = m[(short) (at + KeyMessages.PARENT_KIND)];
-    short service = (short) (at + KeyMessages.SERVICE);
-    short id = (short) (at + KeyMessages.PARENT_ID);
-    if (Kinds.isPair(kind) && (persistent.keyPairs == null || !persistent.keyPairs.hasHeadEnd()
-        || (kind == Kinds.CARD_PAIR && !persistent.keyPairs.hasOwn()))) {
+  /**
+   * Finds the parent that a message names (4.4 step 1), and derives the working keys of a node or a slot.
+   *
+   * @return its place; for a slot that of the purchase which covers it; 0 for a key of the card itself; or NONE
+   */
+  byte find(byte[] message, short at) {
+    byte kind = message[(short) (at + KeyMessage.PARENT_KIND)];
+    short service = (short) (at + KeyMessage.SERVICE);
+    short id = (short) (at + KeyMessage.PARENT_ID);
+    if (Kinds.isPair(kind) && !canAgree(kind)) {
       return KeyTable.NONE;
     }
     if (Kinds.isPersonal(kind)) {
-      boolean own = Util.arrayCompare(m, id, persistent.card, Persistent.CARD_SERIAL, (short) 4) == 0;
+      boolean own = Util.arrayCompare(message, id, persistent.card, CardData.SERIAL, (short) 4) == 0;
       return own ? 0 : KeyTable.NONE;
     }
     if (kind == Kinds.SLOT) {
-      return slot(m, at, service, id);
+      return findSlot(message, at);
     }
-    byte place = kind == Kinds.SEEDS ? KeyTable.NONE : keys.find(kind, m, service, m, id);
+    byte place = kind == Kinds.SEEDS ? KeyTable.NONE : keys.find(kind, message, service, message, id);
     if (place != KeyTable.NONE && kind == Kinds.NODE) {
       KeyTable nodes = persistent.nodes;
-      short key = (short) (nodes.at(KeyStore.slot(place)) + Tree.KEY);
-      split.name(kind, m, service, m, id);
-      Util.arrayCopyNonAtomic(nodes.entries, key, work, KeySplit.KEY, (short) 16);
-      split.split(madeWrap, madeMac);
+      short key = (short) (nodes.at(KeyStore.rowOf(place)) + Tree.KEY);
+      workingKeys.setName(kind, message, service, message, id);
+      Util.arrayCopyNonAtomic(nodes.entries, key, work, WorkingKeys.KEY, KeyMessage.KEY_LENGTH);
+      workingKeys.derive(derivedEncryption, derivedMac);
     }
     return place;
   }
 
-  /** Makes the keys of a slot from its leaf and the epoch that a content message names. */
-  private byte slot(byte[] m, short at, short service, short id) {
-    short epoch = (short) (at + KeyMessages.BODY_EPOCH);
-    boolean inEpoch = Kinds.isContent(m[at]) && !Unsigned.isZero(m, epoch, (short) 4);
-    byte root = inEpoch ? Tree.root(persistent.nodes, m, service, epoch) : 0;
-    byte purchase = root == KeyTable.NONE ? KeyTable.NONE : marks.leaf(m, service, id);
+  /** Whether the card has the head-end's point, and for kind 02 a key pair of its own (4.9). */
+  private boolean canAgree(byte kind) {
+    KeyPairs pairs = persistent.keyPairs;
+    return pairs != null && pairs.hasHeadEndPoint() && (kind != Kinds.CARD_PAIR || pairs.hasOwn());
+  }
+
+  /** Derives the working keys of a slot from its leaf and from the epoch that a content message names (4.6). */
+  private byte findSlot(byte[] message, short at) {
+    short service = (short) (at + KeyMessage.SERVICE);
+    short slot = (short) (at + KeyMessage.PARENT_ID);
+    short epoch = (short) (at + (short) (KeyMessage.BODY + ContentTerms.EPOCH));
+    boolean hasEpoch = Kinds.isContent(message[at]) && !Unsigned.isZero(message, epoch, (short) 4);
+    byte root = hasEpoch ? Tree.findRoot(persistent.nodes, message, service, epoch) : 0;
+    byte purchase = root == KeyTable.NONE ? KeyTable.NONE : marks.deriveLeaf(message, service, slot);
     if (purchase == KeyTable.NONE) {
       return KeyTable.NONE;
     }
-    split.name(Kinds.SLOT, m, service, m, id);
-    Util.arrayCopyNonAtomic(work, KeySplit.SEED, work, KeySplit.LEAF, (short) 16);
-    if (inEpoch) {
+    workingKeys.setName(Kinds.SLOT, message, service, message, slot);
+    Util.arrayCopyNonAtomic(work, WorkingKeys.NODE, work, WorkingKeys.LEAF, KeyMessage.KEY_LENGTH);
+    if (hasEpoch) {
       KeyTable nodes = persistent.nodes;
-      Util.arrayCopyNonAtomic(m, epoch, work, KeySplit.EPOCH, (short) 4);
-      Util.arrayCopyNonAtomic(nodes.entries, (short) (nodes.at(root) + Tree.KEY), work, KeySplit.EPOCH_KEY, (short) 16);
+      Util.arrayCopyNonAtomic(message, epoch, work, WorkingKeys.EPOCH, (short) 4);
+      Util.arrayCopyNonAtomic(nodes.entries, (short) (nodes.at(root) + Tree.KEY), work, WorkingKeys.EPOCH_KEY,
+          KeyMessage.KEY_LENGTH);
     } else {
-      Util.arrayFillNonAtomic(work, KeySplit.EPOCH, (short) 4, (byte) 0);
-      Util.arrayFillNonAtomic(work, KeySplit.EPOCH_KEY, (short) 16, (byte) 0);
+      Util.arrayFillNonAtomic(work, WorkingKeys.EPOCH, (short) 4, (byte) 0);
+      Util.arrayFillNonAtomic(work, WorkingKeys.EPOCH_KEY, KeyMessage.KEY_LENGTH, (byte) 0);
     }
-    split.splitSlot(madeWrap, madeMac);
+    workingKeys.deriveOfSlot(derivedEncryption, derivedMac);
     return purchase;
   }
 
   /**
-   * Of a private half as parent makes the keys, with the ephemeral point that ends at `end` of `m`.
+   * Derives the working keys of a key pair as parent, with the ephemeral point that ends at `end`.
    *
-   * @return false where that is not possible; true for any other parent
+   * @return false where the agreement fails; true for any other parent
    */
-  boolean agree(byte[] m, short at, byte kind, byte place, short end) {
+  boolean agree(byte[] message, short at, byte kind, byte place, short end) {
     if (!Kinds.isPair(kind)) {
       return true;
     }
     boolean own = kind == Kinds.CARD_PAIR;
     byte service = own ? KeyTable.NONE : (byte) (place - Persistent.KEYED_PURCHASES);
-    if (!persistent.keyPairs.agree(service, m, (short) (end - KeyPairs.EPHEMERAL_LENGTH), work)) {
+    if (!persistent.keyPairs.agree(service, message, (short) (end - KeyMessage.EPHEMERAL_POINT_LENGTH), work)) {
       return false;
     }
-    split.name(kind, own ? null : m, (short) (at + KeyMessages.SERVICE), m, (short) (at + KeyMessages.PARENT_ID));
-    split.splitPair(madeWrap, madeMac);
+    workingKeys.setName(kind, own ? null : message, (short) (at + KeyMessage.SERVICE), message,
+        (short) (at + KeyMessage.PARENT_ID));
+    workingKeys.deriveOfPair(derivedEncryption, derivedMac);
     return true;
   }
 
-  private static boolean made(byte kind) {
+  private static boolean isDerived(byte kind) {
     return kind == Kinds.NODE || kind == Kinds.SLOT || Kinds.isPair(kind);
   }
 
@@ -110,26 +119,27 @@ final class Parents {
     if (kind == Kinds.UNIQUE) {
       return persistent.downlinkMac;
     }
-    return made(kind) ? madeMac : keys.table(place).macKey(KeyStore.slot(place));
+    return isDerived(kind) ? derivedMac : keys.tableOf(place).macKey(KeyStore.rowOf(place));
   }
 
-  private AESKey wrapKey(byte kind, byte place) {
+  private AESKey encryptionKey(byte kind, byte place) {
     if (kind == Kinds.UNIQUE) {
-      return persistent.downlinkWrap;
+      return persistent.downlinkEncryption;
     }
-    return made(kind) ? madeWrap : keys.table(place).wrapKey(KeyStore.slot(place));
+    return isDerived(kind) ? derivedEncryption : keys.tableOf(place).encryptionKey(KeyStore.rowOf(place));
   }
 
-  /** Deciphers what the message at `at` wraps, `length` octets. */
-  void unwrap(byte[] m, short at, byte parentKind, byte parent, byte[] to, short toAt, short length) {
-    cipher.init(wrapKey(parentKind, parent), Cipher.MODE_DECRYPT);
-    cipher.doFinal(m, (short) (at + KeyMessages.WRAPPED), length, to, toAt);
+  /** Deciphers the `length` octets that the message at `at` wraps. */
+  void unwrap(byte[] message, short at, byte parentKind, byte parent, byte[] to, short toAt, short length) {
+    cipher.init(encryptionKey(parentKind, parent), Cipher.MODE_DECRYPT);
+    cipher.doFinal(message, (short) (at + KeyMessage.WRAPPED_KEY), length, to, toAt);
   }
 
-  /** Deciphers the wrapped key and makes the two keys of a slot from it. */
-  void unwrapInto(byte[] m, short at, byte parentKind, byte parent, KeyTable table, byte slot) {
-    unwrap(m, at, parentKind, parent, work, KeySplit.KEY, (short) 16);
-    split.name(m[at], m, (short) (at + KeyMessages.SERVICE), m, (short) (at + KeyMessages.ID));
-    split.split(table.wrapKey(slot), table.macKey(slot));
+  /** Deciphers the wrapped key and derives its working keys into a row of a table. */
+  void unwrapInto(byte[] message, short at, byte parentKind, byte parent, KeyTable table, byte row) {
+    unwrap(message, at, parentKind, parent, work, WorkingKeys.KEY, KeyMessage.KEY_LENGTH);
+    workingKeys.setName(message[at], message, (short) (at + KeyMessage.SERVICE), message,
+        (short) (at + KeyMessage.KEY_ID));
+    workingKeys.derive(table.encryptionKey(row), table.macKey(row));
   }
 }

@@ -4,22 +4,17 @@ import javacard.framework.ISOException;
 import javacard.framework.JCSystem;
 import javacard.framework.Util;
 
-/** What the card's own key brings and a leave ends: service and segment keys, pairs, seeds (protocol 4.4, 4.5). */
+/** Purchases: loaded under a key of the card itself, ended by LEAVE (protocol 4.4, 4.5). */
 final class Purchases {
-  /** In the flags of a seed part: its number, and how many there are less one. */
-  private static final byte PART = 3;
-  private static final short PARTS_SHIFT = 2;
+  /** From here on a purchase and the message that made it have the same octets. */
+  private static final short COMPARED = KeyTable.PARTS;
+  private static final short COMPARED_LENGTH = (short) (KeyTable.PURCHASE_LENGTH - COMPARED);
 
-  /** What a message and the purchase it made have in common, from octet 3 on: parts, then all but the key. */
-  private static final short COMMON = KeyTable.PARENT;
-  private static final short COMMON_LENGTH = (short) (KeyTable.PURCHASE_LENGTH - COMMON);
+  /** Where LEAVE makes the last number u32 of the purchase, behind its data. */
+  private static final short LAST_NUMBER = LeaveCommand.LENGTH;
 
-  private static final short LEAVE_ID = 4;
-  private static final short LEAVE_TO = 8;
-  private static final short LEAVE_ROOM = 12;
-
-  /** Where a private half stands in `work`, behind the purchase. */
-  private static final short HALF = 64;
+  /** In `work`: the purchase of a message, and behind it a private half. */
+  private static final short PRIVATE_HALF = 64;
 
   private final KeyTable purchases;
   private final KeyStore keys;
@@ -44,135 +39,162 @@ final class Purchases {
     work = transients.work;
   }
 
+  /** Where the ceilings stand in the message of a purchase. */
+  static short ceilingsAt(short at, byte kind) {
+    return (short) (at + (kind == Kinds.SEEDS ? SeedMessage.CEILINGS
+        : kind == Kinds.SERVICE_PAIR ? KeyMessage.PRIVATE_HALF_BODY : KeyMessage.BODY));
+  }
+
   /** 4.4 steps 4 and 7. */
-  void load(byte[] m, short at, byte parentKind, byte parent) {
-    byte kind = m[at];
+  void load(byte[] message, short at, byte parentKind, byte parent) {
+    byte kind = message[at];
     boolean seeds = kind == Kinds.SEEDS;
     boolean pair = kind == Kinds.SERVICE_PAIR;
-    byte part = (byte) (m[(short) (at + KeyMessages.FLAGS)] & PART);
-    short number = (short) (at + KeyMessages.NUMBER);
-    describe(m, at, part);
-    byte slot = purchases.find(kind, m, (short) (at + KeyMessages.SERVICE), m, (short) (at + KeyMessages.ID));
-    boolean same = slot != KeyTable.NONE && Util.arrayCompare(work, COMMON, purchases.entries,
-        (short) (purchases.at(slot) + COMMON), COMMON_LENGTH) == 0;
+    byte part = (byte) (message[(short) (at + KeyMessage.FLAGS)] & SeedMessage.PART_MASK);
+    short number = (short) (at + KeyMessage.NUMBER);
+    describe(message, at, part);
+    byte place = purchases.find(kind, message, (short) (at + KeyMessage.SERVICE), message,
+        (short) (at + KeyMessage.KEY_ID));
+    boolean same = place != KeyTable.NONE && Util.arrayCompare(work, COMPARED, purchases.entries,
+        (short) (purchases.at(place) + COMPARED), COMPARED_LENGTH) == 0;
     // Step 4
-    if (!window.open(m, number)) {
-      if (!same || (seeds && !marks.has(slot, part))) {
+    if (!window.isOpen(message, number)) {
+      if (!same || (seeds && !marks.hasPart(place, part))) {
         ISOException.throwIt(StatusWords.OLD_NUMBER);
       }
       return;
     }
-    if (slot != KeyTable.NONE && !same) {
-      if (Unsigned.compare(work, KeyTable.NUMBER, purchases.entries, (short) (purchases.at(slot) + KeyTable.NUMBER),
-          (short) 4) < 0) {
-        ISOException.throwIt(StatusWords.OLD_NUMBER);
-      }
-      if (seeds) {
-        ISOException.throwIt(StatusWords.BAD_FIELD);
-      }
+    if (place != KeyTable.NONE && !same) {
+      requireNewer(place, seeds);
     }
     // Step 7
-    if (slot == KeyTable.NONE) {
-      slot = seeds ? purchases.free(Persistent.FIRST_SEEDS, Persistent.PURCHASES)
-          : pair ? purchases.free(Persistent.KEYED_PURCHASES, Persistent.FIRST_SEEDS)
-          : purchases.free((byte) 0, Persistent.KEYED_PURCHASES);
-    }
-    if (slot == KeyTable.NONE) {
-      ISOException.throwIt(StatusWords.NO_ROOM);
+    if (place == KeyTable.NONE) {
+      place = findFree(seeds, pair);
     }
     if (pair) {
-      parents.unwrap(m, at, parentKind, parent, work, HALF, KeyPairs.PRIVATE_LENGTH);
-      if (!KeyPairs.inside(work, HALF)) {
+      parents.unwrap(message, at, parentKind, parent, work, PRIVATE_HALF, KeyPairs.PRIVATE_LENGTH);
+      if (!KeyPairs.isPrivateHalf(work, PRIVATE_HALF)) {
         ISOException.throwIt(StatusWords.BAD_FIELD);
       }
     }
-    // What stood in the slot goes first: after a power cut the slot is free and the number still good.
+    // The old key goes first. After a power cut the place is free and the number still open.
     if (!seeds) {
-      keys.drop(slot);
+      keys.free(place);
     }
-    short entry = purchases.at(slot);
-    if (!purchases.used(slot)) {
+    short entry = purchases.at(place);
+    if (!purchases.isUsed(place)) {
       work[KeyTable.PARENT_KIND] = parentKind;
-      work[KeyTable.PURCHASE] = slot;
+      work[KeyTable.PURCHASE] = place;
+      // All but the kind, which makes the purchase valid.
       Util.arrayCopyNonAtomic(work, KeyTable.PARENT_KIND, purchases.entries, (short) (entry + KeyTable.PARENT_KIND),
-          (short) (KeyTable.PURCHASE_LENGTH - 1));
+          (short) (KeyTable.PURCHASE_LENGTH - KeyTable.PARENT_KIND));
       if (seeds) {
-        marks.forget(slot);
+        marks.invalidate(place);
       }
     }
     if (seeds) {
-      short keysAt = (short) (at + KeyMessages.WRAPPED);
-      parents.unwrap(m, at, parentKind, parent, m, keysAt, Marks.KEYS_LENGTH);
-      marks.write(slot, part, m, (short) (at + KeyMessages.SEED_LABELS), m, keysAt);
-      Util.arrayFillNonAtomic(m, keysAt, Marks.KEYS_LENGTH, (byte) 0);
+      short keysAt = (short) (at + SeedMessage.SEEDS);
+      parents.unwrap(message, at, parentKind, parent, message, keysAt, SeedMessage.SEEDS_LENGTH);
+      marks.write(place, part, message, (short) (at + SeedMessage.LABELS), keysAt);
+      Util.arrayFillNonAtomic(message, keysAt, SeedMessage.SEEDS_LENGTH, (byte) 0);
     } else if (pair) {
-      pairs.store((byte) (slot - Persistent.KEYED_PURCHASES), work, HALF);
-      Util.arrayFillNonAtomic(work, HALF, KeyPairs.PRIVATE_LENGTH, (byte) 0);
+      pairs.storePrivateHalf((byte) (place - Persistent.KEYED_PURCHASES), work, PRIVATE_HALF);
+      Util.arrayFillNonAtomic(work, PRIVATE_HALF, KeyPairs.PRIVATE_LENGTH, (byte) 0);
     } else {
-      parents.unwrapInto(m, at, parentKind, parent, purchases, slot);
+      parents.unwrapInto(message, at, parentKind, parent, purchases, place);
     }
-    window.advance(m, number);
+    window.advance(message, number);
     JCSystem.beginTransaction();
     window.store();
     if (seeds) {
-      marks.validate(slot, part);
+      marks.validate(place, part);
     }
     purchases.entries[entry] = kind;
     JCSystem.commitTransaction();
   }
 
-  /** Puts the purchase that a message makes into `work`, but for its place; its number is that of its part 0. */
-  private void describe(byte[] m, short at, byte part) {
-    work[COMMON] = (byte) (m[(short) (at + KeyMessages.FLAGS)] >> PARTS_SHIFT);
-    Util.arrayCopyNonAtomic(m, (short) (at + KeyMessages.SERVICE), work, KeyTable.SERVICE, (short) 20);
-    ram[Transients.B] = part;
-    Unsigned.subtract(work, KeyTable.NUMBER, (short) 4, ram, Transients.B, (short) 1);
-    Util.arrayCopyNonAtomic(m, KeyMessages.ceilings(at, m[at]), work, KeyTable.CEILING_OCTETS_PRICE,
-        KeyMessages.CEILINGS_LENGTH);
+  /** Puts the purchase of a message into `work`, but for its place. Its number is that of its part 0 (4.6). */
+  private void describe(byte[] message, short at, byte part) {
+    work[KeyTable.PARTS] = (byte) (message[(short) (at + KeyMessage.FLAGS)] >> SeedMessage.PARTS_SHIFT);
+    Util.arrayCopyNonAtomic(message, (short) (at + KeyMessage.NAME_AND_VALIDITY), work, KeyTable.NAME_AND_VALIDITY,
+        KeyMessage.NAME_AND_VALIDITY_LENGTH);
+    Util.arrayCopyNonAtomic(message, (short) (at + KeyMessage.NUMBER), work, KeyTable.NUMBER, (short) 4);
+    ram[Transients.REGISTER_2] = part;
+    Unsigned.subtract(work, KeyTable.NUMBER, (short) 4, ram, Transients.REGISTER_2, (short) 1);
+    Util.arrayCopyNonAtomic(message, ceilingsAt(at, message[at]), work, KeyTable.CEILINGS, KeyTable.CEILINGS_LENGTH);
   }
 
-  /** LEAVE: service u32, key id u32, to u32 at `at`. Writes the leave record to the start of `d`; returns its length. */
-  short leave(byte[] d, short at) {
-    byte slot = find(d, at);
-    if (slot == KeyTable.NONE) {
+  /** Step 4: requires that the purchase in `work` may replace the other one at its place; throws 940B, 6A80. */
+  private void requireNewer(byte place, boolean seeds) {
+    if (Unsigned.compare(work, KeyTable.NUMBER, purchases.entries, (short) (purchases.at(place) + KeyTable.NUMBER),
+        (short) 4) < 0) {
+      ISOException.throwIt(StatusWords.OLD_NUMBER);
+    }
+    // 4.6: a part of another purchase than that of the first part that came.
+    if (seeds) {
+      ISOException.throwIt(StatusWords.BAD_FIELD);
+    }
+  }
+
+  /** A free place for a kind of purchase; throws 6A84. */
+  private byte findFree(boolean seeds, boolean pair) {
+    byte place;
+    if (seeds) {
+      place = purchases.findFree(Persistent.FIRST_SEEDS, Persistent.PURCHASES);
+    } else if (pair) {
+      place = purchases.findFree(Persistent.KEYED_PURCHASES, Persistent.FIRST_SEEDS);
+    } else {
+      place = purchases.findFree((byte) 0, Persistent.KEYED_PURCHASES);
+    }
+    if (place == KeyTable.NONE) {
+      ISOException.throwIt(StatusWords.NO_ROOM);
+    }
+    return place;
+  }
+
+  /**
+   * LEAVE, whose data is at `at`; throws 6A88, 6A80.
+   *
+   * @return length of the leave record, which is at the start of `data`
+   */
+  short leave(byte[] data, short at) {
+    byte place = findFirst(data, at);
+    if (place == KeyTable.NONE) {
       ISOException.throwIt(StatusWords.UNKNOWN_KEY);
     }
     byte[] entries = purchases.entries;
-    short entry = purchases.at(slot);
-    short to = (short) (at + LEAVE_TO);
-    if (Unsigned.compare(d, to, entries, (short) (entry + KeyTable.FROM), (short) 4) < 0) {
-      Util.arrayCopyNonAtomic(entries, (short) (entry + KeyTable.FROM), d, to, (short) 4);
+    short entry = purchases.at(place);
+    short to = (short) (at + LeaveCommand.TO);
+    if (Unsigned.compare(data, to, entries, (short) (entry + KeyTable.FROM), (short) 4) < 0) {
+      Util.arrayCopyNonAtomic(entries, (short) (entry + KeyTable.FROM), data, to, (short) 4);
     }
-    short order = Unsigned.compare(d, to, entries, (short) (entry + KeyTable.TO), (short) 4);
+    short order = Unsigned.compare(data, to, entries, (short) (entry + KeyTable.TO), (short) 4);
     if (order > 0) {
       ISOException.throwIt(StatusWords.BAD_FIELD);
     }
-    short last = (short) (at + LEAVE_ROOM);
-    Util.arrayCopyNonAtomic(entries, (short) (entry + KeyTable.NUMBER), d, last, (short) 4);
-    for (byte part = entries[(short) (entry + COMMON)]; part > 0; part--) {
-      Unsigned.increment(d, last, (short) 4);
+    short last = (short) (at + LAST_NUMBER);
+    Util.arrayCopyNonAtomic(entries, (short) (entry + KeyTable.NUMBER), data, last, (short) 4);
+    for (byte part = entries[(short) (entry + KeyTable.PARTS)]; part > 0; part--) {
+      Unsigned.increment(data, last, (short) 4);
     }
     // An older message, or a part that was held back, would bring the purchase back.
-    window.advanceAll(d, last);
-    if (order < 0 || window.moved()) {
+    window.advanceAll(data, last);
+    if (order < 0 || window.hasMoved()) {
       JCSystem.beginTransaction();
       window.store();
-      Util.arrayCopy(d, to, entries, (short) (entry + KeyTable.TO), (short) 4);
+      Util.arrayCopy(data, to, entries, (short) (entry + KeyTable.TO), (short) 4);
       JCSystem.commitTransaction();
-      keys.shorten(slot);
+      keys.shortenBelow(place);
     }
-    return uplink.leaveRecord(entries, entry, d);
+    return uplink.signLeaveRecord(entries, entry, data);
   }
 
-  /** The first purchase of a service and id, whatever its kind. */
-  private byte find(byte[] d, short at) {
-    for (byte slot = 0; slot < purchases.count; slot++) {
-      short entry = purchases.at(slot);
-      if (purchases.used(slot)
-          && Util.arrayCompare(purchases.entries, (short) (entry + KeyTable.SERVICE), d, at, (short) 4) == 0
-          && Util.arrayCompare(purchases.entries, (short) (entry + KeyTable.ID), d, (short) (at + LEAVE_ID),
-              (short) 4) == 0) {
-        return slot;
+  /** The first purchase with the service and key id of LEAVE, whatever its kind, or NONE. */
+  private byte findFirst(byte[] data, short at) {
+    for (byte place = 0; place < purchases.count; place++) {
+      if (purchases.isUsed(place) && purchases.isNamed(purchases.at(place), data,
+          (short) (at + LeaveCommand.SERVICE), data, (short) (at + LeaveCommand.KEY_ID))) {
+        return place;
       }
     }
     return KeyTable.NONE;

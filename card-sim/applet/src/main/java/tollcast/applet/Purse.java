@@ -4,16 +4,17 @@ import javacard.framework.ISOException;
 import javacard.framework.Util;
 
 /**
- * The purse: the record with the highest sequence of 64 (protocol 7.2). A change is made on a copy in `work` and
- * written by one atomic copy to the next slot; nothing counts before that.
+ * The purse: of 64 records the one with the highest sequence (protocol 7.2). A change is made on a copy in `work` and
+ * written by one atomic copy to the next place. Nothing counts before that copy.
  */
 final class Purse {
-  private static final short AMOUNT = 6;
+  /** Registers: receipts written - acknowledged, u32. */
+  private static final short WAITING = Transients.REGISTER_2;
 
   final byte[] records;
-  final byte[] work;
   private final Persistent persistent;
   private final byte[] ram;
+  private final byte[] work;
 
   Purse(Persistent persistent, Transients transients) {
     this.persistent = persistent;
@@ -25,31 +26,31 @@ final class Purse {
   /** Writes the first record: zeros with sequence 1 and the spend limit of DGI 0002. */
   void create() {
     Util.arrayFillNonAtomic(work, (short) 0, PurseRecord.LENGTH, (byte) 0);
-    Util.arrayCopyNonAtomic(persistent.limits, Persistent.SPEND_LIMIT, work, PurseRecord.SPEND_LIMIT, AMOUNT);
+    Util.arrayCopyNonAtomic(persistent.limits, CardLimits.SPEND_LIMIT, work, PurseRecord.SPEND_LIMIT, Amount.LENGTH);
     work[(short) (PurseRecord.SEQUENCE + 3)] = 1;
     commit();
   }
 
-  /** Whether there is a record: personalisation has been completed. */
+  /** Whether there is a record: the card has been personalised. */
   boolean exists() {
     return !Unsigned.isZero(records, at(PurseRecord.SEQUENCE), (short) 4);
   }
 
   /** Finds the newest record after a reset. */
-  void locate() {
+  void findNewest() {
     byte newest = 0;
-    for (byte slot = 1; slot < Persistent.RECORDS; slot++) {
-      if (Unsigned.compare(records, (short) (slot * PurseRecord.LENGTH), records, (short) (newest * PurseRecord.LENGTH),
-          (short) 4) > 0) {
-        newest = slot;
+    for (byte place = 1; place < Persistent.RECORDS; place++) {
+      if (Unsigned.compare(records, (short) (place * PurseRecord.LENGTH), records,
+          (short) (newest * PurseRecord.LENGTH), (short) 4) > 0) {
+        newest = place;
       }
     }
-    ram[Transients.NEWEST] = newest;
+    ram[Transients.NEWEST_RECORD] = newest;
   }
 
   /** Offset in `records` of a field of the newest record. */
   short at(short field) {
-    return (short) ((short) (ram[Transients.NEWEST] * PurseRecord.LENGTH) + field);
+    return (short) ((short) (ram[Transients.NEWEST_RECORD] * PurseRecord.LENGTH) + field);
   }
 
   /** Copies the newest record to `work` with the next sequence, to be changed and committed. */
@@ -60,69 +61,87 @@ final class Purse {
 
   /** Writes `work` as the newest record. */
   void commit() {
-    byte slot = (byte) (work[(short) (PurseRecord.SEQUENCE + 3)] & (byte) (Persistent.RECORDS - 1));
-    Util.arrayCopy(work, (short) 0, records, (short) (slot * PurseRecord.LENGTH), PurseRecord.LENGTH);
-    ram[Transients.NEWEST] = slot;
+    byte place = (byte) (work[(short) (PurseRecord.SEQUENCE + 3)] & (byte) (Persistent.RECORDS - 1));
+    Util.arrayCopy(work, (short) 0, records, (short) (place * PurseRecord.LENGTH), PurseRecord.LENGTH);
+    ram[Transients.NEWEST_RECORD] = place;
   }
 
-  /** SET SPEND LIMIT to the u48 at `at`: one record. */
-  void limitSpending(byte[] data, short at) {
+  /** SET SPEND LIMIT to the amount at `at`, by one record. */
+  void setSpendLimit(byte[] data, short at) {
     begin();
-    Util.arrayCopyNonAtomic(data, at, work, PurseRecord.SPEND_LIMIT, AMOUNT);
+    Util.arrayCopyNonAtomic(data, at, work, PurseRecord.SPEND_LIMIT, Amount.LENGTH);
     commit();
   }
 
-  /** Loaded - spent into an 8-octet register, below zero where credit was used. */
-  void balance(byte[] register, short to) {
-    Unsigned.widen(records, at(PurseRecord.LOADED), AMOUNT, register, to);
-    Unsigned.subtract(register, to, Ticks.LENGTH, records, at(PurseRecord.SPENT), AMOUNT);
+  /** Whether a session that is open, or that a reset tore, has taken anything. */
+  boolean hasTaken() {
+    return !Unsigned.isZero(records, at(PurseRecord.TAKEN), Amount.LENGTH);
   }
 
-  /** Loaded + credit limit - spent - taken into an 8-octet register; 0 where a lowered limit would make it less. */
-  void available(byte[] register, short to) {
-    balance(register, to);
-    Unsigned.add(register, to, Ticks.LENGTH, records, at(PurseRecord.CREDIT_LIMIT), AMOUNT);
-    Unsigned.subtract(register, to, Ticks.LENGTH, records, at(PurseRecord.TAKEN), AMOUNT);
+  /** Puts loaded - spent into an 8-octet register; it is below zero where credit was used. */
+  void computeBalance(byte[] register, short to) {
+    Unsigned.widen(records, at(PurseRecord.LOADED), Amount.LENGTH, register, to);
+    Unsigned.subtract(register, to, Ticks.LENGTH, records, at(PurseRecord.SPENT), Amount.LENGTH);
+  }
+
+  /** Puts what is available (7.2) into an 8-octet register: 0 where a lowered credit limit would make it less. */
+  void computeAvailable(byte[] register, short to) {
+    computeBalance(register, to);
+    Unsigned.add(register, to, Ticks.LENGTH, records, at(PurseRecord.CREDIT_LIMIT), Amount.LENGTH);
+    Unsigned.subtract(register, to, Ticks.LENGTH, records, at(PurseRecord.TAKEN), Amount.LENGTH);
     if (register[to] < 0) {
       Util.arrayFillNonAtomic(register, to, Ticks.LENGTH, (byte) 0);
     }
   }
 
-  /** Fewer than 32 receipts wait, and less than the most unacknowledged amount with them (protocol 7.3). */
-  boolean maySpend() {
-    Util.arrayCopyNonAtomic(records, at(PurseRecord.WRITTEN), ram, Transients.B, (short) 4);
-    Unsigned.subtract(ram, Transients.B, (short) 4, records, at(PurseRecord.ACKNOWLEDGED), (short) 4);
-    short waiting = ram[(short) (Transients.B + 3)];
-    return Unsigned.isZero(ram, Transients.B, (short) 3) && waiting >= 0 && waiting < Persistent.RECEIPTS
-        && Unsigned.compare(records, at(PurseRecord.UNACKNOWLEDGED), persistent.card, Persistent.MOST_UNACKNOWLEDGED,
-            AMOUNT) < 0;
+  /** Requires room for one more receipt, and less unacknowledged than is allowed; throws 9404 (7.3, take, step 1). */
+  void requireNoReceiptsDue() {
+    copy(PurseRecord.RECEIPTS_WRITTEN, (short) 4, ram, WAITING);
+    Unsigned.subtract(ram, WAITING, (short) 4, records, at(PurseRecord.RECEIPTS_ACKNOWLEDGED), (short) 4);
+    if (!Unsigned.isBelow(ram, WAITING, Persistent.RECEIPTS)
+        || Unsigned.compare(records, at(PurseRecord.UNACKNOWLEDGED_AMOUNT), persistent.card,
+            CardData.MAXIMUM_UNACKNOWLEDGED_AMOUNT, Amount.LENGTH) >= 0) {
+      ISOException.throwIt(StatusWords.RECEIPTS_DUE);
+    }
   }
 
   /** GET PURSE: writes the answer of 7.2 to the start of `answer` and returns its length, 70. */
   short describe(byte[] answer) {
-    short to = copy(PurseRecord.SEQUENCE, (short) 22, answer, (short) 0);
-    to = Util.arrayCopyNonAtomic(persistent.card, Persistent.MAXIMUM_BALANCE, answer, to, AMOUNT);
-    to = Util.arrayCopyNonAtomic(persistent.card, Persistent.CURRENCY, answer, to, (short) 2);
+    short to = copy(PurseRecord.SEQUENCE, (short) 4, answer, (short) 0);
+    to = copyAmount(PurseRecord.LOADED, answer, to);
+    to = copyAmount(PurseRecord.SPENT, answer, to);
+    to = copyAmount(PurseRecord.TORN, answer, to);
+    to = Util.arrayCopyNonAtomic(persistent.card, CardData.MAXIMUM_BALANCE, answer, to, Amount.LENGTH);
+    to = Util.arrayCopyNonAtomic(persistent.card, CardData.CURRENCY, answer, to, (short) 2);
     to = copy(PurseRecord.LOAD_NUMBER, (short) 4, answer, to);
     to = copy(PurseRecord.SESSION, (short) 4, answer, to);
     to = Util.arrayCopyNonAtomic(ram, Transients.SERVICE, answer, to, (short) 4);
-    to = copy(PurseRecord.TAKEN, AMOUNT, answer, to);
+    to = copyAmount(PurseRecord.TAKEN, answer, to);
     to = Util.arrayCopyNonAtomic(ram, Transients.USED, answer, to, Ticks.LENGTH);
-    return copy(PurseRecord.WRITTEN, (short) 14, answer, to);
+    to = copy(PurseRecord.RECEIPTS_WRITTEN, (short) 4, answer, to);
+    to = copy(PurseRecord.RECEIPTS_ACKNOWLEDGED, (short) 4, answer, to);
+    return copyAmount(PurseRecord.UNACKNOWLEDGED_AMOUNT, answer, to);
   }
 
-  /** GET LOG: copies the record so many steps back, 0..63, to the start of `answer`. Throws 6A82. */
-  short log(byte back, byte[] answer) {
-    short low = at((short) (PurseRecord.SEQUENCE + 3));
-    if (Unsigned.isZero(records, at(PurseRecord.SEQUENCE), (short) 3) && (short) (records[low] & 0xFF) <= back) {
+  /** GET LOG: copies the record so many steps back, 0..63, to the start of `answer`; throws 6A82. */
+  short copyRecord(byte stepsBack, byte[] answer) {
+    short lowOctet = at((short) (PurseRecord.SEQUENCE + 3));
+    if (Unsigned.isZero(records, at(PurseRecord.SEQUENCE), (short) 3)
+        && (short) (records[lowOctet] & 0xFF) <= stepsBack) {
       ISOException.throwIt(StatusWords.NOT_FOUND);
     }
-    short slot = (short) ((short) (ram[Transients.NEWEST] - back) & (short) (Persistent.RECORDS - 1));
-    return Util.arrayCopyNonAtomic(records, (short) (slot * PurseRecord.LENGTH), answer, (short) 0, PurseRecord.LENGTH);
+    short place = (short) ((short) (ram[Transients.NEWEST_RECORD] - stepsBack) & (short) (Persistent.RECORDS - 1));
+    return Util.arrayCopyNonAtomic(records, (short) (place * PurseRecord.LENGTH), answer, (short) 0,
+        PurseRecord.LENGTH);
   }
 
-  /** Copies fields of the newest record and returns the offset after them. */
+  /** Copies a field of the newest record and returns the offset after it. */
   short copy(short field, short length, byte[] to, short at) {
     return Util.arrayCopyNonAtomic(records, at(field), to, at, length);
+  }
+
+  /** Copies a field that is an amount and returns the offset after it. */
+  short copyAmount(short field, byte[] to, short at) {
+    return copy(field, Amount.LENGTH, to, at);
   }
 }

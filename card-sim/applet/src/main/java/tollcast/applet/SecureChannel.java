@@ -15,13 +15,13 @@ final class SecureChannel {
 
   static final short MAC_LENGTH = 8;
 
-  /** In RAM: level of the open channel, PENDING, or 0 for none. */
+  /** In RAM: the level of the open channel, PENDING, or 0 for none. */
   private static final short STATE = 0;
-  /** Level of the command at hand, 0 for a plain one. */
-  private static final short CURRENT = 1;
-  /** Number u32 of the command in its session. */
+  /** The level that the present command came with, 0 for a plain one. */
+  private static final short COMMAND_LEVEL = 1;
+  /** The number u32 of the command in its session. */
   private static final short COUNTER = 2;
-  /** MAC chaining value; while PENDING, first the host cryptogram that must come. */
+  /** The MAC chaining value. While PENDING, the host cryptogram that is expected stands here. */
   private static final short CHAINING = 6;
   static final short RAM_LENGTH = 22;
 
@@ -42,20 +42,21 @@ final class SecureChannel {
   private static final byte FOR_S_MAC = 0x06;
   private static final byte FOR_S_RMAC = 0x07;
 
-  /** Bits that a derivation makes. */
-  private static final byte SHORT_BITS = 64;
+  /** Length in bits of what a derivation gives. */
+  private static final byte CRYPTOGRAM_BITS = 64;
   private static final byte KEY_BITS = (byte) 128;
 
   private static final short CHALLENGE = 8;
   private static final short BLOCK = 16;
-  private static final short AUTHENTICATION = (short) (CHALLENGE + MAC_LENGTH);
+  private static final short AUTHENTICATION_LENGTH = (short) (CHALLENGE + MAC_LENGTH);
+  private static final byte PADDING = (byte) 0x80;
 
-  /** In `work`, below what {@link Cmac} needs: input of a derivation, its context, and what comes out. */
+  /** In `work`, below what Cmac needs: the input of a derivation, whose context is its second part, and the result. */
   private static final short INPUT = 0;
   private static final short CONTEXT = 16;
   private static final short RESULT = 64;
 
-  /** Answer to INITIALIZE UPDATE. */
+  /** The answer to INITIALIZE UPDATE: card id, version, protocol, challenge, cryptogram, sequence counter. */
   private static final short ANSWER_VERSION = 10;
   private static final short ANSWER_CHALLENGE = 13;
   private static final short ANSWER_CRYPTOGRAM = 21;
@@ -64,7 +65,7 @@ final class SecureChannel {
   private static final byte PROTOCOL = 0x03;
   private static final byte PROTOCOL_I = 0x30;
 
-  private static final short DATA = ISO7816.OFFSET_CDATA;
+  private static final short DATA = Command.DATA;
 
   private final ChannelKeys keys;
   private final AESKey[] session;
@@ -75,8 +76,8 @@ final class SecureChannel {
 
   /**
    * @param session three transient keys
-   * @param ram cleared at reset, of which {@link #RAM_LENGTH} octets from `at` are the channel's
-   * @param work 160 octets that keep nothing between two calls
+   * @param ram is cleared at reset; {@link #RAM_LENGTH} octets from `at` are the channel's
+   * @param work 160 octets, in which nothing stays between two calls
    */
   SecureChannel(ChannelKeys keys, AESKey[] session, byte[] ram, short at, Cmac cmac, byte[] work) {
     this.keys = keys;
@@ -87,17 +88,24 @@ final class SecureChannel {
     this.work = work;
   }
 
-  /** Before every command: it is a plain one until {@link #unwrap} says otherwise. */
-  void begin() {
-    ram[(short) (at + CURRENT)] = 0;
+  /** Every command starts as a plain one, until {@link #unwrap} finds it wrapped. */
+  void startCommand() {
+    ram[(short) (at + COMMAND_LEVEL)] = 0;
   }
 
-  /** Whether the command at hand came with all of these bits. */
-  boolean has(byte bits) {
-    return (byte) (ram[(short) (at + CURRENT)] & bits) == bits;
+  /** Whether the present command came with all of these bits of a level. */
+  boolean hasLevel(byte bits) {
+    return (byte) (ram[(short) (at + COMMAND_LEVEL)] & bits) == bits;
   }
 
-  /** Ends the channel, by SELECT or a failure. */
+  /** Requires that the present command came with all of these bits of a level; throws 6982. */
+  void requireLevel(byte bits) {
+    if (!hasLevel(bits)) {
+      ISOException.throwIt(StatusWords.SECURITY);
+    }
+  }
+
+  /** Ends the channel, after SELECT or a failure. */
   void end() {
     if (ram[(short) (at + STATE)] == 0) {
       return;
@@ -109,44 +117,40 @@ final class SecureChannel {
   }
 
   /**
-   * INITIALIZE UPDATE. One that succeeds ends an open channel.
+   * INITIALIZE UPDATE. One that is answered ends a channel that is open. Throws 6A86, 6700, 6985, 6A88.
    *
    * @param alive whether the life state allows it
-   * @param card where the card id is, zeros on a blank card
+   * @param card has the card id at `cardAt`, zeros on a blank card
    * @return length of the answer, from the start of the buffer
    */
   short initializeUpdate(byte[] buffer, short length, boolean alive, byte[] card, short cardAt) {
-    if (buffer[ISO7816.OFFSET_P2] != 0) {
-      ISOException.throwIt(StatusWords.WRONG_PARAMETERS);
-    }
-    if (length != CHALLENGE) {
-      ISOException.throwIt(StatusWords.WRONG_LENGTH);
-    }
+    Command.requireP2(buffer, (byte) 0);
+    Command.requireLength(length, CHALLENGE);
     if (!alive) {
       ISOException.throwIt(StatusWords.NOT_NOW);
     }
-    keys.checkVersion(buffer[ISO7816.OFFSET_P1]);
-    if (keys.counterIsLast()) {
+    keys.requireVersion(buffer[ISO7816.OFFSET_P1]);
+    if (keys.isCounterUsedUp()) {
       ISOException.throwIt(StatusWords.NOT_NOW);
     }
     end();
-    // 6.2.2.1, then the context of all that follows: host challenge, card challenge.
+    // 6.2.2.1: the card challenge. Then host and card challenge are the context of all other derivations.
     keys.copyCounter(work, CONTEXT);
     short aid = JCSystem.getAID().getBytes(work, (short) (CONTEXT + ChannelKeys.COUNTER_LENGTH));
-    derive(keys.enc(), FOR_CARD_CHALLENGE, (short) (ChannelKeys.COUNTER_LENGTH + aid), SHORT_BITS);
+    derive(keys.enc(), FOR_CARD_CHALLENGE, (short) (ChannelKeys.COUNTER_LENGTH + aid), CRYPTOGRAM_BITS);
     Util.arrayCopyNonAtomic(buffer, DATA, work, CONTEXT, CHALLENGE);
     Util.arrayCopyNonAtomic(work, RESULT, work, (short) (CONTEXT + CHALLENGE), CHALLENGE);
     Util.arrayCopyNonAtomic(work, RESULT, buffer, ANSWER_CHALLENGE, CHALLENGE);
-    // 6.2.1
-    sessionKey(S_ENC, keys.enc(), FOR_S_ENC);
-    sessionKey(S_MAC, keys.mac(), FOR_S_MAC);
-    sessionKey(S_RMAC, keys.mac(), FOR_S_RMAC);
-    // 6.2.2.2, 6.2.2.3
-    derive(session[S_MAC], FOR_CARD_CRYPTOGRAM, BLOCK, SHORT_BITS);
+    // 6.2.1: session keys.
+    deriveSessionKey(S_ENC, keys.enc(), FOR_S_ENC);
+    deriveSessionKey(S_MAC, keys.mac(), FOR_S_MAC);
+    deriveSessionKey(S_RMAC, keys.mac(), FOR_S_RMAC);
+    // 6.2.2.2 and 6.2.2.3: cryptograms.
+    derive(session[S_MAC], FOR_CARD_CRYPTOGRAM, BLOCK, CRYPTOGRAM_BITS);
     Util.arrayCopyNonAtomic(work, RESULT, buffer, ANSWER_CRYPTOGRAM, CHALLENGE);
-    derive(session[S_MAC], FOR_HOST_CRYPTOGRAM, BLOCK, SHORT_BITS);
+    derive(session[S_MAC], FOR_HOST_CRYPTOGRAM, BLOCK, CRYPTOGRAM_BITS);
     Util.arrayCopyNonAtomic(work, RESULT, ram, (short) (at + CHAINING), CHALLENGE);
-    forgetWork();
+    clearWork();
     ram[(short) (at + STATE)] = PENDING;
     Util.arrayCopyNonAtomic(card, cardAt, buffer, (short) 0, (short) 8);
     Util.setShort(buffer, (short) 8, (short) 0);
@@ -157,66 +161,69 @@ final class SecureChannel {
     return ANSWER_LENGTH;
   }
 
-  /** EXTERNAL AUTHENTICATE. */
+  /** EXTERNAL AUTHENTICATE; throws 6A86, 6700, 6985, 6988, 6300. */
   void externalAuthenticate(byte[] buffer, short length) {
     byte level = buffer[ISO7816.OFFSET_P1];
-    if ((byte) (level & (byte) ~(C_ENC | R_MAC)) != C_MAC || buffer[ISO7816.OFFSET_P2] != 0) {
+    if (!isLevel(level)) {
       ISOException.throwIt(StatusWords.WRONG_PARAMETERS);
     }
-    if (length != AUTHENTICATION) {
-      ISOException.throwIt(StatusWords.WRONG_LENGTH);
-    }
+    Command.requireP2(buffer, (byte) 0);
+    Command.requireLength(length, AUTHENTICATION_LENGTH);
     if (ram[(short) (at + STATE)] != PENDING) {
       ISOException.throwIt(StatusWords.NOT_NOW);
     }
     Util.arrayCopyNonAtomic(ram, (short) (at + CHAINING), work, INPUT, CHALLENGE);
     Util.arrayFillNonAtomic(ram, (short) (at + CHAINING), BLOCK, (byte) 0);
-    if (!chain(buffer, CHALLENGE)) {
+    if (!isChained(buffer, CHALLENGE)) {
       end();
       ISOException.throwIt(StatusWords.CRYPTO);
     }
-    if (!same(work, INPUT, buffer, DATA)) {
+    if (!Mac.areEqual(work, INPUT, buffer, DATA, CHALLENGE)) {
       end();
       ISOException.throwIt(StatusWords.WRONG_CRYPTOGRAM);
     }
-    // Before the channel is open: no session ever has a counter that a later one has again.
+    // The counter rises before the channel is open, so that no two sessions have the same.
     keys.raiseCounter(work, INPUT);
     ram[(short) (at + STATE)] = level;
   }
 
+  /** Whether P1 is a level: C-MAC, with or without C-ENC and R-MAC. */
+  private static boolean isLevel(byte level) {
+    return (byte) (level & (byte) ~(C_ENC | R_MAC)) == C_MAC;
+  }
+
   /**
-   * Takes the secure messaging off the command of `length` octets of data, in its place: a plain command of class 80 is left.
+   * Checks and deciphers a wrapped command's data of `length` octets in its place. The header stays as it came. Throws
+   * 6985, or 6988 after which the channel is closed.
    *
-   * @return length of its data
+   * @return length of the plain data
    */
   short unwrap(byte[] buffer, short length) {
     byte level = ram[(short) (at + STATE)];
     if (level == 0 || level == PENDING) {
       ISOException.throwIt(StatusWords.NOT_NOW);
     }
-    short sent = (short) (length - MAC_LENGTH);
-    if (sent < 0 || !chain(buffer, sent)) {
+    short dataLength = (short) (length - MAC_LENGTH);
+    if (dataLength < 0 || !isChained(buffer, dataLength)) {
       fail();
     }
-    // 6.2.6: counted for every command, also where there is nothing to decipher.
+    // 6.2.6: every command counts, also one without data to decipher.
     Unsigned.increment(ram, (short) (at + COUNTER), (short) 4);
-    if ((byte) (level & C_ENC) != 0 && sent != 0) {
-      sent = decipher(buffer, sent);
+    if ((byte) (level & C_ENC) != 0 && dataLength != 0) {
+      dataLength = decipher(buffer, dataLength);
     }
-    buffer[ISO7816.OFFSET_CLA] = (byte) 0x80;
-    buffer[ISO7816.OFFSET_LC] = (byte) sent;
-    ram[(short) (at + CURRENT)] = level;
-    return sent;
+    ram[(short) (at + COMMAND_LEVEL)] = level;
+    return dataLength;
   }
 
   /**
-   * Puts the R-MAC behind an answer, if it gets one (6.2.5); there is room for 8 octets behind its data.
+   * Puts the R-MAC behind an answer that gets one (6.2.5). The buffer must have room for 8 more octets.
    *
    * @return length of data and R-MAC
    */
   short wrap(byte[] buffer, short from, short length, short status) {
     byte first = (byte) (status >> 8);
-    if (!has(R_MAC) || (status != ISO7816.SW_NO_ERROR && first != 0x62 && first != 0x63)) {
+    if (!hasLevel(R_MAC) || (status != ISO7816.SW_NO_ERROR && first != 0x62 && first != 0x63)) {
       return length;
     }
     short end = (short) (from + length);
@@ -228,46 +235,48 @@ final class SecureChannel {
     return (short) (length + MAC_LENGTH);
   }
 
-  /** 6.2.4: moves the chain on and says whether the C-MAC behind `sent` octets of data is right. */
-  private boolean chain(byte[] buffer, short sent) {
+  /** 6.2.4: computes the next chaining value, and compares it with the C-MAC behind `length` octets of data. */
+  private boolean isChained(byte[] buffer, short length) {
     short chaining = (short) (at + CHAINING);
     cmac.init(session[S_MAC]);
     cmac.update(ram, chaining, BLOCK);
-    cmac.sign(buffer, (short) 0, (short) (DATA + sent), ram, chaining);
-    return same(ram, chaining, buffer, (short) (DATA + sent));
+    cmac.sign(buffer, (short) 0, (short) (DATA + length), ram, chaining);
+    return Mac.areEqual(ram, chaining, buffer, (short) (DATA + length), MAC_LENGTH);
   }
 
-  /** Deciphers in place; returns the length without padding. */
-  private short decipher(byte[] buffer, short sent) {
-    if ((short) (sent & (short) (BLOCK - 1)) != 0) {
+  /** Deciphers the data in its place; returns the length without padding. Throws 6988. */
+  private short decipher(byte[] buffer, short length) {
+    if ((short) (length & (short) (BLOCK - 1)) != 0) {
       fail();
     }
+    // The chaining vector is the enciphered counter.
     Util.arrayFillNonAtomic(work, INPUT, (short) (BLOCK - 4), (byte) 0);
     Util.arrayCopyNonAtomic(ram, (short) (at + COUNTER), work, (short) (INPUT + (short) (BLOCK - 4)), (short) 4);
     cmac.encipherBlock(session[S_ENC], INPUT);
-    keys.decipher(session[S_ENC], work, INPUT, buffer, DATA, sent);
-    short end = (short) ((short) (DATA + sent) - 1);
-    short most = (short) ((short) (end - BLOCK) + 1);
-    while (end > most && buffer[end] == 0) {
+    keys.decipher(session[S_ENC], work, INPUT, buffer, DATA, length);
+    short end = (short) ((short) (DATA + length) - 1);
+    short lastBlock = (short) ((short) (end - BLOCK) + 1);
+    while (end > lastBlock && buffer[end] == 0) {
       end--;
     }
-    if (buffer[end] != (byte) 0x80) {
+    if (buffer[end] != PADDING) {
       fail();
     }
     return (short) (end - DATA);
   }
 
+  /** Closes the channel; throws 6988. */
   private void fail() {
     end();
     ISOException.throwIt(StatusWords.CRYPTO);
   }
 
-  private void sessionKey(byte which, AESKey from, byte constant) {
+  private void deriveSessionKey(byte which, AESKey from, byte constant) {
     derive(from, constant, BLOCK, KEY_BITS);
     session[which].setKey(work, RESULT);
   }
 
-  /** 4.1.5: label, separation, length in bits, counter, then the context that stands in `work`. */
+  /** 4.1.5: the input is label, separation, length in bits, counter, and the context that stands in `work`. */
   private void derive(AESKey key, byte constant, short contextLength, byte bits) {
     Util.arrayFillNonAtomic(work, INPUT, BLOCK, (byte) 0);
     work[(short) (INPUT + 11)] = constant;
@@ -277,16 +286,7 @@ final class SecureChannel {
     cmac.sign(work, INPUT, (short) (BLOCK + contextLength), work, RESULT);
   }
 
-  private void forgetWork() {
+  private void clearWork() {
     Util.arrayFillNonAtomic(work, INPUT, (short) (RESULT + BLOCK), (byte) 0);
-  }
-
-  /** Compares 8 octets without leaving early. */
-  private static boolean same(byte[] a, short aAt, byte[] b, short bAt) {
-    byte difference = 0;
-    for (short i = 0; i < MAC_LENGTH; i++) {
-      difference |= (byte) (a[(short) (aAt + i)] ^ b[(short) (bAt + i)]);
-    }
-    return difference == 0;
   }
 }

@@ -6,18 +6,21 @@ import javacard.framework.Util;
 final class Ticks {
   static final short LENGTH = 8;
 
+  private static final short TICKS_PER_OCTET = 18;
+  private static final short TICKS_PER_MILLISECOND = 5;
+
   private Ticks() {
   }
 
-  /** Micro-units to ticks in the 8 octets at `at`. 18,000,000 = 125 x 120 x 120 x 10, each of them below 128. */
-  static void ofMicroUnits(byte[] a, short at) {
+  /** Turns micro-units into ticks in the 8 octets at `at`. 18,000,000 = 125 x 120 x 120 x 10, each below 128. */
+  static void fromMicroUnits(byte[] a, short at) {
     Unsigned.multiply(a, at, LENGTH, (short) 125);
     Unsigned.multiply(a, at, LENGTH, (short) 120);
     Unsigned.multiply(a, at, LENGTH, (short) 120);
     Unsigned.multiply(a, at, LENGTH, (short) 10);
   }
 
-  /** Ticks to micro-units in the 8 octets at `at`, rounded up. */
+  /** Turns ticks into micro-units in the 8 octets at `at`, rounded up. */
   static void toMicroUnits(byte[] a, short at) {
     short rest = Unsigned.divide(a, at, LENGTH, (short) 125);
     rest |= Unsigned.divide(a, at, LENGTH, (short) 120);
@@ -29,29 +32,30 @@ final class Ticks {
   }
 
   /**
-   * Puts the charge of a group into {@link Transients#CHARGE}. Groups of one stream are mostly alike, so the last
-   * charge is kept with what it was made from.
+   * Puts the ticks of a group into {@link Transients#CHARGE}. Most groups of a stream cost the same, so the last charge
+   * is kept with the tariff, units and price that it was computed from.
    *
-   * @param tariff 1..3
-   * @param units u24, octets or ms; of no account when flat
+   * @param tariff any but FREE
+   * @param units u24 octets or milliseconds; ignored when flat
    * @param price u32
    */
-  static void charge(byte[] ram, byte tariff, byte[] units, short unitsAt, byte[] price, short priceAt) {
-    if (ram[Transients.CHARGE_OF] == tariff
+  static void computeCharge(byte[] ram, byte tariff, byte[] units, short unitsAt, byte[] price, short priceAt) {
+    if (ram[Transients.CHARGE_TARIFF] == tariff
         && Util.arrayCompare(units, unitsAt, ram, Transients.CHARGE_UNITS, (short) 3) == 0
         && Util.arrayCompare(price, priceAt, ram, Transients.CHARGE_PRICE, (short) 4) == 0) {
       return;
     }
-    ram[Transients.CHARGE_OF] = tariff;
+    ram[Transients.CHARGE_TARIFF] = tariff;
     Util.arrayCopyNonAtomic(units, unitsAt, ram, Transients.CHARGE_UNITS, (short) 3);
     Util.arrayCopyNonAtomic(price, priceAt, ram, Transients.CHARGE_PRICE, (short) 4);
     if (tariff == Tariffs.FLAT) {
       Unsigned.widen(price, priceAt, (short) 4, ram, Transients.CHARGE);
-      ofMicroUnits(ram, Transients.CHARGE);
+      fromMicroUnits(ram, Transients.CHARGE);
       return;
     }
     Util.arrayFillNonAtomic(ram, Transients.CHARGE, LENGTH, (byte) 0);
     Unsigned.product(units, unitsAt, (short) 3, price, priceAt, (short) 4, ram, Transients.CHARGE);
-    Unsigned.multiply(ram, Transients.CHARGE, LENGTH, tariff == Tariffs.OCTETS ? (short) 18 : (short) 5);
+    Unsigned.multiply(ram, Transients.CHARGE, LENGTH,
+        tariff == Tariffs.OCTETS ? TICKS_PER_OCTET : TICKS_PER_MILLISECOND);
   }
 }

@@ -6,76 +6,74 @@ import javacard.security.KeyBuilder;
 import javacard.security.Signature;
 import javacardx.crypto.Cipher;
 
-/** All that goes with the power; made at install, never after. */
+/** All that is lost with the power. It is made at installation and never after. */
 final class Transients {
-  /** 1 when the record has been found since the last reset. */
+  /** Offsets in `ram`. 1 when the purse record has been found since the last reset. */
   static final short STARTED = 0;
-  /** Slot of the newest record. */
-  static final short NEWEST = 1;
-  /** Where LIST KEYS goes on, 0 when it does not. */
-  static final short LIST = 2;
-  /** Service u32 of the open session, 0 when none is. */
+  /** Place of the newest purse record. */
+  static final short NEWEST_RECORD = 1;
+  /** Place of the key that LIST KEYS goes on with, 0 when nothing is left of a list. */
+  static final short LIST_FROM = 2;
+  /** Service u32 of the open session, 0 when none is open. */
   static final short SERVICE = 4;
-  /** Used u64, and taken u64 of the record, both in ticks. */
+  /** Used, u64 ticks. */
   static final short USED = 8;
-  static final short LIMIT = 16;
-  /** Totals and marks as in the record, with every group opened. */
+  /** Taken of the record, in u64 ticks. */
+  static final short TAKEN_TICKS = 16;
+  /** Totals of the open session with every group opened, laid out as in OpenTotals. */
   static final short TOTALS = 24;
+  /** Marks with every group opened, laid out as in the record. */
   static final short MARKS = 56;
-  /** For each mark: 1 when its group was opened since the last OPEN. */
+  /** One octet for each mark: 1 when its group was opened since the last OPEN. */
   static final short OPENED = 88;
-  /** Highest media time u32 opened since reset. */
+  /** Highest media time u32 opened since the reset. */
   static final short HIGHEST_TIME = 92;
-  /** The last charge, and tariff u8, units u24 and price u32 that it was made from. */
-  static final short CHARGE_OF = 96;
+  /** What the last charge was computed from: tariff u8, units u24, price u32; then the charge in u64 ticks. */
+  static final short CHARGE_TARIFF = 96;
   static final short CHARGE_UNITS = 97;
   static final short CHARGE_PRICE = 100;
   static final short CHARGE = 104;
-  /** Used with the group at hand. */
-  static final short NEED = 112;
-  /** Registers for what a method computes. */
-  static final short A = 120;
-  static final short B = 128;
-  static final short C = 136;
-  /** Of the secure channel. */
+  /** Used together with the charge of the present group, u64 ticks. */
+  static final short USED_WITH_GROUP = 112;
+  /** Three registers of 8 octets. Who computes in them gives them names of its own. */
+  static final short REGISTER_1 = 120;
+  static final short REGISTER_2 = 128;
+  static final short REGISTER_3 = 136;
+  /** State of the secure channel, laid out by SecureChannel. */
   static final short CHANNEL = 144;
   static final short RAM_LENGTH = (short) (CHANNEL + SecureChannel.RAM_LENGTH);
 
-  /** Where tags are computed, in `work`. */
+  /** Where a tag or a decrypted vector of 16 octets stands in `work`. */
   static final short TAG = 160;
 
-  static final byte SEGMENT_SLOTS = 4;
-  static final byte CONTENT_SLOTS = 2;
+  static final byte SEGMENTS = 4;
+  static final byte CONTENTS = 2;
 
   final byte[] ram;
-  /** One record, or one receipt, or the making of two keys; its last 16 octets a tag. */
+  /** Where messages and records are made: one at a time, nothing stays from one command to the next. */
   final byte[] work;
   final AESKey[] channelKeys;
   final KeyTable segments;
   final KeyTable contents;
-  /** One each for a content slot, so that DECODE never initialises (most chips write for it). */
+  /** One engine each for a content key, because most chips write to EEPROM in init; so DECODE never initialises. */
   final Cipher[] contentCipher;
   final Signature[] contentMac;
 
   Transients() {
     ram = JCSystem.makeTransientByteArray(RAM_LENGTH, JCSystem.CLEAR_ON_RESET);
     work = JCSystem.makeTransientByteArray(PurseRecord.LENGTH, JCSystem.CLEAR_ON_RESET);
-    channelKeys = new AESKey[SecureChannel.SESSION_KEYS];
-    for (byte i = 0; i < SecureChannel.SESSION_KEYS; i++) {
-      channelKeys[i] = (AESKey) KeyBuilder.buildKey(KeyBuilder.TYPE_AES_TRANSIENT_RESET, KeyBuilder.LENGTH_AES_128,
-          false);
-    }
-    segments = table(SEGMENT_SLOTS, KeyTable.LISTED);
-    contents = table(CONTENT_SLOTS, KeyTable.CONTENT_LENGTH);
-    contentCipher = new Cipher[CONTENT_SLOTS];
-    contentMac = new Signature[CONTENT_SLOTS];
-    for (byte slot = 0; slot < CONTENT_SLOTS; slot++) {
-      contentCipher[slot] = Cipher.getInstance(Cipher.ALG_AES_BLOCK_128_CBC_NOPAD, false);
-      contentMac[slot] = Signature.getInstance(Signature.ALG_AES_MAC_128_NOPAD, false);
+    channelKeys = KeyTable.makeKeys(SecureChannel.SESSION_KEYS, KeyBuilder.TYPE_AES_TRANSIENT_RESET);
+    segments = makeTable(SEGMENTS, KeyTable.LISTED_LENGTH);
+    contents = makeTable(CONTENTS, KeyTable.CONTENT_LENGTH);
+    contentCipher = new Cipher[CONTENTS];
+    contentMac = new Signature[CONTENTS];
+    for (byte row = 0; row < CONTENTS; row++) {
+      contentCipher[row] = Cipher.getInstance(Cipher.ALG_AES_BLOCK_128_CBC_NOPAD, false);
+      contentMac[row] = Signature.getInstance(Signature.ALG_AES_MAC_128_NOPAD, false);
     }
   }
 
-  private static KeyTable table(byte count, short length) {
+  private static KeyTable makeTable(byte count, short length) {
     byte[] entries = JCSystem.makeTransientByteArray((short) (count * length), JCSystem.CLEAR_ON_RESET);
     return new KeyTable(entries, count, length, count, KeyBuilder.TYPE_AES_TRANSIENT_RESET);
   }

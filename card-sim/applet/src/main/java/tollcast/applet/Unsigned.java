@@ -2,7 +2,7 @@ package tollcast.applet;
 
 import javacard.framework.Util;
 
-/** Big-endian unsigned integers of 1 to 32 octets, where they lie in an array; by shorts, as a card has no int. */
+/** Big-endian unsigned integers of 1 to 32 octets in arrays. Their arithmetic is in shorts, as a card has no int. */
 final class Unsigned {
   private static final byte[] ZERO = {
       0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
@@ -11,8 +11,8 @@ final class Unsigned {
   }
 
   /**
-   * Less than 0, 0, or greater than 0 as a is below, equal to, or above b; both of the same length, at least 1. Util.arrayCompare will not do: whether it
-   * takes octets as signed is up to the card.
+   * Compares a with b, of the same length of at least 1: the result is below, equal to or above 0 as a is to b.
+   * Util.arrayCompare does not do here: whether it takes octets as signed is up to the card.
    */
   static short compare(byte[] a, short aAt, byte[] b, short bAt, short length) {
     short last = (short) ((short) (aAt + length) - 1);
@@ -23,16 +23,22 @@ final class Unsigned {
     return (short) ((short) (a[aAt] & 0xFF) - (short) (b[bAt] & 0xFF));
   }
 
-  /** a = the lower of a and b. */
+  /** Replaces a by b where b is lower. */
   static void lower(byte[] a, short aAt, byte[] b, short bAt, short length) {
     if (compare(a, aAt, b, bAt, length) > 0) {
       Util.arrayCopyNonAtomic(b, bAt, a, aAt, length);
     }
   }
 
-  /** Of at most 32 octets. */
+  /** Whether all of at most 32 octets are 0. */
   static boolean isZero(byte[] a, short at, short length) {
     return Util.arrayCompare(a, at, ZERO, (short) 0, length) == 0;
+  }
+
+  /** Whether the u32 at `at` is below a limit of 1..127. */
+  static boolean isBelow(byte[] a, short at, short limit) {
+    short lowOctet = a[(short) (at + 3)];
+    return isZero(a, at, (short) 3) && lowOctet >= 0 && lowOctet < limit;
   }
 
   /** a += b, modulo the size of a; b is not longer than a. */
@@ -67,6 +73,15 @@ final class Unsigned {
     }
   }
 
+  /** a -= b, but not below 0; both of the same length. */
+  static void subtractOrZero(byte[] a, short aAt, byte[] b, short bAt, short length) {
+    if (compare(a, aAt, b, bAt, length) <= 0) {
+      Util.arrayFillNonAtomic(a, aAt, length, (byte) 0);
+    } else {
+      subtract(a, aAt, length, b, bAt, length);
+    }
+  }
+
   /** a += 1, modulo the size of a. */
   static void increment(byte[] a, short at, short length) {
     for (short i = (short) ((short) (at + length) - 1); i >= at; i--) {
@@ -77,7 +92,7 @@ final class Unsigned {
     }
   }
 
-  /** Puts a into the last octets of an 8-octet register and zeros before it. */
+  /** Copies a to the end of an 8-octet register and puts zeros before it. */
   static void widen(byte[] a, short at, short length, byte[] wide, short wideAt) {
     short gap = (short) (8 - length);
     for (short i = 0; i < gap; i++) {
@@ -88,7 +103,7 @@ final class Unsigned {
     }
   }
 
-  /** a *= factor, modulo the size of a; factor 1..127, so that octet times factor and carry stay in a short. */
+  /** a *= factor, modulo the size of a; factor 1..127, so that an octet times it, with the carry, fits a short. */
   static void multiply(byte[] a, short at, short length, short factor) {
     short carry = 0;
     for (short i = (short) ((short) (at + length) - 1); i >= at; i--) {
@@ -110,7 +125,7 @@ final class Unsigned {
     return remainder;
   }
 
-  /** product (8 octets, zero before) = a (aLength octets) x b (bLength octets); the product fits. */
+  /** product = a x b; the product has 8 octets, is zero before, and must be large enough. */
   static void product(byte[] a, short aAt, short aLength, byte[] b, short bAt, short bLength, byte[] product,
       short productAt) {
     for (short i = (short) (aLength - 1); i >= 0; i--) {

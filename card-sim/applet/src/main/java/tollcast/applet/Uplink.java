@@ -2,19 +2,8 @@ package tollcast.applet;
 
 import javacard.framework.Util;
 
-/** What the card signs with its uplink key: confirm, leave record, requests (protocol 4.5). */
+/** What the card signs with its uplink key: confirms, leave records and requests (protocol 4.5). */
 final class Uplink {
-  /** Octets of a request that the host gives. */
-  static final short REQUEST_DATA = 40;
-
-  private static final short RECORD_LENGTH = 48;
-  private static final short REQUEST_LENGTH = 80;
-
-  private static final short CARD_ID = 4;
-  private static final short NAME = 12;
-  private static final short NUMBER = 20;
-  private static final short TIMES = 24;
-
   private final Persistent persistent;
   private final Mac mac;
   private final byte[] work;
@@ -25,41 +14,48 @@ final class Uplink {
     work = transients.work;
   }
 
-  /** The confirm of the key message at `at`, to the start of its array; returns its length, 48. */
-  short confirm(byte[] m, short at) {
-    begin(Kinds.CONFIRM, RECORD_LENGTH);
-    Util.arrayCopyNonAtomic(m, (short) (at + KeyMessages.SERVICE), work, NAME, (short) 8);
-    Util.arrayCopyNonAtomic(m, (short) (at + KeyMessages.NUMBER), work, NUMBER, (short) 4);
-    Util.arrayCopyNonAtomic(m, (short) (at + KeyMessages.FROM), work, TIMES, (short) 8);
-    return end(m, RECORD_LENGTH);
+  /** Writes the confirm of the key message at `at` to the start of its array; returns its length, 48. */
+  short signConfirm(byte[] message, short at) {
+    begin(Kinds.CONFIRM, Confirm.TAG);
+    copyField(message, (short) (at + KeyMessage.SERVICE), Confirm.SERVICE);
+    copyField(message, (short) (at + KeyMessage.KEY_ID), Confirm.KEY_ID);
+    copyField(message, (short) (at + KeyMessage.NUMBER), Confirm.NUMBER);
+    copyField(message, (short) (at + KeyMessage.FROM), Confirm.FROM);
+    copyField(message, (short) (at + KeyMessage.TO), Confirm.TO);
+    return sign(message, Confirm.TAG);
   }
 
-  /** The leave record of a purchase, to the start of `answer`; returns its length, 48. */
-  short leaveRecord(byte[] purchases, short entry, byte[] answer) {
-    begin(Kinds.LEAVE_RECORD, RECORD_LENGTH);
-    Util.arrayCopyNonAtomic(purchases, (short) (entry + KeyTable.SERVICE), work, NAME, (short) 8);
-    Util.arrayCopyNonAtomic(purchases, (short) (entry + KeyTable.NUMBER), work, NUMBER, (short) 4);
-    Util.arrayCopyNonAtomic(purchases, (short) (entry + KeyTable.TO), work, TIMES, (short) 4);
-    return end(answer, RECORD_LENGTH);
+  /** Writes the leave record of the purchase at `entry` to the start of `answer`; returns its length, 48. */
+  short signLeaveRecord(byte[] purchases, short entry, byte[] answer) {
+    begin(Kinds.LEAVE_RECORD, LeaveRecord.TAG);
+    copyField(purchases, (short) (entry + KeyTable.SERVICE), LeaveRecord.SERVICE);
+    copyField(purchases, (short) (entry + KeyTable.KEY_ID), LeaveRecord.KEY_ID);
+    copyField(purchases, (short) (entry + KeyTable.NUMBER), LeaveRecord.NUMBER);
+    copyField(purchases, (short) (entry + KeyTable.TO), LeaveRecord.TO);
+    return sign(answer, LeaveRecord.TAG);
   }
 
-  /** SIGN REQUEST: the 40 octets at `at` as a request, to the start of their array; returns its length, 80. */
-  short request(byte kind, byte[] data, short at) {
-    begin(kind, REQUEST_LENGTH);
-    Util.arrayCopyNonAtomic(data, at, work, NAME, REQUEST_DATA);
-    return end(data, REQUEST_LENGTH);
+  /** SIGN REQUEST: writes the request with the octets at `at` to the start of their array; returns its length, 80. */
+  short signRequest(byte kind, byte[] data, short at) {
+    begin(kind, Request.TAG);
+    Util.arrayCopyNonAtomic(data, at, work, Request.SERVICE, Request.GIVEN_LENGTH);
+    return sign(data, Request.TAG);
   }
 
+  /** Starts a message of `length` octets and a tag with kind, version, length and card id. */
   private void begin(byte kind, short length) {
     Util.arrayFillNonAtomic(work, (short) 0, length, (byte) 0);
-    work[0] = kind;
-    work[1] = Kinds.VERSION;
-    work[3] = (byte) length;
-    Util.arrayCopyNonAtomic(persistent.card, Persistent.CARD_ID, work, CARD_ID, (short) 8);
+    Mac.writeHeader(work, kind, (short) (length + Mac.LENGTH));
+    Util.arrayCopyNonAtomic(persistent.card, CardData.CARD_ID, work, Confirm.CARD_ID, CardData.CARD_ID_LENGTH);
   }
 
-  private short end(byte[] answer, short length) {
-    mac.sign(persistent.cardKeys[Persistent.UPLINK], work, (short) 0, (short) (length - Mac.LENGTH));
-    return Util.arrayCopyNonAtomic(work, (short) 0, answer, (short) 0, length);
+  private void copyField(byte[] from, short at, short field) {
+    Util.arrayCopyNonAtomic(from, at, work, field, (short) 4);
+  }
+
+  /** Signs `length` octets and copies them with their tag to the start of `answer`. */
+  private short sign(byte[] answer, short length) {
+    mac.sign(persistent.cardKeys[Persistent.UPLINK], work, (short) 0, length);
+    return Util.arrayCopyNonAtomic(work, (short) 0, answer, (short) 0, (short) (length + Mac.LENGTH));
   }
 }

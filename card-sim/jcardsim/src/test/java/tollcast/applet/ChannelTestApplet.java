@@ -59,7 +59,7 @@ public class ChannelTestApplet extends Applet {
   @Override
   public void process(APDU apdu) {
     byte[] buffer = apdu.getBuffer();
-    channel.begin();
+    channel.startCommand();
     if (selectingApplet()) {
       channel.end();
       return;
@@ -82,9 +82,7 @@ public class ChannelTestApplet extends Applet {
         length = channel.initializeUpdate(buffer, length, alive, CARD, (short) 0);
         break;
       case (byte) 0xD8:
-        if (!channel.has(SecureChannel.C_ENC)) {
-          ISOException.throwIt(ISO7816.SW_SECURITY_STATUS_NOT_SATISFIED);
-        }
+        channel.requireLevel(SecureChannel.C_ENC);
         length = keys.put(buffer, length);
         break;
       case WARN:
@@ -98,8 +96,8 @@ public class ChannelTestApplet extends Applet {
         ISOException.throwIt(StatusWords.BAD_FIELD);
         break;
       case LEVEL:
-        buffer[0] = (byte) ((channel.has(SecureChannel.C_MAC) ? 1 : 0) | (channel.has(SecureChannel.C_ENC) ? 2 : 0)
-            | (channel.has(SecureChannel.R_MAC) ? 0x10 : 0));
+        buffer[0] = (byte) ((channel.hasLevel(SecureChannel.C_MAC) ? 1 : 0) | (channel.hasLevel(SecureChannel.C_ENC) ? 2 : 0)
+            | (channel.hasLevel(SecureChannel.R_MAC) ? 0x10 : 0));
         length = 1;
         break;
       case ALIVE:

@@ -1,0 +1,40 @@
+package tollcast.applet;
+
+import javacard.framework.ISO7816;
+import javacard.framework.ISOException;
+import javacard.framework.Util;
+
+/** The checks of a command's header (protocol 2, steps 8 and 9). They read the header and never change it. */
+final class Command {
+  /** Where the data of a command starts in the APDU buffer. */
+  static final short DATA = ISO7816.OFFSET_CDATA;
+
+  private Command() {
+  }
+
+  /** Requires P1 P2 = 0000; throws 6A86. */
+  static void requireNoParameters(byte[] buffer) {
+    if (Util.getShort(buffer, ISO7816.OFFSET_P1) != 0) {
+      ISOException.throwIt(StatusWords.WRONG_PARAMETERS);
+    }
+  }
+
+  /** Requires this P2, whatever P1 is; throws 6A86. */
+  static void requireP2(byte[] buffer, byte expected) {
+    if (buffer[ISO7816.OFFSET_P2] != expected) {
+      ISOException.throwIt(StatusWords.WRONG_PARAMETERS);
+    }
+  }
+
+  /** Requires as many octets of data as expected; throws 6700. */
+  static void requireLength(short length, short expected) {
+    if (length != expected) {
+      ISOException.throwIt(StatusWords.WRONG_LENGTH);
+    }
+  }
+
+  /** Requires a command without data; throws 6700. */
+  static void requireNoData(short length) {
+    requireLength(length, (short) 0);
+  }
+}

@@ -1,0 +1,13 @@
+package tollcast.applet;
+
+/** Where the fields of a leave record stand (protocol 4.5). */
+interface LeaveRecord {
+  short KIND = 0;
+  short CARD_ID = 4;
+  short SERVICE = 12;
+  short KEY_ID = 16;
+  short NUMBER = 20;
+  short TO = 24;
+  short RESERVED = 28;
+  short TAG = 32;
+}

@@ -1,0 +1,88 @@
+package tollcast.applet;
+
+import javacard.framework.Util;
+import javacard.security.AESKey;
+import javacard.security.MessageDigest;
+
+/**
+ * Derives working keys with SHA-256: the encryption and the MAC key of one key (protocol 1.1), those of a slot (4.6)
+ * and of a key pair as parent (4.9), and the nodes of the seed tree (4.6).
+ */
+final class WorkingKeys {
+  /** The input in `work` starts with kind u8, service u32 and id u32. */
+  private static final short SERVICE = 1;
+  private static final short ID = 5;
+  /** Then comes the key, 16 octets. */
+  static final short KEY = 9;
+  private static final short KEY_INPUT = 25;
+
+  /** For a slot: epoch u32, leaf key 16 and epoch key 16 in place of the key. */
+  static final short EPOCH = 9;
+  static final short LEAF = 13;
+  static final short EPOCH_KEY = 29;
+  private static final short SLOT_INPUT = 45;
+
+  /** For a key pair: Z1, Z2, 20 octets each, and the ephemeral point in place of the key. */
+  static final short Z1 = 9;
+  static final short Z2 = 29;
+  static final short EPHEMERAL_POINT = 49;
+  private static final short PAIR_INPUT = 113;
+
+  private static final short OUTPUT = 48;
+
+  /** A node of the seed tree, behind the octet that says which child is derived; then that child. */
+  private static final short SIDE = 80;
+  static final short NODE = 81;
+  private static final short NODE_INPUT = 17;
+  private static final short CHILD = 97;
+  private static final short END = 129;
+
+  private final MessageDigest digest;
+  private final byte[] work;
+
+  WorkingKeys(Transients transients) {
+    digest = MessageDigest.getInstance(MessageDigest.ALG_SHA_256, false);
+    work = transients.work;
+  }
+
+  /** Writes kind, service and id of a key into the input; a service of null is 0. */
+  void setName(byte kind, byte[] service, short serviceAt, byte[] id, short idAt) {
+    work[0] = kind;
+    if (service == null) {
+      Util.arrayFillNonAtomic(work, SERVICE, (short) 4, (byte) 0);
+    } else {
+      Util.arrayCopyNonAtomic(service, serviceAt, work, SERVICE, (short) 4);
+    }
+    Util.arrayCopyNonAtomic(id, idAt, work, ID, (short) 4);
+  }
+
+  /** Derives the working keys of the key at {@link #KEY}. */
+  void derive(AESKey encryption, AESKey mac) {
+    derive(KEY_INPUT, encryption, mac);
+  }
+
+  /** Derives the working keys of a slot. */
+  void deriveOfSlot(AESKey encryption, AESKey mac) {
+    derive(SLOT_INPUT, encryption, mac);
+  }
+
+  /** Derives the working keys of a key pair as parent. */
+  void deriveOfPair(AESKey encryption, AESKey mac) {
+    derive(PAIR_INPUT, encryption, mac);
+  }
+
+  /** The output may overwrite the input. Nothing secret stays in `work`. */
+  private void derive(short inputLength, AESKey encryption, AESKey mac) {
+    digest.doFinal(work, (short) 0, inputLength, work, OUTPUT);
+    encryption.setKey(work, OUTPUT);
+    mac.setKey(work, (short) (OUTPUT + KeyMessage.KEY_LENGTH));
+    Util.arrayFillNonAtomic(work, (short) 0, END, (byte) 0);
+  }
+
+  /** Replaces the node at {@link #NODE} by its left (0) or right (1) child. */
+  void descend(byte side) {
+    work[SIDE] = side;
+    digest.doFinal(work, SIDE, NODE_INPUT, work, CHILD);
+    Util.arrayCopyNonAtomic(work, CHILD, work, NODE, KeyMessage.KEY_LENGTH);
+  }
+}
