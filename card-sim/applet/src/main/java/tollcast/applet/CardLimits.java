@@ -6,5 +6,5 @@ interface CardLimits {
   short RATING_LIMIT = 6;
   short PIN_POLICY = 7;
   short RESERVED = 8;
-  short LENGTH = 16;
+  short SIZE = 16;
 }

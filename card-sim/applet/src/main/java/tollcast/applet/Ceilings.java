@@ -10,5 +10,5 @@ interface Ceilings {
   short QUANTUM = 18;
   short CURRENCY = 24;
   short RESERVED = 26;
-  short LENGTH = 32;
+  short SIZE = 32;
 }

@@ -13,11 +13,5 @@ interface ContentTerms {
   short SECOND_SSRC = 20;
   short MASTER_SALT = 24;
   short RESERVED = 36;
-  short LENGTH = 48;
-
-  byte CARD_CLASS_BIT = 0x01;
-  byte SOFT_CLASS_BIT = 0x02;
-  byte RESERVED_CLASSES = (byte) 0xFC;
-  /** The ciphers of protocol 1.1. */
-  byte SUITE_1 = 1;
+  short SIZE = 48;
 }

@@ -41,18 +41,18 @@ final class Debit {
   void debitGroup(byte[] part, short at, byte content, byte stream) {
     short entry = contents.at(content);
     byte[] terms = contents.entries;
-    short time = (short) (at + CardPart.MEDIA_TIME);
+    short time = (short) (at + CardHeader.MEDIA_TIME);
     charge(entry, part, at, false);
     // `from` is set as long as it is 0, which means not yet set.
-    short from = (short) (Transients.TOTALS + OpenTotals.FROM);
+    short from = (short) (Transients.TOTALS + SessionTotals.FROM);
     if (Unsigned.isZero(ram, from, (short) 4)) {
       Util.arrayCopyNonAtomic(part, time, ram, from, (short) 4);
     }
-    Util.arrayCopyNonAtomic(part, time, ram, (short) (Transients.TOTALS + OpenTotals.TO), (short) 4);
-    Unsigned.add(ram, (short) (Transients.TOTALS + OpenTotals.DURATION), Amount.LENGTH, part,
-        (short) (at + CardPart.DURATION), (short) 3);
-    addToTotals(part, (short) (at + CardPart.OCTETS), (short) 3, terms, (short) (entry + KeyTable.SEGMENT_ID));
-    streams.mark(stream, part, (short) (at + CardPart.SSRC), (short) (at + CardPart.GROUP));
+    Util.arrayCopyNonAtomic(part, time, ram, (short) (Transients.TOTALS + SessionTotals.TO), (short) 4);
+    Unsigned.add(ram, (short) (Transients.TOTALS + SessionTotals.DURATION), Amount.LENGTH, part,
+        (short) (at + CardHeader.DURATION), (short) 3);
+    addToTotals(part, (short) (at + CardHeader.OCTETS), (short) 3, terms, (short) (entry + KeyTable.SEGMENT_ID));
+    streams.mark(stream, part, (short) (at + CardHeader.SSRC), (short) (at + CardHeader.GROUP));
     if (Unsigned.compare(part, time, ram, Transients.HIGHEST_TIME, (short) 4) > 0) {
       Util.arrayCopyNonAtomic(part, time, ram, Transients.HIGHEST_TIME, (short) 4);
     }
@@ -79,7 +79,7 @@ final class Debit {
     if (tariff == Tariffs.FREE || (flat && isFlatPaid(entry))) {
       return;
     }
-    short units = (short) (at + (tariff == Tariffs.DURATION ? CardPart.DURATION : CardPart.OCTETS));
+    short units = (short) (at + (tariff == Tariffs.DURATION ? CardHeader.DURATION : CardHeader.OCTETS));
     Ticks.computeCharge(ram, tariff, part, units, terms, (short) (entry + KeyTable.PRICE));
     if (Unsigned.isZero(ram, Transients.CHARGE, Ticks.LENGTH)) {
       return;
@@ -113,7 +113,7 @@ final class Debit {
     computeTake((short) (purchases.at(purchase) + (short) (KeyTable.CEILINGS + Ceilings.QUANTUM)));
     purse.begin();
     if (!blind) {
-      moveDay(part, (short) (at + CardPart.MEDIA_TIME));
+      moveDay(part, (short) (at + CardHeader.MEDIA_TIME));
     }
     spendOfDay();
     if (first) {
@@ -123,8 +123,8 @@ final class Debit {
     Unsigned.add(work, PurseRecord.TAKEN, Amount.LENGTH, ram, TAKE, Amount.LENGTH);
     short usedAtTake = flat ? Transients.USED_WITH_GROUP : Transients.USED;
     Util.arrayCopyNonAtomic(ram, usedAtTake, work, PurseRecord.USED_AT_TAKE, Ticks.LENGTH);
-    Util.arrayCopyNonAtomic(ram, Transients.TOTALS, work, PurseRecord.OPEN, OpenTotals.LENGTH);
-    Util.arrayCopyNonAtomic(ram, Transients.MARKS, work, PurseRecord.MARKS, PurseRecord.MARKS_LENGTH);
+    Util.arrayCopyNonAtomic(ram, Transients.TOTALS, work, PurseRecord.OPEN_TOTALS, SessionTotals.SIZE);
+    Util.arrayCopyNonAtomic(ram, Transients.MARKS, work, PurseRecord.MARKS, Streams.MARKS_LENGTH);
     if (flat) {
       Util.arrayCopyNonAtomic(terms, (short) (entry + KeyTable.SERVICE), work, PurseRecord.LAST_FLAT_SERVICE,
           (short) 4);
@@ -198,12 +198,13 @@ final class Debit {
 
   /** Adds to the totals what a blind group counts in, too: octets, groups and segments. */
   private void addToTotals(byte[] octets, short at, short size, byte[] terms, short segment) {
-    short groups = (short) (Transients.TOTALS + OpenTotals.GROUPS);
+    short groups = (short) (Transients.TOTALS + SessionTotals.GROUPS);
     if (Unsigned.isZero(ram, groups, (short) 4)) {
-      Util.arrayCopyNonAtomic(terms, segment, ram, (short) (Transients.TOTALS + OpenTotals.FIRST_SEGMENT), (short) 4);
+      Util.arrayCopyNonAtomic(terms, segment, ram, (short) (Transients.TOTALS + SessionTotals.FIRST_SEGMENT),
+          (short) 4);
     }
-    Unsigned.add(ram, (short) (Transients.TOTALS + OpenTotals.OCTETS), Amount.LENGTH, octets, at, size);
+    Unsigned.add(ram, (short) (Transients.TOTALS + SessionTotals.OCTETS), Amount.LENGTH, octets, at, size);
     Unsigned.increment(ram, groups, (short) 4);
-    Util.arrayCopyNonAtomic(terms, segment, ram, (short) (Transients.TOTALS + OpenTotals.LAST_SEGMENT), (short) 4);
+    Util.arrayCopyNonAtomic(terms, segment, ram, (short) (Transients.TOTALS + SessionTotals.LAST_SEGMENT), (short) 4);
   }
 }

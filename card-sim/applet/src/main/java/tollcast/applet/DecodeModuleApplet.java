@@ -168,7 +168,7 @@ public final class DecodeModuleApplet extends Applet {
         return listing.writeRest(apdu, buffer);
       case INS_INITIALIZE_UPDATE:
         return channel.initializeUpdate(buffer, length, persistent.life != Life.TERMINATED, persistent.card,
-            CardData.CARD_ID);
+            CardProfile.CARD_ID);
       case INS_PUT_KEY:
         channel.requireLevel(SecureChannel.C_ENC);
         life.requireWithin(Life.BLANK, Life.BLOCKED);
@@ -194,7 +194,7 @@ public final class DecodeModuleApplet extends Applet {
         life.requireActive();
         return keyLoader.load(buffer, DATA, length);
       case INS_DELETE_KEY:
-        requireActive(buffer, length, DeleteKeyCommand.LENGTH);
+        requireActive(buffer, length, DeleteKeyCommand.SIZE);
         keys.delete(buffer, DATA);
         return 0;
       case INS_LIST_KEYS:
@@ -211,19 +211,19 @@ public final class DecodeModuleApplet extends Applet {
         life.requireWithin(Life.ACTIVE, Life.BLOCKED);
         return creditLoad.start(buffer);
       case INS_LOAD_CREDIT:
-        requireActive(buffer, length, LoadMessage.LENGTH);
+        requireActive(buffer, length, LoadOrder.SIZE);
         creditLoad.load(buffer, DATA);
-        return Util.arrayCopyNonAtomic(buffer, DATA, buffer, (short) 0, LoadMessage.LENGTH);
+        return Util.arrayCopyNonAtomic(buffer, DATA, buffer, (short) 0, LoadOrder.SIZE);
       case INS_GET_RECEIPT:
         return getReceipt(buffer, length);
       case INS_ACKNOWLEDGE_RECEIPTS:
         Command.requireNoParameters(buffer);
-        Command.requireLength(length, Acknowledgement.LENGTH);
+        Command.requireLength(length, Acknowledgement.SIZE);
         life.requirePurse();
         receipts.acknowledge(buffer, DATA);
         return 0;
       case INS_LEAVE:
-        requireActive(buffer, length, LeaveCommand.LENGTH);
+        requireActive(buffer, length, LeaveCommand.SIZE);
         return purchases.leave(buffer, DATA);
       case INS_SIGN_REQUEST:
         return signRequest(buffer, length);
@@ -245,7 +245,7 @@ public final class DecodeModuleApplet extends Applet {
       case INS_GENERATE_KEY_PAIR:
         return generateKeyPair(buffer, length);
       case INS_GET_DATA:
-        return ModuleData.write(persistent, buffer, length);
+        return DataAnswer.write(persistent, buffer, length);
       default:
         ISOException.throwIt(StatusWords.UNKNOWN_INSTRUCTION);
         return 0;
@@ -288,7 +288,7 @@ public final class DecodeModuleApplet extends Applet {
     if (p1 != 0 && p1 != P1_LAST_BLOCK) {
       ISOException.throwIt(StatusWords.WRONG_PARAMETERS);
     }
-    if (length < Personalisation.HEADER_LENGTH) {
+    if (length < StoreDataHeader.SIZE) {
       ISOException.throwIt(StatusWords.WRONG_LENGTH);
     }
     life.requireWithin(Life.BLANK, Life.ACTIVE);
@@ -321,7 +321,7 @@ public final class DecodeModuleApplet extends Applet {
     if (buffer[ISO7816.OFFSET_P1] != 0 || kind < Kinds.JOIN || kind > Kinds.LEAVE) {
       ISOException.throwIt(StatusWords.WRONG_PARAMETERS);
     }
-    Command.requireLength(length, Request.GIVEN_LENGTH);
+    Command.requireLength(length, Uplink.REQUEST_DATA_LENGTH);
     life.requireActive();
     pin.requireForSessions();
     return uplink.signRequest(kind, buffer, DATA);

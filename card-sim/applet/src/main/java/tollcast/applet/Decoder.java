@@ -6,6 +6,10 @@ import javacard.framework.Util;
 /** DECODE: a card part in, its span's plaintext out, in the order of protocol 6 and 6.1. */
 final class Decoder {
   private static final short BLOCK = 16;
+  /** The shortest card part: one block of span and a short tag. */
+  private static final short MIN_LENGTH = 56;
+  private static final short MAX_PACKETS = 1024;
+  private static final short MAX_BLIND_BLOCKS = 15;
   private static final byte VERSION_MASK = (byte) 0xE0;
   private static final short VERSION_SHIFT = 5;
   private static final byte BLOCKS_MASK = 0x1F;
@@ -38,14 +42,15 @@ final class Decoder {
    */
   short decode(byte[] part, short at, short length) {
     // Step 1
-    if (length < CardPart.MIN_LENGTH) {
+    if (length < MIN_LENGTH) {
       ISOException.throwIt(StatusWords.CRYPTO);
     }
-    byte content = findContent(part, (short) (at + CardPart.CONTENT_KEY_ID), Kinds.CONTENT);
+    byte content = findContent(part, (short) (at + CardHeader.CONTENT_KEY_ID), Kinds.CONTENT);
     // Step 2
     byte kind = part[at];
-    short spanLength = (short) (length - (short) (CardPart.SPAN + Mac.SHORT_LENGTH));
-    if ((kind != Kinds.SEALED && kind != Kinds.OPEN) || !hasShape(part[(short) (at + CardPart.SHAPE)], spanLength)
+    short spanLength = (short) (length - (short) (CardHeader.SIZE + Mac.SHORT_LENGTH));
+    if ((kind != Kinds.SEALED && kind != Kinds.OPEN)
+        || !isVersion1OfLength(part[(short) (at + CardHeader.VERSION_AND_BLOCKS)], spanLength)
         || !Mac.isTagRight(transients.contentMac[content], transients.work, part, at,
             (short) (length - Mac.SHORT_LENGTH), Mac.SHORT_LENGTH)) {
       ISOException.throwIt(StatusWords.CRYPTO);
@@ -53,7 +58,7 @@ final class Decoder {
     // Steps 3 to 5
     byte stream = requireDue(part, at, contents.at(content));
     // A group equal to the mark was opened already: its answer was lost, and is given again without a charge.
-    if (streams.compare(part, (short) (at + CardPart.GROUP), stream) > 0) {
+    if (streams.compare(part, (short) (at + CardHeader.GROUP), stream) > 0) {
       // Step 6
       if (exceedsGroupCeilings(part, at, content)) {
         ISOException.throwIt(StatusWords.ABOVE_CEILING);
@@ -62,7 +67,7 @@ final class Decoder {
       debit.debitGroup(part, at, content, stream);
     }
     // Step 8
-    short span = (short) (at + CardPart.SPAN);
+    short span = (short) (at + CardHeader.SIZE);
     transients.contentCipher[content].doFinal(part, span, spanLength, part, span);
     return kind == Kinds.SEALED ? span : (short) (span + BLOCK);
   }
@@ -86,26 +91,26 @@ final class Decoder {
 
   /** Requires 1 to 15 blocks behind key id, SSRC and number; throws 6700 (protocol 2). */
   static void requireBlindLength(short length) {
-    short blocks = (short) (length - BlindBlocks.BLOCKS);
-    if (blocks <= 0 || blocks > (short) (BlindBlocks.MAX_BLOCKS * BLOCK) || (short) (blocks % BLOCK) != 0) {
+    short blocks = (short) (length - BlindHeader.SIZE);
+    if (blocks <= 0 || blocks > (short) (MAX_BLIND_BLOCKS * BLOCK) || (short) (blocks % BLOCK) != 0) {
       ISOException.throwIt(StatusWords.WRONG_LENGTH);
     }
   }
 
   /** Deciphers blocks of which nothing is authentic, in their place; returns their offset (protocol 6.1). */
   short decodeBlind(byte[] data, short at, short length) {
-    byte content = findContent(data, (short) (at + BlindBlocks.KEY_ID), Kinds.BLIND);
+    byte content = findContent(data, (short) (at + BlindHeader.KEY_ID), Kinds.BLIND);
     short entry = contents.at(content);
-    short ssrc = (short) (at + BlindBlocks.SSRC);
+    short ssrc = (short) (at + BlindHeader.SSRC);
     requireSessionAndStream(data, ssrc, entry);
-    short blocks = (short) (at + BlindBlocks.BLOCKS);
-    short octets = (short) (length - BlindBlocks.BLOCKS);
+    short blocks = (short) (at + BlindHeader.SIZE);
+    short octets = (short) (length - BlindHeader.SIZE);
     debit.debitBlind(data, at, octets, entry);
     // The IV of 5.4: SSRC and number, filled up with zeros, deciphered. The Cipher itself starts from an IV of zeros.
     byte[] work = transients.work;
     short iv = Transients.TAG;
     Util.arrayFillNonAtomic(work, iv, BLOCK, (byte) 0);
-    Util.arrayCopyNonAtomic(data, ssrc, work, iv, (short) (BlindBlocks.BLOCKS - BlindBlocks.SSRC));
+    Util.arrayCopyNonAtomic(data, ssrc, work, iv, (short) (BlindHeader.SIZE - BlindHeader.SSRC));
     transients.contentCipher[content].doFinal(work, iv, BLOCK, work, iv);
     transients.contentCipher[content].doFinal(data, blocks, octets, data, blocks);
     for (short i = 0; i < BLOCK; i++) {
@@ -127,9 +132,9 @@ final class Decoder {
   }
 
   /** Whether octet 1 of a card part gives version 1 and exactly the blocks of the span. */
-  private static boolean hasShape(byte shape, short spanLength) {
-    short blocks = (short) (shape & BLOCKS_MASK);
-    return (byte) (shape & VERSION_MASK) == (byte) (Kinds.VERSION << VERSION_SHIFT)
+  private static boolean isVersion1OfLength(byte versionAndBlocks, short spanLength) {
+    short blocks = (short) (versionAndBlocks & BLOCKS_MASK);
+    return (byte) (versionAndBlocks & VERSION_MASK) == (byte) (Kinds.VERSION << VERSION_SHIFT)
         && spanLength == (short) (blocks * BLOCK);
   }
 
@@ -140,21 +145,21 @@ final class Decoder {
    * @return place of the stream among the marks, or -1
    */
   private byte requireDue(byte[] part, short at, short entry) {
-    short flags = Util.getShort(part, (short) (at + CardPart.PACKETS));
+    short flags = Util.getShort(part, (short) (at + CardHeader.FLAGS_AND_PACKETS));
     short packets = (short) (flags & PACKETS_MASK);
-    if ((short) (flags & RESERVED_FLAGS) != 0 || packets < 1 || packets > CardPart.MAX_PACKETS) {
+    if ((short) (flags & RESERVED_FLAGS) != 0 || packets < 1 || packets > MAX_PACKETS) {
       ISOException.throwIt(StatusWords.BAD_FIELD);
     }
-    short ssrc = (short) (at + CardPart.SSRC);
+    short ssrc = (short) (at + CardHeader.SSRC);
     requireSessionAndStream(part, ssrc, entry);
     byte[] terms = contents.entries;
-    short time = (short) (at + CardPart.MEDIA_TIME);
+    short time = (short) (at + CardHeader.MEDIA_TIME);
     if (Unsigned.compare(part, time, terms, (short) (entry + KeyTable.FROM), (short) 4) < 0
         || Unsigned.compare(part, time, terms, (short) (entry + KeyTable.TO), (short) 4) >= 0) {
       ISOException.throwIt(StatusWords.OUTSIDE_VALIDITY);
     }
     byte stream = streams.find(part, ssrc);
-    short order = streams.compare(part, (short) (at + CardPart.GROUP), stream);
+    short order = streams.compare(part, (short) (at + CardHeader.GROUP), stream);
     if (order < 0 || (order == 0 && !streams.isOpened(stream))) {
       ISOException.throwIt(StatusWords.OLD_GROUP);
     }
@@ -165,9 +170,9 @@ final class Decoder {
   private boolean exceedsGroupCeilings(byte[] part, short at, byte content) {
     byte purchase = contents.entries[(short) (contents.at(content) + KeyTable.PURCHASE)];
     short ceilings = (short) (purchases.at(purchase) + KeyTable.CEILINGS);
-    return Unsigned.compare(part, (short) (at + CardPart.OCTETS), purchases.entries,
+    return Unsigned.compare(part, (short) (at + CardHeader.OCTETS), purchases.entries,
         (short) (ceilings + Ceilings.GROUP_OCTETS), (short) 3) > 0
-        || Unsigned.compare(part, (short) (at + CardPart.DURATION), purchases.entries,
+        || Unsigned.compare(part, (short) (at + CardHeader.DURATION), purchases.entries,
             (short) (ceilings + Ceilings.GROUP_DURATION), (short) 3) > 0;
   }
 }

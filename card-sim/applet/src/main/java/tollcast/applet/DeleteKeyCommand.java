@@ -5,5 +5,5 @@ interface DeleteKeyCommand {
   short KIND = 0;
   short SERVICE = 1;
   short KEY_ID = 5;
-  short LENGTH = 9;
+  short SIZE = 9;
 }

@@ -51,13 +51,13 @@ final class KeyListing {
         continue;
       }
       if (length < MAX_LENGTH) {
-        Util.arrayCopyNonAtomic(table.entries, table.at(row), buffer, length, KeyTable.LISTED_LENGTH);
+        Util.arrayCopyNonAtomic(table.entries, table.at(row), buffer, length, KeyEntry.SIZE);
         buffer[(short) (length + KeyTable.PURCHASE)] = 0;
         buffer[(short) (length + KeyTable.PARENT)] = 0;
-        length = (short) (length + KeyTable.LISTED_LENGTH);
+        length = (short) (length + KeyEntry.SIZE);
       } else {
         next = left == 0 ? place : next;
-        left = (short) (left + KeyTable.LISTED_LENGTH);
+        left = (short) (left + KeyEntry.SIZE);
       }
     }
     if (left != 0 && inOneAnswer) {

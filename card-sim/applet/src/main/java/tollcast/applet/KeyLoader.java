@@ -7,6 +7,11 @@ import javacardx.crypto.Cipher;
 
 /** LOAD KEY: refuses and stores key messages of every level, in the order of protocol 4.4. */
 final class KeyLoader {
+  /** The shortest message: no body and a short tag. */
+  private static final short MIN_LENGTH = 56;
+  /** The suite of the ciphers in protocol 1.1. */
+  private static final byte SUITE_1 = 1;
+
   private final Persistent persistent;
   private final Transients transients;
   private final KeyStore keys;
@@ -39,8 +44,8 @@ final class KeyLoader {
     // Step 1
     byte kind = message[at];
     byte parentKind = message[(short) (at + KeyMessage.PARENT_KIND)];
-    if (length < KeyMessage.MIN_LENGTH || (parentKind == Kinds.SLOT && Kinds.isContent(kind)
-        && length < (short) (KeyMessage.BODY + (short) (ContentTerms.LENGTH + Mac.SHORT_LENGTH)))) {
+    if (length < MIN_LENGTH || (parentKind == Kinds.SLOT && Kinds.isContent(kind)
+        && length < (short) (KeyMessage.BODY + (short) (ContentTerms.SIZE + Mac.SHORT_LENGTH)))) {
       ISOException.throwIt(StatusWords.CRYPTO);
     }
     byte parent = parents.find(message, at);
@@ -91,18 +96,18 @@ final class KeyLoader {
   private short bodyEnd(byte kind, boolean personal) {
     switch (kind) {
       case Kinds.SERVICE:
-        return (short) (KeyMessage.BODY + Ceilings.LENGTH);
+        return (short) (KeyMessage.BODY + Ceilings.SIZE);
       case Kinds.SEGMENT:
-        return personal ? (short) (KeyMessage.BODY + Ceilings.LENGTH) : KeyMessage.BODY;
+        return personal ? (short) (KeyMessage.BODY + Ceilings.SIZE) : KeyMessage.BODY;
       case Kinds.CONTENT:
       case Kinds.BLIND:
-        return (short) (KeyMessage.BODY + ContentTerms.LENGTH);
+        return (short) (KeyMessage.BODY + ContentTerms.SIZE);
       case Kinds.SEEDS:
         return SeedMessage.TAG;
       case Kinds.NODE:
         return KeyMessage.BODY;
       case Kinds.SERVICE_PAIR:
-        return persistent.keyPairs == null ? 0 : (short) (KeyMessage.PRIVATE_HALF_BODY + Ceilings.LENGTH);
+        return persistent.keyPairs == null ? 0 : (short) (KeyMessage.PRIVATE_HALF_BODY + Ceilings.SIZE);
       default:
         return 0;
     }
@@ -155,9 +160,9 @@ final class KeyLoader {
     short currency = (short) (ceilings + Ceilings.CURRENCY);
     return Amount.isWithinMax(message, quantum) && !Unsigned.isZero(message, quantum, Amount.LENGTH)
         && (Unsigned.isZero(message, currency, (short) 2)
-            || Util.arrayCompare(message, currency, persistent.card, CardData.CURRENCY, (short) 2) == 0)
+            || Util.arrayCompare(message, currency, persistent.card, CardProfile.CURRENCY, (short) 2) == 0)
         && Unsigned.isZero(message, (short) (ceilings + Ceilings.RESERVED),
-            (short) (Ceilings.LENGTH - Ceilings.RESERVED));
+            (short) (Ceilings.SIZE - Ceilings.RESERVED));
   }
 
   /** The terms of a content key as 4.3 has them. */
@@ -166,13 +171,13 @@ final class KeyLoader {
     byte tariff = message[(short) (terms + ContentTerms.TARIFF)];
     byte classes = message[(short) (terms + ContentTerms.CLASSES)];
     return tariff >= Tariffs.FREE && tariff <= Tariffs.FLAT
-        && (byte) (classes & ContentTerms.RESERVED_CLASSES) == 0
-        && message[(short) (terms + ContentTerms.SUITE)] == ContentTerms.SUITE_1
+        && (byte) (classes & ModuleClasses.RESERVED_BITS) == 0
+        && message[(short) (terms + ContentTerms.SUITE)] == SUITE_1
         && (tariff != Tariffs.FREE || Unsigned.isZero(message, (short) (terms + ContentTerms.PRICE), (short) 4))
         && (message[(short) (at + KeyMessage.PARENT_KIND)] == Kinds.SLOT
             || Unsigned.isZero(message, (short) (terms + ContentTerms.EPOCH), (short) 4))
         && Unsigned.isZero(message, (short) (terms + ContentTerms.RESERVED),
-            (short) (ContentTerms.LENGTH - ContentTerms.RESERVED));
+            (short) (ContentTerms.SIZE - ContentTerms.RESERVED));
   }
 
   /** Steps 5 to 7 for segment and content keys, which live in RAM. */
@@ -241,8 +246,8 @@ final class KeyLoader {
   }
 
   private boolean isClassAccepted(byte classes) {
-    boolean card = persistent.card[CardData.CLASS] == CardData.CLASS_CARD;
-    return (byte) (classes & (card ? ContentTerms.CARD_CLASS_BIT : ContentTerms.SOFT_CLASS_BIT)) != 0;
+    boolean card = persistent.card[Persistent.MODULE_CLASS] == ModuleClasses.CARD;
+    return (byte) (classes & (card ? ModuleClasses.CARD_BIT : ModuleClasses.SOFT_BIT)) != 0;
   }
 
   /** Whether a price is above the purchase's ceiling for the tariff; what is free has none. */

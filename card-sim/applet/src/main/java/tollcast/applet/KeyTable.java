@@ -5,23 +5,22 @@ import javacard.security.AESKey;
 import javacard.security.KeyBuilder;
 
 /**
- * A table of keys that are stored alike. A row has an entry and two working keys (protocol 1.1). The first 20 octets of
- * an entry are those that LIST KEYS answers (4.4). An entry of kind 0 is free.
+ * A table of keys that are stored alike. A row has an entry and two working keys (protocol 1.1). An entry starts
+ * with the key entry that LIST KEYS answers (4.4). An entry of kind 0 is free.
  */
 final class KeyTable {
-  static final short KIND = 0;
-  static final short PARENT_KIND = 1;
+  static final short KIND = KeyEntry.KIND;
+  static final short PARENT_KIND = KeyEntry.PARENT_KIND;
   /** Place of the purchase that a segment or content key came through; LIST KEYS shows zero. */
   static final short PURCHASE = 2;
   /** Place of the key that a content key came under; LIST KEYS shows zero. */
   static final short PARENT = 3;
   /** In its place a purchase has the number of its parts less one, 0 but for seeds. */
   static final short PARTS = 3;
-  static final short SERVICE = 4;
-  static final short KEY_ID = 8;
-  static final short FROM = 12;
-  static final short TO = 16;
-  static final short LISTED_LENGTH = 20;
+  static final short SERVICE = KeyEntry.SERVICE;
+  static final short KEY_ID = KeyEntry.KEY_ID;
+  static final short FROM = KeyEntry.FROM;
+  static final short TO = KeyEntry.TO;
   /** These four together, as in a key message. */
   static final short NAME_AND_VALIDITY = SERVICE;
 

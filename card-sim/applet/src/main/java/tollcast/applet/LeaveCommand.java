@@ -5,5 +5,5 @@ interface LeaveCommand {
   short SERVICE = 0;
   short KEY_ID = 4;
   short TO = 8;
-  short LENGTH = 12;
+  short SIZE = 12;
 }

@@ -5,7 +5,7 @@ import javacard.framework.ISOException;
 
 /** The life of a card (protocol 2): its states, which commands need which, and SET STATUS. */
 final class Life {
-  /** The states rise, so a range of them is given by its lowest and its highest. */
+  /** The states rise, so a range of them has a lowest and a highest. */
   static final byte BLANK = 0x00;
   static final byte PERSONALISED = 0x01;
   static final byte ACTIVE = 0x03;

@@ -51,15 +51,15 @@ final class Mac {
 
   /** Starts a message with kind, version and length, whose upper octet is zero already. */
   static void writeHeader(byte[] message, byte kind, short length) {
-    message[KeyMessage.KIND] = kind;
-    message[KeyMessage.VERSION] = Kinds.VERSION;
-    message[(short) (KeyMessage.LENGTH + 1)] = (byte) length;
+    message[MessageFrame.KIND] = kind;
+    message[MessageFrame.VERSION] = Kinds.VERSION;
+    message[(short) (MessageFrame.LENGTH + 1)] = (byte) length;
   }
 
   /** Whether a message starts with this kind, version 1 and its own length. */
   static boolean hasHeader(byte[] message, short at, byte kind, short length) {
-    return message[at] == kind && message[(short) (at + KeyMessage.VERSION)] == Kinds.VERSION
-        && message[(short) (at + KeyMessage.LENGTH)] == 0
-        && (short) (message[(short) (at + (short) (KeyMessage.LENGTH + 1))] & 0xFF) == length;
+    return message[at] == kind && message[(short) (at + MessageFrame.VERSION)] == Kinds.VERSION
+        && message[(short) (at + MessageFrame.LENGTH)] == 0
+        && (short) (message[(short) (at + (short) (MessageFrame.LENGTH + 1))] & 0xFF) == length;
   }
 }

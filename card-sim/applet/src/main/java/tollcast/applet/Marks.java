@@ -4,11 +4,17 @@ import javacard.framework.Util;
 
 /** The seeds of seed purchases, and the leaves that they reach in a tree of 2^20 slots of time (protocol 4.6). */
 final class Marks {
+  /** The flags of a seed part: its number, and above it the number of parts less one. */
+  static final byte PART_MASK = 0x03;
+  static final short PARTS_SHIFT = 2;
+  private static final byte RESERVED_FLAGS = (byte) 0xF0;
+
   static final byte PARTS = 4;
+  static final short SEEDS_LENGTH = 128;
+  static final short LABELS_LENGTH = 32;
 
   private static final byte SEEDS_OF_PART = 8;
   private static final byte DEPTH = 20;
-  private static final short LABEL_LENGTH = 4;
   /** Level of a label where there is no seed. */
   private static final short NO_SEED = -1;
 
@@ -44,8 +50,8 @@ final class Marks {
   /** Writes a part that is not valid yet. */
   void write(byte purchase, byte part, byte[] message, short labels, short keys) {
     short at = offsetOf(purchase, part);
-    Util.arrayCopy(message, labels, seeds, (short) (at + LABELS), SeedMessage.LABELS_LENGTH);
-    Util.arrayCopy(message, keys, seeds, (short) (at + SEEDS), SeedMessage.SEEDS_LENGTH);
+    Util.arrayCopy(message, labels, seeds, (short) (at + LABELS), LABELS_LENGTH);
+    Util.arrayCopy(message, keys, seeds, (short) (at + SEEDS), SEEDS_LENGTH);
   }
 
   /** Makes a part valid: its last write, inside the caller's transaction. */
@@ -69,15 +75,16 @@ final class Marks {
 
   /** Whether the flags of a seed part name one of its parts, with nothing reserved in use. */
   static boolean areFlagsValid(byte flags) {
-    return (byte) (flags & SeedMessage.RESERVED_FLAGS) == 0
-        && (byte) (flags & SeedMessage.PART_MASK) <= (byte) (flags >> SeedMessage.PARTS_SHIFT);
+    return (byte) (flags & RESERVED_FLAGS) == 0
+        && (byte) (flags & PART_MASK) <= (byte) (flags >> PARTS_SHIFT);
   }
 
   /** Whether each of 8 labels is a node of the tree or FF000000. */
   static boolean areLabelsValid(byte[] labels, short at) {
-    short end = (short) (at + SeedMessage.LABELS_LENGTH);
-    for (short label = at; label < end; label = (short) (label + LABEL_LENGTH)) {
-      if (!isLabelValid(labels[label], labels[(short) (label + 1)], Util.getShort(labels, (short) (label + 2)))) {
+    short end = (short) (at + LABELS_LENGTH);
+    for (short label = at; label < end; label = (short) (label + SeedLabel.SIZE)) {
+      short index = (short) (label + SeedLabel.INDEX);
+      if (!isLabelValid(labels[label], labels[index], Util.getShort(labels, (short) (index + 1)))) {
         return false;
       }
     }
@@ -144,7 +151,7 @@ final class Marks {
         if (covers(label, high, low)) {
           return (byte) ((byte) (part * SEEDS_OF_PART) + i);
         }
-        label = (short) (label + LABEL_LENGTH);
+        label = (short) (label + SeedLabel.SIZE);
       }
     }
     return KeyTable.NONE;
@@ -179,7 +186,7 @@ final class Marks {
     short i = (short) (seed % SEEDS_OF_PART);
     Util.arrayCopyNonAtomic(seeds, (short) ((short) (at + SEEDS) + (short) (KeyMessage.KEY_LENGTH * i)), work,
         WorkingKeys.NODE, KeyMessage.KEY_LENGTH);
-    short bit = (short) (DEPTH - 1 - seeds[(short) ((short) (at + LABELS) + (short) (LABEL_LENGTH * i))]);
+    short bit = (short) (DEPTH - 1 - seeds[(short) ((short) (at + LABELS) + (short) (SeedLabel.SIZE * i))]);
     for (; bit >= 0; bit--) {
       short side = bit >= 16 ? (short) (high >> (short) (bit - 16)) : (short) (low >> bit);
       workingKeys.descend((byte) (side & 1));

@@ -42,7 +42,7 @@ final class Parents {
       return KeyTable.NONE;
     }
     if (Kinds.isPersonal(kind)) {
-      boolean own = Util.arrayCompare(message, id, persistent.card, CardData.SERIAL, (short) 4) == 0;
+      boolean own = Util.arrayCompare(message, id, persistent.card, Persistent.SERIAL, (short) 4) == 0;
       return own ? 0 : KeyTable.NONE;
     }
     if (kind == Kinds.SLOT) {
@@ -80,11 +80,11 @@ final class Parents {
     Util.arrayCopyNonAtomic(work, WorkingKeys.NODE, work, WorkingKeys.LEAF, KeyMessage.KEY_LENGTH);
     if (hasEpoch) {
       KeyTable nodes = persistent.nodes;
-      Util.arrayCopyNonAtomic(message, epoch, work, WorkingKeys.EPOCH, (short) 4);
+      Util.arrayCopyNonAtomic(message, epoch, work, SlotName.EPOCH, (short) 4);
       Util.arrayCopyNonAtomic(nodes.entries, (short) (nodes.at(root) + Tree.KEY), work, WorkingKeys.EPOCH_KEY,
           KeyMessage.KEY_LENGTH);
     } else {
-      Util.arrayFillNonAtomic(work, WorkingKeys.EPOCH, (short) 4, (byte) 0);
+      Util.arrayFillNonAtomic(work, SlotName.EPOCH, (short) 4, (byte) 0);
       Util.arrayFillNonAtomic(work, WorkingKeys.EPOCH_KEY, KeyMessage.KEY_LENGTH, (byte) 0);
     }
     workingKeys.deriveOfSlot(derivedEncryption, derivedMac);

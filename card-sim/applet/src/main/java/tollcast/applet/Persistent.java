@@ -8,13 +8,16 @@ import javacard.security.KeyBuilder;
 /** All that lasts without power, about 19 KB. It is made at installation and never after. */
 final class Persistent {
   /** Bits of `present`: which data objects the card has. */
-  static final byte HAS_CARD_DATA = 0x01;
+  static final byte HAS_PROFILE = 0x01;
   static final byte HAS_CARD_KEYS = 0x02;
   static final byte HAS_PIN = 0x04;
 
-  /** DGI 0003: places for id u32 and Ed25519 public key 32. */
+  /** Two parts of the card id in the card profile. */
+  static final short MODULE_CLASS = CardProfile.CARD_ID + CardId.MODULE_CLASS;
+  static final short SERIAL = CardProfile.CARD_ID + CardId.SERIAL;
+
+  /** Places for verification keys. */
   static final byte VERIFICATION_KEYS = 4;
-  static final short VERIFICATION_KEY_LENGTH = 36;
 
   /** The keys of DGI 8001, in its order. */
   static final byte DOWNLINK = 0;
@@ -37,7 +40,7 @@ final class Persistent {
   /** The life state, one of those in Life. */
   byte life;
   byte present;
-  /** DGI 0001, laid out as in CardData. */
+  /** DGI 0001, laid out as in CardProfile. */
   final byte[] card;
   /** DGI 0002, laid out as in CardLimits. */
   final byte[] limits;
@@ -62,10 +65,10 @@ final class Persistent {
   final KeyPairs keyPairs;
 
   Persistent() {
-    card = new byte[CardData.LENGTH];
-    limits = new byte[CardLimits.LENGTH];
+    card = new byte[CardProfile.SIZE];
+    limits = new byte[CardLimits.SIZE];
     Util.arrayFillNonAtomic(limits, CardLimits.SPEND_LIMIT, Amount.LENGTH, (byte) 0xFF);
-    verificationKeys = new byte[(short) (VERIFICATION_KEYS * VERIFICATION_KEY_LENGTH)];
+    verificationKeys = new byte[(short) (VERIFICATION_KEYS * VerificationKey.SIZE)];
     pin = new OwnerPIN(HolderPin.TRIES, HolderPin.LENGTH);
     cardKeys = KeyTable.makeKeys(CARD_KEYS, KeyBuilder.TYPE_AES);
     channelKeys = KeyTable.makeKeys(ChannelKeys.KEYS, KeyBuilder.TYPE_AES);
@@ -77,8 +80,8 @@ final class Persistent {
         KeyTable.PURCHASE_LENGTH, KEYED_PURCHASES, KeyBuilder.TYPE_AES);
     seeds = new byte[Marks.STORAGE_LENGTH];
     nodes = new KeyTable(new byte[(short) (NODES * Tree.LENGTH)], NODES, Tree.LENGTH, (byte) 0, KeyBuilder.TYPE_AES);
-    records = new byte[(short) (RECORDS * PurseRecord.LENGTH)];
-    receipts = new byte[(short) (RECEIPTS * Receipt.LENGTH)];
+    records = new byte[(short) (RECORDS * PurseRecord.SIZE)];
+    receipts = new byte[(short) (RECEIPTS * Receipt.SIZE)];
     keyPairs = KeyPairs.makeWhereSupported(PAIR_PURCHASES);
   }
 }

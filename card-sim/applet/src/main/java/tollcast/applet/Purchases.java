@@ -11,7 +11,7 @@ final class Purchases {
   private static final short COMPARED_LENGTH = (short) (KeyTable.PURCHASE_LENGTH - COMPARED);
 
   /** Where LEAVE makes the last number u32 of the purchase, behind its data. */
-  private static final short LAST_NUMBER = LeaveCommand.LENGTH;
+  private static final short LAST_NUMBER = LeaveCommand.SIZE;
 
   /** In `work`: the purchase of a message, and behind it a private half. */
   private static final short PRIVATE_HALF = 64;
@@ -50,7 +50,7 @@ final class Purchases {
     byte kind = message[at];
     boolean seeds = kind == Kinds.SEEDS;
     boolean pair = kind == Kinds.SERVICE_PAIR;
-    byte part = (byte) (message[(short) (at + KeyMessage.FLAGS)] & SeedMessage.PART_MASK);
+    byte part = (byte) (message[(short) (at + KeyMessage.FLAGS)] & Marks.PART_MASK);
     short number = (short) (at + KeyMessage.NUMBER);
     describe(message, at, part);
     byte place = purchases.find(kind, message, (short) (at + KeyMessage.SERVICE), message,
@@ -94,9 +94,9 @@ final class Purchases {
     }
     if (seeds) {
       short keysAt = (short) (at + SeedMessage.SEEDS);
-      parents.unwrap(message, at, parentKind, parent, message, keysAt, SeedMessage.SEEDS_LENGTH);
+      parents.unwrap(message, at, parentKind, parent, message, keysAt, Marks.SEEDS_LENGTH);
       marks.write(place, part, message, (short) (at + SeedMessage.LABELS), keysAt);
-      Util.arrayFillNonAtomic(message, keysAt, SeedMessage.SEEDS_LENGTH, (byte) 0);
+      Util.arrayFillNonAtomic(message, keysAt, Marks.SEEDS_LENGTH, (byte) 0);
     } else if (pair) {
       pairs.storePrivateHalf((byte) (place - Persistent.KEYED_PURCHASES), work, PRIVATE_HALF);
       Util.arrayFillNonAtomic(work, PRIVATE_HALF, KeyPairs.PRIVATE_LENGTH, (byte) 0);
@@ -115,7 +115,7 @@ final class Purchases {
 
   /** Puts the purchase of a message into `work`, but for its place. Its number is that of its part 0 (4.6). */
   private void describe(byte[] message, short at, byte part) {
-    work[KeyTable.PARTS] = (byte) (message[(short) (at + KeyMessage.FLAGS)] >> SeedMessage.PARTS_SHIFT);
+    work[KeyTable.PARTS] = (byte) (message[(short) (at + KeyMessage.FLAGS)] >> Marks.PARTS_SHIFT);
     Util.arrayCopyNonAtomic(message, (short) (at + KeyMessage.NAME_AND_VALIDITY), work, KeyTable.NAME_AND_VALIDITY,
         KeyMessage.NAME_AND_VALIDITY_LENGTH);
     Util.arrayCopyNonAtomic(message, (short) (at + KeyMessage.NUMBER), work, KeyTable.NUMBER, (short) 4);

@@ -25,7 +25,7 @@ final class Purse {
 
   /** Writes the first record: zeros with sequence 1 and the spend limit of DGI 0002. */
   void create() {
-    Util.arrayFillNonAtomic(work, (short) 0, PurseRecord.LENGTH, (byte) 0);
+    Util.arrayFillNonAtomic(work, (short) 0, PurseRecord.SIZE, (byte) 0);
     Util.arrayCopyNonAtomic(persistent.limits, CardLimits.SPEND_LIMIT, work, PurseRecord.SPEND_LIMIT, Amount.LENGTH);
     work[(short) (PurseRecord.SEQUENCE + 3)] = 1;
     commit();
@@ -40,8 +40,8 @@ final class Purse {
   void findNewest() {
     byte newest = 0;
     for (byte place = 1; place < Persistent.RECORDS; place++) {
-      if (Unsigned.compare(records, (short) (place * PurseRecord.LENGTH), records,
-          (short) (newest * PurseRecord.LENGTH), (short) 4) > 0) {
+      if (Unsigned.compare(records, (short) (place * PurseRecord.SIZE), records,
+          (short) (newest * PurseRecord.SIZE), (short) 4) > 0) {
         newest = place;
       }
     }
@@ -50,19 +50,19 @@ final class Purse {
 
   /** Offset in `records` of a field of the newest record. */
   short at(short field) {
-    return (short) ((short) (ram[Transients.NEWEST_RECORD] * PurseRecord.LENGTH) + field);
+    return (short) ((short) (ram[Transients.NEWEST_RECORD] * PurseRecord.SIZE) + field);
   }
 
   /** Copies the newest record to `work` with the next sequence, to be changed and committed. */
   void begin() {
-    Util.arrayCopyNonAtomic(records, at((short) 0), work, (short) 0, PurseRecord.LENGTH);
+    Util.arrayCopyNonAtomic(records, at((short) 0), work, (short) 0, PurseRecord.SIZE);
     Unsigned.increment(work, PurseRecord.SEQUENCE, (short) 4);
   }
 
   /** Writes `work` as the newest record. */
   void commit() {
     byte place = (byte) (work[(short) (PurseRecord.SEQUENCE + 3)] & (byte) (Persistent.RECORDS - 1));
-    Util.arrayCopy(work, (short) 0, records, (short) (place * PurseRecord.LENGTH), PurseRecord.LENGTH);
+    Util.arrayCopy(work, (short) 0, records, (short) (place * PurseRecord.SIZE), PurseRecord.SIZE);
     ram[Transients.NEWEST_RECORD] = place;
   }
 
@@ -99,28 +99,30 @@ final class Purse {
     copy(PurseRecord.RECEIPTS_WRITTEN, (short) 4, ram, WAITING);
     Unsigned.subtract(ram, WAITING, (short) 4, records, at(PurseRecord.RECEIPTS_ACKNOWLEDGED), (short) 4);
     if (!Unsigned.isBelow(ram, WAITING, Persistent.RECEIPTS)
-        || Unsigned.compare(records, at(PurseRecord.UNACKNOWLEDGED_AMOUNT), persistent.card,
-            CardData.MAXIMUM_UNACKNOWLEDGED_AMOUNT, Amount.LENGTH) >= 0) {
+        || Unsigned.compare(records, at(PurseRecord.UNACKNOWLEDGED), persistent.card,
+            CardProfile.MAXIMUM_UNACKNOWLEDGED, Amount.LENGTH) >= 0) {
       ISOException.throwIt(StatusWords.RECEIPTS_DUE);
     }
   }
 
-  /** GET PURSE: writes the answer of 7.2 to the start of `answer` and returns its length, 70. */
+  /** GET PURSE: writes the purse status to the start of `answer` and returns its length. */
   short describe(byte[] answer) {
-    short to = copy(PurseRecord.SEQUENCE, (short) 4, answer, (short) 0);
-    to = copyAmount(PurseRecord.LOADED, answer, to);
-    to = copyAmount(PurseRecord.SPENT, answer, to);
-    to = copyAmount(PurseRecord.TORN, answer, to);
-    to = Util.arrayCopyNonAtomic(persistent.card, CardData.MAXIMUM_BALANCE, answer, to, Amount.LENGTH);
-    to = Util.arrayCopyNonAtomic(persistent.card, CardData.CURRENCY, answer, to, (short) 2);
-    to = copy(PurseRecord.LOAD_NUMBER, (short) 4, answer, to);
-    to = copy(PurseRecord.SESSION, (short) 4, answer, to);
-    to = Util.arrayCopyNonAtomic(ram, Transients.SERVICE, answer, to, (short) 4);
-    to = copyAmount(PurseRecord.TAKEN, answer, to);
-    to = Util.arrayCopyNonAtomic(ram, Transients.USED, answer, to, Ticks.LENGTH);
-    to = copy(PurseRecord.RECEIPTS_WRITTEN, (short) 4, answer, to);
-    to = copy(PurseRecord.RECEIPTS_ACKNOWLEDGED, (short) 4, answer, to);
-    return copyAmount(PurseRecord.UNACKNOWLEDGED_AMOUNT, answer, to);
+    copy(PurseRecord.SEQUENCE, (short) 4, answer, PurseStatus.SEQUENCE);
+    copyAmount(PurseRecord.LOADED, answer, PurseStatus.LOADED);
+    copyAmount(PurseRecord.SPENT, answer, PurseStatus.SPENT);
+    copyAmount(PurseRecord.TORN, answer, PurseStatus.TORN);
+    Util.arrayCopyNonAtomic(persistent.card, CardProfile.MAXIMUM_BALANCE, answer, PurseStatus.MAXIMUM_BALANCE,
+        Amount.LENGTH);
+    Util.arrayCopyNonAtomic(persistent.card, CardProfile.CURRENCY, answer, PurseStatus.CURRENCY, (short) 2);
+    copy(PurseRecord.LOAD_NUMBER, (short) 4, answer, PurseStatus.LOAD_NUMBER);
+    copy(PurseRecord.SESSION, (short) 4, answer, PurseStatus.SESSION);
+    Util.arrayCopyNonAtomic(ram, Transients.SERVICE, answer, PurseStatus.SERVICE, (short) 4);
+    copyAmount(PurseRecord.TAKEN, answer, PurseStatus.TAKEN);
+    Util.arrayCopyNonAtomic(ram, Transients.USED, answer, PurseStatus.USED_TICKS, Ticks.LENGTH);
+    copy(PurseRecord.RECEIPTS_WRITTEN, (short) 4, answer, PurseStatus.RECEIPTS_WRITTEN);
+    copy(PurseRecord.RECEIPTS_ACKNOWLEDGED, (short) 4, answer, PurseStatus.RECEIPTS_ACKNOWLEDGED);
+    copyAmount(PurseRecord.UNACKNOWLEDGED, answer, PurseStatus.UNACKNOWLEDGED);
+    return PurseStatus.SIZE;
   }
 
   /** GET LOG: copies the record so many steps back, 0..63, to the start of `answer`; throws 6A82. */
@@ -131,17 +133,17 @@ final class Purse {
       ISOException.throwIt(StatusWords.NOT_FOUND);
     }
     short place = (short) ((short) (ram[Transients.NEWEST_RECORD] - stepsBack) & (short) (Persistent.RECORDS - 1));
-    return Util.arrayCopyNonAtomic(records, (short) (place * PurseRecord.LENGTH), answer, (short) 0,
-        PurseRecord.LENGTH);
+    return Util.arrayCopyNonAtomic(records, (short) (place * PurseRecord.SIZE), answer, (short) 0,
+        PurseRecord.SIZE);
   }
 
-  /** Copies a field of the newest record and returns the offset after it. */
-  short copy(short field, short length, byte[] to, short at) {
-    return Util.arrayCopyNonAtomic(records, at(field), to, at, length);
+  /** Copies a field of the newest record. */
+  void copy(short field, short length, byte[] to, short at) {
+    Util.arrayCopyNonAtomic(records, at(field), to, at, length);
   }
 
-  /** Copies a field that is an amount and returns the offset after it. */
-  short copyAmount(short field, byte[] to, short at) {
-    return copy(field, Amount.LENGTH, to, at);
+  /** Copies a field of the newest record that is an amount. */
+  void copyAmount(short field, byte[] to, short at) {
+    copy(field, Amount.LENGTH, to, at);
   }
 }

@@ -13,22 +13,21 @@ interface PurseRecord {
   short SERVICE = 44;
   short TAKEN = 48;
   short USED_AT_TAKE = 54;
-  /** The totals of the open session, laid out as in OpenTotals. */
-  short OPEN = 62;
+  /** Laid out as in SessionTotals. */
+  short OPEN_TOTALS = 62;
   short LAST_FLAT_SERVICE = 94;
   short LAST_FLAT_SEGMENT = 98;
   short DAY = 102;
   short SPENT_OF_DAY = 104;
   short RECEIPTS_WRITTEN = 110;
   short RECEIPTS_ACKNOWLEDGED = 114;
-  short UNACKNOWLEDGED_AMOUNT = 118;
+  short UNACKNOWLEDGED = 118;
+  /** Laid out as in Mark, oldest first. */
   short MARKS = 124;
   short CREDIT_LIMIT = 156;
   short SPEND_LIMIT = 162;
   /** 1 when the last load set the credit limit. */
   short LIMIT_LOADED = 168;
   short RESERVED = 169;
-  short LENGTH = 176;
-
-  short MARKS_LENGTH = 32;
+  short SIZE = 176;
 }

@@ -3,6 +3,8 @@ package tollcast.applet;
 /** Where the fields of a receipt stand (protocol 7.5). */
 interface Receipt {
   short KIND = 0;
+  short VERSION = 1;
+  short LENGTH = 2;
   short CARD_ID = 4;
   short NUMBER = 12;
   short SERVICE = 16;
@@ -22,8 +24,5 @@ interface Receipt {
   short REASON = 82;
   short RESERVED = 83;
   short TAG = 96;
-  short LENGTH = 112;
-
-  byte REASON_CLOSED = 1;
-  byte REASON_TORN = 2;
+  short SIZE = 112;
 }

@@ -5,6 +5,10 @@ import javacard.framework.Util;
 
 /** The ring of the last 32 receipts, and their acknowledgement (protocol 7.5, 7.6). */
 final class ReceiptRing {
+  /** The reasons of a receipt. */
+  static final byte CLOSED = 1;
+  static final byte TORN = 2;
+
   /** Registers: a number u32, and how many receipts came after it, u32. */
   private static final short OLDEST = Transients.REGISTER_1;
   private static final short AGE = Transients.REGISTER_2;
@@ -30,33 +34,33 @@ final class ReceiptRing {
    * follows. A power cut between them only repeats both.
    *
    * @param amounts has the amount and the torn part
-   * @param totals laid out as in OpenTotals
+   * @param totals laid out as in SessionTotals
    */
   void write(byte reason, byte[] amounts, short amountAt, short tornAt, byte[] totals, short totalsAt) {
-    Util.arrayFillNonAtomic(work, (short) 0, Receipt.LENGTH, (byte) 0);
-    Mac.writeHeader(work, Kinds.RECEIPT, Receipt.LENGTH);
-    Util.arrayCopyNonAtomic(persistent.card, CardData.CARD_ID, work, Receipt.CARD_ID, CardData.CARD_ID_LENGTH);
+    Util.arrayFillNonAtomic(work, (short) 0, Receipt.SIZE, (byte) 0);
+    Mac.writeHeader(work, Kinds.RECEIPT, Receipt.SIZE);
+    Util.arrayCopyNonAtomic(persistent.card, CardProfile.CARD_ID, work, Receipt.CARD_ID, CardId.SIZE);
     purse.copy(PurseRecord.RECEIPTS_WRITTEN, (short) 4, work, Receipt.NUMBER);
     Unsigned.increment(work, Receipt.NUMBER, (short) 4);
     purse.copy(PurseRecord.SERVICE, (short) 4, work, Receipt.SERVICE);
     purse.copy(PurseRecord.SESSION, (short) 4, work, Receipt.SESSION);
-    copyTotal(totals, (short) (totalsAt + OpenTotals.FIRST_SEGMENT), Receipt.FIRST_SEGMENT, (short) 4);
-    copyTotal(totals, (short) (totalsAt + OpenTotals.LAST_SEGMENT), Receipt.LAST_SEGMENT, (short) 4);
-    copyTotal(totals, (short) (totalsAt + OpenTotals.OCTETS), Receipt.OCTETS, (short) 6);
-    copyTotal(totals, (short) (totalsAt + OpenTotals.DURATION), Receipt.DURATION, (short) 6);
-    copyTotal(totals, (short) (totalsAt + OpenTotals.GROUPS), Receipt.GROUPS, (short) 4);
-    copyTotal(totals, (short) (totalsAt + OpenTotals.FROM), Receipt.FROM, (short) 4);
-    copyTotal(totals, (short) (totalsAt + OpenTotals.TO), Receipt.TO, (short) 4);
+    copyTotal(totals, (short) (totalsAt + SessionTotals.FIRST_SEGMENT), Receipt.FIRST_SEGMENT, (short) 4);
+    copyTotal(totals, (short) (totalsAt + SessionTotals.LAST_SEGMENT), Receipt.LAST_SEGMENT, (short) 4);
+    copyTotal(totals, (short) (totalsAt + SessionTotals.OCTETS), Receipt.OCTETS, (short) 6);
+    copyTotal(totals, (short) (totalsAt + SessionTotals.DURATION), Receipt.DURATION, (short) 6);
+    copyTotal(totals, (short) (totalsAt + SessionTotals.GROUPS), Receipt.GROUPS, (short) 4);
+    copyTotal(totals, (short) (totalsAt + SessionTotals.FROM), Receipt.FROM, (short) 4);
+    copyTotal(totals, (short) (totalsAt + SessionTotals.TO), Receipt.TO, (short) 4);
     Util.arrayCopyNonAtomic(amounts, amountAt, work, Receipt.AMOUNT, Amount.LENGTH);
     Util.arrayCopyNonAtomic(amounts, tornAt, work, Receipt.TORN, Amount.LENGTH);
     purse.copyAmount(PurseRecord.LOADED, work, Receipt.LOADED);
     purse.copyAmount(PurseRecord.SPENT, work, Receipt.SPENT);
     Unsigned.add(work, Receipt.SPENT, Amount.LENGTH, amounts, amountAt, Amount.LENGTH);
     Unsigned.add(work, Receipt.SPENT, Amount.LENGTH, amounts, tornAt, Amount.LENGTH);
-    Util.arrayCopyNonAtomic(persistent.card, CardData.CURRENCY, work, Receipt.CURRENCY, (short) 2);
+    Util.arrayCopyNonAtomic(persistent.card, CardProfile.CURRENCY, work, Receipt.CURRENCY, (short) 2);
     work[Receipt.REASON] = reason;
     mac.sign(persistent.cardKeys[Persistent.RECEIPT], work, (short) 0, Receipt.TAG);
-    Util.arrayCopy(work, (short) 0, ring, offsetOf(work, Receipt.NUMBER), Receipt.LENGTH);
+    Util.arrayCopy(work, (short) 0, ring, offsetOf(work, Receipt.NUMBER), Receipt.SIZE);
   }
 
   private void copyTotal(byte[] totals, short at, short field, short length) {
@@ -66,7 +70,7 @@ final class ReceiptRing {
   /** Offset in the ring of the receipt whose number u32 stands in an array. */
   private static short offsetOf(byte[] a, short numberAt) {
     short place = (short) (a[(short) (numberAt + 3)] & (short) (Persistent.RECEIPTS - 1));
-    return (short) (place * Receipt.LENGTH);
+    return (short) (place * Receipt.SIZE);
   }
 
   /** CLOSE: copies the newest receipt to the start of `answer`; returns its length, 0 if there never was one. */
@@ -75,7 +79,7 @@ final class ReceiptRing {
     if (Unsigned.isZero(purse.records, written, (short) 4)) {
       return 0;
     }
-    return Util.arrayCopyNonAtomic(ring, offsetOf(purse.records, written), answer, (short) 0, Receipt.LENGTH);
+    return Util.arrayCopyNonAtomic(ring, offsetOf(purse.records, written), answer, (short) 0, Receipt.SIZE);
   }
 
   /** GET RECEIPT without a number: the oldest that is not acknowledged; throws 6A82. */
@@ -94,19 +98,19 @@ final class ReceiptRing {
         || !Unsigned.isBelow(ram, AGE, Persistent.RECEIPTS)) {
       ISOException.throwIt(StatusWords.NOT_FOUND);
     }
-    return Util.arrayCopyNonAtomic(ring, offsetOf(number, at), answer, (short) 0, Receipt.LENGTH);
+    return Util.arrayCopyNonAtomic(ring, offsetOf(number, at), answer, (short) 0, Receipt.SIZE);
   }
 
   /** ACKNOWLEDGE RECEIPTS: takes the message of 32 octets at `at`; throws 6988, 6A80. */
   void acknowledge(byte[] message, short at) {
-    if (!Mac.hasHeader(message, at, Kinds.ACKNOWLEDGEMENT, Acknowledgement.LENGTH)
+    if (!Mac.hasHeader(message, at, Kinds.ACKNOWLEDGEMENT, Acknowledgement.SIZE)
         || !mac.isTagRight(persistent.cardKeys[Persistent.ACKNOWLEDGEMENT], message, at, Acknowledgement.TAG,
             Mac.LENGTH)) {
       ISOException.throwIt(StatusWords.CRYPTO);
     }
-    short upTo = (short) (at + Acknowledgement.UP_TO_NUMBER);
-    if (Util.arrayCompare(message, (short) (at + Acknowledgement.CARD_ID), persistent.card, CardData.CARD_ID,
-        CardData.CARD_ID_LENGTH) != 0
+    short upTo = (short) (at + Acknowledgement.UP_TO);
+    if (Util.arrayCompare(message, (short) (at + Acknowledgement.CARD_ID), persistent.card, CardProfile.CARD_ID,
+        CardId.SIZE) != 0
         || Unsigned.compare(message, upTo, purse.records, purse.at(PurseRecord.RECEIPTS_WRITTEN), (short) 4) > 0) {
       ISOException.throwIt(StatusWords.BAD_FIELD);
     }
@@ -117,9 +121,9 @@ final class ReceiptRing {
     do {
       Unsigned.increment(work, PurseRecord.RECEIPTS_ACKNOWLEDGED, (short) 4);
       short receipt = offsetOf(work, PurseRecord.RECEIPTS_ACKNOWLEDGED);
-      Unsigned.subtract(work, PurseRecord.UNACKNOWLEDGED_AMOUNT, Amount.LENGTH, ring,
+      Unsigned.subtract(work, PurseRecord.UNACKNOWLEDGED, Amount.LENGTH, ring,
           (short) (receipt + Receipt.AMOUNT), Amount.LENGTH);
-      Unsigned.subtract(work, PurseRecord.UNACKNOWLEDGED_AMOUNT, Amount.LENGTH, ring,
+      Unsigned.subtract(work, PurseRecord.UNACKNOWLEDGED, Amount.LENGTH, ring,
           (short) (receipt + Receipt.TORN), Amount.LENGTH);
     } while (Unsigned.compare(work, PurseRecord.RECEIPTS_ACKNOWLEDGED, message, upTo, (short) 4) < 0);
     purse.commit();

@@ -33,7 +33,7 @@ final class Session {
       return;
     }
     purse.findNewest();
-    purse.copy(PurseRecord.MARKS, PurseRecord.MARKS_LENGTH, ram, Transients.MARKS);
+    purse.copy(PurseRecord.MARKS, Streams.MARKS_LENGTH, ram, Transients.MARKS);
     if (purse.hasTaken()) {
       settleTorn();
     }
@@ -46,7 +46,7 @@ final class Session {
     Ticks.toMicroUnits(ram, SETTLED);
     Unsigned.widen(purse.records, purse.at(PurseRecord.TAKEN), Amount.LENGTH, ram, TORN_PART);
     Unsigned.subtract(ram, TORN_PART, Ticks.LENGTH, ram, SETTLED, Ticks.LENGTH);
-    settle(Receipt.REASON_TORN, purse.records, purse.at(PurseRecord.OPEN));
+    settle(ReceiptRing.TORN, purse.records, purse.at(PurseRecord.OPEN_TOTALS));
   }
 
   boolean isOpen() {
@@ -79,12 +79,12 @@ final class Session {
       Util.arrayCopyNonAtomic(ram, Transients.USED, ram, SETTLED, Ticks.LENGTH);
       Ticks.toMicroUnits(ram, SETTLED);
       Util.arrayFillNonAtomic(ram, TORN_PART, Ticks.LENGTH, (byte) 0);
-      settle(Receipt.REASON_CLOSED, ram, Transients.TOTALS);
+      settle(ReceiptRing.CLOSED, ram, Transients.TOTALS);
     }
     Util.arrayFillNonAtomic(ram, Transients.SERVICE, (short) 4, (byte) 0);
     Util.arrayFillNonAtomic(ram, Transients.USED, Ticks.LENGTH, (byte) 0);
     Util.arrayFillNonAtomic(ram, Transients.TAKEN_TICKS, Ticks.LENGTH, (byte) 0);
-    Util.arrayFillNonAtomic(ram, Transients.TOTALS, OpenTotals.LENGTH, (byte) 0);
+    Util.arrayFillNonAtomic(ram, Transients.TOTALS, SessionTotals.SIZE, (byte) 0);
     streams.forgetOpened();
   }
 
@@ -92,20 +92,20 @@ final class Session {
   private void settle(byte reason, byte[] totals, short totalsAt) {
     receipts.write(reason, ram, SETTLED_AMOUNT, TORN_AMOUNT, totals, totalsAt);
     purse.begin();
-    if (reason == Receipt.REASON_CLOSED) {
+    if (reason == ReceiptRing.CLOSED) {
       giveBackSpentOfDay();
     }
     Unsigned.add(work, PurseRecord.TORN, Amount.LENGTH, ram, TORN_AMOUNT, Amount.LENGTH);
     // The torn part is spent, too, and its receipt is unacknowledged.
     Unsigned.add(ram, SETTLED, Ticks.LENGTH, ram, TORN_PART, Ticks.LENGTH);
     Unsigned.add(work, PurseRecord.SPENT, Amount.LENGTH, ram, SETTLED_AMOUNT, Amount.LENGTH);
-    Unsigned.add(work, PurseRecord.UNACKNOWLEDGED_AMOUNT, Amount.LENGTH, ram, SETTLED_AMOUNT, Amount.LENGTH);
+    Unsigned.add(work, PurseRecord.UNACKNOWLEDGED, Amount.LENGTH, ram, SETTLED_AMOUNT, Amount.LENGTH);
     Unsigned.increment(work, PurseRecord.RECEIPTS_WRITTEN, (short) 4);
     Util.arrayFillNonAtomic(work, PurseRecord.SERVICE, (short) 4, (byte) 0);
     Util.arrayFillNonAtomic(work, PurseRecord.TAKEN, Amount.LENGTH, (byte) 0);
     Util.arrayFillNonAtomic(work, PurseRecord.USED_AT_TAKE, Ticks.LENGTH, (byte) 0);
-    Util.arrayFillNonAtomic(work, PurseRecord.OPEN, OpenTotals.LENGTH, (byte) 0);
-    Util.arrayCopyNonAtomic(ram, Transients.MARKS, work, PurseRecord.MARKS, PurseRecord.MARKS_LENGTH);
+    Util.arrayFillNonAtomic(work, PurseRecord.OPEN_TOTALS, SessionTotals.SIZE, (byte) 0);
+    Util.arrayCopyNonAtomic(ram, Transients.MARKS, work, PurseRecord.MARKS, Streams.MARKS_LENGTH);
     purse.commit();
   }
 

@@ -5,8 +5,7 @@ import javacard.framework.Util;
 /** The marks of the last 4 streams, oldest first: SSRC u32 and the highest group opened u32 (protocol 6). */
 final class Streams {
   private static final byte COUNT = 4;
-  private static final short GROUP = 4;
-  private static final short LENGTH = 8;
+  static final short MARKS_LENGTH = (short) (COUNT * Mark.SIZE);
   /** In place of a stream's place: it has no mark. */
   private static final byte NONE = -1;
 
@@ -21,7 +20,7 @@ final class Streams {
     for (byte place = 0; place < COUNT; place++) {
       short mark = markAt(place);
       if (Util.arrayCompare(ram, mark, part, ssrcAt, (short) 4) == 0
-          && !Unsigned.isZero(ram, (short) (mark + GROUP), (short) 4)) {
+          && !Unsigned.isZero(ram, (short) (mark + Mark.GROUP), (short) 4)) {
         return place;
       }
     }
@@ -33,7 +32,7 @@ final class Streams {
     if (stream == NONE) {
       return (short) (Unsigned.isZero(part, groupAt, (short) 4) ? 0 : 1);
     }
-    return Unsigned.compare(part, groupAt, ram, (short) (markAt(stream) + GROUP), (short) 4);
+    return Unsigned.compare(part, groupAt, ram, (short) (markAt(stream) + Mark.GROUP), (short) 4);
   }
 
   /** Whether the group at the mark was opened since the last OPEN. */
@@ -53,16 +52,16 @@ final class Streams {
       place = (byte) (COUNT - 1);
       for (byte i = 0; i < place; i++) {
         byte next = (byte) (i + 1);
-        Util.arrayCopyNonAtomic(ram, markAt(next), ram, markAt(i), LENGTH);
+        Util.arrayCopyNonAtomic(ram, markAt(next), ram, markAt(i), Mark.SIZE);
         ram[(short) (Transients.OPENED + i)] = ram[(short) (Transients.OPENED + next)];
       }
       Util.arrayCopyNonAtomic(part, ssrcAt, ram, markAt(place), (short) 4);
     }
-    Util.arrayCopyNonAtomic(part, groupAt, ram, (short) (markAt(place) + GROUP), (short) 4);
+    Util.arrayCopyNonAtomic(part, groupAt, ram, (short) (markAt(place) + Mark.GROUP), (short) 4);
     ram[(short) (Transients.OPENED + place)] = 1;
   }
 
   private static short markAt(byte place) {
-    return (short) (Transients.MARKS + (short) (place * LENGTH));
+    return (short) (Transients.MARKS + (short) (place * Mark.SIZE));
   }
 }

@@ -20,7 +20,7 @@ final class Transients {
   static final short USED = 8;
   /** Taken of the record, in u64 ticks. */
   static final short TAKEN_TICKS = 16;
-  /** Totals of the open session with every group opened, laid out as in OpenTotals. */
+  /** Totals of the open session with every group opened, laid out as in SessionTotals. */
   static final short TOTALS = 24;
   /** Marks with every group opened, laid out as in the record. */
   static final short MARKS = 56;
@@ -61,9 +61,9 @@ final class Transients {
 
   Transients() {
     ram = JCSystem.makeTransientByteArray(RAM_LENGTH, JCSystem.CLEAR_ON_RESET);
-    work = JCSystem.makeTransientByteArray(PurseRecord.LENGTH, JCSystem.CLEAR_ON_RESET);
+    work = JCSystem.makeTransientByteArray(PurseRecord.SIZE, JCSystem.CLEAR_ON_RESET);
     channelKeys = KeyTable.makeKeys(SecureChannel.SESSION_KEYS, KeyBuilder.TYPE_AES_TRANSIENT_RESET);
-    segments = makeTable(SEGMENTS, KeyTable.LISTED_LENGTH);
+    segments = makeTable(SEGMENTS, KeyEntry.SIZE);
     contents = makeTable(CONTENTS, KeyTable.CONTENT_LENGTH);
     contentCipher = new Cipher[CONTENTS];
     contentMac = new Signature[CONTENTS];

@@ -4,6 +4,9 @@ import javacard.framework.Util;
 
 /** What the card signs with its uplink key: confirms, leave records and requests (protocol 4.5). */
 final class Uplink {
+  /** The host gives the octets of a request from service to session hash. */
+  static final short REQUEST_DATA_LENGTH = (short) (Request.RESERVED - Request.SERVICE);
+
   private final Persistent persistent;
   private final Mac mac;
   private final byte[] work;
@@ -38,7 +41,7 @@ final class Uplink {
   /** SIGN REQUEST: writes the request with the octets at `at` to the start of their array; returns its length, 80. */
   short signRequest(byte kind, byte[] data, short at) {
     begin(kind, Request.TAG);
-    Util.arrayCopyNonAtomic(data, at, work, Request.SERVICE, Request.GIVEN_LENGTH);
+    Util.arrayCopyNonAtomic(data, at, work, Request.SERVICE, REQUEST_DATA_LENGTH);
     return sign(data, Request.TAG);
   }
 
@@ -46,7 +49,7 @@ final class Uplink {
   private void begin(byte kind, short length) {
     Util.arrayFillNonAtomic(work, (short) 0, length, (byte) 0);
     Mac.writeHeader(work, kind, (short) (length + Mac.LENGTH));
-    Util.arrayCopyNonAtomic(persistent.card, CardData.CARD_ID, work, Confirm.CARD_ID, CardData.CARD_ID_LENGTH);
+    Util.arrayCopyNonAtomic(persistent.card, CardProfile.CARD_ID, work, Confirm.CARD_ID, CardId.SIZE);
   }
 
   private void copyField(byte[] from, short at, short field) {

@@ -9,21 +9,17 @@ import javacard.security.MessageDigest;
  * and of a key pair as parent (4.9), and the nodes of the seed tree (4.6).
  */
 final class WorkingKeys {
-  /** The input in `work` starts with kind u8, service u32 and id u32. */
-  private static final short SERVICE = 1;
-  private static final short ID = 5;
-  /** Then comes the key, 16 octets. */
-  static final short KEY = 9;
+  /** The input in `work` is the name of a key, and the key. */
+  static final short KEY = KeyName.SIZE;
   private static final short KEY_INPUT = 25;
 
-  /** For a slot: epoch u32, leaf key 16 and epoch key 16 in place of the key. */
-  static final short EPOCH = 9;
-  static final short LEAF = 13;
+  /** For a slot it is the name of the slot, the leaf key and the epoch key. */
+  static final short LEAF = SlotName.SIZE;
   static final short EPOCH_KEY = 29;
   private static final short SLOT_INPUT = 45;
 
-  /** For a key pair: Z1, Z2, 20 octets each, and the ephemeral point in place of the key. */
-  static final short Z1 = 9;
+  /** For a key pair it is the name of the private half, Z1, Z2, 20 octets each, and the ephemeral point. */
+  static final short Z1 = KeyName.SIZE;
   static final short Z2 = 29;
   static final short EPHEMERAL_POINT = 49;
   private static final short PAIR_INPUT = 113;
@@ -47,13 +43,13 @@ final class WorkingKeys {
 
   /** Writes kind, service and id of a key into the input; a service of null is 0. */
   void setName(byte kind, byte[] service, short serviceAt, byte[] id, short idAt) {
-    work[0] = kind;
+    work[KeyName.KIND] = kind;
     if (service == null) {
-      Util.arrayFillNonAtomic(work, SERVICE, (short) 4, (byte) 0);
+      Util.arrayFillNonAtomic(work, KeyName.SERVICE, (short) 4, (byte) 0);
     } else {
-      Util.arrayCopyNonAtomic(service, serviceAt, work, SERVICE, (short) 4);
+      Util.arrayCopyNonAtomic(service, serviceAt, work, KeyName.SERVICE, (short) 4);
     }
-    Util.arrayCopyNonAtomic(id, idAt, work, ID, (short) 4);
+    Util.arrayCopyNonAtomic(id, idAt, work, KeyName.KEY_ID, (short) 4);
   }
 
   /** Derives the working keys of the key at {@link #KEY}. */

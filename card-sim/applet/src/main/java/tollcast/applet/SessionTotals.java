@@ -1,7 +1,7 @@
 package tollcast.applet;
 
-/** Where the totals of an open session stand: in the purse record from OPEN on (protocol 7.2), and in RAM. */
-interface OpenTotals {
+/** Where the totals of an open session stand, in the purse record and in RAM (protocol 7.2). */
+interface SessionTotals {
   short OCTETS = 0;
   short DURATION = 6;
   short GROUPS = 12;
@@ -9,5 +9,5 @@ interface OpenTotals {
   short LAST_SEGMENT = 20;
   short FROM = 24;
   short TO = 28;
-  short LENGTH = 32;
+  short SIZE = 32;
 }
