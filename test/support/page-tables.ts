@@ -11,7 +11,7 @@ import { readFileSync } from 'node:fs';
  *
  * A table of codes has a column `name`, or `command` for instructions. A table of fields has a header such as
  * `at | confirm, 48 octets`; a row says where a field stands, its name and what it is: `16 | key id u32`. Names are in
- * the page's words; {@link inCamelCase} makes those of TypeScript, `inConstantCase` those of Java.
+ * the page's words; {@link inCamelCase} makes those of TypeScript, {@link inConstantCase} those of Java.
  */
 export interface Page {
   /** Section 2.2. `61xx` and `63Cx` count as 6100 and 63C0. */
@@ -102,7 +102,7 @@ export function inCamelCase(name: string): string {
 }
 
 /** `key id` is `KEY_ID`. */
-function inConstantCase(name: string): string {
+export function inConstantCase(name: string): string {
   return wordsOf(name).join('_').toUpperCase();
 }
 
