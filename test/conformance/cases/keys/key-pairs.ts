@@ -150,7 +150,7 @@ export const keyPairCases: readonly Case[] = [
         kind: 0x16,
         parentKind: 0x01,
         service: SERVICE,
-        id: SERVICE_PAIR_ID,
+        keyId: SERVICE_PAIR_ID,
         from: START,
         to: END,
       });

@@ -267,9 +267,9 @@ export const keyCases: readonly Case[] = [
       await tester.loadKey(sealSegment({ from: START, to: START + 500 }));
       await tester.loadKey(sealContent({}, { from: START + 50, to: START + 5000 }));
       expect(parseKeyList(await tester.send(INS.LIST_KEYS))).toEqual([
-        { kind: 0x10, parentKind: 0x01, service: 7, id: 1, from: START + 100, to: START + 1000 },
-        { kind: 0x11, parentKind: 0x10, service: 7, id: 100, from: START + 100, to: START + 500 },
-        { kind: 0x12, parentKind: 0x11, service: 7, id: 5000, from: START + 100, to: START + 500 },
+        { kind: 0x10, parentKind: 0x01, service: 7, keyId: 1, from: START + 100, to: START + 1000 },
+        { kind: 0x11, parentKind: 0x10, service: 7, keyId: 100, from: START + 100, to: START + 500 },
+        { kind: 0x12, parentKind: 0x11, service: 7, keyId: 5000, from: START + 100, to: START + 500 },
       ]);
       await tester.loadKey(sealSegment({ keyId: 101, from: START, to: START + 100 }), STATUS.OUTSIDE_VALIDITY);
       await tester.loadKey(sealSegment({ keyId: 101, from: START + 1000, to: START + 2000 }), STATUS.OUTSIDE_VALIDITY);
@@ -286,7 +286,7 @@ export const keyCases: readonly Case[] = [
         kind: 0x12,
         parentKind: 0x10,
         service: 7,
-        id: 5001,
+        keyId: 5001,
         from: START + 100,
         to: START + 1000,
       });

@@ -179,7 +179,7 @@ export const purchaseCases: readonly Case[] = [
       await tester.decode(sealPart(2));
       expect(parseKeyList(await tester.send(INS.LIST_KEYS))).toMatchObject([
         { kind: KIND.service, parentKind: KIND.unique },
-        { kind: KIND.segment, parentKind: KIND.unique, id: SEGMENT_PURCHASE_ID },
+        { kind: KIND.segment, parentKind: KIND.unique, keyId: SEGMENT_PURCHASE_ID },
         { kind: KIND.content, parentKind: KIND.segment },
       ]);
     },

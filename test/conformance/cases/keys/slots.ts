@@ -42,8 +42,8 @@ export const slotCases: readonly Case[] = [
       await tester.open();
       await plays(tester, 2000, group);
       expect(parseKeyList(await tester.send(INS.LIST_KEYS))).toEqual([
-        { kind: KIND.seeds, parentKind: KIND.unique, service: SERVICE, id: SEED_PURCHASE_ID, from: START, to: END },
-        { kind: KIND.content, parentKind: KIND.slot, service: SERVICE, id: 5000, from: START, to: END },
+        { kind: KIND.seeds, parentKind: KIND.unique, service: SERVICE, keyId: SEED_PURCHASE_ID, from: START, to: END },
+        { kind: KIND.content, parentKind: KIND.slot, service: SERVICE, keyId: 5000, from: START, to: END },
       ]);
     },
   },

@@ -141,8 +141,8 @@ export const treeCases: readonly Case[] = [
       await tester.loadKey(node(1, 2, 2 ** 32 - 1, place.key));
       await tester.loadKey(node(1, 2, 6, place.key), STATUS.OLD_NUMBER);
       expect(parseKeyList(await tester.send(INS.LIST_KEYS))).toEqual([
-        { kind: KIND.node, parentKind: KIND.unique, service: SERVICE, id: 2, from: 0, to: 0xffff_ffff },
-        { kind: KIND.node, parentKind: KIND.node, service: SERVICE, id: 1, from: 2 ** 32 - 1, to: 0xffff_ffff },
+        { kind: KIND.node, parentKind: KIND.unique, service: SERVICE, keyId: 2, from: 0, to: 0xffff_ffff },
+        { kind: KIND.node, parentKind: KIND.node, service: SERVICE, keyId: 1, from: 2 ** 32 - 1, to: 0xffff_ffff },
       ]);
       await tester.deleteKey(KIND.node, SERVICE, 1);
       await tester.deleteKey(KIND.node, SERVICE, 1, STATUS.UNKNOWN_KEY);
