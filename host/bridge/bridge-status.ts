@@ -50,7 +50,7 @@ export interface BridgeStatus {
   /** Card id as people write it; undefined before the card was there. */
   readonly card: string | undefined;
   readonly service: number | undefined;
-  /** Of the newest group that the card was asked about. */
+  /** What the newest group costs that the card was asked about. */
   readonly tariff: Tariff | undefined;
   /** As the card last showed it. */
   readonly purse: PurseStatus | undefined;

@@ -79,22 +79,22 @@ export class Bridge {
     return this.#counters.status;
   }
 
-  /** Takes in datagrams of the media port. They may be changed and used again when this returns. */
-  media(datagrams: readonly Uint8Array[]): void {
+  /** Takes in datagrams of the media port. What is kept of them is copied. */
+  receiveMedia(datagrams: readonly Uint8Array[]): void {
     const now = this.#clock.monotonic();
     this.#intake.add(datagrams, now);
     this.#intake.expire(now);
     this.#arrival.notify();
   }
 
-  /** Takes in datagrams of the key port. They may be changed and used again when this returns. */
-  keys(datagrams: readonly Uint8Array[]): void {
+  /** Takes in datagrams of the key port. What is kept of them is copied. */
+  receiveKeys(datagrams: readonly Uint8Array[]): void {
     const now = this.#clock.monotonic();
     for (const datagram of datagrams) if (this.#keys.add(datagram, now)) this.#arrival.notify();
   }
 
   /** Takes in datagrams of the RTCP port. */
-  rtcp(datagrams: readonly Uint8Array[]): void {
+  receiveRtcp(datagrams: readonly Uint8Array[]): void {
     for (const datagram of datagrams) this.#bye.receive(datagram, this.#intake, this.#clock.monotonic());
     this.#arrival.notify();
   }
@@ -105,7 +105,7 @@ export class Bridge {
    */
   async run(signal: AbortSignal): Promise<BridgeEnd> {
     this.#startedAt = this.#clock.monotonic();
-    this.#diagnosis.playing(this.#startedAt);
+    this.#diagnosis.markPlaying(this.#startedAt);
     const stop = () => this.#finish('STOPPED');
     signal.addEventListener('abort', stop);
     if (signal.aborted) stop();
@@ -204,7 +204,7 @@ export class Bridge {
   async #follow(outcome: GroupOutcome, { group }: TakenGroup, now: number): Promise<void> {
     switch (outcome.kind) {
       case 'opened':
-        this.#diagnosis.playing(now);
+        this.#diagnosis.markPlaying(now);
         this.#bye.groupOpened(group.lastArrival);
         this.#counters.stateChanged('playing');
         await this.#cards.lookIntoPurse(now);

@@ -19,7 +19,7 @@ export class ByeWatch {
   #lastGroupAt: number | undefined;
   #periodFrom = -Infinity;
   #longestGap = 0;
-  /** Of the period before this one; Infinity while there was none, as nothing is known of the stream's pace. */
+  /** The longest gap of the period before; Infinity while there was none, as the pace of the stream is not known. */
   #longestGapBefore = Infinity;
 
   /**

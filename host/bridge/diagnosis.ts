@@ -27,8 +27,8 @@ export class Diagnosis {
     this.#observed = observed;
   }
 
-  /** The run begins, or a group was opened. */
-  playing(now: number): void {
+  /** The run began, or a group was opened. */
+  markPlaying(now: number): void {
     this.#playingAt = now;
   }
 

@@ -9,7 +9,7 @@ import { MAX_DATAGRAM } from '../stream/packet/rtp-packet.ts';
 /** A key message that the key port brought. Only the card can tell whether it is authentic. */
 export interface AnnouncedKey {
   readonly message: KeyMessage;
-  /** Of a content key. */
+  /** What a content key's message says of its content; undefined for other kinds of key. */
   readonly terms: ContentTerms | undefined;
 }
 

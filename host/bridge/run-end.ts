@@ -25,7 +25,7 @@ export interface BridgeEnd {
 
 /** What a run came to, as the card signed it. Amounts in micro-units. */
 export interface Bill {
-  /** Of this run: one for each time that the card was there. */
+  /** One for each time that the card was there during the run. */
   readonly receipts: readonly Receipt[];
   readonly amount: bigint;
   /** Taken and not used when the card was pulled out; the issuer gives it back at the next load. */

@@ -24,9 +24,9 @@ export interface ServiceReceiver {
 export async function receiveService(from: ServiceAddress, bridge: Bridge): Promise<ServiceReceiver> {
   const { address, interface: local } = from;
   const ports = [
-    { port: from.keyPort, coalesce: false, onDatagrams: bridge.keys.bind(bridge) },
-    { port: from.port + 1, coalesce: false, onDatagrams: bridge.rtcp.bind(bridge) },
-    { port: from.port, coalesce: true, onDatagrams: bridge.media.bind(bridge) },
+    { port: from.keyPort, coalesce: false, onDatagrams: bridge.receiveKeys.bind(bridge) },
+    { port: from.port + 1, coalesce: false, onDatagrams: bridge.receiveRtcp.bind(bridge) },
+    { port: from.port, coalesce: true, onDatagrams: bridge.receiveMedia.bind(bridge) },
   ];
   const open: UdpReceiver[] = [];
   const close = async () => {

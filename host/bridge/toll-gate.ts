@@ -49,7 +49,7 @@ export interface TollGateOptions {
 /** A group that was charged. */
 interface ChargedGroup {
   readonly group: PacketGroup;
-  /** Of DECODE. */
+  /** The card's answer to DECODE. */
   readonly answer: Uint8Array;
   /** SRTP master salt of its content key. */
   readonly salt: Uint8Array;

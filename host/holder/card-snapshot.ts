@@ -22,7 +22,7 @@ export interface PurseSnapshot {
 /** All that a card tells anybody who selects it. */
 export interface CardSnapshot {
   readonly answer: SelectAnswer;
-  /** Of the card id; undefined when the card is blank. */
+  /** The class that the card id names; undefined when the card is blank. */
   readonly moduleClass: ModuleClass | undefined;
   readonly capabilities: readonly Capability[];
   /** Undefined when the card has none. */

@@ -36,12 +36,12 @@ test('a run goes by its clock alone: after a BYE it ends when the stream has bee
   let ended = false;
   void end.finally(() => (ended = true));
   await vi.waitFor(() => expect(bridge.status.state).toBe('waiting for keys'));
-  bridge.keys(service.keys());
+  bridge.receiveKeys(service.keys());
   const payloads = makePayloads(10);
-  bridge.media(packetsOf(service, payloads));
+  bridge.receiveMedia(packetsOf(service, payloads));
   await vi.waitFor(() => expect(bridge.status.packets).toBe(10));
   expect(sink.payload.equals(Buffer.concat(payloads))).toBe(true);
-  bridge.rtcp([service.goodbye()]);
+  bridge.receiveRtcp([service.goodbye()]);
   // One group does not tell how often groups come, so the longest silence is waited for.
   await clock.advance(9900);
   expect(ended).toBe(false);
@@ -62,15 +62,15 @@ test('a card that has gone is tried again more and more seldom, and the run goes
   const { bridge, stop } = startBridge(card, { clock, open });
   await vi.waitFor(() => expect(bridge.status.state).toBe('waiting for keys'));
   await card.pull();
-  bridge.keys(service.keys());
-  bridge.media(packetsOf(service, makePayloads(10)));
+  bridge.receiveKeys(service.keys());
+  bridge.receiveMedia(packetsOf(service, makePayloads(10)));
   await vi.waitFor(() => expect(bridge.status.state).toBe('waiting for the card'));
   for (let passed = 0; passed < 4000; passed += 25) await clock.advance(25);
   expect(attempts).toEqual([0, 200, 500, 950, 1625, 2625, 3625]);
   await card.insert();
   for (let passed = 0; passed < 1000; passed += 25) await clock.advance(25);
-  bridge.keys(service.keys());
-  bridge.media(packetsOf(service, makePayloads(10)));
+  bridge.receiveKeys(service.keys());
+  bridge.receiveMedia(packetsOf(service, makePayloads(10)));
   await vi.waitFor(() => expect(bridge.status.packets).toBe(10));
   expect(await stop()).toMatchObject({ code: 'STOPPED' });
 });
@@ -87,9 +87,9 @@ test('works without the setImmediate that browsers lack', async ({ card }) => {
   };
   vi.stubGlobal('setImmediate', undefined);
   const { bridge, sink, stop } = startBridge(card, { clock });
-  bridge.keys(service.keys());
+  bridge.receiveKeys(service.keys());
   const payloads = makePayloads(50);
-  bridge.media(packetsOf(service, payloads));
+  bridge.receiveMedia(packetsOf(service, payloads));
   await vi.waitFor(() => expect(bridge.status.packets).toBe(50));
   expect(sink.payload.equals(Buffer.concat(payloads))).toBe(true);
   expect(await stop()).toMatchObject({ code: 'STOPPED' });
