@@ -29,8 +29,9 @@ import {
   R_MAC,
   type SecurityLevel,
 } from '../../apdu/secure-channel/security-level.ts';
+import { refuse } from './refusal.ts';
 
-/** What the channel needs of the card's persistent memory. */
+/** What the channel keeps in the card's persistent memory. */
 export interface ChannelMemory {
   readonly keys: ChannelKeySet;
   /** Sequence counter, 0 to FFFFFF. */
@@ -43,14 +44,14 @@ export interface ChannelMemory {
   replaceKeys(keys: ChannelKeySet): void;
 }
 
-/** What runs inside the channel: the command as it was before wrapping, and what protects it. */
+/** A command without its secure messaging, and the security level that it had. */
 export interface UnwrappedCommand {
   readonly command: CommandApdu;
   readonly level: SecurityLevel;
 }
 
-/** INITIALIZE UPDATE has come, EXTERNAL AUTHENTICATE has not. */
-interface Pending {
+/** A channel between INITIALIZE UPDATE and EXTERNAL AUTHENTICATE. */
+interface HalfOpen {
   readonly keys: SessionKeys;
   readonly hostCryptogram: Uint8Array;
 }
@@ -67,41 +68,42 @@ const PROTOCOL = Uint8Array.of(0x03, 0x30);
 const NO_DATA = new Uint8Array(0);
 
 /**
- * The card's end of SCP03 (GlobalPlatform Amendment D, AES-128, S8 mode, i = 30); one from reset to reset. The caller looks at CLA, INS
- * and, where a command has one, the life state; all else that `firmware-notes/protocol.md` says of the channel is here.
+ * The card's end of SCP03 (GlobalPlatform Amendment D, AES-128, S8 mode, i = 30), from one reset to the next. The caller
+ * checks CLA, INS and, where a command has one, the life state; all else of protocol 9 is here.
  */
 export class CardSecureChannel {
   readonly #memory: ChannelMemory;
-  #pending: Pending | undefined;
+  #halfOpen: HalfOpen | undefined;
   #open: Open | undefined;
 
   constructor(memory: ChannelMemory) {
     this.#memory = memory;
   }
 
-  /** SELECT ends the channel. */
+  /** Ends the channel, also one that is half open. */
   end(): void {
-    this.#pending = undefined;
+    this.#halfOpen = undefined;
     this.#open = undefined;
   }
 
   /**
-   * INITIALIZE UPDATE, CLA 80. One that succeeds ends an open channel.
+   * INITIALIZE UPDATE, CLA 80 (protocol 9.1). One that succeeds ends an open channel.
    * @param alive whether the life state allows it.
-   * @returns 32 octets, or a status word.
+   * @returns 32 octets.
+   * @throws Refusal
    */
-  initializeUpdate(command: CommandApdu, alive: boolean): Uint8Array | number {
+  initializeUpdate(command: CommandApdu, alive: boolean): Uint8Array {
     const { p1, p2, data: hostChallenge = NO_DATA } = command;
     const { keys, counter, cardId } = this.#memory;
-    if (p2 !== 0) return STATUS.WRONG_PARAMETERS;
-    if (hostChallenge.length !== CHALLENGE_LENGTH) return STATUS.WRONG_LENGTH;
-    if (!alive) return STATUS.NOT_NOW;
-    if (p1 !== 0 && p1 !== keys.version) return STATUS.UNKNOWN_KEY;
-    if (counter === LAST_COUNTER) return STATUS.NOT_NOW;
+    if (p2 !== 0) refuse(STATUS.WRONG_PARAMETERS);
+    if (hostChallenge.length !== CHALLENGE_LENGTH) refuse(STATUS.WRONG_LENGTH);
+    if (!alive) refuse(STATUS.NOT_NOW);
+    if (p1 !== 0 && p1 !== keys.version) refuse(STATUS.UNKNOWN_KEY);
+    if (counter === LAST_COUNTER) refuse(STATUS.NOT_NOW);
     const challenge = deriveCardChallenge(keys.enc, counter, MODULE_AID);
     const sessionKeys = deriveSessionKeys(keys, hostChallenge, challenge);
     this.end();
-    this.#pending = {
+    this.#halfOpen = {
       keys: sessionKeys,
       hostCryptogram: deriveHostCryptogram(sessionKeys, hostChallenge, challenge),
     };
@@ -117,42 +119,43 @@ export class CardSecureChannel {
     );
   }
 
-  /** EXTERNAL AUTHENTICATE, CLA 84. @returns the status word. */
-  externalAuthenticate(command: CommandApdu): number {
+  /** EXTERNAL AUTHENTICATE, CLA 84 (protocol 9.1). @throws Refusal */
+  externalAuthenticate(command: CommandApdu): void {
     const { p1: level, p2, data = NO_DATA } = command;
-    if (!isSecurityLevel(level) || p2 !== 0) return STATUS.WRONG_PARAMETERS;
-    if (data.length !== CHALLENGE_LENGTH + CHANNEL_MAC_LENGTH) return STATUS.WRONG_LENGTH;
-    const pending = this.#pending;
-    if (pending === undefined) return STATUS.NOT_NOW;
-    this.#pending = undefined;
+    if (!isSecurityLevel(level) || p2 !== 0) refuse(STATUS.WRONG_PARAMETERS);
+    if (data.length !== CHALLENGE_LENGTH + CHANNEL_MAC_LENGTH) refuse(STATUS.WRONG_LENGTH);
+    const halfOpen = this.#halfOpen;
+    if (halfOpen === undefined) refuse(STATUS.NOT_NOW);
+    this.#halfOpen = undefined;
     const cryptogram = data.subarray(0, CHALLENGE_LENGTH);
-    const chaining = chainCommand(pending.keys.mac, FIRST_CHAINING, command, cryptogram);
-    if (!equalTags(chaining.subarray(0, CHANNEL_MAC_LENGTH), data.subarray(CHALLENGE_LENGTH))) return STATUS.CRYPTO;
-    if (!equalTags(pending.hostCryptogram, cryptogram)) return STATUS.WRONG_CRYPTOGRAM;
-    // Before the channel is open: no session ever has a counter that a later one has again.
+    const chaining = chainCommand(halfOpen.keys.mac, FIRST_CHAINING, command, cryptogram);
+    if (!equalTags(chaining.subarray(0, CHANNEL_MAC_LENGTH), data.subarray(CHALLENGE_LENGTH))) refuse(STATUS.CRYPTO);
+    if (!equalTags(halfOpen.hostCryptogram, cryptogram)) refuse(STATUS.WRONG_CRYPTOGRAM);
+    // Raised before the channel is open, so that no two channels ever have one counter.
     this.#memory.raiseCounter();
-    this.#open = { keys: pending.keys, level, chaining, counter: 0 };
-    return STATUS.DONE;
+    this.#open = { keys: halfOpen.keys, level, chaining, counter: 0 };
   }
 
   /**
-   * Takes the secure messaging off a command of CLA 84.
-   * @returns the command, of CLA 80, and its level; or a status word, and after `6988` the channel is closed.
+   * Takes the secure messaging off a command of CLA 84 (protocol 9.2).
+   * @returns the command, of CLA 80, and its level.
+   * @throws Refusal 6985 without a channel, 6988 after which the channel is closed.
    */
-  unwrap(command: CommandApdu): UnwrappedCommand | number {
+  unwrap(command: CommandApdu): UnwrappedCommand {
     const { ins, p1, p2, data = NO_DATA, le } = command;
     const open = this.#open;
-    if (open === undefined) return STATUS.NOT_NOW;
+    if (open === undefined) refuse(STATUS.NOT_NOW);
     const plain = openData(open, command, data);
     if (plain === undefined) {
       this.end();
-      return STATUS.CRYPTO;
+      refuse(STATUS.CRYPTO);
     }
     return { command: { cla: CLA_PLAIN, ins, p1, p2, data: plain, le }, level: open.level };
   }
 
   /**
-   * Puts secure messaging on the answer to a command that {@link unwrap} gave. A command that ended the channel has a plain answer.
+   * Puts secure messaging on the answer to a command that came through the channel. The answer of a command that ended
+   * the channel is plain.
    * @param data 0 to 248 octets; none with an error.
    * @returns data and status word.
    */
@@ -162,21 +165,21 @@ export class CardSecureChannel {
     return encodeResponse(concat(data, answerMac(open.keys.rmac, open.chaining, data, status)), status);
   }
 
-  /** PUT KEY, inside the channel with C-ENC. @returns 10 octets, or a status word. */
-  putKey(command: CommandApdu): Uint8Array | number {
+  /** PUT KEY, inside the channel with C-ENC (protocol 9.3). @returns 10 octets. @throws Refusal */
+  putKey(command: CommandApdu): Uint8Array {
     const { p1, p2, data = NO_DATA } = command;
     const { keys } = this.#memory;
-    if (p2 !== PUT_KEY_P2) return STATUS.WRONG_PARAMETERS;
-    if (data.length !== PUT_KEY_LENGTH) return STATUS.WRONG_LENGTH;
-    if (p1 !== 0 && p1 !== keys.version) return STATUS.UNKNOWN_KEY;
+    if (p2 !== PUT_KEY_P2) refuse(STATUS.WRONG_PARAMETERS);
+    if (data.length !== PUT_KEY_LENGTH) refuse(STATUS.WRONG_LENGTH);
+    if (p1 !== 0 && p1 !== keys.version) refuse(STATUS.UNKNOWN_KEY);
     const next = decodePutKey(data, keys.dek);
-    if (next === undefined) return STATUS.BAD_FIELD;
+    if (next === undefined) refuse(STATUS.BAD_FIELD);
     this.#memory.replaceKeys(next);
     return putKeyAnswer(next);
   }
 }
 
-/** Moves the chain on. @returns nothing when C-MAC, length or padding is wrong. */
+/** Takes the secure messaging off the data and moves the MAC chain on. @returns nothing when C-MAC, length or padding is wrong. */
 function openData(open: Open, command: CommandApdu, data: Uint8Array): Uint8Array | undefined {
   const end = data.length - CHANNEL_MAC_LENGTH;
   if (end < 0) return undefined;

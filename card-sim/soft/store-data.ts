@@ -18,40 +18,43 @@ import { LIFE } from '../../apdu/decode-module/select-answer.ts';
 import { C_ENC } from '../../apdu/secure-channel/security-level.ts';
 import type { PersistentState } from './memory/persistent-state.ts';
 import type { TransientState } from './memory/transient-state.ts';
+import { refuse } from './refusal.ts';
 
-/** Bit of a DGI whose value is secret. */
-const SECRET = 0x8000;
+/** Set in a DGI whose value is secret. */
+const SECRET_BIT = 0x8000;
 
 /**
- * STORE DATA; `firmware-notes/protocol.md` 3.
- * @param data DGI u16, length u8, value; as it came through the channel that `transient` tells of.
- * @returns the status word.
+ * STORE DATA (protocol 3).
+ * @param data DGI u16, length u8, value, at least 3 octets, with the secure messaging taken off.
+ * @param last whether P1 says that it is the last.
+ * @throws Refusal
  */
 export function storeData(
   persistent: PersistentState,
   transient: TransientState,
   data: Uint8Array,
   last: boolean,
-): number {
+): void {
   const dgi = STORE_DATA_HEADER.readUint(data, 'dgi');
-  const blank = persistent.life === LIFE.blank;
-  if ((dgi & SECRET) !== 0 && (transient.level & C_ENC) === 0) return STATUS.SECURITY;
-  if (!blank && (dgi === DGI.profile || dgi === DGI.keys)) return STATUS.NOT_NOW;
+  const isBlank = persistent.life === LIFE.blank;
+  if ((dgi & SECRET_BIT) !== 0 && (transient.level & C_ENC) === 0) refuse(STATUS.SECURITY);
+  if (!isBlank && (dgi === DGI.profile || dgi === DGI.keys)) refuse(STATUS.NOT_NOW);
   const value = data.slice(STORE_DATA_HEADER.length);
-  if (STORE_DATA_HEADER.readUint(data, 'length') !== value.length || !fits(dgi, value)) return STATUS.BAD_FIELD;
-  // 8: a new PIN is not a verified one.
+  if (STORE_DATA_HEADER.readUint(data, 'length') !== value.length || !isValueRight(dgi, value))
+    refuse(STATUS.BAD_FIELD);
+  // A new PIN is not a verified one (protocol 8).
   if (dgi === DGI.pin) transient.pinVerified = false;
-  if (!blank) {
-    persistent.changeGroup(dgi, value);
-    return STATUS.DONE;
+  if (!isBlank) {
+    persistent.changeDataObject(dgi, value);
+    return;
   }
-  const whole = (persistent.hasProfile || dgi === DGI.profile) && (persistent.hasKeys || dgi === DGI.keys);
-  if (last && !whole) return STATUS.NOT_NOW;
+  const isWhole = (persistent.hasProfile || dgi === DGI.profile) && (persistent.hasKeys || dgi === DGI.keys);
+  if (last && !isWhole) refuse(STATUS.NOT_NOW);
   persistent.personalise(dgi, value, last);
-  return STATUS.DONE;
 }
 
-function fits(dgi: number, value: Uint8Array): boolean {
+/** Whether a value is one that its DGI may have; an unknown DGI has none. */
+function isValueRight(dgi: number, value: Uint8Array): boolean {
   switch (dgi) {
     case DGI.profile:
       return isProfile(value);

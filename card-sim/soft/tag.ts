@@ -1,10 +1,10 @@
 import type { AesCbc } from '../../apdu/decode-module/keys/aes-cbc.ts';
 
 /** Whether the last `length` octets are the tag of all before them; compared without leaving early. */
-export function tagFits(mac: AesCbc, message: Uint8Array, length: number): boolean {
+export function isTagRight(mac: AesCbc, message: Uint8Array, length: number): boolean {
   const tagAt = message.length - length;
-  const right = mac.mac(message, tagAt);
+  const expected = mac.mac(message, tagAt);
   let difference = 0;
-  for (let i = 0; i < length; i++) difference |= right[i]! ^ message[tagAt + i]!;
+  for (let i = 0; i < length; i++) difference |= expected[i]! ^ message[tagAt + i]!;
   return difference === 0;
 }

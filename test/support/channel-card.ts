@@ -5,6 +5,7 @@ import { encodeResponse } from '../../apdu/iso7816/response-apdu.ts';
 import { fromHex } from '../../apdu/octets.ts';
 import type { ChannelKeySet } from '../../apdu/secure-channel/scp03-keys.ts';
 import { C_ENC, CHANNEL_INS, CLA_PLAIN, CLA_SECURE } from '../../apdu/secure-channel/security-level.ts';
+import { Refusal } from '../../card-sim/soft/refusal.ts';
 import { CardSecureChannel, type ChannelMemory } from '../../card-sim/soft/secure-channel.ts';
 
 export const ECHO = 0x10;
@@ -60,25 +61,31 @@ export class ChannelCard implements CardChannel, ChannelMemory {
       this.#channel.end();
       return encodeResponse(NO_DATA, STATUS.DONE);
     }
-    if (cla === CLA_PLAIN) return pack(this.#run(command, 0), encodeResponse);
+    if (cla === CLA_PLAIN) return answerWith(() => this.#run(command, 0), encodeResponse);
     if (cla !== CLA_SECURE) return encodeResponse(NO_DATA, STATUS.UNKNOWN_CLASS);
     if (ins === CHANNEL_INS.EXTERNAL_AUTHENTICATE) {
-      return encodeResponse(NO_DATA, this.#channel.externalAuthenticate(command));
+      return answerWith(() => {
+        this.#channel.externalAuthenticate(command);
+        return [NO_DATA, STATUS.DONE];
+      }, encodeResponse);
     }
-    const unwrapped = this.#channel.unwrap(command);
-    if (typeof unwrapped === 'number') return encodeResponse(NO_DATA, unwrapped);
-    const answer = this.#run(unwrapped.command, unwrapped.level);
-    return pack(answer, (data, status) => this.#channel.wrap(data, status));
+    return answerWith(
+      () => {
+        const unwrapped = this.#channel.unwrap(command);
+        return this.#run(unwrapped.command, unwrapped.level);
+      },
+      (data, status) => this.#channel.wrap(data, status),
+    );
   }
 
-  #run(command: CommandApdu, level: number): [Uint8Array, number] {
+  #run(command: CommandApdu, level: number): [data: Uint8Array, status: number] {
     const { ins, data = NO_DATA } = command;
     switch (ins) {
       case CHANNEL_INS.INITIALIZE_UPDATE:
-        return dataOrStatus(this.#channel.initializeUpdate(command, this.alive));
+        return [this.#channel.initializeUpdate(command, this.alive), STATUS.DONE];
       case CHANNEL_INS.PUT_KEY:
         if ((level & C_ENC) === 0) return [NO_DATA, STATUS.SECURITY];
-        return dataOrStatus(this.#channel.putKey(command));
+        return [this.#channel.putKey(command), STATUS.DONE];
       case ECHO:
         return [data, STATUS.DONE];
       case WARN:
@@ -95,13 +102,15 @@ export class ChannelCard implements CardChannel, ChannelMemory {
   async close(): Promise<void> {}
 }
 
-function dataOrStatus(answer: Uint8Array | number): [Uint8Array, number] {
-  return typeof answer === 'number' ? [NO_DATA, answer] : [answer, STATUS.DONE];
-}
-
-function pack(
-  [data, status]: [Uint8Array, number],
-  write: (data: Uint8Array, status: number) => Uint8Array,
+/** Encodes what a command answers, or the status word that refuses it. */
+function answerWith(
+  run: () => [data: Uint8Array, status: number],
+  encode: (data: Uint8Array, status: number) => Uint8Array,
 ): Uint8Array {
-  return write(data, status);
+  try {
+    return encode(...run());
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return encode(NO_DATA, error.status);
+  }
 }

@@ -23,7 +23,7 @@ import {
 import { NumberWindow } from './number-window.ts';
 
 const PARTS = 4;
-/** Eight seeds in persistent memory; this card's own way. */
+/** A part of a seed purchase in persistent memory; this card's own way. */
 const PART = layout('seed part', {
   isHere: flag(),
   labels: opaque(SEEDS_OF_PART * SEED_LABEL.length),
@@ -44,7 +44,7 @@ export interface StoredSeed extends SeedLabel {
   readonly key: Uint8Array;
 }
 
-/** The keys that survive the power, and the numbers of the messages that brought them. */
+/** The keys in persistent memory, and which message numbers are taken. */
 export class KeyMemory {
   readonly #eeprom: Eeprom;
   readonly #at: number;
@@ -84,7 +84,7 @@ export class KeyMemory {
     return this.#nodes;
   }
 
-  /** A key, or private half, and its number, as one. @returns what has left the place. */
+  /** Writes a key or private half and takes its number, as one. @returns what has left the place. */
   writePurchase(place: number, purchase: NewPurchase, key: Uint8Array): Purchase | undefined {
     const octets = encodePurchase(purchase, key);
     const window = this.#window.take(purchase.number);
@@ -99,7 +99,7 @@ export class KeyMemory {
     return PART.readUint(this.#view(partAt(place, part), PART.length), 'isHere') === 1;
   }
 
-  /** Eight seeds of a purchase and their number, as one; and the purchase, if it is new. */
+  /** Writes a part of seeds, and the purchase if it is new, and takes their number, as one. */
   writePart(place: number, purchase: NewPurchase, part: number, labels: Uint8Array, keys: Uint8Array): void {
     const window = this.#window.take((purchase.number + part) >>> 0);
     const changes: Change[] = [
@@ -114,7 +114,7 @@ export class KeyMemory {
     if (isNew) this.#purchases[place] = decodePurchase(entry);
   }
 
-  /** The seeds of a purchase as far as they have come. */
+  /** The seeds of those parts of a purchase that have come. */
   *seeds(place: number): Generator<StoredSeed> {
     for (let part = 0; part < PARTS; part++) {
       if (!this.hasPart(place, part)) continue;
@@ -125,7 +125,7 @@ export class KeyMemory {
     }
   }
 
-  /** Ends a purchase earlier, and takes every number up to its last: an older message, or a part held back, would bring it back. */
+  /** Ends a purchase earlier, and takes every number up to its last, so that no older message or late part brings it back. */
   lowerEnd(place: number, to: number): void {
     const purchase = this.#purchases[place]!;
     const window = this.#window.takeAll((purchase.number + purchase.lastPart) >>> 0);
@@ -142,7 +142,7 @@ export class KeyMemory {
     this.#purchases[place] = undefined;
   }
 
-  /** A tree node; with a leaf its number is taken. */
+  /** Writes a tree node; of a leaf it takes the number too, as one. */
   writeNode(place: number, node: TreeNode, isLeaf: boolean): void {
     const changes: Change[] = [{ at: nodeAt(place), octets: encodeNode(node) }];
     const window = isLeaf ? this.#window.take(node.number) : this.#window;

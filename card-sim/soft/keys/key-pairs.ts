@@ -10,14 +10,19 @@ import {
   PRIVATE_LENGTH,
   UNCOMPRESSED,
 } from '../../../apdu/decode-module/keys/p256.ts';
+import { opaque } from '../../../apdu/layout/field.ts';
+import { layout } from '../../../apdu/layout/field-table.ts';
 import { KEY_MESSAGE_HEADER } from '../../../apdu/layout/keys.ts';
 import { concat } from '../../../apdu/octets.ts';
 import type { Eeprom } from '../memory/eeprom.ts';
 
-/** Octets that it takes in the image: the head-end's point, and the card's private half, zeros for none. */
-export const KEY_PAIRS_LENGTH = POINT_LENGTH + PRIVATE_LENGTH;
+/** The head-end's point and the card's private half, zeros for none; this card's own way. */
+const KEY_PAIRS = layout('key pairs', { headEnd: opaque(POINT_LENGTH), privateHalf: opaque(PRIVATE_LENGTH) });
 
-/** The card's own pair and the head-end's point; `firmware-notes/protocol.md` 4.9. */
+/** Octets that they take in the image. */
+export const KEY_PAIRS_LENGTH = KEY_PAIRS.length;
+
+/** The card's own key pair and the head-end's point in persistent memory (protocol 4.9). */
 export class KeyPairs {
   readonly #eeprom: Eeprom;
   readonly #at: number;
@@ -28,43 +33,42 @@ export class KeyPairs {
     this.#at = at;
   }
 
-  /** 65 octets, or nothing before DGI 0004. */
+  /** The head-end's point, 65 octets, or nothing before DGI 0004. */
   get headEnd(): Uint8Array | undefined {
-    const point = this.#eeprom.image.subarray(this.#at, this.#at + POINT_LENGTH);
+    const point = KEY_PAIRS.view(this.#eeprom.image, 'headEnd', this.#at);
     return point[0] === UNCOMPRESSED ? point : undefined;
   }
 
-  /** The card's private half, 32 octets, if it has one. */
-  get own(): Uint8Array | undefined {
-    const at = this.#at + POINT_LENGTH;
-    const half = this.#eeprom.image.subarray(at, at + PRIVATE_LENGTH);
+  /** The card's private half, 32 octets, if it has a pair. */
+  get privateHalf(): Uint8Array | undefined {
+    const half = KEY_PAIRS.view(this.#eeprom.image, 'privateHalf', this.#at);
     return half.some((octet) => octet !== 0) ? half : undefined;
   }
 
   /** The card's point, 65 octets, if it has a pair. */
   get point(): Uint8Array | undefined {
-    const { own } = this;
-    return own === undefined ? undefined : p256PairOf(own).publicKey;
+    const { privateHalf } = this;
+    return privateHalf === undefined ? undefined : p256PairOf(privateHalf).publicKey;
   }
 
-  /** A new pair in the place of the other. @returns its point, 65 octets. */
+  /** Makes a new pair, which replaces the old one. @returns its point, 65 octets. */
   generate(): Uint8Array {
     const { privateKey, publicKey } = generateP256();
-    this.#eeprom.write({ at: this.#at + POINT_LENGTH, octets: privateKey });
+    this.#eeprom.write({ at: this.#at + KEY_PAIRS.at.privateHalf, octets: privateKey });
     return publicKey;
   }
 
   /**
-   * The keys of a private half for a message.
-   * @param half 32 octets.
+   * Agrees on the working keys of a message.
+   * @param privateHalf of the card's pair or of a service's, 32 octets.
    * @param message of the right length for its kind and parent.
-   * @returns nothing when the message's point, or the head-end's, is none of the curve.
+   * @returns nothing when the point of the message, or that of the head-end, is not on the curve.
    */
-  ciphers(half: Uint8Array, message: Uint8Array, tagLength: number): ContentCiphers | undefined {
+  agree(privateHalf: Uint8Array, message: Uint8Array, tagLength: number): ContentCiphers | undefined {
     const end = message.length - tagLength;
     const ephemeral = message.subarray(end - EPHEMERAL_LENGTH, end);
-    const withEphemeral = agree(half, concat(Uint8Array.of(UNCOMPRESSED), ephemeral));
-    const withStatic = agree(half, this.headEnd ?? new Uint8Array(0));
+    const withEphemeral = agree(privateHalf, concat(Uint8Array.of(UNCOMPRESSED), ephemeral));
+    const withStatic = agree(privateHalf, this.headEnd ?? new Uint8Array(0));
     if (withEphemeral === undefined || withStatic === undefined) return undefined;
     const kind = KEY_MESSAGE_HEADER.readUint(message, 'parentKind');
     const parentId = KEY_MESSAGE_HEADER.readUint(message, 'parentId');

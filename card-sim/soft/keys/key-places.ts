@@ -5,6 +5,7 @@ import { KEY_NAME } from '../../../apdu/layout/keys.ts';
 import type { CardKey, Purchase } from './keys.ts';
 import type { PersistentState } from '../memory/persistent-state.ts';
 import type { TransientState } from '../memory/transient-state.ts';
+import { refuse } from '../refusal.ts';
 
 /** The place that holds a key, -1 when none does. */
 export function placeOf(places: readonly (CardKey | undefined)[], kind: number, service: number, id: number): number {
@@ -22,7 +23,7 @@ export function dropBelow(transient: TransientState, gone: CardKey): void {
   });
 }
 
-/** The end of a purchase has come down: RAM keys below it end with it, and those left empty go. */
+/** Ends the RAM keys below a purchase with it, after its end was lowered, and drops those left without validity. */
 export function shortenBelow(transient: TransientState, purchase: Purchase): void {
   for (const places of [transient.segments, transient.contents]) {
     places.forEach((key, place) => {
@@ -33,8 +34,8 @@ export function shortenBelow(transient: TransientState, purchase: Purchase): voi
   }
 }
 
-/** DELETE KEY. @param data kind u8, service u32, id u32. @returns the status word. */
-export function deleteKey(persistent: PersistentState, transient: TransientState, data: Uint8Array): number {
+/** DELETE KEY (protocol 4.4). @param data kind u8, service u32, id u32. @throws Refusal 6A88 */
+export function deleteKey(persistent: PersistentState, transient: TransientState, data: Uint8Array): void {
   const { kind, service, keyId } = KEY_NAME.read(data);
   const { keyMemory } = persistent;
   for (const places of [transient.segments, transient.contents, keyMemory.purchases, keyMemory.nodes]) {
@@ -46,12 +47,12 @@ export function deleteKey(persistent: PersistentState, transient: TransientState
     else if (key.kind === KIND.node) keyMemory.deleteNode(place);
     else keyMemory.deletePurchase(place);
     dropBelow(transient, key);
-    return STATUS.DONE;
+    return;
   }
-  return STATUS.UNKNOWN_KEY;
+  refuse(STATUS.UNKNOWN_KEY);
 }
 
-/** The answer to LIST KEYS, uncut; `firmware-notes/protocol.md` 4.4. */
+/** The whole answer to LIST KEYS (protocol 4.4). */
 export function listKeys(persistent: PersistentState, transient: TransientState): Uint8Array {
   const list: KeyEntry[] = [];
   const { purchases, nodes } = persistent.keyMemory;

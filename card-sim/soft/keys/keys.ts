@@ -6,7 +6,7 @@ import { opaque, reserved, u32, u8 } from '../../../apdu/layout/field.ts';
 import { layout } from '../../../apdu/layout/field-table.ts';
 import { CEILINGS } from '../../../apdu/layout/keys.ts';
 
-/** What a key of any kind has. `from` and `to` as kept, the overlap with its parents; a leave lowers `to`. */
+/** What a key of any kind has. `from` and `to` are its overlap with its parents; a leave lowers `to`. */
 interface KeyBase {
   readonly parentKind: number;
   readonly service: number;
@@ -15,22 +15,22 @@ interface KeyBase {
   to: number;
 }
 
-/** The two working keys, schedules made. */
-interface Working {
+/** A key whose working keys have their schedules made. */
+interface WithCiphers {
   readonly ciphers: ContentCiphers;
 }
 
-/** What a message under the unique key brought and paid for; `firmware-notes/protocol.md` 4.2. Persistent. */
+/** The terms of a purchase, which a message under the unique key or the own pair brought (protocol 4.2). Persistent. */
 interface Terms extends KeyBase {
-  /** Of the message that brought it; of seeds that of part 0. */
+  /** Number of the message that brought it; of seeds that of part 0. */
   readonly number: number;
-  /** Of seeds the parts there are, less one. */
+  /** Number of the last part of seeds; 0 for all else. */
   readonly lastPart: number;
-  /** 24 octets: all but what is reserved. */
+  /** The ceilings as they came, without currency and reserved octets: 24 octets. */
   readonly ceilings: Uint8Array;
 }
 
-export interface KeyPurchase extends Terms, Working {
+export interface KeyPurchase extends Terms, WithCiphers {
   readonly kind: typeof KIND.service | typeof KIND.segment;
 }
 
@@ -38,7 +38,7 @@ export interface SeedPurchase extends Terms {
   readonly kind: typeof KIND.seeds;
 }
 
-/** The private half of a service's pair; `firmware-notes/protocol.md` 4.9. */
+/** The private half of a service's pair (protocol 4.9). */
 export interface PairPurchase extends Terms {
   readonly kind: typeof KIND.servicePair;
   /** 32 octets. */
@@ -48,15 +48,15 @@ export interface PairPurchase extends Terms {
 export type Purchase = KeyPurchase | PairPurchase | SeedPurchase;
 
 /** A segment key under a service key, in RAM. */
-export interface SegmentKey extends KeyBase, Working {
+export interface SegmentKey extends KeyBase, WithCiphers {
   readonly kind: typeof KIND.segment;
   readonly purchase: Purchase;
 }
 
-/** In RAM; `firmware-notes/protocol.md` 4.3. */
-export interface ContentKey extends KeyBase, Working {
+/** A content key, in RAM (protocol 4.3). */
+export interface ContentKey extends KeyBase, WithCiphers {
   readonly kind: typeof KIND.content | typeof KIND.blind;
-  /** Of a slot its purchase. */
+  /** Under a slot the seed purchase. */
   readonly parent: Purchase | SegmentKey;
   readonly purchase: Purchase;
   readonly tariff: number;
@@ -66,10 +66,10 @@ export interface ContentKey extends KeyBase, Working {
   readonly secondSsrc: number;
 }
 
-/** Of a key tree; persistent. It has no validity: `from` is its version. */
+/** A node of a key tree (protocol 4.7), persistent. It has no validity: `from` is its version. */
 export interface TreeNode extends KeyBase {
   readonly kind: typeof KIND.node;
-  /** Of the message that brought a leaf; else 0. */
+  /** Number of the message that brought a leaf; else 0. */
   readonly number: number;
   /** 16 octets. */
   readonly key: Uint8Array;
@@ -87,44 +87,21 @@ export const NODES = 12;
 export const SEGMENT_PLACES = 4;
 export const CONTENT_PLACES = 2;
 
-/** What ceilings say, `firmware-notes/protocol.md` 4.2. Money in micro-units. */
-export interface Limits {
-  /** Per 1,000,000 octets. */
-  readonly perMegabyte: number;
-  readonly perHour: number;
-  /** Per segment. */
-  readonly flat: number;
-  readonly groupOctets: number;
-  readonly groupDuration: number;
-  readonly quantum: number;
-}
-
-export function limitsOf({ ceilings }: Purchase): Limits {
-  return {
-    perMegabyte: CEILINGS.readUint(ceilings, 'perMegabyte'),
-    perHour: CEILINGS.readUint(ceilings, 'perHour'),
-    flat: CEILINGS.readUint(ceilings, 'flat'),
-    groupOctets: CEILINGS.readUint(ceilings, 'groupOctets'),
-    groupDuration: CEILINGS.readUint(ceilings, 'groupDuration'),
-    quantum: CEILINGS.readUint(ceilings, 'quantum'),
-  };
-}
-
-/** The most that a content key of this tariff may ask for. @param tariff as in `TARIFF`. */
-export function priceCeiling({ perMegabyte, perHour, flat }: Limits, tariff: number): number {
+/** Whether content of this tariff is dearer than its purchase allows. @param tariff as in `TARIFF`. */
+export function exceedsPriceCeiling({ ceilings }: Purchase, tariff: number, price: number): boolean {
   switch (tariff) {
     case TARIFF.octets:
-      return perMegabyte;
+      return price > CEILINGS.readUint(ceilings, 'perMegabyte');
     case TARIFF.duration:
-      return perHour;
+      return price > CEILINGS.readUint(ceilings, 'perHour');
     case TARIFF.flat:
-      return flat;
+      return price > CEILINGS.readUint(ceilings, 'flat');
     default:
-      return 0;
+      return price > 0;
   }
 }
 
-/** Of the ceilings all but currency and what is reserved. */
+/** Octets of the ceilings that are kept: all up to the currency. */
 export const CEILINGS_LENGTH = CEILINGS.at.currency;
 
 /** A purchase in persistent memory; this card's own way. */
@@ -145,10 +122,10 @@ const PURCHASE_ENTRY = layout('purchase entry', {
 });
 
 export const PURCHASE_LENGTH = PURCHASE_ENTRY.length;
-/** Offset of the end in it, which a leave lowers. */
+/** Offset of a purchase's end in its entry. */
 export const PURCHASE_END_AT = PURCHASE_ENTRY.at.to;
 
-/** A purchase as LOAD KEY has found it right. */
+/** A purchase that is about to be stored. */
 export type NewPurchase = Terms & { readonly kind: Purchase['kind'] };
 
 /** @param key 16 octets, a private half 32; none for seeds. */

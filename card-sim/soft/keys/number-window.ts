@@ -2,7 +2,7 @@ import { readUint, writeUint } from '../../../apdu/octets.ts';
 
 const WIDTH = 32;
 
-/** Which message numbers under the unique key are used; `firmware-notes/protocol.md` 4.4 step 4. */
+/** Which message numbers under the unique key and the card's own pair are taken (protocol 4.4 step 4). */
 export class NumberWindow {
   /** Highest number taken. */
   readonly #high: number;
@@ -37,14 +37,14 @@ export class NumberWindow {
     return this.#high === other.#high && this.#bitmap === other.#bitmap;
   }
 
-  /** The window with every number up to this one taken. */
+  /** Takes every number up to this one. @returns another window. */
   takeAll(number: number): NumberWindow {
     if (number > this.#high) return new NumberWindow(number, 0xffff_ffff);
     const back = this.#high - number;
     return back >= WIDTH ? this : new NumberWindow(this.#high, this.#bitmap | (0xffff_ffff << back));
   }
 
-  /** The window with this number taken. */
+  /** Takes a number. @returns another window. */
   take(number: number): NumberWindow {
     if (number <= this.#high) return new NumberWindow(this.#high, this.#bitmap | (1 << (this.#high - number)));
     const ahead = number - this.#high;

@@ -13,13 +13,13 @@ import type { TransientState } from '../memory/transient-state.ts';
 
 /** The parent of a message, whatever its kind. */
 export interface Parent {
-  /** None: the card's own key or pair. Of a slot the purchase that has a seed for it. */
+  /** Nothing for the card's own key or pair; for a slot the purchase that has a seed for it. */
   readonly key: CardKey | undefined;
   readonly ciphers: ContentCiphers;
 }
 
-/** A parent whose working keys may have to be agreed on with the message. */
-export type FoundParent = Parent | { readonly key: CardKey | undefined; readonly half: Uint8Array };
+/** A parent; the working keys of a pair are agreed on with each message. */
+export type FoundParent = Parent | { readonly key: CardKey | undefined; readonly privateHalf: Uint8Array };
 
 const KEY = KEY_MESSAGE_HEADER;
 const EPOCH_AT = keyBodyAt(KIND.content) + CONTENT_TERMS.at.epoch;
@@ -28,7 +28,10 @@ export function isContentKind(kind: number | undefined): kind is typeof KIND.con
   return kind === KIND.content || kind === KIND.blind;
 }
 
-/** `firmware-notes/protocol.md` 4.4 step 1. @param message at least 56 octets, under a slot those of its kind. */
+/**
+ * Finds the parent that a message names (protocol 4.4 step 1).
+ * @param message at least 56 octets; a content message under a slot at least 104.
+ */
 export function findParent(
   persistent: PersistentState,
   transient: TransientState,
@@ -42,12 +45,12 @@ export function findParent(
   }
   if (isPairKind(kind) && persistent.keyPairs.headEnd === undefined) return undefined;
   if (kind === KIND.cardPair) {
-    const half = persistent.keyPairs.own;
-    return id === persistent.serial && half !== undefined ? { key: undefined, half } : undefined;
+    const { privateHalf } = persistent.keyPairs;
+    return id === persistent.serial && privateHalf !== undefined ? { key: undefined, privateHalf } : undefined;
   }
   if (kind === KIND.slot) {
     const epoch = isContentKind(KEY.readUint(message, 'kind')) ? readUint(message, EPOCH_AT, 4) : 0;
-    return slotParent(persistent, service, id, epoch);
+    return makeSlotParent(persistent, service, id, epoch);
   }
   const { purchases, nodes } = persistent.keyMemory;
   for (const key of [...transient.segments, ...transient.contents, ...purchases, ...nodes]) {
@@ -56,7 +59,7 @@ export function findParent(
       case KIND.seeds:
         return undefined;
       case KIND.servicePair:
-        return { key, half: key.privateKey };
+        return { key, privateHalf: key.privateKey };
       case KIND.node:
         return { key, ciphers: contentCiphers(deriveWorkingKeys(kind, service, id, key.key)) };
       default:
@@ -66,8 +69,8 @@ export function findParent(
   return undefined;
 }
 
-/** `firmware-notes/protocol.md` 4.6. */
-function slotParent(persistent: PersistentState, service: number, slot: number, epoch: number): Parent | undefined {
+/** Makes the keys of a slot from the seed that covers it and the root of the key tree (protocol 4.6). */
+function makeSlotParent(persistent: PersistentState, service: number, slot: number, epoch: number): Parent | undefined {
   const { purchases, nodes } = persistent.keyMemory;
   const root = nodes.find((node) => node?.service === service && node.id === ROOT_NODE);
   if (slot >= SLOTS || (epoch !== 0 && root?.from !== epoch)) return undefined;
@@ -82,6 +85,6 @@ function slotParent(persistent: PersistentState, service: number, slot: number, 
   }
   if (found === undefined) return undefined;
   const leaf = seedKey(found.seed.key, { level: SLOT_DEPTH, index: slot }, found.seed);
-  const pair = slotKeys(service, slot, epoch, leaf, root?.key ?? new Uint8Array(16));
-  return { key: found.key, ciphers: contentCiphers(pair) };
+  const workingKeys = slotKeys(service, slot, epoch, leaf, root?.key ?? new Uint8Array(16));
+  return { key: found.key, ciphers: contentCiphers(workingKeys) };
 }

@@ -5,9 +5,13 @@ import { KEY_MESSAGE_HEADER as KEY } from '../../../apdu/layout/keys.ts';
 import type { TreeNode } from './keys.ts';
 import type { Parent } from './parents.ts';
 import type { PersistentState } from '../memory/persistent-state.ts';
+import { refuse } from '../refusal.ts';
 
-/** Steps 4 and 7 for a tree node: a leaf under the card's own key or pair, or a node under its child. @returns the status word. */
-export function loadNode(persistent: PersistentState, message: Uint8Array, parent: Parent): number {
+/**
+ * Loads a tree node: a leaf under the card's own key or pair, or a node under its child (protocol 4.4 steps 4 and 7).
+ * @throws Refusal
+ */
+export function loadNode(persistent: PersistentState, message: Uint8Array, parent: Parent): void {
   const { keyMemory } = persistent;
   const service = KEY.readUint(message, 'service');
   const id = KEY.readUint(message, 'keyId');
@@ -17,14 +21,16 @@ export function loadNode(persistent: PersistentState, message: Uint8Array, paren
   const held = keyMemory.nodes[place];
   if (isLeaf) {
     if (keyMemory.window.refuses(number)) {
-      const same = held !== undefined && isPersonal(held.parentKind) && held.number === number;
-      return same ? STATUS.DONE : STATUS.OLD_NUMBER;
+      const isRepeated = held !== undefined && isPersonal(held.parentKind) && held.number === number;
+      if (isRepeated) return;
+      refuse(STATUS.OLD_NUMBER);
     }
   } else if (held !== undefined && held.from >= number) {
-    return held.from === number ? STATUS.DONE : STATUS.OLD_NUMBER;
+    if (held.from === number) return;
+    refuse(STATUS.OLD_NUMBER);
   }
   if (place < 0) place = keyMemory.nodes.indexOf(undefined);
-  if (place < 0) return STATUS.NO_ROOM;
+  if (place < 0) refuse(STATUS.NO_ROOM);
   const node: TreeNode = {
     kind: KIND.node,
     parentKind: KEY.readUint(message, 'parentKind'),
@@ -36,5 +42,4 @@ export function loadNode(persistent: PersistentState, message: Uint8Array, paren
     key: parent.ciphers.encryption.decrypt(message.subarray(KEY.length, keyBodyAt(KIND.node))),
   };
   keyMemory.writeNode(place, node, isLeaf);
-  return STATUS.DONE;
 }

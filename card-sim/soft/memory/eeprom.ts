@@ -1,31 +1,28 @@
-/** Where the octets that survive the power are kept. */
+/** Keeps the persistent memory of a card. */
 export interface CardStore {
-  /** What was saved last; nothing for a new card. */
+  /** The image that was saved last; nothing for a new card. */
   load(): Uint8Array | undefined;
-  /** Keeps the whole image, or keeps the one before it. */
+  /** Keeps the whole image, or the one before it if that fails. @throws TransportError */
   save(image: Uint8Array): void;
 }
 
-/** The power failed in a command: there is no answer. */
+/** The power failed in a command, which gets no answer. */
 export class PowerCut extends Error {
   override readonly name = 'PowerCut';
 }
 
-/** When the power is to fail in the next command. */
+/** When the power fails in the next command: after so many writes, or after its last. */
 export type CutPoint = number | 'afterLast';
 
-/** Octets to be changed, as one with others of the same write. */
+/** Octets to write, as one with others of the same write. */
 export interface Change {
   readonly at: number;
   readonly octets: Uint8Array;
 }
 
-/**
- * The card's persistent memory. Every change goes through `write`, which is atomic and is where a test counts, and cuts
- * the power.
- */
+/** The card's persistent memory. Every change goes through `write`, which is atomic; there writes are counted and the power is cut. */
 export class Eeprom {
-  /** Read only for all others. */
+  /** Others only read it. */
   readonly image: Uint8Array;
   /** Atomic writes since the start. */
   writes = 0;
@@ -42,7 +39,7 @@ export class Eeprom {
     this.#store = store;
   }
 
-  /** All changes or none. @throws PowerCut before any of them. */
+  /** Makes all changes or none. @throws PowerCut before any of them. */
   write(...changes: readonly Change[]): void {
     if (this.#cut === this.#writesOfCommand) this.#fail();
     this.#writesOfCommand++;

@@ -3,10 +3,10 @@ import type { Mark, SessionTotals } from '../../../apdu/decode-module/money/log-
 import type { CardSecureChannel } from '../secure-channel.ts';
 import { NO_TICKS, type Ticks } from '../money/ticks.ts';
 
-/** A session as RAM has it; the record may lag behind. */
+/** The open session in RAM; its totals in the record are those before the last take. */
 export class Session implements SessionTotals {
   readonly service: number;
-  /** In micro-units; the record has it too. */
+  /** In micro-units, as in the record. */
   taken = 0;
   used: Ticks = NO_TICKS;
   octets = 0;
@@ -22,7 +22,7 @@ export class Session implements SessionTotals {
   }
 }
 
-/** A mark, and whether its group may be asked for again. */
+/** The mark of a stream, and whether its group may be asked for again. */
 export class StreamMark implements Mark {
   readonly ssrc: number;
   group: number;
@@ -37,21 +37,21 @@ export class StreamMark implements Mark {
 
 /** Everything that goes with the power. */
 export class TransientState {
-  /** SELECT has come since the reset. */
+  /** Whether SELECT has come since the reset. */
   selected = false;
   readonly channel: CardSecureChannel;
   /** Security level of the command at hand, 0 for a plain one. */
   level = 0;
-  /** The PIN has been verified since the last SELECT. */
+  /** Whether the PIN is verified (protocol 8). */
   pinVerified = false;
   session: Session | undefined;
   readonly segments: (SegmentKey | undefined)[] = Array.from({ length: SEGMENT_PLACES }, () => undefined);
   readonly contents: (ContentKey | undefined)[] = Array.from({ length: CONTENT_PLACES }, () => undefined);
-  /** First seen longest ago first. */
+  /** The stream first seen longest ago comes first. */
   readonly marks: StreamMark[];
-  /** Of any group opened since the reset, seconds since 1970. */
+  /** The highest of all groups opened since the reset, seconds since 1970. */
   highestMediaTime = 0;
-  /** What GET RESPONSE is to bring; empty: nothing. */
+  /** What GET RESPONSE brings; empty without a rest. */
   rest: Uint8Array = new Uint8Array(0);
 
   /** @param marks of the record. */

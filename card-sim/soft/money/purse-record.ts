@@ -19,15 +19,15 @@ export const NO_TOTALS: SessionTotals = {
   to: 0,
 };
 
-/** Money below 2^48 is exact in a number, and cheaper there than as bigint. */
+/** Amounts as numbers: below 2^48 they are exact, and cheaper than as bigint. */
 type AsNumbers<Fields> = { readonly [Name in keyof Fields]: Fields[Name] extends bigint ? number : Fields[Name] };
 
-/** The purse record; `firmware-notes/protocol.md` 7.2. Amounts in micro-units. */
+/** The purse record (protocol 7.2). Amounts in micro-units. */
 export type PurseRecord = Omit<AsNumbers<LogRecord>, 'usedAtTake'> & { readonly usedAtTake: Ticks };
 
 const NO_MARK: Mark = { ssrc: 0, group: 0 };
 
-/** The record of a card that has just become active, without a spend limit. */
+/** The record of a card that has just been personalised, without a spend limit. */
 export const FIRST_RECORD: PurseRecord = {
   sequence: 1,
   loaded: 0,

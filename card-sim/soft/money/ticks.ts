@@ -1,6 +1,6 @@
 import { writeUint } from '../../../apdu/octets.ts';
 
-/** One micro-unit in ticks; `firmware-notes/protocol.md` 7.1. */
+/** Ticks of one micro-unit (protocol 7.1). */
 export const TICKS = 18_000_000;
 
 /**
@@ -20,7 +20,7 @@ export function addTicks(a: Ticks, b: Ticks): Ticks {
   return rest < TICKS ? { units: a.units + b.units, rest } : { units: a.units + b.units + 1, rest: rest - TICKS };
 }
 
-/** Micro-units, rounded up once. */
+/** The amount that the ticks come to, in micro-units, rounded up. */
 export function amountOfTicks(ticks: Ticks): number {
   return ticks.rest === 0 ? ticks.units : ticks.units + 1;
 }
@@ -29,7 +29,7 @@ const LOW = 2 ** 24;
 const MEGABYTE = 1_000_000;
 const HOUR = 3_600_000;
 
-/** octets x price x 18. @param octets u24. @param price u32, micro-units per 1,000,000 octets. */
+/** The ticks of octets x price x 18. @param octets u24. @param price u32, micro-units per 1,000,000 octets. */
 export function ticksOfOctets(octets: number, price: number): Ticks {
   // price = whole x 10^6 + part: octets x part stays below 2^44.
   const part = price % MEGABYTE;
@@ -38,7 +38,7 @@ export function ticksOfOctets(octets: number, price: number): Ticks {
   return { units: octets * ((price - part) / MEGABYTE) + (product - rest) / MEGABYTE, rest: rest * (TICKS / MEGABYTE) };
 }
 
-/** duration x price x 5. @param duration u24, ms. @param price u32, micro-units per 3,600,000 ms. */
+/** The ticks of duration x price x 5. @param duration u24, ms. @param price u32, micro-units per 3,600,000 ms. */
 export function ticksOfDuration(duration: number, price: number): Ticks {
   const part = price % HOUR;
   const product = duration * part;
@@ -46,7 +46,7 @@ export function ticksOfDuration(duration: number, price: number): Ticks {
   return { units: duration * ((price - part) / HOUR) + (product - rest) / HOUR, rest: rest * (TICKS / HOUR) };
 }
 
-/** u64, big-endian. */
+/** Writes ticks as u64. */
 export function writeTicks(octets: Uint8Array, at: number, ticks: Ticks): void {
   // units = high x 2^24 + low: both products stay below 2^49.
   const low = (ticks.units % LOW) * TICKS + ticks.rest;
@@ -55,6 +55,7 @@ export function writeTicks(octets: Uint8Array, at: number, ticks: Ticks): void {
   writeUint(octets, at + 5, 3, low);
 }
 
+/** Reads ticks from u64. */
 export function readTicks(octets: Uint8Array, at: number): Ticks {
   let value = 0n;
   for (let i = at; i < at + 8; i++) value = (value << 8n) | BigInt(octets[i] ?? 0);
