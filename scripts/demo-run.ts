@@ -161,7 +161,7 @@ async function lookAt(card: DemoCard): Promise<Look> {
   try {
     const module = new DecodeModule(channel);
     await module.select();
-    return await module.purse();
+    return await module.getPurse();
   } finally {
     await channel.close();
   }

@@ -119,7 +119,7 @@ export class DecodeModule {
     return this.#send('DECODE', DECODE_BLIND, encodeBlind(packet, blocks));
   }
 
-  async purse(): Promise<PurseStatus> {
+  async getPurse(): Promise<PurseStatus> {
     return parsePurseStatus(await this.#send('GET_PURSE', 0, NO_DATA));
   }
 
@@ -133,8 +133,8 @@ export class DecodeModule {
    * @param s2 the issuer's order, 64 octets.
    * @returns S3, 64 octets, for the issuer.
    */
-  async load(s2: Uint8Array): Promise<Uint8Array> {
-    return this.#send('LOAD_CREDIT', 0, s2);
+  async loadCredit(order: Uint8Array): Promise<Uint8Array> {
+    return this.#send('LOAD_CREDIT', 0, order);
   }
 
   /**
@@ -142,12 +142,12 @@ export class DecodeModule {
    * @returns the receipt's 112 octets; `parseReceipt` reads them.
    * @throws ModuleError `NOT_FOUND` when there is none such.
    */
-  async receipt(number?: number): Promise<Uint8Array> {
+  async getReceipt(number?: number): Promise<Uint8Array> {
     return this.#send('GET_RECEIPT', 0, number === undefined ? NO_DATA : u32(number));
   }
 
   /** @param acknowledgement the issuer's, 32 octets. */
-  async acknowledge(acknowledgement: Uint8Array): Promise<void> {
+  async acknowledgeReceipts(acknowledgement: Uint8Array): Promise<void> {
     await this.#send('ACKNOWLEDGE_RECEIPTS', 0, acknowledgement);
   }
 
@@ -186,17 +186,17 @@ export class DecodeModule {
    * @param back steps from the newest purse record, 0 to 63.
    * @throws ModuleError `NOT_FOUND` when there were not so many.
    */
-  async log(back: number): Promise<LogRecord> {
+  async getLog(back: number): Promise<LogRecord> {
     return parseLogRecord(await this.#send('GET_LOG', 0, NO_DATA, back));
   }
 
-  async data(): Promise<ModuleData> {
+  async getModuleData(): Promise<ModuleData> {
     const object = DATA_OBJECT.module;
     return parseModuleData(await this.#send('GET_DATA', object >>> 8, NO_DATA, object & 0xff));
   }
 
   /** Whose signatures the issuer wants to be trusted. */
-  async verificationKeys(): Promise<VerificationKey[]> {
+  async getVerificationKeys(): Promise<VerificationKey[]> {
     const object = DATA_OBJECT.verificationKeys;
     return parseVerificationKeys(await this.#send('GET_DATA', object >>> 8, NO_DATA, object & 0xff));
   }
@@ -214,7 +214,7 @@ export class DecodeModule {
    * @returns the uncompressed point of P-256, 65 octets.
    * @throws ModuleError `UNKNOWN_KEY` when it has no pair.
    */
-  async publicKey(): Promise<Uint8Array> {
+  async getPublicKey(): Promise<Uint8Array> {
     const object = DATA_OBJECT.publicKey;
     return this.#send('GET_DATA', object >>> 8, NO_DATA, object & 0xff);
   }

@@ -58,8 +58,8 @@ export class CardSession {
       const answer = await module.select();
       this.#requireUsable(answer);
       await this.#present(module);
-      this.#trusted = await module.verificationKeys();
-      this.#purse = await module.purse();
+      this.#trusted = await module.getVerificationKeys();
+      this.#purse = await module.getPurse();
       this.#receiptsBefore ??= this.#purse.receiptsWritten;
       this.#answer = answer;
       this.#module = module;
@@ -98,11 +98,11 @@ export class CardSession {
   /** Reads what decides whether a card that stopped would go on. */
   async readResources(): Promise<Resources> {
     const { loadNumber, receiptsDue } = await this.readPurse();
-    return { loadNumber, receiptsDue, spendLimit: (await this.module.log(0)).spendLimit };
+    return { loadNumber, receiptsDue, spendLimit: (await this.module.getLog(0)).spendLimit };
   }
 
   async readPurse(): Promise<PurseStatus> {
-    this.#purse = await this.module.purse();
+    this.#purse = await this.module.getPurse();
     return this.#purse;
   }
 
@@ -138,7 +138,7 @@ export class CardSession {
     const receipts: Receipt[] = [];
     const first = Math.max(this.#receiptsBefore, purse.receiptsWritten - RECEIPT_RING) + 1;
     for (let number = first; number <= purse.receiptsWritten; number++) {
-      receipts.push(parseReceipt(await this.module.receipt(number)));
+      receipts.push(parseReceipt(await this.module.getReceipt(number)));
     }
     return {
       receipts,

@@ -40,9 +40,9 @@ export async function readCard(module: DecodeModule): Promise<CardSnapshot> {
     answer,
     moduleClass: moduleClassOf(answer),
     capabilities: capabilitiesOf(answer),
-    purse: withPurse ? { status: await module.purse(), record: await module.log(0) } : undefined,
+    purse: withPurse ? { status: await module.getPurse(), record: await module.getLog(0) } : undefined,
     keys: withPurse ? await module.listKeys() : [],
-    trusted: await module.verificationKeys(),
+    trusted: await module.getVerificationKeys(),
   };
 }
 

@@ -39,7 +39,7 @@ async function readRecords(module: DecodeModule, count: number): Promise<LogReco
   const records: LogRecord[] = [];
   for (let back = 0; back < count; back++) {
     try {
-      records.push(await module.log(back));
+      records.push(await module.getLog(back));
     } catch (error) {
       if (error instanceof ModuleError && error.code === 'NOT_FOUND') break;
       throw error;

@@ -33,7 +33,7 @@ export async function fillCard(channel: CardChannel): Promise<void> {
   await module.select();
   await activate(channel, PROFILE, KEYS);
   await module.startLoad();
-  await module.load(signOrder(1, MAXIMUM));
+  await module.loadCredit(signOrder(1, MAXIMUM));
   // As the head-end does it unless told: a take for every MB of toll.
   await module.loadKey(sealService(1, { quantum: PRICE }));
 }
@@ -42,7 +42,7 @@ export async function fillCard(channel: CardChannel): Promise<void> {
 export async function wakeCard(channel: CardChannel): Promise<DecodeModule> {
   const module = new DecodeModule(channel);
   await module.select();
-  await module.acknowledge(signAcknowledgementUpTo((await module.purse()).receiptsWritten));
+  await module.acknowledgeReceipts(signAcknowledgementUpTo((await module.getPurse()).receiptsWritten));
   await module.loadKey(sealSegment());
   await module.loadKey(sealContent({ price: PRICE }));
   await module.openSession(SERVICE);

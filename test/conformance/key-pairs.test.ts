@@ -107,11 +107,11 @@ describe.each(CARD_KINDS)('the own pair of %s', (kind) => {
 
   it('is a point of the curve, stays over a reset, and GET DATA answers it', async () => {
     expect(isPoint(publicKey)).toBe(true);
-    expect(await module.publicKey()).toEqual(publicKey);
+    expect(await module.getPublicKey()).toEqual(publicKey);
     await card.reset();
     const answer = await module.select();
     expect(hasCapability(answer, 'p256')).toBe(true);
-    expect(await module.publicKey()).toEqual(publicKey);
+    expect(await module.getPublicKey()).toEqual(publicKey);
   });
 
   it('carries what the unique key does but for seeds, each confirmed; nothing else', async () => {
@@ -175,7 +175,7 @@ describe.each(CARD_KINDS)('the own pair of %s', (kind) => {
     for (let i = 0; i < 3; i++) {
       publicKey = await secure.generateKeyPair();
       seen.add(publicKey.join());
-      expect(await secure.publicKey()).toEqual(publicKey);
+      expect(await secure.getPublicKey()).toEqual(publicKey);
       expect(await loadRefused(module, old)).toBe('CRYPTO');
       expect(await loadRefused(module, under(KIND.service, 2 + i))).toBe('');
     }
@@ -277,7 +277,7 @@ describe.each(['soft', 'jcardsim'] as const)('a card file of %s', (kind) => {
       await using card = await startCard({ kind, state });
       const module = new DecodeModule(await card.channel());
       await module.select();
-      expect(await module.publicKey()).toEqual(publicKey);
+      expect(await module.getPublicKey()).toEqual(publicKey);
       const options = { parentKind: KIND.cardPair, publicKey, number: 3, keyId: 3 } as const;
       expect(await loadRefused(module, sealUnderPair(KIND.service, CEILINGS_BODY, options))).toBe('');
       await module.loadKey(sealContentUnderPair(FREE));

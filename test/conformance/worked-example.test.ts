@@ -176,13 +176,13 @@ describe('the worked example of the page', () => {
       const keys = encodeCardKeys({ downlink: readGiven('downlink key'), ...rest });
       await activate(channel, encodeCardProfile({ cardId, ...limits }), keys);
       const order = { cardId, number: 1, currency: 840, amount: 1_000_000n, loadId: new Uint8Array(8) };
-      await module.load(signLoadOrder(order, loadIn));
+      await module.loadCredit(signLoadOrder(order, loadIn));
       for (const name of ['service', 'segment', 'content']) await module.loadKey(readGiven(`${name} message`));
       await module.openSession(1);
       const answer = await channel.transmit(readGiven('DECODE'));
       expect(parseResponse(answer).status).toBe(STATUS.DONE);
       expect(toHex(answer)).toBe(toHex(readGiven('answer')));
-      expect(await module.purse()).toMatchObject({ usedTicks: 360_000_000n, used: 20n, taken: 250_000n });
+      expect(await module.getPurse()).toMatchObject({ usedTicks: 360_000_000n, used: 20n, taken: 250_000n });
     } finally {
       await channel.close();
     }

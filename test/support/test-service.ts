@@ -57,7 +57,7 @@ export async function personalise(card: SimulatedCard, serial: number, credit: b
 export async function loadCredit(module: DecodeModule, cardId: Uint8Array, amount: bigint): Promise<void> {
   const { number } = parseLoadRequest(await module.startLoad());
   const order = { cardId, number: number + 1, currency: USD, amount, loadId: randomBytes(8) };
-  await module.load(signLoadOrder(order, deriveTestCardKey('load-in', cardId)));
+  await module.loadCredit(signLoadOrder(order, deriveTestCardKey('load-in', cardId)));
 }
 
 export interface TestServiceOptions {

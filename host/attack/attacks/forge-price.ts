@@ -125,7 +125,7 @@ async function drainPurse(
 /** Moves between two days, to get the limit of a day twice. */
 async function goBackADay(target: Target): Promise<Attempt> {
   await target.module.closeSession();
-  const record = await target.module.log(0);
+  const record = await target.module.getLog(0);
   // No run has spent on this day yet.
   const day = Math.max(record.day + 1, START / DAY + 2);
   const limit = 20_000_000n;

@@ -38,7 +38,7 @@ async function restoreMemory(target: Target): Promise<Attempt> {
   await target.mustSucceed('DECODE', decodePart(service.sealPart(1)));
   await target.module.closeSession();
   const number = (await target.readPurse()).receiptsWritten;
-  const first = openReceipt(await target.module.receipt(number), target.keys.receipt);
+  const first = openReceipt(await target.module.getReceipt(number), target.keys.receipt);
   memory.write(copy);
   await target.reset();
   const answers = new Answers();
@@ -48,7 +48,7 @@ async function restoreMemory(target: Target): Promise<Attempt> {
   answers.add(status);
   await target.module.closeSession();
   const { spent } = await target.readPurse();
-  const second = openReceipt(await target.module.receipt(number), target.keys.receipt);
+  const second = openReceipt(await target.module.getReceipt(number), target.keys.receipt);
   const seen = `two receipts ${number} of this card now say ${first.amount} and ${second.amount} micro-units`;
   const back = status === STATUS.DONE && spent < before.spent + first.amount + second.amount;
   if (!back) return judge(tried, answers, []);

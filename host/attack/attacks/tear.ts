@@ -85,7 +85,7 @@ async function findBreaches(target: Target, before: PurseStatus, after: PurseSta
   }
   let receipted = 0n;
   for (let number = before.receiptsWritten + 1; number <= after.receiptsWritten; number++) {
-    const receipt = openReceipt(await target.module.receipt(number), target.keys.receipt);
+    const receipt = openReceipt(await target.module.getReceipt(number), target.keys.receipt);
     receipted += receipt.amount + receipt.torn;
     if (receipt.number !== number) breaches.push('the receipts have a gap');
   }

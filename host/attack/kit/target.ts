@@ -138,7 +138,7 @@ export class Target {
   }
 
   readPurse(): Promise<PurseStatus> {
-    return this.module.purse();
+    return this.module.getPurse();
   }
 
   /** Turns the power off and on, and selects the module. */
@@ -176,7 +176,7 @@ export class Target {
       if (lasting) await module.deleteKey(kind, service, keyId);
     }
     await this.acknowledgeReceipts();
-    const { available } = await module.purse();
+    const { available } = await module.getPurse();
     if (available < WORKING_CREDIT) {
       const order = await this.signLoadOrder(MAXIMUM_BALANCE / 2n - available);
       await this.mustSucceed('LOAD CREDIT', { ins: INS.LOAD_CREDIT, data: order });

@@ -54,7 +54,7 @@ async function show(options: IssuerOptions): Promise<void> {
     const module = new DecodeModule(channel);
     const answer = await module.select();
     const { cardId, life } = answer;
-    const purse = hasPurse(answer) ? describePurse(await module.purse()) : undefined;
+    const purse = hasPurse(answer) ? describePurse(await module.getPurse()) : undefined;
     const kept = await describeAccount(options.store, cardId);
     print(
       options,

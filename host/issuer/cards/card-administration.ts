@@ -86,7 +86,7 @@ export async function setLimits(
 ): Promise<{ cardId: Uint8Array; currency: number; limits: CardLimits }> {
   const { module, card } = await administer(on, ['active']);
   const known = card.limits === null ? NO_LIMITS : decodeCardLimits(card.limits);
-  const { spendLimit } = await module.log(0);
+  const { spendLimit } = await module.getLog(0);
   const limits = { ...known, spendLimit, ...wanted(card) };
   const value = encodeCardLimits(limits);
   await module.storeData(DGI.limits, value, false);
@@ -106,7 +106,7 @@ export async function setVerificationKey(
 ): Promise<{ cardId: Uint8Array; keys: readonly VerificationKey[] }> {
   const { module, card } = await administer(on, ['active']);
   await module.storeData(DGI.verificationKey, encodeVerificationKey(place, key), false);
-  return { cardId: card.cardId, keys: await module.verificationKeys() };
+  return { cardId: card.cardId, keys: await module.getVerificationKeys() };
 }
 
 /**

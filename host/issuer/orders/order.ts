@@ -225,7 +225,7 @@ async function proveOrder(
   const fields = { cardId, number, currency, amount: asked + refund, loadId };
   const [sign, open] =
     kind === 'load' ? ([signLoadOrder, openLoadProof] as const) : ([signCreditLimit, openCreditLimitProof] as const);
-  const proof = open(await module.load(sign(fields, loadInKey)), loadOutKey);
+  const proof = open(await module.loadCredit(sign(fields, loadInKey)), loadOutKey);
   if (
     proof.number !== number ||
     proof.currency !== currency ||

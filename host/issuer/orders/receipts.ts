@@ -32,7 +32,7 @@ export async function collectReceipts(module: DecodeModule, keys: KeyStore, acco
   const master = await keys.open('receipt');
   const receiptKey = deriveCardKey(master, 'receipt', cardId);
   // What GET PURSE says is not signed: it only tells which receipts to ask for, 32 at most.
-  const { receiptsWritten: written, receiptsAcknowledged: acknowledged } = await module.purse();
+  const { receiptsWritten: written, receiptsAcknowledged: acknowledged } = await module.getPurse();
   const { last } = await accounts.receiptTotals(cardId);
   if (written < last) {
     throw new IssuerError(
@@ -48,7 +48,7 @@ export async function collectReceipts(module: DecodeModule, keys: KeyStore, acco
     );
   }
   const fetched: Uint8Array[] = [];
-  for (let number = last + 1; number <= written; number++) fetched.push(await module.receipt(number));
+  for (let number = last + 1; number <= written; number++) fetched.push(await module.getReceipt(number));
   let receipts: Receipt[];
   try {
     receipts = await accounts.transaction(async (inside) => {
@@ -62,7 +62,9 @@ export async function collectReceipts(module: DecodeModule, keys: KeyStore, acco
     throw error;
   }
   if (written > acknowledged) {
-    await module.acknowledge(signAcknowledgement(cardId, written, deriveCardKey(master, 'acknowledgement', cardId)));
+    await module.acknowledgeReceipts(
+      signAcknowledgement(cardId, written, deriveCardKey(master, 'acknowledgement', cardId)),
+    );
   }
   return { cardId, currency, receipts };
 }
@@ -76,7 +78,7 @@ export async function collectSoftReceipts(module: DecodeModule, keys: KeyStore, 
   const { cardId, life } = await module.select();
   if (life !== 'active' || decodeCardId(cardId).moduleClass !== 'soft') return;
   if ((await accounts.card(cardId)) === undefined) return;
-  const { receiptsWritten } = await module.purse();
+  const { receiptsWritten } = await module.getPurse();
   const { last } = await accounts.receiptTotals(cardId);
   if (receiptsWritten > last) await collectReceipts(module, keys, accounts);
 }

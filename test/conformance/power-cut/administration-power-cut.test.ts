@@ -79,15 +79,15 @@ async function isPinRight(module: DecodeModule, pin: Uint8Array): Promise<boolea
 const STEPS: readonly Step[] = [
   {
     name: 'credit limit',
-    run: ({ module }) => module.load(CREDIT_LIMIT),
-    after: async ({ module }) => expect([0n, 3_000_000n]).toContain((await module.log(0)).creditLimit),
+    run: ({ module }) => module.loadCredit(CREDIT_LIMIT),
+    after: async ({ module }) => expect([0n, 3_000_000n]).toContain((await module.getLog(0)).creditLimit),
   },
   {
     name: 'DGI 0002',
     run: async (hands) => (await openInsideChannel(hands)).storeData(DGI.limits, encodeCardLimits(LIMITS), true),
     async after({ module }) {
       // Both or neither: the rating limit is not in the record.
-      const { spendLimit } = await module.log(0);
+      const { spendLimit } = await module.getLog(0);
       await module.loadKey(sealSegment({ to: END }));
       const rated = sealAnew(sealContent(), SEGMENT_KEY, (octets) => (octets[49] = 18));
       const limited = spendLimit === LIMITS.spendLimit;
@@ -122,7 +122,7 @@ const STEPS: readonly Step[] = [
       await module.verifyPin(NEW);
       await module.setSpendLimit(1_000_000n);
     },
-    after: async ({ module }) => expect([2_000_000n, 1_000_000n]).toContain((await module.log(0)).spendLimit),
+    after: async ({ module }) => expect([2_000_000n, 1_000_000n]).toContain((await module.getLog(0)).spendLimit),
   },
   {
     name: 'PUT KEY',
@@ -151,13 +151,13 @@ const STEPS: readonly Step[] = [
       await module.loadKey(sealSegment({ to: END }));
       await module.loadKey(sealContent({}, { to: END }));
       await module.openSession(SERVICE);
-      const base = (await module.log(0)).marks.reduce((most, { group }) => Math.max(most, group), 0);
+      const base = (await module.getLog(0)).marks.reduce((most, { group }) => Math.max(most, group), 0);
       await module.decode(sealPart(base + 1, { octets: 1_500_000, mediaTime: START }));
       await module.decode(sealPart(base + 2, { octets: 1_500_000, mediaTime: START + DAY }));
       await module.closeSession();
     },
     async after({ module }) {
-      const { day, spentOfDay, spent, loaded, creditLimit } = await module.log(0);
+      const { day, spentOfDay, spent, loaded, creditLimit } = await module.getLog(0);
       expect(spentOfDay <= 1_000_000n && spentOfDay <= spent).toBe(true);
       expect(spent <= loaded + creditLimit).toBe(true);
       expect([0, START / DAY, START / DAY + 1]).toContain(day);
@@ -182,10 +182,10 @@ async function takeInHand(card: SimulatedCard): Promise<Hands> {
 
 /** loaded = balance + receipts + torn. */
 async function expectLaw(module: DecodeModule): Promise<void> {
-  const { loaded, balance, torn, receiptsWritten } = await module.purse();
+  const { loaded, balance, torn, receiptsWritten } = await module.getPurse();
   let receipts = 0n;
   for (let number = 1; number <= receiptsWritten; number++) {
-    receipts += openReceipt(await module.receipt(number), CARD_KEYS.receipt).amount;
+    receipts += openReceipt(await module.getReceipt(number), CARD_KEYS.receipt).amount;
   }
   expect(balance + receipts + torn).toBe(loaded);
 }
@@ -197,7 +197,7 @@ async function play(card: SimulatedCard, cutStep: number, command: number, point
   await new DecodeModule(channel).select();
   await activate(channel, PROFILE, KEYS);
   let hands = await takeInHand(card);
-  await hands.module.load(signOrder(1, 10_000_000n));
+  await hands.module.loadCredit(signOrder(1, 10_000_000n));
   await hands.module.loadKey(sealService(1, {}, { to: END }));
   let fired = false;
   for (const [step, { run, after }] of STEPS.entries()) {
@@ -253,9 +253,9 @@ async function beginCommand(card: SimulatedCard, command: number, point: CutPoin
     await personalise(await takeInHand(card));
   }
   const { module } = await takeInHand(card);
-  await module.load(signOrder(1, 10_000_000n));
+  await module.loadCredit(signOrder(1, 10_000_000n));
   await module.verifyPin(OLD);
-  expect(await module.log(0)).toMatchObject({ sequence: 2, loaded: 10_000_000n, spendLimit: LIMITS.spendLimit });
+  expect(await module.getLog(0)).toMatchObject({ sequence: 2, loaded: 10_000_000n, spendLimit: LIMITS.spendLimit });
   await module.loadKey(sealService(1));
   await expectLaw(module);
   return fired;

@@ -46,7 +46,7 @@ interface Stage {
 /** @returns the point of the card's own pair, if it has one. */
 async function readOwnPoint(module: DecodeModule): Promise<Uint8Array | undefined> {
   try {
-    return await module.publicKey();
+    return await module.getPublicKey();
   } catch (error) {
     if (!(error instanceof ModuleError) || error.code !== 'UNKNOWN_KEY') throw error;
     return undefined;
@@ -86,7 +86,7 @@ async function loadPurchase({ module }: Hands, number: number, privateKey: Uint8
 
 async function generatePair(hands: Hands): Promise<void> {
   const module = await hands.secure();
-  expect(await module.generateKeyPair()).toEqual(await module.publicKey());
+  expect(await module.generateKeyPair()).toEqual(await module.getPublicKey());
 }
 
 async function expectOwnPair(hands: Hands): Promise<void> {

@@ -30,19 +30,19 @@ const FLAT_PART = sealPart(5, { contentKeyId: 5001 });
 
 /** A holder's card in short: everything that writes. (What the issuer writes is cut in administration-power-cut.test.ts.) Each stage is cut wherever it can be, and done again. */
 const STAGES: readonly Stage[] = [
-  { name: 'LOAD CREDIT', run: (module) => module.load(signOrder(1, 10_000_000n)) },
+  { name: 'LOAD CREDIT', run: (module) => module.loadCredit(signOrder(1, 10_000_000n)) },
   { name: 'LOAD KEY, purchase', run: (module) => module.loadKey(sealService(1)) },
   { name: 'DECODE, first take', run: (module) => module.decode(sealPart(1, { octets: 900_000 })) },
   { name: 'DECODE in RAM', run: (module) => module.decode(sealPart(2, { octets: 90_000 })) },
   { name: 'DECODE, another take', run: (module) => module.decode(sealPart(3, { octets: 900_000 })) },
-  { name: 'LOAD CREDIT in a session', run: (module) => module.load(signOrder(2, 1_000_000n)) },
+  { name: 'LOAD CREDIT in a session', run: (module) => module.loadCredit(signOrder(2, 1_000_000n)) },
   { name: 'DECODE, flat', run: (module) => module.decode(FLAT_PART) },
   { name: 'CLOSE SESSION', run: (module) => module.closeSession() },
   { name: 'LOAD KEY, renewal', run: (module) => module.loadKey(sealService(2)) },
   {
     name: 'ACKNOWLEDGE RECEIPTS',
     async run(module) {
-      await module.acknowledge(signAcknowledgementUpTo((await module.purse()).receiptsWritten));
+      await module.acknowledgeReceipts(signAcknowledgementUpTo((await module.getPurse()).receiptsWritten));
     },
   },
   { name: 'DELETE KEY', run: (module) => module.deleteKey(0x10, SERVICE, 1).catch(ignoreGoneKey) },
@@ -73,11 +73,11 @@ async function makeReady(module: DecodeModule): Promise<void> {
 
 /** loaded = balance + amounts of all receipts + torn; every receipt there, signed, and in its place. */
 async function checkLaws(module: DecodeModule): Promise<{ spent: bigint; torn: bigint; amounts: bigint }> {
-  const purse = await module.purse();
+  const purse = await module.getPurse();
   let amounts = 0n;
   let torn = 0n;
   for (let number = 1; number <= purse.receiptsWritten; number++) {
-    const receipt = openReceipt(await module.receipt(number), CARD_KEYS.receipt);
+    const receipt = openReceipt(await module.getReceipt(number), CARD_KEYS.receipt);
     amounts += receipt.amount;
     torn += receipt.torn;
     expect(receipt).toMatchObject({ number, spent: amounts + torn });

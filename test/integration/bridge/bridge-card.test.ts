@@ -84,7 +84,7 @@ describe('a card that is pulled', () => {
     await card.insert();
     inserted = card;
     await run.until(() => run.bridge.status.state === 'playing');
-    const purse = await new DecodeModule(await reselect(await other.channel())).purse();
+    const purse = await new DecodeModule(await reselect(await other.channel())).getPurse();
     expect(purse.spent).toBe(0n);
   });
 
@@ -188,6 +188,6 @@ test('every receipt of the run is on the bill', async ({ card, network, start })
   await run.until(() => run.bridge.status.groups === 1);
   const { bill } = await run.stop();
   const module = new DecodeModule(await reselect(await card.channel()));
-  expect(parseReceipt(await module.receipt(1))).toEqual(bill!.receipts[0]);
-  await expect(module.receipt(2)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  expect(parseReceipt(await module.getReceipt(1))).toEqual(bill!.receipts[0]);
+  await expect(module.getReceipt(2)).rejects.toMatchObject({ code: 'NOT_FOUND' });
 });

@@ -89,7 +89,7 @@ class Viewer {
     const module = new DecodeModule(this.#channel);
     await module.select();
     await activate(this.#channel, PROFILE, KEYS);
-    await module.load(signOrder(1, CREDIT));
+    await module.loadCredit(signOrder(1, CREDIT));
     await module.loadKey(sealService(1));
     await this.resume();
   }
@@ -128,13 +128,13 @@ class Viewer {
   async refund(before: bigint): Promise<bigint> {
     const { number, torn } = parseLoadRequest(await this.module.startLoad());
     const amount = torn - before;
-    if (amount > 0n) await this.module.load(signOrder(number + 1, amount));
+    if (amount > 0n) await this.module.loadCredit(signOrder(number + 1, amount));
     return amount;
   }
 
   /** The highest group that the record knows: later ones were lost with the session, or not opened. */
   async mark(): Promise<number> {
-    const { marks } = await this.module.log(0);
+    const { marks } = await this.module.getLog(0);
     return marks.find(({ ssrc }) => ssrc === SSRC)?.group ?? 0;
   }
 
@@ -176,14 +176,14 @@ describe.for(CARD_KINDS)('what a card charges (%s)', (kind) => {
 
     expect(cuts).toBe(CUTS);
     expect(lost).toBeGreaterThan(CUTS);
-    const { loaded, balance, torn, receiptsWritten } = await viewer.module.purse();
+    const { loaded, balance, torn, receiptsWritten } = await viewer.module.getPurse();
     expect({ torn, loaded }).toEqual({ torn: refunded, loaded: CREDIT + refunded });
     const paid = CREDIT - balance;
     expect(paid >= price && paid <= price + rounding, `${paid} instead of ${price}`).toBe(true);
     let amounts = 0n;
     let opened = 0;
     for (let number = 1; number <= receiptsWritten; number++) {
-      const receipt = openReceipt(await viewer.module.receipt(number), CARD_KEYS.receipt);
+      const receipt = openReceipt(await viewer.module.getReceipt(number), CARD_KEYS.receipt);
       amounts += receipt.amount;
       opened += receipt.groups;
     }
@@ -200,7 +200,7 @@ describe.for(CARD_KINDS)('what a card charges (%s)', (kind) => {
     }
     const receipt = await viewer.module.closeSession();
     expect(receipt).toBeDefined();
-    expect(openReceipt(await viewer.module.receipt(1), CARD_KEYS.receipt)).toMatchObject({
+    expect(openReceipt(await viewer.module.getReceipt(1), CARD_KEYS.receipt)).toMatchObject({
       amount: 100_000n,
       duration: 72_000,
       groups: 200,
@@ -224,7 +224,7 @@ describe.for(CARD_KINDS)('what a card charges (%s)', (kind) => {
     await expect(viewer.module.decode(part(2, 2, change - 1))).rejects.toMatchObject({ code: 'OUTSIDE_VALIDITY' });
     await viewer.module.decode(part(2, 2, change));
     await viewer.module.closeSession();
-    expect(openReceipt(await viewer.module.receipt(1), CARD_KEYS.receipt)).toMatchObject({
+    expect(openReceipt(await viewer.module.getReceipt(1), CARD_KEYS.receipt)).toMatchObject({
       amount: 125_000n,
       firstSegment: 1,
       lastSegment: 2,

@@ -82,7 +82,7 @@ test('a DECODE initialises nothing and writes nothing, a take writes one record,
 test('a load is two APDUs after SELECT, and one record', async () => {
   const start = await counted(() => module.startLoad());
   expect(start).toEqual({ ...IN_RAM, apdus: 1, inits: WORK.startLoad.inits, keys: 0 });
-  const load = await counted(() => module.load(signOrder(2, 1n)));
+  const load = await counted(() => module.loadCredit(signOrder(2, 1n)));
   expect(load).toEqual({ apdus: 1, writes: WORK.load.records, octets: LARGEST_WRITE, inits: WORK.load.inits, keys: 0 });
 });
 

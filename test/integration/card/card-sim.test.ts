@@ -47,13 +47,13 @@ describe.each(CARD_KINDS)('a started card: %s', (kind) => {
       ['afterLast', 5n],
     ] as const) {
       await card.cut(point);
-      await expect(module.load(signOrder(1, 5n))).rejects.toThrow(CardGoneError);
+      await expect(module.loadCredit(signOrder(1, 5n))).rejects.toThrow(CardGoneError);
       await channel.close();
       await card.insert();
       channel = await card.channel();
       module = new DecodeModule(channel);
       await module.select();
-      expect((await module.purse()).loaded).toBe(loaded);
+      expect((await module.getPurse()).loaded).toBe(loaded);
     }
     await channel.close();
   });
@@ -64,12 +64,12 @@ describe.each(CARD_KINDS)('a started card: %s', (kind) => {
     await module.select();
     await activate(channel, PROFILE, KEYS);
     const { commands, persistentWrites } = await card.counts();
-    await module.purse();
+    await module.getPurse();
     expect(await card.counts()).toEqual({ commands: commands + 1, persistentWrites });
-    await module.load(signOrder(1, 5n));
+    await module.loadCredit(signOrder(1, 5n));
     expect((await card.counts()).persistentWrites).toBeGreaterThan(persistentWrites);
     await card.reset();
-    await expect(module.purse()).rejects.toMatchObject({ code: 'NOT_SELECTED' });
+    await expect(module.getPurse()).rejects.toMatchObject({ code: 'NOT_SELECTED' });
     await card.erase();
     expect((await module.select()).life).toBe('blank');
     await channel.close();
@@ -86,8 +86,8 @@ describe.each(CARD_KINDS)('a started card: %s', (kind) => {
         if ((await module.select()).life === 'blank') {
           await activate(channel, PROFILE, KEYS);
         }
-        expect((await module.purse()).loaded).toBe(loaded);
-        await module.load(signOrder(1, 7n));
+        expect((await module.getPurse()).loaded).toBe(loaded);
+        await module.loadCredit(signOrder(1, 7n));
         await channel.close();
       }
     } finally {

@@ -138,7 +138,7 @@ test('Ctrl-C settles, and the bill is there for programs', async () => {
   await using card = await startCard({ kind: 'soft', state });
   const module = new DecodeModule(await card.channel());
   await module.select();
-  expect(await module.purse()).toMatchObject({ receiptsWritten: 1, torn: 0n, taken: 0n });
+  expect(await module.getPurse()).toMatchObject({ receiptsWritten: 1, torn: 0n, taken: 0n });
 });
 
 test('a reader that has seen enough ends it without an error, and it settles', async () => {

@@ -21,7 +21,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
     await setTo('active');
     await desk.load(UNIT);
     await setTo('terminated');
-    expect((await desk.module.purse()).balance).toBe(UNIT);
+    expect((await desk.module.getPurse()).balance).toBe(UNIT);
     await expectRefusal(setTo('active'), 'NOT_IN_USE');
   });
 

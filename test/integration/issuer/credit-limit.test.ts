@@ -18,15 +18,15 @@ test('a credit limit whose proof was lost is set again by the same octets', asyn
   await expectRefusal(desk.setLimit(3n * UNIT), 'CARD_GONE');
   expect(await desk.setLimit(3n * UNIT)).toMatchObject({ creditLimit: 3n * UNIT, balance: 0n, repeated: true });
   expect(new Set(desk.ordersSent()).size).toBe(1);
-  expect(await desk.module.purse()).toMatchObject({ loaded: 0n, loadNumber: 1 });
-  expect(await desk.module.log(0)).toMatchObject({ creditLimit: 3n * UNIT, limitLoaded: true });
+  expect(await desk.module.getPurse()).toMatchObject({ loaded: 0n, loadNumber: 1 });
+  expect(await desk.module.getLog(0)).toMatchObject({ creditLimit: 3n * UNIT, limitLoaded: true });
 });
 
 test('an open credit limit is set before a load, and the error says so', async () => {
   desk.channel.fail(INS.LOAD_CREDIT, 'command lost');
   await expectRefusal(desk.setLimit(3n * UNIT), 'CARD_GONE');
   expect(await expectRefusal(desk.load(3n * UNIT), 'EARLIER_LOAD')).toContain('credit limit of 3.00 USD');
-  expect(await desk.module.purse()).toMatchObject({ loaded: 0n, loadNumber: 1 });
+  expect(await desk.module.getPurse()).toMatchObject({ loaded: 0n, loadNumber: 1 });
   expect(await desk.load(3n * UNIT)).toMatchObject({ balance: 3n * UNIT, repeated: false });
 });
 

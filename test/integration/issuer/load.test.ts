@@ -37,7 +37,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
       repeated: false,
     });
     expect(await desk.load(1n)).toMatchObject({ balance: 10n * UNIT + 1n });
-    expect(await desk.module.purse()).toMatchObject({ loaded: 10n * UNIT + 1n, loadNumber: 2 });
+    expect(await desk.module.getPurse()).toMatchObject({ loaded: 10n * UNIT + 1n, loadNumber: 2 });
     expect(await desk.accounts.lastOrder(desk.cardId)).toMatchObject({ number: 2, asked: 1n, proved: true });
     expect(new Set(desk.ordersSent()).size).toBe(2);
   });
@@ -45,12 +45,12 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
   test('a load whose proof was lost is repeated with the same octets, and adds once', async () => {
     desk.channel.fail(INS.LOAD_CREDIT, 'answer lost');
     await expectRefusal(desk.load(10n * UNIT), 'CARD_GONE');
-    expect(await desk.module.purse()).toMatchObject({ loaded: 10n * UNIT });
+    expect(await desk.module.getPurse()).toMatchObject({ loaded: 10n * UNIT });
     expect(await desk.load(10n * UNIT)).toMatchObject({ balance: 10n * UNIT, repeated: true });
     const [first, again, ...others] = desk.ordersSent();
     expect(again).toBe(first);
     expect(others).toEqual([]);
-    expect(await desk.module.purse()).toMatchObject({ loaded: 10n * UNIT, loadNumber: 1 });
+    expect(await desk.module.getPurse()).toMatchObject({ loaded: 10n * UNIT, loadNumber: 1 });
     // And from here on it is a new load.
     expect(await desk.load(10n * UNIT)).toMatchObject({ balance: 20n * UNIT, repeated: false });
   });
@@ -71,7 +71,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
     desk.channel.fail(INS.LOAD_CREDIT, 'command lost');
     await expectRefusal(desk.load(10n * UNIT), 'CARD_GONE');
     expect(await expectRefusal(desk.load(20n * UNIT), 'EARLIER_LOAD')).toContain(' 10.00 USD ');
-    expect(await desk.module.purse()).toMatchObject({ loaded: 10n * UNIT, loadNumber: 1 });
+    expect(await desk.module.getPurse()).toMatchObject({ loaded: 10n * UNIT, loadNumber: 1 });
     expect(await desk.load(20n * UNIT)).toMatchObject({ balance: 30n * UNIT, repeated: false });
   });
 
@@ -94,7 +94,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
     );
     expect(new Set(results.map(({ repeated }) => repeated))).toEqual(new Set([false, true]));
     expect(new Set(desk.ordersSent()).size).toBe(1);
-    expect(await desk.module.purse()).toMatchObject({ loaded: 10n * UNIT, loadNumber: 1 });
+    expect(await desk.module.getPurse()).toMatchObject({ loaded: 10n * UNIT, loadNumber: 1 });
   });
 
   test('what the card would refuse is refused before a number is used', async () => {

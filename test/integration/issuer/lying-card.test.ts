@@ -77,5 +77,5 @@ test.each<[string, Partial<Receipt>]>([
   );
   await expectRefusal(desk.collect(), 'RECEIPTS_DISAGREE');
   expect(await desk.accounts.receiptTotals(desk.cardId)).toEqual({ last: 0, amount: 0n, torn: 0n });
-  expect(await desk.module.purse()).toMatchObject({ receiptsDue: 1 });
+  expect(await desk.module.getPurse()).toMatchObject({ receiptsDue: 1 });
 });

@@ -20,7 +20,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
   test('a blank card becomes active, with its id, currency and maximum balance', async () => {
     expect(toHex(desk.cardId)).toBe('0a1b2c0100000001');
     expect(await desk.module.select()).toMatchObject({ life: 'active', currency: 840, cardId: desk.cardId });
-    expect(await desk.module.purse()).toMatchObject({ loaded: 0n, maximumBalance: 500n * UNIT });
+    expect(await desk.module.getPurse()).toMatchObject({ loaded: 0n, maximumBalance: 500n * UNIT });
   });
 
   test('a card is personalised once, and the second attempt spends no card id', async () => {

@@ -23,7 +23,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
       { number: 1, octets: 5_000_000, amount: 1_250_000n, torn: 0n, reason: 'closed' },
       { number: 2, octets: 1_000_000, amount: 250_000n, torn: 0n, reason: 'closed' },
     ]);
-    expect(await desk.module.purse()).toMatchObject({ receiptsWritten: 2, receiptsDue: 0, unacknowledged: 0n });
+    expect(await desk.module.getPurse()).toMatchObject({ receiptsWritten: 2, receiptsDue: 0, unacknowledged: 0n });
     expect(await desk.accounts.receiptTotals(desk.cardId)).toEqual({ last: 2, amount: 1_500_000n, torn: 0n });
   });
 
@@ -44,9 +44,9 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
     desk.channel.fail(INS.ACKNOWLEDGE_RECEIPTS, 'command lost');
     await expectRefusal(desk.collect(), 'CARD_GONE');
     expect(await desk.accounts.receiptTotals(desk.cardId)).toMatchObject({ last: 1 });
-    expect(await desk.module.purse()).toMatchObject({ receiptsDue: 1 });
+    expect(await desk.module.getPurse()).toMatchObject({ receiptsDue: 1 });
     expect((await desk.collect()).receipts).toEqual([]);
-    expect(await desk.module.purse()).toMatchObject({ receiptsDue: 0 });
+    expect(await desk.module.getPurse()).toMatchObject({ receiptsDue: 0 });
   });
 
   test('a full ring of receipts is collected', async () => {
@@ -61,7 +61,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
     await expectRefusal(desk.collect(), 'FORGED');
     expect(await desk.accounts.receiptTotals(desk.cardId)).toMatchObject({ last: 0 });
     await desk.module.select();
-    expect(await desk.module.purse()).toMatchObject({ receiptsDue: 1 });
+    expect(await desk.module.getPurse()).toMatchObject({ receiptsDue: 1 });
   });
 
   test('collecting needs the receipt master alone', async () => {

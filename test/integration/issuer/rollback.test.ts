@@ -39,7 +39,7 @@ test('a card that has spent less than it proved gets no credit, though it has as
   await expectRefusal(desk.load(UNIT), 'CARD_GONE');
   desk.insertMemory(older);
   await desk.watchAndClose(4);
-  expect(await desk.module.purse()).toMatchObject({ spent: UNIT, receiptsWritten: 1 });
+  expect(await desk.module.getPurse()).toMatchObject({ spent: UNIT, receiptsWritten: 1 });
   desk.channel.sent.length = 0;
   await expectFoundOut();
 });
@@ -49,10 +49,10 @@ test('a card on which less is torn than it proved gets no credit', async () => {
   desk.insertMemory(memory);
   desk.channel.fail(INS.LOAD_CREDIT, 'command lost');
   await expectRefusal(desk.load(UNIT), 'CARD_GONE');
-  expect(await desk.module.purse()).toMatchObject({ spent: UNIT, torn: UNIT, receiptsWritten: 1 });
+  expect(await desk.module.getPurse()).toMatchObject({ spent: UNIT, torn: UNIT, receiptsWritten: 1 });
   desk.insertMemory(older);
   await desk.watchAndClose(4);
-  expect(await desk.module.purse()).toMatchObject({ spent: UNIT, torn: 0n, receiptsWritten: 1 });
+  expect(await desk.module.getPurse()).toMatchObject({ spent: UNIT, torn: 0n, receiptsWritten: 1 });
   desk.channel.sent.length = 0;
   await expectFoundOut();
 });

@@ -15,7 +15,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
   test('torn credit comes back once, with the next load', async () => {
     await desk.tear();
     expect(await desk.load(10n * UNIT)).toMatchObject({ amount: 10n * UNIT, refund: UNIT, balance: 110n * UNIT });
-    expect(await desk.module.purse()).toMatchObject({ loaded: 111n * UNIT, spent: UNIT, torn: UNIT });
+    expect(await desk.module.getPurse()).toMatchObject({ loaded: 111n * UNIT, spent: UNIT, torn: UNIT });
     expect(await desk.load(10n * UNIT)).toMatchObject({ refund: 0n });
   });
 
@@ -30,7 +30,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
     expect(await desk.load(UNIT, { now: DECEMBER - 1 })).toMatchObject({ refund: 0n });
     expect(await desk.load(UNIT, { now: DECEMBER })).toMatchObject({ refund: 2n * UNIT });
     expect(await desk.load(UNIT, { now: DECEMBER })).toMatchObject({ refund: 0n });
-    const { loaded, balance, torn } = await desk.module.purse();
+    const { loaded, balance, torn } = await desk.module.getPurse();
     expect({ loaded, balance, torn }).toEqual({ loaded: 111n * UNIT, balance: 104n * UNIT, torn: 7n * UNIT });
   });
 
@@ -41,7 +41,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
     await desk.tear();
     expect(await desk.load(UNIT)).toMatchObject({ refund: UNIT, repeated: true });
     expect(await desk.load(UNIT)).toMatchObject({ refund: UNIT, repeated: false });
-    expect(await desk.module.purse()).toMatchObject({ loaded: 104n * UNIT, torn: 2n * UNIT });
+    expect(await desk.module.getPurse()).toMatchObject({ loaded: 104n * UNIT, torn: 2n * UNIT });
   });
 
   test('a refund never passes the maximum balance; what does not fit waits', async () => {

@@ -51,7 +51,7 @@ async function play(card: SoftCard): Promise<DecodeModule> {
   const module = new DecodeModule(channel);
   if ((await module.select()).life === 'blank') {
     await activate(channel, PROFILE, KEYS);
-    await module.load(signOrder(1, 10_000_000n));
+    await module.loadCredit(signOrder(1, 10_000_000n));
     await module.loadKey(sealService(1));
   }
   await module.loadKey(sealSegment());
@@ -107,8 +107,8 @@ describe('soft card', () => {
     expect(await writes(() => module.decode(sealPart(2)))).toBe(0);
     expect(await writes(() => module.decode(sealPart(2)))).toBe(0);
     expect(await writes(() => module.closeSession())).toBe(2);
-    expect(await writes(() => module.load(signOrder(1, 10_000_000n)))).toBe(0);
-    expect(await writes(() => module.load(signOrder(2, 1n)))).toBe(1);
+    expect(await writes(() => module.loadCredit(signOrder(1, 10_000_000n)))).toBe(0);
+    expect(await writes(() => module.loadCredit(signOrder(2, 1n)))).toBe(1);
     expect(card.counts.commands).toBe(17);
   });
 
@@ -121,9 +121,9 @@ describe('soft card', () => {
     writeUint(memory.image!, record + 10, 6, most - 15); // spent
     const module = new DecodeModule(new SoftChannel(new SoftCard(memory)));
     await module.select();
-    await expect(module.load(signOrder(2, 16n))).rejects.toMatchObject({ code: 'ABOVE_MAXIMUM_BALANCE' });
-    await module.load(signOrder(2, 15n));
-    expect((await module.purse()).loaded).toBe(BigInt(most));
+    await expect(module.loadCredit(signOrder(2, 16n))).rejects.toMatchObject({ code: 'ABOVE_MAXIMUM_BALANCE' });
+    await module.loadCredit(signOrder(2, 15n));
+    expect((await module.getPurse()).loaded).toBe(BigInt(most));
   });
 
   it('says nothing of its keys in any answer', async () => {
@@ -136,9 +136,9 @@ describe('soft card', () => {
     };
     for (let group = 1; group <= 20; group++) await keep(module.decode(sealPart(group, { mode: 'open' })));
     await keep(module.startLoad());
-    await keep(module.load(signOrder(2, 1n)));
+    await keep(module.loadCredit(signOrder(2, 1n)));
     await module.closeSession();
-    await keep(module.receipt());
+    await keep(module.getReceipt());
     const all = answers.join(' ');
     expect(answers).toHaveLength(23);
     for (const key of Object.values(CARD_KEYS)) expect(all).not.toContain(toHex(key));
@@ -165,7 +165,7 @@ describe('state file', () => {
     await module.decode(sealPart(1));
     expect(statSync(path).mode & 0o777).toBe(0o600);
     const again = await play(cardIn(path));
-    expect(await again.purse()).toMatchObject({ spent: 250_000n, torn: 250_000n, receiptsWritten: 1 });
+    expect(await again.getPurse()).toMatchObject({ spent: 250_000n, torn: 250_000n, receiptsWritten: 1 });
     await again.decode(sealPart(1));
     expect(await again.closeSession()).toMatchObject({ number: 2, session: 2, amount: 3_290n });
   });

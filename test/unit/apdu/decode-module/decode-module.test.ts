@@ -23,7 +23,7 @@ async function playing(): Promise<DecodeModule> {
   const module = new DecodeModule(channel);
   await module.select();
   await activate(channel, PROFILE, KEYS);
-  await module.load(signOrder(1, 10_000_000n));
+  await module.loadCredit(signOrder(1, 10_000_000n));
   await module.loadKey(sealService(1));
   await module.loadKey(sealSegment());
   await module.loadKey(sealContent());
@@ -52,7 +52,7 @@ describe('decode module', () => {
       expect(error).toMatchObject({ code, status });
       expect((error as Error).message).toMatch(/^the card answered [0-9A-F]{4} to DECODE: .+; .+$/);
     }
-    await expect(answering([0x6f, 0x00]).purse()).rejects.toMatchObject({ code: 'DEFECT', status: 0x6f00 });
+    await expect(answering([0x6f, 0x00]).getPurse()).rejects.toMatchObject({ code: 'DEFECT', status: 0x6f00 });
     await expect(answering([0x90, 0x01]).closeSession()).rejects.toMatchObject({ code: 'DEFECT', status: 0x9001 });
     await expect(answering([0x94, 0x01]).decode(sealPart(1))).rejects.toThrow(/not enough credit.*; load credit/);
   });
@@ -60,17 +60,23 @@ describe('decode module', () => {
   it('decodes, charges, settles', async () => {
     const module = await playing();
     expect(await module.decode(sealPart(1))).toEqual(makeSpan({ group: 1, spanBlocks: 4 }));
-    expect((await module.purse()).used).toBe(3_290n);
+    expect((await module.getPurse()).used).toBe(3_290n);
     expect(await module.closeSession()).toMatchObject({ number: 1, amount: 3_290n, reason: 'closed' });
-    expect(await module.receipt()).toHaveLength(112);
-    await expect(module.receipt(2)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    expect(await module.getReceipt()).toHaveLength(112);
+    await expect(module.getReceipt(2)).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
   it('brings a list of several answers whole, also when others ask meanwhile', async () => {
     const module = await playing();
     for (let number = 2; number <= 16; number++)
       await module.loadKey(sealService(number, {}, { service: number + 10 }));
-    const asked = [module.purse(), module.listKeys(), module.decode(sealPart(1)), module.listKeys(), module.purse()];
+    const asked = [
+      module.getPurse(),
+      module.listKeys(),
+      module.decode(sealPart(1)),
+      module.listKeys(),
+      module.getPurse(),
+    ];
     const [, first, , second] = await Promise.all(asked);
     expect(first).toHaveLength(18);
     expect(second).toEqual(first);
@@ -88,7 +94,7 @@ describe('decode module', () => {
 
   it('refuses answers that cannot be read', async () => {
     await expect(answering([0x6f, 0x90, 0x00]).select()).rejects.toThrow(FormatError);
-    await expect(answering([1, 2, 3, 0x90, 0x00]).purse()).rejects.toThrow(FormatError);
+    await expect(answering([1, 2, 3, 0x90, 0x00]).getPurse()).rejects.toThrow(FormatError);
     await expect(answering([1, 0x90, 0x00]).closeSession()).rejects.toThrow(FormatError);
     await expect(answering([1, 0x90, 0x00]).listKeys()).rejects.toThrow(FormatError);
   });
