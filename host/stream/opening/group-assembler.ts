@@ -75,14 +75,14 @@ export class GroupAssembler {
       return;
     }
     const group = this.#groupOf(packet, now);
-    const admission = group.add(packet, now);
-    if (admission === 'held') {
+    const outcome = group.add(packet, now);
+    if (outcome === 'held') {
       this.#size += PACKET_BUFFER;
       while (this.#size > this.#options.maxOctets || this.#groups.length > this.#options.maxGroups) {
         if (!this.#overflow()) break;
       }
     } else {
-      this.#options.onDrop(admission, 1);
+      this.#options.onDrop(outcome, 1);
       if (group.packets === 0) this.#remove(group);
     }
   }

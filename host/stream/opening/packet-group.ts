@@ -22,7 +22,7 @@ export interface HeldCardPacket {
 }
 
 /** What became of a packet offered to a group. */
-export type Admission = 'held' | 'duplicate' | 'malformed' | 'forged';
+export type PacketOutcome = 'held' | 'duplicate' | 'malformed' | 'forged';
 
 /** Packets of a group; `firmware-notes/protocol.md` 5.1. */
 const MAX_PACKETS = 1024;
@@ -78,14 +78,14 @@ export class PacketGroup {
   }
 
   /** Takes in a packet; its octets are copied. */
-  add(packet: MediaPacket, now: number): Admission {
-    const admission = packet.cardPacket ? this.#addCard(packet) : this.#addGap(packet);
-    if (admission === 'held') {
+  add(packet: MediaPacket, now: number): PacketOutcome {
+    const outcome = packet.cardPacket ? this.#addCard(packet) : this.#addGap(packet);
+    if (outcome === 'held') {
       this.lastArrival = now;
       const card = this.cards[0];
       if (card !== undefined && this.closedAt === undefined && isLast(card, packet.rtp.sequence)) this.closedAt = now;
     }
-    return admission;
+    return outcome;
   }
 
   /** Takes out a card packet that was refused. The range that it named no longer counts. */
@@ -145,7 +145,7 @@ export class PacketGroup {
     return card.header.octets > this.receivedOctets(card) + this.missingPackets(card) * MAX_LOST_PAYLOAD;
   }
 
-  #addGap(packet: MediaPacket): Admission {
+  #addGap(packet: MediaPacket): PacketOutcome {
     const { sequence } = packet.rtp;
     const ahead = toSigned16(sequence - (this.#gaps[0]?.rtp.sequence ?? sequence));
     // Rising numbers are the usual case, and need no search for a twin.
@@ -163,7 +163,7 @@ export class PacketGroup {
     return 'held';
   }
 
-  #addRival(twin: MediaPacket, packet: MediaPacket): Admission {
+  #addRival(twin: MediaPacket, packet: MediaPacket): PacketOutcome {
     if ([twin, ...this.#rivals].some((known) => hasSameOctets(known.octets, packet.octets))) return 'duplicate';
     if (this.#rivals.length >= MAX_RIVALS) return 'forged';
     this.#rivals.push(this.#pool.hold(packet));
@@ -171,7 +171,7 @@ export class PacketGroup {
     return 'held';
   }
 
-  #addCard(packet: MediaPacket): Admission {
+  #addCard(packet: MediaPacket): PacketOutcome {
     if (this.cards.some((card) => hasSameOctets(card.packet.octets, packet.octets))) return 'duplicate';
     if (this.cards.length >= MAX_CARD_PACKETS) return 'forged';
     const read = readCardPacket(packet);
