@@ -1,15 +1,15 @@
 const SLAB = 32_768;
-const LARGEST = 512;
+const MAX_SHARED = 512;
 
 let slab = new ArrayBuffer(SLAB);
 let used = 0;
 
 /**
- * Zeroed octets for something short-lived. Engines keep arrays of up to 64 octets cheaply and charge ten times as much for larger ones; views
- * of a common buffer cost little at any length. No octet is ever given out twice.
+ * Gives zeroed octets for something short-lived. Engines keep arrays of up to 64 octets cheaply and charge ten times as
+ * much for larger ones, while views of a common buffer cost little at any length. No octet is given out twice.
  */
 export function allocate(length: number): Uint8Array {
-  if (length > LARGEST) return new Uint8Array(length);
+  if (length > MAX_SHARED) return new Uint8Array(length);
   if (used + length > SLAB) {
     slab = new ArrayBuffer(SLAB);
     used = 0;

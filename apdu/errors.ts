@@ -1,6 +1,6 @@
 import { type ErrorCode, exitStatusOf } from './error-codes.ts';
 
-/** Everything Tollcast throws on purpose: a stable `code`, and a message that says what happened and what to do next. */
+/** What Tollcast throws on purpose: a stable `code`, and a message that says what happened and what to do next. */
 export class TollcastError extends Error {
   override readonly name: string = 'TollcastError';
   /** Stable, upper-case, for programs; the message is for people and may change. */

@@ -2,7 +2,7 @@ import { FormatError } from '../errors.ts';
 import { CARD_LIMITS } from '../layout/card.ts';
 import type { Values } from '../layout/field-table.ts';
 
-/** A spend limit that is none, in micro-units. */
+/** The value that means: no spend limit. */
 export const NO_SPEND_LIMIT = 2 ** 48 - 1;
 
 /** Bits of the PIN policy. */

@@ -29,12 +29,12 @@ const NO_DATA = new Uint8Array(0);
 /**
  * The commands of the decode module on a channel to a card; `firmware-notes/protocol.md` 2.
  *
- * Every method throws ModuleError for an answer other than 9000, FormatError for an answer that cannot be read, and what the channel throws
- * when the card leaves. Commands go out in the order of the calls.
+ * Every method throws ModuleError for an answer other than 9000, FormatError for an answer that cannot be read, and
+ * what the channel throws when the card leaves. Commands go out in the order of the calls.
  */
 export class DecodeModule {
   readonly #channel: CardChannel;
-  /** A list under way: any other command would end it. */
+  /** A list that is being fetched. Other commands wait, as they would end it. */
   #listing: Promise<unknown> | undefined;
 
   constructor(channel: CardChannel) {
@@ -111,7 +111,8 @@ export class DecodeModule {
   }
 
   /**
-   * Has the card decrypt blocks that stand alone in a packet, for nothing or a flat price. Nothing of them is authenticated.
+   * Has the card decrypt blocks that stand alone in a packet, free or at a flat price. Nothing of them is
+   * authenticated.
    * @param blocks 16 to 240 octets, whole blocks.
    * @returns as many octets.
    */
@@ -123,15 +124,15 @@ export class DecodeModule {
     return parsePurseStatus(await this.#send('GET_PURSE', 0, NO_DATA));
   }
 
-  /** First half of a load. @returns S1, 80 octets, for the issuer. */
+  /** First half of a load. @returns the load request, 80 octets, for the issuer. */
   async startLoad(): Promise<Uint8Array> {
     return this.#send('START_LOAD', 0, NO_DATA);
   }
 
   /**
-   * Second half of a load; the same S2 again gives the same S3 and loads nothing.
-   * @param s2 the issuer's order, 64 octets.
-   * @returns S3, 64 octets, for the issuer.
+   * Second half of a load. The same order again gives the same proof and loads nothing.
+   * @param order the issuer's, 64 octets: a load order, or one that sets the credit limit.
+   * @returns the load proof, 64 octets, for the issuer.
    */
   async loadCredit(order: Uint8Array): Promise<Uint8Array> {
     return this.#send('LOAD_CREDIT', 0, order);
@@ -140,7 +141,7 @@ export class DecodeModule {
   /**
    * @param number one of the last 32; without it the oldest one not acknowledged.
    * @returns the receipt's 112 octets; `parseReceipt` reads them.
-   * @throws ModuleError `NOT_FOUND` when there is none such.
+   * @throws ModuleError `NOT_FOUND` when there is no such receipt.
    */
   async getReceipt(number?: number): Promise<Uint8Array> {
     return this.#send('GET_RECEIPT', 0, number === undefined ? NO_DATA : u32(number));
@@ -195,14 +196,15 @@ export class DecodeModule {
     return parseModuleData(await this.#send('GET_DATA', object >>> 8, NO_DATA, object & 0xff));
   }
 
-  /** Whose signatures the issuer wants to be trusted. */
+  /** Gets the keys whose signatures the hosts of this card are to trust. */
   async getVerificationKeys(): Promise<VerificationKey[]> {
     const object = DATA_OBJECT.verificationKeys;
     return parseVerificationKeys(await this.#send('GET_DATA', object >>> 8, NO_DATA, object & 0xff));
   }
 
   /**
-   * Has the card make a new key pair of its own, for the issuer to certify; the one before is gone. Only on a secure channel.
+   * Has the card make a new key pair of its own, for the issuer to certify. The one before is gone. It needs a secure
+   * channel.
    * @returns the uncompressed point of P-256, 65 octets.
    */
   async generateKeyPair(): Promise<Uint8Array> {
@@ -210,7 +212,7 @@ export class DecodeModule {
   }
 
   /**
-   * The card's own public key.
+   * Gets the card's own public key.
    * @returns the uncompressed point of P-256, 65 octets.
    * @throws ModuleError `UNKNOWN_KEY` when it has no pair.
    */

@@ -7,12 +7,12 @@ export const DATA_OBJECT = { module: 0x0100, verificationKeys: 0x0103, publicKey
 /** What a module can do. */
 export interface ModuleData extends Values<typeof MODULE_DATA> {}
 
-/** Reads the answer to GET DATA 0100. @throws FormatError when it is none. */
+/** Reads the answer to GET DATA 0100. @throws FormatError when it is not 12 octets. */
 export function parseModuleData(answer: Uint8Array): ModuleData {
   return MODULE_DATA.decode(answer);
 }
 
-/** As a card answers it, 12 octets. */
+/** Makes the 12 octets that a card answers. */
 export function encodeModuleData(data: ModuleData): Uint8Array {
   return MODULE_DATA.encode(data);
 }

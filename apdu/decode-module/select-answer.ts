@@ -69,7 +69,7 @@ export function hasCapability(answer: SelectAnswer, capability: Capability): boo
 
 type FieldName = keyof typeof SELECT_ANSWER;
 
-/** @throws FormatError when it is not the answer of a decode module. */
+/** Reads the answer to SELECT. @throws FormatError when it is not that of a decode module. */
 export function parseSelectAnswer(octets: Uint8Array): SelectAnswer {
   const template = findTlv(parseTlv(octets), TEMPLATE)?.children ?? [];
   const objects = findTlv(template, PROPRIETARY)?.children ?? [];
@@ -98,11 +98,14 @@ function uintOf(objects: readonly Tlv[], name: FieldName): number {
 function valueOf(objects: readonly Tlv[], name: FieldName): Uint8Array {
   const { tag, size } = SELECT_ANSWER[name];
   const value = findTlv(objects, tag)?.value;
-  if (value?.length !== size) throw new FormatError(`not the SELECT answer of a decode module: ${name} is missing`);
+  if (value?.length !== size)
+    throw new FormatError(
+      `this is not the SELECT answer of a decode module: ${name} is missing; check that it is the card you meant`,
+    );
   return value;
 }
 
-/** The 51 octets of a module, as a card answers them. */
+/** Makes the 51 octets that a card answers. */
 export function encodeSelectAnswer(answer: SelectAnswer): Uint8Array {
   const objects = concat(
     uint('version', answer.version),

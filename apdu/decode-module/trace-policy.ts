@@ -3,8 +3,9 @@ import { CARD_HEADER } from '../layout/packets.ts';
 import { INS } from './instruction.ts';
 
 /**
- * What a trace of the decode module may show: never the keys that personalise a card, a PIN, nor what DECODE gives out, which is content and
- * in mode sealed the group's key. All else is public, or is ciphertext under keys that no trace holds.
+ * What a trace of the decode module may show. It never shows the keys that personalise a card, a PIN, or what DECODE
+ * gives out, which is content and in mode sealed the group's key. All else is public, or is ciphertext under keys that
+ * no trace holds.
  */
 export const moduleTracePolicy: RedactionPolicy = (command) => {
   switch (command[1]) {

@@ -4,23 +4,23 @@ import { FormatError, OutOfRangeError } from '../errors.ts';
 export interface Tlv {
   /** Tag octets read as one big-endian number, 1 to 3 octets: 0x6F, 0x9F65. */
   readonly tag: number;
-  /** The value field; of a constructed object the octets of its children, or nothing when `encodeTlv` is to make them. */
+  /** The value field. For a constructed object: its children's octets, or nothing when `encodeTlv` is to make them. */
   readonly value: Uint8Array;
   /** The objects inside, where the tag says it is constructed. */
   readonly children?: readonly Tlv[];
 }
 
 export interface TlvBounds {
-  /** Deepest nesting; 16 unless told. */
+  /** Deepest nesting; 16 if left out. */
   readonly maxDepth?: number;
-  /** Most data objects in all; 1,024 unless told. */
+  /** Most data objects in all; 1,024 if left out. */
   readonly maxObjects?: number;
-  /** Most octets; 65,536 unless told. */
+  /** Most octets; 65,536 if left out. */
   readonly maxOctets?: number;
 }
 
 /**
- * Reads a row of BER-TLV objects that fills the octets exactly; values are views, not copies.
+ * Reads a list of BER-TLV objects that fills the octets exactly; values are views, not copies.
  * @throws FormatError for tags over 3 octets, indefinite or over-long lengths, padding, or anything beyond the bounds.
  */
 export function parseTlv(octets: Uint8Array, bounds: TlvBounds = {}): Tlv[] {
@@ -55,7 +55,7 @@ export function parseTlv(octets: Uint8Array, bounds: TlvBounds = {}): Tlv[] {
   return parseRow(0, octets.length, 1);
 }
 
-/** Like `parseTlv`, but says `undefined` where the octets are not BER-TLV; for showing octets of unknown kind. */
+/** Like `parseTlv`, but gives undefined where the octets are not BER-TLV. It is for showing octets of unknown kind. */
 export function tryParseTlv(octets: Uint8Array, bounds?: TlvBounds): Tlv[] | undefined {
   if (octets.length === 0) return undefined;
   try {
@@ -66,13 +66,14 @@ export function tryParseTlv(octets: Uint8Array, bounds?: TlvBounds): Tlv[] | und
   }
 }
 
-/** The first object with this tag, of the row itself only. */
-export function findTlv(row: readonly Tlv[], tag: number): Tlv | undefined {
-  return row.find((object) => object.tag === tag);
+/** Finds the first object with this tag; it does not look inside other objects. */
+export function findTlv(objects: readonly Tlv[], tag: number): Tlv | undefined {
+  return objects.find((object) => object.tag === tag);
 }
 
 /**
- * Writes one object with the shortest length field; of a constructed one its children, or its value where it has none.
+ * Writes one object with the shortest length field. A constructed object is made of its children if it has any, else of
+ * its value.
  * @throws OutOfRangeError for a number that is not a tag, or a value of 16 MiB and more.
  */
 export function encodeTlv(object: Tlv): Uint8Array {

@@ -16,7 +16,7 @@ export interface CommandApdu {
   readonly p2: number;
   /** 0..65,535 octets; empty is the same as none. */
   readonly data?: Uint8Array | undefined;
-  /** Most octets of answer wanted, 1..65,536; 256 is short Le 00, 65,536 extended Le 0000. None: no answer is wanted. */
+  /** Most octets of answer wanted, 1..65,536; 256 is short Le 00, 65,536 extended Le 0000. Left out: no answer. */
   readonly le?: number | undefined;
   /** Extended length fields even where short ones would do. */
   readonly extended?: boolean | undefined;

@@ -15,9 +15,9 @@ export interface ExchangeOptions {
    * longer data travels in one extended command.
    */
   readonly chainAt?: number;
-  /** Most octets of data taken together over all GET RESPONSE rounds; 65,536 unless told. */
+  /** Most octets of data taken together over all GET RESPONSE rounds; 65,536 if left out. */
   readonly maxAnswer?: number;
-  /** CLA of GET RESPONSE; unless told the inter-industry class on the command's own logical channel. */
+  /** CLA of GET RESPONSE; if left out the inter-industry class on the command's own logical channel. */
   readonly getResponseCla?: number;
 }
 

@@ -4,8 +4,8 @@ import { toHex } from '../octets.ts';
 import { fromRedactedHex, type RedactedHex, type Trace } from './trace.ts';
 
 /**
- * A card that says what a trace says, as long as it is asked what the trace was asked, in the same order. Octets that
- * were not written down match any octet in a command, and are 00 in an answer. Errors of the transport come again.
+ * A card that answers what a trace says, as long as it gets the commands of the trace in their order. Octets that the
+ * trace hides match any octet in a command, and are 00 in an answer. Errors of the transport come again.
  */
 export class ReplayChannel implements CardChannel {
   readonly atr: Uint8Array;
@@ -18,7 +18,7 @@ export class ReplayChannel implements CardChannel {
     this.#entries = trace.entries;
   }
 
-  /** Entries nobody asked for yet. */
+  /** Entries that are not asked for yet. */
   get left(): number {
     return this.#entries.length - this.#next;
   }
@@ -57,7 +57,7 @@ function matches(pattern: RedactedHex, sent: string): boolean {
   return true;
 }
 
-/** Commands that do not match are the caller's own: its header is enough to find it, and tells no secret. */
+/** The header of a command is enough to find it, and tells no secret. */
 function shorten(hex: string): string {
   return `${hex.slice(0, 8).toUpperCase()} (${hex.length / 2} octets)`;
 }

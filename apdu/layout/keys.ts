@@ -71,7 +71,10 @@ export const CONTENT_TERMS = layout('content terms', {
   reserved: reserved(12),
 });
 
-/** A node of the seed tree: it covers 2^(20-level) slots from index x 2^(20-level) on; `firmware-notes/protocol.md` 4.6. */
+/**
+ * A node of the seed tree; `firmware-notes/protocol.md` 4.6. It covers 2^(20-level) slots from index x 2^(20-level)
+ * on.
+ */
 export const SEED_LABEL = layout('seed label', {
   /** 0 (root) to 20 (one slot); FF where there is no seed. */
   level: u8(),

@@ -4,7 +4,7 @@ import { encodeCommand } from '../iso7816/command-apdu.ts';
 import { parseResponse } from '../iso7816/response-apdu.ts';
 import { assertStatusOk } from '../iso7816/status-word.ts';
 import { concat, equalTags } from '../octets.ts';
-import { type ChannelKeySet, CHANNEL_KEY_LENGTH, checkKeySet } from './scp03-keys.ts';
+import { type ChannelKeySet, CHANNEL_KEY_LENGTH, requireKeySet } from './scp03-keys.ts';
 import type { SecureChannel } from './secure-channel.ts';
 import { CHANNEL_INS, CLA_PLAIN } from './security-level.ts';
 
@@ -21,34 +21,37 @@ const KEY_AT = 3;
 const KCV_AT = KEY_AT + CHANNEL_KEY_LENGTH + 1;
 const LE_ALL = 256;
 
-/** Key check value of an AES key: the first 3 octets of sixteen 01 octets enciphered; GlobalPlatform Card Specification B.6. */
-export function keyCheckValue(key: Uint8Array): Uint8Array {
+/**
+ * Computes the check value of an AES key: the first 3 octets of sixteen 01 octets enciphered; GlobalPlatform Card
+ * Specification B.6.
+ */
+export function computeCheckValue(key: Uint8Array): Uint8Array {
   return rawAes(key).encrypt(new Uint8Array(CHANNEL_KEY_LENGTH).fill(1)).slice(0, KCV_LENGTH);
 }
 
 /**
- * Data of PUT KEY for a whole key set; GlobalPlatform Card Specification 11.8.2.3.
+ * Makes the data of PUT KEY for a whole key set; GlobalPlatform Card Specification 11.8.2.3.
  * @param dek the card's present DEK, 16 octets.
  * @returns 70 octets.
- * @throws OutOfRangeError when the key set is none.
+ * @throws OutOfRangeError when the key set does not fit.
  */
 export function encodePutKey(next: ChannelKeySet, dek: Uint8Array): Uint8Array {
-  checkKeySet(next);
+  requireKeySet(next);
   const blocks = [next.enc, next.mac, next.dek].map((key) =>
     concat(
       Uint8Array.of(AES, CHANNEL_KEY_LENGTH + 1, CHANNEL_KEY_LENGTH),
       rawAes(dek).encrypt(key),
       Uint8Array.of(KCV_LENGTH),
-      keyCheckValue(key),
+      computeCheckValue(key),
     ),
   );
   return concat(Uint8Array.of(next.version), ...blocks);
 }
 
 /**
- * The reverse of {@link encodePutKey}.
+ * Reads what {@link encodePutKey} made.
  * @param data 70 octets.
- * @returns nothing when a field or a check value is not as it must be.
+ * @returns undefined when a field or a check value is wrong.
  */
 export function decodePutKey(data: Uint8Array, dek: Uint8Array): ChannelKeySet | undefined {
   const version = data[0] ?? 0;
@@ -61,44 +64,44 @@ export function decodePutKey(data: Uint8Array, dek: Uint8Array): ChannelKeySet |
 }
 
 function decodeBlock(block: Uint8Array, dek: Uint8Array): Uint8Array | undefined {
-  const framed =
+  const isFramed =
     block[0] === AES &&
     block[1] === CHANNEL_KEY_LENGTH + 1 &&
     block[2] === CHANNEL_KEY_LENGTH &&
     block[KCV_AT - 1] === KCV_LENGTH;
-  if (!framed) return undefined;
+  if (!isFramed) return undefined;
   const key = rawAes(dek).decrypt(block.subarray(KEY_AT, KEY_AT + CHANNEL_KEY_LENGTH));
-  return equalTags(keyCheckValue(key), block.subarray(KCV_AT)) ? key : undefined;
+  return equalTags(computeCheckValue(key), block.subarray(KCV_AT)) ? key : undefined;
 }
 
-/** What the card answers to a PUT KEY that it carried out: version, and the three check values. */
-export function putKeyAnswer(keys: ChannelKeySet): Uint8Array {
-  return concat(Uint8Array.of(keys.version), ...[keys.enc, keys.mac, keys.dek].map((key) => keyCheckValue(key)));
+/** Makes the answer to a PUT KEY that was carried out: version, and the three check values. */
+export function encodePutKeyAnswer(keys: ChannelKeySet): Uint8Array {
+  return concat(Uint8Array.of(keys.version), ...[keys.enc, keys.mac, keys.dek].map((key) => computeCheckValue(key)));
 }
 
 /**
- * Replaces the card's key set. The channel goes on with its session keys. When the answer is lost, the card holds one set whole: open the
- * channel with `next`, then with `present`.
+ * Replaces the card's key set. The channel goes on with its session keys. When the answer is lost, the card holds one
+ * of the sets whole: open the channel with `next`, then with `present`.
  *
  * @param channel open with C-ENC.
  * @param present the key set that the card holds.
  * @throws StatusWordError when the card refuses; it keeps `present` then.
  * @throws FormatError when the card confirms other keys.
- * @throws OutOfRangeError when `next` is no key set.
+ * @throws OutOfRangeError when `next` does not fit.
  */
 export async function putKey(channel: SecureChannel, present: ChannelKeySet, next: ChannelKeySet): Promise<void> {
   const header = { cla: CLA_PLAIN, ins: CHANNEL_INS.PUT_KEY, p1: present.version, p2: PUT_KEY_P2 };
   const command = encodeCommand({ ...header, data: encodePutKey(next, present.dek), le: LE_ALL });
   const { data, status } = parseResponse(await channel.transmit(command));
   assertStatusOk(status, 'PUT KEY');
-  if (!equalTags(data, putKeyAnswer(next))) {
+  if (!equalTags(data, encodePutKeyAnswer(next))) {
     throw new FormatError(
-      'the card confirms other keys than it was sent; open a channel with the new key set to see which it holds',
+      'the card confirms other keys than it was sent; open a channel with the new key set to see which one it holds',
     );
   }
 }
 
-/** One block at a time: ECB, or CBC with a zero IV, which is the same for one block. */
+/** AES of one block. ECB, and CBC with a zero IV, are the same for one block. */
 function rawAes(key: Uint8Array): { encrypt(block: Uint8Array): Uint8Array; decrypt(block: Uint8Array): Uint8Array } {
   return ecb(key, { disablePadding: true });
 }

@@ -8,8 +8,8 @@ export const CHANNEL_KEY_LENGTH = 16;
 export const CHALLENGE_LENGTH = 8;
 /** Octets of the sequence counter. */
 const COUNTER_LENGTH = 3;
-/** No channel opens any more once the sequence counter is here. */
-export const LAST_COUNTER = 0xff_ffff;
+/** The sequence counter at which no channel opens any more. */
+export const MAX_COUNTER = 0xff_ffff;
 
 /** The static keys of a card's secure channel, 16 octets each. */
 export interface ChannelKeySet {
@@ -17,7 +17,7 @@ export interface ChannelKeySet {
   readonly version: number;
   readonly enc: Uint8Array;
   readonly mac: Uint8Array;
-  /** Enciphers keys that PUT KEY brings; makes no session key. */
+  /** Enciphers the keys that PUT KEY brings. No session key is made of it. */
   readonly dek: Uint8Array;
 }
 
@@ -42,7 +42,7 @@ const CONSTANT = {
 const FIXED_INPUT_LENGTH = 16;
 
 /** @throws OutOfRangeError unless the version is 1 to 127 and each key has 16 octets. */
-export function checkKeySet(keys: ChannelKeySet): void {
+export function requireKeySet(keys: ChannelKeySet): void {
   const { version, enc, mac, dek } = keys;
   if (!(Number.isInteger(version) && version >= 1 && version <= 0x7f)) {
     throw new OutOfRangeError(`the version of a key set is 1 to 127, not ${version}`);
@@ -55,7 +55,8 @@ export function checkKeySet(keys: ChannelKeySet): void {
 }
 
 /**
- * Amendment D 4.1.5: SP 800-108 in counter mode with AES-CMAC, one block; the counter stands between fixed input and context.
+ * Amendment D 4.1.5: SP 800-108 in counter mode with AES-CMAC, one block. The counter stands between fixed input and
+ * context.
  * @param bits 64 or 128.
  */
 function derive(key: Uint8Array, constant: number, context: Uint8Array, bits: 64 | 128): Uint8Array {
@@ -70,14 +71,14 @@ function derive(key: Uint8Array, constant: number, context: Uint8Array, bits: 64
  * Amendment D 6.2.1: S-ENC, S-MAC and S-RMAC of a session.
  * @param hostChallenge 8 octets.
  * @param cardChallenge 8 octets.
- * @throws OutOfRangeError when the key set is none.
+ * @throws OutOfRangeError when the key set does not fit.
  */
 export function deriveSessionKeys(
   keys: ChannelKeySet,
   hostChallenge: Uint8Array,
   cardChallenge: Uint8Array,
 ): SessionKeys {
-  checkKeySet(keys);
+  requireKeySet(keys);
   const context = concat(hostChallenge, cardChallenge);
   return {
     enc: derive(keys.enc, CONSTANT.enc, context, 128),

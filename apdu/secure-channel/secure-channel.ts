@@ -9,7 +9,7 @@ import {
   deriveCardCryptogram,
   CHALLENGE_LENGTH,
   type ChannelKeySet,
-  checkKeySet,
+  requireKeySet,
   deriveSessionKeys,
   deriveHostCryptogram,
 } from './scp03-keys.ts';
@@ -18,9 +18,9 @@ import { SecureChannelError } from './secure-channel-error.ts';
 import { CHANNEL_INS, CLA_PLAIN, R_MAC, type SecurityLevel } from './security-level.ts';
 
 export interface SecureChannelOptions {
-  /** 13 unless told: C-MAC, C-ENC and R-MAC. */
+  /** 13 if left out: C-MAC, C-ENC and R-MAC. */
   readonly level?: SecurityLevel;
-  /** 8 octets; random unless told, and told in tests alone. */
+  /** 8 octets; random if left out. Only tests name it. */
   readonly hostChallenge?: Uint8Array;
 }
 
@@ -36,7 +36,7 @@ interface InitializeAnswer {
 
 const INITIALIZE_ANSWER_LENGTH = 32;
 const SCP03 = 0x03;
-/** The bit of `i` that says that the card gives R-MAC, and those that it gives more. */
+/** Bit of the parameter `i` that says that the card gives R-MAC. */
 const I_R_MAC = 0x20;
 const CLA_ISO = 0x00;
 const SELECT = 0xa4;
@@ -53,7 +53,7 @@ const SW_NO_KEY_SET = 0x6a88;
  * @throws SecureChannelError `WRONG_KEYS`, `NO_KEY_SET` or `NO_SCP03`.
  * @throws StatusWordError for any other refusal of the card.
  * @throws FormatError when the card's answer cannot be read.
- * @throws OutOfRangeError when the key set or the challenge is none.
+ * @throws OutOfRangeError when the key set or the challenge does not fit.
  */
 export async function openSecureChannel(
   channel: CardChannel,
@@ -61,7 +61,7 @@ export async function openSecureChannel(
   options: SecureChannelOptions = {},
 ): Promise<SecureChannel> {
   const { level = 0x13, hostChallenge = randomBytes(CHALLENGE_LENGTH) } = options;
-  checkKeySet(keys);
+  requireKeySet(keys);
   if (hostChallenge.length !== CHALLENGE_LENGTH) {
     throw new OutOfRangeError(`a host challenge has ${CHALLENGE_LENGTH} octets, not ${hostChallenge.length}`);
   }
@@ -72,7 +72,7 @@ export async function openSecureChannel(
   }
   const session = new Scp03Session(sessionKeys, level);
   const host = deriveHostCryptogram(sessionKeys, hostChallenge, answer.cardChallenge);
-  const { status } = await send(channel, session.authentication(host));
+  const { status } = await send(channel, session.sealAuthentication(host));
   if (status === SW_AUTHENTICATION_FAILED || status === SW_MAC_WRONG) throw wrongKeys(keys.version);
   assertStatusOk(status, 'EXTERNAL AUTHENTICATE');
   return new SecureChannel(channel, session, answer);
@@ -105,8 +105,8 @@ function parseInitializeAnswer(data: Uint8Array, version: number, level: Securit
   }
   if (data.length !== INITIALIZE_ANSWER_LENGTH || data[10] !== version) {
     throw new FormatError(
-      `these ${data.length} octets are not an answer to INITIALIZE UPDATE for version ${version}: ` +
-        `${INITIALIZE_ANSWER_LENGTH} are, in S8 mode with a pseudo-random challenge; check that it is the card you meant`,
+      `these ${data.length} octets are not an answer to INITIALIZE UPDATE for version ${version}, which has ` +
+        `${INITIALIZE_ANSWER_LENGTH} in S8 mode with a pseudo-random challenge; check that it is the card you meant`,
     );
   }
   if ((level & R_MAC) !== 0 && (data[12]! & I_R_MAC) === 0) {
@@ -124,8 +124,8 @@ function parseInitializeAnswer(data: Uint8Array, version: number, level: Securit
 function wrongKeys(version: number): SecureChannelError {
   return new SecureChannelError(
     'WRONG_KEYS',
-    `this card does not hold these keys of version ${version}; check that it is the card you meant, and that the keys are ` +
-      'those of its last PUT KEY, or of its installation if there was none',
+    `this card does not hold these keys of version ${version}; check that it is the card you meant, and that the ` +
+      'keys are those of its last PUT KEY, or of its installation if there was no PUT KEY',
   );
 }
 
@@ -134,8 +134,9 @@ async function send(channel: CardChannel, command: CommandApdu): Promise<Respons
 }
 
 /**
- * A card behind an open SCP03 channel: plain commands of class 80 go in, checked and plain answers come out. No other travels but SELECT,
- * as nobody would answer for its answer. A SELECT, a wrong R-MAC or the loss of the card ends it; then it is opened again on the channel below.
+ * A card behind an open SCP03 channel. Plain commands of class 80 go in, checked and plain answers come out. Of other
+ * commands only SELECT travels, as their answers would not be authentic. A SELECT, a wrong R-MAC or the loss of the
+ * card ends the channel; then it is opened again on the channel below.
  */
 export class SecureChannel implements CardChannel {
   readonly #channel: CardChannel;
@@ -187,7 +188,7 @@ export class SecureChannel implements CardChannel {
       this.#ended = true;
       return this.#channel.transmit(octets);
     }
-    // Wrapped before anything is awaited, so that the chain has the order of the calls.
+    // The command is wrapped before anything is awaited, so that the chain has the order of the calls.
     const { command, chaining } = this.#session.wrap(plain);
     try {
       const { data, status } = this.#session.unwrap(await send(this.#channel, command), chaining);

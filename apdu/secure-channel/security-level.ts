@@ -1,4 +1,6 @@
-/** Bits of the security level, P1 of EXTERNAL AUTHENTICATE; GlobalPlatform Amendment D 7.1.2. C-MAC, bit 01, is in every level. */
+/**
+ * Bits of the security level, P1 of EXTERNAL AUTHENTICATE; GlobalPlatform Amendment D 7.1.2. Every level has C-MAC.
+ */
 export const C_MAC = 0x01;
 export const C_ENC = 0x02;
 export const R_MAC = 0x10;

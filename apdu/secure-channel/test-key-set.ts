@@ -3,7 +3,7 @@ import type { ChannelKeySet } from './scp03-keys.ts';
 
 const KEY = fromHex('404142434445464748494A4B4C4D4E4F');
 
-/** The key set that everyone knows: what simulated cards are installed with, and no other card ever may. */
+/** The key set that everyone knows. Simulated cards are installed with it; no other card may be. */
 export const TEST_KEY_SET: ChannelKeySet = { version: 1, enc: KEY, mac: KEY, dek: KEY };
 
 /** Whether everybody knows the keys of this set, whatever its version. */

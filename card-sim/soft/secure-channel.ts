@@ -3,7 +3,7 @@ import { MODULE_AID } from '../../apdu/decode-module/select-answer.ts';
 import type { CommandApdu } from '../../apdu/iso7816/command-apdu.ts';
 import { encodeResponse } from '../../apdu/iso7816/response-apdu.ts';
 import { concat, equalTags, writeUint } from '../../apdu/octets.ts';
-import { decodePutKey, PUT_KEY_LENGTH, PUT_KEY_P2, putKeyAnswer } from '../../apdu/secure-channel/put-key.ts';
+import { decodePutKey, PUT_KEY_LENGTH, PUT_KEY_P2, encodePutKeyAnswer } from '../../apdu/secure-channel/put-key.ts';
 import {
   deriveCardChallenge,
   deriveCardCryptogram,
@@ -11,11 +11,11 @@ import {
   type ChannelKeySet,
   deriveSessionKeys,
   deriveHostCryptogram,
-  LAST_COUNTER,
+  MAX_COUNTER,
   type SessionKeys,
 } from '../../apdu/secure-channel/scp03-keys.ts';
 import {
-  answerMac,
+  computeAnswerMac,
   chainCommand,
   CHANNEL_MAC_LENGTH,
   decipher,
@@ -99,7 +99,7 @@ export class CardSecureChannel {
     if (hostChallenge.length !== CHALLENGE_LENGTH) refuse(STATUS.WRONG_LENGTH);
     if (!alive) refuse(STATUS.NOT_NOW);
     if (p1 !== 0 && p1 !== keys.version) refuse(STATUS.UNKNOWN_KEY);
-    if (counter === LAST_COUNTER) refuse(STATUS.NOT_NOW);
+    if (counter === MAX_COUNTER) refuse(STATUS.NOT_NOW);
     const challenge = deriveCardChallenge(keys.enc, counter, MODULE_AID);
     const sessionKeys = deriveSessionKeys(keys, hostChallenge, challenge);
     this.end();
@@ -162,7 +162,7 @@ export class CardSecureChannel {
   wrap(data: Uint8Array, status: number): Uint8Array {
     const open = this.#open;
     if (open === undefined || (open.level & R_MAC) === 0 || !hasAnswerMac(status)) return encodeResponse(data, status);
-    return encodeResponse(concat(data, answerMac(open.keys.rmac, open.chaining, data, status)), status);
+    return encodeResponse(concat(data, computeAnswerMac(open.keys.rmac, open.chaining, data, status)), status);
   }
 
   /** PUT KEY, inside the channel with C-ENC (protocol 9.3). @returns 10 octets. @throws Refusal */
@@ -175,7 +175,7 @@ export class CardSecureChannel {
     const next = decodePutKey(data, keys.dek);
     if (next === undefined) refuse(STATUS.BAD_FIELD);
     this.#memory.replaceKeys(next);
-    return putKeyAnswer(next);
+    return encodePutKeyAnswer(next);
   }
 }
 

@@ -7,7 +7,7 @@ const BLOCK = 16;
 export class AesCbc {
   readonly #encryption: Uint32Array;
   readonly #key: Uint8Array;
-  /** Made when it is first needed: most keys only ever encrypt. */
+  /** Made when it is first needed, as most keys only encrypt. */
   #decryption: Uint32Array | undefined;
 
   /** @param key 16 octets; copied. */
@@ -58,8 +58,8 @@ export class AesCbc {
   }
 
   /**
-   * AES-CBC-MAC: the last block of the encryption. Safe only where no message is another's prefix, as `firmware-notes/protocol.md` 1.1
-   * sees to.
+   * Computes AES-CBC-MAC: the last block of the encryption. It is safe only where no message is another's prefix, as in
+   * `firmware-notes/protocol.md` 1.1.
    * @param data at least one block, a multiple of 16 octets.
    * @param length of the message, where `data` goes on behind it.
    * @returns 16 octets; cut it where a shorter tag is meant.

@@ -30,11 +30,11 @@ const CHANNEL_KEY_VERSION = 0x10;
 export const CARD_KEY_LENGTH = 16;
 
 /**
- * A card's key, `firmware-notes/protocol.md` 1.2: label and context are the key's name with the module's class, and the card id.
- * @param master the one that {@link CARD_KEYS} names for this key, of channel keys *personalisation*; 16 octets.
+ * Derives a key of a card; `firmware-notes/protocol.md` 1.2. The label is the key's name with the module's class.
+ * @param master the one that {@link CARD_KEYS} names for this key, *personalisation* for channel keys; 16 octets.
  * @param cardId 8 octets.
  * @returns 16 octets.
- * @throws FormatError when the card id is none.
+ * @throws FormatError when the card id is not one.
  */
 export function deriveCardKey(master: Uint8Array, name: CardKeyName | ChannelKeyName, cardId: Uint8Array): Uint8Array {
   const label = new TextEncoder().encode(`${name}/${decodeCardId(cardId).moduleClass}`);
@@ -42,10 +42,10 @@ export function deriveCardKey(master: Uint8Array, name: CardKeyName | ChannelKey
 }
 
 /**
- * The key set of a card's secure channel; `firmware-notes/protocol.md` 1.2.
+ * Derives the key set of a card's secure channel; `firmware-notes/protocol.md` 1.2.
  * @param master personalisation, 16 octets.
  * @param cardId 8 octets.
- * @throws FormatError when the card id is none.
+ * @throws FormatError when the card id is not one.
  */
 export function deriveChannelKeys(master: Uint8Array, cardId: Uint8Array): ChannelKeySet {
   return {

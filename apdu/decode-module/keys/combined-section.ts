@@ -12,14 +12,16 @@ const TAG_LENGTH = SECTION_ENTRY.length - SECTION_ENTRY.at.tag;
 const MAX_OCTETS = 1400;
 
 /**
- * Key messages that differ in nothing but parent id, wrapped key and tag, as one section; `firmware-notes/protocol.md` 4.8.
- * @param messages at least one, none under a unique key or a key pair.
+ * Joins key messages that differ in nothing but parent id, wrapped key and tag; `firmware-notes/protocol.md` 4.8.
+ * @param messages at least one; not those under a unique key or a key pair.
  * @throws OutOfRangeError when they differ in more, or the section would pass 1,400 octets.
  */
 export function combine(messages: readonly KeyMessage[]): Uint8Array {
   const [first] = messages;
   if (first === undefined || isPersonal(first.parentKind) || isPairKind(first.parentKind)) {
-    throw new OutOfRangeError('a section has at least one message, and none of a single card or under a key pair');
+    throw new OutOfRangeError(
+      'a section has at least one message; one for a single card or under a key pair travels by itself',
+    );
   }
   const head = first.octets.subarray(0, COMMON_LENGTH);
   const entries = messages.map(({ octets, body }) => {
@@ -37,9 +39,9 @@ export function combine(messages: readonly KeyMessage[]): Uint8Array {
 }
 
 /**
- * The messages of a section, each as LOAD KEY takes it; nothing of it is authenticated, only the card can tell.
+ * Takes a section apart into messages as LOAD KEY takes them. Nothing of it is authenticated; only the card can tell.
  * @param octets begins with a section; what follows it is left alone.
- * @throws FormatError when it is none, or cut short.
+ * @throws FormatError when it is not a section, or is cut short.
  */
 export function separate(octets: Uint8Array): Uint8Array[] {
   const length = SECTION_HEADER.readUint(octets, 'length');
@@ -57,7 +59,7 @@ export function separate(octets: Uint8Array): Uint8Array[] {
     isPersonal(parentKind) ||
     isPairKind(parentKind)
   ) {
-    throw new FormatError('these octets do not begin with a combined section of version 1');
+    throw new FormatError('these octets do not begin with a combined section of version 1; drop them');
   }
   const entriesAt = SECTION_HEADER.length + keyBodyLength(kind, parentKind);
   const count = (length - entriesAt) / SECTION_ENTRY.length;

@@ -13,7 +13,7 @@ export interface ContentTerms extends Pick<Fields, 'segmentId' | 'masterSalt'> {
   readonly classes: { readonly card: boolean; readonly soft: boolean };
   /** One or two streams, even SSRCs. */
   readonly ssrcs: readonly [number, number?];
-  /** Under a slot: version of the key tree's root that it needs, u32; none without it. */
+  /** Under a slot: version of the key tree's root that it needs, u32; left out, it needs no tree. */
   readonly epoch?: number;
 }
 
@@ -23,6 +23,7 @@ export const CLASS_BIT = { card: 1, soft: 2 } as const;
 export const SUITE = 1;
 
 /**
+ * Makes the body of a content key message.
  * @returns 48 octets.
  * @throws OutOfRangeError when a field does not fit, something free has a price, or an SSRC is odd.
  */
@@ -50,6 +51,7 @@ export function encodeContentTerms(terms: ContentTerms): Uint8Array {
 }
 
 /**
+ * Reads the body of a content key message.
  * @throws FormatError when the body is not 48 octets, a reserved one is not zero, or it names a tariff or suite that
  *   this version does not know.
  */
@@ -57,8 +59,8 @@ export function decodeContentTerms(body: Uint8Array): ContentTerms {
   const { rating, classes, price, segmentId, epoch, firstSsrc, secondSsrc, masterSalt, ...codes } =
     CONTENT_TERMS.decode(body);
   const kind = tariffKindOf(codes.tariff);
-  if (kind === undefined) throw new FormatError(`tariff ${codes.tariff} is unknown; a newer bridge may know it`);
-  if (codes.suite !== SUITE) throw new FormatError(`suite ${codes.suite} is unknown; a newer bridge may know it`);
+  if (kind === undefined) throw new FormatError(`tariff ${codes.tariff} is unknown; a newer tollcast may know it`);
+  if (codes.suite !== SUITE) throw new FormatError(`suite ${codes.suite} is unknown; a newer tollcast may know it`);
   return {
     tariff: { kind, price },
     ...(rating === 0 ? {} : { rating }),

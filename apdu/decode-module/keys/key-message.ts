@@ -21,7 +21,7 @@ export interface KeyMessageHeader extends Omit<Fields, 'parentKind' | 'flags'> {
 /** A key message as it travels; `octets` is what LOAD KEY takes. */
 export interface KeyMessage extends KeyMessageHeader {
   readonly octets: Uint8Array;
-  /** The body that kind and parent fix: ceilings of a purchase, labels and ceilings of seeds, content terms, or nothing. */
+  /** Ceilings of a purchase, labels and ceilings of seeds, content terms, or nothing: kind and parent fix it. */
   readonly body: Uint8Array;
 }
 
@@ -31,9 +31,9 @@ export interface PairParent extends WorkingKeys {
   readonly ephemeral: Uint8Array;
 }
 
-/** Of a message that wraps one symmetric key. */
+/** Octets of a symmetric key. */
 const KEY_LENGTH = 16;
-/** Eight seeds. */
+/** Octets of the seeds in one message. */
 const SEEDS_LENGTH = SEEDS_OF_PART * KEY_LENGTH;
 
 /** Whether a number is a kind that a key message can carry. */
@@ -96,8 +96,8 @@ export function tagLength(parentKind: number): number {
   return isPersonal(parentKind) ? 16 : 8;
 }
 
-/** The working keys of a parent, as {@link sealKeyMessage} takes them. */
-export function parentKeys(header: KeyMessageHeader, parentKey: Uint8Array): WorkingKeys {
+/** Makes the working keys of a parent, as {@link sealKeyMessage} takes them. */
+export function deriveParentKeys(header: KeyMessageHeader, parentKey: Uint8Array): WorkingKeys {
   return deriveWorkingKeys(
     header.parentKind,
     header.parentKind === KIND.unique ? 0 : header.service,
@@ -109,8 +109,9 @@ export function parentKeys(header: KeyMessageHeader, parentKey: Uint8Array): Wor
 /**
  * Wraps a key under its parent (encrypt, then MAC).
  * @param key the key inside, 16 octets; of seeds all eight, 128 octets; a private half, 32 octets.
- * @param parentKey the parent itself, 16 octets, which is split here; of a slot its two keys; of a pair as `publicKeyParent` makes it.
- * @throws OutOfRangeError when the length of key or body is not the kind's, the parent's keys are not of its kind, or the validity is empty.
+ * @param parentKey the parent itself, 16 octets; for a slot its working keys; for a pair what `publicKeyParent` makes.
+ * @throws OutOfRangeError when the length of key or body is not the kind's, the parent's keys are not of its kind, or
+ *   the validity is empty.
  */
 export function sealKeyMessage(
   header: KeyMessageHeader,
@@ -132,10 +133,12 @@ export function sealKeyMessage(
     );
   }
   const parent: WorkingKeys & Partial<PairParent> =
-    parentKey instanceof Uint8Array ? parentKeys(header, parentKey) : parentKey;
+    parentKey instanceof Uint8Array ? deriveParentKeys(header, parentKey) : parentKey;
   const { ephemeral = new Uint8Array(0) } = parent;
   if (ephemeral.length !== (isPairKind(parentKind) ? EPHEMERAL_LENGTH : 0)) {
-    throw new OutOfRangeError(`kind ${parentKind} is not a parent of this sort; take publicKeyParent for pairs alone`);
+    throw new OutOfRangeError(
+      `kind ${parentKind} has other working keys; take those of publicKeyParent for pairs, and for nothing else`,
+    );
   }
   const octets = new Uint8Array(keyMessageLength(kind, parentKind));
   KEY_MESSAGE_HEADER.write(octets, { flags: 0, ...header });
@@ -150,9 +153,9 @@ export function sealKeyMessage(
 }
 
 /**
- * Reads what a key message says of itself; nothing of it is authenticated, only the card can tell.
+ * Reads what a key message says. Nothing of it is authenticated; only the card can tell.
  * @param octets begins with a key message; what follows it is left alone.
- * @throws FormatError when it is none, or cut short.
+ * @throws FormatError when it is not a key message, or is cut short.
  */
 export function parseKeyMessage(octets: Uint8Array): KeyMessage {
   const kind = MESSAGE_FRAME.readUint(octets, 'kind');

@@ -6,8 +6,8 @@ import { KIND } from '../kinds.ts';
 const DEGREE = 4;
 /** The node whose key is the epoch key. */
 export const ROOT_NODE = 1;
-/** Levels below the root at most: a card has room for the path. */
-const MOST_DEPTH = 10;
+/** Most levels below the root; a card has room for as many nodes. */
+const MAX_DEPTH = 10;
 const FOR_EVER = 0xffff_ffff;
 
 /** The node above one; of the root 0. */
@@ -27,8 +27,8 @@ export function pathAbove(node: number): number[] {
   return path;
 }
 
-/** What is held of a node that somebody is below. */
-interface Held {
+/** A node with somebody at or below it. */
+interface HeldNode {
   key: Uint8Array;
   version: number;
   /** Leaves in use at or below it. */
@@ -36,26 +36,26 @@ interface Held {
 }
 
 /**
- * The operator's side of a key tree (LKH): who is in it has the root's key, which is the epoch key, and who is evicted has none that comes
- * after; `firmware-notes/protocol.md` 4.7.
+ * The operator's side of a key tree (LKH); `firmware-notes/protocol.md` 4.7. Every card in the tree has the root's key,
+ * which is the epoch key. A card that is evicted has none of the keys that come after.
  */
 export class KeyTree {
   readonly #service: number;
   readonly #firstLeaf: number;
   readonly #lastLeaf: number;
   readonly #random: (octets: number) => Uint8Array;
-  readonly #nodes = new Map<number, Held>();
+  readonly #nodes = new Map<number, HeldNode>();
   #epoch: number;
 
   /**
    * @param depth levels below the root, 1 to 10: room for 4^depth leaves.
    * @param epoch 1 to 2^32 - 1, of the first root.
-   * @param random gives so many octets, unpredictable.
+   * @param random gives as many octets as it is asked for, unpredictable.
    * @throws OutOfRangeError when depth or epoch do not fit.
    */
   constructor(service: number, depth: number, epoch: number, random: (octets: number) => Uint8Array) {
-    if (!Number.isInteger(depth) || depth < 1 || depth > MOST_DEPTH) {
-      throw new OutOfRangeError(`a key tree has 1 to ${MOST_DEPTH} levels, not ${depth}`);
+    if (!Number.isInteger(depth) || depth < 1 || depth > MAX_DEPTH) {
+      throw new OutOfRangeError(`a key tree has 1 to ${MAX_DEPTH} levels, not ${depth}`);
     }
     if (!Number.isInteger(epoch) || epoch < 1 || epoch > 0xffff_ffff) {
       throw new OutOfRangeError(`an epoch lies within 1 and 4294967295, not ${epoch}`);
@@ -78,13 +78,13 @@ export class KeyTree {
     return this.#epoch;
   }
 
-  /** Of the root, 16 octets. */
+  /** Key of the root, 16 octets. */
   get epochKey(): Uint8Array {
     return this.#nodes.get(ROOT_NODE)!.key;
   }
 
   /**
-   * Puts somebody on the first free leaf. Costs the others nothing.
+   * Puts a card on the first free leaf. No other card needs a message for that.
    * @returns node id of the leaf, and its key for the card's leaf message.
    * @throws OutOfRangeError when the tree is full.
    */
@@ -100,10 +100,13 @@ export class KeyTree {
       }
       return { leaf, key };
     }
-    throw new OutOfRangeError('every leaf of this key tree is in use; make a deeper one');
+    throw new OutOfRangeError('every leaf of this key tree is in use; make a deeper tree');
   }
 
-  /** The messages that bring one leaf up to the present epoch, each under the one before it: as many as the tree is deep. */
+  /**
+   * The messages that bring one leaf up to the present epoch, each under the one before it. There are as many as the
+   * tree has levels.
+   */
   path(leaf: number): KeyMessage[] {
     let child = leaf;
     return pathAbove(leaf).map((node) => {
@@ -122,7 +125,7 @@ export class KeyTree {
     const changed = new Set<number>();
     for (const leaf of leaves) {
       if (leaf < this.#firstLeaf || !this.#nodes.delete(leaf)) {
-        throw new OutOfRangeError(`leaf ${leaf} is not in use`);
+        throw new OutOfRangeError(`leaf ${leaf} is not in use; name leaves that join gave out`);
       }
       for (const node of pathAbove(leaf)) {
         this.#nodes.get(node)!.leaves--;
@@ -165,7 +168,7 @@ export class KeyTree {
 }
 
 /**
- * The message that puts one card on its leaf.
+ * Makes the message that puts one card on its leaf.
  * @param number of the message, higher than that of any earlier one to this card.
  * @param serial of the card.
  * @param downlinkKey of the card, 16 octets.

@@ -25,13 +25,13 @@ export interface SlotRange {
   readonly labels: readonly SeedLabel[];
 }
 
-/** Child 0 (left) or 1 (right) of a node's key, 16 octets. */
-function childKey(key: Uint8Array, side: number): Uint8Array {
+/** Derives child 0 (left) or 1 (right) of a node's key, 16 octets. */
+function deriveChild(key: Uint8Array, side: number): Uint8Array {
   return sha256(concat(Uint8Array.of(side), key)).slice(0, KEY_LENGTH);
 }
 
 /**
- * Key of a node of the tree, from one above it.
+ * Derives the key of a node of the tree from one above it.
  * @param key of `above`, 16 octets; the root's is the operator's.
  * @throws OutOfRangeError when the node is not in the tree, or not below `above`.
  */
@@ -44,14 +44,14 @@ export function seedKey(key: Uint8Array, { level, index }: SeedLabel, above: See
     );
   }
   let node = key;
-  for (let bit = steps - 1; bit >= 0; bit--) node = childKey(node, Math.floor(index / 2 ** bit) % 2);
+  for (let bit = steps - 1; bit >= 0; bit--) node = deriveChild(node, Math.floor(index / 2 ** bit) % 2);
   return node;
 }
 
 const ROOT: SeedLabel = { level: 0, index: 0 };
 
 /**
- * The least nodes that cover slots [from, to), in order: at most 38.
+ * Finds the least nodes that cover slots [from, to), in order: at most 38.
  * @throws OutOfRangeError unless 0 <= from < to <= 2^20.
  */
 export function coverSlots(from: number, to: number): SeedLabel[] {
@@ -88,7 +88,7 @@ function firstSlot({ level, index }: SeedLabel): number {
 }
 
 /**
- * The two keys of a slot.
+ * Derives the working keys of a slot.
  * @param epoch 0, or the version of the key tree's root.
  * @param leaf of the slot, 16 octets.
  * @param epochKey of the root, 16 octets; not looked at when the epoch is 0.

@@ -26,7 +26,7 @@ export function generateP256(): P256Pair {
   return p256PairOf(p256.utils.randomSecretKey());
 }
 
-/** The pair of a private half. @throws OutOfRangeError when it is none. */
+/** The pair of a private half. @throws OutOfRangeError when it is not one of P-256. */
 export function p256PairOf(privateKey: Uint8Array): P256Pair {
   if (!isPrivateHalf(privateKey)) {
     throw new OutOfRangeError('a private half has 32 octets, from 1 to the order of P-256 less 1');
@@ -47,7 +47,7 @@ export function isPoint(octets: Uint8Array): boolean {
 /**
  * ALG_EC_SVDP_DH of Java Card 2.2.2: SHA-1 of the x coordinate of what both have.
  * @param publicKey uncompressed point.
- * @returns 20 octets, or nothing for what is no point of the curve.
+ * @returns 20 octets, or undefined for what is not a point of the curve.
  */
 export function agree(privateKey: Uint8Array, publicKey: Uint8Array): Uint8Array | undefined {
   if (!isPoint(publicKey)) return undefined;

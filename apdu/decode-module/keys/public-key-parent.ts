@@ -18,7 +18,7 @@ export type HeaderUnderPublicKey = Omit<KeyMessageHeader, 'parentKind' | 'parent
  * The working keys of the private half behind a point, for one message.
  * @param header its parent is a card pair or a service pair.
  * @param publicKey 65 octets.
- * @throws OutOfRangeError when it is no point of P-256.
+ * @throws OutOfRangeError when it is not a point of P-256.
  */
 export function publicKeyParent(
   header: Pick<KeyMessageHeader, 'service' | 'parentKind' | 'parentId'>,
@@ -37,7 +37,7 @@ export function publicKeyParent(
 }
 
 /**
- * A message for one card, under its own certified pair.
+ * Makes a message for one card, under its own certified pair.
  * @param key the key inside: 16 octets, of a service pair the private half, 32.
  * @param serial of the card.
  * @param publicKey of the card, 65 octets, its certificate checked.
@@ -55,7 +55,7 @@ export function sealUnderCardPair(
 }
 
 /**
- * A message that opens on every card which has the private half of a service's pair.
+ * Makes a message that opens on every card with the private half of a service's pair.
  * @param pairId key id of the pair.
  * @param publicKey of the service, 65 octets.
  */

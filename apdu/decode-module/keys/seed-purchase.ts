@@ -26,7 +26,7 @@ const KEY = 16;
 const NO_SEED: SeedLabel = { level: NO_LEVEL, index: 0 };
 
 /**
- * The one to four messages of a purchase of slots.
+ * Makes the one to four messages of a purchase of slots.
  * @param root key of the service's seed tree, 16 octets.
  * @param serial of the card.
  * @param downlinkKey of the card, 16 octets.

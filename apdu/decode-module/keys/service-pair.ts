@@ -20,12 +20,15 @@ export interface ServicePairPurchase {
   readonly privateKey: Uint8Array;
 }
 
-/** To which card it goes, and under which of its keys. */
+/** The card that it goes to, and the key of that card that it goes under. */
 export type ServicePairBuyer =
   | { readonly serial: number; readonly downlinkKey: Uint8Array }
   | { readonly serial: number; readonly publicKey: Uint8Array; readonly sender: PublicKeySender };
 
-/** @throws OutOfRangeError when it is no private half of P-256, or a ceiling is out of its range. */
+/**
+ * Makes the message that sells the private half of a service's pair to one card.
+ * @throws OutOfRangeError when it is not a private half of P-256, or a ceiling is out of its range.
+ */
 export function sealServicePair(purchase: ServicePairPurchase, buyer: ServicePairBuyer): KeyMessage {
   const { service, keyId, from, to, number, privateKey } = purchase;
   if (!isPrivateHalf(privateKey)) {

@@ -9,9 +9,9 @@ export const VERIFICATION_PLACES = 4;
 export interface VerificationKey extends Values<typeof VERIFICATION_KEY> {}
 
 /**
- * The value of DGI 0003, 37 octets.
+ * Makes the value of DGI 0003, 37 octets.
  * @param place 0 to 3.
- * @param key nothing: empties the place.
+ * @param key to be put there; without it the place is emptied.
  * @throws OutOfRangeError when place, id or key does not fit.
  */
 export function encodeVerificationKey(place: number, key?: VerificationKey): Uint8Array {
@@ -20,7 +20,7 @@ export function encodeVerificationKey(place: number, key?: VerificationKey): Uin
   return VERIFICATION_KEY_VALUE.encode({ place, id, key: octets });
 }
 
-/** Reads the answer to GET DATA 0103; empty places are left out. @throws FormatError when it is none. */
+/** Reads the answer to GET DATA 0103; empty places are left out. @throws FormatError when it is not 144 octets. */
 export function parseVerificationKeys(answer: Uint8Array): VerificationKey[] {
   if (answer.length !== VERIFICATION_PLACES * VERIFICATION_KEY.length) {
     throw new FormatError(`${answer.length} octets are not the verification keys of a card; the card is faulty`);

@@ -14,14 +14,14 @@ export interface LoadRequest extends Values<typeof LOAD_REQUEST> {}
  */
 export interface LoadOrder extends Values<typeof LOAD_ORDER> {}
 
-/** @param mac of the load-out key. */
+/** Makes a load request. @param mac of the load-out key. */
 export function signLoadRequest(request: LoadRequest, mac: AesCbc): Uint8Array {
   return sealMessage(LOAD_REQUEST, KIND.loadRequest, request, mac);
 }
 
 /**
  * Reads a load request without asking who made it.
- * @throws FormatError when it is none.
+ * @throws FormatError when it is not a load request.
  */
 export function parseLoadRequest(octets: Uint8Array): LoadRequest {
   return parseMessage(LOAD_REQUEST, KIND.loadRequest, octets);
@@ -30,7 +30,7 @@ export function parseLoadRequest(octets: Uint8Array): LoadRequest {
 /**
  * Reads a load request of a card whose key is known.
  * @param loadOutKey of the card, 16 octets.
- * @throws FormatError when it is none, ForgedError when its tag is wrong.
+ * @throws FormatError when it is not a load request, ForgedError when its tag is wrong.
  */
 export function openLoadRequest(octets: Uint8Array, loadOutKey: Uint8Array): LoadRequest {
   return openMessage(LOAD_REQUEST, KIND.loadRequest, octets, loadOutKey);
@@ -68,7 +68,7 @@ export function signLoadProof(order: Uint8Array, mac: AesCbc): Uint8Array {
 /**
  * Reads the proof that credit was loaded.
  * @param loadOutKey of the card, 16 octets.
- * @throws FormatError when it is none, ForgedError when its tag is wrong.
+ * @throws FormatError when it is not such a proof, ForgedError when its tag is wrong.
  */
 export function openLoadProof(octets: Uint8Array, loadOutKey: Uint8Array): LoadOrder {
   return openMessage(LOAD_ORDER, KIND.loadProof, octets, loadOutKey);
@@ -77,7 +77,7 @@ export function openLoadProof(octets: Uint8Array, loadOutKey: Uint8Array): LoadO
 /**
  * Reads the proof that the credit limit was set.
  * @param loadOutKey of the card, 16 octets.
- * @throws FormatError when it is none, ForgedError when its tag is wrong.
+ * @throws FormatError when it is not such a proof, ForgedError when its tag is wrong.
  */
 export function openCreditLimitProof(octets: Uint8Array, loadOutKey: Uint8Array): LoadOrder {
   return openMessage(LOAD_ORDER, KIND.creditLimitProof, octets, loadOutKey);

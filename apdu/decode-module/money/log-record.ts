@@ -14,7 +14,7 @@ export type LogRecord = Omit<Values<typeof PURSE_RECORD>, 'openTotals' | 'marks'
   readonly marks: readonly Mark[];
 };
 
-/** @throws FormatError when it is none. */
+/** Reads the answer to GET LOG. @throws FormatError when it is not 176 octets, or a reserved one is not zero. */
 export function parseLogRecord(octets: Uint8Array): LogRecord {
   const { openTotals, marks, ...record } = PURSE_RECORD.decode(octets);
   return {

@@ -10,14 +10,14 @@ export interface Receipt extends Values<typeof RECEIPT> {}
 /** Receipts that a card keeps. */
 export const RECEIPT_RING = 32;
 
-/** @param mac of the receipt key. */
+/** Makes a receipt. @param mac of the receipt key. */
 export function signReceipt(receipt: Receipt, mac: AesCbc): Uint8Array {
   return sealMessage(RECEIPT, KIND.receipt, receipt, mac);
 }
 
 /**
  * Reads a receipt without asking who made it.
- * @throws FormatError when it is none.
+ * @throws FormatError when it is not a receipt.
  */
 export function parseReceipt(octets: Uint8Array): Receipt {
   return parseMessage(RECEIPT, KIND.receipt, octets);
@@ -26,7 +26,7 @@ export function parseReceipt(octets: Uint8Array): Receipt {
 /**
  * Reads a receipt of a card whose key is known.
  * @param receiptKey of the card, 16 octets.
- * @throws FormatError when it is none, ForgedError when its tag is wrong.
+ * @throws FormatError when it is not a receipt, ForgedError when its tag is wrong.
  */
 export function openReceipt(octets: Uint8Array, receiptKey: Uint8Array): Receipt {
   return openMessage(RECEIPT, KIND.receipt, octets, receiptKey);

@@ -5,18 +5,18 @@ import { concat, u32 } from '../../octets.ts';
 import type { AesCbc } from '../keys/aes-cbc.ts';
 
 const BLOCK = 16;
-const MOST_BLOCKS = 15;
+const MAX_BLOCKS = 15;
 
 /** What names the blocks that stand in a packet with nothing around them; `firmware-notes/protocol.md` 6.1. */
 export interface BlindPacket extends Values<typeof BLIND_HEADER> {}
 
-function initialVector(encryption: AesCbc, { ssrc, number }: BlindPacket): Uint8Array {
+function deriveVector(encryption: AesCbc, { ssrc, number }: BlindPacket): Uint8Array {
   return encryption.decrypt(concat(u32(ssrc), u32(number), new Uint8Array(8)));
 }
 
 function requireBlocks(length: number): void {
-  if (length < BLOCK || length > MOST_BLOCKS * BLOCK || length % BLOCK !== 0) {
-    throw new OutOfRangeError(`a blind DECODE takes 1 to ${MOST_BLOCKS} blocks of 16 octets, not ${length} octets`);
+  if (length < BLOCK || length > MAX_BLOCKS * BLOCK || length % BLOCK !== 0) {
+    throw new OutOfRangeError(`a blind DECODE takes 1 to ${MAX_BLOCKS} blocks of 16 octets, not ${length} octets`);
   }
 }
 
@@ -30,23 +30,23 @@ function requireBlocks(length: number): void {
 export function sealBlind(encryption: AesCbc, packet: BlindPacket, plain: Uint8Array): Uint8Array {
   requireBlocks(plain.length);
   const first = plain.slice();
-  initialVector(encryption, packet).forEach((octet, i) => {
+  deriveVector(encryption, packet).forEach((octet, i) => {
     first[i]! ^= octet;
   });
   return encryption.encrypt(first);
 }
 
-/** What {@link sealBlind} enciphered. */
+/** Deciphers what {@link sealBlind} enciphered. */
 export function openBlind(encryption: AesCbc, packet: BlindPacket, blocks: Uint8Array): Uint8Array {
   requireBlocks(blocks.length);
   const plain = encryption.decrypt(blocks);
-  initialVector(encryption, packet).forEach((octet, i) => {
+  deriveVector(encryption, packet).forEach((octet, i) => {
     plain[i]! ^= octet;
   });
   return plain;
 }
 
-/** Data of a blind DECODE. @throws OutOfRangeError when it is not 1 to 15 whole blocks. */
+/** Makes the data of a blind DECODE. @throws OutOfRangeError when it is not 1 to 15 whole blocks. */
 export function encodeBlind(packet: BlindPacket, blocks: Uint8Array): Uint8Array {
   requireBlocks(blocks.length);
   return concat(BLIND_HEADER.encode(packet), blocks);

@@ -6,7 +6,7 @@ import { AesCbc } from '../keys/aes-cbc.ts';
 import type { WorkingKeys } from '../working-keys.ts';
 import { KIND, MESSAGE_VERSION } from '../kinds.ts';
 
-/** Whether the rest of a group is sealed under a key that the card gives out, or stays as it was. */
+/** Whether the rest of a group is sealed under a key that the card gives out, or stays in the clear. */
 export type Mode = 'sealed' | 'open';
 
 type Fields = Values<typeof CARD_HEADER>;
@@ -22,12 +22,12 @@ export interface CardHeader extends Omit<Fields, 'versionAndBlocks' | 'flagsAndP
   readonly detached?: boolean;
 }
 
-/** In the field of the packets. */
+/** Bits of the field with flags and packets. */
 const DETACHED = 0x8000;
 const PACKETS = 0x7ff;
 export const MAX_PACKETS = 1024;
 const BLOCK = 16;
-/** In the field of the version. */
+/** Bits of the field with version and blocks. */
 const BLOCKS = 31;
 const VERSION_SHIFT = 5;
 
@@ -81,7 +81,7 @@ export function sentCardPartLength(payload: Uint8Array): number {
   const blocks = spanBlocksOf(payload);
   const length = SENT_HEADER + BLOCK * blocks + CARD_TAG;
   if (blocks === 0 || payload.length < length) {
-    throw new FormatError('this payload does not begin with a card part of version 1');
+    throw new FormatError('this payload does not begin with a card part of version 1; drop the packet');
   }
   return length;
 }
@@ -101,12 +101,12 @@ export function wholeCardPart(sent: Uint8Array, ssrc: number, group: number): Ui
 
 /**
  * Reads the header of a whole card part; nothing of it is authenticated before the card has answered.
- * @throws FormatError when it is none.
+ * @throws FormatError when it is not a whole card part.
  */
 export function parseCardHeader(part: Uint8Array): CardHeader {
   const spanBlocks = spanBlocksOf(part);
   if (spanBlocks === 0 || part.length !== CARD_HEADER.length + BLOCK * spanBlocks + CARD_TAG) {
-    throw new FormatError('these octets are not a card part of version 1');
+    throw new FormatError('these octets are not a card part of version 1; drop them');
   }
   const { versionAndBlocks: _, flagsAndPackets, ...fields } = CARD_HEADER.read(part);
   return {

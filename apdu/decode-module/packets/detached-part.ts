@@ -5,7 +5,7 @@ import { KIND, MESSAGE_VERSION } from '../kinds.ts';
 import { writeFrame } from '../signed-message.ts';
 import { parseCardHeader } from './card-part.ts';
 
-/** A whole card part as it travels by itself on the key port; `firmware-notes/protocol.md` 5.4. */
+/** Makes the message in which a whole card part travels by itself on the key port; `firmware-notes/protocol.md` 5.4. */
 export function encodeDetachedPart(part: Uint8Array): Uint8Array {
   const message = concat(new Uint8Array(MESSAGE_FRAME.length), part);
   writeFrame(message, KIND.detachedPart);
@@ -15,7 +15,7 @@ export function encodeDetachedPart(part: Uint8Array): Uint8Array {
 /**
  * The card part in a message of the key port, as DECODE takes it; only the card can tell whether it is authentic.
  * @param octets begins with the message; what follows it is left alone.
- * @throws FormatError when it is none, cut short, or not marked as detached.
+ * @throws FormatError when it is not such a message, is cut short, or is not marked as detached.
  */
 export function parseDetachedPart(octets: Uint8Array): Uint8Array {
   const length = MESSAGE_FRAME.readUint(octets, 'length');

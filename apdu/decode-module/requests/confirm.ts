@@ -9,8 +9,9 @@ import { openMessage, sealMessage } from '../signed-message.ts';
 export interface Confirm extends Values<typeof CONFIRM> {}
 
 /**
+ * Makes the confirm of a message.
  * @param cardId 8 octets.
- * @param message the key message.
+ * @param message the key message, whole.
  * @param mac of the uplink key.
  */
 export function signConfirm(cardId: Uint8Array, message: Uint8Array, mac: AesCbc): Uint8Array {
@@ -21,7 +22,7 @@ export function signConfirm(cardId: Uint8Array, message: Uint8Array, mac: AesCbc
 /**
  * Reads the confirm of a card whose key is known.
  * @param uplinkKey of the card, 16 octets.
- * @throws FormatError when it is none, ForgedError when its tag is wrong.
+ * @throws FormatError when it is not a confirm, ForgedError when its tag is wrong.
  */
 export function openConfirm(octets: Uint8Array, uplinkKey: Uint8Array): Confirm {
   return openMessage(CONFIRM, KIND.confirm, octets, uplinkKey);

@@ -7,14 +7,14 @@ import { openMessage, parseMessage, sealMessage } from '../signed-message.ts';
 /** A card's word that a purchase of its own ends earlier, for good; `firmware-notes/protocol.md` 4.5. */
 export interface LeaveRecord extends Values<typeof LEAVE_RECORD> {}
 
-/** @param mac of the uplink key. */
+/** Makes a leave record. @param mac of the uplink key. */
 export function signLeaveRecord(record: LeaveRecord, mac: AesCbc): Uint8Array {
   return sealMessage(LEAVE_RECORD, KIND.leaveRecord, record, mac);
 }
 
 /**
  * Reads a leave record without asking who made it.
- * @throws FormatError when it is none.
+ * @throws FormatError when it is not a leave record.
  */
 export function parseLeaveRecord(octets: Uint8Array): LeaveRecord {
   return parseMessage(LEAVE_RECORD, KIND.leaveRecord, octets);
@@ -23,7 +23,7 @@ export function parseLeaveRecord(octets: Uint8Array): LeaveRecord {
 /**
  * Reads the leave record of a card whose key is known.
  * @param uplinkKey of the card, 16 octets.
- * @throws FormatError when it is none, ForgedError when its tag is wrong.
+ * @throws FormatError when it is not a leave record, ForgedError when its tag is wrong.
  */
 export function openLeaveRecord(octets: Uint8Array, uplinkKey: Uint8Array): LeaveRecord {
   return openMessage(LEAVE_RECORD, KIND.leaveRecord, octets, uplinkKey);

@@ -6,10 +6,10 @@ import type { AesCbc } from '../keys/aes-cbc.ts';
 import { KIND } from '../kinds.ts';
 import { openMessage, signMessage } from '../signed-message.ts';
 
-/** What somebody asks of the head-end: to join a service, to stay longer, or to leave it. */
+/** What a receiver asks of the head-end: to join a service, to stay longer, or to leave it. */
 export type RequestKind = 'join' | 'extend' | 'leave';
 
-/** A request, which a card signs so that nobody asks in another's name; `firmware-notes/protocol.md` 4.5. */
+/** A request. A card signs it, so that nobody asks in another's name; `firmware-notes/protocol.md` 4.5. */
 export interface ServiceRequest extends Values<typeof REQUEST_DATA> {}
 
 /** A request as its card signed it. */
@@ -42,7 +42,7 @@ export function signRequest(kind: number, cardId: Uint8Array, data: Uint8Array, 
 /**
  * Reads the request of a card whose key is known.
  * @param uplinkKey of the card, 16 octets.
- * @throws FormatError when it is none, ForgedError when its tag is wrong.
+ * @throws FormatError when it is not a request, ForgedError when its tag is wrong.
  */
 export function openRequest(octets: Uint8Array, uplinkKey: Uint8Array): SignedRequest {
   const kind = REQUEST_KINDS.find((name) => KIND[name] === MESSAGE_FRAME.readUint(octets, 'kind'));

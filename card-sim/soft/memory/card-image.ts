@@ -5,7 +5,7 @@ import { FormatError } from '../../../apdu/errors.ts';
 import { CARD_KEY_VALUE, CARD_LIMITS, CARD_PROFILE, VERIFICATION_KEY } from '../../../apdu/layout/card.ts';
 import { flag, opaque, reserved, u8, u24 } from '../../../apdu/layout/field.ts';
 import { layout } from '../../../apdu/layout/field-table.ts';
-import { CHANNEL_KEY_LENGTH, type ChannelKeySet, checkKeySet } from '../../../apdu/secure-channel/scp03-keys.ts';
+import { CHANNEL_KEY_LENGTH, type ChannelKeySet, requireKeySet } from '../../../apdu/secure-channel/scp03-keys.ts';
 import { KEY_MEMORY_LENGTH } from '../keys/key-memory.ts';
 import { KEY_PAIRS_LENGTH } from '../keys/key-pairs.ts';
 import { RECEIPTS_LENGTH, RECORDS_LENGTH } from '../money/purse-memory.ts';
@@ -72,7 +72,7 @@ export function requireImage(image: Uint8Array): void {
 }
 
 export function encodeKeySet(keys: ChannelKeySet): Uint8Array {
-  checkKeySet(keys);
+  requireKeySet(keys);
   return KEY_SET.encode(keys);
 }
 

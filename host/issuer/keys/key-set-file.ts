@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { fromHex } from '../../../apdu/octets.ts';
-import { type ChannelKeySet, checkKeySet } from '../../../apdu/secure-channel/scp03-keys.ts';
+import { type ChannelKeySet, requireKeySet } from '../../../apdu/secure-channel/scp03-keys.ts';
 import { IssuerError } from '../issuer-error.ts';
 
 /**
@@ -14,7 +14,7 @@ export async function readKeySet(path: string): Promise<ChannelKeySet> {
       typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
     const key = (name: string): Uint8Array => fromHex(String(field(name)));
     const keys = { version: Number(field('version')), enc: key('enc'), mac: key('mac'), dek: key('dek') };
-    checkKeySet(keys);
+    requireKeySet(keys);
     return keys;
   } catch {
     // The cause could quote a key.

@@ -5,7 +5,7 @@ import { type CardHeader, contentCiphers, sealCardPart } from '../../../apdu/dec
 import { type Ceilings, encodeCeilings } from '../../../apdu/decode-module/keys/ceilings.ts';
 import { encodeContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
 import { signLoadOrder } from '../../../apdu/decode-module/money/credit-load.ts';
-import { parentKeys, sealKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
+import { deriveParentKeys, sealKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { type KeyKind, KIND, type ParentKind } from '../../../apdu/decode-module/kinds.ts';
 import { type CardKeySet, encodeCardKeys, encodeCardProfile } from '../../../apdu/decode-module/personalisation.ts';
@@ -151,7 +151,7 @@ export function sealAnew(message: Uint8Array, parentKey: Uint8Array, change: (oc
   const octets = message.slice();
   const parentKind = octets[24] as ParentKind;
   const tagLength = parentKind === KIND.unique ? 16 : 8;
-  const { mac } = parentKeys(
+  const { mac } = deriveParentKeys(
     { parentKind, service: readUint(octets, 4, 4), parentId: readUint(octets, 28, 4) } as never,
     parentKey,
   );

@@ -3,7 +3,7 @@ import { AesCbc } from '../../../apdu/decode-module/keys/aes-cbc.ts';
 import { CARD_KEYS, type CardKeyName } from '../../../apdu/decode-module/keys/card-keys.ts';
 import { parseCardHeader, sentCardPartLength, wholeCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
-import { parentKeys, parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
+import { deriveParentKeys, parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { moduleTracePolicy } from '../../../apdu/decode-module/trace-policy.ts';
@@ -36,7 +36,7 @@ function keysOf(messages: readonly Uint8Array[], cardId: Uint8Array) {
   const secrets: Uint8Array[] = [];
   for (const octets of messages) {
     const message = parseKeyMessage(octets);
-    const parent = parentKeys(message, held.get(message.parentKind)!);
+    const parent = deriveParentKeys(message, held.get(message.parentKind)!);
     const key = new AesCbc(parent.encryption).decrypt(octets.slice(32, 48));
     held.set(message.kind, key);
     const { encryption, mac } = deriveWorkingKeys(message.kind, message.service, message.keyId, key);

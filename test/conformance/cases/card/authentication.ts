@@ -35,7 +35,7 @@ async function halfOpen(tester: Tester, change = (_cryptogram: Uint8Array): void
   const cryptogram = deriveHostCryptogram(keys, challenge, cardChallenge);
   change(cryptogram);
   const session = new Scp03Session(keys, 0x13);
-  return { session, command: session.authentication(cryptogram) };
+  return { session, command: session.sealAuthentication(cryptogram) };
 }
 
 async function authentication(tester: Tester, change?: (cryptogram: Uint8Array) => void): Promise<CommandApdu> {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { AesCbc } from '../../../../apdu/decode-module/keys/aes-cbc.ts';
-import { type KeyMessage, parentKeys } from '../../../../apdu/decode-module/keys/key-message.ts';
+import { type KeyMessage, deriveParentKeys } from '../../../../apdu/decode-module/keys/key-message.ts';
 import { childNodes, KeyTree, parentNode, pathAbove, ROOT_NODE } from '../../../../apdu/decode-module/keys/key-tree.ts';
 import { OutOfRangeError } from '../../../../apdu/errors.ts';
 
@@ -20,7 +20,7 @@ class Member {
     for (const message of messages) {
       const parent = this.keys.get(message.parentId);
       if (parent === undefined || message.number <= (this.keys.get(message.keyId)?.version ?? -1)) continue;
-      const pair = parentKeys(message, parent.key);
+      const pair = deriveParentKeys(message, parent.key);
       const mac = new AesCbc(pair.mac).mac(message.octets.subarray(0, -8)).subarray(0, 8);
       if (Buffer.compare(mac, message.octets.subarray(-8)) !== 0) continue;
       const key = new AesCbc(pair.encryption).decrypt(message.octets.subarray(32, 48));

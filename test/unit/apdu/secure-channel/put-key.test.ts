@@ -4,7 +4,7 @@ import { fromHex, toHex } from '../../../../apdu/octets.ts';
 import {
   decodePutKey,
   encodePutKey,
-  keyCheckValue,
+  computeCheckValue,
   putKey,
   PUT_KEY_LENGTH,
 } from '../../../../apdu/secure-channel/put-key.ts';
@@ -23,7 +23,7 @@ const ECHO_ONE = fromHex('8010000001AA00');
 
 test('key check value: AES of sixteen 01 octets', () => {
   // openssl enc -aes-128-ecb -nopad -K 404142...4f of 0101..01
-  expect(toHex(keyCheckValue(fromHex('404142434445464748494a4b4c4d4e4f')))).toBe('504a77');
+  expect(toHex(computeCheckValue(fromHex('404142434445464748494a4b4c4d4e4f')))).toBe('504a77');
 });
 
 test('there and back; any octet changed is refused but for the version', () => {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { encodeCommand } from '../../../../apdu/iso7816/command-apdu.ts';
 import { statusOf } from '../../../../apdu/iso7816/response-apdu.ts';
 import { concat, fromHex, toHex } from '../../../../apdu/octets.ts';
-import { type ChannelKeySet, deriveSessionKeys, LAST_COUNTER } from '../../../../apdu/secure-channel/scp03-keys.ts';
+import { type ChannelKeySet, deriveSessionKeys, MAX_COUNTER } from '../../../../apdu/secure-channel/scp03-keys.ts';
 import { openSecureChannel, type SecureChannel } from '../../../../apdu/secure-channel/secure-channel.ts';
 import { chainCommand, decipher, encipher, FIRST_CHAINING } from '../../../../apdu/secure-channel/secure-messaging.ts';
 import { C_ENC, R_MAC, SECURITY_LEVELS, type SecurityLevel } from '../../../../apdu/secure-channel/security-level.ts';
@@ -354,9 +354,9 @@ describe('opening', () => {
       challenges.add(toHex(card.answered.at(-2)!.subarray(13, 21)));
     }
     expect(challenges.size).toBe(5);
-    card.counter = LAST_COUNTER - 1;
+    card.counter = MAX_COUNTER - 1;
     await open(0x01, card);
-    expect(card.counter).toBe(LAST_COUNTER);
+    expect(card.counter).toBe(MAX_COUNTER);
     await expect(open(0x01, card)).rejects.toMatchObject({ code: 'SW_6985' });
     // Another key set is told before.
     expect(statusOf(await card.transmit(fromHex('80500200080001020304050607')))).toBe(0x6a88);
