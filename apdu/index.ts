@@ -86,10 +86,10 @@ export {
 export { childNodes, KeyTree, parentNode, pathAbove, sealLeaf } from './decode-module/keys/key-tree.ts';
 export {
   coverSlots,
-  purchasesOfSlots,
+  splitSlots,
   type SeedLabel,
-  seedKey,
-  slotKeys,
+  deriveSeedKey,
+  deriveSlotKeys,
   type SlotRange,
 } from './decode-module/keys/marks.ts';
 export { generateP256, type P256Pair, p256PairOf } from './decode-module/keys/p256.ts';
@@ -107,7 +107,7 @@ export { deriveWorkingKeys, type WorkingKeys } from './decode-module/working-key
 export { type BlindPacket, openBlind, sealBlind } from './decode-module/packets/blind-blocks.ts';
 export {
   type CardHeader,
-  contentCiphers,
+  makeContentCiphers,
   type Mode,
   parseCardHeader,
   sealCardPart,

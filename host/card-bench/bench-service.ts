@@ -6,7 +6,7 @@ import { encodeContentTerms } from '../../apdu/decode-module/keys/content-terms.
 import { sealKeyMessage } from '../../apdu/decode-module/keys/key-message.ts';
 import { KIND } from '../../apdu/decode-module/kinds.ts';
 import { ModuleError } from '../../apdu/decode-module/module-status.ts';
-import { contentCiphers, sealCardPart } from '../../apdu/decode-module/packets/card-part.ts';
+import { makeContentCiphers, sealCardPart } from '../../apdu/decode-module/packets/card-part.ts';
 import { deriveWorkingKeys } from '../../apdu/decode-module/working-keys.ts';
 import { TollcastError } from '../../apdu/errors.ts';
 import { FULL_PAYLOAD } from './min-every.ts';
@@ -100,7 +100,7 @@ export class BenchService {
       group,
     } as const;
     const keys = deriveWorkingKeys(KIND.content, this.number, this.#contentKeyId, this.#contentKey);
-    return sealCardPart(header, randomBytes(span), contentCiphers(keys));
+    return sealCardPart(header, randomBytes(span), makeContentCiphers(keys));
   }
 
   #sealPurchase({ cardId, downlinkKey, number }: BenchGrant): Uint8Array {

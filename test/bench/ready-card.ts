@@ -1,5 +1,5 @@
 import type { CardChannel } from '../../apdu/card-channel.ts';
-import { type CardHeader, contentCiphers, sealCardPart } from '../../apdu/decode-module/packets/card-part.ts';
+import { type CardHeader, makeContentCiphers, sealCardPart } from '../../apdu/decode-module/packets/card-part.ts';
 import { CARD_HEADER, CARD_TAG } from '../../apdu/layout/packets.ts';
 import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import { deriveWorkingKeys } from '../../apdu/decode-module/working-keys.ts';
@@ -56,7 +56,7 @@ export const contentPair = deriveWorkingKeys(
   CONTENT_KEY_ID,
   findKey(KIND.content, SERVICE, CONTENT_KEY_ID),
 );
-const CIPHERS = contentCiphers(contentPair);
+const CIPHERS = makeContentCiphers(contentPair);
 
 const PART_OCTETS = CARD_HEADER.length + SPAN + CARD_TAG;
 

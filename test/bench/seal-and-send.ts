@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setImmediate as yieldTurn } from 'node:timers/promises';
-import { contentCiphers } from '../../apdu/decode-module/packets/card-part.ts';
+import { makeContentCiphers } from '../../apdu/decode-module/packets/card-part.ts';
 import { deriveWorkingKeys } from '../../apdu/decode-module/working-keys.ts';
 import { KIND } from '../../apdu/decode-module/kinds.ts';
 import { GroupSealer, MAX_PAYLOAD, type SealedGroup } from '../../host/stream/sealing/group-sealer.ts';
@@ -61,7 +61,11 @@ function sealing(
   take: (group: SealedGroup) => Promise<void>,
 ): (packet: number) => Promise<void> | undefined {
   const masterSalt = randomBytes(12);
-  const key = { id: 1, masterSalt, ciphers: contentCiphers(deriveWorkingKeys(KIND.content, 1, 1, randomBytes(16))) };
+  const key = {
+    id: 1,
+    masterSalt,
+    ciphers: makeContentCiphers(deriveWorkingKeys(KIND.content, 1, 1, randomBytes(16))),
+  };
   const source = randomBytes(MAX_PAYLOAD * 1000);
   const sealer = new GroupSealer({
     ssrc: 2,

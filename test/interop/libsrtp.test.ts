@@ -8,7 +8,7 @@ import { buffer } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { contentCiphers } from '../../apdu/decode-module/packets/card-part.ts';
+import { makeContentCiphers } from '../../apdu/decode-module/packets/card-part.ts';
 import { deriveWorkingKeys } from '../../apdu/decode-module/working-keys.ts';
 import { KIND } from '../../apdu/decode-module/kinds.ts';
 import { GroupSealer, type SealedGroup } from '../../host/stream/sealing/group-sealer.ts';
@@ -37,7 +37,7 @@ beforeAll(async () => {
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
 const pair = deriveWorkingKeys(KIND.content, 7, 1000, randomBytes(16));
-const key = { id: 1000, ciphers: contentCiphers(pair), masterSalt: randomBytes(12) };
+const key = { id: 1000, ciphers: makeContentCiphers(pair), masterSalt: randomBytes(12) };
 const payloads = Array.from({ length: GROUPS * EVERY }, () => randomBytes(1316));
 
 function seal(aead: AeadFactory): SealedGroup[] {

@@ -1,8 +1,8 @@
 import {
   type CardHeader,
-  contentCiphers,
+  makeContentCiphers,
   sealCardPart,
-  sentCardPart,
+  shortenCardPart,
 } from '../../apdu/decode-module/packets/card-part.ts';
 import { concat, writeUint } from '../../apdu/octets.ts';
 import { type MediaPacket, readMediaPacket } from '../../host/stream/packet/media-packet.ts';
@@ -12,7 +12,7 @@ import { RTP_HEADER, writeRtpHeader } from '../../host/stream/packet/rtp-packet.
 
 const SSRC = 0x1234;
 /** Anybody's: only a card could tell. */
-const CIPHERS = contentCiphers({ encryption: new Uint8Array(16).fill(1), mac: new Uint8Array(16).fill(2) });
+const CIPHERS = makeContentCiphers({ encryption: new Uint8Array(16).fill(1), mac: new Uint8Array(16).fill(2) });
 
 function makePacket(opensGroup: boolean, group: number, sequence: number, payload: Uint8Array): MediaPacket {
   const octets = new Uint8Array(RTP_HEADER + payload.length + MKI_LENGTH);
@@ -52,7 +52,7 @@ export function makeCardPacket(group: number, index: number, options: HandCardPa
     group,
     ...header,
   };
-  const part = sentCardPart(sealCardPart(whole, new Uint8Array(16 * whole.spanBlocks), CIPHERS));
+  const part = shortenCardPart(sealCardPart(whole, new Uint8Array(16 * whole.spanBlocks), CIPHERS));
   change?.(part);
   return makePacket(true, group, sequence, concat(part, rest));
 }

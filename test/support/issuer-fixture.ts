@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CardChannel } from '../../apdu/card-channel.ts';
-import { contentCiphers, sealCardPart } from '../../apdu/decode-module/packets/card-part.ts';
+import { makeContentCiphers, sealCardPart } from '../../apdu/decode-module/packets/card-part.ts';
 import { deriveCardKey } from '../../apdu/decode-module/keys/card-keys.ts';
 import { decodeCardId } from '../../apdu/decode-module/card-id.ts';
 import { encodeCeilings } from '../../apdu/decode-module/keys/ceilings.ts';
@@ -145,7 +145,7 @@ export async function watch(
     ).octets,
   );
   await module.openSession(SERVICE);
-  const ciphers = contentCiphers(deriveWorkingKeys(KIND.content, SERVICE, contentId, contentKey));
+  const ciphers = makeContentCiphers(deriveWorkingKeys(KIND.content, SERVICE, contentId, contentKey));
   for (const octets of groups) {
     const header = {
       mode: 'sealed',

@@ -38,7 +38,7 @@ export const CARD_KEY_LENGTH = 16;
  */
 export function deriveCardKey(master: Uint8Array, name: CardKeyName | ChannelKeyName, cardId: Uint8Array): Uint8Array {
   const label = new TextEncoder().encode(`${name}/${decodeCardId(cardId).moduleClass}`);
-  return counterKdf(master, concat(label, Uint8Array.of(0x00), cardId, Uint8Array.of(0x00, 0x80)));
+  return deriveByCounter(master, concat(label, Uint8Array.of(0x00), cardId, Uint8Array.of(0x00, 0x80)));
 }
 
 /**
@@ -57,13 +57,13 @@ export function deriveChannelKeys(master: Uint8Array, cardId: Uint8Array): Chann
 }
 
 /**
- * SP 800-108 r1 4.1, KDF in counter mode: PRF AES-CMAC, an 8-bit counter before the fixed input, one block.
+ * Derives a key by SP 800-108 r1 4.1, KDF in counter mode: PRF AES-CMAC, an 8-bit counter before the fixed input, one block.
  * @param key 16 octets.
  * @param fixedInput label, 00, context, length in bits.
  * @returns 16 octets.
  * @throws OutOfRangeError when the key is not 16 octets.
  */
-export function counterKdf(key: Uint8Array, fixedInput: Uint8Array): Uint8Array {
+export function deriveByCounter(key: Uint8Array, fixedInput: Uint8Array): Uint8Array {
   if (key.length !== CARD_KEY_LENGTH) {
     throw new OutOfRangeError(`a master has ${CARD_KEY_LENGTH} octets, not ${key.length}`);
   }

@@ -109,7 +109,7 @@ export function deriveParentKeys(header: KeyMessageHeader, parentKey: Uint8Array
 /**
  * Wraps a key under its parent (encrypt, then MAC).
  * @param key the key inside, 16 octets; of seeds all eight, 128 octets; a private half, 32 octets.
- * @param parentKey the parent itself, 16 octets; for a slot its working keys; for a pair what `publicKeyParent` makes.
+ * @param parentKey the parent itself, 16 octets; for a slot its working keys; for a pair what `derivePairParent` makes.
  * @throws OutOfRangeError when the length of key or body is not the kind's, the parent's keys are not of its kind, or
  *   the validity is empty.
  */
@@ -137,7 +137,7 @@ export function sealKeyMessage(
   const { ephemeral = new Uint8Array(0) } = parent;
   if (ephemeral.length !== (isPairKind(parentKind) ? EPHEMERAL_LENGTH : 0)) {
     throw new OutOfRangeError(
-      `kind ${parentKind} has other working keys; take those of publicKeyParent for pairs, and for nothing else`,
+      `kind ${parentKind} has other working keys; take those of derivePairParent for pairs, and for nothing else`,
     );
   }
   const octets = new Uint8Array(keyMessageLength(kind, parentKind));

@@ -35,7 +35,7 @@ function deriveChild(key: Uint8Array, side: number): Uint8Array {
  * @param key of `above`, 16 octets; the root's is the operator's.
  * @throws OutOfRangeError when the node is not in the tree, or not below `above`.
  */
-export function seedKey(key: Uint8Array, { level, index }: SeedLabel, above: SeedLabel = ROOT): Uint8Array {
+export function deriveSeedKey(key: Uint8Array, { level, index }: SeedLabel, above: SeedLabel = ROOT): Uint8Array {
   const steps = level - above.level;
   const inTree = Number.isInteger(index) && level <= SLOT_DEPTH && index >= 0 && index < 2 ** level;
   if (steps < 0 || !inTree || Math.floor(index / 2 ** steps) !== above.index) {
@@ -69,10 +69,10 @@ export function coverSlots(from: number, to: number): SeedLabel[] {
 }
 
 /**
- * Slots [from, to) as purchases of at most 32 seeds each: mostly one, never more than two.
+ * Splits slots [from, to) into purchases of at most 32 seeds each: mostly one, never more than two.
  * @throws OutOfRangeError unless 0 <= from < to <= 2^20.
  */
-export function purchasesOfSlots(from: number, to: number): SlotRange[] {
+export function splitSlots(from: number, to: number): SlotRange[] {
   const all = coverSlots(from, to);
   const ranges: SlotRange[] = [];
   for (let first = 0; first < all.length; first += MAX_SEEDS) {
@@ -93,7 +93,7 @@ function firstSlot({ level, index }: SeedLabel): number {
  * @param leaf of the slot, 16 octets.
  * @param epochKey of the root, 16 octets; not looked at when the epoch is 0.
  */
-export function slotKeys(
+export function deriveSlotKeys(
   service: number,
   slot: number,
   epoch: number,

@@ -55,7 +55,7 @@ export function agree(privateKey: Uint8Array, publicKey: Uint8Array): Uint8Array
 }
 
 /**
- * The working keys of a private half for one message; `firmware-notes/protocol.md` 4.9.
+ * Derives the working keys of a private half for one message; `firmware-notes/protocol.md` 4.9.
  * @param kind card pair or service pair.
  * @param service 0 for the card's own.
  * @param id of the pair; of the card's own the serial.
@@ -63,7 +63,7 @@ export function agree(privateKey: Uint8Array, publicKey: Uint8Array): Uint8Array
  * @param withStatic agreed with the head-end's static key, 20 octets.
  * @param ephemeral 64 octets as in the message.
  */
-export function pairKeys(
+export function derivePairKeys(
   kind: number,
   service: number,
   id: number,

@@ -1,7 +1,7 @@
 import { OutOfRangeError } from '../../errors.ts';
 import { type KeyMessage, type KeyMessageHeader, type PairParent, sealKeyMessage } from './key-message.ts';
 import { KIND } from '../kinds.ts';
-import { agree, generateP256, type P256Pair, pairKeys } from './p256.ts';
+import { agree, generateP256, type P256Pair, derivePairKeys } from './p256.ts';
 
 /** What the head-end makes messages under public keys with; `firmware-notes/protocol.md` 4.9. */
 export interface PublicKeySender {
@@ -20,7 +20,7 @@ export type HeaderUnderPublicKey = Omit<KeyMessageHeader, 'parentKind' | 'parent
  * @param publicKey 65 octets.
  * @throws OutOfRangeError when it is not a point of P-256.
  */
-export function publicKeyParent(
+export function derivePairParent(
   header: Pick<KeyMessageHeader, 'service' | 'parentKind' | 'parentId'>,
   publicKey: Uint8Array,
   { staticKey, ephemeral: pair = generateP256() }: PublicKeySender,
@@ -33,7 +33,7 @@ export function publicKeyParent(
   const { parentKind, parentId } = header;
   const service = parentKind === KIND.cardPair ? 0 : header.service;
   const ephemeral = pair.publicKey.slice(1);
-  return { ...pairKeys(parentKind, service, parentId, withEphemeral, withStatic, ephemeral), ephemeral };
+  return { ...derivePairKeys(parentKind, service, parentId, withEphemeral, withStatic, ephemeral), ephemeral };
 }
 
 /**
@@ -51,7 +51,7 @@ export function sealUnderCardPair(
   sender: PublicKeySender,
 ): KeyMessage {
   const whole = { ...header, parentKind: KIND.cardPair, parentId: serial } as const;
-  return sealKeyMessage(whole, key, body, publicKeyParent(whole, publicKey, sender));
+  return sealKeyMessage(whole, key, body, derivePairParent(whole, publicKey, sender));
 }
 
 /**
@@ -68,5 +68,5 @@ export function sealUnderServicePair(
   sender: PublicKeySender,
 ): KeyMessage {
   const whole = { ...header, parentKind: KIND.servicePair, parentId: pairId } as const;
-  return sealKeyMessage(whole, key, body, publicKeyParent(whole, publicKey, sender));
+  return sealKeyMessage(whole, key, body, derivePairParent(whole, publicKey, sender));
 }

@@ -4,7 +4,7 @@ import { concat } from '../../octets.ts';
 import { type Ceilings, encodeCeilings } from './ceilings.ts';
 import { type KeyMessage, sealKeyMessage } from './key-message.ts';
 import { KIND } from '../kinds.ts';
-import { MAX_SEEDS, type SeedLabel, seedKey } from './marks.ts';
+import { MAX_SEEDS, type SeedLabel, deriveSeedKey } from './marks.ts';
 
 /** Slots as one card buys them; `firmware-notes/protocol.md` 4.6. */
 export interface SeedPurchase {
@@ -17,7 +17,7 @@ export interface SeedPurchase {
   /** Of part 0; the others have the numbers after it. */
   readonly number: number;
   readonly ceilings: Ceilings;
-  /** 1 to 32, as `purchasesOfSlots` gives them. */
+  /** 1 to 32, as `splitSlots` gives them. */
   readonly labels: readonly SeedLabel[];
 }
 
@@ -50,7 +50,7 @@ export function sealSeedPurchase(
     for (let i = 0; i < SEEDS_OF_PART; i++) {
       const label = labels[part * SEEDS_OF_PART + i];
       SEED_LABEL.write(body, label ?? NO_SEED, i * SEED_LABEL.length);
-      if (label !== undefined) seeds.set(seedKey(root, label), i * KEY);
+      if (label !== undefined) seeds.set(deriveSeedKey(root, label), i * KEY);
     }
     const header = {
       kind: KIND.seeds,

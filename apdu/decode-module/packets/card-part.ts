@@ -37,7 +37,8 @@ export interface ContentCiphers {
   readonly mac: AesCbc;
 }
 
-export function contentCiphers(pair: WorkingKeys): ContentCiphers {
+/** Makes the key schedules of a content key's working keys. */
+export function makeContentCiphers(pair: WorkingKeys): ContentCiphers {
   return { encryption: new AesCbc(pair.encryption), mac: new AesCbc(pair.mac) };
 }
 
@@ -67,17 +68,17 @@ export function sealCardPart(header: CardHeader, span: Uint8Array, ciphers: Cont
   return part;
 }
 
-/** A card part as it stands in a packet: SSRC and group number left out. */
-export function sentCardPart(part: Uint8Array): Uint8Array {
+/** Makes of a whole card part what stands in a packet: SSRC and group number are left out. */
+export function shortenCardPart(part: Uint8Array): Uint8Array {
   return concat(part.subarray(0, SENT_HEADER), part.subarray(CARD_HEADER.length));
 }
 
 /**
- * Length of the card part at the start of a packet's payload, as its own header says.
+ * Reads how long the card part at the start of a packet's payload is, as its own header says.
  * @param payload RTP payload of a card packet.
  * @throws FormatError when it does not begin with a card part of this version, or is cut short.
  */
-export function sentCardPartLength(payload: Uint8Array): number {
+export function readCardPartLength(payload: Uint8Array): number {
   const blocks = spanBlocksOf(payload);
   const length = SENT_HEADER + BLOCK * blocks + CARD_TAG;
   if (blocks === 0 || payload.length < length) {
@@ -95,7 +96,7 @@ function spanBlocksOf(part: Uint8Array): number {
 }
 
 /** Puts SSRC and group number back: the data of DECODE. */
-export function wholeCardPart(sent: Uint8Array, ssrc: number, group: number): Uint8Array {
+export function completeCardPart(sent: Uint8Array, ssrc: number, group: number): Uint8Array {
   return concat(sent.subarray(0, SENT_HEADER), u32(ssrc), u32(group), sent.subarray(SENT_HEADER));
 }
 

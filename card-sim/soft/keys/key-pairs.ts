@@ -1,11 +1,11 @@
-import { type ContentCiphers, contentCiphers } from '../../../apdu/decode-module/packets/card-part.ts';
+import { type ContentCiphers, makeContentCiphers } from '../../../apdu/decode-module/packets/card-part.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import {
   agree,
   EPHEMERAL_LENGTH,
   generateP256,
   p256PairOf,
-  pairKeys,
+  derivePairKeys,
   POINT_LENGTH,
   PRIVATE_LENGTH,
   UNCOMPRESSED,
@@ -73,6 +73,6 @@ export class KeyPairs {
     const kind = KEY_MESSAGE_HEADER.readUint(message, 'parentKind');
     const parentId = KEY_MESSAGE_HEADER.readUint(message, 'parentId');
     const service = kind === KIND.cardPair ? 0 : KEY_MESSAGE_HEADER.readUint(message, 'service');
-    return contentCiphers(pairKeys(kind, service, parentId, withEphemeral, withStatic, ephemeral));
+    return makeContentCiphers(derivePairKeys(kind, service, parentId, withEphemeral, withStatic, ephemeral));
   }
 }

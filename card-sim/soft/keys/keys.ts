@@ -1,4 +1,4 @@
-import { type ContentCiphers, contentCiphers } from '../../../apdu/decode-module/packets/card-part.ts';
+import { type ContentCiphers, makeContentCiphers } from '../../../apdu/decode-module/packets/card-part.ts';
 import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { TARIFF } from '../../../apdu/decode-module/money/tariff.ts';
@@ -145,7 +145,7 @@ export function decodePurchase(entry: Uint8Array): Purchase | undefined {
   if (kind === KIND.servicePair) return { ...terms, kind, privateKey: key };
   if (kind !== KIND.service && kind !== KIND.segment) return undefined;
   const { service, id } = terms;
-  return { ...terms, kind, ciphers: contentCiphers(deriveWorkingKeys(kind, service, id, key.subarray(0, 16))) };
+  return { ...terms, kind, ciphers: makeContentCiphers(deriveWorkingKeys(kind, service, id, key.subarray(0, 16))) };
 }
 
 /** A tree node in persistent memory; this card's own way. */

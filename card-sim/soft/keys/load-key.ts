@@ -2,7 +2,7 @@ import { isKeyKind, keyBodyAt, keyMessageLength, tagLength } from '../../../apdu
 import { parentNode } from '../../../apdu/decode-module/keys/key-tree.ts';
 import { type KeyKind, KIND, MESSAGE_VERSION } from '../../../apdu/decode-module/kinds.ts';
 import { STATUS } from '../../../apdu/decode-module/module-status.ts';
-import { type ContentCiphers, contentCiphers } from '../../../apdu/decode-module/packets/card-part.ts';
+import { type ContentCiphers, makeContentCiphers } from '../../../apdu/decode-module/packets/card-part.ts';
 import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { CONTENT_TERMS, KEY_MESSAGE_HEADER as KEY } from '../../../apdu/layout/keys.ts';
 import type { PersistentState } from '../memory/persistent-state.ts';
@@ -75,7 +75,7 @@ function loadBelow(
     from,
     to,
     parentKind: KEY.readUint(message, 'parentKind'),
-    ciphers: contentCiphers(deriveWorkingKeys(kind, service, id, key)),
+    ciphers: makeContentCiphers(deriveWorkingKeys(kind, service, id, key)),
     purchase: 'purchase' in parent ? parent.purchase : parent,
   };
   if (!isContentKind(kind)) {

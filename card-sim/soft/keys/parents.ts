@@ -1,8 +1,8 @@
-import { type ContentCiphers, contentCiphers } from '../../../apdu/decode-module/packets/card-part.ts';
+import { type ContentCiphers, makeContentCiphers } from '../../../apdu/decode-module/packets/card-part.ts';
 import { ROOT_NODE } from '../../../apdu/decode-module/keys/key-tree.ts';
 import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { isPairKind, KIND } from '../../../apdu/decode-module/kinds.ts';
-import { seedKey, SLOT_DEPTH, slotKeys, SLOTS } from '../../../apdu/decode-module/keys/marks.ts';
+import { deriveSeedKey, SLOT_DEPTH, deriveSlotKeys, SLOTS } from '../../../apdu/decode-module/keys/marks.ts';
 import { keyBodyAt } from '../../../apdu/decode-module/keys/key-message.ts';
 import { CONTENT_TERMS, KEY_MESSAGE_HEADER } from '../../../apdu/layout/keys.ts';
 import { readUint } from '../../../apdu/octets.ts';
@@ -61,7 +61,7 @@ export function findParent(
       case KIND.servicePair:
         return { key, privateHalf: key.privateKey };
       case KIND.node:
-        return { key, ciphers: contentCiphers(deriveWorkingKeys(kind, service, id, key.key)) };
+        return { key, ciphers: makeContentCiphers(deriveWorkingKeys(kind, service, id, key.key)) };
       default:
         return { key, ciphers: key.ciphers };
     }
@@ -84,7 +84,7 @@ function makeSlotParent(persistent: PersistentState, service: number, slot: numb
     }
   }
   if (found === undefined) return undefined;
-  const leaf = seedKey(found.seed.key, { level: SLOT_DEPTH, index: slot }, found.seed);
-  const workingKeys = slotKeys(service, slot, epoch, leaf, root?.key ?? new Uint8Array(16));
-  return { key: found.key, ciphers: contentCiphers(workingKeys) };
+  const leaf = deriveSeedKey(found.seed.key, { level: SLOT_DEPTH, index: slot }, found.seed);
+  const workingKeys = deriveSlotKeys(service, slot, epoch, leaf, root?.key ?? new Uint8Array(16));
+  return { key: found.key, ciphers: makeContentCiphers(workingKeys) };
 }

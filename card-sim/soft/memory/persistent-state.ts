@@ -1,7 +1,7 @@
 import { type CardLimits, decodeCardLimits } from '../../../apdu/decode-module/card-limits.ts';
 import { AesCbc } from '../../../apdu/decode-module/keys/aes-cbc.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
-import { type ContentCiphers, contentCiphers } from '../../../apdu/decode-module/packets/card-part.ts';
+import { type ContentCiphers, makeContentCiphers } from '../../../apdu/decode-module/packets/card-part.ts';
 import { DGI } from '../../../apdu/decode-module/personalisation.ts';
 import { PIN_TRIES } from '../../../apdu/decode-module/pin.ts';
 import { LIFE } from '../../../apdu/decode-module/select-answer.ts';
@@ -181,7 +181,7 @@ export class PersistentState {
 function makeCiphers(value: Uint8Array, serial: number): CardCiphers {
   const key = (name: keyof typeof CARD_KEY_VALUE.at) => CARD_KEY_VALUE.view(value, name);
   return {
-    downlink: contentCiphers(deriveWorkingKeys(KIND.unique, 0, serial, key('downlink'))),
+    downlink: makeContentCiphers(deriveWorkingKeys(KIND.unique, 0, serial, key('downlink'))),
     uplink: new AesCbc(key('uplink')),
     receipt: new AesCbc(key('receipt')),
     acknowledgement: new AesCbc(key('acknowledgement')),

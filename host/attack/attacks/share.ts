@@ -1,6 +1,6 @@
 import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { randomBytes } from 'node:crypto';
-import { type Mode, wholeCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
+import { type Mode, completeCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
 import { GROUP_KEY } from '../../../apdu/layout/packets.ts';
 import { concat } from '../../../apdu/octets.ts';
 import { GroupSealer, MAX_PAYLOAD } from '../../stream/sealing/group-sealer.ts';
@@ -94,7 +94,12 @@ function sealGroup(service: HonestService, one: SharedMode) {
   if (group === undefined) throw new TypeError('a group of so many packets is closed by its last');
   const packets = group.packets.map(({ octets }) => octets);
   const sent = packets[0]!.subarray(RTP_HEADER, RTP_HEADER + 24 + one.span + 8);
-  return { packets, payloads, part: wholeCardPart(sent, service.ssrc, group.header.group), index: group.header.index };
+  return {
+    packets,
+    payloads,
+    part: completeCardPart(sent, service.ssrc, group.header.group),
+    index: group.header.index,
+  };
 }
 
 /** Opens a group as a second host does, from the public packets and the card's answer. */

@@ -1,12 +1,12 @@
 import { randomBytes, randomInt } from 'node:crypto';
-import { type CardHeader, contentCiphers, sealCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
+import { type CardHeader, makeContentCiphers, sealCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
 import { type Ceilings, encodeCeilings } from '../../../apdu/decode-module/keys/ceilings.ts';
 import { type ContentTerms, encodeContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { type WorkingKeys, deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { sealSeedPurchase } from '../../../apdu/decode-module/keys/seed-purchase.ts';
-import { coverSlots, seedKey, SLOT_DEPTH, slotKeys } from '../../../apdu/decode-module/keys/marks.ts';
+import { coverSlots, deriveSeedKey, SLOT_DEPTH, deriveSlotKeys } from '../../../apdu/decode-module/keys/marks.ts';
 import { concat, u32 } from '../../../apdu/octets.ts';
 import { type ForgedHeader, forgeKeyMessage } from './forged-message.ts';
 import type { ModuleCommand, Target } from './target.ts';
@@ -79,8 +79,8 @@ export class HonestService {
   deriveWorkingKeys(kind: number, id: number, epoch = 0, epochKey: Uint8Array = new Uint8Array(16)): WorkingKeys {
     if (kind === KIND.unique) return deriveWorkingKeys(kind, 0, id, this.#target.keys.downlink);
     if (kind !== KIND.slot) return deriveWorkingKeys(kind, this.number, id, this.drawKey(kind, id));
-    const leaf = seedKey(this.seedRoot, { level: SLOT_DEPTH, index: id });
-    return slotKeys(this.number, id, epoch, leaf, epochKey);
+    const leaf = deriveSeedKey(this.seedRoot, { level: SLOT_DEPTH, index: id });
+    return deriveSlotKeys(this.number, id, epoch, leaf, epochKey);
   }
 
   /** Seals a key message of any kind under any parent; its tag is right. */
@@ -169,7 +169,7 @@ export class HonestService {
   }
 
   deriveCiphers(contentKeyId: number = this.contentId, key: Uint8Array = this.drawKey(KIND.content, contentKeyId)) {
-    return contentCiphers(deriveWorkingKeys(KIND.content, this.number, contentKeyId, key));
+    return makeContentCiphers(deriveWorkingKeys(KIND.content, this.number, contentKeyId, key));
   }
 }
 

@@ -1,4 +1,4 @@
-import { contentCiphers } from '../../../apdu/decode-module/packets/card-part.ts';
+import { makeContentCiphers } from '../../../apdu/decode-module/packets/card-part.ts';
 import { type ContentTerms, encodeContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
 import { type KeyMessage, sealKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
@@ -157,7 +157,7 @@ export class KeySchedule {
       encodeContentTerms({ ...terms, segmentId: segment.id, masterSalt }),
       segment.key,
     );
-    const ciphers = contentCiphers(deriveWorkingKeys(KIND.content, service, id, key));
+    const ciphers = makeContentCiphers(deriveWorkingKeys(KIND.content, service, id, key));
     return { id, from, to, segmentId: segment.id, segment, ciphers, masterSalt, message };
   }
 }

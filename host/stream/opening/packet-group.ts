@@ -1,8 +1,8 @@
 import {
   type CardHeader,
   parseCardHeader,
-  sentCardPartLength,
-  wholeCardPart,
+  readCardPartLength,
+  completeCardPart,
 } from '../../../apdu/decode-module/packets/card-part.ts';
 import type { MediaPacket } from '../packet/media-packet.ts';
 import { MKI_LENGTH } from '../packet/mki.ts';
@@ -200,11 +200,11 @@ function readCardPacket(packet: MediaPacket): Omit<HeldCardPacket, 'packet'> | u
   const payload = packet.octets.subarray(packet.rtp.length, packet.octets.length - MKI_LENGTH);
   let sentLength: number;
   try {
-    sentLength = sentCardPartLength(payload);
+    sentLength = readCardPartLength(payload);
   } catch {
     return undefined;
   }
-  const part = wholeCardPart(payload.subarray(0, sentLength), packet.rtp.ssrc, packet.group);
+  const part = completeCardPart(payload.subarray(0, sentLength), packet.rtp.ssrc, packet.group);
   const header = parseCardHeader(part);
   // Protocol 5.1: the index ends in the sequence number, flags are zero, there are 1 to 1,024 packets.
   const isWellFormed =

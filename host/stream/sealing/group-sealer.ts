@@ -1,5 +1,5 @@
 import type { CardHeader, ContentCiphers, Mode } from '../../../apdu/decode-module/packets/card-part.ts';
-import { sealCardPart, sentCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
+import { sealCardPart, shortenCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
 import { GROUP_KEY } from '../../../apdu/layout/packets.ts';
 import { OutOfRangeError } from '../../../apdu/errors.ts';
 import { MKI_LENGTH, writeMki } from '../packet/mki.ts';
@@ -191,7 +191,7 @@ export class GroupSealer {
     const span = new Uint8Array(16 * this.#spanBlocks);
     span.set(group.random);
     span.set(group.first.octets.subarray(0, this.#spanPayload), GROUP_KEY);
-    const part = sentCardPart(sealCardPart(header, span, group.key.ciphers));
+    const part = shortenCardPart(sealCardPart(header, span, group.key.ciphers));
     const rest = group.first.octets.subarray(this.#spanPayload);
     const octets = this.#sealPacket(group, group.index, group.first.timestamp, true, part, rest);
     group.packets[0] = { octets, at: group.first.at };

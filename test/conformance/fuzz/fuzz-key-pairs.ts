@@ -3,7 +3,7 @@ import { AesCbc } from '../../../apdu/decode-module/keys/aes-cbc.ts';
 import { encodeCeilings } from '../../../apdu/decode-module/keys/ceilings.ts';
 import { CLA_MODULE, INS } from '../../../apdu/decode-module/instruction.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
-import { publicKeyParent } from '../../../apdu/decode-module/keys/public-key-parent.ts';
+import { derivePairParent } from '../../../apdu/decode-module/keys/public-key-parent.ts';
 import type { CommandApdu } from '../../../apdu/iso7816/command-apdu.ts';
 import { CARD_KEYS, CEILINGS, encodeContent, findKey, sealAnew, SERVICE, START } from '../messages/messages.ts';
 import { EPHEMERAL, makeFixedPair, HEAD_END, sealRawPairPurchase, sealUnderPair } from '../messages/pair-messages.ts';
@@ -134,7 +134,7 @@ export function spoilPair(
   const octets = data.slice();
   const header = { service: SERVICE, parentKind: KIND.servicePair, parentId: what.pairId };
   const sender = { staticKey: chooseStaticKey(what.genuine), ephemeral: EPHEMERAL };
-  const { mac } = publicKeyParent(header, HALVES[what.half]!.publicKey, sender);
+  const { mac } = derivePairParent(header, HALVES[what.half]!.publicKey, sender);
   const tagAt = octets.length - 8;
   change(tagAt)(octets);
   octets.set(new AesCbc(mac).mac(octets.subarray(0, tagAt)).subarray(0, 8), tagAt);

@@ -1,7 +1,7 @@
 import { readUint } from '../../../apdu/octets.ts';
 import { AesCbc } from '../../../apdu/decode-module/keys/aes-cbc.ts';
 import { encodeCardId } from '../../../apdu/decode-module/card-id.ts';
-import { type CardHeader, contentCiphers, sealCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
+import { type CardHeader, makeContentCiphers, sealCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
 import { type Ceilings, encodeCeilings } from '../../../apdu/decode-module/keys/ceilings.ts';
 import { encodeContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
 import { signLoadOrder } from '../../../apdu/decode-module/money/credit-load.ts';
@@ -195,7 +195,7 @@ export function makeSpan(header: Pick<CardHeader, 'group' | 'spanBlocks'>): Uint
 }
 
 function deriveCiphers(service: number, contentKeyId: number, key = findKey(KIND.content, service, contentKeyId)) {
-  return contentCiphers(deriveWorkingKeys(KIND.content, service, contentKeyId, key));
+  return makeContentCiphers(deriveWorkingKeys(KIND.content, service, contentKeyId, key));
 }
 
 /** Changes a card part and puts the right tag on it again. */

@@ -2,7 +2,7 @@ import { encodeCeilings } from '../../../apdu/decode-module/keys/ceilings.ts';
 import { sealKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import { type KeyKind, KIND } from '../../../apdu/decode-module/kinds.ts';
 import { type P256Pair, p256PairOf } from '../../../apdu/decode-module/keys/p256.ts';
-import { publicKeyParent } from '../../../apdu/decode-module/keys/public-key-parent.ts';
+import { derivePairParent } from '../../../apdu/decode-module/keys/public-key-parent.ts';
 import { sealServicePair } from '../../../apdu/decode-module/keys/service-pair.ts';
 import {
   CARD_KEYS,
@@ -86,7 +86,7 @@ export function sealUnderPair(kind: KeyKind, body: Uint8Array, options: UnderPai
   const parentId = parentKind === KIND.cardPair ? serial : pairId;
   const header = { kind, service: SERVICE, keyId, from, to, number, parentKind, parentId };
   const key = options.key ?? findKeyInside(kind, keyId);
-  return sealKeyMessage(header, key, body, publicKeyParent(header, publicKey, { staticKey, ephemeral })).octets;
+  return sealKeyMessage(header, key, body, derivePairParent(header, publicKey, { staticKey, ephemeral })).octets;
 }
 
 function findKeyInside(kind: KeyKind, keyId: number): Uint8Array {

@@ -4,7 +4,13 @@ import { sealKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts'
 import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { KeyTree, sealLeaf } from '../../../apdu/decode-module/keys/key-tree.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
-import { coverSlots, type SeedLabel, seedKey, SLOT_DEPTH, slotKeys } from '../../../apdu/decode-module/keys/marks.ts';
+import {
+  coverSlots,
+  type SeedLabel,
+  deriveSeedKey,
+  SLOT_DEPTH,
+  deriveSlotKeys,
+} from '../../../apdu/decode-module/keys/marks.ts';
 import { sealSeedPurchase } from '../../../apdu/decode-module/keys/seed-purchase.ts';
 import {
   CARD_KEYS,
@@ -74,7 +80,7 @@ interface SlotOptions {
 export function sealUnderSlot(slot: number, options: SlotOptions = {}, terms: TermOptions = {}): Uint8Array {
   const { keyId = CONTENT_KEY_ID, kind = KIND.content, from = START, to = END } = options;
   const { epoch = 0, epochKey = new Uint8Array(16) } = options;
-  const leaf = seedKey(SEED_ROOT, { level: SLOT_DEPTH, index: slot });
+  const leaf = deriveSeedKey(SEED_ROOT, { level: SLOT_DEPTH, index: slot });
   const header = {
     kind,
     service: SERVICE,
@@ -85,7 +91,7 @@ export function sealUnderSlot(slot: number, options: SlotOptions = {}, terms: Te
     parentKind: KIND.slot,
     parentId: slot,
   } as const;
-  const pair = slotKeys(SERVICE, slot, epoch, leaf, epochKey);
+  const pair = deriveSlotKeys(SERVICE, slot, epoch, leaf, epochKey);
   const body = encodeContent({ segmentId: slot, ...terms, epoch });
   return sealKeyMessage(header, findKey(kind, SERVICE, keyId), body, pair).octets;
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { CardChannel } from '../../../apdu/card-channel.ts';
-import { sentCardPartLength, wholeCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
+import { readCardPartLength, completeCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
 import { type CardLimits, encodeCardLimits, NO_LIMITS } from '../../../apdu/decode-module/card-limits.ts';
 import { openConfirm } from '../../../apdu/decode-module/requests/confirm.ts';
 import { encodeContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
@@ -263,8 +263,8 @@ test('warns of receipts before they stop the card, and says when they do', async
       for (let i = 0; i < count; i++) {
         await module.openSession(7);
         const { octets } = service.seal(makePayloads(1))[0]!.packets[0]!;
-        const part = octets.subarray(12, 12 + sentCardPartLength(octets.subarray(12)));
-        await module.decode(wholeCardPart(part, service.ssrc, from + i));
+        const part = octets.subarray(12, 12 + readCardPartLength(octets.subarray(12)));
+        await module.decode(completeCardPart(part, service.ssrc, from + i));
         await module.closeSession();
       }
     });

@@ -1,7 +1,11 @@
 import { describe, expect } from 'vitest';
 import { AesCbc } from '../../../apdu/decode-module/keys/aes-cbc.ts';
 import { CARD_KEYS, type CardKeyName } from '../../../apdu/decode-module/keys/card-keys.ts';
-import { parseCardHeader, sentCardPartLength, wholeCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
+import {
+  parseCardHeader,
+  readCardPartLength,
+  completeCardPart,
+} from '../../../apdu/decode-module/packets/card-part.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { deriveParentKeys, parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
@@ -66,9 +70,9 @@ async function run(card: SimulatedCard, shape: Shape, policy: RedactionPolicy = 
   const answers: Uint8Array[] = [];
   for (const { packets } of groups) {
     const { octets } = packets[0]!;
-    const part = octets.subarray(RTP_HEADER, RTP_HEADER + sentCardPartLength(octets.subarray(RTP_HEADER)));
+    const part = octets.subarray(RTP_HEADER, RTP_HEADER + readCardPartLength(octets.subarray(RTP_HEADER)));
     const mki = new DataView(octets.buffer, octets.byteOffset + octets.length - 4).getUint32(0);
-    const whole = wholeCardPart(part, service.ssrc, mki & 0x7fffffff);
+    const whole = completeCardPart(part, service.ssrc, mki & 0x7fffffff);
     expect(parseCardHeader(whole).packets).toBe(shape.every);
     answers.push(await module.decode(whole));
   }

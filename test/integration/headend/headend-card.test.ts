@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { sentCardPartLength, wholeCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
+import { readCardPartLength, completeCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import type { Tariff } from '../../../apdu/decode-module/money/tariff.ts';
 import { readUint } from '../../../apdu/octets.ts';
@@ -82,9 +82,9 @@ test.each<[string, Tariff, bigint]>([
         }
       } else if ((octets.at(-4)! & 0x80) !== 0) {
         const payload = octets.subarray(12);
-        const part = payload.subarray(0, sentCardPartLength(payload));
+        const part = payload.subarray(0, readCardPartLength(payload));
         const group = readUint(octets, octets.length - 4, 4) - 0x80000000;
-        await module.decode(wholeCardPart(part, stream.ssrc, group));
+        await module.decode(completeCardPart(part, stream.ssrc, group));
         opened += 1;
       }
     }

@@ -7,7 +7,7 @@ import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { sealKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import { KeyTree, sealLeaf } from '../../../apdu/decode-module/keys/key-tree.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
-import { coverSlots, seedKey, slotKeys } from '../../../apdu/decode-module/keys/marks.ts';
+import { coverSlots, deriveSeedKey, deriveSlotKeys } from '../../../apdu/decode-module/keys/marks.ts';
 import { sealSeedPurchase } from '../../../apdu/decode-module/keys/seed-purchase.ts';
 import { concat } from '../../../apdu/octets.ts';
 import { startCard } from '../../../card-sim/index.ts';
@@ -265,7 +265,7 @@ test('content under a slot waits for seeds and key tree, which come in sections 
     epoch: tree.epoch,
   } as const;
   const header = { ...VALID, kind: KIND.content, keyId: 4, parentKind: KIND.slot, parentId: 7 } as const;
-  const keys = slotKeys(SERVICE, 7, tree.epoch, seedKey(root, { level: 20, index: 7 }), tree.epochKey);
+  const keys = deriveSlotKeys(SERVICE, 7, tree.epoch, deriveSeedKey(root, { level: 20, index: 7 }), tree.epochKey);
   const last = sealKeyMessage(header, new Uint8Array(16).fill(4), encodeContentTerms(terms), keys);
 
   loader.add(last.octets, 0);

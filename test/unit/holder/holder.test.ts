@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
-import { sentCardPartLength, wholeCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
+import { readCardPartLength, completeCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
 import { DGI } from '../../../apdu/decode-module/personalisation.ts';
 import { encodePin } from '../../../apdu/decode-module/pin.ts';
 import { OutOfRangeError } from '../../../apdu/errors.ts';
@@ -42,8 +42,8 @@ async function openGroup(module: DecodeModule, service: TestService): Promise<vo
   await module.openSession(7);
   const [group] = service.seal(makePayloads(1));
   const { octets } = group!.packets[0]!;
-  const part = octets.subarray(12, 12 + sentCardPartLength(octets.subarray(12)));
-  await module.decode(wholeCardPart(part, service.ssrc, group!.header.group));
+  const part = octets.subarray(12, 12 + readCardPartLength(octets.subarray(12)));
+  await module.decode(completeCardPart(part, service.ssrc, group!.header.group));
 }
 
 describe('the log of the purse', () => {

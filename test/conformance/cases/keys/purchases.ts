@@ -7,7 +7,7 @@ import { parseKeyList } from '../../../../apdu/decode-module/keys/key-list.ts';
 import { keyBodyLength, parseKeyMessage, sealKeyMessage } from '../../../../apdu/decode-module/keys/key-message.ts';
 import { deriveWorkingKeys } from '../../../../apdu/decode-module/working-keys.ts';
 import { type KeyKind, KIND, type ParentKind } from '../../../../apdu/decode-module/kinds.ts';
-import { SLOT_DEPTH, seedKey, slotKeys } from '../../../../apdu/decode-module/keys/marks.ts';
+import { SLOT_DEPTH, deriveSeedKey, deriveSlotKeys } from '../../../../apdu/decode-module/keys/marks.ts';
 import { DGI } from '../../../../apdu/decode-module/personalisation.ts';
 import { encodePin } from '../../../../apdu/decode-module/pin.ts';
 import { encodeRequest, openRequest } from '../../../../apdu/decode-module/requests/signed-request.ts';
@@ -87,8 +87,8 @@ function parentKeyOf(kind: number, id: number) {
       id,
       kind === KIND.node ? makeFixedKey('a leaf') : findKey(kind, SERVICE, id),
     );
-  const leaf = seedKey(SEED_ROOT, { level: SLOT_DEPTH, index: id });
-  return slotKeys(SERVICE, id, 0, leaf, leaf);
+  const leaf = deriveSeedKey(SEED_ROOT, { level: SLOT_DEPTH, index: id });
+  return deriveSlotKeys(SERVICE, id, 0, leaf, leaf);
 }
 
 export const purchaseCases: readonly Case[] = [

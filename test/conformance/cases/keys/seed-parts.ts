@@ -1,7 +1,7 @@
 import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { encodeCeilings } from '../../../../apdu/decode-module/keys/ceilings.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
-import { type SeedLabel, seedKey } from '../../../../apdu/decode-module/keys/marks.ts';
+import { type SeedLabel, deriveSeedKey } from '../../../../apdu/decode-module/keys/marks.ts';
 import { concat, writeUint } from '../../../../apdu/octets.ts';
 import { sealAny, CARD_KEYS, sealPart, CEILINGS, END, sealAnew, SERVICE } from '../../messages/messages.ts';
 import { SEED_PURCHASE_ID, SEED_ROOT, sealUnderSlot } from '../../messages/purchase-messages.ts';
@@ -23,7 +23,7 @@ function partMessage(number: number, part: number, parts: number, seeds: readonl
   for (let i = 0; i < 8; i++) {
     const { level, index, key } = seeds[i] ?? { ...NO_SEED, key: new Uint8Array(16) };
     writeUint(labels, 4 * i, 4, level * 2 ** 24 + index);
-    keys.set(key ?? seedKey(SEED_ROOT, { level, index }), 16 * i);
+    keys.set(key ?? deriveSeedKey(SEED_ROOT, { level, index }), 16 * i);
   }
   const options = { key: keys, keyId: SEED_PURCHASE_ID, number };
   const message = sealAny(KIND.seeds, concat(labels, encodeCeilings(CEILINGS)), options);

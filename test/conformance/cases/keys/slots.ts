@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
 import { parseKeyList } from '../../../../apdu/decode-module/keys/key-list.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
-import { purchasesOfSlots, SLOTS } from '../../../../apdu/decode-module/keys/marks.ts';
+import { splitSlots, SLOTS } from '../../../../apdu/decode-module/keys/marks.ts';
 import { writeUint } from '../../../../apdu/octets.ts';
 import { CARD_KEYS, sealPart, END, sealAnew, SERVICE, makeSpan, START } from '../../messages/messages.ts';
 import { SEED_PURCHASE_ID, sealSeedParts, sealUnderSlot } from '../../messages/purchase-messages.ts';
@@ -61,7 +61,7 @@ export const slotCases: readonly Case[] = [
       await plays(tester, 0x80000, 4);
       await tester.loadKey(sealUnderSlot(0x80001), STATUS.UNKNOWN_KEY);
       await tester.deleteKey(KIND.seeds, SERVICE, 2);
-      const ranges = purchasesOfSlots(1, SLOTS - 1);
+      const ranges = splitSlots(1, SLOTS - 1);
       expect(ranges).toHaveLength(2);
       let number = 3;
       for (const [i, { from, to, labels }] of ranges.entries()) {

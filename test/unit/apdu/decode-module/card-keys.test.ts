@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import {
   type CardKeyName,
   CARD_KEYS,
-  counterKdf,
+  deriveByCounter,
   deriveCardKey,
 } from '../../../../apdu/decode-module/keys/card-keys.ts';
 import { fromHex, toHex } from '../../../../apdu/octets.ts';
@@ -16,7 +16,7 @@ test.each(rfc4493.vectors)('AES-CMAC of RFC 4493 4, $message', ({ message, tag }
 });
 
 test.each(cavp.vectors)('SP 800-108 counter mode, CAVP $count', ({ key, fixedInput, output }) => {
-  expect(toHex(counterKdf(fromHex(key), fromHex(fixedInput)))).toBe(output);
+  expect(toHex(deriveByCounter(fromHex(key), fromHex(fixedInput)))).toBe(output);
 });
 
 describe.each(cardKeys.cards)('keys of card $cardId', ({ cardId, keys }) => {

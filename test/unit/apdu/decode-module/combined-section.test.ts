@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { combine, separate } from '../../../../apdu/decode-module/keys/combined-section.ts';
-import { contentCiphers, sealCardPart } from '../../../../apdu/decode-module/packets/card-part.ts';
+import { makeContentCiphers, sealCardPart } from '../../../../apdu/decode-module/packets/card-part.ts';
 import { encodeDetachedPart, parseDetachedPart } from '../../../../apdu/decode-module/packets/detached-part.ts';
 import {
   keyBodyLength,
@@ -140,7 +140,7 @@ test('a detached card part comes off the key port as it was, and nothing else do
     ssrc: 4,
     group: 5,
   } as const;
-  const ciphers = contentCiphers({ encryption: randomBytes(16), mac: randomBytes(16) });
+  const ciphers = makeContentCiphers({ encryption: randomBytes(16), mac: randomBytes(16) });
   const part = sealCardPart({ ...header, detached: true }, new Uint8Array(64), ciphers);
   const octets = encodeDetachedPart(part);
   expect(parseDetachedPart(concat(octets, new Uint8Array(3)))).toEqual(part);

@@ -4,10 +4,10 @@ import { describe, expect, test } from 'vitest';
 import {
   coverSlots,
   MAX_SEEDS,
-  purchasesOfSlots,
-  seedKey,
+  splitSlots,
+  deriveSeedKey,
   SLOT_DEPTH,
-  slotKeys,
+  deriveSlotKeys,
   SLOTS,
 } from '../../../../apdu/decode-module/keys/marks.ts';
 import { parseKeyMessage } from '../../../../apdu/decode-module/keys/key-message.ts';
@@ -58,7 +58,7 @@ describe('covers of slots', () => {
   test('purchases of at most 32 seeds, one after the other', () => {
     fc.assert(
       fc.property(range, ([from, to]) => {
-        const ranges = purchasesOfSlots(from, to);
+        const ranges = splitSlots(from, to);
         expect(ranges.length).toBeLessThanOrEqual(2);
         let at = from;
         for (const part of ranges) {
@@ -91,7 +91,7 @@ describe('keys of the seed tree', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: SLOTS - 1 }), fc.integer({ min: 0, max: SLOT_DEPTH }), (slot, level) => {
         const above = { level, index: Math.floor(slot / 2 ** (SLOT_DEPTH - level)) };
-        const leaf = seedKey(seedKey(ROOT, above), { level: SLOT_DEPTH, index: slot }, above);
+        const leaf = deriveSeedKey(deriveSeedKey(ROOT, above), { level: SLOT_DEPTH, index: slot }, above);
         expect(Buffer.from(leaf).toString('hex')).toBe(leafByHand(slot));
       }),
       { numRuns: 50 },
@@ -99,10 +99,10 @@ describe('keys of the seed tree', () => {
   });
 
   test('a node that is not below the seed is refused', () => {
-    expect(() => seedKey(ROOT, { level: 3, index: 4 }, { level: 1, index: 0 })).toThrow(OutOfRangeError);
-    expect(() => seedKey(ROOT, { level: 0, index: 0 }, { level: 1, index: 0 })).toThrow(OutOfRangeError);
-    expect(() => seedKey(ROOT, { level: 2, index: 4 })).toThrow(OutOfRangeError);
-    expect(() => seedKey(ROOT, { level: 21, index: 0 })).toThrow(OutOfRangeError);
+    expect(() => deriveSeedKey(ROOT, { level: 3, index: 4 }, { level: 1, index: 0 })).toThrow(OutOfRangeError);
+    expect(() => deriveSeedKey(ROOT, { level: 0, index: 0 }, { level: 1, index: 0 })).toThrow(OutOfRangeError);
+    expect(() => deriveSeedKey(ROOT, { level: 2, index: 4 })).toThrow(OutOfRangeError);
+    expect(() => deriveSeedKey(ROOT, { level: 21, index: 0 })).toThrow(OutOfRangeError);
   });
 
   test('the keys of a slot are those of the page', () => {
@@ -118,7 +118,7 @@ describe('keys of the seed tree', () => {
       named.writeUInt32BE(0x54321, 5);
       named.writeUInt32BE(epoch, 9);
       const digest = createHash('sha256').update(named).update(leaf).update(key).digest();
-      const pair = slotKeys(7, 0x54321, epoch, leaf, epochKey);
+      const pair = deriveSlotKeys(7, 0x54321, epoch, leaf, epochKey);
       expect(Buffer.concat([pair.encryption, pair.mac])).toEqual(digest);
     }
   });

@@ -4,9 +4,9 @@ import { AesCbc } from '../../../../apdu/decode-module/keys/aes-cbc.ts';
 import { decodeCeilings, encodeCeilings } from '../../../../apdu/decode-module/keys/ceilings.ts';
 import {
   parseCardHeader,
-  sentCardPart,
-  sentCardPartLength,
-  wholeCardPart,
+  shortenCardPart,
+  readCardPartLength,
+  completeCardPart,
 } from '../../../../apdu/decode-module/packets/card-part.ts';
 import { openConfirm, signConfirm } from '../../../../apdu/decode-module/requests/confirm.ts';
 import { decodeContentTerms } from '../../../../apdu/decode-module/keys/content-terms.ts';
@@ -241,9 +241,9 @@ describe('what a card is given', () => {
 
   it('a card part loses stream and group on its way, and gets them back', () => {
     const part = sealPart(77, { spanBlocks: 7, mode: 'open' });
-    const sent = sentCardPart(part);
-    expect(sentCardPartLength(sent)).toBe(part.length - 8);
-    expect(wholeCardPart(sent, 0x10000002, 77)).toEqual(part);
+    const sent = shortenCardPart(part);
+    expect(readCardPartLength(sent)).toBe(part.length - 8);
+    expect(completeCardPart(sent, 0x10000002, 77)).toEqual(part);
     expect(parseCardHeader(part)).toMatchObject({ mode: 'open', spanBlocks: 7, group: 77 });
   });
 });
@@ -256,7 +256,7 @@ describe('octets of any kind', () => {
     parseKeyList,
     parseKeyMessage,
     parseCardHeader,
-    sentCardPartLength,
+    readCardPartLength,
     decodeCeilings,
     decodeContentTerms,
     decodeCardProfile,

@@ -4,11 +4,11 @@ import { encodeBlind, openBlind, sealBlind } from '../../../../apdu/decode-modul
 import { decodeCardLimits, encodeCardLimits, NO_LIMITS } from '../../../../apdu/decode-module/card-limits.ts';
 import {
   type CardHeader,
-  contentCiphers,
+  makeContentCiphers,
   parseCardHeader,
   sealCardPart,
-  sentCardPart,
-  sentCardPartLength,
+  shortenCardPart,
+  readCardPartLength,
 } from '../../../../apdu/decode-module/packets/card-part.ts';
 import { encodeCeilings } from '../../../../apdu/decode-module/keys/ceilings.ts';
 import { MAX_MONEY } from '../../../../apdu/layout/max-money.ts';
@@ -83,7 +83,7 @@ test('a key message that is cut short is none', () => {
 test('a span has 1 to 31 blocks, a group 1 to 1,024 packets', () => {
   const seal = (header: Partial<CardHeader>) => {
     const whole = { ...parseCardHeader(sealPart(1)), ...header };
-    return sealCardPart(whole, new Uint8Array(16 * whole.spanBlocks), contentCiphers(PAIR));
+    return sealCardPart(whole, new Uint8Array(16 * whole.spanBlocks), makeContentCiphers(PAIR));
   };
   for (const header of [{ spanBlocks: 1 }, { spanBlocks: 31 }, { packets: 1 }, { packets: 1024 }]) {
     expect(parseCardHeader(seal(header))).toMatchObject(header);
@@ -95,17 +95,17 @@ test('a span has 1 to 31 blocks, a group 1 to 1,024 packets', () => {
 
 test('a card part of another version, without a span or cut short is none', () => {
   const part = sealPart(1);
-  const sent = sentCardPart(part);
-  expect(sentCardPartLength(sent)).toBe(sent.length);
+  const sent = shortenCardPart(part);
+  expect(readCardPartLength(sent)).toBe(sent.length);
   const withSecond = (octets: Uint8Array, second: number) => octets.map((octet, i) => (i === 1 ? second : octet));
   const second = part[1]!;
   for (const version of [0, 2, 7]) {
     const other = (version << 5) | (second & 31);
-    expect(() => sentCardPartLength(withSecond(sent, other))).toThrow(FormatError);
+    expect(() => readCardPartLength(withSecond(sent, other))).toThrow(FormatError);
     expect(() => parseCardHeader(withSecond(part, other))).toThrow(FormatError);
   }
-  expect(() => sentCardPartLength(withSecond(sent, second & ~31))).toThrow(FormatError);
-  expect(() => sentCardPartLength(sent.subarray(0, -1))).toThrow(FormatError);
+  expect(() => readCardPartLength(withSecond(sent, second & ~31))).toThrow(FormatError);
+  expect(() => readCardPartLength(sent.subarray(0, -1))).toThrow(FormatError);
   expect(() => parseCardHeader(part.subarray(0, -1))).toThrow(FormatError);
 });
 

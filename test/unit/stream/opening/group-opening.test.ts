@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { contentCiphers, parseCardHeader, type Mode } from '../../../../apdu/decode-module/packets/card-part.ts';
+import { makeContentCiphers, parseCardHeader, type Mode } from '../../../../apdu/decode-module/packets/card-part.ts';
 import { CARD_HEADER, CARD_TAG } from '../../../../apdu/layout/packets.ts';
 import { deriveWorkingKeys } from '../../../../apdu/decode-module/working-keys.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
@@ -15,7 +15,7 @@ import { nodeAead } from '../../../../host/transport/crypto/node-aead.ts';
 const SALT = Uint8Array.from({ length: 12 }, (_, i) => 3 * i);
 const KEY = {
   id: 7,
-  ciphers: contentCiphers(deriveWorkingKeys(KIND.content, 5, 7, new Uint8Array(16).fill(9))),
+  ciphers: makeContentCiphers(deriveWorkingKeys(KIND.content, 5, 7, new Uint8Array(16).fill(9))),
   masterSalt: SALT,
 };
 const SSRC = 0x1234;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { contentCiphers } from '../../../../apdu/decode-module/packets/card-part.ts';
+import { makeContentCiphers } from '../../../../apdu/decode-module/packets/card-part.ts';
 import { deriveWorkingKeys } from '../../../../apdu/decode-module/working-keys.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
 import { OutOfRangeError } from '../../../../apdu/errors.ts';
@@ -23,7 +23,7 @@ interface TestKey extends SealingKey {
 function contentKey(id: number): TestKey {
   const pair = deriveWorkingKeys(KIND.content, 7, id, randomBytes(16));
   const masterSalt = randomBytes(12);
-  return { id, ciphers: contentCiphers(pair), masterSalt, hand: { ...pair, masterSalt } };
+  return { id, ciphers: makeContentCiphers(pair), masterSalt, hand: { ...pair, masterSalt } };
 }
 
 const KEYS = [contentKey(1000), contentKey(1001)] as const;
