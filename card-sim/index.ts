@@ -20,8 +20,8 @@ export {
 /**
  * Starts a card, inserted, and blank unless its file says otherwise.
  * @throws FormatError when the file is not a card.
- * @throws TransportError `NO_JAVA`, `NO_RUNNER` or `NO_PCSCD` when what the kind needs is missing; the message says what
- *   to type. `RUNNER_FAILED`, `NO_FREE_READER`; `CARD_IN_USE` or `SOFT_CARD_FILE` for a soft card's file.
+ * @throws TransportError `NO_JAVA`, `NO_RUNNER` or `NO_PCSCD` when what the kind needs is missing, with what to type;
+ *   `RUNNER_FAILED`, `NO_FREE_READER`; `CARD_IN_USE` or `SOFT_CARD_FILE` for a soft card's file.
  */
 export async function startCard(options: StartCardOptions): Promise<SimulatedCard> {
   return options.kind === 'soft' ? SoftSimulation.start(options.state) : AppletSimulation.start(options);

@@ -31,7 +31,10 @@ export class AppletSimulation implements SimulatedCard {
     this.address = reader === undefined ? `tcp:127.0.0.1:${card.tcp}` : `pcsc:${reader.name}`;
   }
 
-  /** @throws TransportError `NO_RUNNER`, `NO_JAVA`, `RUNNER_FAILED`, and for a card in a reader `NO_PCSCD`, `NO_FREE_READER`. */
+  /**
+   * @throws OutOfRangeError for a file name with a comma.
+   * @throws TransportError `NO_RUNNER`, `NO_JAVA`, `RUNNER_FAILED`; for a card in a reader `NO_PCSCD`, `NO_FREE_READER`.
+   */
   static async start({ kind, state }: StartCardOptions): Promise<AppletSimulation> {
     if (state?.includes(',') === true) throw new OutOfRangeError(`the runner takes no comma in a file name: ${state}`);
     const reader = kind === 'pcsc' ? await takeVirtualReader() : undefined;

@@ -34,8 +34,9 @@ type Line = Readonly<Record<string, unknown>>;
  */
 export class RunnerProcess {
   readonly #control: Socket;
+  /** Requests without an answer yet, in the order in which they were sent. */
   readonly #waiting: { resolve: (answer: Line) => void; reject: (error: Error) => void }[] = [];
-  /** The first card, until somebody takes it. */
+  /** The card that the runner was started with, until `add` gives it out. */
   #first: RunnerCard | undefined;
   #said: () => string;
 
@@ -79,7 +80,7 @@ export class RunnerProcess {
       control.once('error', reject);
     });
     control.setNoDelay(true);
-    // None of these keeps this process alive.
+    // This process may end while they are open.
     child.unref();
     for (const stream of [child.stdin, child.stdout, child.stderr]) if (stream instanceof Socket) stream.unref();
     return new RunnerProcess(
@@ -89,7 +90,7 @@ export class RunnerProcess {
     );
   }
 
-  /** A card of this description: the one that the runner was started with, or another. */
+  /** Adds a card: the one that the runner was started with if it is still free, else a new one. */
   async add(spec: string): Promise<RunnerCard> {
     const first = this.#first;
     this.#first = undefined;

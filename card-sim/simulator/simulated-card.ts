@@ -6,14 +6,14 @@ export type CardKind = 'soft' | 'jcardsim' | 'pcsc';
 
 export const CARD_KINDS: readonly CardKind[] = ['soft', 'jcardsim', 'pcsc'];
 
-/** When the power is to fail in the next command: when it has made this many persistent writes, or after its last. */
+/** When the power fails in the next command: after so many persistent writes, or after its last. */
 export type CutPoint = number | 'afterLast';
 
 /** What a card has done since it was started. */
 export interface CardCounts {
   /** Command APDUs, refused ones too. */
   readonly commands: number;
-  /** Writes to persistent memory: of the soft module atomic ones, on jCardSim every place where a cut is possible. */
+  /** Writes to persistent memory: atomic ones of the soft module, on jCardSim each one where a cut is possible. */
   readonly persistentWrites: number;
 }
 
@@ -22,20 +22,20 @@ export interface CardMemory {
   /** A copy. */
   read(): Uint8Array;
   /**
-   * Puts back what `read` gave, now or earlier, which is a reset: channels to the card are over.
+   * Puts back what `read` gave earlier, and resets the card: channels to it are over.
    * @throws FormatError when it is not a memory of this version.
    */
   write(image: Uint8Array): void;
 }
 
-/** A card that a test or a program has started, and the hand that inserts and pulls it. */
+/** A card that a test or a program has started, with what a hand can do to it. */
 export interface SimulatedCard extends AsyncDisposable {
   readonly kind: CardKind;
-  /** Where `--card` finds it: `tcp:127.0.0.1:40123`, `pcsc:READER`, `soft:FILE`; `soft` is only to be had through `channel`. */
+  /** Its address for `--card`: `tcp:127.0.0.1:40123`, `pcsc:READER` or `soft:FILE`; `soft` where only `channel` opens it. */
   readonly address: string;
 
   /**
-   * Opens the card, which is a reset. A channel opened before is void.
+   * Opens and resets the card. A channel opened before is over.
    * @throws TransportError when the card is not in the reader.
    */
   channel(): Promise<CardChannel>;
@@ -46,7 +46,7 @@ export interface SimulatedCard extends AsyncDisposable {
   /** Puts it back in; its persistent memory is as it was. */
   insert(): Promise<void>;
 
-  /** Off and on again without leaving the reader: RAM is cleared, channels stay. */
+  /** Switches it off and on again in its reader: RAM is cleared, channels stay. */
   reset(): Promise<void>;
 
   /** Makes it a new card, blank; channels stay. */
@@ -57,7 +57,7 @@ export interface SimulatedCard extends AsyncDisposable {
 
   counts(): Promise<CardCounts>;
 
-  /** Of a soft card, whose owner can read and change all of it; no other card has a way to its memory. */
+  /** Only of a soft card, as its owner can read and change all of it. */
   readonly memory?: CardMemory;
 
   /** Stops it and all that was started for it. Closing twice does nothing. */

@@ -24,7 +24,7 @@ const CAPABILITIES =
   (1 << CAPABILITY.blind);
 /** 1.0 */
 const MODULE_VERSION = 0x0100;
-/** The most that the field can say: this module's memory has no end of its own. */
+/** The most that the field can say, as this module has the memory of its host. */
 const FREE_PAGES = 0xffff;
 
 /** The answer to SELECT (protocol 2.1). */

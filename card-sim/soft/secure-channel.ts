@@ -68,8 +68,8 @@ const PROTOCOL = Uint8Array.of(0x03, 0x30);
 const NO_DATA = new Uint8Array(0);
 
 /**
- * The card's end of SCP03 (GlobalPlatform Amendment D, AES-128, S8 mode, i = 30), from one reset to the next. The caller
- * checks CLA, INS and, where a command has one, the life state; all else of protocol 9 is here.
+ * The card's end of SCP03 (GlobalPlatform Amendment D, AES-128, S8 mode, i = 30), from one reset to the next. The
+ * caller checks CLA, INS and, where a command has one, the life state; all else of protocol 9 is here.
  */
 export class CardSecureChannel {
   readonly #memory: ChannelMemory;
@@ -179,7 +179,10 @@ export class CardSecureChannel {
   }
 }
 
-/** Takes the secure messaging off the data and moves the MAC chain on. @returns nothing when C-MAC, length or padding is wrong. */
+/**
+ * Takes the secure messaging off the data and moves the MAC chain on.
+ * @returns nothing when C-MAC, length or padding is wrong.
+ */
 function openData(open: Open, command: CommandApdu, data: Uint8Array): Uint8Array | undefined {
   const end = data.length - CHANNEL_MAC_LENGTH;
   if (end < 0) return undefined;

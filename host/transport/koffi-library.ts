@@ -4,7 +4,7 @@ type Koffi = typeof koffi;
 
 let loaded: Promise<Koffi | undefined> | undefined;
 
-/** koffi, where it is installed and has a build for this machine: an optional dependency, whose users all have another way. */
+/** Loads koffi, an optional dependency. @returns nothing where it is not installed or has no build for this machine. */
 export function loadKoffi(): Promise<Koffi | undefined> {
   loaded ??= import('koffi').then(
     (module) => module.default,

@@ -27,8 +27,8 @@ export function storeSegment(transient: TransientState, key: SegmentKey): void {
 }
 
 /**
- * Checks and stores a content key (protocol 4.4 steps 6 and 7). Without a free place a key goes that has ended, else one
- * of another service than the open session's.
+ * Checks and stores a content key (protocol 4.4 steps 6 and 7). Without a free place a key goes that has ended, else
+ * one of another service than the open session's.
  * @param terms what the content asks of the card: classes as bits, rating as an age.
  * @throws Refusal
  */

@@ -20,7 +20,7 @@ export interface Change {
   readonly octets: Uint8Array;
 }
 
-/** The card's persistent memory. Every change goes through `write`, which is atomic; there writes are counted and the power is cut. */
+/** The card's persistent memory. Every change goes through `write`, which is atomic, counts, and may cut the power. */
 export class Eeprom {
   /** Others only read it. */
   readonly image: Uint8Array;

@@ -15,13 +15,13 @@ import type { CardStore } from './eeprom.ts';
 import { lockFile } from './state-lock.ts';
 
 /**
- * Keeps a soft card in a file of its owner's (mode 600). Written beside it, synced and renamed: after a crash the file holds the image before
- * or the one after, whole. Nobody else has it until `close`.
+ * Keeps a soft card in a file that its owner alone can read (mode 600). Each image is written beside the file, synced
+ * and renamed, so that after a crash the file holds a whole image. The file is locked until `close`.
  */
 export class StateFile implements CardStore {
   readonly #path: string;
   readonly #unlock: () => void;
-  /** Which file it was that we read or wrote last. */
+  /** Identity of the file that was read or written last. */
   #seen: string | undefined;
 
   /** @throws TransportError `CARD_IN_USE` when another has it, `SOFT_CARD_FILE` when it cannot be locked. */
@@ -42,7 +42,10 @@ export class StateFile implements CardStore {
     });
   }
 
-  /** @throws TransportError `CARD_IN_USE` when somebody has written the file since, lock or no lock; `SOFT_CARD_FILE` when it cannot be written. */
+  /**
+   * @throws TransportError `CARD_IN_USE` when another program has written the file since, whatever the lock says;
+   *   `SOFT_CARD_FILE` when it cannot be written.
+   */
   save(image: Uint8Array): void {
     if (identityOf(this.#path) !== this.#seen) {
       throw new TransportError('CARD_IN_USE', `another program uses the soft card ${this.#path}; close one of the two`);
@@ -61,11 +64,11 @@ export class StateFile implements CardStore {
 
   #replace(image: Uint8Array): void {
     const beside = `${this.#path}.new`;
-    // What a crash has left may be open to others.
+    // A file that a crash left may have another mode.
     rmSync(beside, { force: true });
     const file = openSync(beside, 'wx', 0o600);
     try {
-      // All of it, or an error: a disk that is full takes a part.
+      // Throws when the disk takes only a part.
       writeFileSync(file, image);
       fsyncSync(file);
       this.#seen = identity(fstatSync(file, { bigint: true }));
@@ -103,7 +106,7 @@ function identityOf(path: string): string | undefined {
   return stat === undefined ? undefined : identity(stat);
 }
 
-/** A rename keeps both. */
+/** Inode and time of the last change, which a rename keeps. */
 function identity({ ino, mtimeNs }: { readonly ino: bigint; readonly mtimeNs: bigint }): string {
   return `${ino} ${mtimeNs}`;
 }

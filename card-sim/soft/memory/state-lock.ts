@@ -3,15 +3,15 @@ import { resolve } from 'node:path';
 import process from 'node:process';
 import { TransportError } from '../../../apdu/errors.ts';
 
-/** Locks of this process: another with its number may have left one behind. */
+/** Locks that this process holds. A lock with its number may also be left from an earlier process of that number. */
 const held = new Set<string>();
-/** Whether they go when the process ends. */
+/** Whether the locks are removed when the process ends. */
 let hooked = false;
 
 /**
- * Takes a file for this process alone: `FILE.lock` beside it holds the number of the process, and goes when it lets go or ends. One that a
- * process left behind when it was killed is taken over.
- * @returns lets go; more than once does nothing.
+ * Locks a file for this process: `FILE.lock` beside it holds the number of the process. The lock of a process that was
+ * killed is taken over.
+ * @returns a function that unlocks the file; calling it twice does nothing. The end of the process does the same.
  * @throws TransportError `CARD_IN_USE`.
  */
 export function lockFile(path: string): () => void {
@@ -20,7 +20,7 @@ export function lockFile(path: string): () => void {
   try {
     locked = tryLock(lock);
   } catch (error) {
-    // Where no lock can be made nothing can be saved: whoever looks disturbs nobody.
+    // Where no lock can be written the card cannot be written either, and reading it disturbs nobody.
     if (error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EROFS'))
       return () => {};
     throw error;
@@ -30,7 +30,8 @@ export function lockFile(path: string): () => void {
     if (held.has(lock) || (holder !== process.pid && runs(holder))) {
       throw new TransportError(
         'CARD_IN_USE',
-        `process ${holder} uses the soft card ${path}; end it first, or wait (if it is none of tollcast's, remove ${lock})`,
+        `process ${holder} uses the soft card ${path}; end it first, or wait ` +
+          `(if it is not a program of tollcast, remove ${lock})`,
       );
     }
     rmSync(lock, { force: true });
@@ -57,7 +58,7 @@ function tryLock(lock: string): boolean {
   }
 }
 
-/** 0 when the lock is gone, or names nobody. */
+/** Number of the process in a lock; 0 when the lock is gone or holds no number. */
 function holderOf(lock: string): number {
   try {
     return Number.parseInt(readFileSync(lock, 'latin1'), 10) || 0;

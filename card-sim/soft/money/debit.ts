@@ -157,7 +157,7 @@ function computeTake(record: PurseRecord, taken: number, missing: number, quantu
   return amount;
 }
 
-/** The day that counts, and what was spent on it: a later day begins with nothing spent, an earlier one does not count. */
+/** Day and spent of day with this group (7.3 step 3): a later day begins at 0, an earlier one changes nothing. */
 function moveDay(record: PurseRecord, mediaTime: number): Pick<PurseRecord, 'day' | 'spentOfDay'> {
   const day = Math.floor(mediaTime / SECONDS_OF_DAY);
   return day > record.day ? { day, spentOfDay: 0 } : record;

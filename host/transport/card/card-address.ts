@@ -11,19 +11,21 @@ export type CardAddress =
 
 /** The syntax in words, for `--help` and for errors. */
 export const CARD_ADDRESS_SYNTAX =
-  'pcsc (first reader with a card), pcsc:READER or READER (name or part of it), tcp:HOST:PORT (runner), soft or soft:FILE';
+  'pcsc (first reader with a card), pcsc:READER or READER (name or part of it), tcp:HOST:PORT (runner), ' +
+  'soft or soft:FILE';
 
 export interface OpenCardOptions {
-  /** Wait for the card instead of failing when it is not there. */
+  /** Whether to wait for the card when it is not there. */
   readonly wait?: boolean | undefined;
-  /** Told of each new reason to wait. */
+  /** Called with each new reason to wait. */
   readonly onWaiting?: ((reason: TollcastError) => void) | undefined;
+  /** Ends the waiting with its reason. */
   readonly signal?: AbortSignal | undefined;
   /** Whether `soft:FILE` may be a new, blank card. */
   readonly create?: boolean | undefined;
 }
 
-/** @throws OutOfRangeError when it is none. */
+/** Reads an address as `CARD_ADDRESS_SYNTAX` has it. @throws OutOfRangeError */
 export function parseCardAddress(text: string): CardAddress {
   const [scheme, rest] = splitOnce(text);
   if (text === 'pcsc') return { kind: 'pcsc' };
@@ -55,7 +57,7 @@ function parseTcpAddress(text: string, rest: string): TcpAddress {
 
 /**
  * Opens the card at an address (see `CARD_ADDRESS_SYNTAX`). What carries it is loaded only now.
- * @throws OutOfRangeError when the address is none.
+ * @throws OutOfRangeError when the text is not an address.
  * @throws TransportError when the card is not there.
  */
 export async function openCard(address: string | CardAddress, options: OpenCardOptions = {}): Promise<CardChannel> {

@@ -6,13 +6,13 @@ export interface WaitForCardOptions {
   readonly signal?: AbortSignal | undefined;
   readonly clock?: Clock | undefined;
   /**
-   * ms between the first and the second attempt, and the most there may be between two; each pause is half as long
-   * again as the one before it. 250 and 250 unless told otherwise.
+   * ms between the first and the second attempt, and the longest pause between two; each pause is half as long again
+   * as the one before it. 250 and 250 by default.
    */
   readonly pauses?: readonly [first: number, max: number] | undefined;
-  /** Whether an error may pass by waiting; every TransportError may unless told otherwise. */
+  /** Whether an error may pass by waiting; by default every TransportError may. */
   readonly isTemporary?: ((error: TollcastError) => boolean) | undefined;
-  /** Told of each new reason to wait, once as long as it stays the same. */
+  /** Called with each new reason to wait; once as long as its message stays the same. */
   readonly onWaiting?: ((reason: TollcastError) => void) | undefined;
   /** Ends a pause early: resolves when another attempt is worth making, or when its signal aborts. */
   readonly wakeUp?: ((signal: AbortSignal) => Promise<unknown>) | undefined;

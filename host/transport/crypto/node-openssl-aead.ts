@@ -6,10 +6,10 @@ const EVP_CTRL_AEAD_GET_TAG = 0x10;
 const EVP_CTRL_AEAD_SET_TAG = 0x11;
 const KEY_LENGTH = 16;
 const IV_LENGTH = 12;
-/** Keeps the cipher that a context has. */
+/** A null cipher: the context keeps the one that it has. */
 const NO_CIPHER = 0;
 
-/** A pointer of OpenSSL's as the number that it is: a bigint costs koffi a fifth of the whole call. */
+/** A pointer of OpenSSL as a number: as a bigint it would cost koffi a fifth of the whole call. */
 type Pointer = number;
 
 interface Evp {
@@ -37,9 +37,9 @@ interface Evp {
 }
 
 /**
- * AEAD_AES_128_GCM by the OpenSSL inside Node, called without the cipher objects of node:crypto, which cost ten times as much as the cipher
- * does on a packet.
- * @returns nothing where koffi is not installed, or this Node does not show its OpenSSL.
+ * AEAD_AES_128_GCM by the OpenSSL inside Node, without the cipher objects of node:crypto: on a packet they cost ten
+ * times as much as the cipher.
+ * @returns nothing where koffi is not installed, or this Node does not export its OpenSSL.
  */
 export async function loadOpensslAead(): Promise<AeadFactory | undefined> {
   const evp = await loadEvp();
@@ -51,13 +51,14 @@ export async function loadOpensslAead(): Promise<AeadFactory | undefined> {
   const done = new Uint8Array(8);
   const rest = new Uint8Array(16);
   const tag = new Uint8Array(AEAD_TAG);
-  // One context each way for all keys, keyed anew when another key's turn comes: contexts of their own would have to be freed by hand.
+  // One context each way serves all keys and is keyed anew when the key changes: a context of each key would have to be
+  // freed by hand.
   let sealingKey: Uint8Array | undefined;
   let openingKey: Uint8Array | undefined;
 
   return (octets) => {
     if (octets.length !== KEY_LENGTH) throw new RangeError('AES-128 takes a key of 16 octets');
-    // Its identity tells whether a context is keyed with it, so nobody else may write into it.
+    // A copy, as its identity tells whether a context is keyed with it.
     const key = octets.slice();
     return {
       seal(iv, aad, plaintext, out = new Uint8Array(plaintext.length + AEAD_TAG)) {
@@ -93,7 +94,7 @@ export async function loadOpensslAead(): Promise<AeadFactory | undefined> {
   };
 }
 
-/** What lies outside these bounds OpenSSL would read or write all the same. */
+/** OpenSSL reads and writes outside of these bounds unchecked. @throws RangeError */
 function requireRoom(iv: Uint8Array, out: Uint8Array, length: number): void {
   if (iv.length !== IV_LENGTH || out.length < length) throw new RangeError('the IV or the output has the wrong length');
 }

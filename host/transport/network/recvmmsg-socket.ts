@@ -128,7 +128,8 @@ function bindSocket(libc: Libc, fd: number, options: RecvmmsgOptions): number {
   const { multicast } = options;
   const ip = Uint8Array.from(options.address.split('.'), Number);
   if (multicast) check(libc.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, int32(1), 4));
-  // struct sockaddr_in; bound to the multicast address itself, the socket gets nothing that others receive on this port.
+  // struct sockaddr_in. Bound to the multicast address itself, the socket gets nothing that others receive on this
+  // port.
   const address = new Uint8Array(16);
   new DataView(address.buffer).setUint16(0, AF_INET, true);
   new DataView(address.buffer).setUint16(2, options.port);

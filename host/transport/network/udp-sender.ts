@@ -63,7 +63,7 @@ export class UdpSender {
   private constructor(socket: Socket) {
     this.#socket = socket;
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      // It is no failure that nobody listens yet: with multicast nobody would notice either.
+      // Nobody listens at a unicast address yet; as with multicast that nobody has joined, this is not a failure.
       if (error.code !== 'ECONNREFUSED') this.#failure = error;
     });
   }

@@ -12,7 +12,7 @@ import { activate } from '../../support/activate.ts';
 describe.each(CARD_KINDS)('a started card: %s', (kind) => {
   const test = cardTest(kind);
 
-  test('is new, and is what its address says', async ({ card }) => {
+  test('is blank, and has the address of its kind', async ({ card }) => {
     expect(card.kind).toBe(kind);
     expect(card.address).toMatch(
       { soft: /^soft$/, jcardsim: /^tcp:127\.0\.0\.1:\d+$/, pcsc: /^pcsc:Virtual PCD 00 0\d$/ }[kind],
@@ -22,7 +22,7 @@ describe.each(CARD_KINDS)('a started card: %s', (kind) => {
     await channel.close();
   });
 
-  test('pulled: its channel is void for good; inserted again: a new one goes on where it was', async ({ card }) => {
+  test('ends its channel for good when pulled, and keeps its memory when inserted again', async ({ card }) => {
     const channel = await card.channel();
     const module = new DecodeModule(channel);
     await module.select();
@@ -37,7 +37,7 @@ describe.each(CARD_KINDS)('a started card: %s', (kind) => {
     await channel.close();
   });
 
-  test('loses its power where it is told to', async ({ card }) => {
+  test('loses its power at the point asked for', async ({ card }) => {
     let channel = await card.channel();
     let module = new DecodeModule(channel);
     await module.select();
@@ -58,7 +58,7 @@ describe.each(CARD_KINDS)('a started card: %s', (kind) => {
     await channel.close();
   });
 
-  test('counts, resets and is made new', async ({ card }) => {
+  test('counts, can be reset and erased', async ({ card }) => {
     const channel = await card.channel();
     const module = new DecodeModule(channel);
     await module.select();

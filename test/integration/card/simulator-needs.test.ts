@@ -28,7 +28,7 @@ test('a Java that is too old is told from one that fails', async () => {
   // What Java 11 writes of this jar; it is not installed where the tests run.
   const words =
     'Error: LinkageError occurred while loading main class tollcast.runner.Main\n' +
-    '\tjava.lang.UnsupportedClassVersionError: tollcast/runner/Main has been compiled by a more recent version of the Java Runtime';
+    '\tjava.lang.UnsupportedClassVersionError: tollcast/runner/Main has been compiled by a more recent version';
   const java = join(folder, 'bin', 'java');
   await mkdir(join(folder, 'bin'));
   vi.stubEnv('JAVA_HOME', folder);

@@ -61,7 +61,7 @@ async function play(card: SoftCard): Promise<DecodeModule> {
 }
 
 describe('soft card', () => {
-  it('needs power', () => {
+  it('answers nothing without power', () => {
     const card = new SoftCard();
     expect(() => card.transmit(new Uint8Array(4))).toThrow(CardGoneError);
     expect(toHex(card.powerOn())).toBe('3b80800101');
@@ -112,7 +112,7 @@ describe('soft card', () => {
     expect(card.counts.commands).toBe(17);
   });
 
-  it('loads no more in its life than 48 bits hold with the highest credit limit', async () => {
+  it('refuses a load that 48 bits could not hold together with the highest credit limit', async () => {
     const memory = new Memory();
     await play(new SoftCard(memory));
     const record = RECORDS_AT + 2 * PURSE_RECORD.length;
@@ -126,7 +126,7 @@ describe('soft card', () => {
     expect((await module.getPurse()).loaded).toBe(BigInt(most));
   });
 
-  it('says nothing of its keys in any answer', async () => {
+  it('shows no key in any answer', async () => {
     const card = new SoftCard();
     const module = await play(card);
     const answers: string[] = [];
@@ -159,7 +159,7 @@ describe('state file', () => {
     return new SoftCard(file);
   }
 
-  it('keeps a card over a restart, for its owner alone, and the torn session with it', async () => {
+  it('keeps a card and its torn session over a restart, readable by its owner alone', async () => {
     const path = join(folder, 'card');
     const module = await play(cardIn(path));
     await module.decode(sealPart(1));
@@ -170,7 +170,7 @@ describe('state file', () => {
     expect(await again.closeSession()).toMatchObject({ number: 2, session: 2, amount: 3_290n });
   });
 
-  it('refuses what is not a soft card of this version, and leaves it alone', async () => {
+  it('refuses a file that is not a soft card of this version, and does not change it', async () => {
     const path = join(folder, 'damaged');
     await play(cardIn(path));
     const image = readFileSync(path);
@@ -188,7 +188,7 @@ describe('state file', () => {
     expect(cardIn(path)).toBeInstanceOf(SoftCard);
   });
 
-  it('is had by one at a time, from the opening to the closing', async () => {
+  it('belongs to one program at a time, from opening to closing', async () => {
     const path = join(folder, 'shared');
     const first = await play(cardIn(path));
     expect(() => new StateFile(path)).toThrow(`process ${process.pid} uses the soft card ${path}`);
@@ -210,7 +210,7 @@ describe('state file', () => {
     expect(readFileSync(`${path}.lock`, 'latin1')).toBe(`${process.pid}\n`);
   });
 
-  it('says so when it cannot be written, and keeps what it was', async () => {
+  it('that cannot be written is reported, and keeps what it held', async () => {
     const path = join(folder, 'kept');
     const module = await play(cardIn(path));
     const before = readFileSync(path);
@@ -220,7 +220,7 @@ describe('state file', () => {
     expect(readFileSync(path)).toEqual(before);
   });
 
-  it('refuses to write over what somebody else wrote, lock or no lock', async () => {
+  it('is not written over when another program has changed it, whatever the lock says', async () => {
     const path = join(folder, 'changed');
     const module = await play(cardIn(path));
     writeFileSync(path, readFileSync(path));

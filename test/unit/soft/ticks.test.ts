@@ -21,7 +21,7 @@ function whole({ units, rest }: Ticks): bigint {
 }
 
 describe('ticks without BigInt', () => {
-  it('are those of the page for every octet count, duration and price', () => {
+  it('agree with the formulas of the page for every octet count, duration and price', () => {
     fc.assert(
       fc.property(u24, u32, (most, price) => {
         const tariff = { price: BigInt(price) };
@@ -32,7 +32,7 @@ describe('ticks without BigInt', () => {
     );
   });
 
-  it('add up and round up as they do', () => {
+  it('add up and round up as BigInt does', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(u24, u32, fc.boolean()), { maxLength: 50 }), (groups) => {
         let sum: Ticks = { units: 0, rest: 0 };
@@ -48,7 +48,7 @@ describe('ticks without BigInt', () => {
     );
   });
 
-  it('travel as u64', () => {
+  it('are written and read as u64', () => {
     fc.assert(
       fc.property(fc.bigInt(0n, 2n ** 64n - 1n), (value) => {
         const octets = new Uint8Array(8);

@@ -21,7 +21,7 @@ describe('AEAD_AES_128_GCM by the OpenSSL inside Node', () => {
     expect(toHex(cipher.open(iv, header, fromHex(vector.sealed))!)).toBe(vector.plaintext);
   });
 
-  test('one bit anywhere, or a cut, and nothing comes out, nor stays in the memory given', () => {
+  test('one changed bit or a cut opens nothing, and leaves no plaintext in the memory given', () => {
     const cipher = factory(fromHex(vector.key));
     const iv = fromHex(vector.iv);
     const header = fromHex(vector.header);
@@ -37,7 +37,7 @@ describe('AEAD_AES_128_GCM by the OpenSSL inside Node', () => {
       expect(cipher.open(iv, header, sealed.subarray(0, cut))).toBeUndefined();
   });
 
-  test('answers as node:crypto and noble do, keys in any turn, forged packets in between', () => {
+  test('agrees with node:crypto and noble for keys in any order, with forged packets in between', () => {
     const octets = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
     const packet = fc.record({
       which: fc.nat({ max: 2 }),

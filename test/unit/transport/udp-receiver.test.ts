@@ -30,7 +30,7 @@ describe.each([
   ['recvmmsg', true],
   ['dgram', false],
 ] as const)('a receiver by %s', (way, coalesce) => {
-  test.each(['239.255.77.1', LOOPBACK])('gets everything sent to %s, in order', async (address) => {
+  test.each(['239.255.77.1', LOOPBACK])('receives everything sent to %s, in order', async (address) => {
     const { receiver, received } = await receive(address, coalesce);
     expect(receiver.way).toBe(way);
     expect(receiver.buffer).toBeGreaterThan(0);
@@ -45,7 +45,7 @@ describe.each([
     expect(received).toEqual(sent);
   });
 
-  test('shows that a datagram is longer than a packet may be', async () => {
+  test('delivers enough of a datagram to see that it is longer than a packet may be', async () => {
     const { receiver, received } = await receive(LOOPBACK, coalesce);
     const sender = await UdpSender.open({ address: LOOPBACK, port: receiver.port, interface: LOOPBACK, ttl: 0 });
     sender.send(new Uint8Array(3000));
@@ -67,7 +67,7 @@ describe.each([
     expect(other.received).toEqual([]);
   });
 
-  test('says in one line that the port is taken', async () => {
+  test('reports a port that is taken in one line', async () => {
     const taken = createSocket('udp4');
     taken.bind(0, LOOPBACK);
     await once(taken, 'listening');
@@ -81,7 +81,7 @@ describe.each([
     taken.close();
   });
 
-  test('says in one line that the interface is not of this machine', async () => {
+  test('reports an interface that is not of this machine in one line', async () => {
     const opening = openUdpReceiver({
       address: '239.255.77.4',
       port: 0,

@@ -41,7 +41,7 @@ test('each new reason is told once', async () => {
   expect(reasons).toEqual(['no reader', 'no card', 'no reader']);
 });
 
-test('what does not pass by waiting is thrown', async () => {
+test('an error that waiting does not mend is thrown', async () => {
   const clock = new SimulatedClock();
   const broken = async () => Promise.reject(new FormatError('not a soft card'));
   await expect(waitForCard(broken, { clock })).rejects.toThrow('not a soft card');
@@ -52,7 +52,7 @@ test('what does not pass by waiting is thrown', async () => {
   expect(times).toEqual([0]);
 });
 
-test('the signal ends it, before an attempt and in a pause', async () => {
+test('the signal ends the waiting, before an attempt and in a pause', async () => {
   const clock = new SimulatedClock();
   const enough = new Error('enough');
   const stop = new AbortController();
@@ -65,7 +65,7 @@ test('the signal ends it, before an attempt and in a pause', async () => {
   expect(times).toEqual([0, 250]);
 });
 
-test('a change ends a pause early, and the listener of it is let go', async () => {
+test('a change ends a pause early, and its listener is told to stop', async () => {
   const clock = new SimulatedClock();
   const { open, times } = attempts(clock, 'a', 'a');
   const signals: AbortSignal[] = [];

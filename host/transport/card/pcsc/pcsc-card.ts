@@ -8,9 +8,9 @@ import { pcscd, type PcscHandle } from './pcscd.ts';
 import { countEvents, READER_STATE, type Reader } from './pcsclite-reader.ts';
 
 export interface WaitOptions {
-  /** Wait for pcscd, reader and card instead of failing. */
+  /** Whether to wait for pcscd, reader and card. */
   readonly wait?: boolean | undefined;
-  /** Told of each new reason to wait. */
+  /** Called with each new reason to wait. */
   readonly onWaiting?: ((reason: TollcastError) => void) | undefined;
   /** Ends the waiting with the signal's reason. */
   readonly signal?: AbortSignal | undefined;

@@ -108,7 +108,7 @@ export class PcscError extends TransportError {
   }
 }
 
-/** @param reader named in the message unless the failure is pcscd's own. */
+/** Makes the error of a result. @param reader named in the message unless the failure is pcscd's own. */
 export function pcscErrorOf(result: number, reader?: string, options?: ErrorOptions): PcscError {
   const hex = `0x${result.toString(16).padStart(8, '0')}`;
   const [code, text, advice] =
@@ -118,7 +118,7 @@ export function pcscErrorOf(result: number, reader?: string, options?: ErrorOpti
   return new PcscError(code, `${where}${text}; ${advice}`, result, options);
 }
 
-/** Makes the error of pcsclite's message, which holds the result: "SCardConnect error: No smart card inserted.(0x8010000c)". */
+/** Reads the result out of pcsclite's message: "SCardConnect error: No smart card inserted.(0x8010000c)". */
 export function pcscErrorFrom(cause: unknown, reader?: string): PcscError {
   const message = cause instanceof Error ? cause.message : '';
   const hex = /\(0x([0-9a-f]{8,16})\)/i.exec(message)?.[1];

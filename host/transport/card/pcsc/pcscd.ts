@@ -44,7 +44,7 @@ class Pcscd {
     return [...(this.#context?.readers.values() ?? [])];
   }
 
-  /** Connects to pcscd if nobody has yet. Never throws: `failure` tells how that went. */
+  /** Connects to pcscd unless that is done. Never throws: when it fails, `failure` says why. */
   async acquire(): Promise<PcscHandle> {
     this.#handles++;
     clearTimeout(this.#closing);
@@ -101,7 +101,7 @@ class Pcscd {
     this.#notify();
   }
 
-  /** Gives the context up, with all that was open on it, and tries for another as long as somebody has a handle. */
+  /** Gives the context up with all that was open on it. Opens another as long as there are handles. */
   #lose(error: PcscError): void {
     this.#context?.close();
     this.#context = undefined;

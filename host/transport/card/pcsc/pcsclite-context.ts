@@ -149,7 +149,7 @@ class PcscliteContext implements PcscContext {
   }
 }
 
-/** Keeps native objects two turns of the event loop longer, which still touches them, and then lets them be collected. */
+/** Lets native objects be collected after two more turns of the event loop, which touches them until then. */
 function collectLater(closed: unknown[]): void {
   let turns = 3;
   const turn = (): void => {

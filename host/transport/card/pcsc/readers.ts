@@ -5,7 +5,7 @@ import { countEvents, READER_STATE, type Reader } from './pcsclite-reader.ts';
 /** A reader and what is in it. */
 export interface ReaderInfo {
   readonly name: string;
-  /** `mute`: a card that does not answer its reset; `in-use`: somebody had it open when the reader was last looked at. */
+  /** `mute`: the card does not answer its reset. `in-use`: a program had it open when pcscd last looked. */
   readonly state: 'empty' | 'card' | 'in-use' | 'mute';
   /** Answer to reset, empty without a card. */
   readonly atr: Uint8Array;

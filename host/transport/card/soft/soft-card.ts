@@ -19,7 +19,8 @@ export function openSoftCard(path: string | undefined, create: boolean): CardCha
   if (!create && !existsSync(path)) {
     throw new TransportError(
       'NO_SOFT_CARD',
-      `there is no soft card ${path}; check the name, or make one: tollcast issuer personalise --card ${quoteWord(`soft:${path}`)}`,
+      `there is no soft card ${path}; check the name, or make one: ` +
+        `tollcast issuer personalise --card ${quoteWord(`soft:${path}`)}`,
     );
   }
   const file = new StateFile(path);

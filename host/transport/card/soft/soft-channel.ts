@@ -29,7 +29,7 @@ export class SoftChannel implements CardChannel {
     try {
       return this.#card.transmit(command);
     } catch (error) {
-      // The power failed, or the card could not keep what it was told to: RAM and memory may not agree.
+      // The power failed, or the card's file could not be written and RAM may not agree with it.
       this.pull();
       this.#options.onPowerLoss?.();
       throw error;

@@ -12,7 +12,7 @@ afterAll(async () => {
 
 // The applet on jCardSim, over TCP and over pcscd with vpcd.
 describe.each(['jcardsim', 'pcsc'] as const)('%s', (kind) => {
-  test('a card pulled and put back: the old session is over, a new one works', async () => {
+  test('a card pulled and put back ends its channel, and a new channel works', async () => {
     const card = await startCard({ kind });
     cards.push(card);
     const wait = { wait: true, signal: AbortSignal.timeout(10_000) };
@@ -31,7 +31,7 @@ describe.each(['jcardsim', 'pcsc'] as const)('%s', (kind) => {
     await again.close();
   });
 
-  test('150 sessions one after the other', async () => {
+  test('150 channels one after the other', async () => {
     const card = await startCard({ kind });
     cards.push(card);
     for (let i = 0; i < 150; i++) {

@@ -1,10 +1,7 @@
-import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
-import { CardGoneError, OutOfRangeError } from '../../../apdu/errors.ts';
+import { CardGoneError } from '../../../apdu/errors.ts';
 import { fromHex, toHex } from '../../../apdu/octets.ts';
-import { SoftCard } from '../../../card-sim/index.ts';
-import { openCard, parseCardAddress } from '../../../host/transport/card/card-address.ts';
-import { SoftChannel } from '../../../host/transport/card/soft/soft-channel.ts';
+import { openCard } from '../../../host/transport/card/card-address.ts';
 import { openTcpCard } from '../../../host/transport/card/tcp/tcp-card.ts';
 import { frame, TcpCardServer, type FrameHandler } from '../../support/tcp-card-server.ts';
 
@@ -47,7 +44,7 @@ describe('card over TCP', () => {
     await card.close();
   });
 
-  test('frames in pieces, and the longest frames', async () => {
+  test('reads frames that come in pieces, and the longest frames', async () => {
     const long = new Uint8Array(65_535).fill(0xab);
     long.set([0x90, 0x00], 65_533);
     const server = await serve((payload, socket) => {
@@ -65,7 +62,7 @@ describe('card over TCP', () => {
     await card.close();
   });
 
-  test('a connection closed in mid-command is a card gone, for this and every later command', async () => {
+  test('a connection closed in mid-command fails this and every later command as a card gone', async () => {
     const server = await serve((payload, socket) => {
       if (payload.length > 1) socket.destroy();
       return echo(payload, socket);
@@ -95,7 +92,7 @@ describe('card over TCP', () => {
     await expect(card.transmit(fromHex('00a40400'))).rejects.toThrow(CardGoneError);
   });
 
-  test('nothing there, and something that is no card', async () => {
+  test('an address where nothing listens, and one where no card does, are told apart', async () => {
     const server = await serve(() => new Uint8Array());
     await expect(openTcpCard({ host: '127.0.0.1', port: server.port })).rejects.toMatchObject({ code: 'TCP_NO_ATR' });
     const { port } = server;
@@ -107,7 +104,7 @@ describe('card over TCP', () => {
     });
   });
 
-  test('waits for a card that is not there yet, says so once, and stops when told', async () => {
+  test('waits for a card that is not there yet, reports the reason once, and stops with the signal', async () => {
     const first = await serve(echo);
     const { port } = first;
     await first.close();
@@ -122,7 +119,7 @@ describe('card over TCP', () => {
     expect(reasons[0]).toContain('start the runner');
   });
 
-  test('no pause between frames: thousands of round trips a second', async () => {
+  test('makes thousands of round trips a second, without a pause between frames', async () => {
     const server = await serve(echo);
     const card = await openTcpCard({ host: '127.0.0.1', port: server.port });
     const command = new Uint8Array(100);
@@ -130,88 +127,5 @@ describe('card over TCP', () => {
     for (let i = 0; i < 4_000; i++) await card.transmit(command);
     expect(performance.now() - start).toBeLessThan(2_000);
     await card.close();
-  });
-});
-
-describe('soft card in this process', () => {
-  const select = fromHex('00a4040000');
-
-  test('opening is a reset, closing switches it off', async () => {
-    const card = new SoftCard();
-    const channel = new SoftChannel(card);
-    expect(channel.atr).toEqual(atr);
-    expect(toHex(await channel.transmit(select))).toBe('6a82');
-    await channel.close();
-    await channel.close();
-    await expect(channel.transmit(select)).rejects.toThrow(CardGoneError);
-    expect(() => card.transmit(select)).toThrow(CardGoneError);
-    expect(toHex(await new SoftChannel(card).transmit(select))).toBe('6a82');
-  });
-
-  test('a power cut is a rejection, and the channel is over', async () => {
-    const card = new SoftCard();
-    let cuts = 0;
-    const channel = new SoftChannel(card, { onPowerLoss: () => cuts++ });
-    card.cut(0);
-    await expect(channel.transmit(select)).rejects.toThrow(CardGoneError);
-    await expect(channel.transmit(select)).rejects.toThrow(CardGoneError);
-    expect(cuts).toBe(1);
-  });
-
-  test('a card that was pulled is not reached, and a channel that is over does not switch off the next', async () => {
-    const card = new SoftCard();
-    const first = new SoftChannel(card);
-    first.pull();
-    await expect(first.transmit(select)).rejects.toThrow(CardGoneError);
-    const second = new SoftChannel(card);
-    await first.close();
-    expect(toHex(await second.transmit(select))).toBe('6a82');
-  });
-});
-
-describe('card address', () => {
-  test.each([
-    ['pcsc', { kind: 'pcsc' }],
-    ['pcsc:ACS ACR122U PICC: 00', { kind: 'pcsc', reader: 'ACS ACR122U PICC: 00' }],
-    ['Virtual PCD 00 00', { kind: 'pcsc', reader: 'Virtual PCD 00 00' }],
-    ['tcp:127.0.0.1:35963', { kind: 'tcp', at: { host: '127.0.0.1', port: 35_963 } }],
-    ['tcp:[::1]:1', { kind: 'tcp', at: { host: '::1', port: 1 } }],
-    ['tcp:runner.example:65535', { kind: 'tcp', at: { host: 'runner.example', port: 65_535 } }],
-    ['soft', { kind: 'soft' }],
-    ['soft:/a/b:c.card', { kind: 'soft', file: '/a/b:c.card' }],
-  ])('%s', (text, address) => {
-    expect(parseCardAddress(text)).toEqual(address);
-  });
-
-  test.each([
-    '',
-    ' ',
-    'pcsc:',
-    'soft:',
-    'tcp:',
-    'tcp:host',
-    'tcp:host:',
-    'tcp:host:0',
-    'tcp:host:65536',
-    'tcp::1',
-    'tcp:a:b:1',
-  ])('"%s" is refused', (text) => {
-    expect(() => parseCardAddress(text)).toThrow(OutOfRangeError);
-  });
-
-  test('any other text is the name of a reader, or refused', () => {
-    const text = fc.oneof(
-      fc.string(),
-      fc.tuple(fc.constantFrom('tcp:', 'pcsc:', 'soft:'), fc.string()).map((two) => two.join('')),
-    );
-    fc.assert(
-      fc.property(text, (any) => {
-        try {
-          expect(['pcsc', 'tcp', 'soft']).toContain(parseCardAddress(any).kind);
-        } catch (error) {
-          expect(error).toBeInstanceOf(OutOfRangeError);
-        }
-      }),
-    );
   });
 });

@@ -65,7 +65,7 @@ afterAll(async () => {
   await pcscd.stop();
 });
 
-describe('what is missing is said in one line with what to do', () => {
+describe('one line says what is missing and what to do', () => {
   test('pcscd', async () => {
     await pcscd.kill();
     await expect(listReaders()).rejects.toMatchObject({
@@ -108,7 +108,7 @@ describe('what is missing is said in one line with what to do', () => {
     await expect(openCard('pcsc')).rejects.toMatchObject({ code: 'PCSC_PROTOCOL' });
   });
 
-  test('pcsclite itself, and the other transports do without it', async () => {
+  test('pcsclite itself, without which the other addresses work', async () => {
     const script = `
       import { registerHooks } from 'node:module';
       registerHooks({ resolve: (name, context, next) => {
@@ -125,7 +125,7 @@ describe('what is missing is said in one line with what to do', () => {
 });
 
 describe('a card in a reader', () => {
-  test('is seen like opensc and pcsc-tools see it', async () => {
+  test('is seen as opensc and pcsc-tools see it', async () => {
     await insert();
     await expect.poll(() => stateOf(first), { timeout: 5_000 }).toBe('card');
     const [reader] = await listReaders();
@@ -136,7 +136,7 @@ describe('a card in a reader', () => {
     expect(scan.stdout).toContain('3B 80 80 01 01');
   });
 
-  test('answers; one session at a time; the card is reset at the end', async () => {
+  test('answers; one channel at a time has it; closing resets it', async () => {
     const card = await insert();
     const channel = await opened();
     expect(channel.atr).toEqual(atr);
@@ -152,7 +152,7 @@ describe('a card in a reader', () => {
     expect(toHex(await again.transmit(select))).toBe('01a49000');
   });
 
-  test('65 KB there and back', async () => {
+  test('takes and gives 65 KB in one command', async () => {
     await insert((command) => Uint8Array.of(...command.subarray(7, 65_007), 0x90, 0x00));
     const channel = await opened();
     const data = Uint8Array.from({ length: 65_000 }, (_, i) => i * 7);
@@ -177,7 +177,7 @@ describe('a card in a reader', () => {
 });
 
 describe('a card that leaves', () => {
-  test('in mid-command: the session is over, and only a new one reaches the next card', async () => {
+  test('in mid-command: the channel is over, and only a new one reaches the next card', async () => {
     const card = await insert();
     const channel = await opened();
     const answer = channel.transmit(hang);
@@ -196,7 +196,7 @@ describe('a card that leaves', () => {
     expect(next.commands.map(toHex)).toEqual(['00a4040000', '00010000', '00020000']);
   });
 
-  test('between two commands, so fast that pcscd does not see it', async () => {
+  test('between two commands, and is replaced before pcscd notices', async () => {
     const card = await insert();
     const channel = await opened();
     await channel.transmit(select);
@@ -209,7 +209,7 @@ describe('a card that leaves', () => {
     expect(next.commands).toEqual([]);
   });
 
-  test('while nothing is sent: the reader has counted', async () => {
+  test('while nothing is sent, and is noticed by the count of the reader', async () => {
     const card = await insert();
     const channel = await opened();
     const before = (await listReaders())[0]?.events;
@@ -227,7 +227,7 @@ describe('a card that leaves', () => {
 });
 
 describe('pcscd', () => {
-  test('killed in mid-command and started again: the same process goes on', async () => {
+  test('killed in mid-command and started again serves the same process', async () => {
     await insert();
     const channel = await opened();
     const answer = channel.transmit(hang);
@@ -259,7 +259,7 @@ describe('pcscd', () => {
     }
   });
 
-  test('one context serves sessions that follow each other', async () => {
+  test('one context serves channels that follow each other', async () => {
     await insert();
     for (let i = 0; i < 5; i++) {
       const channel = await opened();
@@ -270,7 +270,7 @@ describe('pcscd', () => {
 });
 
 describe('watching', () => {
-  test('tells of readers, cards and pcscd until it is told to stop', async () => {
+  test('yields events of readers, cards and pcscd until the signal aborts', async () => {
     const stop = new AbortController();
     const seen: string[] = [];
     const watching = (async () => {
@@ -293,7 +293,7 @@ describe('watching', () => {
     await watching;
   });
 
-  test('waiting stops with the signal', async () => {
+  test('waiting for a card ends with the signal, and at once when it cannot help', async () => {
     await expect(openPcscCard(undefined, { wait: true, signal: AbortSignal.timeout(200) })).rejects.toThrow();
     await expect(openPcscCard('virtual', { wait: true })).rejects.toMatchObject({ code: 'PCSC_AMBIGUOUS_READER' });
   });
