@@ -33,7 +33,7 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
   return whole;
 }
 
-/** Compares without leaving early, so that the time taken tells nothing of where two tags differ. */
+/** Compares in constant time, so that the time tells nothing of where two tags differ. */
 export function equalTags(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   let difference = 0;
@@ -56,7 +56,7 @@ export function writeUint(octets: Uint8Array, at: number, size: number, value: n
   }
 }
 
-/** Four octets. */
+/** A number as four octets. */
 export function u32(value: number): Uint8Array {
   const octets = new Uint8Array(4);
   writeUint(octets, 0, 4, value);

@@ -1,7 +1,7 @@
 import { FormatError, OutOfRangeError } from '../errors.ts';
 import { readUint, writeUint } from '../octets.ts';
 
-/** The value of a field; a range narrower than its octets allow. */
+/** A range narrower than the octets of a field allow. */
 interface Range<Value> {
   readonly min?: Value;
   readonly max?: Value;
@@ -70,7 +70,7 @@ function exact(size: 4 | 6 | 8, range: Range<bigint>): Field<'value', bigint> {
 
 /** Micro-units, u48. */
 export const amount = (range: Range<bigint> = {}): Field<'value', bigint> => exact(6, range);
-/** Micro-units a unit costs, u32. */
+/** Micro-units for a unit, u32. */
 export const price = (range: Range<bigint> = {}): Field<'value', bigint> => exact(4, range);
 /** 1/18,000,000 micro-units, u64. */
 export const ticks = (): Field<'value', bigint> => exact(8, {});
@@ -128,7 +128,7 @@ export function oneOf<Name extends string>(codes: Readonly<Record<Name, number>>
   };
 }
 
-/** A field that whoever seals the message writes. */
+/** Makes a field one that is written when the message is sealed. */
 export function framing<Value>(field: Field<'value', Value>): Field<'framing', Value> {
   return { ...field, role: 'framing' };
 }
@@ -138,7 +138,7 @@ export function reserved(size: number): Field<'reserved', Uint8Array> {
   return { ...opaque(size), role: 'reserved' };
 }
 
-/** `keyId` as the page has it: key id. */
+/** Writes `keyId` as the page does: key id. */
 function inWords(name: string): string {
   return name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }

@@ -22,10 +22,10 @@ export const KEY_MESSAGE_HEADER = layout('key message header', {
   parentId: u32(),
 });
 
-/** What a key is called: two keys of different names never work alike; `firmware-notes/protocol.md` 1.1. */
+/** The name of a key, which goes into its working keys; `firmware-notes/protocol.md` 1.1. */
 export const KEY_NAME = layout('key name', { kind: u8(), service: u32(), keyId: u32() });
 
-/** The same of a slot; `firmware-notes/protocol.md` 4.6. */
+/** The name of a slot, which goes into its working keys; `firmware-notes/protocol.md` 4.6. */
 export const SLOT_NAME = layout('slot name', { kind: u8(), service: u32(), slot: u32(), epoch: u32() });
 
 /** What a purchase allows the head-end to ask for at most; `firmware-notes/protocol.md` 4.2. Money in micro-units. */
@@ -119,7 +119,7 @@ export const KEY_ENTRY = layout('key entry', {
   reserved: reserved(2),
   service: u32(),
   keyId: u32(),
-  /** As kept: the overlap with the validity of its parents. Seconds since 1970; `to` no longer counts. */
+  /** The validity kept, which is the overlap with that of its parents. Seconds since 1970; `to` no longer counts. */
   from: u32(),
   to: u32(),
 });

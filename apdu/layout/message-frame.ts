@@ -11,5 +11,5 @@ export const FRAME = {
 
 export const MESSAGE_FRAME = layout('message frame', FRAME);
 
-/** What ends everything that a card signs, and what an issuer signs for a card. */
+/** The tag that ends what a card signs, and what an issuer signs for a card. */
 export const TAG = framing(opaque(16));

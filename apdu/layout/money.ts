@@ -33,21 +33,21 @@ export const PURSE_RECORD = layout('purse record', {
   loaded: amount(),
   /** All credit ever settled, torn included. */
   spent: amount(),
-  /** Of `spent`, what was taken and not used when the power went. */
+  /** The part of `spent` that was taken and not used when the power went. */
   torn: amount(),
   /** Number of the last load. */
   loadNumber: u32(),
   /** 8 octets; zeros when there was no load yet. */
   loadId: opaque(LOAD_ID_LENGTH),
-  /** Of the last load; or the credit limit that it set. */
+  /** Amount of the last load, or the credit limit that it set. */
   loadAmount: amount(),
   /** Number of the last session that paid. */
   session: u32(),
-  /** Of the session that was open; 0: none had taken anything. */
+  /** Service of the open session that took credit; 0: there is no such session. */
   service: u32(),
   /** Taken from the balance for the open session. */
   taken: amount(),
-  /** Used of it when it was last taken, in ticks of 1/18,000,000 micro-unit. */
+  /** What was used when credit was last taken, in ticks of 1/18,000,000 micro-unit. */
   usedAtTake: ticks(),
   openTotals: opaque(SESSION_TOTALS.length),
   lastFlatService: u32(),
@@ -78,7 +78,7 @@ export const PURSE_STATUS = layout('purse status', {
   loaded: amount(),
   /** All credit ever settled, torn included. */
   spent: amount(),
-  /** Of `spent`, what was taken and not used when the power went. */
+  /** The part of `spent` that was taken and not used when the power went. */
   torn: amount(),
   /** Most that loaded - spent may come to. */
   maximumBalance: amount(),
@@ -92,7 +92,7 @@ export const PURSE_STATUS = layout('purse status', {
   service: u32(),
   /** Taken from the balance for the open session. */
   taken: amount(),
-  /** Used of it, in ticks of 1/18,000,000 micro-unit. */
+  /** What the open session has used, in ticks of 1/18,000,000 micro-unit. */
   usedTicks: ticks(),
   receiptsWritten: u32(),
   receiptsAcknowledged: u32(),
@@ -149,7 +149,7 @@ export const RECEIPT = layout('receipt', {
   ...FRAME,
   /** 8 octets. */
   cardId: opaque(CARD_ID.length),
-  /** 1, 2, 3 ... without gaps for each card. */
+  /** Counts 1, 2, 3 ... without gaps on each card. */
   number: u32(),
   service: u32(),
   session: u32(),
@@ -176,7 +176,7 @@ export const RECEIPT = layout('receipt', {
   tag: TAG,
 });
 
-/** The issuer's word that it has every receipt up to a number; `firmware-notes/protocol.md` 7.6. */
+/** The issuer's statement that it has every receipt up to a number; `firmware-notes/protocol.md` 7.6. */
 export const ACKNOWLEDGEMENT = layout('acknowledgement', {
   ...FRAME,
   /** 8 octets. */

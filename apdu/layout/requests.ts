@@ -3,7 +3,7 @@ import { opaque, reserved, u32 } from './field.ts';
 import { layout } from './field-table.ts';
 import { FRAME, TAG } from './message-frame.ts';
 
-/** A card's word that it took a message under its unique key; `firmware-notes/protocol.md` 4.5. */
+/** A card's statement that it took a message under its unique key; `firmware-notes/protocol.md` 4.5. */
 export const CONFIRM = layout('confirm', {
   ...FRAME,
   /** 8 octets. */
@@ -17,14 +17,14 @@ export const CONFIRM = layout('confirm', {
   tag: TAG,
 });
 
-/** A card's word that a purchase of its own ends earlier, for good; `firmware-notes/protocol.md` 4.5. */
+/** A card's statement that one of its purchases ends earlier, for good; `firmware-notes/protocol.md` 4.5. */
 export const LEAVE_RECORD = layout('leave record', {
   ...FRAME,
   /** 8 octets. */
   cardId: opaque(CARD_ID.length),
   service: u32(),
   keyId: u32(),
-  /** Of the purchase's message; of a seed purchase that of its part 0. */
+  /** Number of the purchase's message; for seeds that of part 0. */
   number: u32(),
   /** The purchase's end from now on. */
   to: u32(),
@@ -37,7 +37,7 @@ const REQUEST_FIELDS = {
   /** Media time [from, to) that it is about. */
   from: u32(),
   to: u32(),
-  /** 8 octets, of the head-end's choosing: no request is good twice. */
+  /** 8 octets that differ in every request, so that none is good twice. */
   requestId: opaque(8),
   /** 20 octets that bind it to the session in which it is asked. */
   sessionHash: opaque(20),

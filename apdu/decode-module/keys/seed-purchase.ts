@@ -1,22 +1,14 @@
 import { OutOfRangeError } from '../../errors.ts';
 import { NO_LEVEL, SEED_LABEL, SEEDS_OF_PART } from '../../layout/keys.ts';
 import { concat } from '../../octets.ts';
-import { type Ceilings, encodeCeilings } from './ceilings.ts';
+import { encodeCeilings } from './ceilings.ts';
+import type { PurchaseHeader } from './purchase-header.ts';
 import { type KeyMessage, sealKeyMessage } from './key-message.ts';
 import { KIND } from '../kinds.ts';
 import { MAX_SEEDS, type SeedLabel, deriveSeedKey } from './marks.ts';
 
 /** Slots as one card buys them; `firmware-notes/protocol.md` 4.6. */
-export interface SeedPurchase {
-  readonly service: number;
-  /** Of the purchase, u32. */
-  readonly keyId: number;
-  /** Media time [from, to) in which the slots lie. */
-  readonly from: number;
-  readonly to: number;
-  /** Of part 0; the others have the numbers after it. */
-  readonly number: number;
-  readonly ceilings: Ceilings;
+export interface SeedPurchase extends PurchaseHeader {
   /** 1 to 32, as `splitSlots` gives them. */
   readonly labels: readonly SeedLabel[];
 }

@@ -1,21 +1,13 @@
 import { OutOfRangeError } from '../../errors.ts';
-import { type Ceilings, encodeCeilings } from './ceilings.ts';
+import { encodeCeilings } from './ceilings.ts';
+import type { PurchaseHeader } from './purchase-header.ts';
 import { type KeyMessage, sealKeyMessage } from './key-message.ts';
 import { KIND } from '../kinds.ts';
 import { isPrivateHalf } from './p256.ts';
 import { type PublicKeySender, sealUnderCardPair } from './public-key-parent.ts';
 
 /** The private half of a service's pair, as one card buys it; `firmware-notes/protocol.md` 4.9. */
-export interface ServicePairPurchase {
-  readonly service: number;
-  /** Of the pair, u32. */
-  readonly keyId: number;
-  /** Media time [from, to). */
-  readonly from: number;
-  readonly to: number;
-  /** Of the purchase. */
-  readonly number: number;
-  readonly ceilings: Ceilings;
+export interface ServicePairPurchase extends PurchaseHeader {
   /** 32 octets. */
   readonly privateKey: Uint8Array;
 }

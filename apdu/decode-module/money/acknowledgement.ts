@@ -4,7 +4,7 @@ import { KIND } from '../kinds.ts';
 import { sealMessage } from '../signed-message.ts';
 
 /**
- * The issuer's word that it has every receipt up to a number; `firmware-notes/protocol.md` 7.6.
+ * Makes the issuer's statement that it has every receipt up to a number; `firmware-notes/protocol.md` 7.6.
  * @param cardId 8 octets.
  * @param upTo number of the last receipt of them, u32.
  * @param acknowledgementKey of the card, 16 octets.

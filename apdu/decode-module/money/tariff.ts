@@ -25,7 +25,7 @@ export interface Tariff {
 export const TICKS_PER_MICRO_UNIT = 18_000_000n;
 
 /**
- * Ticks of one group, exactly.
+ * Computes the ticks of one group, exactly.
  * @param octets RTP payload, 0 to 2^24 - 1.
  * @param duration ms, 0 to 2^24 - 1.
  * @param firstOfSegment whether a flat price falls due.
@@ -43,7 +43,7 @@ export function ticksOf(tariff: Tariff, octets: number, duration: number, firstO
   }
 }
 
-/** What ticks come to in micro-units, rounded up once. */
+/** Converts ticks to micro-units, rounded up once. */
 export function amountOf(ticks: bigint): bigint {
   return (ticks + TICKS_PER_MICRO_UNIT - 1n) / TICKS_PER_MICRO_UNIT;
 }

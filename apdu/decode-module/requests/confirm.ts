@@ -5,7 +5,7 @@ import type { AesCbc } from '../keys/aes-cbc.ts';
 import { KIND } from '../kinds.ts';
 import { openMessage, sealMessage } from '../signed-message.ts';
 
-/** A card's word that it took a message under its unique key; `firmware-notes/protocol.md` 4.5. */
+/** A card's statement that it took a message under its unique key; `firmware-notes/protocol.md` 4.5. */
 export interface Confirm extends Values<typeof CONFIRM> {}
 
 /**

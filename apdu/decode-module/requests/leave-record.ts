@@ -4,7 +4,7 @@ import type { AesCbc } from '../keys/aes-cbc.ts';
 import { KIND } from '../kinds.ts';
 import { openMessage, parseMessage, sealMessage } from '../signed-message.ts';
 
-/** A card's word that a purchase of its own ends earlier, for good; `firmware-notes/protocol.md` 4.5. */
+/** A card's statement that one of its purchases ends earlier, for good; `firmware-notes/protocol.md` 4.5. */
 export interface LeaveRecord extends Values<typeof LEAVE_RECORD> {}
 
 /** Makes a leave record. @param mac of the uplink key. */
