@@ -1,6 +1,6 @@
 /** The applet's transient memory, as `Transients.java` makes it; `test/integration/card/card-cost.test.ts` holds it against the runner's count. */
 export const RAM_TABLE: readonly { readonly what: string; readonly octets: number }[] = [
-  { what: 'session: used and taken, totals, marks, last charge, registers', octets: 144 },
+  { what: 'session: used and taken, totals, marks, tally, registers', octets: 175 },
   { what: 'work: one record, or one receipt, or the derivation of working keys', octets: 176 },
   { what: 'entries of 4 segment keys', octets: 4 * 20 },
   { what: 'entries of 2 content keys', octets: 2 * 37 },

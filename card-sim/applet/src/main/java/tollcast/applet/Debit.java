@@ -17,14 +17,16 @@ final class Debit {
 
   private final Purse purse;
   private final Streams streams;
+  private final Tally tally;
   private final KeyTable purchases;
   private final KeyTable contents;
   private final byte[] ram;
   private final byte[] work;
 
-  Debit(Persistent persistent, Transients transients, Purse purse, Streams streams) {
+  Debit(Persistent persistent, Transients transients, Purse purse, Streams streams, Tally tally) {
     this.purse = purse;
     this.streams = streams;
+    this.tally = tally;
     purchases = persistent.purchases;
     contents = transients.contents;
     ram = transients.ram;
@@ -39,20 +41,35 @@ final class Debit {
    * @param stream place of its stream among the marks, or -1
    */
   void debitGroup(byte[] part, short at, byte content, byte stream) {
-    short entry = contents.at(content);
-    byte[] terms = contents.entries;
-    short time = (short) (at + CardHeader.MEDIA_TIME);
+    boolean sameTime = tally.isOf(content) && tally.hasSameTime(part, at);
+    if (!tally.isOf(content) || !tally.add(part, at)) {
+      tally.end();
+      debitAlone(part, at, contents.at(content));
+      tally.start(content, contents.entries[(short) (contents.at(content) + KeyTable.TARIFF)]);
+    }
+    if (!sameTime) {
+      moveTime(part, (short) (at + CardHeader.MEDIA_TIME));
+    }
+    byte place = streams.mark(stream, part, (short) (at + CardHeader.SSRC), (short) (at + CardHeader.GROUP));
+    tally.remember(part, at, place);
+  }
+
+  /** Debits a group that no tally covers. */
+  private void debitAlone(byte[] part, short at, short entry) {
     charge(entry, part, at, false);
-    // `from` is set as long as it is 0, which means not yet set.
+    Unsigned.add(ram, (short) (Transients.TOTALS + SessionTotals.DURATION), Amount.LENGTH, part,
+        (short) (at + CardHeader.DURATION), (short) 3);
+    addToTotals(part, (short) (at + CardHeader.OCTETS), (short) 3, contents.entries,
+        (short) (entry + KeyTable.SEGMENT_ID));
+  }
+
+  /** Moves the totals' end, and the highest media time. The totals' start is set while it is 0, which means not set. */
+  private void moveTime(byte[] part, short time) {
     short from = (short) (Transients.TOTALS + SessionTotals.FROM);
     if (Unsigned.isZero(ram, from, (short) 4)) {
       Util.arrayCopyNonAtomic(part, time, ram, from, (short) 4);
     }
     Util.arrayCopyNonAtomic(part, time, ram, (short) (Transients.TOTALS + SessionTotals.TO), (short) 4);
-    Unsigned.add(ram, (short) (Transients.TOTALS + SessionTotals.DURATION), Amount.LENGTH, part,
-        (short) (at + CardHeader.DURATION), (short) 3);
-    addToTotals(part, (short) (at + CardHeader.OCTETS), (short) 3, terms, (short) (entry + KeyTable.SEGMENT_ID));
-    streams.mark(stream, part, (short) (at + CardHeader.SSRC), (short) (at + CardHeader.GROUP));
     if (Unsigned.compare(part, time, ram, Transients.HIGHEST_TIME, (short) 4) > 0) {
       Util.arrayCopyNonAtomic(part, time, ram, Transients.HIGHEST_TIME, (short) 4);
     }
@@ -66,6 +83,7 @@ final class Debit {
    * @param octets of its blocks, 16..240
    */
   void debitBlind(byte[] data, short at, short octets, short entry) {
+    tally.end();
     charge(entry, data, at, true);
     ram[Transients.REGISTER_2] = (byte) octets;
     addToTotals(ram, Transients.REGISTER_2, (short) 1, contents.entries, (short) (entry + KeyTable.SEGMENT_ID));
@@ -79,8 +97,14 @@ final class Debit {
     if (tariff == Tariffs.FREE || (flat && isFlatPaid(entry))) {
       return;
     }
-    short units = (short) (at + (tariff == Tariffs.DURATION ? CardHeader.DURATION : CardHeader.OCTETS));
-    Ticks.computeCharge(ram, tariff, part, units, terms, (short) (entry + KeyTable.PRICE));
+    short price = (short) (entry + KeyTable.PRICE);
+    if (flat) {
+      Ticks.computeFlatCharge(ram, terms, price);
+    } else {
+      Ticks.computeRate(ram, tariff, terms, price);
+      Ticks.computeCharge(ram, part,
+          (short) (at + (tariff == Tariffs.DURATION ? CardHeader.DURATION : CardHeader.OCTETS)));
+    }
     if (Unsigned.isZero(ram, Transients.CHARGE, Ticks.LENGTH)) {
       return;
     }

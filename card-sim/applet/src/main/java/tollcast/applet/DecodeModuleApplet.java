@@ -25,6 +25,7 @@ public final class DecodeModuleApplet extends Applet {
   private final Life life;
   private final Purse purse;
   private final ReceiptRing receipts;
+  private final Tally tally;
   private final Session session;
   private final Personalisation personalisation;
   private final KeyStore keys;
@@ -48,7 +49,8 @@ public final class DecodeModuleApplet extends Applet {
     life = new Life(persistent, purse);
     receipts = new ReceiptRing(persistent, transients, purse, mac);
     session = new Session(transients, purse, receipts, streams);
-    Debit debit = new Debit(persistent, transients, purse, streams);
+    tally = new Tally(transients);
+    Debit debit = new Debit(persistent, transients, purse, streams, tally);
     pin = new HolderPin(persistent);
     personalisation = new Personalisation(persistent, transients, purse, workingKeys, pin);
     keys = new KeyStore(persistent, transients);
@@ -60,7 +62,7 @@ public final class DecodeModuleApplet extends Applet {
     purchases = new Purchases(persistent, transients, keys, parents, marks, window, uplink);
     Tree tree = new Tree(persistent, transients, parents, window);
     keyLoader = new KeyLoader(persistent, transients, keys, parents, purchases, tree, uplink, mac, pin);
-    decoder = new Decoder(persistent, transients, keys, session, debit, streams);
+    decoder = new Decoder(persistent, transients, keys, session, debit, streams, tally);
     creditLoad = new CreditLoad(persistent, transients, purse, mac);
     Cmac cmac = new Cmac(mac.signature, transients.work);
     channelKeys = new ChannelKeys(persistent.channelKeys, persistent.channelState, cmac, parents.cipher,
@@ -83,6 +85,7 @@ public final class DecodeModuleApplet extends Applet {
   /** Another application is selected, or this one again: the open session ends as by CLOSE. */
   @Override
   public void deselect() {
+    tally.end();
     session.close();
   }
 
@@ -96,6 +99,12 @@ public final class DecodeModuleApplet extends Applet {
       listing.dropRest();
     }
     session.startAfterReset();
+    if (ins == INS_GET_PURSE) {
+      // It is asked for while a stream plays, and changes nothing.
+      tally.settle();
+    } else if (ins != INS_DECODE) {
+      tally.end();
+    }
     if (!isClassOf(cla, ins)) {
       ISOException.throwIt(StatusWords.UNKNOWN_CLASS);
     }

@@ -24,13 +24,16 @@ final class Decoder {
   private final Session session;
   private final Debit debit;
   private final Streams streams;
+  private final Tally tally;
 
-  Decoder(Persistent persistent, Transients transients, KeyStore keys, Session session, Debit debit, Streams streams) {
+  Decoder(Persistent persistent, Transients transients, KeyStore keys, Session session, Debit debit, Streams streams,
+      Tally tally) {
     this.transients = transients;
     this.keys = keys;
     this.session = session;
     this.debit = debit;
     this.streams = streams;
+    this.tally = tally;
     purchases = persistent.purchases;
     contents = transients.contents;
   }
@@ -55,10 +58,14 @@ final class Decoder {
             (short) (length - Mac.SHORT_LENGTH), Mac.SHORT_LENGTH)) {
       ISOException.throwIt(StatusWords.CRYPTO);
     }
-    // Steps 3 to 5
-    byte stream = requireDue(part, at, contents.at(content));
-    // A group equal to the mark was opened already: its answer was lost, and is given again without a charge.
-    if (streams.compare(part, (short) (at + CardHeader.GROUP), stream) > 0) {
+    // Steps 3 and 4
+    byte stream = requireDue(part, at, content);
+    // Step 5. A group equal to the mark was opened already: its answer was lost, and is given again without a charge.
+    short order = streams.compare(part, (short) (at + CardHeader.GROUP), stream);
+    if (order < 0 || (order == 0 && !streams.isOpened(stream))) {
+      ISOException.throwIt(StatusWords.OLD_GROUP);
+    }
+    if (order > 0) {
       // Step 6
       if (exceedsGroupCeilings(part, at, content)) {
         ISOException.throwIt(StatusWords.ABOVE_CEILING);
@@ -139,35 +146,46 @@ final class Decoder {
   }
 
   /**
-   * Steps 3 to 5: requires a group that may be opened now; throws 6A80, 6985, 940C, 9405, 9406.
+   * Steps 3 and 4: requires a group that may be opened now; throws 6A80, 6985, 940C, 9405. What the tally's last group
+   * passed with the same values is not looked at again.
    *
-   * @param entry offset of the content key's entry
+   * @param content row of the content key
    * @return place of the stream among the marks, or -1
    */
-  private byte requireDue(byte[] part, short at, short entry) {
+  private byte requireDue(byte[] part, short at, byte content) {
     short flags = Util.getShort(part, (short) (at + CardHeader.FLAGS_AND_PACKETS));
     short packets = (short) (flags & PACKETS_MASK);
     if ((short) (flags & RESERVED_FLAGS) != 0 || packets < 1 || packets > MAX_PACKETS) {
       ISOException.throwIt(StatusWords.BAD_FIELD);
     }
+    boolean inTally = tally.isOf(content);
+    short entry = contents.at(content);
     short ssrc = (short) (at + CardHeader.SSRC);
-    requireSessionAndStream(part, ssrc, entry);
-    byte[] terms = contents.entries;
-    short time = (short) (at + CardHeader.MEDIA_TIME);
-    if (Unsigned.compare(part, time, terms, (short) (entry + KeyTable.FROM), (short) 4) < 0
-        || Unsigned.compare(part, time, terms, (short) (entry + KeyTable.TO), (short) 4) >= 0) {
-      ISOException.throwIt(StatusWords.OUTSIDE_VALIDITY);
+    byte stream = tally.stream();
+    if (!inTally || !streams.isOf(stream, part, ssrc)) {
+      requireSessionAndStream(part, ssrc, entry);
+      stream = streams.find(part, ssrc);
     }
-    byte stream = streams.find(part, ssrc);
-    short order = streams.compare(part, (short) (at + CardHeader.GROUP), stream);
-    if (order < 0 || (order == 0 && !streams.isOpened(stream))) {
-      ISOException.throwIt(StatusWords.OLD_GROUP);
+    if (!inTally || !tally.hasSameTime(part, at)) {
+      requireValidAt(part, (short) (at + CardHeader.MEDIA_TIME), entry);
     }
     return stream;
   }
 
+  /** Requires a media time within the validity kept of a content key; throws 9405. */
+  private void requireValidAt(byte[] part, short time, short entry) {
+    byte[] terms = contents.entries;
+    if (Unsigned.compare(part, time, terms, (short) (entry + KeyTable.FROM), (short) 4) < 0
+        || Unsigned.compare(part, time, terms, (short) (entry + KeyTable.TO), (short) 4) >= 0) {
+      ISOException.throwIt(StatusWords.OUTSIDE_VALIDITY);
+    }
+  }
+
   /** Whether octets or duration of a group are above the purchase's ceilings. */
   private boolean exceedsGroupCeilings(byte[] part, short at, byte content) {
+    if (tally.isOf(content) && tally.hasSameUnits(part, at)) {
+      return false;
+    }
     byte purchase = contents.entries[(short) (contents.at(content) + KeyTable.PURCHASE)];
     short ceilings = (short) (purchases.at(purchase) + KeyTable.CEILINGS);
     return Unsigned.compare(part, (short) (at + CardHeader.OCTETS), purchases.entries,

@@ -8,6 +8,7 @@ final class Mac {
   static final short LENGTH = 16;
   /** Octets of a MAC8. */
   static final short SHORT_LENGTH = 8;
+  private static final short TAG = Transients.TAG;
 
   /** Others may use it, too: each use initialises it anew. */
   final Signature signature;
@@ -36,8 +37,10 @@ final class Mac {
    */
   static boolean isTagRight(Signature signature, byte[] work, byte[] message, short at, short length,
       short tagLength) {
-    signature.sign(message, at, length, work, Transients.TAG);
-    return areEqual(work, Transients.TAG, message, (short) (at + length), tagLength);
+    signature.sign(message, at, length, work, TAG);
+    short tag = (short) (at + length);
+    return tagLength == SHORT_LENGTH ? areShortTagsEqual(work, message, tag)
+        : areEqual(work, TAG, message, tag, tagLength);
   }
 
   /** Compares without leaving early. */
@@ -46,6 +49,19 @@ final class Mac {
     for (short i = 0; i < length; i++) {
       difference |= (byte) (a[(short) (aAt + i)] ^ b[(short) (bAt + i)]);
     }
+    return difference == 0;
+  }
+
+  /** The same for a MAC8, written out because each DECODE compares one. */
+  private static boolean areShortTagsEqual(byte[] a, byte[] b, short at) {
+    short difference = (short) (a[TAG] ^ b[at]);
+    difference |= (short) (a[(short) (TAG + 1)] ^ b[(short) (at + 1)]);
+    difference |= (short) (a[(short) (TAG + 2)] ^ b[(short) (at + 2)]);
+    difference |= (short) (a[(short) (TAG + 3)] ^ b[(short) (at + 3)]);
+    difference |= (short) (a[(short) (TAG + 4)] ^ b[(short) (at + 4)]);
+    difference |= (short) (a[(short) (TAG + 5)] ^ b[(short) (at + 5)]);
+    difference |= (short) (a[(short) (TAG + 6)] ^ b[(short) (at + 6)]);
+    difference |= (short) (a[(short) (TAG + 7)] ^ b[(short) (at + 7)]);
     return difference == 0;
   }
 

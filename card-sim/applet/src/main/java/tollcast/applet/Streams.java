@@ -18,13 +18,16 @@ final class Streams {
   /** The place of a stream, or -1. A mark whose group is 0 is empty. */
   byte find(byte[] part, short ssrcAt) {
     for (byte place = 0; place < COUNT; place++) {
-      short mark = markAt(place);
-      if (Util.arrayCompare(ram, mark, part, ssrcAt, (short) 4) == 0
-          && !Unsigned.isZero(ram, (short) (mark + Mark.GROUP), (short) 4)) {
+      if (isOf(place, part, ssrcAt) && !Unsigned.isZero(ram, (short) (markAt(place) + Mark.GROUP), (short) 4)) {
         return place;
       }
     }
     return NONE;
+  }
+
+  /** Whether a mark is of the stream at `ssrcAt`. */
+  boolean isOf(byte place, byte[] part, short ssrcAt) {
+    return Util.arrayCompare(ram, markAt(place), part, ssrcAt, (short) 4) == 0;
   }
 
   /** Compares a group with the mark of a stream as Unsigned does; stream -1 has mark 0. */
@@ -45,8 +48,8 @@ final class Streams {
     Util.arrayFillNonAtomic(ram, Transients.OPENED, COUNT, (byte) 0);
   }
 
-  /** Sets the mark of a stream; a new one (-1) goes last and pushes out the first. */
-  void mark(byte stream, byte[] part, short ssrcAt, short groupAt) {
+  /** Sets the mark of a stream, and returns its place; a new one (-1) goes last and pushes out the first. */
+  byte mark(byte stream, byte[] part, short ssrcAt, short groupAt) {
     byte place = stream;
     if (place == NONE) {
       place = (byte) (COUNT - 1);
@@ -59,6 +62,7 @@ final class Streams {
     }
     Util.arrayCopyNonAtomic(part, groupAt, ram, (short) (markAt(place) + Mark.GROUP), (short) 4);
     ram[(short) (Transients.OPENED + place)] = 1;
+    return place;
   }
 
   private static short markAt(byte place) {

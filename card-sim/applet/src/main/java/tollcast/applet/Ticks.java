@@ -32,30 +32,34 @@ final class Ticks {
   }
 
   /**
-   * Puts the ticks of a group into {@link Transients#CHARGE}. Most groups of a stream cost the same, so the last charge
-   * is kept with the tariff, units and price that it was computed from.
+   * Puts the ticks of one octet or millisecond into {@link Transients#RATE}. It keeps tariff and price, as they seldom
+   * change.
    *
-   * @param tariff any but FREE
-   * @param units u24 octets or milliseconds; ignored when flat
+   * @param tariff OCTETS or DURATION
    * @param price u32
    */
-  static void computeCharge(byte[] ram, byte tariff, byte[] units, short unitsAt, byte[] price, short priceAt) {
-    if (ram[Transients.CHARGE_TARIFF] == tariff
-        && Util.arrayCompare(units, unitsAt, ram, Transients.CHARGE_UNITS, (short) 3) == 0
-        && Util.arrayCompare(price, priceAt, ram, Transients.CHARGE_PRICE, (short) 4) == 0) {
+  static void computeRate(byte[] ram, byte tariff, byte[] price, short priceAt) {
+    if (ram[Transients.RATE_TARIFF] == tariff
+        && Util.arrayCompare(price, priceAt, ram, Transients.RATE_PRICE, (short) 4) == 0) {
       return;
     }
-    ram[Transients.CHARGE_TARIFF] = tariff;
-    Util.arrayCopyNonAtomic(units, unitsAt, ram, Transients.CHARGE_UNITS, (short) 3);
-    Util.arrayCopyNonAtomic(price, priceAt, ram, Transients.CHARGE_PRICE, (short) 4);
-    if (tariff == Tariffs.FLAT) {
-      Unsigned.widen(price, priceAt, (short) 4, ram, Transients.CHARGE);
-      fromMicroUnits(ram, Transients.CHARGE);
-      return;
-    }
-    Util.arrayFillNonAtomic(ram, Transients.CHARGE, LENGTH, (byte) 0);
-    Unsigned.product(units, unitsAt, (short) 3, price, priceAt, (short) 4, ram, Transients.CHARGE);
-    Unsigned.multiply(ram, Transients.CHARGE, LENGTH,
+    ram[Transients.RATE_TARIFF] = tariff;
+    Util.arrayCopyNonAtomic(price, priceAt, ram, Transients.RATE_PRICE, (short) 4);
+    Unsigned.widen(price, priceAt, (short) 4, ram, Transients.RATE);
+    Unsigned.multiply(ram, Transients.RATE, LENGTH,
         tariff == Tariffs.OCTETS ? TICKS_PER_OCTET : TICKS_PER_MILLISECOND);
+  }
+
+  /** Puts units u24 times the rate into {@link Transients#CHARGE}. */
+  static void computeCharge(byte[] ram, byte[] units, short unitsAt) {
+    Util.arrayFillNonAtomic(ram, Transients.CHARGE, LENGTH, (byte) 0);
+    Unsigned.product(units, unitsAt, (short) 3, ram, (short) (Transients.RATE + (short) (LENGTH - Tally.RATE_LENGTH)),
+        Tally.RATE_LENGTH, ram, Transients.CHARGE);
+  }
+
+  /** Puts a flat price u32 into {@link Transients#CHARGE}. */
+  static void computeFlatCharge(byte[] ram, byte[] price, short priceAt) {
+    Unsigned.widen(price, priceAt, (short) 4, ram, Transients.CHARGE);
+    fromMicroUnits(ram, Transients.CHARGE);
   }
 }

@@ -28,10 +28,14 @@ final class Transients {
   static final short OPENED = 88;
   /** Highest media time u32 opened since the reset. */
   static final short HIGHEST_TIME = 92;
-  /** What the last charge was computed from: tariff u8, units u24, price u32; then the charge in u64 ticks. */
-  static final short CHARGE_TARIFF = 96;
-  static final short CHARGE_UNITS = 97;
-  static final short CHARGE_PRICE = 100;
+  /** What the rate was computed from: tariff u8, price u32. */
+  static final short RATE_TARIFF = 96;
+  static final short RATE_PRICE = 97;
+  /** Row of the tally's content key + 1, 0 without a tally; place of the last stream; groups that are not settled. */
+  static final short TALLY_CONTENT = 101;
+  static final short TALLY_STREAM = 102;
+  static final short TALLY_GROUPS = 103;
+  /** The charge of the present group, or of a tally, u64 ticks. */
   static final short CHARGE = 104;
   /** Used together with the charge of the present group, u64 ticks. */
   static final short USED_WITH_GROUP = 112;
@@ -39,8 +43,19 @@ final class Transients {
   static final short REGISTER_1 = 120;
   static final short REGISTER_2 = 128;
   static final short REGISTER_3 = 136;
+  /** Ticks of an octet or a millisecond, u64. */
+  static final short RATE = 144;
+  /** Octets u24, duration u24 and media time u32 of the last group, as in a card part. */
+  static final short TALLY_OCTETS = 152;
+  static final short TALLY_TIME = 158;
+  /** Units that were surely covered when the tally was settled last, and those still covered, u32 each. */
+  static final short TALLY_START = 162;
+  static final short TALLY_LEFT = 166;
+  /** Sum of what is not charged: the duration, or under a tariff by duration the octets, u32. */
+  static final short TALLY_OTHERS = 170;
+  static final short TALLY_TARIFF = 174;
   /** State of the secure channel, laid out by SecureChannel. */
-  static final short CHANNEL = 144;
+  static final short CHANNEL = 175;
   static final short RAM_LENGTH = (short) (CHANNEL + SecureChannel.RAM_LENGTH);
 
   /** Where a tag or a decrypted vector of 16 octets stands in `work`. */

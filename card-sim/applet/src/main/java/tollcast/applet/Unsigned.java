@@ -41,6 +41,21 @@ final class Unsigned {
     return isZero(a, at, (short) 3) && lowOctet >= 0 && lowOctet < limit;
   }
 
+  /** The index of the first octet that is not 0, or the length. */
+  static short findFirst(byte[] a, short at, short length) {
+    short i = 0;
+    while (i < length && a[(short) (at + i)] == 0) {
+      i++;
+    }
+    return i;
+  }
+
+  /** The two octets from an index of an 8-octet register on, 0 behind its end. */
+  static short readUpper(byte[] register, short at, short index) {
+    short octet = (short) (at + index);
+    return Util.makeShort(register[octet], index == 7 ? (byte) 0 : register[(short) (octet + 1)]);
+  }
+
   /** a += b, modulo the size of a; b is not longer than a. */
   static void add(byte[] a, short aAt, short aLength, byte[] b, short bAt, short bLength) {
     short carry = 0;
@@ -56,6 +71,31 @@ final class Unsigned {
     if (carry != 0) {
       increment(a, aAt, (short) (i - aAt));
     }
+  }
+
+  /** a += b, modulo 2^32, of a u32 and a u24; written out because each DECODE does it. */
+  static void addU24(byte[] a, short aAt, byte[] b, short bAt) {
+    short sum = (short) ((short) (a[(short) (aAt + 3)] & 0xFF) + (short) (b[(short) (bAt + 2)] & 0xFF));
+    a[(short) (aAt + 3)] = (byte) sum;
+    sum = (short) ((short) ((short) (a[(short) (aAt + 2)] & 0xFF) + (short) (b[(short) (bAt + 1)] & 0xFF))
+        + (short) (sum >> 8));
+    a[(short) (aAt + 2)] = (byte) sum;
+    sum = (short) ((short) ((short) (a[(short) (aAt + 1)] & 0xFF) + (short) (b[bAt] & 0xFF)) + (short) (sum >> 8));
+    a[(short) (aAt + 1)] = (byte) sum;
+    a[aAt] += (byte) (sum >> 8);
+  }
+
+  /** a -= b, modulo 2^32, of a u32 and a u24; written out because each DECODE does it. */
+  static void subtractU24(byte[] a, short aAt, byte[] b, short bAt) {
+    short difference = (short) ((short) (a[(short) (aAt + 3)] & 0xFF) - (short) (b[(short) (bAt + 2)] & 0xFF));
+    a[(short) (aAt + 3)] = (byte) difference;
+    difference = (short) ((short) ((short) (a[(short) (aAt + 2)] & 0xFF) - (short) (b[(short) (bAt + 1)] & 0xFF))
+        + (short) (difference >> 8));
+    a[(short) (aAt + 2)] = (byte) difference;
+    difference = (short) ((short) ((short) (a[(short) (aAt + 1)] & 0xFF) - (short) (b[bAt] & 0xFF))
+        + (short) (difference >> 8));
+    a[(short) (aAt + 1)] = (byte) difference;
+    a[aAt] += (byte) (difference >> 8);
   }
 
   /** a -= b, modulo the size of a; b is not longer than a. */
@@ -130,6 +170,9 @@ final class Unsigned {
       short productAt) {
     for (short i = (short) (aLength - 1); i >= 0; i--) {
       short x = (short) (a[(short) (aAt + i)] & 0xFF);
+      if (x == 0) {
+        continue;
+      }
       short to = (short) ((short) (productAt + (short) (8 - aLength)) + i);
       short carry = 0;
       for (short j = (short) (bLength - 1); j >= 0; j--) {
