@@ -21,7 +21,7 @@ import type { PersistentState } from './memory/persistent-state.ts';
 import { RECORD_PLACES } from './money/purse-memory.ts';
 import { refuse } from './refusal.ts';
 
-/** What the table of commands says of one (protocol 2). Where a field is left out, the command checks it itself. */
+/** One row of the table of commands (protocol 2). What is left out the command checks itself. */
 interface Rule {
   readonly p1?: readonly number[];
   readonly p2?: readonly number[];

@@ -31,7 +31,7 @@ import {
 } from '../../apdu/secure-channel/security-level.ts';
 import { refuse } from './refusal.ts';
 
-/** What the channel keeps in the card's persistent memory. */
+/** The part of the card's persistent memory that belongs to the secure channel. */
 export interface ChannelMemory {
   readonly keys: ChannelKeySet;
   /** Sequence counter, 0 to FFFFFF. */

@@ -6,7 +6,7 @@ import { opaque, reserved, u32, u8 } from '../../../apdu/layout/field.ts';
 import { layout } from '../../../apdu/layout/field-table.ts';
 import { CEILINGS } from '../../../apdu/layout/keys.ts';
 
-/** What a key of any kind has. `from` and `to` are its overlap with its parents; a leave lowers `to`. */
+/** The fields of a key of any kind. `from` and `to` are its overlap with its parents; a leave lowers `to`. */
 interface KeyBase {
   readonly parentKind: number;
   readonly service: number;
@@ -138,7 +138,7 @@ export function encodePurchase(purchase: NewPurchase, key: Uint8Array): Uint8Arr
   return entry;
 }
 
-/** Nothing when the place is free. */
+/** Reads the entry of a place. @returns nothing when the place is free. */
 export function decodePurchase(entry: Uint8Array): Purchase | undefined {
   const { kind, key, ...terms } = PURCHASE_ENTRY.decode(entry);
   if (kind === KIND.seeds) return { ...terms, kind };
@@ -168,7 +168,7 @@ export function encodeNode(node: TreeNode): Uint8Array {
   return NODE_ENTRY.encode(node);
 }
 
-/** Nothing when the place is free. */
+/** Reads the entry of a place. @returns nothing when the place is free. */
 export function decodeNode(entry: Uint8Array): TreeNode | undefined {
   const { kind, ...node } = NODE_ENTRY.decode(entry);
   return kind === KIND.node ? { ...node, kind, to: 0xffff_ffff } : undefined;

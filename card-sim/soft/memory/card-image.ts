@@ -45,7 +45,7 @@ const KEY_SET = layout('channel key set', {
   dek: opaque(CHANNEL_KEY_LENGTH),
 });
 
-/** What a new card holds. @param keys of its secure channel. */
+/** Makes the image of a new card. @param keys of its secure channel. */
 export function blankImage(keys: ChannelKeySet): Uint8Array {
   const image = new Uint8Array(CARD_IMAGE.length);
   image.set(MAGIC);

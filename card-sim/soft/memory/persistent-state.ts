@@ -154,7 +154,7 @@ export class PersistentState {
     this.#limits = limits;
   }
 
-  /** What the secure channel keeps. */
+  /** The memory of the secure channel. */
   get channel(): ChannelMemory {
     const eeprom = this.#eeprom;
     const { cardId } = this;

@@ -16,7 +16,7 @@ const MAX_TAKEN = Number(MAX_MONEY);
 const MAX_QUANTA = 255;
 const SECONDS_OF_DAY = 86_400;
 
-/** What the authenticated header of a group says of it. */
+/** The authenticated units and time of a group. */
 export interface GroupHeader {
   readonly octets: number;
   /** ms */

@@ -5,13 +5,13 @@ import { Session, type TransientState } from '../memory/transient-state.ts';
 import { NO_TOTALS } from './purse-record.ts';
 import { amountOfTicks, NO_TICKS } from './ticks.ts';
 
-/** A session that ends: what its receipt and the record say of it. */
+/** How a session ends. */
 interface Settlement {
   readonly reason: Receipt['reason'];
   readonly totals: SessionTotals;
-  /** Of what was used, in micro-units. */
+  /** Micro-units that were used, rounded up. */
   readonly amount: number;
-  /** Of what was taken and lost, in micro-units. */
+  /** Micro-units that were taken and are lost. */
   readonly tornPart: number;
   readonly marks: readonly Mark[];
   readonly spentOfDay: number;

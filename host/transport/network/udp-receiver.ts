@@ -92,7 +92,7 @@ async function openDgram(options: UdpReceiverOptions): Promise<UdpReceiver> {
   };
 }
 
-/** What went wrong in one line, with what to do. */
+/** Makes the error that says what went wrong and what to do. */
 function receiveError(options: UdpReceiverOptions, cause: unknown): TransportError {
   const { address, port, interface: local } = options;
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);

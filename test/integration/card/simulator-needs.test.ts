@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { PrivatePcscd } from '../../../card-sim/simulator/private-pcscd.ts';
 import { RunnerProcess } from '../../../card-sim/simulator/runner-process.ts';
@@ -51,4 +53,13 @@ test('where pcscd cannot be started the error says what to install', async () =>
     message: expect.stringContaining('apt-get install pcscd vsmartcard-vpcd') as unknown,
   });
   expect(pcscd.running).toBe(false);
+});
+
+test('without Vitest the fixture says how to install it', async () => {
+  const script = `
+    import { registerHooks } from 'node:module';
+    registerHooks({ resolve: (name, context, next) => next(name === 'vitest' ? 'vitest-that-is-missing' : name, context) });
+    await import('./card-sim/vitest.ts').catch(({ code, message }) => console.log(code, message));`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
+  expect(stdout).toBe('NO_VITEST the card fixture needs Vitest; type: npm install --save-dev vitest\n');
 });

@@ -147,6 +147,31 @@ describe('soft card', () => {
   });
 });
 
+describe('the memory of a soft card', () => {
+  it('makes it the card that it was then when it is put back, and resets it', async () => {
+    const card = new SoftCard();
+    const module = await play(card);
+    const before = card.memory;
+    await module.decode(sealPart(1));
+    expect((await module.closeSession())?.groups).toBe(1);
+    card.restore(before);
+    await expect(module.getPurse()).rejects.toMatchObject({ code: 'NOT_SELECTED' });
+    await module.select();
+    expect(await module.getPurse()).toMatchObject({ spent: 0n, receiptsWritten: 0 });
+  });
+
+  it('of another version is refused, and changes nothing', async () => {
+    const card = new SoftCard();
+    const module = await play(card);
+    const before = card.memory;
+    for (const wrong of [new Uint8Array(0), before.subarray(1), new Uint8Array(before.length)]) {
+      expect(() => card.restore(wrong)).toThrow(FormatError);
+    }
+    expect(card.memory).toEqual(before);
+    expect(await module.decode(sealPart(1))).not.toHaveLength(0);
+  });
+});
+
 describe('state file', () => {
   const files: StateFile[] = [];
   afterEach(() => files.splice(0).forEach((file) => file.close()));

@@ -17,7 +17,7 @@ export interface Reader {
   readonly name: string;
   /** `SCARD_STATE_...` in the lower 16 bits, the number of cards that came and went in the upper 16. */
   readonly state: number | undefined;
-  /** Of the card inside; empty without one. */
+  /** Answer to reset of the card inside; empty without one. */
   readonly atr: Uint8Array;
   /** Unplugged, or its context closed: nothing works any more. */
   readonly gone: boolean;

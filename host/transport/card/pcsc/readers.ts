@@ -13,7 +13,7 @@ export interface ReaderInfo {
   readonly events: number;
 }
 
-/** What happened to a reader, to a card or to pcscd. */
+/** A reader, a card or pcscd came or went. */
 export type ReaderEvent =
   /** At first, and whenever a reader came or went. */
   | { readonly type: 'readers'; readonly readers: readonly ReaderInfo[] }
