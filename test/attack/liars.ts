@@ -1,7 +1,8 @@
+import { PURSE_STATUS } from '../../apdu/layout/money.ts';
 import { STATUS } from '../../apdu/decode-module/module-status.ts';
 import { INS } from '../../apdu/decode-module/instruction.ts';
 import { statusOf } from '../../apdu/iso7816/response-apdu.ts';
-import { concat, readUint, toHex, writeUint } from '../../apdu/octets.ts';
+import { concat, readUint, toHex } from '../../apdu/octets.ts';
 import type { Lying } from '../support/liar-card.ts';
 
 /** Says 9000 and some octets where the card says `status` to `ins`. */
@@ -34,7 +35,7 @@ function spendsMore(microUnits: number, when: (command: Uint8Array, status: numb
       if (when(command, statusOf(answer))) more += microUnits;
       if (command[1] !== INS.GET_PURSE || answer.length < 70) return answer;
       const purse = answer.slice();
-      writeUint(purse, 10, 6, readUint(purse, 10, 6) + more);
+      PURSE_STATUS.writeUint(purse, 'spent', PURSE_STATUS.readUint(purse, 'spent') + more);
       return purse;
     },
   };
@@ -79,7 +80,7 @@ function loadsAgain(): Lying {
       }
       if (command[1] !== INS.GET_PURSE || answer.length < 70) return answer;
       const purse = answer.slice();
-      writeUint(purse, 4, 6, readUint(purse, 4, 6) + bonus);
+      PURSE_STATUS.writeUint(purse, 'loaded', PURSE_STATUS.readUint(purse, 'loaded') + bonus);
       return purse;
     },
   };

@@ -1,9 +1,11 @@
+import { CARD_PROFILE } from '../../../apdu/layout/card.ts';
+import { KEY_MESSAGE_HEADER as KEY } from '../../../apdu/layout/keys.ts';
 import { encodeCardLimits } from '../../../apdu/decode-module/card-limits.ts';
 import { CLA_ISO, CLA_MODULE, INS, STORE_LAST, STORE_MORE } from '../../../apdu/decode-module/instruction.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { MODULE_AID } from '../../../apdu/decode-module/select-answer.ts';
 import { type CommandApdu, encodeCommand } from '../../../apdu/iso7816/command-apdu.ts';
-import { concat, readUint, writeUint } from '../../../apdu/octets.ts';
+import { concat } from '../../../apdu/octets.ts';
 import type { Command, Content, Decode, Segment, Service, Spoilt, Store } from './fuzz-actions.ts';
 import { makeHolderApdu, spoilHolder, choosePin } from './fuzz-holder.ts';
 import { spoilPair, makePairApdu } from './fuzz-key-pairs.ts';
@@ -115,7 +117,7 @@ function makeDataObject(group: Store['group']): Uint8Array {
   if (group === 'head-end') return concat(Uint8Array.of(0x00, 0x04, 65), HEAD_END.publicKey);
   if (group === 'no head-end') return concat(Uint8Array.of(0x00, 0x04, 65), HEAD_END.publicKey.with(64, 0));
   const profile = PROFILE.slice();
-  if (group === 'strict profile') writeUint(profile, 16, 6, STRICT);
+  if (group === 'strict profile') CARD_PROFILE.writeUint(profile, 'maximumUnacknowledged', STRICT);
   return concat(Uint8Array.of(0x00, 0x01, profile.length), profile);
 }
 
@@ -186,7 +188,11 @@ function spoil({ what, at, bits }: Spoilt, data: Uint8Array): Uint8Array {
       return sealAnew(data, CARD_KEYS.downlink, change(data.length - 16));
     case 'segment':
     case 'content':
-      return sealAnew(data, findKey(data[24]!, what.service, readUint(data, 28, 4)), change(data.length - 8));
+      return sealAnew(
+        data,
+        findKey(KEY.readUint(data, 'parentKind'), what.service, KEY.readUint(data, 'parentId')),
+        change(data.length - 8),
+      );
     case 'load':
       return signAnew(data, CARD_KEYS['load-in'], change(data.length - 16));
     case 'acknowledge':

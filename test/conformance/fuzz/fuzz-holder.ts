@@ -1,3 +1,4 @@
+import { SPEND_LIMIT_DATA } from '../../../apdu/layout/card.ts';
 import fc from 'fast-check';
 import { encodeBlind, sealBlind } from '../../../apdu/decode-module/packets/blind-blocks.ts';
 import { signCreditLimit } from '../../../apdu/decode-module/money/credit-load.ts';
@@ -6,7 +7,7 @@ import { sealKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts'
 import { parentNode } from '../../../apdu/decode-module/keys/key-tree.ts';
 import { type KeyKind, KIND, type ParentKind } from '../../../apdu/decode-module/kinds.ts';
 import type { CommandApdu } from '../../../apdu/iso7816/command-apdu.ts';
-import { concat, writeUint } from '../../../apdu/octets.ts';
+import { concat } from '../../../apdu/octets.ts';
 import {
   CARD_ID,
   CARD_KEYS,
@@ -154,7 +155,7 @@ function makeNodeKey(node: number, version: number): Uint8Array {
 
 function encodeU48(value: number): Uint8Array {
   const octets = new Uint8Array(6);
-  writeUint(octets, 0, 6, value);
+  SPEND_LIMIT_DATA.writeUint(octets, 'limit', value);
   return octets;
 }
 

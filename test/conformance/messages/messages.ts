@@ -1,4 +1,5 @@
-import { readUint } from '../../../apdu/octets.ts';
+import { KEY_MESSAGE_HEADER as KEY } from '../../../apdu/layout/keys.ts';
+import { CARD_HEADER } from '../../../apdu/layout/packets.ts';
 import { AesCbc } from '../../../apdu/decode-module/keys/aes-cbc.ts';
 import { encodeCardId } from '../../../apdu/decode-module/card-id.ts';
 import { type CardHeader, makeContentCiphers, sealCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
@@ -149,10 +150,10 @@ export function sealAny(kind: KeyKind, body: Uint8Array, options: KeyOptions): U
 /** Changes a message and puts the right tag on it again. */
 export function sealAnew(message: Uint8Array, parentKey: Uint8Array, change: (octets: Uint8Array) => void): Uint8Array {
   const octets = message.slice();
-  const parentKind = octets[24] as ParentKind;
+  const parentKind = KEY.readUint(octets, 'parentKind') as ParentKind;
   const tagLength = parentKind === KIND.unique ? 16 : 8;
   const { mac } = deriveParentKeys(
-    { parentKind, service: readUint(octets, 4, 4), parentId: readUint(octets, 28, 4) } as never,
+    { parentKind, service: KEY.readUint(octets, 'service'), parentId: KEY.readUint(octets, 'parentId') } as never,
     parentKey,
   );
   change(octets);
@@ -201,7 +202,7 @@ function deriveCiphers(service: number, contentKeyId: number, key = findKey(KIND
 /** Changes a card part and puts the right tag on it again. */
 export function sealPartAnew(part: Uint8Array, change: (octets: Uint8Array) => void, service = SERVICE): Uint8Array {
   const octets = part.slice();
-  const ciphers = deriveCiphers(service, readUint(octets, 14, 4));
+  const ciphers = deriveCiphers(service, CARD_HEADER.readUint(octets, 'contentKeyId'));
   change(octets);
   const tagAt = octets.length - 8;
   octets.set(ciphers.mac.mac(octets.subarray(0, tagAt)).subarray(0, 8), tagAt);

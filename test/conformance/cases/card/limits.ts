@@ -1,3 +1,6 @@
+import { keyBodyAt } from '../../../../apdu/decode-module/keys/key-message.ts';
+import { SPEND_LIMIT_DATA } from '../../../../apdu/layout/card.ts';
+import { CONTENT_TERMS } from '../../../../apdu/layout/keys.ts';
 import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import {
@@ -9,7 +12,6 @@ import {
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
 import { encodePin } from '../../../../apdu/decode-module/pin.ts';
-import { writeUint } from '../../../../apdu/octets.ts';
 import {
   sealPart,
   sealContent,
@@ -25,6 +27,9 @@ import {
   START,
 } from '../../messages/messages.ts';
 import type { Case, Tester } from '../../tester.ts';
+
+/** Where the body stands. */
+const BODY_AT = keyBodyAt(KIND.content);
 
 export const DAY = 86_400;
 const SEGMENT_KEY = findKey(KIND.segment, SERVICE, SEGMENT_KEY_ID);
@@ -48,13 +53,13 @@ export async function limited(tester: Tester, limits: Partial<CardLimits>, keys 
 
 export async function setSpendLimit(tester: Tester, limit: number, status: number = STATUS.DONE): Promise<void> {
   const data = new Uint8Array(6);
-  writeUint(data, 0, 6, limit);
+  SPEND_LIMIT_DATA.writeUint(data, 'limit', limit);
   await tester.send(INS.SET_SPEND_LIMIT, data, status);
 }
 
 function rated(rating: number, keyId?: number): Uint8Array {
   const message = sealContent({}, keyId === undefined ? {} : { keyId });
-  return sealAnew(message, SEGMENT_KEY, (octets) => (octets[49] = rating));
+  return sealAnew(message, SEGMENT_KEY, (octets) => CONTENT_TERMS.writeUint(octets, 'rating', rating, BODY_AT));
 }
 
 /** 0.25 USD each: one quantum. */
@@ -215,9 +220,9 @@ export const limitCases: readonly Case[] = [
       await tester.loadKey(rated(255), STATUS.ABOVE_RATING);
       const dear = sealContent({ price: 10_000_001n });
       await tester.loadKey(dear, STATUS.ABOVE_CEILING);
-      const both = sealAnew(dear, SEGMENT_KEY, (octets) => (octets[49] = 18));
+      const both = sealAnew(dear, SEGMENT_KEY, (octets) => CONTENT_TERMS.writeUint(octets, 'rating', 18, BODY_AT));
       await tester.loadKey(both, STATUS.ABOVE_RATING);
-      const all = sealAnew(both, SEGMENT_KEY, (octets) => (octets[50] = 0));
+      const all = sealAnew(both, SEGMENT_KEY, (octets) => CONTENT_TERMS.writeUint(octets, 'classes', 0, BODY_AT));
       await tester.loadKey(all, STATUS.CLASS_REFUSED);
       await tester.send(INS.VERIFY, PIN);
       await tester.loadKey(rated(255));

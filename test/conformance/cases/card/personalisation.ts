@@ -1,8 +1,8 @@
+import { CARD_ID as CARD_ID_LAYOUT, CARD_PROFILE } from '../../../../apdu/layout/card.ts';
 import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
 import { LIFE, parseSelectAnswer } from '../../../../apdu/decode-module/select-answer.ts';
-import { writeUint } from '../../../../apdu/octets.ts';
 import { KEYS, signOrder, MAXIMUM, PROFILE, USD } from '../../messages/messages.ts';
 import type { Case, Tester } from '../../tester.ts';
 
@@ -47,7 +47,7 @@ export const personalisationCases: readonly Case[] = [
     async run(tester) {
       await tester.storeData(
         0x0001,
-        profileWith((octets) => writeUint(octets, 8, 2, 978)),
+        profileWith((octets) => CARD_PROFILE.writeUint(octets, 'currency', 978)),
         false,
       );
       await tester.storeData(0x8001, new Uint8Array(96).fill(0xaa), false);
@@ -85,26 +85,26 @@ export const personalisationCases: readonly Case[] = [
       await tester.storeData(0x8001, new Uint8Array(97), true, STATUS.BAD_FIELD);
       await tester.storeData(
         0x0001,
-        profileWith((octets) => writeUint(octets, 10, 6, 2 ** 39)),
+        profileWith((octets) => CARD_PROFILE.writeUint(octets, 'maximumBalance', 2 ** 39)),
         false,
         STATUS.BAD_FIELD,
       );
       await tester.storeData(
         0x0001,
-        profileWith((octets) => writeUint(octets, 22, 2, 1)),
+        profileWith((octets) => CARD_PROFILE.writeUint(octets, 'reserved', 1)),
         false,
         STATUS.BAD_FIELD,
       );
       await tester.storeData(
         0x0001,
-        profileWith((octets) => writeUint(octets, 22, 2, 0x100)),
+        profileWith((octets) => CARD_PROFILE.writeUint(octets, 'reserved', 0x100)),
         false,
         STATUS.BAD_FIELD,
       );
       for (const moduleClass of [0, 3, 0xff]) {
         await tester.storeData(
           0x0001,
-          profileWith((octets) => (octets[3] = moduleClass)),
+          profileWith((octets) => CARD_ID_LAYOUT.writeUint(octets, 'moduleClass', moduleClass)),
           false,
           STATUS.BAD_FIELD,
         );
@@ -118,7 +118,7 @@ export const personalisationCases: readonly Case[] = [
     async run(tester) {
       await tester.storeData(
         0x0001,
-        profileWith((octets) => writeUint(octets, 10, 6, 2 ** 39 - 1)),
+        profileWith((octets) => CARD_PROFILE.writeUint(octets, 'maximumBalance', 2 ** 39 - 1)),
         false,
       );
       await tester.activate(0x8001, KEYS);

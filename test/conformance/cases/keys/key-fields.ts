@@ -1,6 +1,7 @@
+import { keyBodyAt } from '../../../../apdu/decode-module/keys/key-message.ts';
+import { CEILINGS as CEILINGS_LAYOUT, CONTENT_TERMS, KEY_MESSAGE_HEADER as KEY } from '../../../../apdu/layout/keys.ts';
 import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
-import { writeUint } from '../../../../apdu/octets.ts';
 import {
   CARD_KEYS,
   CEILINGS,
@@ -21,6 +22,9 @@ import { sealPairPurchase } from '../../messages/pair-messages.ts';
 import { sealSeedParts } from '../../messages/purchase-messages.ts';
 import type { Case } from '../../tester.ts';
 
+/** Where the body stands. */
+const BODY_AT = keyBodyAt(KIND.content);
+
 const DOWNLINK = CARD_KEYS.downlink;
 const SERVICE_KEY = findKey(KIND.service, SERVICE, SERVICE_KEY_ID);
 const SEGMENT_KEY = findKey(KIND.segment, SERVICE, SEGMENT_KEY_ID);
@@ -39,8 +43,8 @@ export const keyFieldCases: readonly Case[] = [
       await tester.loadKey(sealService(2, {}, { service: 0 }), STATUS.BAD_FIELD);
       const validity = (from: number, to: number): Uint8Array =>
         sealAnew(sealSegment(), SERVICE_KEY, (octets) => {
-          writeUint(octets, 12, 4, from);
-          writeUint(octets, 16, 4, to);
+          KEY.writeUint(octets, 'from', from);
+          KEY.writeUint(octets, 'to', to);
         });
       await tester.loadKey(validity(START, START), STATUS.BAD_FIELD);
       await tester.loadKey(validity(START + 1, START), STATUS.BAD_FIELD);
@@ -55,19 +59,19 @@ export const keyFieldCases: readonly Case[] = [
     async run(tester) {
       const body = (change: (octets: Uint8Array) => void): Uint8Array => sealAnew(sealService(1), DOWNLINK, change);
       await tester.loadKey(
-        body((octets) => writeUint(octets, 48 + 18, 6, 0)),
+        body((octets) => CEILINGS_LAYOUT.writeUint(octets, 'quantum', 0, BODY_AT)),
         STATUS.BAD_FIELD,
       );
       await tester.loadKey(
-        body((octets) => writeUint(octets, 48 + 18, 6, 2 ** 39)),
+        body((octets) => CEILINGS_LAYOUT.writeUint(octets, 'quantum', 2 ** 39, BODY_AT)),
         STATUS.BAD_FIELD,
       );
       for (let at = 24; at < 32; at++)
         await tester.loadKey(
-          body((octets) => (octets[48 + at] = 1)),
+          body((octets) => (octets[BODY_AT + at] = 1)),
           STATUS.BAD_FIELD,
         );
-      await tester.loadKey(body((octets) => writeUint(octets, 48 + 18, 6, 2 ** 39 - 1)));
+      await tester.loadKey(body((octets) => CEILINGS_LAYOUT.writeUint(octets, 'quantum', 2 ** 39 - 1, BODY_AT)));
     },
   },
   {
@@ -85,7 +89,7 @@ export const keyFieldCases: readonly Case[] = [
         [sealPairPurchase(6), 64],
       ] as const) {
         const inCurrency = (currency: number): Uint8Array =>
-          sealAnew(message, DOWNLINK, (octets) => writeUint(octets, at + 24, 2, currency));
+          sealAnew(message, DOWNLINK, (octets) => CEILINGS_LAYOUT.writeUint(octets, 'currency', currency, at));
         await tester.loadKey(inCurrency(yen), STATUS.BAD_FIELD);
         await tester.loadKey(inCurrency(USD));
       }
@@ -99,29 +103,29 @@ export const keyFieldCases: readonly Case[] = [
         sealAnew(sealContent({}, { keyId: 5001 }), SEGMENT_KEY, change);
       for (const tariff of [4, 0x80, 0xff])
         await tester.loadKey(
-          body((octets) => (octets[48] = tariff)),
+          body((octets) => CONTENT_TERMS.writeUint(octets, 'tariff', tariff, BODY_AT)),
           STATUS.BAD_FIELD,
         );
       for (const classes of [4, 0x83])
         await tester.loadKey(
-          body((octets) => (octets[50] = classes)),
+          body((octets) => CONTENT_TERMS.writeUint(octets, 'classes', classes, BODY_AT)),
           STATUS.BAD_FIELD,
         );
       for (const suite of [0, 2])
         await tester.loadKey(
-          body((octets) => (octets[51] = suite)),
+          body((octets) => CONTENT_TERMS.writeUint(octets, 'suite', suite, BODY_AT)),
           STATUS.BAD_FIELD,
         );
       await tester.loadKey(
-        body((octets) => (octets[48] = 0)),
+        body((octets) => CONTENT_TERMS.writeUint(octets, 'tariff', 0, BODY_AT)),
         STATUS.BAD_FIELD,
       );
       for (const at of [12, 15, 36, 47])
         await tester.loadKey(
-          body((octets) => (octets[48 + at] = 1)),
+          body((octets) => (octets[BODY_AT + at] = 1)),
           STATUS.BAD_FIELD,
         );
-      await tester.loadKey(body((octets) => writeUint(octets, 48 + 4, 4, 0)));
+      await tester.loadKey(body((octets) => CONTENT_TERMS.writeUint(octets, 'price', 0, BODY_AT)));
     },
   },
   {

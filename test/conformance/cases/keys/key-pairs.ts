@@ -1,14 +1,15 @@
+import { CEILINGS as CEILINGS_LAYOUT, KEY_MESSAGE_HEADER as KEY } from '../../../../apdu/layout/keys.ts';
 import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { encodeCeilings } from '../../../../apdu/decode-module/keys/ceilings.ts';
 import { openConfirm } from '../../../../apdu/decode-module/requests/confirm.ts';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
 import { type KeyEntry, parseKeyList } from '../../../../apdu/decode-module/keys/key-list.ts';
-import { keyBodyLength } from '../../../../apdu/decode-module/keys/key-message.ts';
+import { keyBodyAt, keyBodyLength } from '../../../../apdu/decode-module/keys/key-message.ts';
 import { type KeyKind, KIND } from '../../../../apdu/decode-module/kinds.ts';
 import { openLeaveRecord } from '../../../../apdu/decode-module/requests/leave-record.ts';
 import { LIFE } from '../../../../apdu/decode-module/select-answer.ts';
-import { concat, fromHex, writeUint } from '../../../../apdu/octets.ts';
+import { concat, fromHex } from '../../../../apdu/octets.ts';
 import {
   CARD_KEYS,
   sealPart,
@@ -38,6 +39,9 @@ import {
 } from '../../messages/pair-messages.ts';
 import { sealBlindContent, sealSeedParts } from '../../messages/purchase-messages.ts';
 import { type Case, type Tester, encodeU32 } from '../../tester.ts';
+
+/** Where the body stands. */
+const BODY_AT = keyBodyAt(KIND.servicePair);
 
 const DGI_HEAD_END = 0x0004;
 const MIDDLE = START + 1000;
@@ -167,12 +171,12 @@ export const keyPairCases: readonly Case[] = [
     async run(tester) {
       const message = sealPairPurchase(50);
       const wrong: ReadonlyArray<(octets: Uint8Array) => void> = [
-        (octets) => (octets[25] = 1),
+        (octets) => KEY.writeUint(octets, 'flags', 1),
         (octets) => (octets[26] = 1),
-        (octets) => writeUint(octets, 4, 4, 0),
-        (octets) => writeUint(octets, 16, 4, START),
-        (octets) => writeUint(octets, 64 + 18, 6, 0),
-        (octets) => writeUint(octets, 64 + 18, 6, 2 ** 39),
+        (octets) => KEY.writeUint(octets, 'service', 0),
+        (octets) => KEY.writeUint(octets, 'to', START),
+        (octets) => CEILINGS_LAYOUT.writeUint(octets, 'quantum', 0, BODY_AT),
+        (octets) => CEILINGS_LAYOUT.writeUint(octets, 'quantum', 2 ** 39, BODY_AT),
         (octets) => (octets[64 + 31] = 1),
       ];
       for (const change of wrong) await tester.loadKey(sealAnew(message, CARD_KEYS.downlink, change), STATUS.BAD_FIELD);

@@ -1,9 +1,10 @@
+import { KEY_MESSAGE_HEADER as KEY } from '../../../../apdu/layout/keys.ts';
 import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
 import { parseKeyList } from '../../../../apdu/decode-module/keys/key-list.ts';
 import { type KeyKind, KIND, type ParentKind } from '../../../../apdu/decode-module/kinds.ts';
-import { concat, writeUint } from '../../../../apdu/octets.ts';
+import { concat } from '../../../../apdu/octets.ts';
 import {
   sealAny,
   CARD_KEYS,
@@ -95,7 +96,7 @@ export const keyCases: readonly Case[] = [
     async run(tester) {
       const options: KeyOptions = { parentKind: KIND.segment, parentId: SEGMENT_KEY_ID, keyId: 1 };
       const message = sealAnew(sealAny(KIND.segment, new Uint8Array(0), options), SEGMENT_KEY, (octets) => {
-        octets[25] = 1;
+        KEY.writeUint(octets, 'flags', 1);
       });
       await tester.loadKey(message, STATUS.WRONG_PARENT);
       message[55]! ^= 1;
@@ -116,7 +117,7 @@ export const keyCases: readonly Case[] = [
       await tester.loadKey(sealSegment({ parentId: SERVICE_KEY_ID + 1 }), STATUS.UNKNOWN_KEY);
       for (const kind of [0x00, 0x02, 0x13, 0x14, 0x15, 0x16, 0x18, 0x20, 0xff]) {
         const message = sealSegment();
-        message[24] = kind;
+        KEY.writeUint(message, 'parentKind', kind);
         await tester.loadKey(message, STATUS.UNKNOWN_KEY);
       }
     },
@@ -159,25 +160,25 @@ export const keyCases: readonly Case[] = [
     from: 'playing',
     async run(tester) {
       const wrong: ReadonlyArray<(octets: Uint8Array) => void> = [
-        (octets) => (octets[1] = 0),
-        (octets) => (octets[1] = 2),
+        (octets) => KEY.writeUint(octets, 'version', 0),
+        (octets) => KEY.writeUint(octets, 'version', 2),
         (octets) => (octets[3]! += 1),
         (octets) => (octets[2] = 1),
-        (octets) => (octets[0] = 0x10),
-        (octets) => (octets[0] = 0x12),
-        (octets) => (octets[0] = 0x13),
-        (octets) => (octets[0] = 0x14),
-        (octets) => (octets[0] = 0x16),
-        (octets) => (octets[0] = 0x17),
-        (octets) => (octets[0] = 0x01),
-        (octets) => (octets[0] = 0x60),
+        (octets) => KEY.writeUint(octets, 'kind', 0x10),
+        (octets) => KEY.writeUint(octets, 'kind', 0x12),
+        (octets) => KEY.writeUint(octets, 'kind', 0x13),
+        (octets) => KEY.writeUint(octets, 'kind', 0x14),
+        (octets) => KEY.writeUint(octets, 'kind', 0x16),
+        (octets) => KEY.writeUint(octets, 'kind', 0x17),
+        (octets) => KEY.writeUint(octets, 'kind', 0x01),
+        (octets) => KEY.writeUint(octets, 'kind', 0x60),
       ];
       for (const change of wrong) await tester.loadKey(sealAnew(sealSegment(), SERVICE_KEY, change), STATUS.CRYPTO);
       const longer = new Uint8Array(72);
       longer.set(sealSegment());
       await tester.loadKey(longer, STATUS.CRYPTO);
       await tester.loadKey(
-        sealAnew(longer, SERVICE_KEY, (octets) => writeUint(octets, 2, 2, 72)),
+        sealAnew(longer, SERVICE_KEY, (octets) => KEY.writeUint(octets, 'length', 72)),
         STATUS.CRYPTO,
       );
       await tester.loadKey(sealContent().subarray(0, 56), STATUS.CRYPTO);
@@ -254,7 +255,7 @@ export const keyCases: readonly Case[] = [
       await tester.select();
       await tester.loadKey(sealService(5));
       await tester.loadKey(sealService(5, {}, { keyId: 2 }), STATUS.OLD_NUMBER);
-      const refused = sealAnew(sealService(6), DOWNLINK, (octets) => (octets[25] = 1));
+      const refused = sealAnew(sealService(6), DOWNLINK, (octets) => KEY.writeUint(octets, 'flags', 1));
       await tester.loadKey(refused, STATUS.BAD_FIELD);
       await tester.loadKey(sealService(6));
     },

@@ -1,3 +1,4 @@
+import { KEY_MESSAGE_HEADER as KEY } from '../../../../apdu/layout/keys.ts';
 import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { openConfirm } from '../../../../apdu/decode-module/requests/confirm.ts';
@@ -139,7 +140,7 @@ export const purchaseCases: readonly Case[] = [
       await tester.loadKey(sealSeedParts(900, 0, 8)[0]!);
       for (const parentKind of [0x00, 0x14, 0x16, 0x18, 0x20, 0xff]) {
         const message = sealContent({}, { parentId: SEED_PURCHASE_ID });
-        message[24] = parentKind;
+        KEY.writeUint(message, 'parentKind', parentKind);
         await tester.loadKey(message, STATUS.UNKNOWN_KEY);
       }
     },

@@ -1,3 +1,4 @@
+import { KEY_MESSAGE_HEADER as KEY } from '../../../../apdu/layout/keys.ts';
 import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { encodeCeilings } from '../../../../apdu/decode-module/keys/ceilings.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
@@ -79,7 +80,7 @@ export const seedPartCases: readonly Case[] = [
       await tester.loadKey(partMessage(40, 1, 2, seed), STATUS.OLD_NUMBER);
       await tester.loadKey(partMessage(7, 0, 1, seed), STATUS.OLD_NUMBER);
       const later = sealAnew(partMessage(41, 1, 2, seed), CARD_KEYS.downlink, (octets) =>
-        writeUint(octets, 16, 4, END + 1),
+        KEY.writeUint(octets, 'to', END + 1),
       );
       await tester.loadKey(later, STATUS.BAD_FIELD);
       await tester.loadKey(partMessage(41, 1, 2, seed));

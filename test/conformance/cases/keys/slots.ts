@@ -1,13 +1,17 @@
+import { keyBodyAt } from '../../../../apdu/decode-module/keys/key-message.ts';
+import { CONTENT_TERMS, KEY_MESSAGE_HEADER as KEY, SEED_LABEL, SEED_MESSAGE } from '../../../../apdu/layout/keys.ts';
 import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
 import { parseKeyList } from '../../../../apdu/decode-module/keys/key-list.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
 import { splitSlots, SLOTS } from '../../../../apdu/decode-module/keys/marks.ts';
-import { writeUint } from '../../../../apdu/octets.ts';
 import { CARD_KEYS, sealPart, END, sealAnew, SERVICE, makeSpan, START } from '../../messages/messages.ts';
 import { SEED_PURCHASE_ID, sealSeedParts, sealUnderSlot } from '../../messages/purchase-messages.ts';
 import type { Case, Tester } from '../../tester.ts';
+
+/** Where the body stands. */
+const BODY_AT = keyBodyAt(KIND.content);
 
 const FREE = { kind: 'free' } as const;
 
@@ -141,11 +145,11 @@ export const slotCases: readonly Case[] = [
       }
       for (const slot of [SLOTS, 2 ** 24 + 3, 2 ** 32 - 1]) {
         const beyond = message.slice();
-        writeUint(beyond, 28, 4, slot);
+        KEY.writeUint(beyond, 'parentId', slot);
         await tester.loadKey(beyond, STATUS.UNKNOWN_KEY);
       }
       const epoch = message.slice();
-      writeUint(epoch, 60, 4, 1);
+      CONTENT_TERMS.writeUint(epoch, 'epoch', 1, BODY_AT);
       await tester.loadKey(epoch, STATUS.UNKNOWN_KEY);
       await tester.loadKey(message);
     },
@@ -156,7 +160,9 @@ export const slotCases: readonly Case[] = [
     async run(tester) {
       const message = sealSeedParts(1, 0, 8)[0]!;
       const labelled = (level: number, index: number): Uint8Array =>
-        sealAnew(message, CARD_KEYS.downlink, (octets) => writeUint(octets, 188, 4, level * 2 ** 24 + index));
+        sealAnew(message, CARD_KEYS.downlink, (octets) =>
+          SEED_LABEL.writeUints(octets, { level, index }, SEED_MESSAGE.at.ceilings - SEED_LABEL.length),
+        );
       for (let level = 0; level <= 20; level++) await tester.loadKey(labelled(level, 2 ** level), STATUS.BAD_FIELD);
       for (const level of [0, 1, 8, 15, 16, 20]) await tester.loadKey(labelled(level, 2 ** 24 - 1), STATUS.BAD_FIELD);
       for (const level of [21, 0x7f, 0x80, 0xfe]) await tester.loadKey(labelled(level, 0), STATUS.BAD_FIELD);

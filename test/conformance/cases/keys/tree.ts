@@ -1,3 +1,4 @@
+import { KEY_MESSAGE_HEADER as KEY } from '../../../../apdu/layout/keys.ts';
 import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { combine, separate } from '../../../../apdu/decode-module/keys/combined-section.ts';
@@ -6,7 +7,6 @@ import { parseKeyList } from '../../../../apdu/decode-module/keys/key-list.ts';
 import { type KeyMessage, sealKeyMessage } from '../../../../apdu/decode-module/keys/key-message.ts';
 import { childNodes, type KeyTree, pathAbove } from '../../../../apdu/decode-module/keys/key-tree.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
-import { writeUint } from '../../../../apdu/octets.ts';
 import { CARD_KEYS, sealPart, END, makeFixedKey, sealAnew, SERVICE, START } from '../../messages/messages.ts';
 import { makeFixedTree, sealTreeLeaf, sealSeedParts, sealUnderSlot } from '../../messages/purchase-messages.ts';
 import type { Case, Tester } from '../../tester.ts';
@@ -220,7 +220,7 @@ export const treeCases: readonly Case[] = [
     async run(tester) {
       const place = { leaf: 2, key: makeFixedKey('leaf 2') };
       const from = (message: Uint8Array, parentKey: Uint8Array, value: number): Uint8Array =>
-        sealAnew(message, parentKey, (octets) => writeUint(octets, 12, 4, value));
+        sealAnew(message, parentKey, (octets) => KEY.writeUint(octets, 'from', value));
       // A leaf goes on to the end of time.
       await tester.loadKey(from(sealTreeLeaf(1, place), CARD_KEYS.downlink, 0xffff_ffff), STATUS.BAD_FIELD);
       await tester.loadKey(sealTreeLeaf(1, place));

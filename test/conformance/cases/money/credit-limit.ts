@@ -1,3 +1,4 @@
+import { LOAD_ORDER } from '../../../../apdu/layout/money.ts';
 import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { openCreditLimitProof, signCreditLimit } from '../../../../apdu/decode-module/money/credit-load.ts';
@@ -79,7 +80,7 @@ export const creditLimitCases: readonly Case[] = [
         await tester.loadCredit(order.with(0, kind), STATUS.CRYPTO);
         if (kind !== 0x31) {
           await tester.loadCredit(
-            signAnew(order, key, (octets) => (octets[0] = kind)),
+            signAnew(order, key, (octets) => LOAD_ORDER.writeUint(octets, 'kind', kind)),
             STATUS.CRYPTO,
           );
         }

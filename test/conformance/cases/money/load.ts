@@ -1,8 +1,8 @@
+import { LOAD_ORDER } from '../../../../apdu/layout/money.ts';
 import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { openLoadProof, openLoadRequest } from '../../../../apdu/decode-module/money/credit-load.ts';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
-import { writeUint } from '../../../../apdu/octets.ts';
 import {
   CARD_ID,
   CARD_KEYS,
@@ -161,7 +161,7 @@ export const loadCases: readonly Case[] = [
         );
       }
       await tester.loadCredit(
-        signAnew(order, key, (octets) => writeUint(octets, 16, 2, 978)),
+        signAnew(order, key, (octets) => LOAD_ORDER.writeUint(octets, 'currency', 978)),
         STATUS.BAD_FIELD,
       );
       await tester.loadCredit(order, STATUS.OLD_NUMBER);

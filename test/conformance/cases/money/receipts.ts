@@ -1,7 +1,7 @@
+import { CARD_PROFILE } from '../../../../apdu/layout/card.ts';
 import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
-import { writeUint } from '../../../../apdu/octets.ts';
 import {
   signAcknowledgementUpTo,
   CARD_KEYS,
@@ -131,7 +131,7 @@ export const receiptCases: readonly Case[] = [
     from: 'blank',
     async run(tester) {
       const profile = PROFILE.slice();
-      writeUint(profile, 16, 6, 1_000);
+      CARD_PROFILE.writeUint(profile, 'maximumUnacknowledged', 1_000);
       await bringUp(tester, profile);
       await tester.decode(sealPart(1, { octets: 3996 }));
       await tester.closeSession();
@@ -157,7 +157,7 @@ export const receiptCases: readonly Case[] = [
     from: 'blank',
     async run(tester) {
       const profile = PROFILE.slice();
-      writeUint(profile, 16, 6, 0);
+      CARD_PROFILE.writeUint(profile, 'maximumUnacknowledged', 0);
       await bringUp(tester, profile);
       await tester.decode(sealPart(1), STATUS.RECEIPTS_DUE);
     },

@@ -2,7 +2,7 @@ import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { CARD_HEADER, CARD_TAG } from '../../../../apdu/layout/packets.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
-import { concat, writeUint } from '../../../../apdu/octets.ts';
+import { concat } from '../../../../apdu/octets.ts';
 import {
   sealPart,
   CEILINGS,
@@ -133,13 +133,13 @@ export const decodeCases: readonly Case[] = [
       await tester.refused(splice(big, small, big), STATUS.CRYPTO);
       await tester.refused(splice(big, big, small), STATUS.CRYPTO);
       const fewer = big.slice();
-      writeUint(fewer, 4, 3, 1000);
+      CARD_HEADER.writeUint(fewer, 'octets', 1000);
       await tester.refused(fewer, STATUS.CRYPTO);
       const other = big.slice();
-      writeUint(other, 24, 4, SECOND_SSRC);
+      CARD_HEADER.writeUint(other, 'ssrc', SECOND_SSRC);
       await tester.refused(other, STATUS.CRYPTO);
       const later = big.slice();
-      writeUint(later, 28, 4, 2);
+      CARD_HEADER.writeUint(later, 'group', 2);
       await tester.refused(later, STATUS.CRYPTO);
     },
   },
@@ -148,22 +148,22 @@ export const decodeCases: readonly Case[] = [
     from: 'playing',
     async run(tester) {
       const wrong: ReadonlyArray<(octets: Uint8Array) => void> = [
-        (octets) => (octets[0] = 0x22),
-        (octets) => (octets[0] = 0x1f),
-        (octets) => (octets[0] = 0x50),
-        (octets) => (octets[0] = 0x12),
-        (octets) => (octets[1] = 0x04),
-        (octets) => (octets[1] = 0x44),
-        (octets) => (octets[1] = 0xe4),
-        (octets) => (octets[1] = 0x20),
-        (octets) => (octets[1] = 0x23),
-        (octets) => (octets[1] = 0x25),
+        (octets) => CARD_HEADER.writeUint(octets, 'kind', 0x22),
+        (octets) => CARD_HEADER.writeUint(octets, 'kind', 0x1f),
+        (octets) => CARD_HEADER.writeUint(octets, 'kind', 0x50),
+        (octets) => CARD_HEADER.writeUint(octets, 'kind', 0x12),
+        (octets) => CARD_HEADER.writeUint(octets, 'versionAndBlocks', 0x04),
+        (octets) => CARD_HEADER.writeUint(octets, 'versionAndBlocks', 0x44),
+        (octets) => CARD_HEADER.writeUint(octets, 'versionAndBlocks', 0xe4),
+        (octets) => CARD_HEADER.writeUint(octets, 'versionAndBlocks', 0x20),
+        (octets) => CARD_HEADER.writeUint(octets, 'versionAndBlocks', 0x23),
+        (octets) => CARD_HEADER.writeUint(octets, 'versionAndBlocks', 0x25),
       ];
       for (const change of wrong) await tester.refused(sealPartAnew(sealPart(1), change), STATUS.CRYPTO);
       const odd = new Uint8Array(111);
       odd.set(sealPart(1));
       await tester.refused(
-        sealPartAnew(odd.subarray(0, 104), (octets) => (octets[1] = 0x3f)),
+        sealPartAnew(odd.subarray(0, 104), (octets) => CARD_HEADER.writeUint(octets, 'versionAndBlocks', 0x3f)),
         STATUS.CRYPTO,
       );
     },
@@ -173,7 +173,7 @@ export const decodeCases: readonly Case[] = [
     from: 'playing',
     async run(tester) {
       const packets = (value: number): Uint8Array =>
-        sealPartAnew(sealPart(1), (octets) => writeUint(octets, 2, 2, value));
+        sealPartAnew(sealPart(1), (octets) => CARD_HEADER.writeUint(octets, 'flagsAndPackets', value));
       for (const value of [0, 1025, 0x07ff, 0x0801, 0x1001, 0x2001, 0x4001, 0x8000, 0x8401, 0xc001, 0xffff]) {
         await tester.refused(packets(value), STATUS.BAD_FIELD);
       }
