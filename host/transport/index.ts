@@ -7,7 +7,7 @@ export {
   type OpenCardOptions,
   parseCardAddress,
 } from './card/card-address.ts';
-export { listReaders, type ReaderEvent, type ReaderInfo, watchReaders } from './card/pcsc/readers.ts';
+export { listReaders, type ReaderEvent, type ReaderInfo, waitForAnyCard, watchReaders } from './card/pcsc/readers.ts';
 export { PcscError } from './card/pcsc/pcsc-error.ts';
 export { SoftChannel, type SoftChannelOptions } from './card/soft/soft-channel.ts';
 export { waitForCard, type WaitForCardOptions } from './card/wait-for-card.ts';

@@ -4,7 +4,7 @@ import { CardGoneError, FormatError, TransportError } from '../../../apdu/errors
 import { StatusWordError } from '../../../apdu/iso7816/status-word.ts';
 import { toHex } from '../../../apdu/octets.ts';
 import { openPcscCard } from '../../transport/card/pcsc/pcsc-card.ts';
-import { listReaders, type ReaderInfo, watchReaders } from '../../transport/card/pcsc/readers.ts';
+import { listReaders, type ReaderInfo, waitForAnyCard } from '../../transport/card/pcsc/readers.ts';
 import { print, printWaiting } from '../options/card-option.ts';
 
 interface ListOptions {
@@ -24,24 +24,11 @@ interface ReaderReport {
 
 /** `tollcast card list` */
 export async function listCards(options: ListOptions): Promise<void> {
-  if (options.wait === true) await waitForCard();
+  if (options.wait === true) await waitForAnyCard(printWaiting);
   const reports: ReaderReport[] = [];
   for (const reader of await listReaders()) reports.push(await inspectReader(reader));
   const lines = reports.length === 0 ? ['no card reader is connected; plug one in'] : reports.map(describeReader);
   print(options, { readers: reports }, lines);
-}
-
-async function waitForCard(): Promise<void> {
-  const found = new AbortController();
-  for await (const event of watchReaders({ signal: found.signal })) {
-    if (event.type === 'inserted') return;
-    if (event.type === 'service-lost') printWaiting(event.error);
-    else if (event.type === 'readers') {
-      const where = event.readers.map(({ name }) => name).join(', ');
-      const missing = where === '' ? 'no card reader is connected; plug one in' : `no card in ${where}; insert one`;
-      if (event.readers.every(({ state }) => state === 'empty')) printWaiting(new Error(missing));
-    }
-  }
 }
 
 /** Leaves a card alone that another program has open: a SELECT would end what that program does. */

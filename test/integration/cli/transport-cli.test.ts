@@ -60,7 +60,7 @@ describe('tollcast card list', () => {
     child.stderr.on('data', (chunk) => said.push(String(chunk)));
     await expect
       .poll(() => said.join(''), { timeout: 5_000 })
-      .toBe(`tollcast: waiting: no card in ${first}, ${second}; insert one\n`);
+      .toBe(`tollcast: waiting: there is no card in ${first}, ${second}; insert one\n`);
     await insertSoft(0);
     expect(await ended).toEqual([0, null]);
     const blank = { card: '000000-00-00000000', life: 'blank', version: 1 };

@@ -3,7 +3,7 @@ import type { TollcastError } from '../../../../apdu/errors.ts';
 import { systemClock } from '../../../clock/clock.ts';
 import { waitForCard } from '../wait-for-card.ts';
 import { PcscChannel } from './pcsc-channel.ts';
-import { PcscError, pcscErrorOf, SCARD } from './pcsc-error.ts';
+import { isTemporary, PcscError, pcscErrorOf, SCARD } from './pcsc-error.ts';
 import { pcscd, type PcscHandle } from './pcscd.ts';
 import { countEvents, READER_STATE, type Reader } from './pcsclite-reader.ts';
 
@@ -16,13 +16,6 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Codes of errors that waiting does not mend. */
-const LASTING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'PCSC_NOT_INSTALLED',
-  'PCSC_WORKER',
-  'PCSC_DENIED',
-  'PCSC_AMBIGUOUS_READER',
-]);
 /** Codes of errors of a card that has just left; pcscd notices that, and the next card, when it looks again. */
 const JUST_LEFT: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['PCSC_LINK', 'PCSC_REMOVED']);
 /** ms within which pcscd has looked again. */
@@ -57,10 +50,6 @@ export async function openPcscCard(reader?: string, options: WaitOptions = {}): 
     handle.release();
     throw error;
   }
-}
-
-function isTemporary(error: TollcastError): boolean {
-  return error instanceof PcscError && !LASTING.has(error.code);
 }
 
 async function openNow(reader: string | undefined, handle: PcscHandle): Promise<PcscChannel> {

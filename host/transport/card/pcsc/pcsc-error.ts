@@ -89,6 +89,14 @@ const CARD_LOST: ReadonlySet<number> = new Set([
   SCARD.REMOVED_CARD,
 ]);
 
+/** Codes of errors that waiting does not mend. */
+const LASTING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'PCSC_NOT_INSTALLED',
+  'PCSC_WORKER',
+  'PCSC_DENIED',
+  'PCSC_AMBIGUOUS_READER',
+]);
+
 /** A PC/SC call that failed; `code` is `PCSC_...`. */
 export class PcscError extends TransportError {
   /** `SCARD_...` result, 0 where the failure has none. */
@@ -127,4 +135,9 @@ export function pcscErrorFrom(cause: unknown, reader?: string): PcscError {
   return new PcscError('PCSC_FAILED', `PC/SC failed (${message}); insert the card again, or restart pcscd`, 0, {
     cause,
   });
+}
+
+/** Whether waiting for a reader, a card or pcscd may mend this error. */
+export function isTemporary(error: unknown): boolean {
+  return error instanceof PcscError && !LASTING.has(error.code);
 }

@@ -1,4 +1,6 @@
-import type { PcscError } from './pcsc-error.ts';
+import type { TollcastError } from '../../../../apdu/errors.ts';
+import { waitForCard } from '../wait-for-card.ts';
+import { isTemporary, PcscError, pcscErrorOf, SCARD } from './pcsc-error.ts';
 import { pcscd } from './pcscd.ts';
 import { countEvents, READER_STATE, type Reader } from './pcsclite-reader.ts';
 
@@ -33,6 +35,34 @@ export async function listReaders(): Promise<ReaderInfo[]> {
   } finally {
     handle.release();
   }
+}
+
+/**
+ * Waits until there is a card in any reader, also one that does not answer or that another program has open.
+ * @param onWaiting called with each new reason to wait: no pcscd, no reader, no card.
+ * @throws PcscError when waiting cannot help, as where pcsclite is not installed.
+ */
+export async function waitForAnyCard(onWaiting: (reason: TollcastError) => void): Promise<void> {
+  const handle = await pcscd.acquire();
+  let { version } = pcscd;
+  const look = async (): Promise<void> => {
+    ({ version } = pcscd);
+    if (pcscd.failure !== undefined) throw pcscd.failure;
+    requireAnyCard(pcscd.readers.map(describe));
+  };
+  try {
+    await waitForCard(look, { onWaiting, isTemporary, wakeUp: (over) => pcscd.changed(version, over) });
+  } finally {
+    handle.release();
+  }
+}
+
+/** @throws PcscError when there is no reader, or none has a card. */
+function requireAnyCard(readers: readonly ReaderInfo[]): void {
+  if (readers.length === 0) throw pcscErrorOf(SCARD.NO_READERS);
+  if (readers.some(({ state }) => state !== 'empty')) return;
+  const names = readers.map(({ name }) => name).join(', ');
+  throw new PcscError('PCSC_NO_CARD', `there is no card in ${names}; insert one`, SCARD.NO_SMARTCARD);
 }
 
 function describe(reader: Reader): ReaderInfo {
