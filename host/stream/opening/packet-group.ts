@@ -1,3 +1,4 @@
+import { CARD_HEADER } from '../../../apdu/layout/packets.ts';
 import {
   type CardHeader,
   parseCardHeader,
@@ -209,7 +210,7 @@ function readCardPacket(packet: MediaPacket): Omit<HeldCardPacket, 'packet'> | u
   // Protocol 5.1: the index ends in the sequence number, flags are zero, there are 1 to 1,024 packets.
   const isWellFormed =
     header.index % 0x10000 === packet.rtp.sequence &&
-    part[2]! >>> 3 === 0 &&
+    CARD_HEADER.readUint(part, 'flagsAndPackets') === header.packets &&
     header.packets >= 1 &&
     header.packets <= MAX_PACKETS &&
     payload.length >= sentLength + (header.mode === 'sealed' ? AEAD_TAG : 0);
