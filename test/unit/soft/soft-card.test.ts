@@ -213,6 +213,14 @@ describe('state file', () => {
     expect(cardIn(path)).toBeInstanceOf(SoftCard);
   });
 
+  it('that cannot be read is reported with its path and the reason', () => {
+    const path = join(folder, 'no such folder', 'card');
+    expect(() => new StateFile(path)).toThrow(
+      `the soft card ${path} cannot be read (ENOENT); check its folder, or name another file`,
+    );
+    expect(() => cardIn(folder)).toThrow(`the soft card ${folder} cannot be read (EISDIR)`);
+  });
+
   it('belongs to one program at a time, from opening to closing', async () => {
     const path = join(folder, 'shared');
     const first = await play(cardIn(path));

@@ -100,14 +100,14 @@ function requireReader(readers: readonly Reader[], wanted: string): Reader {
   if (only !== undefined) {
     throw new PcscError(
       'PCSC_AMBIGUOUS_READER',
-      `"${wanted}" is part of several reader names: ${quoted(matching)}; write more of the one you mean`,
+      `"${wanted}" is part of several reader names: ${quoteNames(matching)}; write more of the one you mean`,
       0,
     );
   }
-  const there = readers.length === 0 ? 'no reader is connected; plug it in' : `write one of ${quoted(readers)}`;
+  const there = readers.length === 0 ? 'no reader is connected; plug it in' : `write one of ${quoteNames(readers)}`;
   throw new PcscError('PCSC_UNKNOWN_READER', `no reader is called "${wanted}"; ${there}`, SCARD.UNKNOWN_READER);
 }
 
-function quoted(readers: readonly Reader[]): string {
+function quoteNames(readers: readonly Reader[]): string {
   return readers.map((reader) => `"${reader.name}"`).join(', ');
 }

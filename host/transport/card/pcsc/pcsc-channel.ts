@@ -50,23 +50,23 @@ export class PcscChannel implements CardChannel {
     try {
       answer = await this.#connection.transmit(command);
     } catch (error) {
-      if (error instanceof PcscError && error.isCardLost) throw this.#lose(error);
+      if (error instanceof PcscError && error.isCardLost) throw this.#end(error);
       throw error;
     }
     // pcscd reports success without an answer when the card left in mid-command.
-    if (answer.length < 2) throw this.#lose(pcscErrorOf(SCARD.REMOVED_CARD, this.reader));
+    if (answer.length < 2) throw this.#end(pcscErrorOf(SCARD.REMOVED_CARD, this.reader));
     return answer;
   }
 
   #requireSameCard(): void {
     if (this.#lost !== undefined) throw this.#lost;
-    if (this.#reader.gone) throw this.#lose(pcscErrorOf(SCARD.READER_UNAVAILABLE, this.reader));
+    if (this.#reader.gone) throw this.#end(pcscErrorOf(SCARD.READER_UNAVAILABLE, this.reader));
     if (countEvents(this.#reader.state) !== this.#events) {
-      throw this.#lose(pcscErrorOf(SCARD.REMOVED_CARD, this.reader));
+      throw this.#end(pcscErrorOf(SCARD.REMOVED_CARD, this.reader));
     }
   }
 
-  #lose(cause: PcscError): CardGoneError {
+  #end(cause: PcscError): CardGoneError {
     this.#lost ??= new CardGoneError(`${cause.message}; then the session starts anew`, { cause });
     void this.#connection.disconnect('leave');
     return this.#lost;

@@ -31,7 +31,7 @@ export async function listReaders(): Promise<ReaderInfo[]> {
   const handle = await pcscd.acquire();
   try {
     if (pcscd.failure !== undefined) throw pcscd.failure;
-    return pcscd.readers.map(describe);
+    return pcscd.readers.map(describeReader);
   } finally {
     handle.release();
   }
@@ -48,7 +48,7 @@ export async function waitForAnyCard(onWaiting: (reason: TollcastError) => void)
   const look = async (): Promise<void> => {
     ({ version } = pcscd);
     if (pcscd.failure !== undefined) throw pcscd.failure;
-    requireAnyCard(pcscd.readers.map(describe));
+    requireAnyCard(pcscd.readers.map(describeReader));
   };
   try {
     await waitForCard(look, { onWaiting, isTemporary, wakeUp: (over) => pcscd.changed(version, over) });
@@ -65,7 +65,7 @@ function requireAnyCard(readers: readonly ReaderInfo[]): void {
   throw new PcscError('PCSC_NO_CARD', `there is no card in ${names}; insert one`, SCARD.NO_SMARTCARD);
 }
 
-function describe(reader: Reader): ReaderInfo {
+function describeReader(reader: Reader): ReaderInfo {
   const { PRESENT, MUTE, EXCLUSIVE, IN_USE } = READER_STATE;
   const flags = reader.state ?? 0;
   const present = (flags & PRESENT) !== 0 && !reader.gone;
@@ -91,7 +91,7 @@ export async function* watchReaders(options: { signal?: AbortSignal } = {}): Asy
         if (failure === undefined) yield { type: 'service-lost', error: pcscd.failure };
         known = undefined;
       } else {
-        const readers = pcscd.readers.map(describe);
+        const readers = pcscd.readers.map(describeReader);
         yield* compareReaders(known, readers);
         known = readers;
       }

@@ -64,17 +64,17 @@ export class TcpChannel implements CardChannel {
   constructor(socket: Socket, where: string) {
     this.#socket = socket;
     this.#where = where;
-    socket.on('data', (chunk: Buffer) => this.#take(chunk));
-    socket.on('close', () => this.#lose(`the card at ${where} is gone`));
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    socket.on('close', () => this.#end(`the card at ${where} is gone`));
   }
 
   async powerOn(signal: AbortSignal): Promise<void> {
-    const stop = (): void => this.#lose(`${this.#where} did not answer in time`);
+    const stop = (): void => this.#end(`${this.#where} did not answer in time`);
     signal.addEventListener('abort', stop);
     try {
-      this.#socket.write(frameOf(Uint8Array.of(POWER_ON)));
-      const atr = await this.#ask(Uint8Array.of(GIVE_ATR));
-      if (atr.length < 2 || atr.length > MAX_ATR_OCTETS) this.#lose(`${this.#where} gave no ATR`);
+      this.#socket.write(encodeFrame(Uint8Array.of(POWER_ON)));
+      const atr = await this.#request(Uint8Array.of(GIVE_ATR));
+      if (atr.length < 2 || atr.length > MAX_ATR_OCTETS) this.#end(`${this.#where} gave no ATR`);
       if (this.#lost !== undefined) throw this.#lost;
       this.atr = atr.slice();
     } finally {
@@ -94,23 +94,23 @@ export class TcpChannel implements CardChannel {
         `a command over TCP has ${range}, not ${command.length}; send a shorter one`,
       );
     }
-    const answer = await this.#ask(command);
+    const answer = await this.#request(command);
     if (answer.length < 2) {
-      this.#lose(`the card at ${this.#where} gave no status word`);
+      this.#end(`the card at ${this.#where} gave no status word`);
       throw this.#lost ?? new CardGoneError();
     }
     return answer;
   }
 
-  #ask(payload: Uint8Array): Promise<Uint8Array> {
+  #request(payload: Uint8Array): Promise<Uint8Array> {
     if (this.#lost !== undefined) return Promise.reject(this.#lost);
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
-      this.#socket.write(frameOf(payload));
+      this.#socket.write(encodeFrame(payload));
     });
   }
 
-  #take(chunk: Buffer): void {
+  #receive(chunk: Buffer): void {
     const octets = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk]);
     const { length } = octets;
     if (length < 2 || length < 2 + octets.readUInt16BE(0)) {
@@ -120,14 +120,14 @@ export class TcpChannel implements CardChannel {
     this.#rest = undefined;
     const waiting = this.#waiting;
     if (waiting === undefined || length > 2 + octets.readUInt16BE(0)) {
-      this.#lose(`what is at ${this.#where} answers without being asked`);
+      this.#end(`what is at ${this.#where} answers without being asked`);
       return;
     }
     this.#waiting = undefined;
     waiting.resolve(new Uint8Array(octets.buffer, octets.byteOffset + 2, length - 2));
   }
 
-  #lose(what: string): void {
+  #end(what: string): void {
     if (this.#lost !== undefined) return;
     this.#lost = new CardGoneError(`${what}; open it again when it is back, and the session starts anew`);
     this.#waiting?.reject(this.#lost);
@@ -141,7 +141,7 @@ export class TcpChannel implements CardChannel {
     await this.#queue.run(async () => {
       this.#lost ??= new CardGoneError('the channel to the card is closed; open the card again');
       const sent = new Promise<void>((resolve) => {
-        this.#socket.end(frameOf(Uint8Array.of(POWER_OFF)), resolve);
+        this.#socket.end(encodeFrame(Uint8Array.of(POWER_OFF)), resolve);
       });
       await sent;
       this.#socket.destroy();
@@ -149,7 +149,7 @@ export class TcpChannel implements CardChannel {
   }
 }
 
-function frameOf(payload: Uint8Array): Buffer {
+function encodeFrame(payload: Uint8Array): Buffer {
   const frame = Buffer.allocUnsafe(2 + payload.length);
   frame.writeUInt16BE(payload.length, 0);
   frame.set(payload, 2);
