@@ -1,3 +1,5 @@
+import { CHANNEL_INS } from '../secure-channel/security-level.ts';
+
 /** Class of all commands but SELECT and GET RESPONSE; `firmware-notes/protocol.md` 2. */
 export const CLA_MODULE = 0x80;
 /** Class of SELECT and GET RESPONSE. */
@@ -7,9 +9,7 @@ export const CLA_ISO = 0x00;
 export const INS = {
   SELECT: 0xa4,
   GET_RESPONSE: 0xc0,
-  INITIALIZE_UPDATE: 0x50,
-  EXTERNAL_AUTHENTICATE: 0x82,
-  PUT_KEY: 0xd8,
+  ...CHANNEL_INS,
   SET_STATUS: 0xf0,
   STORE_DATA: 0xe2,
   OPEN_SESSION: 0x30,

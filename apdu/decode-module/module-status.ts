@@ -43,6 +43,10 @@ type CodeName = Exclude<keyof typeof STATUS, 'DONE' | 'MORE'>;
 export type ModuleErrorCode = CodeName | 'DEFECT';
 
 const MEANINGS: ReadonlyMap<number, StatusMeaning> = new Map([
+  [
+    STATUS.WRONG_CRYPTOGRAM,
+    { text: 'the cryptogram of the secure channel is wrong', advice: 'check the keys of this card' },
+  ],
   [STATUS.WRONG_LENGTH, { text: 'the command has a length it cannot have', advice: 'check its data' }],
   [STATUS.SECURITY, { text: 'it wants the PIN, or the secure channel', advice: 'verify the PIN, or ask the issuer' }],
   [STATUS.PIN_BLOCKED, { text: 'the PIN is blocked', advice: 'ask the issuer to set a new one' }],
@@ -59,13 +63,13 @@ const MEANINGS: ReadonlyMap<number, StatusMeaning> = new Map([
     STATUS.BAD_FIELD,
     { text: 'a field is outside version 1 of the protocol', advice: 'drop the message; a newer module may take it' },
   ],
-  [STATUS.NOT_FOUND, { text: 'no such application or receipt', advice: 'check the card, or the number' }],
+  [STATUS.NOT_FOUND, { text: 'no such application, receipt or record', advice: 'check the card, or the number' }],
   [STATUS.NO_ROOM, { text: 'no place for a key is free', advice: 'delete a key that is no longer needed' }],
   [STATUS.UNKNOWN_KEY, { text: 'the key it names is not on the card', advice: 'load its key message first' }],
   [STATUS.NO_CREDIT, { text: 'not enough credit for this group', advice: 'load credit' }],
   [
     STATUS.ABOVE_CEILING,
-    { text: 'above what the purchase allows', advice: 'drop it; ask the operator of the service' },
+    { text: 'it is above what the purchase allows', advice: 'drop it; ask the operator of the service' },
   ],
   [
     STATUS.SPEND_LIMIT,
@@ -77,13 +81,16 @@ const MEANINGS: ReadonlyMap<number, StatusMeaning> = new Map([
   ],
   [
     STATUS.OUTSIDE_VALIDITY,
-    { text: 'outside the validity of key or purchase', advice: 'wait for the next key, or renew the purchase' },
+    { text: 'it is outside the validity of key or purchase', advice: 'wait for the next key, or renew the purchase' },
   ],
-  [STATUS.OLD_GROUP, { text: 'older than a group of this stream already opened', advice: 'drop it' }],
+  [STATUS.OLD_GROUP, { text: 'the group is older than one of this stream that was opened', advice: 'drop it' }],
   [STATUS.ABOVE_MAXIMUM_BALANCE, { text: 'the balance would pass its maximum', advice: 'load less' }],
   [
     STATUS.BLIND_MISMATCH,
-    { text: 'a blind key where a metered one is needed, or the reverse', advice: 'drop it, or use the other DECODE' },
+    {
+      text: 'the key is blind where a metered one is needed, or the reverse',
+      advice: 'drop it, or use the other DECODE',
+    },
   ],
   [
     STATUS.ABOVE_RATING,

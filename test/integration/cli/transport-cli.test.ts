@@ -179,7 +179,7 @@ describe('tollcast card info', () => {
     const { code, stderr } = await tollcast('card', 'info', '--wait', '--card', second);
     expect(code).toBe(6);
     expect(stderr.split('\n').slice(-2)).toEqual([
-      'tollcast: the card answered 6A82 to SELECT: no such application or receipt; check the card, or the number',
+      'tollcast: the card answered 6A82 to SELECT: no such application, receipt or record; check the card, or the number',
       '',
     ]);
     const debug = await tollcast('card', 'info', '--debug', '--card', second);
