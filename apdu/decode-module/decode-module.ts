@@ -153,8 +153,8 @@ export class DecodeModule {
   }
 
   /**
-   * Personalises a card, one data group at a time. Only on a secure channel, with C-ENC for what is secret.
-   * @param dgi number of the data group, as in `DGI`.
+   * Personalises a card, one DGI at a time. It needs a secure channel, with C-ENC for what is secret.
+   * @param dgi as in `DGI`.
    * @param value up to 228 octets.
    * @param last makes a blank card personalised.
    */

@@ -1,7 +1,7 @@
 import { CARD_KEY_VALUE, CARD_PROFILE } from '../layout/card.ts';
 import type { Values } from '../layout/field-table.ts';
 
-/** Data groups of STORE DATA; `firmware-notes/protocol.md` 3. */
+/** The DGIs of STORE DATA; `firmware-notes/protocol.md` 3. */
 export const DGI = {
   profile: 0x0001,
   limits: 0x0002,

@@ -145,7 +145,7 @@ export class Tester {
     await this.inside(INS.STORE_DATA, p1, 0, data, status);
   }
 
-  /** The last data group of a blank card, and SET STATUS. */
+  /** The last DGI of a blank card, and SET STATUS. */
   async activate(dgi: number, value: Uint8Array): Promise<void> {
     await this.storeData(dgi, value, true);
     await this.setStatus(LIFE.active);

@@ -27,7 +27,7 @@ export interface Page {
   /** Section 4.3. */
   tariffs(): readonly Code[];
   /** DGIs of section 3. */
-  dataGroups(): readonly Code[];
+  dgis(): readonly Code[];
   /** Objects of GET DATA, section 2.3. */
   dataObjects(): readonly Code[];
   /** Tags of the SELECT answer, section 2.1; `size` counts the octets of the value. */
@@ -78,7 +78,7 @@ export function readPage(text: string = readFileSync(PAGE, 'utf8')): Page {
     lifeStates: () => codes('life', 'name'),
     capabilities: () => codes('bit', 'name', 10),
     tariffs: () => codes('tariff', 'name', 10),
-    dataGroups: () => codes('DGI', 'name'),
+    dgis: () => codes('DGI', 'name'),
     dataObjects: () => codes('P1 P2', 'name'),
     selectAnswer: () =>
       rowsOf(tables, 'tag', 'SELECT answer').map(([tag = '', cell = '']) => {

@@ -58,7 +58,7 @@ test.each([
   ['status words', constantsOf('StatusWords'), page.statusWords()],
   ['instructions', withoutPrefix('INS_', constantsOf('Instructions')), page.instructions()],
   ['tariffs', constantsOf('Tariffs'), page.tariffs()],
-  ['data groups', constantsOf('DataGroups'), page.dataGroups()],
+  ['DGIs', constantsOf('DataGroups'), page.dgis()],
   ['data objects', constantsOf('DataObjects'), page.dataObjects()],
 ])('the %s of the applet have the codes of the page, and no others', (_, ofApplet, ofPage) => {
   expect(ofApplet).toEqual(inConstants(ofPage));

@@ -57,7 +57,7 @@ test.each([
   ['tariffs', TARIFF, inTypeScript(page.tariffs())],
   ['life states', LIFE, inTypeScript(page.lifeStates())],
   ['capabilities', CAPABILITY, inTypeScript(page.capabilities())],
-  ['data groups', DGI, inTypeScript(page.dataGroups())],
+  ['DGIs', DGI, inTypeScript(page.dgis())],
   ['data objects', DATA_OBJECT, inTypeScript(page.dataObjects())],
 ])('%s have the codes of the page, and no others', (_, codes, ofPage) => {
   expect(codes).toEqual(ofPage);
