@@ -12,7 +12,7 @@ import { addCardOptions, type CardOptions, print, withCard } from '../options/ca
 import { confirm } from '../terminal/ask.ts';
 import { currencyByNumber } from '../../money/currency.ts';
 import { formatSpendLimit, parseSpendLimit } from '../../money/spend-limit.ts';
-import { spendLimitJson } from './card-view.ts';
+import { spendLimitToJson } from './card-view.ts';
 import { formatTime, parseTime } from '../terminal/time.ts';
 import { wholeNumber } from '../options/number-option.ts';
 import { askPin, choosePin, NEW_PIN } from '../terminal/pin-entry.ts';
@@ -66,7 +66,7 @@ async function limitSpending(amount: string, options: PinOptions): Promise<void>
     const currency = currencyByNumber(number);
     const limit = parseSpendLimit(amount, currency);
     await setSpendLimit(module, limit, await askPin(options.pinFile));
-    print(options, { card: formatCardId(cardId), currency: currency.code, spendLimit: spendLimitJson(limit) }, [
+    print(options, { card: formatCardId(cardId), currency: currency.code, spendLimit: spendLimitToJson(limit) }, [
       `card ${formatCardId(cardId)}: spend limit a day ${formatSpendLimit(limit, currency)}`,
     ]);
   });

@@ -10,7 +10,7 @@ import { type CardOptions, print, withCard } from '../options/card-option.ts';
 import { describePurse, type View } from './card-view.ts';
 import { type Currency, currencyByNumber } from '../../money/currency.ts';
 import { formatSpendLimit } from '../../money/spend-limit.ts';
-import { spendLimitJson } from './card-view.ts';
+import { spendLimitToJson } from './card-view.ts';
 import { formatDay, formatTime } from '../terminal/time.ts';
 import { formatMoney } from '../../money/amount.ts';
 
@@ -48,7 +48,11 @@ export async function showCard(options: CardOptions): Promise<void> {
 function describeSpending({ spendLimit, day, spentOfDay, creditLimit }: LogRecord, currency: Currency): View {
   const spent = day === 0 ? '' : `, spent ${formatMoney(spentOfDay, currency)} on ${formatDay(day)}`;
   return {
-    json: { spendLimit: spendLimitJson(spendLimit), spentOfDay: Number(spentOfDay), creditLimit: Number(creditLimit) },
+    json: {
+      spendLimit: spendLimitToJson(spendLimit),
+      spentOfDay: Number(spentOfDay),
+      creditLimit: Number(creditLimit),
+    },
     lines: [
       `limits    spend a day ${formatSpendLimit(spendLimit, currency)}${spent}; credit ${formatMoney(creditLimit, currency)}`,
     ],

@@ -7,7 +7,7 @@ import { type PurseEvent, readPurseLog } from '../../holder/purse-log.ts';
 import { type CardOptions, print, withCard } from '../options/card-option.ts';
 import { currencyByNumber } from '../../money/currency.ts';
 import { formatSpendLimit } from '../../money/spend-limit.ts';
-import { spendLimitJson } from './card-view.ts';
+import { spendLimitToJson } from './card-view.ts';
 import { formatDay } from '../terminal/time.ts';
 import { formatMoney } from '../../money/amount.ts';
 
@@ -89,7 +89,7 @@ function recordToJson(record: LogRecord): Record<string, unknown> {
     taken: Number(record.taken),
     day: day === 0 ? null : formatDay(day),
     spentOfDay: Number(record.spentOfDay),
-    spendLimit: spendLimitJson(record.spendLimit),
+    spendLimit: spendLimitToJson(record.spendLimit),
     receiptsWritten,
     receiptsAcknowledged,
     unacknowledged: Number(record.unacknowledged),

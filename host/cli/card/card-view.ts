@@ -1,5 +1,6 @@
-import { type CardLimits, decodeCardLimits } from '../../../apdu/decode-module/card-limits.ts';
+import type { CardLimits } from '../../../apdu/decode-module/card-limits.ts';
 import type { PurseStatus } from '../../../apdu/decode-module/money/purse-status.ts';
+import { type AccountSummary, summariseAccount } from '../../issuer/cards/account-summary.ts';
 import { Accounts } from '../../issuer/cards/accounts.ts';
 import { StoreError } from '../../store/store-error.ts';
 import { currencyByNumber } from '../../money/currency.ts';
@@ -7,7 +8,7 @@ import { describeLimits, policyOfLimits } from '../../issuer/cards/holder-limits
 import { hasSpendLimit } from '../../money/spend-limit.ts';
 import { formatMoney } from '../../money/amount.ts';
 
-/** The same for programs, amounts in micro-units, and for people. */
+/** The same thing twice: for programs, with amounts in micro-units, and for people. */
 export interface View {
   readonly json: Record<string, unknown>;
   readonly lines: readonly string[];
@@ -16,7 +17,7 @@ export interface View {
 /** A purse as the card shows it. @throws FormatError when ISO 4217 does not know its currency. */
 export function describePurse(purse: PurseStatus): View {
   const currency = currencyByNumber(purse.currency);
-  const write = (amount: bigint) => formatMoney(amount, currency);
+  const format = (amount: bigint) => formatMoney(amount, currency);
   return {
     json: {
       currency: currency.code,
@@ -30,63 +31,59 @@ export function describePurse(purse: PurseStatus): View {
       receiptsDue: purse.receiptsDue,
     },
     lines: [
-      `balance   ${write(purse.balance)} of at most ${write(purse.maximumBalance)}`,
-      `loaded    ${write(purse.loaded)} in ${purse.loadNumber} ${purse.loadNumber === 1 ? 'load' : 'loads'}`,
-      `spent     ${write(purse.spent)}, ${write(purse.torn)} of it torn`,
+      `balance   ${format(purse.balance)} of at most ${format(purse.maximumBalance)}`,
+      `loaded    ${format(purse.loaded)} in ${purse.loadNumber} ${purse.loadNumber === 1 ? 'load' : 'loads'}`,
+      `spent     ${format(purse.spent)}, ${format(purse.torn)} of it torn`,
       `receipts  ${purse.receiptsWritten}, ${purse.receiptsDue} of them not collected`,
     ],
   };
 }
 
-/** What the accounts have of a card, if there are any and it is in them. */
+/** What the accounts of a store hold of a card; undefined when there is no store. */
 export async function describeAccount(store: string, cardId: Uint8Array): Promise<View | undefined> {
-  let accounts: Accounts;
   try {
-    accounts = await Accounts.open(store);
+    await using accounts = await Accounts.open(store);
+    const account = await summariseAccount(accounts, cardId);
+    if (account === undefined) return { json: { issued: null }, lines: [`issued    not from ${store}`] };
+    return viewAccount(account);
   } catch (cause) {
     if (cause instanceof StoreError && cause.code === 'NO_STORE') return undefined;
     throw cause;
   }
-  try {
-    const card = await accounts.card(cardId);
-    if (card === undefined) return { json: { issued: null }, lines: [`issued    not from ${store}`] };
-    const issued = new Date(card.issuedAt * 1000).toISOString();
-    const currency = currencyByNumber(card.currency);
-    const { last, amount } = await accounts.receiptTotals(cardId);
-    const order = await accounts.lastOrder(cardId);
-    const creditLimit = await accounts.creditLimitAt(cardId, order?.number ?? 0);
-    const limits = card.limits === null ? undefined : decodeCardLimits(card.limits);
-    return {
-      json: {
-        issued,
-        receiptsKept: last,
-        receiptsAmount: Number(amount),
-        creditLimit: Number(creditLimit),
-        limits: limits === undefined ? null : limitsJson(limits),
-        withdrawn: card.withdrawn,
-      },
-      lines: [
-        `issued    ${issued}`,
-        `collected ${last} receipts, ${formatMoney(amount, currency)}`,
-        ...(creditLimit === 0n ? [] : [`credit    limit ${formatMoney(creditLimit, currency)}`]),
-        ...(limits === undefined ? [] : [`limits    ${describeLimits(limits, currency)}`]),
-        ...(card.withdrawn ? ['withdrawn it was a copy, or an old state put back; it is given nothing any more'] : []),
-      ],
-    };
-  } finally {
-    await accounts.close();
-  }
+}
+
+function viewAccount(account: AccountSummary): View {
+  const { receipts, receiptsAmount, creditLimit, limits, withdrawn } = account;
+  const issued = new Date(account.issuedAt * 1000).toISOString();
+  const currency = currencyByNumber(account.currency);
+  return {
+    json: {
+      issued,
+      receiptsKept: receipts,
+      receiptsAmount: Number(receiptsAmount),
+      creditLimit: Number(creditLimit),
+      limits: limits === undefined ? null : limitsToJson(limits),
+      withdrawn,
+    },
+    lines: [
+      `issued    ${issued}`,
+      `collected ${receipts} receipts, ${formatMoney(receiptsAmount, currency)}`,
+      ...(creditLimit === 0n ? [] : [`credit    limit ${formatMoney(creditLimit, currency)}`]),
+      ...(limits === undefined ? [] : [`limits    ${describeLimits(limits, currency)}`]),
+      ...(withdrawn ? ['withdrawn it was a copy, or an old state put back; it is given nothing any more'] : []),
+    ],
+  };
 }
 
 /** Micro-units for programs; null when there is no limit. */
-export function spendLimitJson(limit: bigint): number | null {
+export function spendLimitToJson(limit: bigint): number | null {
   return hasSpendLimit(limit) ? Number(limit) : null;
 }
 
 /** The limits of a holder for programs. */
-export function limitsJson(limits: CardLimits): Record<string, unknown> {
+export function limitsToJson(limits: CardLimits): Record<string, unknown> {
   return {
-    spendLimit: spendLimitJson(limits.spendLimit),
+    spendLimit: spendLimitToJson(limits.spendLimit),
     ratingLimit: limits.ratingLimit === 0 ? null : limits.ratingLimit,
     pinPolicy: policyOfLimits(limits),
   };

@@ -12,7 +12,7 @@ import {
 } from '../../issuer/cards/holder-limits.ts';
 import { type Currency, currencyByNumber } from '../../money/currency.ts';
 import { parseSpendLimit } from '../../money/spend-limit.ts';
-import { limitsJson } from '../card/card-view.ts';
+import { limitsToJson } from '../card/card-view.ts';
 import { print } from '../options/card-option.ts';
 import { administer, type ChannelOptions } from '../options/issuer-option.ts';
 
@@ -50,7 +50,7 @@ export async function changeLimits(options: ChannelOptions & LimitOptions): Prom
     const { cardId, currency, limits } = await setLimits(on, (card) =>
       parseLimits(options, currencyByNumber(card.currency)),
     );
-    print(options, { card: formatCardId(cardId), ...limitsJson(limits) }, [
+    print(options, { card: formatCardId(cardId), ...limitsToJson(limits) }, [
       `card ${formatCardId(cardId)}: ${describeLimits(limits, currencyByNumber(currency))}`,
     ]);
   });

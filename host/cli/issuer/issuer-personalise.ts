@@ -2,21 +2,20 @@ import { type Command, Option } from 'commander';
 import { formatCardId, type ModuleClass } from '../../../apdu/decode-module/card-id.ts';
 import { NO_LIMITS } from '../../../apdu/decode-module/card-limits.ts';
 import { MAX_MONEY } from '../../../apdu/layout/max-money.ts';
-import { VERIFICATION_PLACES } from '../../../apdu/decode-module/keys/verification-key.ts';
-import { OutOfRangeError } from '../../../apdu/errors.ts';
-import { personalise } from '../../issuer/cards/personalisation.ts';
+import { personalise, requireUsableCard } from '../../issuer/cards/personalisation.ts';
 import { readVerificationKey } from '../../issuer/keys/verification-key-file.ts';
 import { print } from '../options/card-option.ts';
 import { currencyByCode } from '../../money/currency.ts';
 import { describeLimits } from '../../issuer/cards/holder-limits.ts';
-import { limitsJson } from '../card/card-view.ts';
+import { limitsToJson } from '../card/card-view.ts';
 import { addLimitOptions, type LimitOptions, parseLimits } from './issuer-limits.ts';
 import { type ChannelOptions, createCardCommand, readInstalledKeys, now, withStore } from '../options/issuer-option.ts';
 import { formatMoney, parseAmount } from '../../money/amount.ts';
+import { wholeNumber } from '../options/number-option.ts';
 import { choosePin } from '../terminal/pin-entry.ts';
 
 interface PersonaliseOptions extends ChannelOptions, LimitOptions {
-  readonly serial?: string;
+  readonly serial?: number;
   readonly class?: ModuleClass;
   readonly currency: string;
   readonly maxBalance: string;
@@ -29,7 +28,7 @@ interface PersonaliseOptions extends ChannelOptions, LimitOptions {
 /** Adds `tollcast issuer personalise`. */
 export function addPersonaliseCommand(issuer: Command): void {
   const command = createCardCommand(issuer, 'personalise', 'make a blank card one of yours')
-    .option('--serial <n>', 'serial number (default: the next free one)')
+    .option('--serial <n>', 'serial number (default: the next free one)', wholeNumber(0, 0xffff_ffff))
     .addOption(
       new Option('--class <class>', 'class of the module (default: soft for a soft card, else card)').choices([
         'card',
@@ -64,24 +63,13 @@ async function personaliseCard(options: PersonaliseOptions): Promise<void> {
     options.maxUnacknowledged === undefined
       ? maximumBalance
       : parseAmount(options.maxUnacknowledged, currency, MAX_MONEY);
-  if (maximumBalance === 0n || maximumUnacknowledged === 0n) {
-    throw new OutOfRangeError(`a card that may hold nothing is of no use; name at least ${formatMoney(1n, currency)}`);
-  }
-  if (options.trust.length > VERIFICATION_PLACES) {
-    throw new OutOfRangeError(
-      `a card keeps ${VERIFICATION_PLACES} verification keys; name no more of them with --trust`,
-    );
-  }
   const moduleClass = options.class ?? (options.card.kind === 'soft' ? 'soft' : 'card');
   const asked = parseLimits(options, currency);
   const limits = Object.keys(asked).length === 0 ? undefined : { ...NO_LIMITS, ...asked };
   const withPin = options.pin === true || options.pinFile !== undefined;
-  if (!withPin && limits !== undefined && (limits.pinForSessions || limits.pinLiftsRating)) {
-    throw new OutOfRangeError('this PIN policy needs a PIN; add --pin or --pin-file');
-  }
   const wanted = {
     moduleClass,
-    serial: parseSerial(options.serial),
+    serial: options.serial,
     currency: currency.number,
     maximumBalance,
     maximumUnacknowledged,
@@ -89,6 +77,7 @@ async function personaliseCard(options: PersonaliseOptions): Promise<void> {
     trust: await Promise.all(options.trust.map(readVerificationKey)),
     pin: withPin ? await choosePin(options.pinFile) : undefined,
   };
+  requireUsableCard(wanted);
   const installed = await readInstalledKeys(options);
   const cardId = await withStore({ ...options, create: true }, (channel, keys, accounts) =>
     personalise({ channel, keys, accounts, installed, now: now() }, wanted),
@@ -100,7 +89,7 @@ async function personaliseCard(options: PersonaliseOptions): Promise<void> {
       class: moduleClass,
       currency: currency.code,
       maximumBalance: Number(maximumBalance),
-      ...(limits && limitsJson(limits)),
+      ...(limits && limitsToJson(limits)),
       ...(wanted.trust.length > 0 && { trust: wanted.trust.map(({ id }) => id) }),
     },
     [
@@ -108,13 +97,4 @@ async function personaliseCard(options: PersonaliseOptions): Promise<void> {
       ...(limits === undefined ? [] : [describeLimits(limits, currency)]),
     ],
   );
-}
-
-function parseSerial(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const serial = Number(text);
-  if (!/^\d{1,10}$/.test(text) || serial > 0xffff_ffff) {
-    throw new OutOfRangeError(`"${text.slice(0, 40)}" is not a serial number; it must lie within 0 and 4294967295`);
-  }
-  return serial;
 }

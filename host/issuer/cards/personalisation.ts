@@ -15,11 +15,18 @@ import {
   encodeCardKeys,
   encodeCardProfile,
 } from '../../../apdu/decode-module/personalisation.ts';
-import { encodeVerificationKey, type VerificationKey } from '../../../apdu/decode-module/keys/verification-key.ts';
+import {
+  encodeVerificationKey,
+  VERIFICATION_PLACES,
+  type VerificationKey,
+} from '../../../apdu/decode-module/keys/verification-key.ts';
+import { OutOfRangeError } from '../../../apdu/errors.ts';
 import { putKey } from '../../../apdu/secure-channel/put-key.ts';
 import type { ChannelKeySet } from '../../../apdu/secure-channel/scp03-keys.ts';
 import type { Accounts } from './accounts.ts';
 import { openChannel } from './card-administration.ts';
+import { formatMoney } from '../../money/amount.ts';
+import { currencyByNumber } from '../../money/currency.ts';
 import { IssuerError } from '../issuer-error.ts';
 import type { KeyStore } from '../keys/key-store.ts';
 
@@ -55,7 +62,8 @@ export interface Personalisation {
  *
  * @returns the card id, 8 octets.
  * @throws IssuerError `NOT_BLANK`, `SERIAL_TAKEN` or `CHANNEL_KEYS`, and those of {@link KeyStore.open}.
- * @throws OutOfRangeError when an amount or the serial does not fit.
+ * @throws OutOfRangeError when an amount or the serial does not fit, the card could hold nothing, or its PIN policy
+ *   lacks a PIN.
  */
 export async function personalise(
   { channel, keys, accounts, installed, now }: Personalisation,
@@ -69,6 +77,7 @@ export async function personalise(
     throw new IssuerError('NOT_BLANK', `card ${formatCardId(present)} is personalised already; insert a blank one`);
   }
   // All that can be refused is refused before a card id is spent.
+  requireUsableCard(wanted);
   encodeCardProfile({ ...wanted, cardId: new Uint8Array(8) });
   const limits = wanted.limits && encodeCardLimits(wanted.limits);
   const trust = (wanted.trust ?? []).map((key, place) => encodeVerificationKey(place, key));
@@ -104,4 +113,20 @@ export async function personalise(
   }
   await module.setStatus('active');
   return cardId;
+}
+
+/** @throws OutOfRangeError when the card could hold nothing, trusts too many, or has a PIN policy and no PIN. */
+export function requireUsableCard({ trust = [], limits, pin, ...wanted }: NewCard): void {
+  if (wanted.maximumBalance === 0n || wanted.maximumUnacknowledged === 0n) {
+    const least = formatMoney(1n, currencyByNumber(wanted.currency));
+    throw new OutOfRangeError(`a card that may hold nothing is of no use; name at least ${least}`);
+  }
+  if (trust.length > VERIFICATION_PLACES) {
+    throw new OutOfRangeError(
+      `a card keeps ${VERIFICATION_PLACES} verification keys; name no more of them with --trust`,
+    );
+  }
+  if (pin === undefined && limits !== undefined && (limits.pinForSessions || limits.pinLiftsRating)) {
+    throw new OutOfRangeError('this PIN policy needs a PIN; add --pin or --pin-file');
+  }
 }

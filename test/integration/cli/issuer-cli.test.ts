@@ -211,8 +211,8 @@ describe('says in one line what to do', () => {
     [/at most 549755\.813887 USD/, ['load', '--amount', '549755.813888 USD']],
     [/at most 549755\.813887 USD/, ['personalise', '--max-balance', '549755.813888']],
     [/at least 0\.000001 USD/, ['personalise', '--max-balance', '0']],
-    [/within 0 and 4294967295/, ['personalise', '--serial', '4294967296']],
-    [/within 0 and 4294967295/, ['personalise', '--serial', '-1']],
+    [/from 0 to 4294967295/, ['personalise', '--serial', '4294967296']],
+    [/from 0 to 4294967295/, ['personalise', '--serial', '-1']],
     [/passphrase/, ['load', '--amount', '1 USD', '--passphrase', 'x']],
   ])('with a value that does not fit: %s', async (message, args) => {
     await expectFailure(2, message, ['issuer', ...args, ...CARD]);
