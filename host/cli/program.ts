@@ -8,7 +8,7 @@ import { addIssuerCommand } from './issuer/issuer-command.ts';
 import { reportError } from './terminal/error-report.ts';
 import { addWatchCommand } from './watch/watch-command.ts';
 
-// Each group of commands has a file of its own that adds it to the program.
+// The file of each group of commands adds it to the program.
 const GROUPS = [addAttackCommand, addCardCommand, addHeadendCommand, addIssuerCommand, addWatchCommand];
 
 const EXIT_STATUSES = EXIT_MEANINGS.map((meaning, status) => `  ${status}  ${meaning}`);
@@ -19,11 +19,11 @@ const program = new Command('tollcast')
   .option('--debug', 'show where an error comes from')
   .addHelpText('after', `\nExit status:\n${EXIT_STATUSES.join('\n')}`)
   .exitOverride()
-  // Commander's own words are reported below, as every error is.
+  // What commander has to say is thrown too, and reported below.
   .configureOutput({ outputError: () => {} });
 for (const add of GROUPS) add(program);
 
-// A reader of our output that has seen enough, as `head` does, is no failure.
+// A program that stops reading our output early, as `head` does, is not a failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit();
   process.stderr.write(`tollcast: standard output cannot be written (${error.code}); what was done is done\n`);
@@ -34,13 +34,13 @@ try {
   await program.parseAsync();
 } catch (error) {
   process.exitCode = reportError(error, {
-    // Also where the words before it could not be read.
+    // Read from the arguments, as commander may have failed before it came to this option.
     json: process.argv.includes('--json'),
     debug: program.opts<{ debug?: true }>().debug === true,
   });
 }
 
-// What a transport or a source still holds open need not be waited for; what was printed must.
+// Wait until everything is printed, but not for what a transport or a source still holds open.
 process.stdout.write('', (error) => {
   if (error === undefined || error === null) process.exit();
 });

@@ -14,7 +14,7 @@ import { askPassphrase } from '../terminal/passphrase.ts';
 
 export interface BenchOptions extends CardOptions {
   readonly store: string;
-  /** Octets; all of {@link SPANS} when left out. */
+  /** Octets; {@link SPANS} when left out. */
   readonly span?: number;
   /** Of each measurement. */
   readonly seconds: number;

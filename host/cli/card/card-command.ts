@@ -47,7 +47,7 @@ export function addCardCommand(program: Command): void {
     .action(benchCard);
 }
 
-/** Adds a command APDU to those before it. @throws InputError when it is none. */
+/** Adds a command APDU to those before it. @throws InputError when the text is not one. */
 function collectCommand(text: string, before: readonly Uint8Array[] | undefined): Uint8Array[] {
   const command = fromHex(text);
   try {

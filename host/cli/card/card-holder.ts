@@ -75,8 +75,8 @@ async function limitSpending(amount: string, options: PinOptions): Promise<void>
 async function leave(service: number, key: number, options: LeaveOptions): Promise<void> {
   const at = options.at ?? Math.floor(Date.now() / 1000);
   if (options.yes !== true) {
-    const question = `Purchase ${key} of service ${service} ends at ${formatTime(at)}; this cannot be taken back. Leave?`;
-    if (!(await confirm(question))) {
+    const what = `purchase ${key} of service ${service} ends at ${formatTime(at)}, which cannot be taken back`;
+    if (!(await confirm(`${what}; leave?`))) {
       throw new TollcastError('NOT_CONFIRMED', 'leaving cannot be taken back; nothing was done: add --yes to leave');
     }
   }
@@ -84,7 +84,7 @@ async function leave(service: number, key: number, options: LeaveOptions): Promi
     const module = new DecodeModule(channel);
     const { cardId } = await selectActive(module);
     const { record, to } = await leavePurchase(module, { service, keyId: key }, at);
-    // First the file: the record may be asked for again, but only while the purchase is on the card.
+    // The file comes first: if it fails, the record can be asked for again while the purchase is on the card.
     if (options.out !== undefined) await writeFile(options.out, `${toHex(record)}\n`);
     const json = { card: formatCardId(cardId), service, key, to: formatTime(to), record: toHex(record) };
     print(options, json, [

@@ -47,15 +47,14 @@ export async function showCard(options: CardOptions): Promise<void> {
 /** Spend limit and credit limit, as the newest record has them. */
 function describeSpending({ spendLimit, day, spentOfDay, creditLimit }: LogRecord, currency: Currency): View {
   const spent = day === 0 ? '' : `, spent ${formatMoney(spentOfDay, currency)} on ${formatDay(day)}`;
+  const limit = formatSpendLimit(spendLimit, currency);
   return {
     json: {
       spendLimit: spendLimitToJson(spendLimit),
       spentOfDay: Number(spentOfDay),
       creditLimit: Number(creditLimit),
     },
-    lines: [
-      `limits    spend a day ${formatSpendLimit(spendLimit, currency)}${spent}; credit ${formatMoney(creditLimit, currency)}`,
-    ],
+    lines: [`limits    spend a day ${limit}${spent}; credit ${formatMoney(creditLimit, currency)}`],
   };
 }
 

@@ -18,7 +18,7 @@ interface ReaderReport {
   readonly state: ReaderInfo['state'];
   readonly atr: string;
   readonly module: { readonly card: string; readonly life: string; readonly version: number } | null;
-  /** Why nothing is known of the module. */
+  /** Why the card could not be asked. */
   readonly problem?: string;
 }
 

@@ -23,7 +23,7 @@ export function addIssuerCommand(program: Command): void {
   const issuer = program.command('issuer').description('make cards, load them, collect their receipts');
 
   createStoreCommand(issuer, 'init', 'make an issuer store: four master keys and empty accounts')
-    .option('--id <hex>', 'issuer number, the first 3 octets of every card id (default: random)', issuerNumber)
+    .option('--id <hex>', 'issuer number, the first 3 octets of every card id (default: random)', parseIssuerNumber)
     .option('--json', 'print one line of JSON')
     .action(init);
   addPersonaliseCommand(issuer);
@@ -32,8 +32,8 @@ export function addIssuerCommand(program: Command): void {
   createCardCommand(issuer, 'show', 'show a card and its purse; ends its open session').action(show);
 }
 
-/** 000000 is what a blank card has. */
-function issuerNumber(text: string): number {
+/** Reads an issuer number. 000000 is that of a blank card. @throws InputError */
+function parseIssuerNumber(text: string): number {
   if (/^[0-9a-f]{6}$/i.test(text) && text !== '000000') return Number.parseInt(text, 16);
   throw new InputError(
     `"${text.slice(0, 40)}" is not an issuer number; write six hexadecimal digits, not all zero, as in 0a1b2c`,

@@ -51,11 +51,12 @@ async function load(options: LoadOptions): Promise<void> {
     await collectSoftReceipts(module, keys, accounts);
     return loadCredit({ module, keys, accounts, now: now() }, { ...request, refundCap });
   });
+  const card = formatCardId(result.cardId);
   const refund = result.refund === 0n ? '' : `, with ${format(result.refund)} of torn credit given back`;
   print(
     options,
     {
-      card: formatCardId(result.cardId),
+      card,
       currency: currency.code,
       amount: Number(result.amount),
       refund: Number(result.refund),
@@ -63,7 +64,7 @@ async function load(options: LoadOptions): Promise<void> {
       repeated: result.repeated,
     },
     [
-      `card ${formatCardId(result.cardId)}: loaded ${format(result.amount)}${refund}; balance ${format(result.balance)}`,
+      `card ${card}: loaded ${format(result.amount)}${refund}; balance ${format(result.balance)}`,
       ...(result.repeated ? [REPEATED] : []),
     ],
   );
@@ -112,9 +113,10 @@ async function collect(options: IssuerOptions): Promise<void> {
   } = await withStore(options, (channel, keys, accounts) => collectReceipts(new DecodeModule(channel), keys, accounts));
   const currency = currencyByNumber(number);
   const total = receipts.reduce((sum, receipt) => sum + receipt.amount, 0n);
-  const line = (receipt: Receipt) =>
-    `receipt ${receipt.number}: service ${receipt.service}, ${receipt.octets} octets, ${formatMoney(receipt.amount, currency)}` +
-    (receipt.reason === 'torn' ? `, ${formatMoney(receipt.torn, currency)} torn` : '');
+  const format = (amount: bigint) => formatMoney(amount, currency);
+  const describeReceipt = ({ number: n, service, octets, amount, reason, torn }: Receipt) =>
+    `receipt ${n}: service ${service}, ${octets} octets, ${format(amount)}` +
+    (reason === 'torn' ? `, ${format(torn)} torn` : '');
   print(
     options,
     {
@@ -134,8 +136,8 @@ async function collect(options: IssuerOptions): Promise<void> {
       })),
     },
     [
-      ...receipts.map(line),
-      `card ${formatCardId(cardId)}: ${receipts.length} new receipts, ${formatMoney(total, currency)}`,
+      ...receipts.map(describeReceipt),
+      `card ${formatCardId(cardId)}: ${receipts.length} new receipts, ${format(total)}`,
     ],
   );
 }

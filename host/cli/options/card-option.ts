@@ -13,10 +13,10 @@ export interface CardOptions {
   readonly json?: true;
 }
 
-/** What every command says of its `--json`. */
+/** Help for the `--json` of every command. */
 const JSON_HELP = 'print one line of JSON; amounts in micro-units, 1000000 to the unit';
 
-/** The options of every command that opens one card. */
+/** Adds the options of every command that opens one card. */
 export function addCardOptions(command: Command): Command {
   const address = new Option('--card <address>', CARD_ADDRESS_SYNTAX)
     .default({ kind: 'pcsc' } satisfies CardAddress, 'pcsc')

@@ -27,7 +27,7 @@ export function createCardCommand(parent: Command, name: string, description: st
   return addCardOptions(createStoreCommand(parent, name, description));
 }
 
-/** A command that goes through the card's secure channel. */
+/** Creates a command that goes through the secure channel of the card. */
 export function createChannelCommand(parent: Command, name: string, description: string): Command {
   return createCardCommand(parent, name, description).option(
     '--keys <file>',
@@ -35,7 +35,7 @@ export function createChannelCommand(parent: Command, name: string, description:
   );
 }
 
-/** Opens the accounts, then the card, and closes both whatever happens. Masters are opened by whoever needs them. */
+/** Opens the accounts, then the card, and closes both whatever happens. Masters are opened only when they are used. */
 export async function withStore<T>(
   options: IssuerOptions & { readonly create?: true },
   work: (channel: CardChannel, keys: KeyStore, accounts: Accounts) => Promise<T>,
@@ -45,13 +45,13 @@ export async function withStore<T>(
   return await withCard(options, (channel) => work(channel, keys, accounts));
 }
 
-/** The same, for what goes through the secure channel. */
+/** Opens the accounts and the card as {@link withStore} does, for work through the secure channel. */
 export async function administer<T>(options: ChannelOptions, work: (on: Administration) => Promise<T>): Promise<T> {
   const installed = options.keys === undefined ? undefined : await readKeySet(options.keys);
   return withStore(options, (channel, keys, accounts) => work({ channel, keys, accounts, installed }));
 }
 
-/** Key set that a blank card was installed with. */
+/** Reads the key set that a blank card was installed with: the test keys unless a file is named. */
 export async function readInstalledKeys({ keys }: ChannelOptions): Promise<ChannelKeySet> {
   return keys === undefined ? TEST_KEY_SET : readKeySet(keys);
 }

@@ -5,7 +5,7 @@ import { OutOfRangeError } from '../../../apdu/errors.ts';
 export interface MulticastAddress {
   /** IPv4, multicast as a rule. */
   readonly address: string;
-  /** Media port, even (RFC 3550 11): the next one is RTCP's, the one after it that of the keys. */
+  /** Media port, even (RFC 3550 11). RTCP has the next one. */
   readonly port: number;
 }
 

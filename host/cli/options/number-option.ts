@@ -1,11 +1,11 @@
 import { OutOfRangeError } from '../../../apdu/errors.ts';
 
-/** Reads a whole number after an option, as commander calls it. */
+/** @returns a parser, as commander calls it, for a whole number within a range. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => parseWithin(text, /^\d{1,16}$/, min, max, 'a whole number');
 }
 
-/** Reads a number that may have decimals. */
+/** @returns a parser, as commander calls it, for a number within a range; it may have decimals. */
 export function decimalNumber(min: number, max: number): (text: string) => number {
   return (text) => parseWithin(text, /^\d{1,16}(?:\.\d{1,9})?$/, min, max, 'a number');
 }

@@ -4,13 +4,13 @@ import { TollcastError } from '../../../apdu/errors.ts';
 /** How errors are shown. */
 interface ReportOptions {
   readonly json: boolean;
-  /** Shows where the error comes from, too. */
+  /** Whether to show where the error comes from. */
   readonly debug: boolean;
 }
 
 /**
- * Says on standard error what went wrong: one line for people, or one line of JSON.
- * @returns the exit status, 0 to 7: 0 after help or version.
+ * Prints on standard error what went wrong: one line for people, or one line of JSON.
+ * @returns the exit status, 0 to 7; it is 0 after `--help` and `--version`.
  */
 export function reportError(error: unknown, { json, debug }: ReportOptions): number {
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
@@ -22,7 +22,7 @@ export function reportError(error: unknown, { json, debug }: ReportOptions): num
   return exitStatus;
 }
 
-/** Any error as one of the catalogue, its message on one line. */
+/** Turns any error into one of the catalogue, with its message on one line. */
 function asTollcastError(error: unknown): TollcastError {
   const message = oneLine(error instanceof Error ? error.message : String(error));
   const options = { cause: error };
@@ -31,7 +31,7 @@ function asTollcastError(error: unknown): TollcastError {
     return new TollcastError('USAGE', 'no command is named; write one of those above', options);
   }
   if (error instanceof CommanderError) return new TollcastError('USAGE', message.replace(/^error: /, ''), options);
-  // The system's message has the path in it.
+  // The message of the system names the path.
   if (error instanceof Error && 'syscall' in error) {
     return new TollcastError(
       'SYSTEM',

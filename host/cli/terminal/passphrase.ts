@@ -1,7 +1,7 @@
 import { IssuerError } from '../../issuer/issuer-error.ts';
 import { askHidden } from './ask.ts';
 
-/** Where a passphrase may stand instead of being typed. Everybody on the machine can read arguments, so never there. */
+/** Where a passphrase may stand instead of being typed. It is never an argument: other users can read those. */
 const PASSPHRASE_VARIABLE = 'TOLLCAST_PASSPHRASE';
 
 /**

@@ -3,7 +3,7 @@ import { encodePin } from '../../../apdu/decode-module/pin.ts';
 import { TollcastError } from '../../../apdu/errors.ts';
 import { askHidden } from './ask.ts';
 
-/** Where a PIN may stand instead of being typed. Everybody on the machine can read arguments, so never there. */
+/** Where a PIN may stand instead of being typed. It is never an argument: other users can read those. */
 interface PinSource {
   readonly variable: string;
   /** The option that names a file. */
@@ -13,7 +13,7 @@ interface PinSource {
 const PRESENT: PinSource = { variable: 'TOLLCAST_PIN', option: '--pin-file' };
 export const NEW_PIN: PinSource = { variable: 'TOLLCAST_NEW_PIN', option: '--new-pin-file' };
 
-/** Octets of a file with a PIN. */
+/** A file with a PIN is not longer than this many octets. */
 const MAX_FILE = 64;
 
 /**
@@ -28,7 +28,8 @@ export async function askPin(file: string | undefined): Promise<Uint8Array> {
 /**
  * Reads a new PIN as {@link askPin} does; one that is typed is typed twice.
  * @returns 8 octets.
- * @throws TollcastError `PIN_NOT_GIVEN` as {@link askPin} does, and when the two differ; OutOfRangeError when it is not a PIN.
+ * @throws TollcastError `PIN_NOT_GIVEN` as {@link askPin} does, and when the two differ.
+ * @throws OutOfRangeError when it is not a PIN.
  */
 export async function choosePin(file: string | undefined, source = PRESENT): Promise<Uint8Array> {
   const pin = await readGiven(file, source);

@@ -94,7 +94,7 @@ export function formatPriceAndBalance(status: BridgeStatus): string[] {
   ];
 }
 
-/** Whose signatures count, and that nobody else's do; nothing when the card names nobody. */
+/** Whose signatures the card trusts; nothing when it names nobody. */
 export function formatTrust({ trusted }: BridgeStatus): string[] {
   if (trusted.length === 0) return [];
   return [`trusts ${trusted.map(({ id }) => `signer ${id}`).join(', ')} and no other`];

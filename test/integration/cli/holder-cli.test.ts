@@ -61,7 +61,8 @@ async function publicKey(name: string): Promise<string> {
   return Buffer.from(key.export({ format: 'jwk' }).x!, 'base64url').toString('hex');
 }
 
-describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
+// Each test runs a dozen programs one after the other.
+describe.each<CardKind>(['soft', 'jcardsim'])('on %s', { timeout: 120_000 }, (kind) => {
   let card: SimulatedCard | undefined;
   let at: string[];
 
@@ -75,7 +76,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
     await card?.close();
   });
 
-  test('limits, PIN and verification keys from the start, and changed later', async () => {
+  test('limits, PIN and verification keys are set by personalise, and changed later', async () => {
     const pem = await publicKey('headend.pem');
     const hex = 'ab'.repeat(32);
     const trust = ['--trust', '1=headend.pem', `7=${hex}`];
@@ -120,11 +121,11 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
     await writeFile(join(directory, 'rsa.pem'), 'PUBLIC KEY');
     await expectFailure(2, /no Ed25519 public key/, ['issuer', 'trust', ...at, '--place', '3', '--trust', '9=rsa.pem']);
     await writeFile(join(directory, 'own.key'), '-----BEGIN PRIVATE KEY-----');
-    const hint = /own.key holds a private key; keep it, .* -in own.key -pubout -out headend.pem/;
+    const hint = /own.key holds a private key; keep it secret, .* -in own.key -pubout -out headend.pem/;
     await expectFailure(2, hint, ['issuer', 'trust', ...at, '--place', '3', '--trust', '9=own.key']);
   });
 
-  test('the PIN: changed by its holder, blocked by mistakes, given anew by the issuer', async () => {
+  test('the holder changes the PIN, mistakes block it, the issuer gives a new one', async () => {
     await json(['issuer', 'personalise', ...at]);
     await expectFailure(5, /has no PIN; ask the issuer/, ['card', 'spend-limit', ...at, '1.00'], {
       TOLLCAST_PIN: '1234',
@@ -146,7 +147,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
     expect(printed).not.toMatch(/98765|2468/);
   });
 
-  test('a line of credit: used, in the log and in the accounts; lowered again', async () => {
+  test('a line of credit is used, logged, kept in the accounts and lowered again', async () => {
     const { card: id } = await json(['issuer', 'personalise', ...at]);
     const limit = await json(['issuer', 'credit-limit', ...at, '--amount', '3.00 USD']);
     expect(limit).toMatchObject({ creditLimit: 3_000_000, balance: 0, repeated: false });
@@ -173,7 +174,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
     expect(await json(['issuer', 'show', ...at])).toMatchObject({ loads: 3, loaded: 1_000_000, creditLimit: 0 });
   });
 
-  test('leaves a purchase, for good, when it is meant', async () => {
+  test('leaves a purchase for good after a confirmation', async () => {
     const { card: id } = await json(['issuer', 'personalise', ...at]);
     await json(['issuer', 'load', ...at, '--amount', '1 USD']);
     const channel = await openCard(at[1]!, { wait: true, signal: AbortSignal.timeout(10_000) });
@@ -196,7 +197,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
     await expectFailure(2, /is not a time; write it as/, [...leave, '--at', 'tomorrow', '--yes']);
   });
 
-  test('a card that is ended for good, when it is meant: its purse and its receipts are still there', async () => {
+  test('a terminated card still shows its purse and gives its receipts', async () => {
     await json(['issuer', 'personalise', ...at]);
     await json(['issuer', 'load', ...at, '--amount', '5.00 USD']);
     await expectFailure(1, /nothing was done; to end the card for good add --yes/, ['issuer', 'terminate', ...at]);
@@ -211,7 +212,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', (kind) => {
     await expectFailure(6, /is terminated; use another card/, ['issuer', 'load', ...at, '--amount', '1.00 USD']);
   });
 
-  test('the keys of the secure channel: other ones, and back', async () => {
+  test('the keys of the secure channel are replaced, and put back', async () => {
     await json(['issuer', 'personalise', ...at]);
     const key = (octet: string) => octet.repeat(16);
     const set = { version: 5, enc: key('11'), mac: key('22'), dek: key('33') };

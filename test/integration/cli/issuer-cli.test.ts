@@ -79,7 +79,8 @@ async function expectNothingSecret(cardId: Uint8Array): Promise<void> {
   expect(printed.includes(PASSPHRASE)).toBe(false);
 }
 
-describe.each<CardKind>(['soft', 'jcardsim', 'pcsc'])('on %s', (kind) => {
+// The test runs a dozen programs one after the other.
+describe.each<CardKind>(['soft', 'jcardsim', 'pcsc'])('on %s', { timeout: 120_000 }, (kind) => {
   let card: SimulatedCard | undefined;
   let address: string;
 
@@ -140,7 +141,7 @@ describe.each<CardKind>(['soft', 'jcardsim', 'pcsc'])('on %s', (kind) => {
   });
 });
 
-describe('says in one line what to do', () => {
+describe('says in one line what to do', { timeout: 120_000 }, () => {
   const CARD = ['--card', 'soft:card'];
 
   test('without a store, a passphrase, or a card', async () => {

@@ -47,11 +47,11 @@ afterAll(async () => {
 });
 
 describe('tollcast card list', () => {
-  test('readers without cards', async () => {
+  test('lists readers without cards', async () => {
     expect(await printed('card', 'list')).toBe(`${first}: no card\n${second}: no card\n`);
   });
 
-  test('waits for a card; tells a decode module from another card', async () => {
+  test('waits for a card, and tells a decode module from another card', async () => {
     const child = spawn(process.execPath, [TOLLCAST, 'card', 'list', '--wait', '--json'], { stdio: 'pipe' });
     const ended = once(child, 'exit');
     const out: string[] = [];
@@ -80,7 +80,7 @@ describe('tollcast card list', () => {
 });
 
 describe('tollcast card apdu', () => {
-  test('over PC/SC: the answer in octets, in BER-TLV, and the status word in words', async () => {
+  test('shows an answer over PC/SC in octets, in BER-TLV and in words', async () => {
     await insertSoft(0);
     const commands = ['00 A4 04 00 0A F0544F4C4C4341535401 00', '80 44 00 00 01 00', '80EE0000'];
     const { code, stdout, stderr } = await tollcast('card', 'apdu', '--wait', '--card', first, ...commands);
@@ -115,7 +115,7 @@ describe('tollcast card apdu', () => {
     );
   });
 
-  test('over TCP: a card that is not a decode module is not spoken of as one', async () => {
+  test('does not use the words of the decode module for another card over TCP', async () => {
     const server = await TcpCardServer.listen((payload) => {
       if (payload.length === 1) return payload[0] === 4 ? fromHex('3b00') : undefined;
       return fromHex('9401');
@@ -129,7 +129,7 @@ describe('tollcast card apdu', () => {
 });
 
 describe('tollcast card info', () => {
-  test('a blank soft module', async () => {
+  test('shows that a soft module is blank', async () => {
     const stdout = await printed('card', 'info', '--card', 'soft', '--json');
     expect(JSON.parse(stdout)).toEqual({
       atr: '3b80800101',
@@ -154,7 +154,7 @@ describe('tollcast card info', () => {
     );
   });
 
-  test('what cannot be written is no success', async () => {
+  test('output that cannot be written is a failure', async () => {
     const full = openSync('/dev/full', 'w');
     const child = spawn(process.execPath, [TOLLCAST, 'card', 'info', '--card', 'soft'], {
       stdio: ['ignore', full, 'pipe'],
@@ -202,7 +202,7 @@ describe('the command line', () => {
     expect({ code, stdout, stderr: stderr.trimEnd() }).toEqual({ code: 2, stdout: '', stderr: line });
   });
 
-  test('help and version are no failure', async () => {
+  test('help and version end with status 0', async () => {
     expect(await printed('--version')).toMatch(/^\d+\.\d+\.\d+\n$/);
     expect(await printed('card', '--help')).toContain('list');
   });

@@ -141,7 +141,7 @@ test('Ctrl-C settles, and the bill is there for programs', async () => {
   expect(await module.getPurse()).toMatchObject({ receiptsWritten: 1, torn: 0n, taken: 0n });
 });
 
-test('a reader that has seen enough ends it without an error, and it settles', async () => {
+test('a player that stops reading ends the run without an error, and the card settles', async () => {
   await makeCard(1_000_000n);
   const service = new TestService({ cards: [cardId] });
   const run = watch('--quiet');
@@ -156,7 +156,7 @@ test('a reader that has seen enough ends it without an error, and it settles', a
   expect(run.said()).toBe('');
 });
 
-test('a soft card is watched by one at a time; the other is told who has it', async () => {
+test('a second watch on a soft card says which process uses it', async () => {
   await makeCard(1_000_000n);
   const service = new TestService({ cards: [cardId] });
   const first = watch();
@@ -171,7 +171,7 @@ test('a soft card is watched by one at a time; the other is told who has it', as
   expect(existsSync(`${state}.lock`)).toBe(false);
 });
 
-test('a stream of which the card could open nothing is no success', async () => {
+test('a stream of which the card opens nothing is a failure', async () => {
   await makeCard(1_000_000n);
   const service = new TestService({ cards: [] });
   const run = watch();
@@ -183,7 +183,7 @@ test('a stream of which the card could open nothing is no success', async () => 
   expect(run.said()).toMatch(/and nothing of it was opened: card 0a1b2c-02-00000003 had no key for what came; ask/);
 });
 
-test('without credit it ends with price, balance and what to type', async () => {
+test('without credit the run ends with price, balance and what to type', async () => {
   await makeCard(4000n);
   const service = new TestService({ cards: [cardId], quantum: 1000n });
   const run = watch('--quiet');
@@ -200,7 +200,7 @@ test('without credit it ends with price, balance and what to type', async () => 
   expect(run.out().length).toBe(OCTETS);
 });
 
-test('a card that wants its PIN: says so, opens with it, keeps its confirms, names whom it trusts', async () => {
+test('a card that wants its PIN opens the stream only with it; confirms and trusted signers are kept', async () => {
   await makeCard(1_000_000n);
   await administer(async (secure) => {
     await secure.storeData(DGI.limits, encodeCardLimits({ ...NO_LIMITS, pinForSessions: true }), false);
@@ -239,7 +239,7 @@ test('a card that wants its PIN: says so, opens with it, keeps its confirms, nam
   });
 });
 
-test('with --wait-for-credit it says so, and still settles when it is stopped', async () => {
+test('--wait-for-credit waits, and settles when it is stopped', async () => {
   await makeCard(1000n);
   const service = new TestService({ cards: [cardId], quantum: 1000n });
   const run = watch('--wait-for-credit');
