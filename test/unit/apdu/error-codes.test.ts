@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { ERROR_CODES, EXIT_MEANINGS, EXIT_STATUS, exitStatusOf, isErrorCode } from '../../../apdu/error-codes.ts';
-import { CardGoneError } from '../../../apdu/errors.ts';
+import { CardGoneError, TollcastError } from '../../../apdu/errors.ts';
 import { StatusWordError } from '../../../apdu/iso7816/status-word.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -47,6 +47,11 @@ test('a status word of another application ends with the status of a refusal, a 
   expect(new StatusWordError(0x6983, 'VERIFY').exitStatus).toBe(EXIT_STATUS.pin);
   expect(new CardGoneError().exitStatus).toBe(EXIT_STATUS.connection);
   expect(exitStatusOf('FORMAT')).toBe(EXIT_STATUS.failure);
+});
+
+test('a code that the catalogue lacks does not compile', () => {
+  // @ts-expect-error -- The compiler finds it.
+  expect(new TollcastError('NO_SUCH_CODE', 'made up').code).toBe('NO_SUCH_CODE');
 });
 
 test('a text is a code only when the catalogue has it or it names a status word', () => {
