@@ -8,6 +8,8 @@ import { openSoftCard } from '../../../host/transport/card/soft/soft-card.ts';
 import { type CliRun, runTollcast } from '../../support/tollcast-cli.ts';
 
 const CARD = 'soft:card';
+/** For tests that run a dozen programs one after the other. */
+const SLOW = { timeout: 120_000 };
 
 let directory: string;
 let env: NodeJS.ProcessEnv;
@@ -78,7 +80,7 @@ test('4: another program uses the card', async () => {
   }
 });
 
-test('5: no PIN, none that the card has, a wrong one, one wrong once too often', async () => {
+test('5: no PIN, none that the card has, a wrong one, one wrong once too often', SLOW, async () => {
   const spend = ['card', 'spend-limit', '5.00', '--card', CARD];
   await expectFailure([5, 'PIN_NOT_GIVEN'], spend);
   await expectFailure([5, 'NO_PIN'], spend, { TOLLCAST_PIN: '1234' });
@@ -91,13 +93,13 @@ test('5: no PIN, none that the card has, a wrong one, one wrong once too often',
   await expectFailure([5, 'PIN_BLOCKED'], spend, { TOLLCAST_PIN: '1234' });
 });
 
-test('6: the card refuses, by its word or by its state', async () => {
+test('6: the card refuses, by its word or by its state', SLOW, async () => {
   await expectFailure([6, 'UNKNOWN_KEY'], ['card', 'leave', '5', '2', '--yes', '--card', CARD]);
   await expectFailure([6, 'NOT_BLANK'], ['issuer', 'personalise', '--card', CARD]);
   await expectFailure([6, 'CARD_NOT_ACTIVE'], ['card', 'log', '--card', 'soft']);
 });
 
-test('7: the card is pulled, or its runner is killed, in the middle of a command', async () => {
+test('7: the card is pulled, or its runner is killed, in the middle of a command', SLOW, async () => {
   for (const lose of ['pull', 'close'] as const) {
     await using card = await startCard({ kind: 'jcardsim' });
     await succeed('issuer', 'personalise', '--card', card.address);
