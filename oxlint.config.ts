@@ -13,7 +13,7 @@ interface Layer {
 }
 
 /** Bottom up: each layer stands on those above it in this list. A path that stands later wins over the folder that it is in. */
-const LAYERS: readonly Layer[] = [
+export const LAYERS: readonly Layer[] = [
   { path: 'apdu', mayImport: [], packages: ['@noble/**'] },
   { path: 'card-sim/soft', mayImport: ['apdu'], packages: ['@noble/**'] },
   { path: 'host/stream', mayImport: ['apdu'], packages: ['@noble/**'] },

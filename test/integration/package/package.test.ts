@@ -73,6 +73,9 @@ beforeAll(async () => {
   const archive = join(folder, `tollcast-${described.version}.tgz`);
   const vitest = `vitest@${described.devDependencies.vitest}`;
   await succeed('npm', ['install', '--no-audit', '--no-fund', archive, vitest]);
+  // What the README shows has to type-check and to pass with all else.
+  const example = /```ts\n([^]*?)```/.exec(await readFile(join(ROOT, 'README.md'), 'utf8'))?.[1];
+  await writeFile(join(project, 'readme.test.ts'), example ?? '');
   countTally('packed and installed', 'package', Math.round((performance.now() - started) / 1000), 'seconds');
 }, SETUP_MS);
 
@@ -148,7 +151,7 @@ export const life: string = (await new DecodeModule(channel).select()).life;
   });
 });
 
-test("the fixture gives a user's Vitest a card of every kind", async () => {
+test("the fixture gives a user's Vitest a card of every kind, also as the README shows it", async () => {
   await writeFile(
     join(project, 'card.test.js'),
     `import { expect } from 'vitest';
@@ -167,7 +170,8 @@ for (const kind of CARD_KINDS) {
   );
   const output = await succeed('npx', ['vitest', 'run', '--reporter=verbose', '--testTimeout=60000']);
   for (const kind of ['soft', 'jcardsim', 'pcsc']) expect(output).toContain(`a new card is blank: ${kind}`);
-  expect(output).toMatch(/Tests +3 passed/);
+  expect(output).toContain('readme.test.ts');
+  expect(output).toMatch(/Tests +4 passed/);
 }, 180_000);
 
 test('the command tells its version and lists readers', async () => {
