@@ -15,7 +15,7 @@ test('tags are equal in every octet and in length, or not at all', () => {
   expect(equalTags(tag, new Uint8Array(0))).toBe(false);
 });
 
-test('hexadecimal goes there and back; half octets and other letters are refused', () => {
+test('hexadecimal is read as it was written; half octets and other letters are refused', () => {
   expect(fromHex('00 a4:04FF')).toEqual(Uint8Array.of(0x00, 0xa4, 0x04, 0xff));
   expect(toHex(fromHex('00 a4:04FF'))).toBe('00a404ff');
   for (const text of ['abc', '0', '0g', '0x10', '-1']) expect(() => fromHex(text), text).toThrow(InputError);

@@ -16,12 +16,12 @@ const cardId = fc.record<CardId>({
   serial: fc.integer({ min: 0, max: 0xffff_ffff }),
 });
 
-test('issuer 3, class 1, serial 4', () => {
+test('a card id has 3 octets for the issuer, 1 for the class and 4 for the serial', () => {
   expect(toHex(encodeCardId({ issuer: 0x0a1b2c, moduleClass: 'soft', serial: 7 }))).toBe('0a1b2c0200000007');
   expect(formatCardId(fromHex('0a1b2c0200000007'))).toBe('0a1b2c-02-00000007');
 });
 
-test('what is encoded is decoded, what is written is read', () => {
+test('a card id is decoded as it was encoded, and read as it was written', () => {
   fc.assert(
     fc.property(cardId, (id) => {
       const octets = encodeCardId(id);

@@ -46,7 +46,7 @@ test('a section gives back the messages that it was made of, octet by octet', ()
   }
 });
 
-test('what does not belong together is not combined', () => {
+test('messages that differ in more are not combined', () => {
   const right = message(KIND.content, KIND.service, 1);
   const others = [
     message(KIND.content, KIND.service, 1, 6),
@@ -74,7 +74,7 @@ function sectionOf(length: number, change: (octets: Uint8Array) => void = () => 
   return section;
 }
 
-test('a section has at least one entry, whole ones, and 1,400 octets at most', () => {
+test('a section has whole entries, at least one, and 1,400 octets at most', () => {
   expect(separate(sectionOf(60))).toHaveLength(1);
   expect(separate(sectionOf(32 + 48 * 28))).toHaveLength(48);
   for (const length of [61, 32 + 49 * 28]) expect(() => separate(sectionOf(length))).toThrow(FormatError);
@@ -86,7 +86,7 @@ test('a section has at least one entry, whole ones, and 1,400 octets at most', (
   expect(() => separate(terms)).toThrow(FormatError);
 });
 
-test('no section is of seeds or private halves, or under what only one card has or an ephemeral point goes with', () => {
+test('a section holds no seeds or private halves, and nothing under a unique key or a pair', () => {
   const refused = [
     [KIND.seeds, KIND.service],
     [KIND.servicePair, KIND.service],
@@ -127,7 +127,7 @@ test('any octets are a section or a FormatError', () => {
   );
 });
 
-test('a detached card part comes off the key port as it was, and nothing else does', () => {
+test('a detached card part is read as it was written, and nothing else is', () => {
   const header = {
     mode: 'sealed',
     spanBlocks: 4,

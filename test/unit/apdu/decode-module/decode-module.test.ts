@@ -41,7 +41,7 @@ function answering(...answers: number[][]): DecodeModule {
 }
 
 describe('decode module', () => {
-  it('names every status word of the page, says what to do, and takes any other for a defect', async () => {
+  it('names every status word of the page and what to do; any other is a defect', async () => {
     for (const [code, status] of Object.entries(STATUS)) {
       if (status === STATUS.DONE || status === STATUS.MORE) continue;
       const error = await answering([status >>> 8, status & 255])
@@ -57,7 +57,7 @@ describe('decode module', () => {
     await expect(answering([0x94, 0x01]).decode(sealPart(1))).rejects.toThrow(/not enough credit.*; load credit/);
   });
 
-  it('decodes, charges, settles', async () => {
+  it('decodes, charges and settles', async () => {
     const module = await playing();
     expect(await module.decode(sealPart(1))).toEqual(makeSpan({ group: 1, spanBlocks: 4 }));
     expect((await module.getPurse()).used).toBe(3_290n);
@@ -66,7 +66,7 @@ describe('decode module', () => {
     await expect(module.getReceipt(2)).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
-  it('brings a list of several answers whole, also when others ask meanwhile', async () => {
+  it('fetches a list of several answers whole, also when other commands are called meanwhile', async () => {
     const module = await playing();
     for (let number = 2; number <= 16; number++)
       await module.loadKey(sealService(number, {}, { service: number + 10 }));

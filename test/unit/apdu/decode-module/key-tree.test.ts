@@ -33,7 +33,7 @@ class Member {
   }
 }
 
-test('parents and children of nodes', () => {
+test('a node knows its parent and its children', () => {
   expect(childNodes(1)).toEqual([2, 3, 4, 5]);
   expect(childNodes(2)).toEqual([6, 7, 8, 9]);
   expect(parentNode(ROOT_NODE)).toBe(0);
@@ -41,7 +41,7 @@ test('parents and children of nodes', () => {
   expect(pathAbove(9)).toEqual([2, 1]);
 });
 
-test('members follow every epoch, the evicted none of those after; whoever missed some is healed by its path', () => {
+test('members follow every epoch, evicted cards none after theirs, and a path brings back who missed some', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 5 }),
@@ -109,14 +109,14 @@ test('an epoch that nobody leaves at has a root of its own', () => {
   expect(card.root).toEqual({ key: tree.epochKey, version: 2 });
 });
 
-test('a node that nobody is left below costs nothing', () => {
+test('a node with nobody left below needs no message', () => {
   const tree = new KeyTree(7, 2, 1, random);
   const leaves = Array.from({ length: 5 }, () => tree.join().leaf);
   const update = tree.evict([leaves[4]!]);
   expect(update.map(({ keyId, parentId }) => [keyId, parentId])).toEqual([[ROOT_NODE, 2]]);
 });
 
-test('a full tree, a leaf that nobody has, a depth that no card can hold', () => {
+test('a full tree, a leaf not in use and a depth that no card can hold are refused', () => {
   const tree = new KeyTree(7, 1, 1, randomBytes);
   const leaves = [tree.join(), tree.join(), tree.join(), tree.join()].map(({ leaf }) => leaf);
   expect(leaves).toEqual([2, 3, 4, 5]);

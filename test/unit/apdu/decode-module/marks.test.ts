@@ -34,7 +34,7 @@ function leafByHand(slot: number): string {
 }
 
 describe('covers of slots', () => {
-  test('any range: every slot of it once, none beside it, least seeds', () => {
+  test('cover every slot of a range once and no other, with the least seeds', () => {
     fc.assert(
       fc.property(range, ([from, to]) => {
         const labels = coverSlots(from, to);
@@ -55,7 +55,7 @@ describe('covers of slots', () => {
     );
   });
 
-  test('purchases of at most 32 seeds, one after the other', () => {
+  test('are split into purchases of at most 32 seeds, one after the other', () => {
     fc.assert(
       fc.property(range, ([from, to]) => {
         const ranges = splitSlots(from, to);
@@ -73,7 +73,7 @@ describe('covers of slots', () => {
     expect(coverSlots(1, SLOTS - 1)).toHaveLength(38);
   });
 
-  test('what is no range of slots is refused', () => {
+  test('are refused for what is not a range of slots', () => {
     for (const [from, to] of [
       [0, 0],
       [5, 4],
@@ -87,7 +87,7 @@ describe('covers of slots', () => {
 });
 
 describe('keys of the seed tree', () => {
-  test('from any seed above it a leaf has the key that it has from the root', () => {
+  test('give a leaf the same key from any seed above it as from the root', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: SLOTS - 1 }), fc.integer({ min: 0, max: SLOT_DEPTH }), (slot, level) => {
         const above = { level, index: Math.floor(slot / 2 ** (SLOT_DEPTH - level)) };
@@ -98,14 +98,14 @@ describe('keys of the seed tree', () => {
     );
   });
 
-  test('a node that is not below the seed is refused', () => {
+  test('are refused for a node that is not below the seed', () => {
     expect(() => deriveSeedKey(ROOT, { level: 3, index: 4 }, { level: 1, index: 0 })).toThrow(OutOfRangeError);
     expect(() => deriveSeedKey(ROOT, { level: 0, index: 0 }, { level: 1, index: 0 })).toThrow(OutOfRangeError);
     expect(() => deriveSeedKey(ROOT, { level: 2, index: 4 })).toThrow(OutOfRangeError);
     expect(() => deriveSeedKey(ROOT, { level: 21, index: 0 })).toThrow(OutOfRangeError);
   });
 
-  test('the keys of a slot are those of the page', () => {
+  test('make the working keys of a slot as the page says', () => {
     const leaf = Buffer.alloc(16, 0xaa);
     const epochKey = Buffer.alloc(16, 0xbb);
     for (const [epoch, key] of [
@@ -128,7 +128,7 @@ describe('messages of a seed purchase', () => {
   const ceilings = { perMegabyte: 1n, perHour: 2n, flat: 3n, groupOctets: 4, groupDuration: 5, quantum: 6n };
   const purchase = { service: 7, keyId: 8, from: 1, to: 2, number: 100, ceilings };
 
-  test('eight seeds a part, numbers and part numbers one after the other', () => {
+  test('hold eight seeds a part, with numbers one after the other', () => {
     const labels = coverSlots(1, 2 ** 12 - 1);
     const parts = sealSeedPurchase({ ...purchase, labels }, ROOT, 9, ROOT).map(({ octets }) => parseKeyMessage(octets));
     expect(parts.map(({ number, flags, octets }) => [number, flags, octets.length])).toEqual([
@@ -146,7 +146,7 @@ describe('messages of a seed purchase', () => {
     ).toEqual([8, 8, 6]);
   });
 
-  test('none and more than 32 are refused', () => {
+  test('are refused for no seed and for more than 32', () => {
     expect(() => sealSeedPurchase({ ...purchase, labels: [] }, ROOT, 9, ROOT)).toThrow(OutOfRangeError);
     const labels = coverSlots(1, SLOTS - 1);
     expect(() => sealSeedPurchase({ ...purchase, labels }, ROOT, 9, ROOT)).toThrow(OutOfRangeError);

@@ -89,7 +89,7 @@ const loadRequest = fc.record({
 });
 
 describe('what a card signs', () => {
-  it('comes back as it went in, and not with one bit changed', () => {
+  it('is opened as it was signed, and refused with one bit changed', () => {
     fc.assert(
       fc.property(receipt, fc.nat({ max: 111 }), fc.integer({ min: 1, max: 255 }), (value, at, bits) => {
         const signed = signReceipt(value, new AesCbc(KEY));
@@ -152,7 +152,7 @@ describe('what a card signs', () => {
     expect(() => parseReceipt(signed.subarray(0, -1))).toThrow(FormatError);
   });
 
-  it('S3 proves S2 with its own fields, and is not S2', () => {
+  it('proves a load order with its own fields, and the proof is not an order', () => {
     const order = {
       cardId: CARD_ID,
       number: 5,
@@ -176,7 +176,7 @@ describe('what a card signs', () => {
 });
 
 describe('what a card says', () => {
-  it('SELECT: comes back as it went in', () => {
+  it('is read as it was written, to SELECT', () => {
     const answer = {
       version: 1,
       cardId: CARD_ID,
@@ -193,7 +193,7 @@ describe('what a card says', () => {
     }
   });
 
-  it('the purse tells what is left with the open session in it', () => {
+  it('tells of the purse what is left with the open session in it', () => {
     const octets = new Uint8Array(70);
     octets[9] = 100; // loaded
     octets[15] = 10; // spent
@@ -206,7 +206,7 @@ describe('what a card says', () => {
     expect([purse.used, purse.balance, purse.available, purse.receiptsDue]).toEqual([5n, 85n, 40n, 2]);
   });
 
-  it('a key list comes back as it went in', () => {
+  it('is read as it was written, in a key list', () => {
     const entry = fc.record({
       kind: fc.nat({ max: 255 }),
       parentKind: fc.nat({ max: 255 }),
@@ -224,7 +224,7 @@ describe('what a card says', () => {
 });
 
 describe('what a card is given', () => {
-  it('profile and ceilings come back as they went in', () => {
+  it('is read as it was written, in profile and ceilings', () => {
     const profile = {
       cardId: CARD_ID,
       currency: 978,
@@ -239,7 +239,7 @@ describe('what a card is given', () => {
     expect(() => encodeCeilings({ ...CEILINGS, quantum: 0n })).toThrow(/quantum is 0; it must lie within 1/);
   });
 
-  it('a card part loses stream and group on its way, and gets them back', () => {
+  it('has stream and group again in a card part that lost them on its way', () => {
     const part = sealPart(77, { spanBlocks: 7, mode: 'open' });
     const sent = shortenCardPart(part);
     expect(readCardPartLength(sent)).toBe(part.length - 8);

@@ -56,7 +56,7 @@ const SEGMENT: KeyMessageHeader = {
 };
 const NOTHING = new Uint8Array(0);
 
-test('a key message holds a key and a body of its kind, for a second at least', () => {
+test('a key message holds a key and a body of its kind, valid for a second at least', () => {
   expect(sealKeyMessage(SEGMENT, KEY, NOTHING, KEY).octets).toHaveLength(56);
   expect(() => sealKeyMessage(SEGMENT, KEY.subarray(1), NOTHING, KEY)).toThrow(OutOfRangeError);
   expect(() => sealKeyMessage(SEGMENT, new Uint8Array(32), NOTHING, KEY)).toThrow(OutOfRangeError);
@@ -74,7 +74,7 @@ test('a key message has an ephemeral point under a pair, and under nothing else'
   expect(() => sealKeyMessage(SEGMENT, KEY, NOTHING, { ...PAIR, ephemeral })).toThrow(OutOfRangeError);
 });
 
-test('a key message that is cut short is none', () => {
+test('a key message that is cut short is refused', () => {
   const message = sealService(1);
   expect(parseKeyMessage(message).octets).toEqual(message);
   expect(() => parseKeyMessage(message.subarray(0, -1))).toThrow(FormatError);
@@ -93,7 +93,7 @@ test('a span has 1 to 31 blocks, a group 1 to 1,024 packets', () => {
   }
 });
 
-test('a card part of another version, without a span or cut short is none', () => {
+test('a card part of another version, without a span or cut short is refused', () => {
   const part = sealPart(1);
   const sent = shortenCardPart(part);
   expect(readCardPartLength(sent)).toBe(sent.length);
@@ -142,7 +142,7 @@ test('a quantum is no more than a purse can hold', () => {
   expect(() => encodeCeilings({ ...CEILINGS, quantum: MAX_MONEY + 1n })).toThrow(OutOfRangeError);
 });
 
-test('content terms: no price when free, even SSRCs, one suite', () => {
+test('content terms have no price when free, even SSRCs and one suite', () => {
   const terms: ContentTerms = {
     tariff: { kind: 'octets', price: 0xffff_ffffn },
     classes: { card: true, soft: false },
@@ -166,7 +166,7 @@ test('content terms: no price when free, even SSRCs, one suite', () => {
   }
 });
 
-test('limits of a card set nothing that this version reserves', () => {
+test('limits of a card that set what this version reserves are refused', () => {
   const limits = { ...NO_LIMITS, ratingLimit: 255, pinForSessions: true, pinLiftsRating: true };
   const value = encodeCardLimits(limits);
   expect(decodeCardLimits(value)).toEqual(limits);
@@ -191,7 +191,7 @@ test('there are four places for verification keys', () => {
   expect(() => encodeVerificationKey(0, { ...key, key: KEY })).toThrow(OutOfRangeError);
 });
 
-test('a PIN has 4 to 8 digits, and what is wrong with one does not tell it', () => {
+test('a PIN has 4 to 8 digits, and the error does not tell it', () => {
   expect(encodePin('1234')).toEqual(Uint8Array.of(0x31, 0x32, 0x33, 0x34, 0xff, 0xff, 0xff, 0xff));
   expect(encodePin('12345678')).toEqual(Uint8Array.of(0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38));
   for (const pin of ['987', '987654321', '9876a', '']) {

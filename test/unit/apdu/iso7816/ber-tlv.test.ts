@@ -19,7 +19,7 @@ const { tree } = fc.letrec<{ tree: Tlv }>((tie) => ({
 }));
 
 describe('BER-TLV', () => {
-  test('the FCI of a SELECT', () => {
+  test('the FCI of a SELECT is read', () => {
     const row = parseTlv(fromHex('6f12 8407a0000000031010 a507 5f2d02656e 8700'));
     const fci = findTlv(row, 0x6f);
     expect(toHex(findTlv(fci?.children ?? [], 0x84)?.value ?? fromHex('00'))).toBe('a0000000031010');

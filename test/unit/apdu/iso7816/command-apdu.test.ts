@@ -49,7 +49,7 @@ describe('command APDU', () => {
     expect(toHex(encodeCommand({ ...header, data: new Uint8Array(), le: 1 }))).toBe('8010010201');
   });
 
-  test('the longest command', () => {
+  test('the longest command is written and read', () => {
     const octets = encodeCommand({ ...header, data: new Uint8Array(65_535).fill(7), le: 65_536 });
     expect(octets.length).toBe(65_544);
     expect(parseCommand(octets).data?.length).toBe(65_535);

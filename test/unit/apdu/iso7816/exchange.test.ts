@@ -41,7 +41,7 @@ describe('exchange', () => {
     expect(card.sent).toEqual(['82ca0000019900', '02c0000002', '02c0000000']);
   });
 
-  test('GET RESPONSE: further channels, and a class of the application', async () => {
+  test('GET RESPONSE goes to further logical channels, and in a class of the application', async () => {
     const further = new ScriptedCard('6101', 'aa9000');
     await exchange(further, { ...list, cla: 0xc3, le: 1 });
     expect(further.sent[1]).toBe('43c0000001');
@@ -55,7 +55,7 @@ describe('exchange', () => {
     expect((await exchange(card, { ...list, le: 256 })).status).toBe(0x6f00);
   });
 
-  test('6Cxx: the same command once more with the right Le, in cases 2 and 4', async () => {
+  test('6Cxx: the same command goes once more with the right Le, in cases 2 and 4', async () => {
     const two = new ScriptedCard('6c03', '0102039000');
     expect(toHex((await exchange(two, { ...list, le: 256 })).data)).toBe('010203');
     expect(two.sent).toEqual(['80ca000000', '80ca000003']);
@@ -70,7 +70,7 @@ describe('exchange', () => {
     expect(card.sent).toHaveLength(1);
   });
 
-  test('6Cxx twice, and 6Cxx then 61xx', async () => {
+  test('6Cxx is followed once, and 61xx after it to its end', async () => {
     const twice = new ScriptedCard('6c03', '6c04');
     expect((await exchange(twice, { ...list, le: 256 })).status).toBe(0x6c04);
     expect(twice.sent).toHaveLength(2);
@@ -106,7 +106,7 @@ describe('exchange', () => {
     await expect(exchange(endless, { ...list, le: 256 })).rejects.toThrow('without giving any');
   });
 
-  test('a chain: CLA bit 5 on all but the last, Le on the last', async () => {
+  test('a chain has CLA bit 5 on all commands but the last, and Le on the last', async () => {
     const data = Uint8Array.from({ length: 600 }, (_, i) => i);
     const card = new ScriptedCard('9000', '9000', '6c01', '779000');
     const response = await exchange(card, { ...list, data, le: 256 }, { chainAt: 255 });
@@ -129,7 +129,7 @@ describe('exchange', () => {
     expect(card.sent[0]?.slice(0, 10)).toBe('80ca0000ff');
   });
 
-  test('a chain the card breaks off is not gone on with', async () => {
+  test('a chain that the card breaks off is not continued', async () => {
     const card = new ScriptedCard('9000', '6884');
     const response = await exchange(card, { ...list, data: new Uint8Array(300), le: 256 }, { chainAt: 100 });
     expect(response.status).toBe(0x6884);

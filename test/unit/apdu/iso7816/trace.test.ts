@@ -165,7 +165,7 @@ describe('replay', () => {
     await expect(replay.transmit(fromHex('00a40400'))).rejects.toMatchObject({ code: 'REPLAY' });
   });
 
-  test('hidden octets match any, of the same number, and are 00 in answers', async () => {
+  test('hidden octets match as many of any value, and are 00 in answers', async () => {
     const entry = { at: 0, until: 1, command: '8010000002....', answer: 'aa....9000' };
     const replay = new ReplayChannel({ atr, entries: [entry, entry] });
     expect(toHex(await replay.transmit(fromHex('80100000021234')))).toBe('aa00009000');
@@ -174,7 +174,7 @@ describe('replay', () => {
     expect(replay.left).toBe(1);
   });
 
-  test('errors come again; closed is gone', async () => {
+  test('errors come again, and a closed replay throws CardGoneError', async () => {
     const at = { at: 0, until: 1, command: '00a40400' };
     const replay = new ReplayChannel({
       atr,

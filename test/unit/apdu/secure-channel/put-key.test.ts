@@ -21,12 +21,12 @@ const PRESENT = keys(1, 0x31);
 const NEXT = keys(2, 0x51);
 const ECHO_ONE = fromHex('8010000001AA00');
 
-test('key check value: AES of sixteen 01 octets', () => {
+test('the check value of a key is AES of sixteen 01 octets', () => {
   // openssl enc -aes-128-ecb -nopad -K 404142...4f of 0101..01
   expect(toHex(computeCheckValue(fromHex('404142434445464748494a4b4c4d4e4f')))).toBe('504a77');
 });
 
-test('there and back; any octet changed is refused but for the version', () => {
+test('PUT KEY is read as it was written; a change of any octet but the version is refused', () => {
   const data = encodePutKey(NEXT, PRESENT.dek);
   expect(data).toHaveLength(PUT_KEY_LENGTH);
   expect(decodePutKey(data, PRESENT.dek)).toEqual(NEXT);
@@ -44,7 +44,7 @@ test('there and back; any octet changed is refused but for the version', () => {
 });
 
 describe('replacing the key set', () => {
-  test('the channel goes on, the next one needs the new keys, the counter stays', async () => {
+  test('keeps the channel and the counter, and the next channel needs the new keys', async () => {
     const card = new ChannelCard(PRESENT);
     const channel = await openSecureChannel(card, PRESENT, { level: 0x13 });
     await putKey(channel, PRESENT, NEXT);
@@ -58,7 +58,7 @@ describe('replacing the key set', () => {
     expect(card.keys).toEqual(PRESENT);
   });
 
-  test.each([0x01, 0x11] as const)('not at level %i, and not plain', async (level) => {
+  test.each([0x01, 0x11] as const)('is refused at level %i and without a channel', async (level) => {
     const card = new ChannelCard(PRESENT);
     const channel = await openSecureChannel(card, PRESENT, { level });
     await expect(putKey(channel, PRESENT, NEXT)).rejects.toMatchObject({ code: 'SW_6982' });
@@ -68,7 +68,7 @@ describe('replacing the key set', () => {
     expect(card.keys).toBe(PRESENT);
   });
 
-  test('refused, nothing changes and the channel goes on', async () => {
+  test('changes nothing when it is refused, and the channel goes on', async () => {
     const card = new ChannelCard(PRESENT);
     const channel = await openSecureChannel(card, PRESENT, { level: 0x03 });
     const data = encodePutKey(NEXT, PRESENT.dek);
@@ -88,7 +88,7 @@ describe('replacing the key set', () => {
     expect(card.keys).toEqual(NEXT);
   });
 
-  test('a card that confirms other keys, and a key set that is none', async () => {
+  test('refuses a confirmation of other keys and a key set that does not fit', async () => {
     const card = new ChannelCard(PRESENT);
     const channel = await openSecureChannel(card, PRESENT, { level: 0x03 });
     await expect(putKey(channel, PRESENT, { ...NEXT, version: 0 })).rejects.toMatchObject({ code: 'OUT_OF_RANGE' });

@@ -40,7 +40,7 @@ function scripted(script: readonly (readonly [command: string, answer: string])[
 describe.each(cardTraces.traces)('trace of a card at level $level', (trace) => {
   const keys = keySet(cardTraces.keySet);
 
-  test('host side', async () => {
+  test('the host sends what was recorded', async () => {
     const rMac = (trace.level & 0x10) !== 0;
     const card = scripted([
       [trace.initializeUpdate, `${trace.initializeAnswer}9000`],
@@ -76,7 +76,7 @@ describe.each(transcripts.sessions)('transcript at level $level, key set $keySet
   const keys = KEY_SETS.find(({ version }) => version === session.keySet)!;
   const hostChallenge = fromHex(session.hostChallenge);
 
-  test('session keys', () => {
+  test('the session keys are those recorded', () => {
     const { enc, mac, rmac } = deriveSessionKeys(keys, hostChallenge, fromHex(session.cardChallenge));
     expect([enc, mac, rmac].map(toHex)).toEqual([session.sEnc, session.sMac, session.sRmac]);
     expect(toHex(deriveCardChallenge(keys.enc, session.sequenceCounter, fromHex(transcripts.aid)))).toBe(
@@ -84,7 +84,7 @@ describe.each(transcripts.sessions)('transcript at level $level, key set $keySet
     );
   });
 
-  test('host side', async () => {
+  test('the host sends what was recorded', async () => {
     // The host names the version of its key set; the transcripts also have P1 00.
     const version = session.keySet.toString(16).padStart(2, '0');
     const card = scripted([
@@ -103,7 +103,7 @@ describe.each(transcripts.sessions)('transcript at level $level, key set $keySet
   });
 });
 
-test('soft card, all transcripts one after the other', async () => {
+test('the soft card answers all transcripts one after the other', async () => {
   const card = new ChannelCard(KEY_SETS[0]!);
   const say = async (command: string) => toHex(await card.transmit(fromHex(command)));
   for (const session of transcripts.sessions) {
@@ -114,7 +114,7 @@ test('soft card, all transcripts one after the other', async () => {
   expect(card.counter).toBe(transcripts.sessions.length);
 });
 
-describe('soft card, what is refused', () => {
+describe('the soft card refuses', () => {
   /** A new card that a channel is opened to. */
   async function opened(session: { initializeUpdate: string; initializeAnswer: string; externalAuthenticate: string }) {
     const card = new ChannelCard(KEY_SETS[0]!);

@@ -37,7 +37,7 @@ async function echo(channel: SecureChannel, length: number): Promise<string> {
 describe.each(SECURITY_LEVELS)('level %i', (level) => {
   const most = (level & C_ENC) === 0 ? 247 : 239;
 
-  test('every length there and back', async () => {
+  test('data of every length goes there and back', async () => {
     const [channel, card] = await open(level);
     for (let length = 0; length <= most; length++) {
       expect(await echo(channel, length)).toBe(`${toHex(octets(length))}9000`);
@@ -51,7 +51,7 @@ describe.each(SECURITY_LEVELS)('level %i', (level) => {
     expect(toHex(await channel.transmit(command(LEVEL, octets(0))))).toBe(`${toHex(Uint8Array.of(level))}9000`);
   });
 
-  test('what is too long is refused and leaves the channel as it was', async () => {
+  test('data that is too long is refused and leaves the channel as it was', async () => {
     const [channel, card] = await open(level);
     const before = card.sent.length;
     await expect(channel.transmit(command(ECHO, octets(most + 1)))).rejects.toThrow(`0 to ${most} octets`);
@@ -75,7 +75,7 @@ describe.each(SECURITY_LEVELS)('level %i', (level) => {
     expect(answers).toEqual([0, 1, 20, 3].map((length) => `${toHex(octets(length))}9000`));
   });
 
-  test('every octet of a command flipped: 6988, and the channel is closed', async () => {
+  test('a command with any octet flipped gets CRYPTO, and the channel is closed', async () => {
     const length = 20;
     const [probe, model] = await open(level);
     await echo(probe, length);
@@ -92,7 +92,7 @@ describe.each(SECURITY_LEVELS)('level %i', (level) => {
     }
   });
 
-  test('shorter than a C-MAC: 6988, and the channel is closed', async () => {
+  test('a command shorter than its C-MAC gets CRYPTO, and the channel is closed', async () => {
     for (let length = 0; length < 8; length++) {
       const [channel, card] = await open(level);
       const short = encodeCommand({ cla: 0x84, ins: ECHO, p1: 0, p2: 0, data: octets(length) });
@@ -101,7 +101,7 @@ describe.each(SECURITY_LEVELS)('level %i', (level) => {
     }
   });
 
-  test('a command again, out of order, or of another session: 6988', async () => {
+  test('a command sent again, out of order, or of another session gets CRYPTO', async () => {
     const [first, card] = await open(level);
     await echo(first, 10);
     const recorded = card.sent.at(-1)!;
@@ -121,7 +121,7 @@ describe.each(SECURITY_LEVELS)('level %i', (level) => {
     expect(await echo(channel, 2)).toBe(`${toHex(octets(2))}9000`);
   });
 
-  test('what the channel cannot answer for does not go through it', async () => {
+  test('a command whose answer would not be authentic does not go through it', async () => {
     const [channel, card] = await open(level);
     const before = card.answered.length;
     for (const plain of ['00C0000000', '84AA000000', '90AA000000']) {
@@ -131,7 +131,7 @@ describe.each(SECURITY_LEVELS)('level %i', (level) => {
     expect(await echo(channel, 2)).toBe(`${toHex(octets(2))}9000`);
   });
 
-  test('SELECT and reset end it', async () => {
+  test('SELECT and reset end the channel', async () => {
     const [channel, card] = await open(level);
     await card.transmit(SELECT);
     expect(await echo(channel, 1)).toBe('6985');
@@ -143,7 +143,7 @@ describe.each(SECURITY_LEVELS)('level %i', (level) => {
     await expect(echo(third, 1)).rejects.toMatchObject({ code: 'CHANNEL_ENDED' });
   });
 
-  test('any sequence of commands', async () => {
+  test('any sequence of commands is answered as without a channel', async () => {
     const step = fc.record({
       ins: fc.constantFrom(ECHO, WARN, FAIL, LEVEL),
       p1: fc.nat(255),
@@ -171,26 +171,29 @@ function flip(command_: Uint8Array, at: number): Uint8Array {
 }
 
 describe('R-MAC', () => {
-  test.each([0x11, 0x13] as const)('level %i: any octet of an answer flipped, cut or taken away', async (level) => {
-    for (let at = 0; at < 5 + 8 + 2; at++) {
-      const [channel, card] = await open(level);
-      card.onAnswer = (answer) => flip(answer, at);
-      const answer = echo(channel, 5);
-      if (at < 13) {
-        await expect(answer, `octet ${at}`).rejects.toMatchObject({ code: 'FORGED_ANSWER' });
-        await expect(echo(channel, 5)).rejects.toMatchObject({ code: 'CHANNEL_ENDED' });
-      } else if (at === 13) {
-        expect(await answer).toBe('9100'); // an error, and no more than the status word of it
-      } else {
-        expect(await answer).toBe('9001');
+  test.each([0x11, 0x13] as const)(
+    'level %i: an answer with any octet flipped, cut or taken away is refused',
+    async (level) => {
+      for (let at = 0; at < 5 + 8 + 2; at++) {
+        const [channel, card] = await open(level);
+        card.onAnswer = (answer) => flip(answer, at);
+        const answer = echo(channel, 5);
+        if (at < 13) {
+          await expect(answer, `octet ${at}`).rejects.toMatchObject({ code: 'FORGED_ANSWER' });
+          await expect(echo(channel, 5)).rejects.toMatchObject({ code: 'CHANNEL_ENDED' });
+        } else if (at === 13) {
+          expect(await answer).toBe('9100'); // an error, and no more than the status word of it
+        } else {
+          expect(await answer).toBe('9001');
+        }
       }
-    }
-    for (const cut of ['9000', '009000', '00000000000000009000', '6300']) {
-      const [channel, card] = await open(level);
-      card.onAnswer = () => fromHex(cut);
-      await expect(echo(channel, 5)).rejects.toMatchObject({ code: 'FORGED_ANSWER' });
-    }
-  });
+      for (const cut of ['9000', '009000', '00000000000000009000', '6300']) {
+        const [channel, card] = await open(level);
+        card.onAnswer = () => fromHex(cut);
+        await expect(echo(channel, 5)).rejects.toMatchObject({ code: 'FORGED_ANSWER' });
+      }
+    },
+  );
 
   test.each(['6100', '6110', '6C00', '000000000000000000006105'])(
     '%s makes nobody ask again outside the channel',
@@ -214,7 +217,7 @@ describe('R-MAC', () => {
 describe('C-ENC', () => {
   const enc = deriveSessionKeys(KEYS, HOST_CHALLENGE, HOST_CHALLENGE).enc;
 
-  test('padding other than 80 00... is none', () => {
+  test('padding other than 80 00... is refused', () => {
     const whole = encipher(enc, 1, octets(16));
     expect(toHex(decipher(enc, 1, whole)!)).toBe(toHex(octets(16)));
     expect(decipher(enc, 1, whole.subarray(0, 16))).toBeUndefined();
@@ -224,28 +227,31 @@ describe('C-ENC', () => {
     expect(toHex(encipher(enc, 2, octets(16)))).not.toBe(toHex(whole));
   });
 
-  test.each([0x03, 0x13] as const)('level %i: wrong padding under a right C-MAC is 6988 and ends it', async (level) => {
-    // Data of a level without C-ENC under the keys of one with it.
-    for (const length of [1, 15, 16, 17, 32]) {
-      const [channel, card] = await open(level);
-      const challenge = card.answered[0]!.subarray(13, 21);
-      const { mac } = deriveSessionKeys(KEYS, HOST_CHALLENGE, challenge);
-      const authentication = card.sent[1]!;
-      const header = { ins: 0x82, p1: level, p2: 0 };
-      const first = chainCommand(mac, FIRST_CHAINING, header, authentication.subarray(5, 13));
-      const data = octets(length);
-      const chaining = chainCommand(mac, first, { ins: ECHO, p1: 0, p2: 0 }, data);
-      const sealed = concat(data, chaining.subarray(0, 8));
-      expect(toHex(await card.transmit(encodeCommand({ cla: 0x84, ins: ECHO, p1: 0, p2: 0, data: sealed })))).toBe(
-        '6988',
-      );
-      expect(await echo(channel, 1)).toBe('6985');
-    }
-  });
+  test.each([0x03, 0x13] as const)(
+    'level %i: wrong padding under a right C-MAC gets CRYPTO and ends the channel',
+    async (level) => {
+      // Data of a level without C-ENC under the keys of one with it.
+      for (const length of [1, 15, 16, 17, 32]) {
+        const [channel, card] = await open(level);
+        const challenge = card.answered[0]!.subarray(13, 21);
+        const { mac } = deriveSessionKeys(KEYS, HOST_CHALLENGE, challenge);
+        const authentication = card.sent[1]!;
+        const header = { ins: 0x82, p1: level, p2: 0 };
+        const first = chainCommand(mac, FIRST_CHAINING, header, authentication.subarray(5, 13));
+        const data = octets(length);
+        const chaining = chainCommand(mac, first, { ins: ECHO, p1: 0, p2: 0 }, data);
+        const sealed = concat(data, chaining.subarray(0, 8));
+        expect(toHex(await card.transmit(encodeCommand({ cla: 0x84, ins: ECHO, p1: 0, p2: 0, data: sealed })))).toBe(
+          '6988',
+        );
+        expect(await echo(channel, 1)).toBe('6985');
+      }
+    },
+  );
 });
 
-describe('opening', () => {
-  test('the card holds other keys: nothing is authenticated', async () => {
+describe('opening a channel', () => {
+  test('fails when the card holds other keys', async () => {
     for (const part of ['enc', 'mac'] as const) {
       const card = new ChannelCard({ ...KEYS, [part]: octets(16) });
       const opening = open(0x13, card);
@@ -261,7 +267,7 @@ describe('opening', () => {
     }
   });
 
-  test('any octet of challenge or cryptogram changed on its way', async () => {
+  test('fails when any octet of challenge or cryptogram changed on its way', async () => {
     for (let at = 13; at < 29; at++) {
       const card = new ChannelCard(KEYS);
       card.onAnswer = (answer) => flip(answer, at);
@@ -274,7 +280,7 @@ describe('opening', () => {
     }
   });
 
-  test('EXTERNAL AUTHENTICATE, any octet flipped: 6988, the keys are forgotten and the counter stays', async () => {
+  test('EXTERNAL AUTHENTICATE with any octet flipped gets CRYPTO: the keys are forgotten, the counter stays', async () => {
     for (let at = 5; at < 21; at++) {
       const card = new ChannelCard(KEYS);
       card.onCommand = (sent) => (sent[1] === 0x82 ? flip(sent, at) : sent);
@@ -287,7 +293,7 @@ describe('opening', () => {
     }
   });
 
-  test('EXTERNAL AUTHENTICATE with a right C-MAC over a wrong cryptogram: 6300', async () => {
+  test('EXTERNAL AUTHENTICATE with a right C-MAC over a wrong cryptogram gets WRONG_CRYPTOGRAM', async () => {
     const card = new ChannelCard(KEYS);
     card.onCommand = (sent) => {
       if (sent[1] !== 0x82) return sent;
@@ -303,7 +309,7 @@ describe('opening', () => {
     expect(toHex(await card.transmit(card.sent[1]!))).toBe('6985');
   });
 
-  test('P1 P2, length and state, in this order', async () => {
+  test('P1 P2, length and state are checked in this order', async () => {
     const card = new ChannelCard(KEYS);
     const say = async (text: string) => toHex(await card.transmit(fromHex(text)));
     expect(await say('80500001080001020304050607')).toBe('6a86');
@@ -328,7 +334,7 @@ describe('opening', () => {
     expect(await say('8482010010000102030405060708090a0b0c0d0e0f')).toBe('6985');
   });
 
-  test('version 00 is the present key set, another one is unknown', async () => {
+  test('version 00 means the present key set; another version is unknown', async () => {
     const card = new ChannelCard(KEYS);
     const any = await card.transmit(fromHex('80500000080001020304050607'));
     expect(any).toHaveLength(34);
@@ -371,7 +377,7 @@ describe('opening', () => {
     expect(statusOf(await card.transmit(wrapped!))).toBe(0x6985);
   });
 
-  test('another protocol, no R-MAC, answers that are none', async () => {
+  test('a card with another protocol, without R-MAC, or with an unreadable answer is refused', async () => {
     const broken = async (change: (answer: Uint8Array) => Uint8Array, level: SecurityLevel = 0x13) => {
       const card = new ChannelCard(KEYS);
       card.onAnswer = (answer) => (answer.length > 2 ? change(answer) : answer);
@@ -388,7 +394,7 @@ describe('opening', () => {
     await expect(broken(() => fromHex('009000'))).rejects.toMatchObject({ code: 'FORMAT' });
   });
 
-  test('a key set or challenge that is none', async () => {
+  test('a key set or challenge that does not fit is refused', async () => {
     const card = new ChannelCard(KEYS);
     for (const wrong of [
       { version: 0 },
@@ -413,7 +419,7 @@ describe('opening', () => {
     expect(toHex(card.sent[0]!.subarray(5, 13))).not.toBe(toHex(card.sent[2]!.subarray(5, 13)));
   });
 
-  test('a lost card ends it', async () => {
+  test('the loss of the card ends the channel', async () => {
     const [channel, card] = await open(0x01);
     card.onCommand = () => {
       throw new Error('gone');
