@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { MAX_PACKETS } from '../apdu/decode-module/packets/card-part.ts';
 import { TollcastError } from '../apdu/errors.ts';
 import { wholeNumber } from '../host/cli/options/number-option.ts';
 import { type DemoOptions, runDemo } from './demo-run.ts';
@@ -15,7 +16,7 @@ const program = new Command('demo')
     'pcsc, jcardsim, soft, or the name of a reader with your card (default: the first that works)',
   )
   .option('--source <file>', 'a file of yours, MPEG-TS or plain data (default: a clip that ffmpeg makes)')
-  .option('--every <n>', 'every nth packet goes through the card', wholeNumber(1, 1024), 10)
+  .option('--every <n>', 'every nth packet goes through the card', wholeNumber(1, MAX_PACKETS), 10)
   .option('--span <octets>', 'octets of it that do', wholeNumber(16, 208), 64)
   .option('--mode <mode>', 'sealed, open or strict', 'sealed')
   .option('--price <price>', 'what the stream costs', '0.25 USD/MB')

@@ -1,7 +1,7 @@
+import { MAX_PACKETS } from '../../apdu/decode-module/packets/card-part.ts';
+
 /** Octets of an RTP payload of seven TS packets. */
 export const FULL_PAYLOAD = 7 * 188;
-/** Packets of a group; protocol 5.1. */
-const MAX_PACKETS = 1024;
 
 /**
  * Computes the smallest n, one card packet in n, at which a card that does nothing else keeps up with a stream.

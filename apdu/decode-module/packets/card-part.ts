@@ -16,7 +16,7 @@ export interface CardHeader extends Omit<Fields, 'versionAndBlocks' | 'flagsAndP
   readonly mode: Mode;
   /** 16-octet blocks of the span, 1 to 31. */
   readonly spanBlocks: number;
-  /** Packets of the group, 1 to 1,024. */
+  /** Packets of the group, 1 to 2,000. */
   readonly packets: number;
   /** The card part comes by itself, not in the packet that it is for. */
   readonly detached?: boolean;
@@ -25,7 +25,8 @@ export interface CardHeader extends Omit<Fields, 'versionAndBlocks' | 'flagsAndP
 /** Bits of the field with flags and packets. */
 const DETACHED = 0x8000;
 const PACKETS = 0x7ff;
-export const MAX_PACKETS = 1024;
+/** Packets of a group; protocol 5.1. */
+export const MAX_PACKETS = 2000;
 const BLOCK = 16;
 /** Bits of the field with version and blocks. */
 const BLOCKS = 31;
@@ -53,7 +54,7 @@ export function sealCardPart(header: CardHeader, span: Uint8Array, ciphers: Cont
     throw new OutOfRangeError(`a span has 16 to 496 octets in blocks of 16, not ${span.length}`);
   }
   if (packets < 1 || packets > MAX_PACKETS) {
-    throw new OutOfRangeError(`a group has 1 to 1,024 packets, not ${packets}`);
+    throw new OutOfRangeError(`a group has 1 to 2,000 packets, not ${packets}`);
   }
   const part = new Uint8Array(CARD_HEADER.length + span.length + CARD_TAG);
   CARD_HEADER.write(part, {

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { type ModuleClass, parseCardId } from '../../../apdu/decode-module/card-id.ts';
+import { MAX_PACKETS } from '../../../apdu/decode-module/packets/card-part.ts';
 import { TollcastError } from '../../../apdu/errors.ts';
 import { openGrantNumbers } from '../../headend/keys/grant-numbers.ts';
 import { openGrantedCards } from '../../headend/keys/granted-cards.ts';
@@ -71,7 +72,7 @@ export function addHeadendCommand(program: Command): void {
         .choices(['sealed', 'open', 'strict'])
         .default('sealed'),
     )
-    .option('--every <n>', 'every nth packet is a card packet (default: 100)', wholeNumber(1, 1024))
+    .option('--every <n>', 'every nth packet is a card packet (default: 100)', wholeNumber(1, MAX_PACKETS))
     .option('--span <octets>', 'octets through the card, in steps of 16 (default: 64)', wholeNumber(16, 208))
     .option('--closing-time <ms>', 'longest time that a group lasts', wholeNumber(200, 1000), 250)
     .option('--key-period <seconds>', 'longest time that a content key lasts', wholeNumber(MIN_PERIOD, DAY), 300)

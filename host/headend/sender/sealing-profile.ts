@@ -9,7 +9,7 @@ export interface SealingProfile {
   readonly mode: Mode;
   /** Octets of the span, 16 to 208 in steps of 16. */
   readonly span: number;
-  /** Most packets of a group, 1 to 1,024. */
+  /** Most packets of a group, 1 to 2,000. */
   readonly every: number;
   /** TS packets in a payload, 1 to 7; of data, as many octets. */
   readonly packing: number;

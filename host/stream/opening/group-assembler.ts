@@ -19,7 +19,7 @@ export interface AssemblerOptions {
   readonly onDrop: (reason: StreamDrop, packets: number) => void;
 }
 
-/** The memory is enough for half a second of 100 Mbit/s, and for groups of 1,024 packets. */
+/** The memory is enough for half a second of 100 Mbit/s, and for two groups of 2,000 packets and most of a third. */
 export const ASSEMBLER_DEFAULTS = {
   repairTime: 100,
   idleTime: 1500,

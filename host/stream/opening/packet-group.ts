@@ -1,6 +1,7 @@
 import { CARD_HEADER } from '../../../apdu/layout/packets.ts';
 import {
   type CardHeader,
+  MAX_PACKETS,
   parseCardHeader,
   readCardPartLength,
   completeCardPart,
@@ -25,8 +26,6 @@ export interface HeldCardPacket {
 /** What became of a packet offered to a group. */
 export type PacketOutcome = 'held' | 'duplicate' | 'malformed' | 'forged';
 
-/** Packets of a group; `firmware-notes/protocol.md` 5.1. */
-const MAX_PACKETS = 1024;
 /**
  * Rivals held: gap packets with the sequence number of another one and other octets. Only opening tells the true one.
  */
@@ -103,7 +102,7 @@ export class PacketGroup {
     for (const packet of this.#rivals) this.#pool.release(packet);
   }
 
-  /** Position of a gap packet in the group that a card packet names, 1 to 1,023; 0 when it lies outside. */
+  /** Position of a gap packet in the group that a card packet names, 1 to 1,999; 0 when it lies outside. */
   positionOf(card: HeldCardPacket, sequence: number): number {
     const position = guessIndex(card.header.index, sequence) - card.header.index;
     return position > 0 && position < card.header.packets ? position : 0;
@@ -207,7 +206,7 @@ function readCardPacket(packet: MediaPacket): Omit<HeldCardPacket, 'packet'> | u
   }
   const part = completeCardPart(payload.subarray(0, sentLength), packet.rtp.ssrc, packet.group);
   const header = parseCardHeader(part);
-  // Protocol 5.1: the index ends in the sequence number, flags are zero, there are 1 to 1,024 packets.
+  // Protocol 5.1: the index ends in the sequence number, flags are zero, there are 1 to 2,000 packets.
   const isWellFormed =
     header.index % 0x10000 === packet.rtp.sequence &&
     CARD_HEADER.readUint(part, 'flagsAndPackets') === header.packets &&

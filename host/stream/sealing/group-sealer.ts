@@ -1,5 +1,5 @@
 import type { CardHeader, ContentCiphers, Mode } from '../../../apdu/decode-module/packets/card-part.ts';
-import { sealCardPart, shortenCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
+import { MAX_PACKETS, sealCardPart, shortenCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
 import { GROUP_KEY } from '../../../apdu/layout/packets.ts';
 import { OutOfRangeError } from '../../../apdu/errors.ts';
 import { MKI_LENGTH, writeMki } from '../packet/mki.ts';
@@ -37,7 +37,7 @@ export interface SealerOptions {
   readonly mode: Mode;
   /** Octets of the span, 16 to 208 in steps of 16. */
   readonly span: number;
-  /** Most packets of a group, 1 to 1,024. */
+  /** Most packets of a group, 1 to 2,000. */
   readonly every: number;
   /** Most ms of a group of more than one packet. */
   readonly closingTime: number;
@@ -103,8 +103,8 @@ export class GroupSealer {
     if (!Number.isInteger(span) || span % 16 !== 0 || span < 16 || span > 208) {
       throw new OutOfRangeError(`a span has 16 to 208 octets in steps of 16, not ${span}`);
     }
-    if (!Number.isInteger(every) || every < 1 || every > 1024) {
-      throw new OutOfRangeError(`every 1st to 1,024th packet can be a card packet, not every ${every}th`);
+    if (!Number.isInteger(every) || every < 1 || every > MAX_PACKETS) {
+      throw new OutOfRangeError(`every 1st to 2,000th packet can be a card packet, not every ${every}th`);
     }
     if (ssrc % 2 !== 0) throw new OutOfRangeError('an SSRC must be even; bit 0 marks RIST repairs');
     this.#options = options;

@@ -101,6 +101,7 @@ export interface Decode {
   readonly stream: number;
   /** Group number over what the position in the row would give. */
   readonly ahead: number;
+  readonly packets: number;
   readonly octets: number;
   readonly duration: number;
   /** Media time, seconds after START. */
@@ -181,6 +182,7 @@ const decode: fc.Arbitrary<Decode> = fc.record({
   id: favour(5000, 5001, 5002),
   stream: favour(0, 1, 2, 3, 4, 5),
   ahead: favour(0, -1, -2, -5, -20, 2),
+  packets: favour(10, 1, 1024, 1025, 2000),
   octets: units,
   duration: units,
   at: favour(50, 0, 150, 250, NEXT_DAY - 1, NEXT_DAY, LAST - 1, LAST),

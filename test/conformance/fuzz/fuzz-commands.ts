@@ -131,6 +131,7 @@ function makePart(what: Decode, position: number): Uint8Array {
     service: what.service,
     contentKeyId: what.id,
     ssrc: chooseSsrc(what.stream),
+    packets: what.packets,
     octets: what.octets,
     duration: what.duration,
     mediaTime: START + what.at,

@@ -197,8 +197,8 @@ describe('refuses in one line, with the range or what to do', () => {
   const least = () => ['send', '--source', file, ...to(), '--price', 'free'];
 
   test.each<[string, string[], RegExp]>([
-    ['n = 0', ['--every', '0'], /from 1 to 1024/],
-    ['n = 1,025', ['--every', '1025'], /from 1 to 1024/],
+    ['n = 0', ['--every', '0'], /from 1 to 2000/],
+    ['n = 2,001', ['--every', '2001'], /from 1 to 2000/],
     ['a span of 8', ['--span', '8'], /from 16 to 208/],
     ['a span of 100', ['--span', '100'], /16 to 208 octets in steps of 16/],
     ['an unknown mode', ['--mode', 'secret'], /sealed, open, strict/],

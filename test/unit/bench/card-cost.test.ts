@@ -107,8 +107,8 @@ test.each([
   [2e6, 189.97, 1],
   [2e6, 189.96, 2],
   [5e6, 25, 19],
-  [20e6, 1.86, 1022],
-  [20e6, 1.85, undefined],
+  [20e6, 0.95, 2000],
+  [20e6, 0.949, undefined],
 ])('least n at %d bit/s and %d DECODE/s is %s', (rate, perSecond, every) => {
   expect(computeMinEvery(rate, perSecond)).toBe(every);
 });

@@ -76,6 +76,27 @@ describe('a group that is being asked about', () => {
 });
 
 describe('what is held', () => {
+  test('has room for the group that the card is asked about, one more of 2,000 packets, and most of a third', () => {
+    const assembler = start();
+    const room = Math.floor(ASSEMBLER_DEFAULTS.maxOctets / PACKET_BUFFER);
+    expect([room, 2000 * PACKET_BUFFER]).toEqual([5991, 2_800_000]);
+    const add = (packet: number) => {
+      const group = Math.floor(packet / 2000) + 1;
+      const header = { packets: 2000 };
+      assembler.add(packet % 2000 === 0 ? makeCardPacket(group, packet, header) : makeGapPacket(group, packet), 0);
+    };
+    for (let packet = 0; packet < 2000; packet++) add(packet);
+    const { group } = assembler.take(0)!;
+    expect([group.isComplete, group.packets]).toEqual([true, 2000]);
+    for (let packet = 2000; packet < room; packet++) add(packet);
+    expect([assembler.groups, assembler.size, drops]).toEqual([3, room * PACKET_BUFFER, []]);
+    add(room);
+    expect(assembler.size).toBeLessThanOrEqual(ASSEMBLER_DEFAULTS.maxOctets);
+    expect(drops).toEqual([['overflow', 2000]]);
+    assembler.settle(group);
+    expect([assembler.groups, assembler.size]).toEqual([1, (room + 1 - 4000) * PACKET_BUFFER]);
+  });
+
   test('does not grow by card packets that the card refused', () => {
     const assembler = start();
     addWhole(assembler, 1, 0);

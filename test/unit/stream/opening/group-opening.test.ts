@@ -154,6 +154,33 @@ describe('a sealed stream', () => {
     );
   });
 
+  test.each(['in order', 'each pair of packets swapped'])(
+    'opens with two groups of 2,000 full packets, %s',
+    (order) => {
+      const { groups, clear } = sealStream({
+        mode: 'sealed',
+        span: 208,
+        every: 2000,
+        firstSequence: 0xfc00,
+        lengths: Array<number>(4000).fill(1316),
+      });
+      expect(groups.map(({ header }) => [header.packets, header.octets])).toEqual([
+        [2000, 2_632_000],
+        [2000, 2_632_000],
+      ]);
+      const sent = groups.flatMap((group) => group.packets);
+      // At 20 Mbit/s a packet comes every half millisecond. The first one stays in time.
+      const arrivals = sent.map((_, i) => {
+        const from = order === 'in order' || i === 0 || i === sent.length - 1 ? i : ((i - 1) ^ 1) + 1;
+        return { at: i / 2, octets: sent[from]!.octets };
+      });
+      const { delivered, card, drops, size } = receive(arrivals);
+      expect(delivered.length).toBe(4000);
+      expect(delivered.every((packet, i) => equalTags(packet, clear.flat()[i]!))).toBe(true);
+      expect([card.charged, card.refused, [...drops], size]).toEqual([[1, 2], 0, [], 0]);
+    },
+  );
+
   test('with any loss, reordering and duplication gives just the packets that can be opened, in order, each group charged once', () => {
     const fate = fc.record({
       lost: fc.boolean().chain((maybe) => (maybe ? fc.boolean() : fc.constant(false))),

@@ -28,11 +28,11 @@ const CONTENT = new Uint8Array(16).fill(0xcc);
 /** In mode open; the rest behind the card part is the payload's. */
 const open = (rest: number) => ({ mode: 'open', rest: new Uint8Array(4).fill(rest) }) as const;
 
-test('a group holds 1,024 gap packets, 16 rivals and 4 card packets; more are forged', () => {
+test('a group holds 2,000 gap packets, 16 rivals and 4 card packets; more are forged', () => {
   const gaps = new PacketGroup(1, new PacketPool(), 0);
-  for (let i = 0; i < 1024; i++) expect(gaps.add(makeGapPacket(1, i), 0)).toBe('held');
-  expect(gaps.add(makeGapPacket(1, 1024), 0)).toBe('forged');
-  expect(gaps.packets).toBe(1024);
+  for (let i = 0; i < 2000; i++) expect(gaps.add(makeGapPacket(1, i), 0)).toBe('held');
+  expect(gaps.add(makeGapPacket(1, 2000), 0)).toBe('forged');
+  expect(gaps.packets).toBe(2000);
 
   const rivals = groupOf(makeGapPacket(1, 5));
   for (let i = 1; i <= 16; i++) expect(rivals.add(makeGapPacket(1, 5, i), 0)).toBe('held');
@@ -52,7 +52,7 @@ test('a card packet that no sender makes is malformed, and is not kept', () => {
     makeCardPacket(1, 100, { sequence: 101 }),
     makeCardPacket(1, 0x1_0064, { sequence: 101 }),
     makeCardPacket(1, 100, { detached: true }),
-    ...[0x0803, 0x1003, 0x2003, 0x4003, 0, 1025].map((count) => makeCardPacket(1, 100, { change: setPackets(count) })),
+    ...[0x0803, 0x1003, 0x2003, 0x4003, 0, 2001].map((count) => makeCardPacket(1, 100, { change: setPackets(count) })),
     makeCardPacket(1, 100, { rest: new Uint8Array(15) }),
   ];
   for (const [at, packet] of odd.entries()) expect(group.add(packet, 0), `${at}`).toBe('malformed');

@@ -217,7 +217,7 @@ describe('refuses', () => {
     ['a span of 24', { span: 24 }],
     ['a span of 224', { span: 224 }],
     ['n = 0', { every: 0 }],
-    ['n = 1,025', { every: 1025 }],
+    ['n = 2,001', { every: 2001 }],
     ['n = 1.5', { every: 1.5 }],
     ['an odd SSRC', { ssrc: 3 }],
   ])('%s', (_name, wrong) => expect(() => new GroupSealer({ ...SEALER, ...wrong })).toThrow(OutOfRangeError));

@@ -8,7 +8,7 @@ final class Decoder {
   private static final short BLOCK = 16;
   /** The shortest card part: one block of span and a short tag. */
   private static final short MIN_LENGTH = 56;
-  private static final short MAX_PACKETS = 1024;
+  private static final short MAX_PACKETS = 2000;
   private static final short MAX_BLIND_BLOCKS = 15;
   private static final byte VERSION_MASK = (byte) 0xE0;
   private static final short VERSION_SHIFT = 5;
