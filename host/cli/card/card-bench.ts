@@ -9,7 +9,7 @@ import { openGrantNumbers } from '../../headend/keys/grant-numbers.ts';
 import { selectActive } from '../../holder/life.ts';
 import { KeyStore } from '../../issuer/keys/key-store.ts';
 import { type CardOptions, print, withCard } from '../options/card-option.ts';
-import { now } from '../options/issuer-option.ts';
+import { now } from '../terminal/time.ts';
 import { askPassphrase } from '../terminal/passphrase.ts';
 
 export interface BenchOptions extends CardOptions {

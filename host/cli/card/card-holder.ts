@@ -13,7 +13,7 @@ import { confirm } from '../terminal/ask.ts';
 import { currencyByNumber } from '../../money/currency.ts';
 import { formatSpendLimit, parseSpendLimit } from '../../money/spend-limit.ts';
 import { spendLimitToJson } from './card-view.ts';
-import { formatTime, parseTime } from '../terminal/time.ts';
+import { formatTime, now, parseTime } from '../terminal/time.ts';
 import { wholeNumber } from '../options/number-option.ts';
 import { askPin, choosePin, NEW_PIN } from '../terminal/pin-entry.ts';
 
@@ -73,7 +73,7 @@ async function limitSpending(amount: string, options: PinOptions): Promise<void>
 }
 
 async function leave(service: number, key: number, options: LeaveOptions): Promise<void> {
-  const at = options.at ?? Math.floor(Date.now() / 1000);
+  const at = options.at ?? now();
   if (options.yes !== true) {
     const what = `purchase ${key} of service ${service} ends at ${formatTime(at)}, which cannot be taken back`;
     if (!(await confirm(`${what}; leave?`))) {

@@ -8,7 +8,8 @@ import { DEFAULT_SOFT_LIMIT, type OrderRequest } from '../../issuer/orders/order
 import { collectReceipts, collectSoftReceipts } from '../../issuer/orders/receipts.ts';
 import { print } from '../options/card-option.ts';
 import { type Currency, currencyByNumber } from '../../money/currency.ts';
-import { createCardCommand, type IssuerOptions, now, withStore } from '../options/issuer-option.ts';
+import { createCardCommand, type IssuerOptions, withStore } from '../options/issuer-option.ts';
+import { now } from '../terminal/time.ts';
 import { formatMoney, type Money, parseAmount, parseMoney } from '../../money/amount.ts';
 
 interface OrderOptions extends IssuerOptions {

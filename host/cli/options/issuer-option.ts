@@ -55,8 +55,3 @@ export async function administer<T>(options: ChannelOptions, work: (on: Administ
 export async function readInstalledKeys({ keys }: ChannelOptions): Promise<ChannelKeySet> {
   return keys === undefined ? TEST_KEY_SET : readKeySet(keys);
 }
-
-/** Seconds since 1970. */
-export function now(): number {
-  return Math.floor(Date.now() / 1000);
-}

@@ -3,6 +3,11 @@ import { InputError } from '../../../apdu/errors.ts';
 const DAY = 86_400;
 const MAX_U32 = 0xffff_ffff;
 
+/** The time of this machine, in seconds since 1970. */
+export function now(): number {
+  return Math.floor(Date.now() / 1000);
+}
+
 /** Writes a time as people and programs read it: 2026-12-31T20:00:00Z. @param seconds since 1970. */
 export function formatTime(seconds: number): string {
   return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
