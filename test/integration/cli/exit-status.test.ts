@@ -49,7 +49,11 @@ async function expectFailure(
   expect(JSON.parse(run.stderr)).toEqual({ error: { code, message, exitStatus: status } });
 }
 
-test('1: the store is there already', () => expectFailure([1, 'STORE_EXISTS'], ['issuer', 'init']));
+test.each<[string, string[]]>([
+  ['STORE_EXISTS', ['issuer', 'init']],
+  ['NO_STORE', ['issuer', 'load', '--card', CARD, '--amount', '1 USD', '--store', 'none']],
+  ['SYSTEM', ['issuer', 'init', '--store', '/dev/null/store']],
+])('1, %s: %j', (code, words) => expectFailure([1, code], words));
 
 test.each<[string, string[]]>([
   ['USAGE', ['card', 'info', '--cart', 'soft']],
