@@ -13,4 +13,5 @@ export { ServiceSender, type ServiceSenderOptions, type ServiceTotals } from './
 export { startStream, type StreamStart } from './sender/stream-start.ts';
 export type { MediaChunk, MediaSource } from './sources/media-source.ts';
 export { openSource } from './sources/open-source.ts';
-export { detectFormat, type SourceFormat } from './sources/source-format.ts';
+export { detectFormat, type Detected } from './sources/detect-format.ts';
+export type { SourceFormat } from './sources/source-format.ts';

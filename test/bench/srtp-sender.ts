@@ -5,7 +5,8 @@ import { systemClock } from '../../host/clock/clock.ts';
 import { MediaTimeline } from '../../host/headend/sources/media-timeline.ts';
 import type { MediaSource } from '../../host/headend/index.ts';
 import { Pacer } from '../../host/headend/sender/pacer.ts';
-import { TsPacker } from '../../host/headend/sources/ts-packer.ts';
+import { TsPacker } from '../../host/headend/sources/ts/ts-packer.ts';
+import { TS_LAYOUTS } from '../../host/headend/sources/ts/ts-packet.ts';
 import { PAYLOAD_TYPE_MPEG_TS, RTP_HEADER, writeRtpHeader } from '../../host/stream/packet/rtp-packet.ts';
 import { deriveSrtpKey } from '../../host/stream/packet/srtp-keys.ts';
 import { UdpSender } from '../../host/transport/network/udp-sender.ts';
@@ -52,7 +53,7 @@ export class SrtpSender {
   }
 
   async send(source: MediaSource, address: string, port: number, speed: number): Promise<void> {
-    const packer = new TsPacker(new MediaTimeline(0), 7);
+    const packer = new TsPacker(new MediaTimeline(0), 7, TS_LAYOUTS.ts);
     const pacer = new Pacer(speed, systemClock);
     const sender = await UdpSender.open({ address, port, interface: LOOPBACK, ttl: 0 });
     try {

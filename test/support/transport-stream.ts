@@ -23,3 +23,13 @@ export function makeTransportStream(plans: readonly TsPacketPlan[]): Uint8Array 
   }
   return stream;
 }
+
+/** Puts octets in front of each TS packet and behind it: the time of arrival of .m2ts files, or parity. */
+export function toLayout(stream: Uint8Array, before: number, behind: number): Uint8Array {
+  const packets = Array.from({ length: stream.length / 188 }, (_none, i) => stream.subarray(188 * i, 188 * (i + 1)));
+  return Buffer.concat(packets.flatMap((packet) => [randomLead(before), packet, randomLead(behind)]));
+}
+
+function randomLead(length: number): Uint8Array {
+  return randomBytes(length).map((octet) => octet & 0x3f);
+}

@@ -11,10 +11,10 @@ import { chooseProfile, limitGroups, type ProfileMode } from '../../headend/send
 import { completeAddress, type ServiceAddress } from '../../headend/sender/service-ports.ts';
 import { ServiceSender, type ServiceTotals } from '../../headend/sender/service-sender.ts';
 import { startStream } from '../../headend/sender/stream-start.ts';
-import type { MediaSource } from '../../headend/sources/media-source.ts';
+import { detectFormat, type Detected } from '../../headend/sources/detect-format.ts';
 import { openSource } from '../../headend/sources/open-source.ts';
 import { MAX_RATE, MIN_RATE } from '../../headend/sources/rate-packer.ts';
-import { detectFormat, type SourceFormat } from '../../headend/sources/source-format.ts';
+import { SOURCE_FORMATS, type SourceFormat } from '../../headend/sources/source-format.ts';
 import { DEFAULT_STORE } from '../../issuer/keys/key-store.ts';
 import { formatPrice, parsePrice, type Price } from '../../money/price.ts';
 import { loadOpensslAead } from '../../transport/crypto/node-openssl-aead.ts';
@@ -56,7 +56,7 @@ export function addHeadendCommand(program: Command): void {
   headend
     .command('send')
     .description('seal a source and send it with its keys')
-    .requiredOption('--source <source>', 'required: a file, - for standard input, or udp://ADDRESS:PORT')
+    .requiredOption('--source <source>', 'required: a file, - for standard input, udp:// or rtp://ADDRESS:PORT')
     .requiredOption(
       '--address <address:port>',
       'required: where to send, as in 239.1.2.3:5000; the port is even, RTCP takes the next',
@@ -86,8 +86,14 @@ export function addHeadendCommand(program: Command): void {
     .addOption(new Option('--grant <card-id...>', 'ids of the cards that get the service key').default([], 'none'))
     .option('--days <n>', 'days for which they get it', wholeNumber(1, 366), 30)
     .option('--store <directory>', 'the issuer store that made these cards', DEFAULT_STORE)
-    .addOption(new Option('--format <format>', 'format of the source').choices(['auto', 'ts', 'data']).default('auto'))
-    .option('--rate <bit/s>', 'pace of the source (default: its PCR; data: 10000000)', wholeNumber(MIN_RATE, MAX_RATE))
+    .addOption(
+      new Option('--format <format>', 'format of the source').choices(['auto', ...SOURCE_FORMATS]).default('auto'),
+    )
+    .option(
+      '--rate <bit/s>',
+      'pace of the source (default: its own clock, or its arrival; a file of data: 10000000)',
+      wholeNumber(MIN_RATE, MAX_RATE),
+    )
     .option('--speed <factor>', 'play the source faster or slower', decimalNumber(0.1, 1000), 1)
     .option('--lead <seconds>', 'time for which keys are sent before the first packet', decimalNumber(0, 60), 0.3)
     .option('--interface <address>', 'address of the interface to send by', '127.0.0.1')
@@ -114,7 +120,7 @@ async function send(options: SendOptions): Promise<void> {
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   try {
     say(`reading ${options.source === '-' ? 'standard input' : options.source}`);
-    const { media, format } = await openFormatted(options, stop.signal);
+    const { media, format, isLive } = await openFormatted(options, stop.signal);
     if (stop.signal.aborted) return;
     const stream = startStream();
     const sale = { service: options.service, price, quantum, accept, cards, granted: options.days * DAY };
@@ -124,11 +130,13 @@ async function send(options: SendOptions): Promise<void> {
     );
     const sender = new ServiceSender({
       stream,
-      source: { media, format, rate: options.rate },
+      source: { media, format, isLive, rate: options.rate },
       profile: { ...profile, aead: await loadOpensslAead() },
       keys,
       to,
       pace: { speed: options.speed, lead: options.lead * 1000 },
+      onWrongRate: (measured) =>
+        say(`--rate ${options.rate} does not fit, the source has ${measured} bit/s; leave --rate out, or correct it`),
       onKey: ({ id, segmentId }) => say(`content key ${id} of segment ${segmentId}`),
     });
     say(
@@ -175,9 +183,9 @@ function printTotals(
 async function openFormatted(
   { source, format, interface: networkInterface }: SendOptions,
   signal: AbortSignal,
-): Promise<{ media: MediaSource; format: SourceFormat }> {
+): Promise<Detected> {
   const media = await openSource(source, networkInterface, signal);
-  return format === 'auto' ? detectFormat(media) : { media, format };
+  return detectFormat(media, format === 'auto' ? undefined : format);
 }
 
 /** Status goes to standard error: standard output is for programs. */

@@ -2,7 +2,7 @@ import type { Mode } from '../../../apdu/decode-module/packets/card-part.ts';
 import { OutOfRangeError } from '../../../apdu/errors.ts';
 import type { AeadFactory } from '../../stream/packet/packet-aead.ts';
 import { MAX_PAYLOAD } from '../../stream/sealing/group-sealer.ts';
-import { MAX_TS_PAYLOAD_DURATION } from '../sources/ts-packer.ts';
+import { MAX_TS_PAYLOAD_DURATION } from '../sources/ts/ts-packer.ts';
 
 /** How a stream is cut into groups, and how much of it goes through the card. */
 export interface SealingProfile {

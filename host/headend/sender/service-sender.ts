@@ -5,6 +5,8 @@ import { nodeAead } from '../../transport/crypto/node-aead.ts';
 import type { MediaSource } from '../sources/media-source.ts';
 import { MediaTimeline } from '../sources/media-timeline.ts';
 import { readPayloads } from '../sources/payload-reader.ts';
+import type { Packer } from '../sources/rate-packer.ts';
+import { RateCheck } from '../sources/rate-check.ts';
 import { makePacker, payloadTypeOf, type SourceFormat } from '../sources/source-format.ts';
 import type { ContentKeys, ContentPeriod } from './content-keys.ts';
 import { KeyAnnouncer } from './key-announcer.ts';
@@ -18,7 +20,9 @@ export interface ServiceSenderOptions {
   readonly source: {
     readonly media: MediaSource;
     readonly format: SourceFormat;
-    /** bit/s, in place of a transport stream's own clock; data has 10,000,000 when left out. */
+    /** Whether it comes as time passes; a file is there before it is read. */
+    readonly isLive?: boolean;
+    /** bit/s, in place of the source's own clock or times of arrival; a file of data has 10,000,000 when left out. */
     readonly rate?: number | undefined;
   };
   readonly profile: SealingProfile;
@@ -33,6 +37,8 @@ export interface ServiceSenderOptions {
   readonly clock?: Clock;
   /** Called with the first content key and with every next one. */
   readonly onKey?: (period: ContentPeriod) => void;
+  /** Called once when the rate does not fit, with the rate that was measured in bit/s. */
+  readonly onWrongRate?: (measured: number) => void;
 }
 
 /** What was sent so far. */
@@ -47,7 +53,7 @@ export interface ServiceTotals {
   segments: number;
 }
 
-/** ms; a silence of the source that is as long counts as media time, so that what follows is of the present. */
+/** ms; a silence of a source that can wait counts as media time when it is as long, so that what follows is of the present. */
 const LONG_SILENCE = 1000;
 /** RFC 3711 3.3.1: the first sequence number lies below 2^15. */
 const MAX_FIRST_SEQUENCE = 0x8000;
@@ -63,6 +69,8 @@ export class ServiceSender {
   /** ms of media time in which the source had nothing. */
   #silence = 0;
   #mediaTime = 0;
+  /** ms of the clock at which the open group was begun. */
+  #groupSince: number | undefined;
   #period: ContentPeriod | undefined;
 
   /** @throws OutOfRangeError naming the option and its range. */
@@ -110,20 +118,48 @@ export class ServiceSender {
 
   async #sendSource(announcer: KeyAnnouncer, ports: ServicePorts, signal: AbortSignal): Promise<void> {
     const { stream, source, profile, pace } = this.#options;
-    const packer = makePacker(this.#timeline, source.format, source.rate, profile.packing);
-    const reading = { patience: profile.closingTime, clock: this.#clock, signal };
-    for await (const { payloads, waited, lag } of readPayloads(source.media, packer, reading)) {
-      if (payloads.length === 0 && waited >= profile.closingTime) await this.#send(this.#sealer.close(), ports);
+    const isLive = source.isLive === true;
+    const packer = makePacker(this.#timeline, source.format, { ...source, isLive, packing: profile.packing });
+    const check = this.#checkRate(isLive);
+    const reading = {
+      patience: () => this.#patience(packer),
+      clock: this.#clock,
+      signal,
+      onChunk: check && check.add.bind(check),
+    };
+    for await (const { payloads, waited, isSilent, lag } of readPayloads(source.media, packer, reading)) {
+      if (isSilent) await this.#send(this.#sealer.close(), ports, packer);
       if (payloads.length > 0 && waited >= LONG_SILENCE) this.#silence += waited * pace.speed;
       this.#pacer.catchUp(lag);
       for (const payload of payloads) {
-        if (signal.aborted) break;
-        const mediaTime = stream.mediaTime + Math.floor((payload.at + this.#silence) / 1000);
+        if (signal.aborted && !isLive) break;
+        const mediaTime = isLive
+          ? Math.max(this.#mediaTime, stream.mediaTime, Math.floor(this.#clock.now() / 1000))
+          : stream.mediaTime + Math.floor((payload.at + this.#silence) / 1000);
         const period = this.#advance(mediaTime, announcer);
-        for (const group of this.#sealer.push(payload, period, mediaTime)) await this.#send(group, ports);
+        const wasOpen = this.#sealer.isOpen;
+        const closed = this.#sealer.push(payload, period, mediaTime);
+        if (!wasOpen || closed.length > 0) this.#groupSince = this.#clock.monotonic();
+        for (const group of closed) await this.#send(group, ports, packer);
       }
     }
-    await this.#send(this.#sealer.close(), ports);
+    await this.#send(this.#sealer.close(), ports, packer);
+  }
+
+  #checkRate(isLive: boolean): RateCheck | undefined {
+    const { source, profile, onWrongRate } = this.#options;
+    const { format, rate } = source;
+    if (rate === undefined || onWrongRate === undefined) return undefined;
+    const hasClock = format !== 'lines' && format !== 'data';
+    const own = { packing: profile.packing, isLive };
+    return new RateCheck(rate, hasClock ? makePacker(new MediaTimeline(0), format, own) : undefined, onWrongRate);
+  }
+
+  /** ms until the open group has to be closed, whatever comes. */
+  #patience({ byArrival }: Packer): number {
+    const { closingTime } = this.#options.profile;
+    if (!byArrival || !this.#sealer.isOpen || this.#groupSince === undefined) return closingTime;
+    return Math.max(0, this.#groupSince + closingTime - this.#clock.monotonic());
   }
 
   /** Gives the content key of a media time. The messages that are due then are on the wire before. */
@@ -141,11 +177,12 @@ export class ServiceSender {
     return period;
   }
 
-  async #send(group: SealedGroup | undefined, ports: ServicePorts): Promise<void> {
+  async #send(group: SealedGroup | undefined, ports: ServicePorts, { byArrival }: Packer): Promise<void> {
     if (group === undefined) return;
     const { octets, duration, packets } = group.header;
     if (this.totals.groups === 0) {
-      this.#pacer.start(group.packets[0]!.at, Math.max(0, this.#options.profile.closingTime - duration));
+      const slack = byArrival ? 0 : Math.max(0, this.#options.profile.closingTime - duration);
+      this.#pacer.start(group.packets[0]!.at, slack);
     }
     for (const packet of group.packets) {
       await this.#pacer.waitUntil(packet.at);

@@ -3,7 +3,8 @@ import { open } from 'node:fs/promises';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { type Clock, systemClock } from '../../clock/clock.ts';
-import { type MediaSource, makeSourceError } from './media-source.ts';
+import { type MediaChunk, type MediaSource, makeSourceError } from './media-source.ts';
+import { readPipe } from './pipe-source.ts';
 import { openUdpSource } from './udp-source.ts';
 
 const STDIN = 0;
@@ -12,9 +13,9 @@ const CHUNK = 1316 * 200;
 
 /**
  * Opens a source.
- * @param text a file, `-` for standard input, or `udp://ADDRESS:PORT`.
+ * @param text a file, `-` for standard input, `udp://ADDRESS:PORT` or `rtp://ADDRESS:PORT`.
  * @param networkInterface IPv4 address of the interface that multicast comes by.
- * @param signal ends the source when it aborts.
+ * @param signal ends the source when it aborts: a file at once, the others when what has come was given.
  * @param clock gives what is not a file its times of arrival.
  * @throws OutOfRangeError when a UDP address is not one.
  * @throws TransportError `SOURCE` when it cannot be opened.
@@ -27,29 +28,35 @@ export async function openSource(
 ): Promise<MediaSource> {
   if (text === '-') {
     const isFile = (await promisify(fstat)(STDIN)).isFile();
-    return streamSource('standard input', process.stdin, signal, isFile ? undefined : clock);
+    return streamSource('standard input', process.stdin, isFile, signal, clock);
   }
-  if (text.startsWith('udp://')) return openUdpSource(text, networkInterface, signal, clock);
+  if (/^(udp|rtp):\/\//.test(text)) return openUdpSource(text, networkInterface, signal, clock);
   try {
     const file = await open(text, 'r');
     const isFile = (await file.stat()).isFile();
-    return streamSource(text, file.createReadStream({ highWaterMark: CHUNK }), signal, isFile ? undefined : clock);
+    return streamSource(text, file.createReadStream({ highWaterMark: CHUNK }), isFile, signal, clock);
   } catch (error) {
-    throw makeSourceError(text, error, 'name a file that is there, - for standard input, or udp://ADDRESS:PORT');
+    throw makeSourceError(
+      text,
+      error,
+      'name a file that is there, - for standard input, udp://ADDRESS:PORT or rtp://ADDRESS:PORT',
+    );
   }
 }
 
-function streamSource(name: string, stream: Readable, signal: AbortSignal, clock: Clock | undefined): MediaSource {
-  addAbortSignal(signal, stream);
+function streamSource(name: string, stream: Readable, isFile: boolean, signal: AbortSignal, clock: Clock): MediaSource {
   return {
     async *[Symbol.asyncIterator]() {
       try {
-        for await (const chunk of stream as AsyncIterable<Uint8Array>) {
-          yield { octets: chunk, arrival: clock?.monotonic() };
-        }
+        yield* isFile ? readFile(stream, signal) : readPipe(stream, signal, clock);
       } catch (error) {
         if (!signal.aborted) throw makeSourceError(name, error, 'check it and start again');
       }
     },
   };
+}
+
+async function* readFile(stream: Readable, signal: AbortSignal): AsyncGenerator<MediaChunk> {
+  addAbortSignal(signal, stream);
+  for await (const octets of stream as AsyncIterable<Uint8Array>) yield { octets };
 }

@@ -1,21 +1,25 @@
 import type { Clock } from '../../clock/clock.ts';
 import type { MediaPayload } from '../../stream/sealing/group-sealer.ts';
-import type { MediaSource } from './media-source.ts';
+import type { MediaChunk, MediaSource } from './media-source.ts';
 import type { Packer } from './rate-packer.ts';
 
 export interface ReadOptions {
-  /** ms after which a silent source is reported, once. */
-  readonly patience: number;
+  /** ms after which a silent source is reported, once; asked for before each wait. */
+  readonly patience: () => number;
   readonly clock: Clock;
-  /** Ends the reading when it aborts. */
+  /** Ends the reading of a file when it aborts. What comes as time passes is read to the end that it makes then. */
   readonly signal: AbortSignal;
+  /** Called with all that is read. */
+  readonly onChunk?: ((chunk: MediaChunk) => void) | undefined;
 }
 
 /** What one look at the source gave. */
 export interface ReadPayloads {
   readonly payloads: readonly MediaPayload[];
-  /** ms for which the source has been silent; without payloads it still is. */
+  /** ms for which the source has been silent. */
   readonly waited: number;
+  /** Whether it still is. */
+  readonly isSilent: boolean;
   /** ms that these octets of the source had waited before they were read; 0 where it can be made to wait. */
   readonly lag: number;
 }
@@ -24,24 +28,25 @@ export interface ReadPayloads {
 export async function* readPayloads(
   source: MediaSource,
   packer: Packer,
-  { patience, clock, signal }: ReadOptions,
+  { patience, clock, signal, onChunk }: ReadOptions,
 ): AsyncGenerator<ReadPayloads> {
   const chunks = source[Symbol.asyncIterator]();
   for (;;) {
     const asked = clock.monotonic();
     const pending = chunks.next();
-    // A sleep may end up to 1 ms early by `monotonic`.
-    if (await isSilent(pending, patience, clock)) {
-      yield { payloads: [], waited: Math.max(patience, clock.monotonic() - asked), lag: 0 };
+    if (await isSilent(pending, patience(), clock)) {
+      yield { payloads: [], waited: clock.monotonic() - asked, isSilent: true, lag: 0 };
     }
     const next = await pending;
-    if (signal.aborted) return;
     if (next.done === true) break;
-    const { octets, arrival } = next.value;
+    const { octets, arrival, ends } = next.value;
+    if (signal.aborted && arrival === undefined) return;
+    onChunk?.(next.value);
     const now = clock.monotonic();
-    yield { payloads: packer.push(octets, arrival), waited: now - asked, lag: now - (arrival ?? now) };
+    const payloads = packer.push(octets, arrival, ends);
+    yield { payloads, waited: now - asked, isSilent: false, lag: now - (arrival ?? now) };
   }
-  yield { payloads: packer.flush(), waited: 0, lag: 0 };
+  yield { payloads: packer.flush(), waited: 0, isSilent: false, lag: 0 };
 }
 
 async function isSilent(pending: Promise<unknown>, patience: number, clock: Clock): Promise<boolean> {

@@ -1,15 +1,19 @@
 import type { MediaPayload } from '../../stream/sealing/group-sealer.ts';
-import { type MediaTimeline, TICKS_PER_SECOND } from './media-timeline.ts';
+import type { MediaTimeline } from './media-timeline.ts';
+import { RateTicks } from './rate-ticks.ts';
 
 /** Cuts the octets of a source into payloads with their times. Nothing is dropped, reordered or added. */
 export interface Packer {
+  /** Whether payloads are due as they come. Others follow each other at the pace of their times. */
+  readonly byArrival: boolean;
   /**
    * Takes the next octets.
    * @param chunk may be kept; it must not change afterwards.
    * @param arrival ms of the clock at which it came, from a source that is not a file.
+   * @param ends where each datagram ends in the chunk, from a source of datagrams.
    * @returns the payloads that are complete.
    */
-  push(chunk: Uint8Array, arrival?: number): MediaPayload[];
+  push(chunk: Uint8Array, arrival?: number, ends?: readonly number[]): MediaPayload[];
   /** Gives what is left at the end of the source. */
   flush(): MediaPayload[];
 }
@@ -21,12 +25,12 @@ export const MAX_RATE = 1_000_000_000;
 
 /** Cuts octets of any kind into equal payloads, which follow each other at a constant rate. */
 export class RatePacker implements Packer {
+  readonly byArrival = false;
   readonly #timeline: MediaTimeline;
   readonly #rate: number;
   readonly #size: number;
   #rest = new Uint8Array(0);
-  /** What whole ticks have left over so far, in 1 / rate of a tick. */
-  #fraction = 0;
+  readonly #ticks = new RateTicks();
 
   /**
    * @param rate bit/s.
@@ -64,8 +68,6 @@ export class RatePacker implements Packer {
   }
 
   #payload(octets: Uint8Array): MediaPayload {
-    const scaled = octets.length * 8 * TICKS_PER_SECOND + this.#fraction;
-    this.#fraction = scaled % this.#rate;
-    return { octets, ...this.#timeline.advance((scaled - this.#fraction) / this.#rate) };
+    return { octets, ...this.#timeline.advance(this.#ticks.take(octets.length * 8, this.#rate)) };
   }
 }

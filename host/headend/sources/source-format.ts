@@ -1,17 +1,23 @@
-import { concat } from '../../../apdu/octets.ts';
 import { PAYLOAD_TYPE_MPEG_TS } from '../../stream/packet/rtp-packet.ts';
+import { AudioPacker } from './audio/audio-packer.ts';
 import type { MediaTimeline } from './media-timeline.ts';
-import type { MediaChunk, MediaSource } from './media-source.ts';
 import { type Packer, RatePacker } from './rate-packer.ts';
-import { TsPacker } from './ts-packer.ts';
-import { ENOUGH_TO_DETECT, isTransportStream, TS_PACKET } from './ts-packet.ts';
+import { RecordPacker } from './record-packer.ts';
+import { TsPacker } from './ts/ts-packer.ts';
+import { TS_FORMATS, TS_LAYOUTS, TS_PACKET, type TsFormat } from './ts/ts-packet.ts';
 
-/** What a source carries: an MPEG transport stream, or octets of any kind. */
-export type SourceFormat = 'ts' | 'data';
+/**
+ * What a source carries: an MPEG transport stream, in packets of 188 octets or another layout; frames of MPEG audio or
+ * ADTS; lines of text; or octets of any kind, which are datagrams where the source has them.
+ */
+export type SourceFormat = TsFormat | 'audio' | 'lines' | 'data';
 
-/** Plain data, a dynamic payload type of RFC 3551 3. */
+/** All formats, as they are named on the command line. */
+export const SOURCE_FORMATS: readonly SourceFormat[] = [...TS_FORMATS, 'audio', 'lines', 'data'];
+
+/** All but MPEG-TS, a dynamic payload type of RFC 3551 3: that of RFC 2250 for audio wants a header of its own. */
 const PAYLOAD_TYPE_DATA = 96;
-/** bit/s of a source without a clock. */
+/** bit/s of a file without a clock. */
 const DEFAULT_RATE = 10_000_000;
 
 /** The RTP payload type of a format. */
@@ -19,41 +25,24 @@ export function payloadTypeOf(format: SourceFormat): number {
   return format === 'ts' ? PAYLOAD_TYPE_MPEG_TS : PAYLOAD_TYPE_DATA;
 }
 
-/**
- * Detects the format of a source from its first octets.
- * @returns the format, and a source to read in place of this one.
- * @throws TransportError `SOURCE`.
- */
-export async function detectFormat(source: MediaSource): Promise<{ format: SourceFormat; media: MediaSource }> {
-  const chunks = source[Symbol.asyncIterator]();
-  const first: MediaChunk[] = [];
-  let head: Uint8Array = new Uint8Array(0);
-  while (head.length < ENOUGH_TO_DETECT) {
-    const next = await chunks.next();
-    if (next.done === true) break;
-    first.push(next.value);
-    head = concat(head, next.value.octets);
-  }
-  const whole: MediaSource = {
-    async *[Symbol.asyncIterator]() {
-      yield* first;
-      yield* { [Symbol.asyncIterator]: () => chunks };
-    },
-  };
-  return { format: isTransportStream(head) ? 'ts' : 'data', media: whole };
+export interface PackerOptions {
+  /** bit/s in place of the source's own clock, or of the times of arrival. */
+  readonly rate?: number | undefined;
+  /** TS packets of 188 octets in a payload, 1 to 7; of another format, as many octets. */
+  readonly packing: number;
+  /** Whether the source comes as time passes; a file is there before it is read. */
+  readonly isLive: boolean;
 }
 
-/**
- * Makes the packer of a format.
- * @param rate bit/s; a transport stream without one keeps its own clock.
- * @param packing TS packets in a payload, 1 to 7; of data, as many octets.
- */
+/** Makes the packer of a format. */
 export function makePacker(
   timeline: MediaTimeline,
   format: SourceFormat,
-  rate: number | undefined,
-  packing: number,
+  { rate, packing, isLive }: PackerOptions,
 ): Packer {
-  if (format === 'ts' && rate === undefined) return new TsPacker(timeline, packing);
-  return new RatePacker(timeline, rate ?? DEFAULT_RATE, packing * TS_PACKET);
+  const size = packing * TS_PACKET;
+  const isRecords = format === 'lines' || format === 'data';
+  if (isRecords && isLive) return new RecordPacker(timeline, { size, lines: format === 'lines', rate });
+  if (isRecords || rate !== undefined) return new RatePacker(timeline, rate ?? DEFAULT_RATE, size);
+  return format === 'audio' ? new AudioPacker(timeline, size) : new TsPacker(timeline, packing, TS_LAYOUTS[format]);
 }

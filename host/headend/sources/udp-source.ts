@@ -1,13 +1,14 @@
 import { isIPv4 } from 'node:net';
 import { OutOfRangeError } from '../../../apdu/errors.ts';
-import { concat } from '../../../apdu/octets.ts';
 import type { Clock } from '../../clock/clock.ts';
 import { openUdpReceiver } from '../../transport/network/udp-receiver.ts';
-import type { MediaSource } from './media-source.ts';
-import { WaitingOctets } from './waiting-octets.ts';
+import { joinRecords, type MediaSource } from './media-source.ts';
+import { unwrapRtp } from './rtp-source.ts';
+import { WaitingChunks } from './waiting-chunks.ts';
 
 /**
- * Receives octets by UDP, a transport stream as a rule.
+ * Receives octets by UDP, a transport stream as a rule. What was received before the end is still given.
+ * @param text `udp://ADDRESS:PORT`, or `rtp://ADDRESS:PORT`, whose RTP headers are taken off.
  * @throws OutOfRangeError when the address is not one.
  * @throws TransportError `PORT_TAKEN`, `ADDRESS_UNREACHABLE`.
  */
@@ -17,29 +18,31 @@ export async function openUdpSource(
   signal: AbortSignal,
   clock: Clock,
 ): Promise<MediaSource> {
-  const waiting = new WaitingOctets();
+  const waiting = new WaitingChunks();
   let wake = Promise.withResolvers<void>();
+  const { scheme, ...from } = parseUdpAddress(text);
   const receiver = await openUdpReceiver({
-    ...parseUdpAddress(text),
+    ...from,
     interface: networkInterface,
     // The datagrams of a source may be longer than those of a service.
     coalesce: false,
     onDatagrams(datagrams) {
-      if (waiting.add(concat(...datagrams), clock.monotonic())) wake.resolve();
+      if (waiting.add(joinRecords(datagrams, clock.monotonic()))) wake.resolve();
     },
   });
   signal.addEventListener('abort', () => wake.resolve(), { once: true });
 
-  return {
+  const datagrams: MediaSource = {
     async *[Symbol.asyncIterator]() {
       try {
-        while (!signal.aborted) {
+        for (;;) {
           const next = waiting.take();
-          if (next === undefined) {
+          if (next !== undefined) {
+            yield next;
+          } else {
+            if (signal.aborted) return;
             await wake.promise;
             wake = Promise.withResolvers();
-          } else {
-            yield next;
           }
         }
       } finally {
@@ -47,13 +50,16 @@ export async function openUdpSource(
       }
     },
   };
+  return scheme === 'rtp' ? unwrapRtp(datagrams) : datagrams;
 }
 
-function parseUdpAddress(text: string): { address: string; port: number } {
-  const [, address = '', digits = ''] = /^udp:\/\/@?([\d.]+):(\d{1,5})$/.exec(text) ?? [];
+function parseUdpAddress(text: string): { scheme: string; address: string; port: number } {
+  const [, scheme = '', address = '', digits = ''] = /^(udp|rtp):\/\/@?([\d.]+):(\d{1,5})$/.exec(text) ?? [];
   const port = Number(digits);
   if (!isIPv4(address) || port < 1 || port > 65_535) {
-    throw new OutOfRangeError(`"${text.slice(0, 60)}" is not udp://ADDRESS:PORT with IPv4 and a port of 1 to 65535`);
+    throw new OutOfRangeError(
+      `"${text.slice(0, 60)}" is not udp://ADDRESS:PORT or rtp://ADDRESS:PORT with IPv4 and a port of 1 to 65535`,
+    );
   }
-  return { address, port };
+  return { scheme, address, port };
 }

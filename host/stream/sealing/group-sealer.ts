@@ -143,6 +143,11 @@ export class GroupSealer {
     return closed;
   }
 
+  /** Whether a group is open. */
+  get isOpen(): boolean {
+    return this.#group !== undefined;
+  }
+
   /**
    * Closes the group that is open, at the end of the stream or when the source falls silent.
    * @returns nothing when no group is open.

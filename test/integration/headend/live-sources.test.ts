@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { encodeCardId } from '../../../apdu/decode-module/card-id.ts';
-import type { MediaChunk, MediaSource } from '../../../host/headend/index.ts';
+import { concat } from '../../../apdu/octets.ts';
+import type { MediaChunk, MediaSource, SourceFormat } from '../../../host/headend/index.ts';
+import { KNOWN_FRAMES, makeMpegFrame } from '../../support/audio-frames.ts';
 import { ServiceCapture } from '../../support/service-capture.ts';
 import { SimulatedClock } from '../../support/simulated-clock.ts';
 import { makeSender } from '../../support/test-sender.ts';
@@ -51,18 +53,30 @@ class LiveSource implements MediaSource {
   }
 }
 
-/** Sends a live source to its end. @returns ms that it took to come, that were charged, and until its end was sent. */
-async function sendLive(source: (clock: SimulatedClock) => LiveSource, format: 'ts' | 'data') {
+/**
+ * Sends a live source to its end.
+ * @returns ms that it took to come, that were charged, until its end was sent, and at which media packets went out.
+ */
+async function sendLive(source: (clock: SimulatedClock) => LiveSource, format: SourceFormat) {
   const clock = new SimulatedClock();
   const media = source(clock);
   const { sender } = await makeSender(capture, {
     clock,
-    source: { media, format },
+    source: { media, format, isLive: true },
     keys: { cards: [{ cardId: CARD, downlinkKey: DOWNLINK }] },
   });
-  await clock.advanceUntil(sender.run(NEVER));
+  const times: number[] = [];
+  const state = { ended: false };
+  const run = sender.run(NEVER).finally(() => (state.ended = true));
+  let sent = 0;
+  while (!state.ended) {
+    await clock.advance(20);
+    if (sender.totals.packets > sent) times.push(clock.monotonic());
+    sent = sender.totals.packets;
+  }
+  await run;
   const { duration } = sender.totals;
-  return { came: media.to - media.from, charged: duration, late: clock.monotonic() - media.to };
+  return { came: media.to - media.from, charged: duration, late: clock.monotonic() - media.to, times };
 }
 
 /** A live stream of 250 packets a second; PCRs of two PIDs in turn, one every 10 packets. */
@@ -100,4 +114,56 @@ test.each([
   const sent = groups.flatMap(({ payloads }) => payloads);
   expect(Buffer.concat(sent).equals(stream)).toBe(true);
   expect(groups.reduce((sum, { duration }) => sum + duration, 0)).toBe(charged);
+});
+
+describe('live MP3 of 48 kbit/s', () => {
+  /** 40.008 s in frames of 24 ms. */
+  const sound = concat(...Array.from({ length: 1667 }, () => makeMpegFrame(KNOWN_FRAMES[0]!)));
+  const PRICE = 2_000_000n;
+
+  test.each([
+    ['in frames', 144, 24],
+    ['in datagrams that do not end with them', 1000, 1000 / 6],
+  ])('%s is charged for 40 s, and goes out as it comes', async (_name, part, every) => {
+    const { came, charged, late, times } = await sendLive(
+      (clock) => new LiveSource(clock, sound, part, every),
+      'audio',
+    );
+    expect(Math.abs(charged / came - 1)).toBeLessThan(0.01);
+    // 2.00 USD/h: 0.0222 USD.
+    expect(Number((BigInt(charged) * PRICE) / 3_600_000n)).toBeCloseTo(22_226, -2);
+    expect(late).toBeLessThan(1000);
+    const gaps = times.slice(1).map((at, i) => at - times[i]!);
+    expect(Math.max(...gaps)).toBeLessThanOrEqual(500);
+  });
+});
+
+test('live octets without any clock are charged for the time that they took to come', async () => {
+  const octets = randomBytes(40 * 6000);
+  const { came, charged, late, times } = await sendLive((clock) => new LiveSource(clock, octets, 600, 100), 'data');
+  expect(Math.abs(charged / came - 1)).toBeLessThan(0.01);
+  expect(late).toBeLessThan(500);
+  const gaps = times.slice(1).map((at, i) => at - times[i]!);
+  expect(Math.max(...gaps)).toBeLessThanOrEqual(300);
+});
+
+test('a live source is at the media time of the present, also after it was silent', async () => {
+  const clock = new SimulatedClock();
+  const media: MediaSource = {
+    async *[Symbol.asyncIterator]() {
+      for (const pause of [0, 100, 7_200_000, 500]) {
+        await clock.sleep(pause);
+        yield { octets: randomBytes(500), arrival: clock.monotonic(), ends: [500] };
+      }
+    },
+  };
+  const { sender, stream } = await makeSender(capture, {
+    clock,
+    source: { media, format: 'data', isLive: true },
+    keys: { cards: [{ cardId: CARD, downlinkKey: DOWNLINK }] },
+  });
+  await clock.advanceUntil(sender.run(NEVER));
+  const { groups } = capture.open(7, DOWNLINK);
+  expect(groups.map(({ mediaTime }) => mediaTime - stream.mediaTime)).toEqual([0, 7200, 7200]);
+  expect(sender.totals.duration).toBe(600);
 });

@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { concat } from '../../../apdu/octets.ts';
 import { MediaTimeline } from '../../../host/headend/sources/media-timeline.ts';
-import { MAX_TS_PAYLOAD_DURATION, TsPacker } from '../../../host/headend/sources/ts-packer.ts';
+import { MAX_TS_PAYLOAD_DURATION, TsPacker } from '../../../host/headend/sources/ts/ts-packer.ts';
+import { TS_LAYOUTS } from '../../../host/headend/sources/ts/ts-packet.ts';
 import type { MediaPayload } from '../../../host/stream/sealing/group-sealer.ts';
-import { makeTransportStream, type TsPacketPlan } from '../../support/transport-stream.ts';
+import { makeTransportStream, toLayout, type TsPacketPlan } from '../../support/transport-stream.ts';
 
 const MS = 27_000;
 const PCR_MODULUS = 2 ** 33 * 300;
@@ -17,7 +18,7 @@ function steady(packets: number, every = 40 * MS, first = 0, pid = 0x100): TsPac
 }
 
 function pack(stream: Uint8Array, chunk = 1000, packets = 7, firstTimestamp = 0): MediaPayload[] {
-  const packer = new TsPacker(new MediaTimeline(firstTimestamp), packets);
+  const packer = new TsPacker(new MediaTimeline(firstTimestamp), packets, TS_LAYOUTS.ts);
   const payloads: MediaPayload[] = [];
   for (let at = 0; at < stream.length; at += chunk) payloads.push(...packer.push(stream.subarray(at, at + chunk)));
   return [...payloads, ...packer.flush()];
@@ -125,7 +126,7 @@ describe('times', () => {
     const before = steady(500);
     const after = steady(500, 80 * MS, 7_000_000 * MS, 0x300);
     const stream = makeTransportStream([...before, ...after]);
-    const packer = new TsPacker(new MediaTimeline(0), 7);
+    const packer = new TsPacker(new MediaTimeline(0), 7, TS_LAYOUTS.ts);
     const payloads: MediaPayload[] = [];
     let longestWait = 0;
     let octets = 0;
@@ -179,10 +180,28 @@ describe('times', () => {
   });
 });
 
+test.each([
+  ['192', TS_LAYOUTS['ts-192'], 4, 0],
+  ['204', TS_LAYOUTS['ts-204'], 0, 16],
+])('packets of %s octets stay whole and keep their time', (_name, layout, before, behind) => {
+  const stream = toLayout(makeTransportStream(steady(600)), before, behind);
+  const source = concat(stream.subarray(100), Uint8Array.of(1, 2, 3), stream);
+  for (const chunk of [100, 1316, 100_000]) {
+    const packer = new TsPacker(new MediaTimeline(0), 7, layout);
+    const payloads: MediaPayload[] = [];
+    for (let at = 0; at < source.length; at += chunk) payloads.push(...packer.push(source.subarray(at, at + chunk)));
+    payloads.push(...packer.flush());
+    expectWhole(payloads, source);
+    expect(Math.abs(durationOf(payloads) - 4800)).toBeLessThanOrEqual(8);
+    expect(payloads.filter(({ octets }) => octets.length === 6 * layout.length).length).toBeGreaterThan(190);
+    for (const { octets } of payloads) expect(octets.length).toBeLessThanOrEqual(1316);
+  }
+});
+
 describe('a live source', () => {
   /** Packs a stream of which 7 packets arrive every so many ms. @returns payloads with the ms at which they came out. */
   function packLive(stream: Uint8Array, every: number) {
-    const packer = new TsPacker(new MediaTimeline(0), 7);
+    const packer = new TsPacker(new MediaTimeline(0), 7, TS_LAYOUTS.ts);
     const out: { readonly payload: MediaPayload; readonly ms: number }[] = [];
     let ms = 0;
     for (let at = 0; at < stream.length; at += 1316) {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { isTransportStream, PCR_MODULUS, readPcr } from '../../../host/headend/sources/ts-packet.ts';
+import { detectTsFormat, PCR_MODULUS, readPcr } from '../../../host/headend/sources/ts/ts-packet.ts';
 import { makeTransportStream } from '../../support/transport-stream.ts';
 
 describe('PCR', () => {
@@ -39,5 +39,5 @@ describe('a transport stream is told', () => {
     ['from text', new TextEncoder().encode('Good evening. '.repeat(200)), false],
     ['from text with a G in front', new TextEncoder().encode('Good'), false],
     ['from nothing', new Uint8Array(0), false],
-  ])('%s', (_name, octets, expected) => expect(isTransportStream(octets)).toBe(expected));
+  ])('%s', (_name, octets, expected) => expect(detectTsFormat(octets, 187)).toBe(expected ? 'ts' : undefined));
 });

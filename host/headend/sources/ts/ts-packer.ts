@@ -1,10 +1,10 @@
-import { TollcastError } from '../../../apdu/errors.ts';
-import { concat } from '../../../apdu/octets.ts';
-import type { MediaPayload } from '../../stream/sealing/group-sealer.ts';
-import { type MediaTimeline, TICKS_PER_MS, TICKS_PER_SECOND } from './media-timeline.ts';
+import { TollcastError } from '../../../../apdu/errors.ts';
+import { concat } from '../../../../apdu/octets.ts';
+import type { MediaPayload } from '../../../stream/sealing/group-sealer.ts';
+import { type MediaTimeline, TICKS_PER_MS, TICKS_PER_SECOND } from '../media-timeline.ts';
 import { PcrClock, type PcrStep } from './pcr-clock.ts';
-import type { Packer } from './rate-packer.ts';
-import { readPcr, startsTsPacket, TS_PACKET } from './ts-packet.ts';
+import type { Packer } from '../rate-packer.ts';
+import { readPcr, startsTsPacket, TS_PACKET, type TsLayout } from './ts-packet.ts';
 
 /** Octets that may wait for a PCR. With more, the stream goes on at the rate it had. */
 const MAX_WAITING = 0x400000;
@@ -46,8 +46,11 @@ interface Interval {
  * that. Octets that are out of sync are sent like all others, in payloads of their own.
  */
 export class TsPacker implements Packer {
+  readonly byArrival = false;
   readonly #timeline: MediaTimeline;
-  readonly #packets: number;
+  readonly #layout: TsLayout;
+  /** Most octets of a payload. */
+  readonly #size: number;
   readonly #clock = new PcrClock();
   /** Octets that are not cut into packets yet. */
   #input = new Uint8Array(0);
@@ -67,10 +70,11 @@ export class TsPacker implements Packer {
   #payloadTicks = 0;
   #ready: MediaPayload[] = [];
 
-  /** @param packets TS packets of a full payload, 1 to 7. */
-  constructor(timeline: MediaTimeline, packets: number) {
+  /** @param packing TS packets of 188 octets in a full payload, 1 to 7; of another layout, as many octets. */
+  constructor(timeline: MediaTimeline, packing: number, layout: TsLayout) {
     this.#timeline = timeline;
-    this.#packets = packets;
+    this.#layout = layout;
+    this.#size = packing * TS_PACKET;
   }
 
   /** @throws TollcastError `NO_PCR` when a source that can wait shows no two PCRs in its first 4 MiB. */
@@ -81,10 +85,11 @@ export class TsPacker implements Packer {
     let start = 0;
     let at = 0;
     // Where no packet ended before, the next sync octet has to be seen too.
-    while (input.length - at >= TS_PACKET + (this.#inLine ? 0 : 1)) {
-      if (startsTsPacket(input, at, this.#inLine)) {
+    const { length, lead } = this.#layout;
+    while (input.length - at >= length + (this.#inLine ? 0 : lead + 1)) {
+      if (startsTsPacket(input, at, this.#inLine, this.#layout)) {
         this.#inLine = true;
-        const pcr = readPcr(input, at);
+        const pcr = readPcr(input, at + lead);
         const more = at - start;
         const step = pcr && this.#clock.take(pcr, this.#open.octets + more, this.#open.waiting + more);
         if (step !== undefined) {
@@ -92,7 +97,7 @@ export class TsPacker implements Packer {
           this.#reachPcr(step);
           start = at;
         }
-        at += TS_PACKET;
+        at += length;
       } else {
         this.#inLine = false;
         this.#addWaiting(input.subarray(start, at), true);
@@ -206,14 +211,17 @@ export class TsPacker implements Packer {
     const { runs, waiting } = interval;
     interval.runs = [];
     interval.waiting = 0;
-    const fitting = ticks === 0 ? this.#packets : Math.floor((MAX_FILLING * waiting) / (ticks * TS_PACKET));
-    const full = TS_PACKET * Math.max(1, Math.min(this.#packets, fitting));
+    const { length: packet } = this.#layout;
+    const most = Math.floor(this.#size / packet);
+    const fitting = ticks === 0 ? most : Math.floor((MAX_FILLING * waiting) / (ticks * packet));
+    const full = Math.min(this.#size, packet * Math.max(1, Math.min(most, fitting)));
     let position = 0;
     let before = 0;
     for (const run of runs) {
       if (!run.packets) this.#closePayload();
       for (let at = 0; at < run.octets.length;) {
-        const length = Math.min(Math.max(TS_PACKET, full - this.#payload.length), run.octets.length - at);
+        if (this.#payload.length >= full) this.#closePayload();
+        const length = Math.min(full - this.#payload.length, run.octets.length - at);
         position += length;
         const end = Math.floor((ticks * position) / waiting);
         this.#payload = append(this.#payload, run.octets.subarray(at, at + length));
@@ -228,15 +236,18 @@ export class TsPacker implements Packer {
 
   #closePayload(): void {
     if (this.#payload.length === 0) return;
-    this.#ready.push({ octets: this.#payload, ...this.#timeline.advance(Math.min(this.#payloadTicks, MAX_PAYLOAD)) });
+    const charged = Math.min(this.#payloadTicks, MAX_PAYLOAD);
+    this.#ready.push({ octets: this.#payload, ...this.#timeline.advance(charged) });
+    this.#timeline.pass(this.#payloadTicks - charged);
     this.#payload = new Uint8Array(0);
     this.#payloadTicks = 0;
   }
 
   /** Finds where the next packet starts after lost sync. Without one it gives the end of what can be sent at once. */
   #findStart(input: Uint8Array, from: number): number {
-    const end = Math.min(input.length - TS_PACKET, from + this.#packets * TS_PACKET - 1);
-    for (let at = from; at < end; at++) if (startsTsPacket(input, at, false)) return at;
+    const { length, lead } = this.#layout;
+    const end = Math.min(input.length - length - lead, from + this.#size - 1);
+    for (let at = from; at < end; at++) if (startsTsPacket(input, at, false, this.#layout)) return at;
     return end;
   }
 }

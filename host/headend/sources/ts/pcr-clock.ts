@@ -1,4 +1,4 @@
-import { TICKS_PER_SECOND } from './media-timeline.ts';
+import { TICKS_PER_SECOND } from '../media-timeline.ts';
 import { PCR_MODULUS, type Pcr } from './ts-packet.ts';
 
 /** Ticks; a step that is no longer than this is time, whatever the octets say. ISO/IEC 13818-1 2.7.2 allows 0.1 s. */
