@@ -148,10 +148,18 @@ const TARIFFS: readonly (readonly [string, Tariff])[] = [
 
 function wearAnHour(): string {
   return table(
-    ['tariff, 5 Mbit/s', 'records an hour', 'content keys an hour', 'inits an hour', 'years of a record cell'],
+    [
+      'tariff, 5 Mbit/s',
+      'records an hour',
+      'content keys an hour',
+      'inits an hour',
+      'years of a record cell',
+      'a cut costs less than, micro-units',
+    ],
     TARIFFS.map(([name, tariff]) => {
-      const { records, contentKeys, inits, recordYears } = wear(5e6, tariff);
-      return [name, rough(records), contentKeys, inits, recordYears === undefined ? 'no writes' : rough(recordYears)];
+      const { records, contentKeys, inits, cut, recordYears } = wear(5e6, tariff);
+      const years = recordYears === undefined ? 'no writes' : rough(recordYears);
+      return [name, rough(records), contentKeys, inits, years, cut.toLocaleString('en')];
     }),
   );
 }

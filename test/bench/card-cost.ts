@@ -1,4 +1,5 @@
-import type { Tariff } from '../../apdu/decode-module/money/tariff.ts';
+import { amountOf, type Tariff, ticksOf } from '../../apdu/decode-module/money/tariff.ts';
+import { FULL_PAYLOAD } from '../../host/card-bench/min-every.ts';
 import { chooseQuantum } from '../../host/headend/keys/quantum.ts';
 import applet from './applet-instructions.json' with { type: 'json' };
 import figures from './real-cards.json' with { type: 'json' };
@@ -26,6 +27,8 @@ const ENDURANCE = 500_000;
 const RECORD_PLACES = 64;
 const HOURS_A_YEAR = 8 * 365;
 const SECONDS_AN_HOUR = 3600;
+/** Of a group of 100 full packets, the head-end's default. */
+const GROUP_OCTETS = 100 * FULL_PAYLOAD;
 /** Seconds of a content key, the head-end's default. */
 export const CONTENT_PERIOD = 300;
 
@@ -113,6 +116,8 @@ export interface Wear {
   /** Content keys loaded, and Cipher.init and Signature.init for them. */
   readonly contentKeys: number;
   readonly inits: number;
+  /** Micro-units that a power cut costs less than: the quantum, and a group of 100 full packets. */
+  readonly cut: bigint;
   /** Years at 8 hours a day until a cell of the record's places has had its writes; undefined when nothing is written. */
   readonly recordYears: number | undefined;
   /** The same for the cell that takes most of the inits, if each object has a cell of its own, and if all have one. */
@@ -127,7 +132,8 @@ export interface Wear {
 export function wear(bitRate: number, tariff: Tariff, period = CONTENT_PERIOD): Wear {
   const megabytes = (bitRate / 8 / 1e6) * SECONDS_AN_HOUR;
   const toll = Number(tariff.price) * (tariff.kind === 'octets' ? megabytes : 1);
-  const takes = tariff.kind === 'free' ? 0 : toll / Number(chooseQuantum(tariff));
+  const quantum = chooseQuantum(tariff);
+  const takes = tariff.kind === 'free' ? 0 : toll / Number(quantum);
   const records = takes === 0 ? 0 : takes + 1 / 8;
   const contentKeys = SECONDS_AN_HOUR / period;
   const inits = contentKeys * WORK.contentKey.inits;
@@ -136,6 +142,10 @@ export function wear(bitRate: number, tariff: Tariff, period = CONTENT_PERIOD): 
     records,
     contentKeys,
     inits,
+    cut:
+      tariff.kind === 'free'
+        ? 0n
+        : quantum + amountOf(ticksOf(tariff, GROUP_OCTETS, Math.ceil((GROUP_OCTETS * 8000) / bitRate), false)),
     recordYears: records === 0 ? undefined : years(records / RECORD_PLACES),
     initYears: { apart: years(contentKeys), together: years(inits) },
   };

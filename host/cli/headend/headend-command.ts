@@ -81,7 +81,7 @@ export function addHeadendCommand(program: Command): void {
       'length of a segment (default: one segment for all)',
       wholeNumber(MIN_PERIOD, 366 * DAY),
     )
-    .option('--quantum <amount>', 'what a card takes at a time (default: 1 MB or 10 s of toll)')
+    .option('--quantum <amount>', 'what a card takes at a time (default: the toll of 2.1 MB or 10 s)')
     .addOption(new Option('--accept <class>', 'only modules of this class may watch').choices(['card', 'soft']))
     .addOption(new Option('--grant <card-id...>', 'ids of the cards that get the service key').default([], 'none'))
     .option('--days <n>', 'days for which they get it', wholeNumber(1, 366), 30)

@@ -1,16 +1,40 @@
 import { MAX_MONEY } from '../../../apdu/layout/max-money.ts';
-import type { Tariff } from '../../../apdu/decode-module/money/tariff.ts';
+import type { Tariff, TariffKind } from '../../../apdu/decode-module/money/tariff.ts';
 import { OutOfRangeError } from '../../../apdu/errors.ts';
 import { formatMoney, parseAmount } from '../../money/amount.ts';
 import type { Price } from '../../money/price.ts';
 
 /**
- * Chooses what a card takes from the balance at a time: the toll of 1 MB or of 10 s, or the flat price (protocol 7.3).
- * @returns micro-units, 1 and up.
+ * Octets whose toll is taken at a time. The card writes a record for each take: 2.1 MB let a record cell last ten years
+ * of 8 hours a day at 5 Mbit/s (`firmware-notes/real-cards.md`, Wear).
+ */
+const QUANTUM_OCTETS = 2_100_000n;
+const MEGABYTE = 1_000_000n;
+/** Takes of 10 s in an hour. */
+const TAKES_AN_HOUR = 360n;
+
+/**
+ * Chooses what a card takes from the balance at a time: the toll of 2.1 MB or of 10 s, or the flat price (protocol 7.3).
+ * @returns micro-units, 1 and up; a fraction is rounded up, so that no card takes more often.
  */
 export function chooseQuantum({ kind, price }: Tariff): bigint {
-  const toll = kind === 'duration' ? price / 360n : price;
+  const toll = computeToll(kind, price);
   return toll > 0n ? toll : 1n;
+}
+
+function computeToll(kind: TariffKind, price: bigint): bigint {
+  switch (kind) {
+    case 'octets':
+      return divideUp(price * QUANTUM_OCTETS, MEGABYTE);
+    case 'duration':
+      return divideUp(price, TAKES_AN_HOUR);
+    default:
+      return price;
+  }
+}
+
+function divideUp(dividend: bigint, divisor: bigint): bigint {
+  return (dividend + divisor - 1n) / divisor;
 }
 
 /**

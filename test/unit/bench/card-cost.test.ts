@@ -85,21 +85,26 @@ describe('the model, against figures worked out by hand', () => {
 });
 
 describe('wear at 5 Mbit/s', () => {
-  test('$0.25/MB: 2,250 MB an hour, a take each', () => {
-    const { records, recordYears } = wear(5e6, { kind: 'octets', price: 250_000n });
-    expect(records).toBe(2250.125);
-    expect(recordYears).toBeCloseTo((500_000 * 64) / (2250.125 * 8 * 365), 9);
+  test('$0.25/MB: 2,250 MB an hour, a take for 2.1 MB; a record cell lasts ten years', () => {
+    const { records, recordYears, cut } = wear(5e6, { kind: 'octets', price: 250_000n });
+    expect(records).toBeCloseTo(2250 / 2.1 + 1 / 8, 9);
+    expect(recordYears).toBeCloseTo((500_000 * 64) / ((2250 / 2.1 + 1 / 8) * 8 * 365), 9);
+    expect(recordYears).toBeGreaterThanOrEqual(10);
+    // 2.1 MB, and a group of 131,600 octets.
+    expect(cut).toBe(525_000n + 32_900n);
   });
 
   test('$2.00/h: 360 takes, whatever the bit rate', () => {
     const tariff = { kind: 'duration', price: 2_000_000n } as const;
-    expect(wear(5e6, tariff).records).toBeCloseTo(360.16, 2);
+    expect(wear(5e6, tariff).records).toBeCloseTo(2_000_000 / 5556 + 1 / 8, 9);
+    // 10 s, and a group of 211 ms.
+    expect(wear(5e6, tariff).cut).toBe(5_556n + 118n);
     expect(wear(20e6, tariff).records).toBe(wear(5e6, tariff).records);
   });
 
   test('a subscription writes no record, but initialises ciphers', () => {
-    const { records, recordYears, inits } = wear(5e6, { kind: 'free', price: 0n });
-    expect({ records, recordYears, inits }).toEqual({ records: 0, recordYears: undefined, inits: 48 });
+    const { records, recordYears, inits, cut } = wear(5e6, { kind: 'free', price: 0n });
+    expect({ records, recordYears, inits, cut }).toEqual({ records: 0, recordYears: undefined, inits: 48, cut: 0n });
   });
 });
 

@@ -44,7 +44,7 @@ test('grants every card the service key under its downlink key and number, with 
     perMegabyte: 0n,
     perHour: 2_000_000n,
     flat: 0n,
-    quantum: 5_555n,
+    quantum: 5_556n,
     currency: 840,
   });
 });
