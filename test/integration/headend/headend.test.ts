@@ -95,7 +95,7 @@ describe('plain data', () => {
       flat: 0n,
       groupOctets: 131_600,
       groupDuration: 3250,
-      quantum: 250_000n,
+      quantum: 525_000n,
     });
     expect(decodeContentTerms(content!.body)).toMatchObject({
       tariff: { kind: 'octets', price: 250_000n },
