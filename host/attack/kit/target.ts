@@ -54,14 +54,14 @@ export class Target {
   #number: number;
 
   private constructor(
-    seat: CardUnderTest,
+    card: CardUnderTest,
     channel: CardChannel,
     answer: SelectAnswer,
     kit: KitFile,
     installed: ChannelKeySet,
   ) {
     const { keys, runs } = kit.startRun(answer.cardId);
-    this.card = seat;
+    this.card = card;
     this.cardId = answer.cardId;
     this.keys = keys;
     this.#installed = installed;
@@ -75,15 +75,15 @@ export class Target {
    * @param installed key set of its secure channel; it is not changed.
    * @throws AttackError `NOT_OURS` when the card belongs to somebody; nothing was done to it then.
    */
-  static async prepare(seat: CardUnderTest, kit: KitFile, installed: ChannelKeySet): Promise<Target> {
-    const channel = await seat.open();
+  static async prepare(card: CardUnderTest, kit: KitFile, installed: ChannelKeySet): Promise<Target> {
+    const channel = await card.open();
     try {
       const module = new DecodeModule(channel);
       const found = await module.select();
       if (found.life !== 'blank' && !kit.has(found.cardId)) throw refuseForeignCard(found);
       if (found.life === 'blocked' || found.life === 'terminated') throw refuseForeignCard(found);
-      if (found.life !== 'active') await personalise(channel, found, kit, installed, seat.moduleClass);
-      return new Target(seat, channel, await module.select(), kit, installed);
+      if (found.life !== 'active') await personalise(channel, found, kit, installed, card.moduleClass);
+      return new Target(card, channel, await module.select(), kit, installed);
     } catch (error) {
       await channel.close();
       throw error;
