@@ -19,11 +19,11 @@ import { openCard } from '../host/transport/card/card-address.ts';
 
 /** The card of the demo: one that it started, or the user's own. */
 export interface DemoCard {
-  /** What it is, for people. */
+  /** Shown to the user. */
   readonly name: string;
   readonly kind: CardKind | 'reader';
   open(): Promise<CardChannel>;
-  /** Since it was started; undefined for a card that counts nothing. */
+  /** Persistent writes since the card was started; undefined for a card that does not count them. */
   persistentWrites(): Promise<number | undefined>;
   close(): Promise<void>;
 }
@@ -35,7 +35,8 @@ const NAMES: Record<CardKind, string> = {
 };
 
 /**
- * @param wanted kind, reader or nothing: then the first kind that starts, the most real one first.
+ * Starts the card of the demo, or takes the user's.
+ * @param wanted a kind of card, or the name of a reader; undefined for the first of pcsc, jcardsim, soft that starts.
  * @throws TollcastError when the wanted one cannot be had.
  */
 export async function findCard(
@@ -80,7 +81,7 @@ function readerCard(reader: string): DemoCard {
   };
 }
 
-/** An issuer's store, with what opens it; the demo's own cards get one that is gone with them. */
+/** An issuer's store and its passphrase. The cards that the demo starts get a store that is deleted with them. */
 export interface DemoStore {
   readonly folder: string;
   readonly passphrase: string;
@@ -89,10 +90,10 @@ export interface DemoStore {
 /** @throws IssuerError as {@link createStore} does. */
 export async function openStore(card: DemoCard, folder: string): Promise<DemoStore> {
   const store = card.kind === 'reader' ? DEFAULT_STORE : join(folder, 'issuer');
-  const fresh = !existsSync(store);
-  const ask = fresh ? choosePassphrase : askPassphrase;
+  const isNew = !existsSync(store);
+  const ask = isNew ? choosePassphrase : askPassphrase;
   const passphrase = card.kind === 'reader' ? await ask() : randomBytes(16).toString('hex');
-  if (fresh) await createStore(store, randomInt(1, 2 ** 24), passphrase);
+  if (isNew) await createStore(store, randomInt(1, 2 ** 24), passphrase);
   return { folder: store, passphrase };
 }
 

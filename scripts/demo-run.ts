@@ -55,10 +55,10 @@ async function watchClip(
 ): Promise<number> {
   const { folder, signal } = options;
   const recovered = join(folder, 'recovered.ts');
-  const before = await lookAt(card);
+  const before = await readPurse(card);
   const writesBefore = await card.persistentWrites();
-  // An address and a port of this run's own, so that two demos do not hear each other.
-  const place = {
+  // Every run has a multicast address and a port of its own, so that two demos do not hear each other.
+  const address = {
     address: `239.255.${process.pid & 255}.${(process.pid >>> 8) & 255}`,
     port: 20_000 + 4 * (process.pid % 5000),
   };
@@ -72,9 +72,9 @@ async function watchClip(
       if (!signal.aborted) say(line);
     },
   });
-  const receiver = await receiveService({ ...place, keyPort: place.port + 2, interface: LOOPBACK }, bridge);
+  const receiver = await receiveService({ ...address, keyPort: address.port + 2, interface: LOOPBACK }, bridge);
   const stop = new AbortController();
-  const headend = startHeadend(options, place, store, cardId);
+  const headend = startHeadend(options, address, store, cardId);
   const progress = showProgress(bridge, before.balance, stop.signal);
   const started = performance.now();
   try {
@@ -100,7 +100,7 @@ interface Outcome {
   readonly card: DemoCard;
   readonly cardId: string;
   readonly bridge: Bridge;
-  readonly before: Look;
+  readonly before: PurseSnapshot;
   readonly writesBefore: number | undefined;
   readonly seconds: number;
   readonly recovered: string;
@@ -109,7 +109,7 @@ interface Outcome {
 async function report(outcome: Outcome): Promise<number> {
   const { options, card, bridge, before, writesBefore, seconds } = outcome;
   const { status } = bridge;
-  const after = await lookAt(card);
+  const after = await readPurse(card);
   const writes = await card.persistentWrites();
   const persistentWrites = writes === undefined || writesBefore === undefined ? null : writes - writesBefore;
   const sourceSha256 = await sha256(options.source);
@@ -122,7 +122,8 @@ async function report(outcome: Outcome): Promise<number> {
   say(`balance       ${money(before.balance)} before, ${money(after.balance)} after`);
   say(`octets        ${status.received.toLocaleString('en')} received, ${status.missing} missing`);
   say(
-    `card          ${status.commands} commands for ${status.groups} groups, ${persistentWrites ?? 'uncounted'} persistent writes`,
+    `card          ${status.commands} commands for ${status.groups} groups, ` +
+      `${persistentWrites ?? 'uncounted'} persistent writes`,
   );
   say(`source        SHA-256 ${sourceSha256}`);
   say(`recovered     SHA-256 ${outputSha256}`);
@@ -151,12 +152,12 @@ async function report(outcome: Outcome): Promise<number> {
   }
 }
 
-interface Look {
+interface PurseSnapshot {
   readonly balance: bigint;
   readonly currency: number;
 }
 
-async function lookAt(card: DemoCard): Promise<Look> {
+async function readPurse(card: DemoCard): Promise<PurseSnapshot> {
   const channel = await card.open();
   try {
     const module = new DecodeModule(channel);
@@ -167,19 +168,19 @@ async function lookAt(card: DemoCard): Promise<Look> {
   }
 }
 
-/** The head-end is a process of its own: what it sends crosses a real socket. */
+/** Starts the head-end as a process of its own, so that what it sends crosses a real socket. */
 function startHeadend(
   options: DemoOptions & { readonly source: string },
-  place: { readonly address: string; readonly port: number },
+  { address, port }: { readonly address: string; readonly port: number },
   store: DemoStore,
   cardId: string,
 ) {
-  const shape = options.mode === 'strict' ? [] : ['--every', String(options.every), '--span', String(options.span)];
-  const words = ['headend', 'send', '--source', options.source, '--address', `${place.address}:${place.port}`];
-  if (options.rate !== undefined) shape.push('--rate', String(options.rate));
-  words.push('--mode', options.mode, ...shape, '--price', options.price, '--grant', cardId, '--store', store.folder);
-  say(`head-end      tollcast ${words.slice(0, -4).join(' ')}`);
-  const child = spawn(process.execPath, [CLI, ...words, '--interface', LOOPBACK], {
+  const packets = options.mode === 'strict' ? [] : ['--every', String(options.every), '--span', String(options.span)];
+  const args = ['headend', 'send', '--source', options.source, '--address', `${address}:${port}`];
+  if (options.rate !== undefined) packets.push('--rate', String(options.rate));
+  args.push('--mode', options.mode, ...packets, '--price', options.price, '--grant', cardId, '--store', store.folder);
+  say(`head-end      tollcast ${args.slice(0, -4).join(' ')}`);
+  const child = spawn(process.execPath, [CLI, ...args, '--interface', LOOPBACK], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, TOLLCAST_PASSPHRASE: store.passphrase },
   });
@@ -189,7 +190,7 @@ function startHeadend(
   return { exit, stop: () => child.kill(), said: () => said.trim().split('\n').at(-1) };
 }
 
-/** One line that is written over on a terminal, a line every other second elsewhere. */
+/** Keeps one line up to date on a terminal; prints a line every two seconds elsewhere. */
 async function showProgress(bridge: Bridge, balanceBefore: bigint, signal: AbortSignal): Promise<void> {
   const tty = process.stdout.isTTY;
   const started = performance.now();
@@ -202,17 +203,22 @@ async function showProgress(bridge: Bridge, balanceBefore: bigint, signal: Abort
   }
 }
 
+function twoDigits(value: number): string {
+  return String(Math.floor(value)).padStart(2, '0');
+}
+
 function progressLine(status: BridgeStatus, balanceBefore: bigint, seconds: number): string {
   const { purse, received, missing, state } = status;
-  const clock = `${String(Math.floor(seconds / 60)).padStart(2, '0')}:${String(Math.floor(seconds % 60)).padStart(2, '0')}`;
+  const clock = `${twoDigits(seconds / 60)}:${twoDigits(seconds % 60)}`;
   if (purse === undefined) return `${clock}  ${state}`;
   const currency = currencyByNumber(purse.currency);
   const rate = ((received * 8) / seconds / 1e6).toFixed(2);
   const toll = formatMoney(balanceBefore - purse.balance, currency);
-  return `${clock}  ${state}  ${rate} Mbit/s  balance ${formatMoney(purse.balance, currency)}  toll ${toll}  missing ${missing}`;
+  const balance = formatMoney(purse.balance, currency);
+  return `${clock}  ${state}  ${rate} Mbit/s  balance ${balance}  toll ${toll}  missing ${missing}`;
 }
 
-/** Ten seconds of picture and sound that nobody has rights to. */
+/** Makes ten seconds of picture and sound, which nobody has rights to. */
 async function makeClip(path: string, signal: AbortSignal): Promise<string> {
   const picture = ['-f', 'lavfi', '-i', 'testsrc2=size=640x360:rate=25', '-f', 'lavfi', '-i', 'sine=frequency=440'];
   const coding = [
@@ -229,8 +235,8 @@ async function makeClip(path: string, signal: AbortSignal): Promise<string> {
     '-c:a',
     'aac',
   ];
-  const words = ['-v', 'error', ...picture, '-t', '10', ...coding, '-f', 'mpegts', '-y', path];
-  const child = spawn('ffmpeg', words, { stdio: ['ignore', 'ignore', 'pipe'], signal });
+  const args = ['-v', 'error', ...picture, '-t', '10', ...coding, '-f', 'mpegts', '-y', path];
+  const child = spawn('ffmpeg', args, { stdio: ['ignore', 'ignore', 'pipe'], signal });
   let said = '';
   child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
   const failed = once(child, 'error').then(() => 'ffmpeg is not installed');

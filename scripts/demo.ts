@@ -1,4 +1,4 @@
-/** One viewer, one card, one head-end: a clip multicast under a toll, watched, billed and compared with its source. */
+/** Multicasts a clip, watches it through a card that takes the toll, shows the bill and compares it with its source. */
 import '../apdu/require-node.ts';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import { Command } from 'commander';
 import { MAX_PACKETS } from '../apdu/decode-module/packets/card-part.ts';
 import { TollcastError } from '../apdu/errors.ts';
 import { wholeNumber } from '../host/cli/options/number-option.ts';
-import { type DemoOptions, runDemo } from './demo-run.ts';
+import type { DemoOptions } from './demo-run.ts';
 
 const program = new Command('demo')
   .description('multicast a clip on loopback, watch it through a card that takes the toll, show the bill')
@@ -38,6 +38,8 @@ const stop = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
 const folder = await mkdtemp(join(tmpdir(), 'tollcast-demo-'));
 try {
+  // Read only now: an older Node does not get through all of it.
+  const { runDemo } = await import('./demo-run.ts');
   process.exitCode = await runDemo({ ...program.opts<DemoOptions>(), folder, signal: stop.signal });
 } catch (error) {
   if (!(error instanceof TollcastError) && !stop.signal.aborted) throw error;
