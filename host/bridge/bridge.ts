@@ -1,14 +1,13 @@
 import { TollcastError } from '../../apdu/errors.ts';
 import { type Clock, systemClock } from '../clock/clock.ts';
-import { ClearWriter } from '../stream/opening/clear-packets.ts';
-import type { StreamDrop } from '../stream/opening/group-assembler.ts';
 import { GroupOpener } from '../stream/opening/group-opener.ts';
 import type { BridgeOptions } from './bridge-options.ts';
 import type { BridgeStatus } from './bridge-status.ts';
 import { ByeWatch } from './bye-watch.ts';
 import { CardSession } from './card-session.ts';
 import { CardWatch } from './card-watch.ts';
-import { adviseOnKey, Diagnosis } from './diagnosis.ts';
+import { Delivery } from './delivery.ts';
+import { Diagnosis } from './diagnosis.ts';
 import { KeyLoader } from './key-loader.ts';
 import { MediaIntake, type TakenGroup } from './media-intake.ts';
 import { Notices } from './notices.ts';
@@ -22,30 +21,23 @@ import { type GroupOutcome, TollGate } from './toll-gate.ts';
 const MAX_REST = 100;
 /** ms of work after which the sockets get their turn. */
 const MAX_WORK = 5;
-/** Octets from which on clear packets are passed on although there is more to open. */
-const BATCH = 64 * 1024;
 
 /** Takes packets and keys in, asks the card group by group, passes on what it opens. One object serves one run. */
 export class Bridge {
   readonly #options: BridgeOptions;
   readonly #clock: Clock;
   readonly #counters: StatusCounters;
-  readonly #notices: Notices;
-  readonly #session: CardSession;
   readonly #cards: CardWatch;
   readonly #keys: KeyLoader;
   readonly #intake: MediaIntake;
   readonly #gate: TollGate;
-  readonly #writer = new ClearWriter();
+  readonly #delivery: Delivery;
   readonly #bye = new ByeWatch();
   readonly #diagnosis: Diagnosis;
   /** Wakes the loop when something comes in. */
   readonly #arrival: Signal;
   readonly #over = new AbortController();
   #end: EndCode | undefined;
-  #startedAt = 0;
-  /** Packets of the newest group that was asked about; 0 before. */
-  #groupPackets = 0;
 
   constructor(options: BridgeOptions) {
     const { sink, aead, service, pin, clock = systemClock, minShare = 50, purseEvery = 1000 } = options;
@@ -59,16 +51,19 @@ export class Bridge {
       onDrop: (reason, messages) => counters.dropped(reason, messages),
       onConfirm: (confirm) => options.onConfirm?.(confirm),
     });
-    const intake = new MediaIntake((reason, packets) => this.#streamDropped(reason, packets), options.stream);
+    const intake = new MediaIntake(
+      (reason, packets) => counters.dropped(this.#diagnosis.whyDropped(reason, counters.status), packets),
+      options.stream,
+    );
+    this.#delivery = new Delivery(sink, clock, counters);
+    const { writer } = this.#delivery;
     const opener = new GroupOpener(aead);
-    this.#gate = new TollGate({ session, keys, opener, writer: this.#writer, counters, notices, minShare });
+    this.#gate = new TollGate({ session, keys, opener, writer, counters, notices, minShare });
     const checkEnd = () => this.#checkBye();
     this.#cards = new CardWatch({ session, keys, counters, notices, clock, purseEvery, checkEnd });
-    this.#diagnosis = new Diagnosis({ keys, intake, sink });
+    this.#diagnosis = new Diagnosis({ keys, intake, sink, notices, hasPin: pin !== undefined });
     this.#arrival = new Signal(clock);
     this.#counters = counters;
-    this.#notices = notices;
-    this.#session = session;
     this.#keys = keys;
     this.#intake = intake;
     sink.onReady = () => this.#arrival.notify();
@@ -104,8 +99,8 @@ export class Bridge {
    * @throws TransportError, TollcastError when there is no usable card to begin with.
    */
   async run(signal: AbortSignal): Promise<BridgeEnd> {
-    this.#startedAt = this.#clock.monotonic();
-    this.#diagnosis.markPlaying(this.#startedAt);
+    this.#delivery.start();
+    this.#diagnosis.markPlaying(this.#clock.monotonic());
     const stop = () => this.#finish('STOPPED');
     signal.addEventListener('abort', stop);
     if (signal.aborted) stop();
@@ -114,9 +109,9 @@ export class Bridge {
     } finally {
       signal.removeEventListener('abort', stop);
       this.#arrival.close();
-      this.#flush();
+      this.#delivery.flush();
       this.#counters.stateChanged('ended', this.#end && END_MESSAGES[this.#end]);
-      await this.#session.release();
+      await this.#cards.release();
     }
   }
 
@@ -138,7 +133,7 @@ export class Bridge {
     } catch (error) {
       // Whatever a card does that it should not is over when it is selected anew.
       if (!(error instanceof TollcastError)) throw error;
-      this.#flush();
+      this.#delivery.flush();
       await this.#cards.reconnect(error, this.#over.signal);
     }
   }
@@ -148,15 +143,15 @@ export class Bridge {
     let workingSince = this.#clock.monotonic();
     while (!this.#isOver()) {
       const worked = await this.#work();
-      if (this.#writer.octets >= BATCH) this.#flush();
+      this.#delivery.flushBatch();
       const now = this.#clock.monotonic();
       if (!worked) {
-        this.#flush();
+        this.#delivery.flush();
         this.#describeIdleness(now);
         await this.#rest(now);
         workingSince = this.#clock.monotonic();
       } else if (now - workingSince > MAX_WORK) {
-        this.#flush();
+        this.#delivery.flush();
         await yieldTurn();
         workingSince = this.#clock.monotonic();
       }
@@ -175,9 +170,8 @@ export class Bridge {
   async #loadKey(): Promise<boolean> {
     const key = this.#keys.next();
     if (key === undefined) return false;
-    const error = await this.#keys.load(this.#session.module, key, this.#clock.monotonic());
-    if (error !== undefined && error.code !== 'UNKNOWN_KEY' && error.code !== 'CRYPTO')
-      this.#notices.say(adviseOnKey(error, this.#options.pin !== undefined));
+    const error = await this.#keys.load(this.#cards.module, key, this.#clock.monotonic());
+    if (error !== undefined) this.#diagnosis.keyRefused(error);
     return true;
   }
 
@@ -186,7 +180,7 @@ export class Bridge {
     const now = this.#clock.monotonic();
     let keyMissing = false;
     for (const taken of this.#intake.take(now)) {
-      this.#groupPackets = taken.card.header.packets;
+      this.#diagnosis.groupAsked(taken.card.header.packets);
       const outcome = await this.#gate.pass(taken, now);
       if (outcome.kind === 'waitsForKey') {
         keyMissing = true;
@@ -231,7 +225,7 @@ export class Bridge {
   }
 
   async #cardStopped(reason: StopReason): Promise<void> {
-    this.#flush();
+    this.#delivery.flush();
     const before = await this.#cards.stop(reason);
     if (this.#options.waitForCredit !== true) {
       this.#finish(reason);
@@ -257,14 +251,6 @@ export class Bridge {
     return this.#end !== undefined;
   }
 
-  /** Passes on what has been opened. */
-  #flush(): void {
-    if (this.#writer.packets === 0) return;
-    this.#counters.delivered(this.#clock.monotonic() - this.#startedAt);
-    this.#options.sink.write(this.#writer.written);
-    this.#writer.clear();
-  }
-
   /** Waits until something comes in or falls due. */
   async #rest(now: number): Promise<void> {
     const isBlocked = this.#diagnosis.keyMissing || !this.#options.sink.isReady;
@@ -275,16 +261,6 @@ export class Bridge {
   #describeIdleness(now: number): void {
     const described = this.#diagnosis.whyNothing(this.status, now);
     if (described !== undefined) this.#counters.stateChanged(...described);
-  }
-
-  #streamDropped(reason: StreamDrop, packets: number): void {
-    const counted = reason === 'overflow' ? this.#diagnosis.whyOverflow(this.status) : reason;
-    this.#counters.dropped(counted, packets);
-    if (counted === 'cardSlow' && this.#groupPackets > 0) {
-      this.#notices.say(
-        `n = ${this.#groupPackets} is too small for this card, it cannot keep up; ask the operator for a larger --every, or take a faster card`,
-      );
-    }
   }
 }
 

@@ -1,3 +1,4 @@
+import type { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import { TollcastError } from '../../apdu/errors.ts';
 import type { Clock } from '../clock/clock.ts';
 import { waitForCard } from '../transport/card/wait-for-card.ts';
@@ -38,6 +39,11 @@ export class CardWatch {
 
   constructor(options: CardWatchOptions) {
     this.#options = options;
+  }
+
+  /** @throws CardGoneError when no card is connected. */
+  get module(): DecodeModule {
+    return this.#options.session.module;
   }
 
   /** @throws as `CardSession.connect` does. */
@@ -117,6 +123,11 @@ export class CardWatch {
   /** Settles the session at the end of the run. @returns undefined when the card has gone before it was settled. */
   async settleRun(): Promise<Bill | undefined> {
     return (await this.#settle()) ?? this.#bill;
+  }
+
+  /** Closes the card, so that other programs can have it. */
+  async release(): Promise<void> {
+    await this.#options.session.release();
   }
 
   async #settle(): Promise<Bill | undefined> {

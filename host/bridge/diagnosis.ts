@@ -1,30 +1,43 @@
 import type { ModuleError } from '../../apdu/decode-module/module-status.ts';
 import type { ClearSink } from '../stream/opening/clear-sink.ts';
+import type { StreamDrop } from '../stream/opening/group-assembler.ts';
 import type { BridgeState, BridgeStatus, DropReason } from './bridge-status.ts';
 import type { KeyLoader } from './key-loader.ts';
 import type { MediaIntake } from './media-intake.ts';
+import type { Notices } from './notices.ts';
 
 /** ms without a packet from which on the stream counts as silent. */
 const SILENT_AFTER = 2000;
 /** ms without an opened group after which it is said why. */
 const IDLE_AFTER = 1000;
 
-interface Observed {
+export interface DiagnosisOptions {
   readonly keys: Pick<KeyLoader, 'hasContent' | 'lackingService' | 'service'>;
   readonly intake: Pick<MediaIntake, 'lastArrival'>;
   readonly sink: Pick<ClearSink, 'isReady'>;
+  readonly notices: Notices;
+  /** Whether the PIN of the card is presented. */
+  readonly hasPin: boolean;
 }
 
-/** Tells why nothing is opened, and why packets are let go when there is no more room for them. */
+/** Tells why nothing is opened and why packets are let go, and what its user can do about it. */
 export class Diagnosis {
-  readonly #observed: Observed;
+  readonly #options: DiagnosisOptions;
   /** Whether the group whose turn it is in some stream waits for its key. */
   keyMissing = false;
   /** ms, when the run began or the newest group was opened. */
   #playingAt = -Infinity;
 
-  constructor(observed: Observed) {
-    this.#observed = observed;
+  /** Packets of the newest group that was asked about; 0 before. */
+  #groupPackets = 0;
+
+  constructor(options: DiagnosisOptions) {
+    this.#options = options;
+  }
+
+  /** The card is about to be asked about a group of this many packets. */
+  groupAsked(packets: number): void {
+    this.#groupPackets = packets;
   }
 
   /** The run began, or a group was opened. */
@@ -35,7 +48,7 @@ export class Diagnosis {
   /** Why nothing has been opened for a while; undefined when it is not so, or nothing seems to be amiss. */
   whyNothing(status: BridgeStatus, now: number): readonly [BridgeState, reason: string] | undefined {
     if (now - this.#playingAt < IDLE_AFTER) return undefined;
-    const { keys, intake, sink } = this.#observed;
+    const { keys, intake, sink } = this.#options;
     if (!sink.isReady) return ['waiting for a player', 'nobody takes the output; nothing is paid meanwhile'];
     if (!keys.hasContent) return ['waiting for keys', whyNoKeys(keys, status.card)];
     if (now - intake.lastArrival > SILENT_AFTER)
@@ -43,17 +56,36 @@ export class Diagnosis {
     return undefined;
   }
 
+  /** Why packets were let go, as it is counted. */
+  whyDropped(reason: StreamDrop, status: BridgeStatus): DropReason {
+    if (reason !== 'overflow') return reason;
+    const cause = this.#whyOverflow(status);
+    if (cause === 'cardSlow' && this.#groupPackets > 0) {
+      this.#options.notices.say(
+        `n = ${this.#groupPackets} is too small for this card, it cannot keep up; ask the operator for a larger --every, or take a faster card`,
+      );
+    }
+    return cause;
+  }
+
+  /** The card did not accept a key message. */
+  keyRefused(error: ModuleError): void {
+    // The parent may still come, and others can forge messages: the user can do nothing about these.
+    if (error.code === 'UNKNOWN_KEY' || error.code === 'CRYPTO') return;
+    this.#options.notices.say(adviseOnKey(error, this.#options.hasPin));
+  }
+
   /** Why packets pile up until there is no more room for them. */
-  whyOverflow({ state }: BridgeStatus): DropReason {
+  #whyOverflow({ state }: BridgeStatus): DropReason {
     if (state === 'waiting for the card') return 'noCard';
     if (state === 'waiting for credit') return 'noCredit';
-    const { keys, sink } = this.#observed;
+    const { keys, sink } = this.#options;
     if (!sink.isReady) return 'noPlayer';
     return keys.hasContent && !this.keyMissing ? 'cardSlow' : 'noKey';
   }
 }
 
-function whyNoKeys({ lackingService, service }: Observed['keys'], card: string | undefined): string {
+function whyNoKeys({ lackingService, service }: DiagnosisOptions['keys'], card: string | undefined): string {
   if (lackingService !== undefined) {
     return `card ${card} has no key for service ${lackingService}; ask its operator for it`;
   }
@@ -61,8 +93,8 @@ function whyNoKeys({ lackingService, service }: Observed['keys'], card: string |
   return `no ${keys} for this card have come; check the key port, and that the sender was started for this card`;
 }
 
-/** What a card has against a key message, with what its holder can do. @param hasPin whether the PIN was presented. */
-export function adviseOnKey({ code, message }: ModuleError, hasPin: boolean): string {
+/** What a card has against a key message, with what its holder can do. */
+function adviseOnKey({ code, message }: ModuleError, hasPin: boolean): string {
   if (code === 'BAD_FIELD')
     return 'the card refuses a key that it was granted: it may be priced in another currency; ask the operator';
   if (code !== 'ABOVE_RATING') return message;
