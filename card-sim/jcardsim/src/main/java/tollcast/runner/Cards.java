@@ -5,13 +5,19 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.util.ArrayList;
 import java.util.List;
+import tollcast.runner.card.Card;
+import tollcast.runner.card.CardSpec;
+import tollcast.runner.port.FrameConnection;
+import tollcast.runner.port.TcpPort;
+import tollcast.runner.port.VpcdClient;
+import tollcast.runner.runtime.CardRuntime;
 
-/** The cards of one process, each with its transports; numbered from 0 in the order they came. */
+/** The cards of one process, each with its ports. They are numbered from 0 in the order in which they came. */
 final class Cards implements Closeable {
   /** @param tcp null if the card has no TCP port */
-  record Slot(Card card, TcpPort tcp) {}
+  record Entry(Card card, TcpPort tcp) {}
 
-  private final List<Slot> slots = new ArrayList<>();
+  private final List<Entry> entries = new ArrayList<>();
   private final InetAddress listen;
   private final CardSpec.Defaults defaults;
 
@@ -26,9 +32,9 @@ final class Cards implements Closeable {
    * @throws IllegalArgumentException the description is wrong
    * @throws IOException the port is taken, or the state file cannot be used
    */
-  synchronized Slot add(String text) throws IOException, CardRuntime.InstallFailed {
+  synchronized Entry add(String text) throws IOException, CardRuntime.InstallFailed {
     CardSpec spec = CardSpec.parse(text, defaults);
-    Card card = new Card(slots.size(), spec);
+    Card card = new Card(entries.size(), spec);
     TcpPort tcp = null;
     if (spec.tcp() >= 0) {
       try {
@@ -47,42 +53,43 @@ final class Cards implements Closeable {
     if (spec.vpcd() != null) {
       new VpcdClient(card, spec.vpcd());
     }
-    Slot slot = new Slot(card, tcp);
-    slots.add(slot);
-    return slot;
+    Entry entry = new Entry(card, tcp);
+    entries.add(entry);
+    return entry;
   }
 
   /** Takes a card away for good; its number is not given again. */
   synchronized void remove(int id) throws IOException {
-    Slot slot = slot(id);
-    slots.set(id, null);
-    close(slot);
+    Entry entry = get(id);
+    entries.set(id, null);
+    close(entry);
   }
 
   /** @throws IllegalArgumentException there is no such card */
-  synchronized Slot slot(int id) {
-    Slot slot = id >= 0 && id < slots.size() ? slots.get(id) : null;
-    if (slot == null) {
-      throw new IllegalArgumentException("no card " + id + "; cards are numbered from 0");
+  synchronized Entry get(int id) {
+    Entry entry = id >= 0 && id < entries.size() ? entries.get(id) : null;
+    if (entry == null) {
+      throw new IllegalArgumentException("there is no card " + id
+          + "; cards are numbered from 0, so name one that was added");
     }
-    return slot;
+    return entry;
   }
 
-  synchronized List<Slot> all() {
-    return slots.stream().filter(slot -> slot != null).toList();
+  synchronized List<Entry> all() {
+    return entries.stream().filter(entry -> entry != null).toList();
   }
 
-  private static void close(Slot slot) throws IOException {
-    if (slot.tcp != null) {
-      slot.tcp.close();
+  private static void close(Entry entry) throws IOException {
+    if (entry.tcp != null) {
+      entry.tcp.close();
     }
-    slot.card.close();
+    entry.card.close();
   }
 
   @Override
   public synchronized void close() throws IOException {
-    for (Slot slot : all()) {
-      close(slot);
+    for (Entry entry : all()) {
+      close(entry);
     }
   }
 }

@@ -12,10 +12,16 @@ import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
+import tollcast.runner.card.Card;
+import tollcast.runner.card.CardSpec;
+import tollcast.runner.memory.Counts;
+import tollcast.runner.memory.Eeprom;
+import tollcast.runner.port.TcpPort;
+import tollcast.runner.runtime.CardRuntime;
 
-/** The tester's hand: one JSON object a line in, one JSON line out. */
+/** The control channel of tests: one JSON object a line in, one JSON line out. */
 final class ControlServer implements Closeable {
-  private static final int LONGEST_LINE = 4_096;
+  private static final int MAX_LINE = 4_096;
 
   private final Cards cards;
   private final TcpPort tcp;
@@ -49,8 +55,8 @@ final class ControlServer implements Closeable {
       if (c < 0) {
         return null;
       }
-      if (line.length() == LONGEST_LINE) {
-        throw new IOException("line of more than " + LONGEST_LINE + " characters");
+      if (line.length() == MAX_LINE) {
+        throw new IOException("a line has more than " + MAX_LINE + " characters; send one JSON object a line");
       }
       line.append((char) c);
     }
@@ -61,7 +67,7 @@ final class ControlServer implements Closeable {
     try {
       return answer(JsonParser.object().from(line));
     } catch (JsonParserException e) {
-      return refusal("not a JSON object on one line: " + e.getMessage());
+      return refusal("this is not a JSON object on one line: " + e.getMessage());
     } catch (IllegalArgumentException | IOException | CardRuntime.InstallFailed e) {
       return refusal(e.getMessage());
     }
@@ -83,7 +89,7 @@ final class ControlServer implements Closeable {
       return answer;
     }
     int id = request.getInt("card", 0);
-    Card card = cards.slot(id).card();
+    Card card = cards.get(id).card();
     switch (what) {
       case "pull" -> card.pull();
       case "insert" -> card.insert();
@@ -93,7 +99,7 @@ final class ControlServer implements Closeable {
       case "resetCounts" -> card.resetCounts();
       case "erase" -> card.erase();
       case "remove" -> cards.remove(id);
-      case "info" -> info(cards.slot(id), answer);
+      case "info" -> info(cards.get(id), answer);
       default -> throw new IllegalArgumentException("\"do\" is one of pull, insert, reset, cut, counts, resetCounts, "
           + "erase, info, add, remove");
     }
@@ -123,9 +129,9 @@ final class ControlServer implements Closeable {
     answer.put("cutsFired", counts.cutsFired);
   }
 
-  private static void info(Cards.Slot slot, JsonObject answer) {
-    Card.Info info = slot.card().info();
-    answer.put("card", describe(slot));
+  private static void info(Cards.Entry entry, JsonObject answer) {
+    Card.Info info = entry.card().info();
+    answer.put("card", describe(entry));
     answer.put("present", info.present());
     answer.put("powered", info.powered());
     answer.put("connections", info.connections());
@@ -135,11 +141,11 @@ final class ControlServer implements Closeable {
   }
 
   /** {"id":0,"tcp":PORT or null,"vpcd":"host:port" or null,"state":path or null} */
-  static JsonObject describe(Cards.Slot slot) {
-    CardSpec spec = slot.card().spec;
+  static JsonObject describe(Cards.Entry entry) {
+    CardSpec spec = entry.card().spec;
     JsonObject card = new JsonObject();
-    card.put("id", slot.card().id);
-    card.put("tcp", slot.tcp() == null ? null : slot.tcp().port());
+    card.put("id", entry.card().id);
+    card.put("tcp", entry.tcp() == null ? null : entry.tcp().port());
     card.put("vpcd", spec.vpcd());
     card.put("state", spec.state() == null ? null : spec.state().toString());
     return card;

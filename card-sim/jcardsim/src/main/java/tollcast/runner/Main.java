@@ -12,6 +12,9 @@ import java.util.concurrent.CountDownLatch;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
+import tollcast.runner.card.Card;
+import tollcast.runner.card.CardSpec;
+import tollcast.runner.runtime.CardRuntime;
 
 /** Runs cards on jCardSim until it is stopped. */
 @Command(name = "jcardsim-runner", mixinStandardHelpOptions = true, sortOptions = false,

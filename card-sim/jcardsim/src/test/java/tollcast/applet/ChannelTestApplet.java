@@ -11,16 +11,16 @@ import javacard.security.KeyBuilder;
 import javacard.security.Signature;
 import javacardx.crypto.Cipher;
 
-/** The secure channel and the few commands that its vectors are of; nothing else of the decode module. */
+/** The secure channel, with the few commands that its vectors need and nothing else of the decode module. */
 public class ChannelTestApplet extends Applet {
   public static final byte ECHO = 0x10;
   public static final byte WARN = 0x12;
   public static final byte FAIL = 0x14;
-  /** One octet: which of C-MAC, C-ENC, R-MAC the command came with. */
+  /** Answers one octet: the level that the command came with. */
   public static final byte LEVEL = 0x16;
-  /** P1: 0, the life state no longer allows the channel. */
+  /** P1 = 0: the life state no longer allows a channel. */
   public static final byte ALIVE = 0x18;
-  /** Data: the sequence counter. */
+  /** The data is the new sequence counter. */
   public static final byte SET_COUNTER = 0x1A;
 
   private static final short COUNTER = 3;
@@ -36,18 +36,10 @@ public class ChannelTestApplet extends Applet {
     byte[] ram = JCSystem.makeTransientByteArray((short) (SecureChannel.RAM_LENGTH + 3), JCSystem.CLEAR_ON_RESET);
     Cmac cmac = new Cmac(Signature.getInstance(Signature.ALG_AES_MAC_128_NOPAD, false), work);
     Cipher cbc = Cipher.getInstance(Cipher.ALG_AES_BLOCK_128_CBC_NOPAD, false);
-    keys = new ChannelKeys(keys(ChannelKeys.KEYS, KeyBuilder.TYPE_AES), state, cmac, cbc, work);
+    keys = new ChannelKeys(KeyTable.makeKeys(ChannelKeys.KEYS, KeyBuilder.TYPE_AES), state, cmac, cbc, work);
     keys.install(parameters, at, length);
-    channel = new SecureChannel(keys, keys(SecureChannel.SESSION_KEYS, KeyBuilder.TYPE_AES_TRANSIENT_RESET), ram, (short) 3,
-        cmac, work);
-  }
-
-  private static AESKey[] keys(byte count, byte type) {
-    AESKey[] keys = new AESKey[count];
-    for (byte i = 0; i < count; i++) {
-      keys[i] = (AESKey) KeyBuilder.buildKey(type, KeyBuilder.LENGTH_AES_128, false);
-    }
-    return keys;
+    AESKey[] session = KeyTable.makeKeys(SecureChannel.SESSION_KEYS, KeyBuilder.TYPE_AES_TRANSIENT_RESET);
+    channel = new SecureChannel(keys, session, ram, (short) 3, cmac, work);
   }
 
   public static void install(byte[] parameters, short offset, byte length) {
@@ -96,7 +88,8 @@ public class ChannelTestApplet extends Applet {
         ISOException.throwIt(StatusWords.BAD_FIELD);
         break;
       case LEVEL:
-        buffer[0] = (byte) ((channel.hasLevel(SecureChannel.C_MAC) ? 1 : 0) | (channel.hasLevel(SecureChannel.C_ENC) ? 2 : 0)
+        buffer[0] = (byte) ((channel.hasLevel(SecureChannel.C_MAC) ? 1 : 0)
+            | (channel.hasLevel(SecureChannel.C_ENC) ? 2 : 0)
             | (channel.hasLevel(SecureChannel.R_MAC) ? 0x10 : 0));
         length = 1;
         break;

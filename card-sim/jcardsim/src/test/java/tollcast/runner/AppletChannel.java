@@ -2,6 +2,8 @@ package tollcast.runner;
 
 import static tollcast.runner.AppletMessages.bytes;
 import static tollcast.runner.AppletMessages.cbc;
+import static tollcast.runner.Instructions.*;
+import static tollcast.runner.StatusWords.*;
 
 import java.nio.ByteBuffer;
 import java.security.GeneralSecurityException;
@@ -9,6 +11,7 @@ import java.util.Arrays;
 import javax.crypto.Cipher;
 import javax.crypto.spec.IvParameterSpec;
 import javax.crypto.spec.SecretKeySpec;
+import tollcast.runner.card.Card;
 
 /** The host's end of SCP03 at level 03, under a key set of one key three times. */
 final class AppletChannel {
@@ -22,13 +25,13 @@ final class AppletChannel {
 
   AppletChannel(Card card, byte[] key) throws Exception {
     this.card = card;
-    byte[] answer = card.transmit(Rig.command((byte) 0x50, 0, HOST_CHALLENGE));
+    byte[] answer = card.transmit(Rig.command((byte) INS_INITIALIZE_UPDATE, 0, HOST_CHALLENGE));
     byte[] context = bytes(16).put(HOST_CHALLENGE).put(answer, 13, 8).array();
     enc = derive(key, 4, 128, context);
     mac = derive(key, 6, 128, context);
     byte[] cryptogram = Arrays.copyOf(derive(mac, 1, 64, context), 8);
-    byte[] opened = card.transmit(macced(0x82, 3, 0, cryptogram));
-    if (AppletRig.sw(opened) != 0x9000) {
+    byte[] opened = card.transmit(withMac(INS_EXTERNAL_AUTHENTICATE, 3, 0, cryptogram));
+    if (AppletRig.sw(opened) != DONE) {
       throw new IllegalStateException("EXTERNAL AUTHENTICATE answers %04X".formatted(AppletRig.sw(opened)));
     }
   }
@@ -45,10 +48,10 @@ final class AppletChannel {
       cipher.init(Cipher.ENCRYPT_MODE, new SecretKeySpec(enc, "AES"), new IvParameterSpec(vector));
       sent = cipher.doFinal(padded);
     }
-    return card.transmit(macced(ins, p1, p2, sent));
+    return card.transmit(withMac(ins, p1, p2, sent));
   }
 
-  private byte[] macced(int ins, int p1, int p2, byte[] data) throws GeneralSecurityException {
+  private byte[] withMac(int ins, int p1, int p2, byte[] data) throws GeneralSecurityException {
     ByteBuffer command = bytes(5 + data.length + 8);
     command.put((byte) 0x84).put((byte) ins).put((byte) p1).put((byte) p2).put((byte) (data.length + 8)).put(data);
     byte[] covered = Arrays.copyOf(command.array(), 5 + data.length);
@@ -63,12 +66,12 @@ final class AppletChannel {
 
   /** RFC 4493. */
   private static byte[] cmac(byte[] key, byte[] message) throws GeneralSecurityException {
-    byte[] subkey = twice(cbc(Cipher.ENCRYPT_MODE, key, new byte[16]));
+    byte[] subkey = doubled(cbc(Cipher.ENCRYPT_MODE, key, new byte[16]));
     int whole = (message.length - 1) / 16 * 16;
     byte[] all = Arrays.copyOf(message, whole + 16);
     if (message.length != all.length) {
       all[message.length] = (byte) 0x80;
-      subkey = twice(subkey);
+      subkey = doubled(subkey);
     }
     for (int i = 0; i < 16; i++) {
       all[whole + i] ^= subkey[i];
@@ -77,12 +80,12 @@ final class AppletChannel {
     return Arrays.copyOfRange(chain, whole, whole + 16);
   }
 
-  private static byte[] twice(byte[] block) {
-    byte[] twice = new byte[16];
+  private static byte[] doubled(byte[] block) {
+    byte[] doubled = new byte[16];
     for (int i = 0; i < 16; i++) {
-      twice[i] = (byte) (block[i] << 1 | (i == 15 ? 0 : (block[i + 1] & 0xFF) >> 7));
+      doubled[i] = (byte) (block[i] << 1 | (i == 15 ? 0 : (block[i + 1] & 0xFF) >> 7));
     }
-    twice[15] ^= (byte) (block[0] < 0 ? 0x87 : 0);
-    return twice;
+    doubled[15] ^= (byte) (block[0] < 0 ? 0x87 : 0);
+    return doubled;
   }
 }

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.objectweb.asm.Opcodes.*;
 import static tollcast.runner.AppletMessages.*;
 import static tollcast.runner.AppletRig.*;
+import static tollcast.runner.Instructions.*;
 
 import com.grack.nanojson.JsonObject;
 import com.grack.nanojson.JsonParser;
@@ -20,6 +21,9 @@ import org.objectweb.asm.ClassVisitor;
 import org.objectweb.asm.ClassWriter;
 import org.objectweb.asm.Label;
 import org.objectweb.asm.MethodVisitor;
+import tollcast.runner.card.Card;
+import tollcast.runner.runtime.AppletLoader;
+import tollcast.runner.runtime.AppletRewriter;
 
 /**
  * How many instructions of a Java Card virtual machine the applet executes for a command, and how often it calls the
@@ -33,8 +37,8 @@ class AppletInstructionsTest {
   private static final Path APPLET = Path.of(System.getProperty("applet.classes"));
   private static final Path RECORDED = APPLET.resolve("../../../../test/bench/applet-instructions.json").normalize();
   private static final int FREE = 0;
-  /** Of a hundred, by which the recorded figures may be off before they are worth writing anew. */
-  private static final int MOST_OFF = 5;
+  /** Per cent by which the recorded figures may be off before they must be written anew. */
+  private static final int MAX_DEVIATION = 5;
 
   /** Called by the metered classes, which another loader has. */
   public static final class Meter {
@@ -191,8 +195,8 @@ class AppletInstructionsTest {
   private void watch(int tariff, int price) throws Exception {
     rig.loadRamKeys(tariff, price);
     rig.open();
-    rig.ok(0x3A, next(1_000, 200));
-    rig.ok(0x3A, next(1_000, 200));
+    rig.ok(INS_DECODE, next(1_000, 200));
+    rig.ok(INS_DECODE, next(1_000, 200));
   }
 
   private byte[] next(int octets, int duration) throws Exception {
@@ -201,23 +205,23 @@ class AppletInstructionsTest {
 
   private void count() throws Exception {
     rig = meteredCard();
-    measure("startLoad", 0, 0x42, new byte[0]);
-    measure("load", 1, 0x44, s2(1, 900_000));
+    measure("startLoad", 0, INS_START_LOAD, new byte[0]);
+    measure("load", 1, INS_LOAD_CREDIT, loadOrder(1, 900_000));
     rig.loadKeys(FREE, 0);
     // The keys that follow displace these, as they do on a card in use.
-    measure("segmentKey", 0, 0x34, keyMessage(SEGMENT, PURCHASE, 0, 2_000, 0, new byte[0]));
-    rig.ok(0x34, keyMessage(CONTENT, SEGMENT, 0, 2_000, 0, terms(FREE, 0, 33)));
-    measure("contentKey", 0, 0x34, keyMessage(CONTENT, SEGMENT, 0, 2_000, 0, terms(FREE, 0, 33)));
+    measure("segmentKey", 0, INS_LOAD_KEY, keyMessage(SEGMENT, PURCHASE, 0, 2_000, 0, new byte[0]));
+    rig.ok(INS_LOAD_KEY, keyMessage(CONTENT, SEGMENT, 0, 2_000, 0, terms(FREE, 0, 33)));
+    measure("contentKey", 0, INS_LOAD_KEY, keyMessage(CONTENT, SEGMENT, 0, 2_000, 0, terms(FREE, 0, 33)));
     watch(FREE, 0);
-    measure("decodeFree", 0, 0x3A, next(1_000, 200));
+    measure("decodeFree", 0, INS_DECODE, next(1_000, 200));
     // Quanta of 1,000 micro-units, groups of 250.
     watch(BY_OCTETS, 250_000);
-    measure("decodeSame", 0, 0x3A, next(1_000, 200));
-    rig.ok(0x3A, next(1_000, 200));
-    measure("decodeTake", 1, 0x3A, next(1_000, 200));
-    measure("decodeOctets", 0, 0x3A, next(1_316, 200));
+    measure("decodeSame", 0, INS_DECODE, next(1_000, 200));
+    rig.ok(INS_DECODE, next(1_000, 200));
+    measure("decodeTake", 1, INS_DECODE, next(1_000, 200));
+    measure("decodeOctets", 0, INS_DECODE, next(1_316, 200));
     watch(BY_DURATION, 1_000_000);
-    measure("decodeDuration", 0, 0x3A, next(1_000, 210));
+    measure("decodeDuration", 0, INS_DECODE, next(1_000, 210));
   }
 
   @Test
@@ -233,8 +237,9 @@ class AppletInstructionsTest {
       for (String what : new String[] {"instructions", "calls"}) {
         long now = counted.getObject(command).getLong(what);
         long then = recorded.getObject(command).getLong(what);
-        assertEquals(0, Math.abs(now - then) * 100 / then / (MOST_OFF + 1), command + ": " + now + " " + what + ", not "
-            + then + "; run the test with -Dapplet.instructions=write, then node test/bench/write-real-cards.ts");
+        assertEquals(0, Math.abs(now - then) * 100 / then / (MAX_DEVIATION + 1), command + ": " + now + " " + what
+            + ", not " + then + "; run the test with -Dapplet.instructions=write, "
+            + "then node test/bench/write-real-cards.ts");
       }
     }
   }

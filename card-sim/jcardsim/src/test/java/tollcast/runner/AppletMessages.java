@@ -16,19 +16,19 @@ final class AppletMessages {
   static final int SERVICE = 77;
   static final int SSRC = 0x10;
 
-  /** K of a key and what names it; kind, service and id as in protocol 1.1. */
+  /** A key K with its name: kind, service and id (protocol 1.1). */
   record Key(byte kind, int service, int id, byte[] k) {
-    byte[] split(int from) throws GeneralSecurityException {
+    byte[] workingKeys(int from) throws GeneralSecurityException {
       byte[] named = bytes(25).put(kind).putInt(service).putInt(id).put(k).array();
       return Arrays.copyOfRange(MessageDigest.getInstance("SHA-256").digest(named), from, from + 16);
     }
 
-    byte[] wrap() throws GeneralSecurityException {
-      return split(0);
+    byte[] encryption() throws GeneralSecurityException {
+      return workingKeys(0);
     }
 
     byte[] mac() throws GeneralSecurityException {
-      return split(16);
+      return workingKeys(16);
     }
 
     int tag() {
@@ -44,10 +44,10 @@ final class AppletMessages {
     return ByteBuffer.allocate(length);
   }
 
-  /** Keys of DGI 8001 by their place. */
-  static byte[] cardKey(int place) {
+  /** Keys of DGI 8001 by their number. */
+  static byte[] cardKey(int number) {
     byte[] key = new byte[16];
-    Arrays.fill(key, (byte) (0x50 + place));
+    Arrays.fill(key, (byte) (0x50 + number));
     return key;
   }
 
@@ -67,9 +67,9 @@ final class AppletMessages {
     return bytes(octets.length + tagLength).put(octets).put(tag(key, octets, tagLength)).array();
   }
 
-  static byte[] storeCard(long maximum, long mostUnacknowledged) {
+  static byte[] storeProfile(long maximum, long maximumUnacknowledged) {
     ByteBuffer b = bytes(27).putShort((short) 1).put((byte) 24).put(CARD_ID).putShort(CURRENCY);
-    return u48(u48(b, maximum), mostUnacknowledged).array();
+    return u48(u48(b, maximum), maximumUnacknowledged).array();
   }
 
   static byte[] storeKeys() {
@@ -90,7 +90,7 @@ final class AppletMessages {
     b.put(key.kind).put((byte) 1).putShort((short) (48 + body.length + parent.tag()));
     b.putInt(key.service).putInt(key.id);
     b.putInt(from).putInt(to).putInt(number).put(parent.kind).put(new byte[3]).putInt(parent.id);
-    b.put(cbc(Cipher.ENCRYPT_MODE, parent.wrap(), key.k)).put(body);
+    b.put(cbc(Cipher.ENCRYPT_MODE, parent.encryption(), key.k)).put(body);
     return tagged(parent.mac(), b, parent.tag());
   }
 
@@ -112,7 +112,7 @@ final class AppletMessages {
     ByteBuffer b = bytes(96).put((byte) (open ? 0x21 : 0x20)).put((byte) 0x24).putShort((short) 10);
     b.putInt(octets << 8 | duration >> 16).putShort((short) duration).putInt(time).putInt(content.id).position(24);
     b.putInt(ssrc).putInt(group);
-    b.put(cbc(Cipher.ENCRYPT_MODE, content.wrap(), plaintext()));
+    b.put(cbc(Cipher.ENCRYPT_MODE, content.encryption(), plaintext()));
     return tagged(content.mac(), b, 8);
   }
 
@@ -124,7 +124,7 @@ final class AppletMessages {
     return plain;
   }
 
-  static byte[] s2(int number, long amount) throws GeneralSecurityException {
+  static byte[] loadOrder(int number, long amount) throws GeneralSecurityException {
     ByteBuffer b = bytes(48).put((byte) 0x31).put((byte) 1).putShort((short) 64).put(CARD_ID).putInt(number);
     u48(b.putShort(CURRENCY).putShort((short) 0), amount).putLong(number);
     return tagged(cardKey(4), b, 16);

@@ -3,17 +3,21 @@ package tollcast.runner;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static tollcast.runner.AppletMessages.*;
+import static tollcast.runner.Instructions.*;
+import static tollcast.runner.StatusWords.*;
 
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.HexFormat;
+import tollcast.runner.card.Card;
+import tollcast.runner.card.CardSpec;
 
 /** A card with the decode module, and commands to it. */
 final class AppletRig {
   private static final byte[] AID = HexFormat.of().parseHex("F0544F4C4C4341535401");
   static final byte[] SELECT = HexFormat.of().parseHex("00A404000AF0544F4C4C434153540100");
   static final byte[] CHANNEL_KEY = filled(0x77);
-  static final Key PURCHASE = new Key((byte) 0x10, SERVICE, 5, filled(1));
+  static final Key PURCHASE = serviceKey(5, 1);
   static final Key SEGMENT = new Key((byte) 0x11, SERVICE, 6, filled(2));
   static final Key CONTENT = new Key((byte) 0x12, SERVICE, 7, filled(3));
   static final long QUANTUM = 1_000;
@@ -29,19 +33,24 @@ final class AppletRig {
     return key;
   }
 
+  /** A service key of SERVICE, 16 octets of this value. */
+  static Key serviceKey(int id, int value) {
+    return new Key((byte) 0x10, SERVICE, id, filled(value));
+  }
+
   /** A card made active, with nothing loaded. */
   AppletRig() throws Exception {
     byte[] keySet = bytes(49).put((byte) 1).put(CHANNEL_KEY).put(CHANNEL_KEY).put(CHANNEL_KEY).array();
     card = new Card(0, CardSpec.parse("tcp=0,ram=1500,commit=384",
         new CardSpec.Defaults("tollcast.applet.DecodeModuleApplet", AID, keySet)));
     assertEquals("00", HexFormat.of().formatHex(ok(SELECT), 32, 33));
-    assertEquals(0x6985, status(0x30, bytes(4).putInt(SERVICE).array()));
+    assertEquals(NOT_NOW, status(INS_OPEN_SESSION, bytes(4).putInt(SERVICE).array()));
     AppletChannel channel = new AppletChannel(card, CHANNEL_KEY);
-    assertEquals(0x6982, sw(send(0xE2, 0, storeCard(1_000_000, 500_000))));
-    assertEquals(0x6985, sw(channel.send(0xE2, 0x80, 0, storeCard(1_000_000, 500_000))));
-    assertEquals(0x9000, sw(channel.send(0xE2, 0, 0, storeCard(1_000_000, 500_000))));
-    assertEquals(0x9000, sw(channel.send(0xE2, 0x80, 0, storeKeys())));
-    assertEquals(0x9000, sw(channel.send(0xF0, 0x40, 3, new byte[0])));
+    assertEquals(SECURITY, sw(send(INS_STORE_DATA, 0, storeProfile(1_000_000, 500_000))));
+    assertEquals(NOT_NOW, sw(channel.send(INS_STORE_DATA, 0x80, 0, storeProfile(1_000_000, 500_000))));
+    assertEquals(DONE, sw(channel.send(INS_STORE_DATA, 0, 0, storeProfile(1_000_000, 500_000))));
+    assertEquals(DONE, sw(channel.send(INS_STORE_DATA, 0x80, 0, storeKeys())));
+    assertEquals(DONE, sw(channel.send(INS_SET_STATUS, 0x40, 3, new byte[0])));
     byte[] fci = ok(SELECT);
     assertEquals(51, fci.length);
     assertArrayEquals(CARD_ID, Arrays.copyOfRange(fci, 22, 30));
@@ -63,7 +72,7 @@ final class AppletRig {
 
   byte[] ok(byte[] command) throws Exception {
     byte[] answer = card.transmit(command);
-    assertEquals(0x9000, sw(answer), () -> HexFormat.of().formatHex(command));
+    assertEquals(DONE, sw(answer), () -> HexFormat.of().formatHex(command));
     return Arrays.copyOf(answer, answer.length - 2);
   }
 
@@ -80,22 +89,22 @@ final class AppletRig {
   }
 
   void loadKeys(int tariff, int price) throws Exception {
-    ok(0x34, keyMessage(PURCHASE, UNIQUE, 100, 1_000, 9, ceilings(QUANTUM)));
+    ok(INS_LOAD_KEY, keyMessage(PURCHASE, UNIQUE, 100, 1_000, 9, ceilings(QUANTUM)));
     loadRamKeys(tariff, price);
   }
 
   void loadRamKeys(int tariff, int price) throws Exception {
-    ok(0x34, keyMessage(SEGMENT, PURCHASE, 0, 2_000, 0, new byte[0]));
-    ok(0x34, keyMessage(CONTENT, SEGMENT, 0, 2_000, 0, terms(tariff, price, 33)));
+    ok(INS_LOAD_KEY, keyMessage(SEGMENT, PURCHASE, 0, 2_000, 0, new byte[0]));
+    ok(INS_LOAD_KEY, keyMessage(CONTENT, SEGMENT, 0, 2_000, 0, terms(tariff, price, 33)));
   }
 
   void credit(int number, long amount) throws Exception {
-    byte[] s3 = ok(0x44, s2(number, amount));
-    assertArrayEquals(tag(cardKey(5), Arrays.copyOf(s3, 48), 16), Arrays.copyOfRange(s3, 48, 64));
+    byte[] proof = ok(INS_LOAD_CREDIT, loadOrder(number, amount));
+    assertArrayEquals(tag(cardKey(5), Arrays.copyOf(proof, 48), 16), Arrays.copyOfRange(proof, 48, 64));
   }
 
   void open() throws Exception {
-    ok(0x30, bytes(4).putInt(SERVICE).array());
+    ok(INS_OPEN_SESSION, bytes(4).putInt(SERVICE).array());
   }
 
   /** A group of mode sealed, 100,000 octets and 1,000 ms. */
@@ -104,14 +113,14 @@ final class AppletRig {
   }
 
   byte[] receipt(int number) throws Exception {
-    byte[] receipt = ok(0x46, bytes(4).putInt(number).array());
+    byte[] receipt = ok(INS_GET_RECEIPT, bytes(4).putInt(number).array());
     assertArrayEquals(tag(cardKey(2), Arrays.copyOf(receipt, 96), 16), Arrays.copyOfRange(receipt, 96, 112));
     return receipt;
   }
 
-  /** loaded = balance + receipts + torn; returns the balance. */
-  long checkLaw() throws Exception {
-    byte[] purse = ok(0x40, new byte[0]);
+  /** Checks that loaded = balance + receipts + torn, and returns the balance. */
+  long checkSums() throws Exception {
+    byte[] purse = ok(INS_GET_PURSE, new byte[0]);
     assertEquals(70, purse.length);
     long loaded = u48(purse, 4);
     long spent = u48(purse, 10);
@@ -124,7 +133,7 @@ final class AppletRig {
     return loaded - spent;
   }
 
-  /** Out of the reader, back in, selected: RAM is gone. */
+  /** Takes the card out and back in, so that RAM is lost, and selects the module. */
   void restart() throws Exception {
     card.pull();
     card.insert();

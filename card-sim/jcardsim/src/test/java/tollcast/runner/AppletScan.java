@@ -24,6 +24,7 @@ import org.objectweb.asm.tree.LocalVariableNode;
 import org.objectweb.asm.tree.MethodInsnNode;
 import org.objectweb.asm.tree.MethodNode;
 import org.objectweb.asm.tree.TypeInsnNode;
+import tollcast.runner.card.Card;
 
 /**
  * What in an applet's classes a Java Card 2.2.2 without int would not take, as far as bytecode shows it: a stricter

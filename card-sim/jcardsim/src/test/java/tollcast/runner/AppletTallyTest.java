@@ -3,6 +3,7 @@ package tollcast.runner;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static tollcast.runner.AppletMessages.*;
 import static tollcast.runner.AppletRig.*;
+import static tollcast.runner.Instructions.*;
 
 import java.math.BigInteger;
 import java.nio.ByteBuffer;
@@ -46,20 +47,20 @@ class AppletTallyTest {
   }
 
   private void checkPurse() throws Exception {
-    byte[] purse = rig.ok(0x40, new byte[0]);
+    byte[] purse = rig.ok(INS_GET_PURSE, new byte[0]);
     assertEquals(taken, BigInteger.valueOf(u48(purse, 42)), "taken after group " + group);
     assertEquals(used, BigInteger.valueOf(ByteBuffer.wrap(purse).getLong(48)), "used after group " + group);
   }
 
   private void closeAndCheckReceipt() throws Exception {
-    byte[] receipt = rig.ok(0x32, new byte[0]);
+    byte[] receipt = rig.ok(INS_CLOSE_SESSION, new byte[0]);
     if (taken.signum() > 0) {
       assertEquals(used.add(TICKS).subtract(BigInteger.ONE).divide(TICKS), BigInteger.valueOf(u48(receipt, 56)));
       assertEquals(octetsOpened, u48(receipt, 32));
       assertEquals(durationOpened, u48(receipt, 38));
       assertEquals(groupsOpened, ByteBuffer.wrap(receipt).getInt(44));
       int written = ByteBuffer.wrap(receipt).getInt(12);
-      rig.ok(0x48, acknowledgement(written));
+      rig.ok(INS_ACKNOWLEDGE_RECEIPTS, acknowledgement(written));
     }
     used = BigInteger.ZERO;
     taken = BigInteger.ZERO;
@@ -78,7 +79,7 @@ class AppletTallyTest {
   @Test
   void groupsThatAreAddedUpAreChargedToTheTick() throws Exception {
     rig.credit(1, 990_000);
-    rig.ok(0x34, keyMessage(PURCHASE, UNIQUE, 100, 1_000, 9, ceilings(QUANTUM)));
+    rig.ok(INS_LOAD_KEY, keyMessage(PURCHASE, UNIQUE, 100, 1_000, 9, ceilings(QUANTUM)));
     rig.open();
     changePrice();
     int octets = 1_000;
@@ -95,7 +96,7 @@ class AppletTallyTest {
       } else if (event < 58) {
         checkPurse();
       } else if (event < 59) {
-        rig.ok(0x38, new byte[0]);
+        rig.ok(INS_LIST_KEYS, new byte[0]);
       } else if (event < 60) {
         closeAndCheckReceipt();
       } else if (event < 61) {
@@ -106,10 +107,10 @@ class AppletTallyTest {
       durationOpened += duration;
       groupsOpened++;
       int ssrc = random.nextInt(4) == 0 ? SSRC + 2 : SSRC;
-      rig.ok(0x3A, part(CONTENT, false, octets, duration, (int) seconds, ssrc, ++group));
+      rig.ok(INS_DECODE, part(CONTENT, false, octets, duration, (int) seconds, ssrc, ++group));
     }
     checkPurse();
     closeAndCheckReceipt();
-    rig.checkLaw();
+    rig.checkSums();
   }
 }

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
+import tollcast.runner.memory.Counts;
 import tollcast.testapplet.TestApplet;
 
 class CountsTest {

@@ -18,6 +18,10 @@ import javacard.security.ECPublicKey;
 import javacard.security.KeyAgreement;
 import javacard.security.KeyPair;
 import org.junit.jupiter.api.Test;
+import tollcast.runner.memory.CardRam;
+import tollcast.runner.memory.Counts;
+import tollcast.runner.memory.Eeprom;
+import tollcast.runner.memory.KeyPairMemory;
 
 class KeyPairMemoryTest {
   private static final short BITS = 256;
@@ -41,7 +45,7 @@ class KeyPairMemoryTest {
 
   /** So many that some secrets begin with a zero octet. */
   @Test
-  void everyPairFitsTogetherAndNoneComesTwice() {
+  void everyPairBelongsTogetherAndNoneComesTwice() {
     Eeprom eeprom = new Eeprom(new Counts(), new CardRam(0), 384);
     KeyPair fixed = new KeyPair(KeyPair.ALG_EC_FP, BITS);
     KeyPair pair = new KeyPair(KeyPair.ALG_EC_FP, BITS);

@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import tollcast.runner.card.Card;
+import tollcast.runner.memory.Eeprom;
 import tollcast.testapplet.TestApplet;
 
 class PowerCutTest {

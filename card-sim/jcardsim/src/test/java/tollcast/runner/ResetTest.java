@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import java.lang.reflect.Field;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import tollcast.runner.card.Card;
+import tollcast.runner.runtime.CardRuntime;
 import tollcast.testapplet.TestApplet;
 
 class ResetTest {

@@ -5,6 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 
 import java.nio.file.Path;
 import java.util.HexFormat;
+import tollcast.runner.card.Card;
+import tollcast.runner.card.CardSpec;
+import tollcast.runner.memory.Counts;
 import tollcast.testapplet.TestApplet;
 
 /** A card with the test applet, and commands to it. */
@@ -34,7 +37,7 @@ final class Rig {
     assertEquals("9000", HexFormat.of().formatHex(card.transmit(SELECT)));
   }
 
-  /** Out of the reader, back in, selected: RAM is gone. */
+  /** Takes the card out and back in, so that RAM is lost, and selects the applet. */
   void restart() throws Exception {
     card.pull();
     card.insert();

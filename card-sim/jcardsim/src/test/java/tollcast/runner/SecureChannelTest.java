@@ -13,11 +13,15 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import tollcast.applet.ChannelTestApplet;
+import tollcast.runner.card.Card;
+import tollcast.runner.card.CardSpec;
+import tollcast.runner.runtime.CardRuntime;
 
 /** The card's end of SCP03 against the transcripts that host and soft card are held to. */
 class SecureChannelTest {
@@ -54,10 +58,10 @@ class SecureChannelTest {
   }
 
   private void select(Card card) throws Exception {
-    assertEquals("9000", say(card, "00A404000A" + transcripts.getString("aid")));
+    assertEquals("9000", send(card, "00A404000A" + transcripts.getString("aid")));
   }
 
-  private static String say(Card card, String command) throws Exception {
+  private static String send(Card card, String command) throws Exception {
     byte[] answer = card.transmit(HEX.parseHex(command));
     return answer == null ? null : HEX.formatHex(answer);
   }
@@ -67,15 +71,15 @@ class SecureChannelTest {
   }
 
   private void open(Card card, JsonObject session) throws Exception {
-    assertEquals(session.getString("initializeAnswer"), say(card, session.getString("initializeUpdate")));
-    assertEquals("9000", say(card, session.getString("externalAuthenticate")));
+    assertEquals(session.getString("initializeAnswer"), send(card, session.getString("initializeUpdate")));
+    assertEquals("9000", send(card, session.getString("externalAuthenticate")));
   }
 
   private static void exchange(Card card, JsonObject session) throws Exception {
     JsonArray exchanges = session.getArray("exchanges");
     for (int i = 0; i < exchanges.size(); i++) {
       JsonObject exchange = exchanges.getObject(i);
-      assertEquals(exchange.getString("wrappedAnswer"), say(card, exchange.getString("wrapped")),
+      assertEquals(exchange.getString("wrappedAnswer"), send(card, exchange.getString("wrapped")),
           "level " + session.getInt("level") + " exchange " + i);
     }
   }
@@ -89,7 +93,7 @@ class SecureChannelTest {
   }
 
   private static void counter(Card card, int counter) throws Exception {
-    assertEquals("9000", say(card, "801A000003%06x".formatted(counter)));
+    assertEquals("9000", send(card, "801A000003%06x".formatted(counter)));
   }
 
   @Test
@@ -126,12 +130,12 @@ class SecureChannelTest {
         Card card = at(i);
         JsonArray exchanges = session(i).getArray("exchanges");
         for (int before = 0; before < 5; before++) {
-          say(card, exchanges.getObject(before).getString("wrapped"));
+          send(card, exchanges.getObject(before).getString("wrapped"));
         }
         byte[] command = HEX.parseHex(wrapped);
         command[at] ^= 1;
-        assertEquals("6988", say(card, HEX.formatHex(command)), "octet " + at);
-        assertEquals("6985", say(card, wrapped));
+        assertEquals("6988", send(card, HEX.formatHex(command)), "octet " + at);
+        assertEquals("6985", send(card, wrapped));
         flips++;
       }
     }
@@ -143,8 +147,8 @@ class SecureChannelTest {
     for (int length = 0; length < 8; length++) {
       Card card = at(length % 4);
       String data = length == 0 ? "" : "%02x".formatted(length) + "00".repeat(length);
-      assertEquals("6988", say(card, "84100000" + data));
-      assertEquals("6985", say(card, "8410000008" + "00".repeat(8)));
+      assertEquals("6988", send(card, "84100000" + data));
+      assertEquals("6985", send(card, "8410000008" + "00".repeat(8)));
     }
   }
 
@@ -153,17 +157,17 @@ class SecureChannelTest {
     for (int i = 0; i < 4; i++) {
       Card card = at(i);
       JsonObject first = session(i).getArray("exchanges").getObject(0);
-      assertEquals(first.getString("wrappedAnswer"), say(card, first.getString("wrapped")));
-      assertEquals("6988", say(card, first.getString("wrapped")));
+      assertEquals(first.getString("wrappedAnswer"), send(card, first.getString("wrapped")));
+      assertEquals("6988", send(card, first.getString("wrapped")));
     }
   }
 
   @Test
   void plainCommandsBesideTheChannelHaveNoRights() throws Exception {
     Card card = at(3);
-    assertEquals("009000", say(card, "80160000"));
-    assertEquals("6982", say(card, "80D801814600" + "00".repeat(69)));
-    assertEquals("aabb9000", say(card, "8010000002aabb"));
+    assertEquals("009000", send(card, "80160000"));
+    assertEquals("6982", send(card, "80D801814600" + "00".repeat(69)));
+    assertEquals("aabb9000", send(card, "8010000002aabb"));
     exchange(card, session(3));
   }
 
@@ -171,36 +175,36 @@ class SecureChannelTest {
   void selectAndResetEndTheChannel() throws Exception {
     Card card = at(2);
     select(card);
-    assertEquals("6985", say(card, session(2).getArray("exchanges").getObject(0).getString("wrapped")));
+    assertEquals("6985", send(card, session(2).getArray("exchanges").getObject(0).getString("wrapped")));
     card = at(2);
     card.pull();
     card.insert();
     select(card);
-    assertEquals("6985", say(card, session(2).getArray("exchanges").getObject(0).getString("wrapped")));
+    assertEquals("6985", send(card, session(2).getArray("exchanges").getObject(0).getString("wrapped")));
   }
 
   @Test
   void openingIsRefusedInTheOrderOfThePage() throws Exception {
     Card card = card();
-    assertEquals("6a86", say(card, "80500001080001020304050607"));
-    assertEquals("6700", say(card, "80500400070001020304050"+ "6"));
-    assertEquals("6700", say(card, "80500400"));
-    assertEquals("9000", say(card, "80180000"));
-    assertEquals("6985", say(card, "80500400080001020304050607"));
-    assertEquals("9000", say(card, "80180100"));
-    assertEquals("6a88", say(card, "80500400080001020304050607"));
+    assertEquals("6a86", send(card, "80500001080001020304050607"));
+    assertEquals("6700", send(card, "80500400070001020304050"+ "6"));
+    assertEquals("6700", send(card, "80500400"));
+    assertEquals("9000", send(card, "80180000"));
+    assertEquals("6985", send(card, "80500400080001020304050607"));
+    assertEquals("9000", send(card, "80180100"));
+    assertEquals("6a88", send(card, "80500400080001020304050607"));
     String sixteen = "000102030405060708090a0b0c0d0e0f";
-    assertEquals("6985", say(card, "8482010010" + sixteen));
-    assertEquals("6985", say(card, "84100000080000000000000000"));
-    say(card, INITIALIZE);
+    assertEquals("6985", send(card, "8482010010" + sixteen));
+    assertEquals("6985", send(card, "84100000080000000000000000"));
+    send(card, INITIALIZE);
     for (String level : new String[] {"00", "02", "10", "12", "33", "04", "81"}) {
-      assertEquals("6a86", say(card, "8482" + level + "0010" + sixteen));
+      assertEquals("6a86", send(card, "8482" + level + "0010" + sixteen));
     }
-    assertEquals("6a86", say(card, "8482010110" + sixteen));
-    assertEquals("6700", say(card, "848201000f" + sixteen.substring(2)));
-    assertEquals("6985", say(card, "84100000080000000000000000"));
-    assertEquals("6988", say(card, "8482010010" + sixteen));
-    assertEquals("6985", say(card, "8482010010" + sixteen));
+    assertEquals("6a86", send(card, "8482010110" + sixteen));
+    assertEquals("6700", send(card, "848201000f" + sixteen.substring(2)));
+    assertEquals("6985", send(card, "84100000080000000000000000"));
+    assertEquals("6988", send(card, "8482010010" + sixteen));
+    assertEquals("6985", send(card, "8482010010" + sixteen));
   }
 
   @Test
@@ -208,11 +212,11 @@ class SecureChannelTest {
     JsonObject session = session(0);
     for (int at = 5; at < 21; at++) {
       Card card = card();
-      say(card, session.getString("initializeUpdate"));
+      send(card, session.getString("initializeUpdate"));
       byte[] command = HEX.parseHex(session.getString("externalAuthenticate"));
       command[at] ^= 1;
-      assertEquals("6988", say(card, HEX.formatHex(command)));
-      assertEquals("6985", say(card, session.getString("externalAuthenticate")));
+      assertEquals("6988", send(card, HEX.formatHex(command)));
+      assertEquals("6985", send(card, session.getString("externalAuthenticate")));
       // The counter stayed: the same session is still the next one.
       open(card, session);
     }
@@ -222,9 +226,9 @@ class SecureChannelTest {
   void aWrongCryptogramUnderARightMac() throws Exception {
     JsonObject wrong = transcripts.getObject("wrongCryptogram");
     Card card = card();
-    say(card, wrong.getString("initializeUpdate"));
-    assertEquals("6300", say(card, wrong.getString("externalAuthenticate")));
-    assertEquals("6985", say(card, wrong.getString("externalAuthenticate")));
+    send(card, wrong.getString("initializeUpdate"));
+    assertEquals("6300", send(card, wrong.getString("externalAuthenticate")));
+    assertEquals("6985", send(card, wrong.getString("externalAuthenticate")));
     open(card, session(0));
   }
 
@@ -234,8 +238,8 @@ class SecureChannelTest {
     for (int i = 0; i < wrong.size(); i++) {
       Card card = card();
       open(card, wrong.getObject(i));
-      assertEquals("6988", say(card, wrong.getObject(i).getString("wrapped")));
-      assertEquals("6985", say(card, "84100000080000000000000000"));
+      assertEquals("6988", send(card, wrong.getObject(i).getString("wrapped")));
+      assertEquals("6985", send(card, "84100000080000000000000000"));
     }
     assertTrue(wrong.size() > 3);
   }
@@ -243,11 +247,12 @@ class SecureChannelTest {
   @Test
   void anInitializeUpdateThatSucceedsEndsAnOpenChannel() throws Exception {
     Card card = at(0);
-    assertEquals("6a88", say(card, "80500400080001020304050607"));
+    assertEquals("6a88", send(card, "80500400080001020304050607"));
     JsonArray exchanges = session(0).getArray("exchanges");
-    assertEquals(exchanges.getObject(0).getString("wrappedAnswer"), say(card, exchanges.getObject(0).getString("wrapped")));
-    assertEquals(68, say(card, INITIALIZE).length());
-    assertEquals("6985", say(card, exchanges.getObject(1).getString("wrapped")));
+    JsonObject first = exchanges.getObject(0);
+    assertEquals(first.getString("wrappedAnswer"), send(card, first.getString("wrapped")));
+    assertEquals(68, send(card, INITIALIZE).length());
+    assertEquals("6985", send(card, exchanges.getObject(1).getString("wrapped")));
   }
 
   @Test
@@ -256,14 +261,14 @@ class SecureChannelTest {
     Set<String> challenges = new HashSet<>();
     for (int counter : new int[] {0, 1, 0xFF, 0x100, 0xFFFF, 0x10000, 0xFFFEFF, 0xFFFFFE}) {
       counter(card, counter);
-      String answer = say(card, INITIALIZE);
+      String answer = send(card, INITIALIZE);
       assertEquals("%06x9000".formatted(counter), answer.substring(58));
       assertTrue(challenges.add(answer.substring(26, 42)));
     }
     counter(card, 0xFFFFFF);
-    assertEquals("6985", say(card, INITIALIZE));
+    assertEquals("6985", send(card, INITIALIZE));
     // Another key set is told before.
-    assertEquals("6a88", say(card, INITIALIZE.replace("805000", "80507E")));
+    assertEquals("6a88", send(card, INITIALIZE.replace("805000", "80507E")));
   }
 
   /** The power fails at each write of EXTERNAL AUTHENTICATE and of PUT KEY: one state or the other, and no third. */
@@ -284,14 +289,14 @@ class SecureChannelTest {
     for (int k = 0; fired; k++) {
       Card card = at(3);
       for (int i = 0; i < put; i++) {
-        say(card, exchanges.getObject(i).getString("wrapped"));
+        send(card, exchanges.getObject(i).getString("wrapped"));
       }
       card.arm(new Card.Cut(k, false));
       fired = card.transmit(HEX.parseHex(exchanges.getObject(put).getString("wrapped"))) == null;
       if (fired) {
         card.insert();
         select(card);
-        if (say(card, next + "00080001020304050607").equals("6a88")) {
+        if (send(card, next + "00080001020304050607").equals("6a88")) {
           assertEquals(0, changed, "the old set again");
           old++;
         } else {
@@ -302,7 +307,7 @@ class SecureChannelTest {
         counter(card, following.getInt("sequenceCounter"));
         open(card, following);
         assertEquals(following.getArray("exchanges").getObject(0).getString("wrappedAnswer"),
-            say(card, following.getArray("exchanges").getObject(0).getString("wrapped")));
+            send(card, following.getArray("exchanges").getObject(0).getString("wrapped")));
       }
     }
     assertEquals("5 old, 1 new", old + " old, " + changed + " new");
@@ -310,15 +315,15 @@ class SecureChannelTest {
 
   private boolean cut(Card card, int k, String command, JsonObject session) throws Exception {
     counter(card, session.getInt("sequenceCounter"));
-    say(card, session.getString("initializeUpdate"));
+    send(card, session.getString("initializeUpdate"));
     card.arm(new Card.Cut(k, false));
     if (card.transmit(HEX.parseHex(command)) != null) {
       return false;
     }
     card.insert();
     select(card);
-    assertEquals("6985", say(card, session.getArray("exchanges").getObject(0).getString("wrapped")));
-    String counter = say(card, INITIALIZE).substring(58, 64);
+    assertEquals("6985", send(card, session.getArray("exchanges").getObject(0).getString("wrapped")));
+    String counter = send(card, INITIALIZE).substring(58, 64);
     assertEquals("%06x".formatted(session.getInt("sequenceCounter") + k), counter);
     return true;
   }
@@ -341,11 +346,11 @@ class SecureChannelTest {
   @Test
   void installedWithAKeySetOnly() throws Exception {
     byte[] right = installed(0);
-    for (byte[] wrong : new byte[][] {new byte[0], java.util.Arrays.copyOf(right, 48), java.util.Arrays.copyOf(right, 50),
+    for (byte[] wrong : new byte[][] {new byte[0], Arrays.copyOf(right, 48), Arrays.copyOf(right, 50),
         version(right, 0), version(right, 0x80)}) {
       assertThrows(CardRuntime.InstallFailed.class, () -> card(wrong));
     }
-    assertNotEquals(say(card(version(right, 2)), INITIALIZE), say(card(right), INITIALIZE));
+    assertNotEquals(send(card(version(right, 2)), INITIALIZE), send(card(right), INITIALIZE));
   }
 
   private static byte[] version(byte[] installed, int version) {

@@ -10,6 +10,8 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import tollcast.runner.card.Card;
+import tollcast.runner.card.CardSpec;
 import tollcast.testapplet.TestApplet;
 
 class StateFileTest {

@@ -70,7 +70,7 @@ class TransportTest {
   }
 
   private Reader connect(int id) throws IOException {
-    return new Reader(new Socket(LOOPBACK, cards.slot(id).tcp().port()));
+    return new Reader(new Socket(LOOPBACK, cards.get(id).tcp().port()));
   }
 
   private JsonObject ask(String request) throws Exception {
@@ -89,7 +89,7 @@ class TransportTest {
   }
 
   @Test
-  void aLateGoodbyeDoesNotSwitchTheNextUserOff() throws Exception {
+  void aLatePowerOffFromOneReaderDoesNotReachTheNext() throws Exception {
     cards.add("tcp=0");
     try (Reader first = connect(0); Reader second = connect(0)) {
       first.frame((byte) 1);
@@ -105,7 +105,7 @@ class TransportTest {
   }
 
   @Test
-  void framesWholeSplitAndTogether() throws Exception {
+  void framesArriveWholeSplitOrTogether() throws Exception {
     cards.add("tcp=0");
     try (Reader reader = connect(0)) {
       reader.frame((byte) 1);
@@ -138,15 +138,15 @@ class TransportTest {
   }
 
   @Test
-  void theLastReaderTakesThePowerAlong() throws Exception {
+  void powerGoesWithTheLastReader() throws Exception {
     cards.add("tcp=0");
     try (Reader reader = connect(0)) {
       assertEquals("9000", reader.send(Rig.SELECT));
     }
-    while (cards.slot(0).card().info().connections() > 0) {
+    while (cards.get(0).card().info().connections() > 0) {
       Thread.sleep(2);
     }
-    assertFalse(cards.slot(0).card().info().powered());
+    assertFalse(cards.get(0).card().info().powered());
     try (Reader reader = connect(0)) {
       assertEquals("6986", reader.send((byte) 0x80, TestApplet.COUNT, (byte) 0, (byte) 0, (byte) 0));
     }
@@ -239,13 +239,13 @@ class TransportTest {
       }
       try (Reader reader = new Reader(vpcd.accept())) {
         assertEquals("9000", reader.send(Rig.SELECT));
-        cards.slot(0).card().pull();
+        cards.get(0).card().pull();
         assertTrue(reader.dropped());
       }
       vpcd.setSoTimeout(700);
       org.junit.jupiter.api.Assertions.assertThrows(java.net.SocketTimeoutException.class, vpcd::accept);
       vpcd.setSoTimeout(5_000);
-      cards.slot(0).card().insert();
+      cards.get(0).card().insert();
       try (Reader reader = new Reader(vpcd.accept())) {
         assertEquals("9000", reader.send(Rig.SELECT));
       }

@@ -1,4 +1,4 @@
-package tollcast.runner;
+package tollcast.runner.runtime;
 
 import com.licel.jcardsim.base.SimulatorSystem;
 import com.licel.jcardsim.crypto.SymmetricKeyImpl;
@@ -22,10 +22,12 @@ import javacard.security.PrivateKey;
 import javacard.security.RandomData;
 import javacard.security.Signature;
 import javacardx.crypto.Cipher;
+import tollcast.runner.memory.Eeprom;
+import tollcast.runner.memory.KeyPairMemory;
 
 /**
- * What the rewritten applet calls. A public method here stands in place of the API method of the same name and
- * descriptor, the receiver being the first argument ({@link AppletRewriter}); the first group stands for instructions.
+ * What the rewritten applet calls ({@link AppletRewriter}). The methods of the first group replace instructions; each
+ * other one replaces the API method of its name and descriptor, whose receiver is its first argument.
  */
 public final class Hooks {
   private Hooks() {}
@@ -67,13 +69,13 @@ public final class Hooks {
 
   // --- javacard.framework.Util
 
-  private static boolean inside(byte[] array, int offset, int length) {
+  private static boolean isWithin(byte[] array, int offset, int length) {
     return offset >= 0 && length >= 0 && offset + length <= array.length;
   }
 
   public static short arrayCopy(byte[] from, short fromOffset, byte[] to, short offset, short length) {
     Eeprom eeprom = eeprom();
-    if (!eeprom.persistent(to) || !inside(from, fromOffset, length) || !inside(to, offset, length)) {
+    if (!eeprom.isPersistent(to) || !isWithin(from, fromOffset, length) || !isWithin(to, offset, length)) {
       return Util.arrayCopy(from, fromOffset, to, offset, length);
     }
     eeprom.copyAtomic(from, fromOffset, to, offset, length);
@@ -82,7 +84,7 @@ public final class Hooks {
 
   public static short arrayCopyNonAtomic(byte[] from, short fromOffset, byte[] to, short offset, short length) {
     Eeprom eeprom = eeprom();
-    if (!eeprom.persistent(to) || !inside(from, fromOffset, length) || !inside(to, offset, length)) {
+    if (!eeprom.isPersistent(to) || !isWithin(from, fromOffset, length) || !isWithin(to, offset, length)) {
       return Util.arrayCopyNonAtomic(from, fromOffset, to, offset, length);
     }
     eeprom.copyNonAtomic(from, fromOffset, to, offset, length);
@@ -91,7 +93,7 @@ public final class Hooks {
 
   public static short arrayFillNonAtomic(byte[] array, short offset, short length, byte value) {
     Eeprom eeprom = eeprom();
-    if (!eeprom.persistent(array) || !inside(array, offset, length)) {
+    if (!eeprom.isPersistent(array) || !isWithin(array, offset, length)) {
       return Util.arrayFillNonAtomic(array, offset, length, value);
     }
     byte[] filled = new byte[length];
@@ -100,10 +102,10 @@ public final class Hooks {
     return (short) (offset + length);
   }
 
-  /** Two element writes, each atomic by itself only, as the specification promises no more. */
+  /** Two writes of one octet each: the specification does not promise that both happen together. */
   public static short setShort(byte[] array, short offset, short value) {
     Eeprom eeprom = eeprom();
-    if (!eeprom.persistent(array) || !inside(array, offset, 2)) {
+    if (!eeprom.isPersistent(array) || !isWithin(array, offset, 2)) {
       return Util.setShort(array, offset, value);
     }
     eeprom.storeByte(array, offset, (byte) (value >> 8));
@@ -135,7 +137,8 @@ public final class Hooks {
       return key;
     }
     if (!(key instanceof SymmetricKeyImpl symmetric)) {
-      throw new UnsupportedOperationException("the runner keeps symmetric and elliptic curve keys only, not type " + type);
+      throw new UnsupportedOperationException(
+          "the runner keeps symmetric and elliptic curve keys only, not type " + type);
     }
     card().ram.register(symmetric);
     return key;
@@ -199,13 +202,13 @@ public final class Hooks {
     agreement.init(key);
   }
 
-  /** jCardSim lets Bouncy Castle's own complaint about a point through; a card has ILLEGAL_VALUE for it. */
+  /** For a point that is not on the curve a card throws ILLEGAL_VALUE; jCardSim lets Bouncy Castle's exception out. */
   public static short generateSecret(KeyAgreement agreement, byte[] point, short offset, short length, byte[] out,
       short outOffset) {
     return (short) output(out, outOffset, room -> {
       try {
         return agreement.generateSecret(point, offset, length, room, outOffset);
-      } catch (IllegalArgumentException | IllegalStateException notOfTheCurve) {
+      } catch (IllegalArgumentException | IllegalStateException notOnTheCurve) {
         CryptoException.throwIt(CryptoException.ILLEGAL_VALUE);
         return 0;
       }
@@ -236,8 +239,8 @@ public final class Hooks {
     return digest;
   }
 
-  // --- API calls with an output array. Into EEPROM they write octet by octet and outside any transaction: the
-  // specification promises neither, so the applet had better not count on it.
+  // --- API calls with an output array. Into EEPROM they write octet by octet and outside any transaction. The
+  // specification promises neither atomicity nor rollback, so an applet must not rely on them.
 
   private interface Call {
     int into(byte[] out);
@@ -245,7 +248,7 @@ public final class Hooks {
 
   private static int output(byte[] out, int offset, Call call) {
     Eeprom eeprom = eeprom();
-    if (!eeprom.persistent(out)) {
+    if (!eeprom.isPersistent(out)) {
       return call.into(out);
     }
     byte[] room = out.clone();

@@ -1,4 +1,4 @@
-package tollcast.runner;
+package tollcast.runner.image;
 
 import java.io.Closeable;
 import java.io.IOException;
@@ -12,16 +12,18 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Set;
+import tollcast.runner.runtime.AppletLoader;
+import tollcast.runner.runtime.CardRuntime;
 
 /** The file that holds the EEPROM of one card: written whole, put in place by renaming, never seen half-written. */
-final class StateFile implements Closeable {
+public final class StateFile implements Closeable {
   private final Path path;
   private final Path temporary;
   private final FileChannel lockChannel;
   private final FileLock lock;
 
   /** @throws IOException another runner, or another card of this one, uses the file */
-  StateFile(Path path) throws IOException {
+  public StateFile(Path path) throws IOException {
     this.path = path;
     temporary = path.resolveSibling(path.getFileName() + ".tmp");
     Files.createDirectories(path.getParent());
@@ -41,7 +43,7 @@ final class StateFile implements Closeable {
   }
 
   /** @throws IOException the disk is full or the folder not writable; the old file is whole then */
-  void save(CardRuntime card) throws IOException {
+  public void save(CardRuntime card) throws IOException {
     byte[] image = EepromImage.of(card);
     // Keys are in it: nobody else's to read.
     Files.deleteIfExists(temporary);
@@ -63,7 +65,7 @@ final class StateFile implements Closeable {
    * @return false if there is no file yet
    * @throws IOException the file is damaged or of another applet build
    */
-  boolean restore(CardRuntime card, AppletLoader loader) throws IOException {
+  public boolean restore(CardRuntime card, AppletLoader loader) throws IOException {
     if (!Files.exists(path)) {
       return false;
     }

@@ -1,4 +1,4 @@
-package tollcast.runner;
+package tollcast.runner.runtime;
 
 import com.licel.jcardsim.crypto.SymmetricCipherImpl;
 import com.licel.jcardsim.crypto.SymmetricKeyImpl;
@@ -16,15 +16,17 @@ import javacard.security.Key;
 import javacard.security.MessageDigest;
 import javacard.security.Signature;
 import javacardx.crypto.Cipher;
+import tollcast.runner.card.Card;
+import tollcast.runner.memory.CardRam;
 
 /**
  * The initialised Cipher, Signature and MessageDigest objects of one card. Java Card 2.2.2, Cipher: a reset puts an
  * initialised object back to the state of its init, and one initialised with a transient key to uninitialised.
  */
-final class Engines {
+public final class Engines {
   /** How a Cipher or Signature was last initialised; {@code iv} null where none was given. */
-  record Init(SymmetricKeyImpl key, byte mode, byte[] iv) {
-    boolean transientKey() {
+  public record Init(SymmetricKeyImpl key, byte mode, byte[] iv) {
+    public boolean hasTransientKey() {
       return CardRam.eventOf(key.getType()) != JCSystem.NOT_A_TRANSIENT_OBJECT;
     }
   }
@@ -32,7 +34,7 @@ final class Engines {
   private final Map<Object, Init> initialised = new WeakHashMap<>();
   private final Set<MessageDigest> digests = Collections.newSetFromMap(new WeakHashMap<>());
 
-  void init(Object engine, Key key, byte mode, byte[] iv, short offset, short length) {
+  public void init(Object engine, Key key, byte mode, byte[] iv, short offset, short length) {
     if (iv == null) {
       if (engine instanceof Cipher cipher) {
         cipher.init(key, mode);
@@ -49,15 +51,15 @@ final class Engines {
   }
 
   /** Null for an object that is not initialised. */
-  Init initOf(Object engine) {
+  public Init initOf(Object engine) {
     return initialised.get(engine);
   }
 
-  void register(MessageDigest digest) {
+  public void register(MessageDigest digest) {
     digests.add(digest);
   }
 
-  /** Power-on: see the class comment. */
+  /** What a reset does to the objects, as the class comment says. */
   void reset() {
     digests.forEach(MessageDigest::reset);
     reinitialise(init -> true);
@@ -74,7 +76,7 @@ final class Engines {
       if (!init.key.isInitialized()) {
         initialised.remove(engine);
         uninitialise(engine);
-      } else if (!init.transientKey()) {
+      } else if (!init.hasTransientKey()) {
         init(engine, init.key, init.mode, init.iv, (short) 0, (short) (init.iv == null ? 0 : init.iv.length));
       }
     }

@@ -1,4 +1,4 @@
-package tollcast.runner;
+package tollcast.runner.memory;
 
 import com.licel.jcardsim.base.TransientMemory;
 import com.licel.jcardsim.crypto.SymmetricKeyImpl;
@@ -13,31 +13,31 @@ import javacard.framework.SystemException;
 import javacard.security.KeyBuilder;
 
 /**
- * The RAM of one card: the transient arrays and transient keys which the applet made. What jCardSim makes for itself
- * (two arrays per Cipher.init) is not registered, so it is garbage when jCardSim lets go of it.
+ * The RAM of one card: the transient arrays and transient keys that the applet made. What jCardSim makes for itself,
+ * two arrays per Cipher.init, is not registered, so the garbage collector takes it.
  */
-final class CardRam extends TransientMemory {
+public final class CardRam extends TransientMemory {
   private final int limit;
   private int octets;
   private final Map<Object, Byte> arrays = new IdentityHashMap<>();
   private final List<SymmetricKeyImpl> keys = new ArrayList<>();
 
   /** @param limit octets of RAM the applet may take; 0 for no limit */
-  CardRam(int limit) {
+  public CardRam(int limit) {
     this.limit = limit;
   }
 
   /** Octets taken by the applet's transient arrays (references as 2 octets) and transient keys. */
-  int octets() {
+  public int octets() {
     return octets;
   }
 
-  int free() {
+  public int free() {
     return limit == 0 ? Short.MAX_VALUE : Math.min(Short.MAX_VALUE, limit - octets);
   }
 
   /** @throws SystemException ILLEGAL_VALUE for another event, NO_TRANSIENT_SPACE above the limit */
-  <T> T register(T array, byte event) {
+  public <T> T register(T array, byte event) {
     if (event != JCSystem.CLEAR_ON_RESET && event != JCSystem.CLEAR_ON_DESELECT) {
       SystemException.throwIt(SystemException.ILLEGAL_VALUE);
     }
@@ -47,7 +47,7 @@ final class CardRam extends TransientMemory {
   }
 
   /** Persistent keys pass through untouched. */
-  void register(SymmetricKeyImpl key) {
+  public void register(SymmetricKeyImpl key) {
     if (eventOf(key.getType()) != JCSystem.NOT_A_TRANSIENT_OBJECT) {
       take(key.getSize() / 8);
       keys.add(key);
@@ -61,7 +61,7 @@ final class CardRam extends TransientMemory {
     octets += more;
   }
 
-  static byte eventOf(byte keyType) {
+  public static byte eventOf(byte keyType) {
     return switch (keyType) {
       case KeyBuilder.TYPE_AES_TRANSIENT_RESET,
           KeyBuilder.TYPE_DES_TRANSIENT_RESET,
@@ -99,8 +99,8 @@ final class CardRam extends TransientMemory {
   }
 
   private void clear(byte event) {
-    arrays.forEach((array, itsEvent) -> {
-      if (itsEvent == event) {
+    arrays.forEach((array, eventOfArray) -> {
+      if (eventOfArray == event) {
         zero(array);
       }
     });

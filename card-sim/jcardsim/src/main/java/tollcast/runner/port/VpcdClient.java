@@ -1,13 +1,14 @@
-package tollcast.runner;
+package tollcast.runner.port;
 
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import tollcast.runner.card.Card;
 
-/** Keeps a card connected to pcscd's vpcd, again and again as pcscd restarts or the card is pulled and inserted. */
-final class VpcdClient {
-  private static final int FIRST_WAIT_MS = 20;
-  private static final int LONGEST_WAIT_MS = 500;
+/** Keeps a card connected to pcscd's vpcd. It connects again after pcscd restarted or the card was inserted. */
+public final class VpcdClient {
+  private static final int MIN_WAIT_MS = 20;
+  private static final int MAX_WAIT_MS = 500;
   private static final int CONNECT_TIMEOUT_MS = 2_000;
 
   private final Card card;
@@ -15,7 +16,7 @@ final class VpcdClient {
   private final int port;
 
   /** @param address HOST:PORT */
-  VpcdClient(Card card, String address) {
+  public VpcdClient(Card card, String address) {
     this.card = card;
     int colon = address.lastIndexOf(':');
     host = address.substring(0, colon);
@@ -26,28 +27,28 @@ final class VpcdClient {
   }
 
   private void run() {
-    int wait = FIRST_WAIT_MS;
-    boolean said = false;
+    int wait = MIN_WAIT_MS;
+    boolean warned = false;
     try {
       while (card.awaitPresent()) {
         try (Socket socket = new Socket()) {
           socket.connect(new InetSocketAddress(host, port), CONNECT_TIMEOUT_MS);
           System.err.println("card " + card.id + ": connected to vpcd at " + host + ":" + port);
-          said = false;
+          warned = false;
           long since = System.nanoTime();
           new FrameConnection(socket, card).serve();
-          if (System.nanoTime() - since > LONGEST_WAIT_MS * 1_000_000L) {
-            wait = FIRST_WAIT_MS;
+          if (System.nanoTime() - since > MAX_WAIT_MS * 1_000_000L) {
+            wait = MIN_WAIT_MS;
           }
         } catch (IOException e) {
-          if (!said) {
+          if (!warned) {
             System.err.println("card " + card.id + ": no vpcd at " + host + ":" + port + " (" + e.getMessage()
-                + "), trying on; start pcscd with vsmartcard-vpcd installed");
-            said = true;
+                + "), trying again; start pcscd with vsmartcard-vpcd installed");
+            warned = true;
           }
         }
         Thread.sleep(wait);
-        wait = Math.min(2 * wait, LONGEST_WAIT_MS);
+        wait = Math.min(2 * wait, MAX_WAIT_MS);
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

@@ -1,29 +1,34 @@
-package tollcast.runner;
+package tollcast.runner.card;
 
 import java.io.Closeable;
 import java.io.IOException;
 import java.util.HashSet;
 import java.util.Set;
+import tollcast.runner.image.StateFile;
+import tollcast.runner.memory.Counts;
+import tollcast.runner.memory.Eeprom;
+import tollcast.runner.runtime.AppletLoader;
+import tollcast.runner.runtime.CardRuntime;
 
 /**
  * One card and the reader it sits in: in or out, powered or not. Thread-safe; commands of several connections take
  * turns.
  */
-final class Card implements Closeable {
-  /** When the power is to fail: after {@code writes} writes of a command, or after its last. */
-  record Cut(long writes, boolean afterLast) {}
+public final class Card implements Closeable {
+  /** When the power fails: after {@code writes} writes of a command, or after its last. */
+  public record Cut(long writes, boolean afterLast) {}
 
   private static final Cut NONE = new Cut(Eeprom.NEVER, false);
 
-  final int id;
-  final CardSpec spec;
+  public final int id;
+  public final CardSpec spec;
   private final Set<Closeable> connections = new HashSet<>();
   private final StateFile file;
   private CardRuntime runtime;
   private boolean present = true;
   private boolean powered;
   /** The connection that powered the card up last, or null. */
-  private Closeable user;
+  private Closeable poweredBy;
   private boolean closed;
   private Cut cut = NONE;
   private long saves;
@@ -33,7 +38,7 @@ final class Card implements Closeable {
    * @throws IOException the state file is unreadable, of another applet build, or in use
    * @throws CardRuntime.InstallFailed the applet could not be installed
    */
-  Card(int id, CardSpec spec) throws IOException, CardRuntime.InstallFailed {
+  public Card(int id, CardSpec spec) throws IOException, CardRuntime.InstallFailed {
     this.id = id;
     this.spec = spec;
     file = spec.state() == null ? null : new StateFile(spec.state());
@@ -76,40 +81,40 @@ final class Card implements Closeable {
   // --- the reader's side
 
   /** @return false if there is no card in the reader; the connection is to be closed then */
-  synchronized boolean connect(Closeable connection) {
+  public synchronized boolean connect(Closeable connection) {
     return present && !closed && connections.add(connection);
   }
 
   /** A reader that goes takes the power with it. */
-  synchronized void disconnect(Closeable connection) {
+  public synchronized void disconnect(Closeable connection) {
     if (connections.remove(connection) && connections.isEmpty()) {
       powered = false;
     }
   }
 
   /** Waits until a card is in the reader. @return false when this card is closed for good */
-  synchronized boolean awaitPresent() throws InterruptedException {
+  public synchronized boolean awaitPresent() throws InterruptedException {
     while (!present && !closed) {
       wait();
     }
     return !closed;
   }
 
-  /** @param by what comes late from a connection after which another has powered the card up is not heard */
-  synchronized void powerOff(Closeable by) {
-    if (user == null || user == by) {
+  /** Ignored from a connection if another one has powered the card up since. */
+  public synchronized void powerOff(Closeable by) {
+    if (poweredBy == null || poweredBy == by) {
       powered = false;
     }
   }
 
-  /** Powers the card up, or resets it, for a connection. */
-  synchronized void powerOn(Closeable by) {
-    user = by;
+  /** Powers the card up, or resets it, on behalf of a connection. */
+  public synchronized void powerOn(Closeable by) {
+    poweredBy = by;
     powerOn();
   }
 
   /** Powers the card up, or resets it: RAM is cleared. */
-  synchronized void powerOn() {
+  public synchronized void powerOn() {
     runtime.reset();
     powered = true;
   }
@@ -119,7 +124,7 @@ final class Card implements Closeable {
    *
    * @return the response, or null if the card left the reader or lost its power
    */
-  synchronized byte[] transmit(byte[] command) throws IOException {
+  public synchronized byte[] transmit(byte[] command) throws IOException {
     if (!present || closed) {
       return null;
     }
@@ -140,32 +145,32 @@ final class Card implements Closeable {
   // --- the tester's side
 
   /** The card leaves the reader: connections are dropped, and refused until {@link #insert}. */
-  synchronized void pull() {
+  public synchronized void pull() {
     present = false;
     powered = false;
-    user = null;
+    poweredBy = null;
     for (Closeable connection : connections) {
       try {
         connection.close();
       } catch (IOException e) {
-        // gone already
+        // It is closed either way.
       }
     }
     connections.clear();
   }
 
-  /** The card is back; powered up by the reader's first command. */
-  synchronized void insert() {
+  /** The card is back. The reader's first command powers it up. */
+  public synchronized void insert() {
     present = true;
     notifyAll();
   }
 
-  synchronized void arm(Cut cut) {
+  public synchronized void arm(Cut cut) {
     this.cut = cut;
   }
 
-  /** A factory-new card: everything forgotten, the applet installed again. */
-  synchronized void erase() throws IOException, CardRuntime.InstallFailed {
+  /** Makes it a new card: nothing of the old one stays, and the applet is installed again. */
+  public synchronized void erase() throws IOException, CardRuntime.InstallFailed {
     CardRuntime old = runtime;
     runtime = blank();
     powered = false;
@@ -177,19 +182,19 @@ final class Card implements Closeable {
     }
   }
 
-  synchronized Counts counts() {
+  public synchronized Counts counts() {
     return runtime.counts;
   }
 
-  synchronized void resetCounts() {
+  public synchronized void resetCounts() {
     runtime.counts.clear();
     saves = saveNanos = 0;
   }
 
-  /** What {@code info} tells. */
-  record Info(boolean present, boolean powered, int ramOctets, int connections, long saves, long saveMicros) {}
+  /** What {@code info} answers. */
+  public record Info(boolean present, boolean powered, int ramOctets, int connections, long saves, long saveMicros) {}
 
-  synchronized Info info() {
+  public synchronized Info info() {
     return new Info(present, powered, runtime.ram.octets(), connections.size(), saves, saveNanos / 1000);
   }
 

@@ -1,4 +1,4 @@
-package tollcast.runner;
+package tollcast.runner.card;
 
 import java.nio.file.Path;
 import java.util.HexFormat;
@@ -13,16 +13,17 @@ import java.util.Set;
  * @param ram octets of transient memory for the applet, 0 for no limit
  * @param commit octets a transaction may change
  */
-record CardSpec(String applet, byte[] aid, byte[] install, int tcp, String vpcd, Path state, byte[] atr, int ram,
-    int commit) {
-  static final String KEYS = "tcp=PORT, vpcd=HOST:PORT, state=FILE, install=HEX, atr=HEX, ram=OCTETS, commit=OCTETS";
-  private static final int ATR_MAX = 33;
+public record CardSpec(String applet, byte[] aid, byte[] install, int tcp, String vpcd, Path state, byte[] atr,
+    int ram, int commit) {
+  public static final String KEYS =
+      "tcp=PORT, vpcd=HOST:PORT, state=FILE, install=HEX, atr=HEX, ram=OCTETS, commit=OCTETS";
+  private static final int MAX_ATR = 33;
 
   /** The applet that cards hold unless their own description says otherwise, and its parameters. */
-  record Defaults(String applet, byte[] aid, byte[] install) {}
+  public record Defaults(String applet, byte[] aid, byte[] install) {}
 
   /** @throws IllegalArgumentException naming what is wrong and what may stand there */
-  static CardSpec parse(String text, Defaults defaults) {
+  public static CardSpec parse(String text, Defaults defaults) {
     int tcp = -1;
     String vpcd = null;
     Path state = null;
@@ -46,16 +47,16 @@ record CardSpec(String applet, byte[] aid, byte[] install, int tcp, String vpcd,
       }
     }
     if (tcp < 0 && vpcd == null) {
-      throw new IllegalArgumentException("--card " + text + ": nothing to reach the card by; "
+      throw new IllegalArgumentException("--card " + text + ": nothing reaches the card; "
           + "add tcp=0 or vpcd=HOST:PORT");
     }
-    if (atr.length < 2 || atr.length > ATR_MAX) {
-      throw new IllegalArgumentException("--card " + text + ": an ATR has 2 to " + ATR_MAX + " octets");
+    if (atr.length < 2 || atr.length > MAX_ATR) {
+      throw new IllegalArgumentException("--card " + text + ": an ATR has 2 to " + MAX_ATR + " octets");
     }
     return new CardSpec(defaults.applet, defaults.aid, install, tcp, vpcd, state, atr, ram, commit);
   }
 
-  static byte[] hex(String what, String value) {
+  public static byte[] hex(String what, String value) {
     try {
       return HexFormat.of().parseHex(value);
     } catch (IllegalArgumentException e) {
@@ -63,16 +64,16 @@ record CardSpec(String applet, byte[] aid, byte[] install, int tcp, String vpcd,
     }
   }
 
-  private static int number(String key, String value, int least, int most) {
+  private static int number(String key, String value, int min, int max) {
     try {
       int number = Integer.parseInt(value);
-      if (number >= least && number <= most) {
+      if (number >= min && number <= max) {
         return number;
       }
     } catch (NumberFormatException e) {
-      // said below
+      // The exception below says what may stand there.
     }
-    throw new IllegalArgumentException(key + "=" + value + ": give a number from " + least + " to " + most);
+    throw new IllegalArgumentException(key + "=" + value + ": give a number from " + min + " to " + max);
   }
 
   private static String address(String value) {

@@ -1,22 +1,22 @@
-package tollcast.runner;
+package tollcast.runner.memory;
 
 /** What one card has done since its start or the last {@code resetCounts}; installation is not counted. */
-final class Counts {
-  long commands;
+public final class Counts {
+  public long commands;
   /** Cut points passed: fields, array elements, atomic copies, commits, each octet of a non-atomic copy. */
-  long persistentWrites;
-  long persistentOctets;
+  public long persistentWrites;
+  public long persistentOctets;
   /** Keys set or cleared, transient ones included. */
-  long keySets;
+  public long keySets;
   /** Cipher.init and Signature.init. */
-  long cipherInits;
+  public long cipherInits;
   /** Transactions committed. */
-  long transactions;
-  long cutsFired;
+  public long transactions;
+  public long cutsFired;
   /** Largest number of octets one transaction had to remember. */
-  long maxTransactionOctets;
+  public long maxTransactionOctets;
 
-  void clear() {
+  public void clear() {
     commands = persistentWrites = persistentOctets = keySets = cipherInits = transactions = cutsFired = 0;
     maxTransactionOctets = 0;
   }

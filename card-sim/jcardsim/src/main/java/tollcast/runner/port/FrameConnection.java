@@ -1,4 +1,4 @@
-package tollcast.runner;
+package tollcast.runner.port;
 
 import java.io.Closeable;
 import java.io.IOException;
@@ -7,12 +7,13 @@ import java.io.OutputStream;
 import java.net.Socket;
 import java.util.Arrays;
 import jdk.net.ExtendedSocketOptions;
+import tollcast.runner.card.Card;
 
 /**
  * vpcd's framing on one socket, the card's side: length (2 octets, big-endian) and payload; a payload of one octet is
  * for the reader: 0 power off, 1 power on, 2 reset, 4 tell the ATR.
  */
-final class FrameConnection implements Closeable {
+public final class FrameConnection implements Closeable {
   private static final int LENGTH = 2;
   private static final int MAX_FRAME = LENGTH + 65_535;
 
@@ -20,7 +21,7 @@ final class FrameConnection implements Closeable {
   private final Card card;
   private final boolean quickAck;
 
-  FrameConnection(Socket socket, Card card) throws IOException {
+  public FrameConnection(Socket socket, Card card) throws IOException {
     this.socket = socket;
     this.card = card;
     socket.setTcpNoDelay(true);
@@ -28,7 +29,7 @@ final class FrameConnection implements Closeable {
   }
 
   /** Serves the peer until it goes or the card does. */
-  void serve() {
+  public void serve() {
     if (!card.connect(this)) {
       close();
       return;
@@ -40,7 +41,7 @@ final class FrameConnection implements Closeable {
       for (;;) {
         int length = have < LENGTH ? -1 : (buffer[0] & 0xFF) << 8 | buffer[1] & 0xFF;
         if (length < 0 || have < LENGTH + length) {
-          // vpcd sends length and payload apart, with Nagle's algorithm: our ACK must not wait for the rest. The
+          // vpcd sends length and payload apart, under Nagle's algorithm, so our ACK must not wait for the rest. The
           // kernel forgets the option, so it is set before every read.
           if (quickAck) {
             socket.setOption(ExtendedSocketOptions.TCP_QUICKACK, true);
@@ -87,7 +88,7 @@ final class FrameConnection implements Closeable {
     return true;
   }
 
-  /** One write for the frame, or Nagle's algorithm holds the second part back. */
+  /** Sends a frame by one write; Nagle's algorithm would hold a second one back. */
   private void send(byte[] payload) throws IOException {
     byte[] frame = new byte[LENGTH + payload.length];
     frame[0] = (byte) (payload.length >> 8);
@@ -102,7 +103,7 @@ final class FrameConnection implements Closeable {
     try {
       socket.close();
     } catch (IOException e) {
-      // closed is closed
+      // It is closed either way.
     }
   }
 }

@@ -1,4 +1,4 @@
-package tollcast.runner;
+package tollcast.runner.runtime;
 
 import java.lang.reflect.Field;
 import java.lang.reflect.Modifier;
@@ -10,9 +10,9 @@ import java.util.Comparator;
 import java.util.List;
 
 /** Which fields of the applet's classes are EEPROM, in an order that does not depend on the virtual machine. */
-final class AppletLayout {
+public final class AppletLayout {
   /** Octets of a fingerprint. */
-  static final int FINGERPRINT = 32;
+  public static final int FINGERPRINT = 32;
 
   private static final ClassValue<Field[]> INSTANCE_FIELDS = new ClassValue<>() {
     @Override
@@ -35,12 +35,12 @@ final class AppletLayout {
   private AppletLayout() {}
 
   /** The instance fields of an object of this class, inherited ones included. */
-  static Field[] fields(Class<?> type) {
+  public static Field[] fields(Class<?> type) {
     return INSTANCE_FIELDS.get(type);
   }
 
   /** The static fields of this very class, without constants. */
-  static Field[] statics(Class<?> type) {
+  public static Field[] statics(Class<?> type) {
     return STATICS.get(type);
   }
 
@@ -59,7 +59,7 @@ final class AppletLayout {
   }
 
   /** SHA-256 over names, parents and fields of the classes. */
-  static byte[] fingerprint(List<Class<?>> classes) {
+  public static byte[] fingerprint(List<Class<?>> classes) {
     StringBuilder text = new StringBuilder();
     for (Class<?> type : classes) {
       text.append(type.getName()).append(" < ").append(type.isInterface() ? "" : type.getSuperclass().getName());

@@ -1,4 +1,4 @@
-package tollcast.runner;
+package tollcast.runner.port;
 
 import java.io.Closeable;
 import java.io.IOException;
@@ -9,14 +9,14 @@ import java.net.Socket;
 import java.util.function.Consumer;
 
 /** A listening port; each connection gets a thread. */
-final class TcpPort implements Closeable {
+public final class TcpPort implements Closeable {
   private final ServerSocket server;
 
   /**
    * @param port 0 for any
    * @throws IOException the port is taken
    */
-  TcpPort(InetAddress address, int port, String name, Consumer<Socket> serve) throws IOException {
+  public TcpPort(InetAddress address, int port, String name, Consumer<Socket> serve) throws IOException {
     server = new ServerSocket();
     server.setReuseAddress(true);
     try {
@@ -48,7 +48,7 @@ final class TcpPort implements Closeable {
     }
   }
 
-  int port() {
+  public int port() {
     return server.getLocalPort();
   }
 

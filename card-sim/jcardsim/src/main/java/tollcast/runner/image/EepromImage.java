@@ -1,4 +1,4 @@
-package tollcast.runner;
+package tollcast.runner.image;
 
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -11,6 +11,9 @@ import java.util.List;
 import java.util.zip.CRC32;
 import javacard.framework.AID;
 import javacard.framework.Applet;
+import tollcast.runner.runtime.AppletLayout;
+import tollcast.runner.runtime.AppletLoader;
+import tollcast.runner.runtime.CardRuntime;
 
 /**
  * The EEPROM of a card as octets: magic "TCEE", version, fingerprint of the applet's field layout, name of its class,

@@ -1,4 +1,4 @@
-package tollcast.runner;
+package tollcast.runner.image;
 
 import com.licel.jcardsim.crypto.ECKeyImpl;
 import com.licel.jcardsim.crypto.SymmetricKeyImpl;
@@ -15,8 +15,15 @@ import javacard.security.MessageDigest;
 import javacard.security.RandomData;
 import javacard.security.Signature;
 import javacardx.crypto.Cipher;
+import tollcast.runner.memory.CardRam;
+import tollcast.runner.memory.Eeprom;
+import tollcast.runner.memory.KeyPairMemory;
+import tollcast.runner.runtime.AppletLayout;
+import tollcast.runner.runtime.AppletLoader;
+import tollcast.runner.runtime.CardRuntime;
+import tollcast.runner.runtime.Engines;
 
-/** Writes objects of the applet and all they reach; an object met again is written as its number. */
+/** Writes objects of the applet and all they reach; an object that comes again is written as its number. */
 final class GraphWriter {
   static final int NULL = 0;
   static final int AGAIN = 1;
@@ -108,8 +115,8 @@ final class GraphWriter {
         field(object, field);
       }
     } else {
-      throw new IOException("an applet keeps no " + object.getClass().getName()
-          + " in EEPROM; teach it to GraphWriter");
+      throw new IOException("an object of " + object.getClass().getName()
+          + " in EEPROM cannot be saved; add it to GraphWriter");
     }
   }
 
@@ -140,7 +147,8 @@ final class GraphWriter {
         reference(references[i]);
       }
     } else {
-      throw new IOException("an applet keeps no " + object.getClass().getComponentType() + "[]");
+      throw new IOException("an array of " + object.getClass().getComponentType()
+          + " cannot be saved; an applet has octets, booleans, shorts and references");
     }
   }
 
@@ -158,7 +166,7 @@ final class GraphWriter {
 
   private void init(Object engine) throws IOException, IllegalAccessException {
     Engines.Init init = card.engines.initOf(engine);
-    boolean kept = init != null && !init.transientKey();
+    boolean kept = init != null && !init.hasTransientKey();
     out.writeBoolean(kept);
     if (kept) {
       reference(init.key());

@@ -1,4 +1,4 @@
-package tollcast.runner;
+package tollcast.runner.runtime;
 
 import com.licel.jcardsim.base.SimulatorRuntime;
 import com.licel.jcardsim.crypto.SymmetricKeyImpl;
@@ -17,23 +17,27 @@ import javacard.framework.SystemException;
 import javacard.framework.TransactionException;
 import javacard.framework.Util;
 import javacard.security.Key;
+import tollcast.runner.memory.CardRam;
+import tollcast.runner.memory.Counts;
+import tollcast.runner.memory.Eeprom;
+import tollcast.runner.memory.PowerCut;
 
 /**
- * jCardSim's runtime with what it leaves out: transactions that roll back, power cuts, a reset that resets. One card,
- * one applet. Not for several threads at once.
+ * jCardSim's runtime, and what it leaves out: transactions that roll back, power cuts, a reset that resets. It has one
+ * card with one applet, and is not thread-safe.
  */
-final class CardRuntime extends SimulatorRuntime {
+public final class CardRuntime extends SimulatorRuntime {
   private static final int SHORT_APDU = 5 + 255 + 1;
 
   static {
-    // Else jCardSim seeds RandomData with a constant.
+    // Without it jCardSim seeds RandomData with a constant.
     System.setProperty("com.licel.jcardsim.randomdata.secure", "1");
   }
 
-  final Counts counts = new Counts();
-  final CardRam ram;
-  final Eeprom eeprom;
-  final Engines engines = new Engines();
+  public final Counts counts = new Counts();
+  public final CardRam ram;
+  public final Eeprom eeprom;
+  public final Engines engines = new Engines();
   private final String name;
   private Applet applet;
 
@@ -42,7 +46,7 @@ final class CardRuntime extends SimulatorRuntime {
    * @param ramLimit octets of RAM for the applet, 0 for no limit
    * @param commitCapacity octets a transaction may change, up to 32,767
    */
-  CardRuntime(String name, int ramLimit, int commitCapacity) {
+  public CardRuntime(String name, int ramLimit, int commitCapacity) {
     this(name, new CardRam(ramLimit), commitCapacity);
   }
 
@@ -64,7 +68,7 @@ final class CardRuntime extends SimulatorRuntime {
     eeprom.exempt(extendedAPDU.getBuffer());
   }
 
-  Applet applet() {
+  public Applet applet() {
     return applet;
   }
 
@@ -75,7 +79,7 @@ final class CardRuntime extends SimulatorRuntime {
    * @param data at most 127 octets with the lengths
    * @throws InstallFailed what the applet threw, or that it did not register
    */
-  void install(Class<?> appletClass, byte[] aid, byte[] data) throws InstallFailed {
+  public void install(Class<?> appletClass, byte[] aid, byte[] data) throws InstallFailed {
     byte[] parameters = new byte[1 + aid.length + 1 + 1 + data.length];
     if (parameters.length > Byte.MAX_VALUE) {
       throw new InstallFailed("install parameters of " + data.length + " octets are too long: at most "
@@ -114,17 +118,17 @@ final class CardRuntime extends SimulatorRuntime {
   }
 
   /** Registers an applet that was installed now or restored from a file. */
-  void adopt(Applet registered, AID aid) {
+  public void adopt(Applet registered, AID aid) {
     applet = registered;
     applets.put(aid, new ApplicationInstance(aid, registered));
     eeprom.useLoader(registered.getClass().getClassLoader());
   }
 
-  AID aid() {
+  public AID aid() {
     return applets.firstKey();
   }
 
-  /** What was thrown and where in the applet; no message of its own, so no data. */
+  /** Says what was thrown and where in the applet, without the exception's message, which may hold data. */
   private static String describe(Throwable thrown) {
     String what = thrown.getClass().getSimpleName();
     if (thrown instanceof CardRuntimeException card) {
@@ -139,7 +143,7 @@ final class CardRuntime extends SimulatorRuntime {
         .collect(Collectors.joining(" < ", " at ", ""));
   }
 
-  static final class InstallFailed extends Exception {
+  public static final class InstallFailed extends Exception {
     InstallFailed(String message, Throwable cause) {
       super(message, cause);
     }
@@ -152,7 +156,7 @@ final class CardRuntime extends SimulatorRuntime {
    * @param cutAfterLast the power fails after the last write, before the answer
    * @return the response, or null if the power failed
    */
-  byte[] transmit(byte[] command, long cutAt, boolean cutAfterLast) {
+  public byte[] transmit(byte[] command, long cutAt, boolean cutAfterLast) {
     counts.commands++;
     eeprom.beginCommand(cutAt);
     byte[] response = null;
@@ -160,12 +164,12 @@ final class CardRuntime extends SimulatorRuntime {
       try {
         response = transmitCommand(command);
         if (getAID() == null && Util.getShort(response, (short) 0) == ISO7816.SW_APPLET_SELECT_FAILED) {
-          // jCardSim has no card manager, which on a card says that there is no such application.
+          // On a card the card manager says that there is no such application; jCardSim does not have one.
           Util.setShort(response, (short) 0, ISO7816.SW_FILE_NOT_FOUND);
         }
         abortOpenTransaction();
       } catch (PowerCut gone) {
-        // endCommand says so too
+        // endCommand knows it, too.
       } catch (IllegalArgumentException | IndexOutOfBoundsException malformed) {
         response = new byte[2];
         Util.setShort(response, (short) 0, ISO7816.SW_WRONG_LENGTH);
@@ -179,7 +183,7 @@ final class CardRuntime extends SimulatorRuntime {
     return response;
   }
 
-  /** The applet's process() threw: a status word goes its way, anything else is told, as the answer is a mute 6F00. */
+  /** Reports what the applet's process() threw, unless it is a status word: the answer 6F00 does not say what. */
   void uncaught(Throwable thrown) {
     if (thrown instanceof ISOException || thrown instanceof PowerCut) {
       return;
@@ -190,7 +194,7 @@ final class CardRuntime extends SimulatorRuntime {
   @Override
   protected void deselect(ApplicationInstance instance) {
     super.deselect(instance);
-    engines.reinitialise(Engines.Init::transientKey);
+    engines.reinitialise(Engines.Init::hasTransientKey);
   }
 
   /** Power-on or reset: RAM cleared, an open transaction rolled back. */
@@ -206,7 +210,7 @@ final class CardRuntime extends SimulatorRuntime {
     counts.cipherInits++;
     engines.init(engine, key, mode, iv, offset, length);
     Engines.Init init = engines.initOf(engine);
-    if (!init.transientKey()) {
+    if (!init.hasTransientKey()) {
       eeprom.markDirty();
     }
   }

@@ -1,4 +1,4 @@
-package tollcast.runner;
+package tollcast.runner.image;
 
 import com.licel.jcardsim.crypto.SymmetricKeyImpl;
 import java.io.DataInputStream;
@@ -23,6 +23,11 @@ import javacard.security.RandomData;
 import javacard.security.Signature;
 import javacardx.crypto.Cipher;
 import sun.reflect.ReflectionFactory;
+import tollcast.runner.memory.Eeprom;
+import tollcast.runner.memory.KeyPairMemory;
+import tollcast.runner.runtime.AppletLayout;
+import tollcast.runner.runtime.AppletLoader;
+import tollcast.runner.runtime.CardRuntime;
 
 /** Reads back what {@link GraphWriter} wrote. */
 final class GraphReader {
@@ -51,14 +56,14 @@ final class GraphReader {
     } else if (type == int.class) {
       field.setInt(target, in.readInt());
     } else if (Modifier.isStatic(field.getModifiers()) && Modifier.isFinal(field.getModifiers())) {
-      // Bound once for all by the class: its object is filled, not replaced.
+      // A static final field keeps its object, so the object is filled and not replaced.
       reference(field.get(null));
     } else {
       field.set(target, reference(null));
     }
   }
 
-  /** @param there the array or object to be filled, or null to make one */
+  /** @param there the array or object to fill, or null to make one */
   Object reference(Object there) throws IOException, ReflectiveOperationException {
     int kind = in.readUnsignedByte();
     switch (kind) {

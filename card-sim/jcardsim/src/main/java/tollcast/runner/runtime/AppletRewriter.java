@@ -1,32 +1,27 @@
-package tollcast.runner;
+package tollcast.runner.runtime;
 
 import static org.objectweb.asm.Opcodes.*;
 
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.util.HashSet;
-import java.util.List;
 import java.util.Set;
-import java.util.concurrent.CopyOnWriteArrayList;
 import org.objectweb.asm.ClassReader;
 import org.objectweb.asm.ClassVisitor;
 import org.objectweb.asm.ClassWriter;
 import org.objectweb.asm.Label;
 import org.objectweb.asm.MethodVisitor;
 import org.objectweb.asm.Type;
+import tollcast.runner.memory.FieldSite;
 
 /** Rewrites a class of the applet so that each of its persistent writes goes through {@link Hooks}. */
-final class AppletRewriter extends ClassVisitor {
-  /** A field which some class of some applet writes. */
-  record Site(String owner, String name, int octets) {}
-
+public final class AppletRewriter extends ClassVisitor {
   private static final String HOOKS = Type.getInternalName(Hooks.class);
   private static final Set<String> REPLACED = replaced();
   /** API methods that write to no array and need no hook. */
   private static final Set<String> HARMLESS = Set.of("getInstance", "getAlgorithm", "getLength", "getSize", "getType",
       "getPrivate", "getPublic",
       "isInitialized", "reset", "verify", "setSeed", "throwIt", "getReason", "setReason", "<init>");
-  private static final List<Site> SITES = new CopyOnWriteArrayList<>();
 
   private String className;
 
@@ -35,22 +30,10 @@ final class AppletRewriter extends ClassVisitor {
   }
 
   /** @throws UnsupportedOperationException for what the runner could not roll back, cut or count */
-  static byte[] rewrite(byte[] original) {
+  public static byte[] rewrite(byte[] original) {
     ClassWriter writer = new ClassWriter(ClassWriter.COMPUTE_MAXS);
     new ClassReader(original).accept(new AppletRewriter(writer), 0);
     return writer.toByteArray();
-  }
-
-  static Site site(int number) {
-    return SITES.get(number);
-  }
-
-  private static synchronized int number(Site site) {
-    int known = SITES.indexOf(site);
-    if (known < 0) {
-      SITES.add(site);
-    }
-    return known < 0 ? SITES.size() - 1 : known;
   }
 
   private static Set<String> replaced() {
@@ -93,7 +76,7 @@ final class AppletRewriter extends ClassVisitor {
     return new Body(super.visitMethod(ACC_PRIVATE, "process$applet", descriptor, signature, exceptions));
   }
 
-  /** process(): calls the applet's own and reports what it throws, which jCardSim turns into a mute 6F00. */
+  /** Writes a process() that calls the applet's own and reports what it throws; jCardSim answers a bare 6F00. */
   private void reportUncaught(int access, String name, String descriptor, String[] exceptions) {
     MethodVisitor out = super.visitMethod(access, name, descriptor, null, exceptions);
     Label from = new Label();
@@ -132,7 +115,7 @@ final class AppletRewriter extends ClassVisitor {
         } else {
           visitInsn(ACONST_NULL);
         }
-        visitLdcInsn(number(new Site(owner, name, octets(descriptor))));
+        visitLdcInsn(FieldSite.numberOf(owner, name, octets(descriptor)));
         super.visitMethodInsn(INVOKESTATIC, HOOKS, "beforeField", "(Ljava/lang/Object;I)V", false);
       }
       super.visitFieldInsn(opcode, owner, name, descriptor);
@@ -166,7 +149,7 @@ final class AppletRewriter extends ClassVisitor {
         boolean input = name.equals("update") && descriptor.equals("([BSS)V");
         if (!owner.startsWith("javacard/framework/") && !HARMLESS.contains(name) && !input) {
           throw new UnsupportedOperationException("the runner does not know what " + owner.replace('/', '.') + "."
-              + name + descriptor + " writes: add it to tollcast.runner.Hooks");
+              + name + descriptor + " writes: add it to tollcast.runner.runtime.Hooks");
         }
       }
       super.visitMethodInsn(opcode, owner, name, descriptor, isInterface);

@@ -1,4 +1,4 @@
-package tollcast.runner;
+package tollcast.runner.runtime;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -12,19 +12,20 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.objectweb.asm.ClassReader;
 
 /**
- * Loads the applet's package and OwnerPIN, rewritten, for one card alone: its statics and PIN counters are the card's
- * own. Everything else comes from the runner.
+ * Loads the rewritten applet package and OwnerPIN for one card alone, so that the card has its own statics and PIN
+ * counters. Everything else comes from the runner.
  */
-final class AppletLoader extends ClassLoader {
+public final class AppletLoader extends ClassLoader {
   private static final String OWNER_PIN = "javacard.framework.OwnerPIN";
   private static final int CONSTANT_CLASS = 7;
-  static final ConcurrentHashMap<String, byte[]> REWRITTEN = new ConcurrentHashMap<>();
+  /** Class files by name, shared by all cards. A test puts others in. */
+  public static final ConcurrentHashMap<String, byte[]> REWRITTEN = new ConcurrentHashMap<>();
 
   private final String appletClass;
   private final String prefix;
 
   /** @throws IllegalArgumentException for a class that is not there or is in no package */
-  AppletLoader(String appletClass) {
+  public AppletLoader(String appletClass) {
     super(AppletLoader.class.getClassLoader());
     int dot = appletClass.lastIndexOf('.');
     if (dot < 0) {
@@ -42,7 +43,7 @@ final class AppletLoader extends ClassLoader {
     return name.replace('.', '/') + ".class";
   }
 
-  boolean owns(String name) {
+  public boolean owns(String name) {
     return name.startsWith(prefix) || name.equals(OWNER_PIN);
   }
 
@@ -77,7 +78,7 @@ final class AppletLoader extends ClassLoader {
   }
 
   /** The applet's class and all of its package that it reaches, initialised, in the order of their names. */
-  List<Class<?>> appletClasses() throws ClassNotFoundException {
+  public List<Class<?>> appletClasses() throws ClassNotFoundException {
     Collection<String> names = new TreeSet<>(List.of(appletClass));
     Deque<String> open = new ArrayDeque<>(names);
     while (!open.isEmpty()) {

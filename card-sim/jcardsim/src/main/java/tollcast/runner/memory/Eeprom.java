@@ -1,4 +1,4 @@
-package tollcast.runner;
+package tollcast.runner.memory;
 
 import com.licel.jcardsim.crypto.SymmetricKeyImpl;
 import java.lang.reflect.Field;
@@ -18,9 +18,9 @@ import javacard.framework.TransactionException;
  * logged for rollback (JCRE 2.2.2, chapter 7) and, where a power cut is armed, refused. Once the power is gone no write
  * is let through, so that not even a {@code finally} in the applet changes the state at the cut.
  */
-final class Eeprom {
-  /** Cuts at no write. */
-  static final long NEVER = -1;
+public final class Eeprom {
+  /** In place of a number of writes: the power does not fail. */
+  public static final long NEVER = -1;
 
   private final Counts counts;
   private final CardRam ram;
@@ -38,60 +38,60 @@ final class Eeprom {
   private long cutAt = NEVER;
 
   /** @param commitCapacity octets one transaction may change, as JCSystem.getMaxCommitCapacity gives them */
-  Eeprom(Counts counts, CardRam ram, int commitCapacity) {
+  public Eeprom(Counts counts, CardRam ram, int commitCapacity) {
     this.counts = counts;
     this.ram = ram;
     this.commitCapacity = commitCapacity;
   }
 
-  void useLoader(ClassLoader loader) {
+  public void useLoader(ClassLoader loader) {
     this.loader = loader;
     fields.clear();
   }
 
-  /** An array of the runtime, such as the APDU buffer, that is in neither of the applet's memories. */
-  void exempt(byte[] array) {
+  /** Leaves out an array of the runtime, such as the APDU buffer: it is in neither of the applet's memories. */
+  public void exempt(byte[] array) {
     notEeprom.add(array);
   }
 
-  boolean persistent(Object array) {
+  public boolean isPersistent(Object array) {
     return ram.isTransient(array) == JCSystem.NOT_A_TRANSIENT_OBJECT && !notEeprom.contains(array);
   }
 
   // --- power
 
   /** Starts a command: the power fails when it has made {@code cutAt} writes and the next begins. */
-  void beginCommand(long cutAt) {
+  public void beginCommand(long cutAt) {
     this.cutAt = cutAt;
     writesOfCommand = 0;
   }
 
   /** Ends a command: true if the power failed in it, or is to fail now, after its last write. */
-  boolean endCommand(boolean cutNow) {
+  public boolean endCommand(boolean cutNow) {
     boolean lost = powerLost || cutNow || cutAt == writesOfCommand;
     cutAt = NEVER;
     return lost;
   }
 
   /** Power is back, or the card is new: an open transaction is rolled back. */
-  void powerUp() {
+  public void powerUp() {
     rollback();
     powerLost = false;
   }
 
   /** True if something persistent changed since the last call. */
-  boolean takeDirty() {
+  public boolean takeDirty() {
     boolean was = dirty;
     dirty = false;
     return was;
   }
 
-  void markDirty() {
+  public void markDirty() {
     dirty = true;
   }
 
-  /** Every persistent write passes here before it happens; conditional ones are undone when a transaction aborts. */
-  private void before(int octets, boolean conditional) {
+  /** Every persistent write passes here before it happens. An abort undoes those that are conditional. */
+  private void beforeWrite(int octets, boolean conditional) {
     if (powerLost) {
       throw PowerCut.NOW;
     }
@@ -115,19 +115,19 @@ final class Eeprom {
 
   // --- transactions
 
-  void begin() {
+  public void begin() {
     inTransaction = true;
   }
 
-  void commit() {
-    before(1, false);
+  public void commit() {
+    beforeWrite(1, false);
     counts.transactions++;
     counts.maxTransactionOctets = Math.max(counts.maxTransactionOctets, logged);
     forget();
   }
 
-  /** The keys whose old values came back. */
-  Set<SymmetricKeyImpl> rollback() {
+  /** Undoes the open transaction; returns the keys that have their old values again. */
+  public Set<SymmetricKeyImpl> rollback() {
     Set<SymmetricKeyImpl> keys = Collections.newSetFromMap(new IdentityHashMap<>());
     keys.addAll(keysLogged);
     while (!undoLog.isEmpty()) {
@@ -144,20 +144,20 @@ final class Eeprom {
     inTransaction = false;
   }
 
-  int unusedCommitCapacity() {
+  public int unusedCommitCapacity() {
     return commitCapacity - logged;
   }
 
-  int commitCapacity() {
+  public int commitCapacity() {
     return commitCapacity;
   }
 
   // --- writes
 
   /** Before PUTFIELD or, with a null target, PUTSTATIC; {@code site} is the rewriter's number of the field. */
-  void beforeField(Object target, int site) {
-    AppletRewriter.Site where = AppletRewriter.site(site);
-    before(where.octets(), true);
+  public void beforeField(Object target, int site) {
+    FieldSite where = FieldSite.of(site);
+    beforeWrite(where.octets(), true);
     if (inTransaction) {
       Field field = field(where, site);
       Object old = get(field, target);
@@ -165,10 +165,10 @@ final class Eeprom {
     }
   }
 
-  void storeByte(byte[] array, int index, byte value) {
+  public void storeByte(byte[] array, int index, byte value) {
     byte old = array[index];
-    if (persistent(array)) {
-      before(1, true);
+    if (isPersistent(array)) {
+      beforeWrite(1, true);
       if (inTransaction) {
         log(1, () -> array[index] = old);
       }
@@ -176,10 +176,10 @@ final class Eeprom {
     array[index] = value;
   }
 
-  void storeBoolean(boolean[] array, int index, boolean value) {
+  public void storeBoolean(boolean[] array, int index, boolean value) {
     boolean old = array[index];
-    if (persistent(array)) {
-      before(1, true);
+    if (isPersistent(array)) {
+      beforeWrite(1, true);
       if (inTransaction) {
         log(1, () -> array[index] = old);
       }
@@ -187,10 +187,10 @@ final class Eeprom {
     array[index] = value;
   }
 
-  void storeShort(short[] array, int index, short value) {
+  public void storeShort(short[] array, int index, short value) {
     short old = array[index];
-    if (persistent(array)) {
-      before(2, true);
+    if (isPersistent(array)) {
+      beforeWrite(2, true);
       if (inTransaction) {
         log(2, () -> array[index] = old);
       }
@@ -198,10 +198,10 @@ final class Eeprom {
     array[index] = value;
   }
 
-  void storeReference(Object[] array, int index, Object value) {
+  public void storeReference(Object[] array, int index, Object value) {
     Object old = array[index];
-    if (persistent(array)) {
-      before(2, true);
+    if (isPersistent(array)) {
+      beforeWrite(2, true);
       if (inTransaction) {
         log(2, () -> array[index] = old);
       }
@@ -210,11 +210,11 @@ final class Eeprom {
   }
 
   /** One write, all octets or none, undone when the transaction aborts; the ranges have been checked. */
-  void copyAtomic(byte[] from, int fromOffset, byte[] to, int offset, int length) {
+  public void copyAtomic(byte[] from, int fromOffset, byte[] to, int offset, int length) {
     if (length == 0) {
       return;
     }
-    before(length, true);
+    beforeWrite(length, true);
     if (inTransaction) {
       byte[] old = Arrays.copyOfRange(to, offset, offset + length);
       log(length, () -> System.arraycopy(old, 0, to, offset, length));
@@ -223,20 +223,20 @@ final class Eeprom {
   }
 
   /** One write for each octet, none of them undone by an abort; the ranges have been checked. */
-  void copyNonAtomic(byte[] from, int fromOffset, byte[] to, int offset, int length) {
+  public void copyNonAtomic(byte[] from, int fromOffset, byte[] to, int offset, int length) {
     byte[] source = from == to ? from.clone() : from;
     for (int i = 0; i < length; i++) {
-      before(1, false);
+      beforeWrite(1, false);
       to[offset + i] = source[fromOffset + i];
     }
   }
 
-  /** Sets or clears a key: one write, all or none, undone when the transaction aborts. A transient key is no write. */
-  void writeKey(SymmetricKeyImpl key, Runnable write) {
+  /** Sets or clears a key by one write, all or none, which an abort undoes. For a transient key it is not a write. */
+  public void writeKey(SymmetricKeyImpl key, Runnable write) {
     counts.keySets++;
     if (CardRam.eventOf(key.getType()) == JCSystem.NOT_A_TRANSIENT_OBJECT) {
       int octets = key.getSize() / 8;
-      before(octets, true);
+      beforeWrite(octets, true);
       if (inTransaction) {
         byte[] old = octetsOf(key);
         keysLogged.add(key);
@@ -248,7 +248,7 @@ final class Eeprom {
 
   /** One write, all or none, undone when the transaction aborts. */
   void write(int octets, Runnable write, Runnable undo) {
-    before(octets, true);
+    beforeWrite(octets, true);
     if (inTransaction) {
       log(octets, undo);
     }
@@ -256,15 +256,15 @@ final class Eeprom {
   }
 
   /** The key's value, or null if it has none. */
-  static byte[] octetsOf(SymmetricKeyImpl key) {
+  public static byte[] octetsOf(SymmetricKeyImpl key) {
     if (!key.isInitialized()) {
       return null;
     }
-    byte[] room = new byte[256];
-    return Arrays.copyOf(room, key.getKey(room, (short) 0) & 0xFF);
+    byte[] octets = new byte[256];
+    return Arrays.copyOf(octets, key.getKey(octets, (short) 0) & 0xFF);
   }
 
-  static void restore(SymmetricKeyImpl key, byte[] octets) {
+  public static void restore(SymmetricKeyImpl key, byte[] octets) {
     key.clearKey();
     if (octets != null) {
       key.setKey(octets, (short) 0, (short) octets.length);
@@ -273,7 +273,7 @@ final class Eeprom {
 
   // --- fields
 
-  private Field field(AppletRewriter.Site where, int site) {
+  private Field field(FieldSite where, int site) {
     while (fields.size() <= site) {
       fields.add(null);
     }
@@ -287,7 +287,7 @@ final class Eeprom {
   }
 
   /** The instruction may name a subclass of the class that declares the field. */
-  private Field declared(AppletRewriter.Site where) {
+  private Field declared(FieldSite where) {
     try {
       Class<?> type = Class.forName(where.owner().replace('/', '.'), false, loader);
       while (Arrays.stream(type.getDeclaredFields()).noneMatch(field -> field.getName().equals(where.name()))) {

@@ -1,4 +1,4 @@
-package tollcast.runner;
+package tollcast.runner.memory;
 
 import com.licel.jcardsim.crypto.ECKeyImpl;
 import com.licel.jcardsim.crypto.KeyPairImpl;
@@ -15,10 +15,10 @@ import javacard.security.Key;
 import javacard.security.KeyBuilder;
 import javacard.security.KeyPair;
 
-/** Elliptic curve keys over a prime field in EEPROM: what their writes are, and how they look in an image. */
-final class KeyPairMemory {
-  /** Longest value of a key of 521 bits: an uncompressed point. */
-  private static final int ROOM = 133;
+/** Elliptic curve keys over a prime field in EEPROM: how they are written, and how an image holds them. */
+public final class KeyPairMemory {
+  /** Octets of the longest value, an uncompressed point of 521 bits. */
+  private static final int MAX_VALUE = 133;
 
   private static final SecureRandom RANDOM = new SecureRandom();
   private static final Field IMPLEMENTATION = field(KeyPair.class, "impl");
@@ -41,7 +41,7 @@ final class KeyPairMemory {
     if (!((Key) key).isInitialized()) {
       return null;
     }
-    byte[] room = new byte[ROOM];
+    byte[] room = new byte[MAX_VALUE];
     short length = key instanceof ECPrivateKey secret ? secret.getS(room, (short) 0)
         : ((ECPublicKey) key).getW(room, (short) 0);
     return Arrays.copyOf(room, length);
@@ -55,8 +55,8 @@ final class KeyPairMemory {
     }
   }
 
-  /** One write, all or none, undone when a transaction aborts unless the key had no value. */
-  static void set(Eeprom eeprom, ECKey key, int octets, Runnable write) {
+  /** Sets a key by one write, all of it or nothing. An abort undoes it unless the key had no value. */
+  public static void set(Eeprom eeprom, ECKey key, int octets, Runnable write) {
     byte[] old = valueOf(key);
     eeprom.write(octets, write, () -> {
       if (old != null) {
@@ -65,7 +65,7 @@ final class KeyPairMemory {
     });
   }
 
-  /** jCardSim's own generator is never seeded: every pair of every card would be the same. */
+  /** jCardSim never seeds its own generator, so every card would make the same pairs. */
   private static void useRealRandomness(KeyPair pair) {
     try {
       RANDOM_OF.set(IMPLEMENTATION.get(pair), RANDOM);
@@ -75,17 +75,17 @@ final class KeyPairMemory {
   }
 
   /**
-   * With its leading zeros. jCardSim leaves them out of a secret that it makes, and reads it with the last octets of the
-   * longer one that was there before: one pair in 256 would not fit together.
+   * Puts leading zeros before a value. jCardSim leaves them out of a secret that it makes, and then reads the secret
+   * with the last octets of the longer one before, so that one pair in 256 would not fit together.
    */
-  private static byte[] widened(byte[] value, int octets) {
+  private static byte[] widen(byte[] value, int octets) {
     byte[] whole = new byte[octets];
     System.arraycopy(value, 0, whole, octets - value.length, value.length);
     return whole;
   }
 
-  /** Two writes, the secret first: between them the halves do not belong together. */
-  static void generate(Eeprom eeprom, KeyPair pair) {
+  /** Generates a pair by two writes, the secret first. Between them the halves do not belong together. */
+  public static void generate(Eeprom eeprom, KeyPair pair) {
     useRealRandomness(pair);
     ECKey secret = (ECKey) pair.getPrivate();
     ECKey point = (ECKey) pair.getPublic();
@@ -93,7 +93,7 @@ final class KeyPairMemory {
     int octets = ((Key) secret).getSize() / 8;
     set(eeprom, secret, octets, () -> {
       pair.genKeyPair();
-      setValue(secret, widened(valueOf(secret), octets));
+      setValue(secret, widen(valueOf(secret), octets));
     });
     byte[] made = valueOf(point);
     if (old != null) {
@@ -102,11 +102,14 @@ final class KeyPairMemory {
     set(eeprom, point, made.length, () -> setValue(point, made));
   }
 
-  /** Type, size, field, a, b, base point, order, cofactor, value; each but the first two and the cofactor behind its length. */
-  static void write(DataOutputStream out, ECKeyImpl key) throws IOException {
+  /**
+   * Writes type, size, field, a, b, base point, order, cofactor and value of a key. Each but type, size and cofactor
+   * stands behind its length.
+   */
+  public static void write(DataOutputStream out, ECKeyImpl key) throws IOException {
     out.writeByte(key.getType());
     out.writeShort(key.getSize());
-    byte[] room = new byte[ROOM];
+    byte[] room = new byte[MAX_VALUE];
     octets(out, room, key.getField(room, (short) 0));
     octets(out, room, key.getA(room, (short) 0));
     octets(out, room, key.getB(room, (short) 0));
@@ -124,7 +127,7 @@ final class KeyPairMemory {
     }
   }
 
-  static ECKeyImpl read(DataInputStream in) throws IOException {
+  public static ECKeyImpl read(DataInputStream in) throws IOException {
     ECKeyImpl key = (ECKeyImpl) KeyBuilder.buildKey(in.readByte(), in.readShort(), false);
     byte[] octets = octets(in);
     key.setFieldFP(octets, (short) 0, (short) octets.length);
