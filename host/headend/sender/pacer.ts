@@ -14,6 +14,7 @@ export class Pacer {
   /** The clock's ms at media time 0. */
   #base = 0;
   #burst = 0;
+  #maxLate = MAX_LATE;
 
   /** @param speed seconds of media in a second; 1 is the source's own. */
   constructor(speed: number, clock: Clock) {
@@ -31,6 +32,15 @@ export class Pacer {
   }
 
   /**
+   * Starts a stream whose packets are due as they come. What is late goes at once, however late it is.
+   * @param base ms of the clock at media time 0.
+   */
+  startAt(base: number): void {
+    this.#base = base;
+    this.#maxLate = Infinity;
+  }
+
+  /**
    * Makes the next packets due earlier when the source runs ahead of this machine's clock.
    * @param lag ms that octets of the source have waited.
    */
@@ -45,7 +55,7 @@ export class Pacer {
   async waitUntil(at: number): Promise<void> {
     const now = this.#clock.monotonic();
     const due = at / this.#speed;
-    if (now - this.#base - due > MAX_LATE) this.#base = now - due;
+    if (now - this.#base - due > this.#maxLate) this.#base = now - due;
     const wait = this.#base + due - now;
     this.#burst += 1;
     if (wait > 0 || this.#burst >= MAX_BURST) {

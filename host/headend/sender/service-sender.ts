@@ -137,6 +137,8 @@ export class ServiceSender {
           ? Math.max(this.#mediaTime, stream.mediaTime, Math.floor(this.#clock.now() / 1000))
           : stream.mediaTime + Math.floor((payload.at + this.#silence) / 1000);
         const period = this.#advance(mediaTime, announcer);
+        // What is timed by its arrival is due when it comes, and not a group later.
+        if (packer.startedAt !== undefined && this.totals.groups === 0) this.#pacer.startAt(packer.startedAt);
         const wasOpen = this.#sealer.isOpen;
         const closed = this.#sealer.push(payload, period, mediaTime);
         if (!wasOpen || closed.length > 0) this.#groupSince = this.#clock.monotonic();
@@ -156,9 +158,9 @@ export class ServiceSender {
   }
 
   /** ms until the open group has to be closed, whatever comes. */
-  #patience({ byArrival }: Packer): number {
+  #patience({ startedAt }: Packer): number {
     const { closingTime } = this.#options.profile;
-    if (!byArrival || !this.#sealer.isOpen || this.#groupSince === undefined) return closingTime;
+    if (startedAt === undefined || !this.#sealer.isOpen || this.#groupSince === undefined) return closingTime;
     return Math.max(0, this.#groupSince + closingTime - this.#clock.monotonic());
   }
 
@@ -177,12 +179,11 @@ export class ServiceSender {
     return period;
   }
 
-  async #send(group: SealedGroup | undefined, ports: ServicePorts, { byArrival }: Packer): Promise<void> {
+  async #send(group: SealedGroup | undefined, ports: ServicePorts, { startedAt }: Packer): Promise<void> {
     if (group === undefined) return;
     const { octets, duration, packets } = group.header;
-    if (this.totals.groups === 0) {
-      const slack = byArrival ? 0 : Math.max(0, this.#options.profile.closingTime - duration);
-      this.#pacer.start(group.packets[0]!.at, slack);
+    if (this.totals.groups === 0 && startedAt === undefined) {
+      this.#pacer.start(group.packets[0]!.at, Math.max(0, this.#options.profile.closingTime - duration));
     }
     for (const packet of group.packets) {
       await this.#pacer.waitUntil(packet.at);

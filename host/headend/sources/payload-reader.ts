@@ -20,7 +20,7 @@ export interface ReadPayloads {
   readonly waited: number;
   /** Whether it still is. */
   readonly isSilent: boolean;
-  /** ms that these octets of the source had waited before they were read; 0 where it can be made to wait. */
+  /** ms that these datagrams had waited before they were read; 0 where the source can be made to wait. */
   readonly lag: number;
 }
 
@@ -44,7 +44,7 @@ export async function* readPayloads(
     onChunk?.(next.value);
     const now = clock.monotonic();
     const payloads = packer.push(octets, arrival, ends);
-    yield { payloads, waited: now - asked, isSilent: false, lag: now - (arrival ?? now) };
+    yield { payloads, waited: now - asked, isSilent: false, lag: ends === undefined ? 0 : now - (arrival ?? now) };
   }
   yield { payloads: packer.flush(), waited: 0, isSilent: false, lag: 0 };
 }

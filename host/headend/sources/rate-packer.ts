@@ -4,8 +4,11 @@ import { RateTicks } from './rate-ticks.ts';
 
 /** Cuts the octets of a source into payloads with their times. Nothing is dropped, reordered or added. */
 export interface Packer {
-  /** Whether payloads are due as they come. Others follow each other at the pace of their times. */
-  readonly byArrival: boolean;
+  /**
+   * ms of the clock at which media time 0 is due, where payloads are due as they come. Others follow each other at the
+   * pace of their times, from whenever the first one goes out.
+   */
+  readonly startedAt: number | undefined;
   /**
    * Takes the next octets.
    * @param chunk may be kept; it must not change afterwards.
@@ -25,7 +28,7 @@ export const MAX_RATE = 1_000_000_000;
 
 /** Cuts octets of any kind into equal payloads, which follow each other at a constant rate. */
 export class RatePacker implements Packer {
-  readonly byArrival = false;
+  readonly startedAt = undefined;
   readonly #timeline: MediaTimeline;
   readonly #rate: number;
   readonly #size: number;

@@ -25,12 +25,11 @@ export interface RecordPackerOptions {
  * record that is too long is divided. It is charged the time since the record before it, unless the source was silent.
  */
 export class RecordPacker implements Packer {
-  readonly byArrival = true;
   readonly #timeline: MediaTimeline;
   readonly #options: RecordPackerOptions;
   readonly #ticks = new RateTicks();
-  /** ms at which the timeline started, and at which the last record came. */
-  #start: number | undefined;
+  #startedAt: number | undefined;
+  /** ms at which the last record came. */
   #last = 0;
   /** A line that is not whole yet. */
   #line: Uint8Array = new Uint8Array(0);
@@ -40,6 +39,10 @@ export class RecordPacker implements Packer {
   constructor(timeline: MediaTimeline, options: RecordPackerOptions) {
     this.#timeline = timeline;
     this.#options = options;
+  }
+
+  get startedAt(): number | undefined {
+    return this.#startedAt;
   }
 
   push(chunk: Uint8Array, arrival = 0, ends?: readonly number[]): MediaPayload[] {
@@ -58,12 +61,12 @@ export class RecordPacker implements Packer {
 
   /** Moves the timeline to the time of arrival, unless it is there already. */
   #arrive(arrival: number): void {
+    const silence = this.#startedAt === undefined ? 0 : arrival - this.#last;
+    this.#startedAt ??= arrival;
     if (this.#options.rate !== undefined) return;
-    const silence = this.#start === undefined ? 0 : arrival - this.#last;
-    this.#start ??= arrival;
     this.#last = arrival;
     if (silence > 0 && silence < LONG_SILENCE) this.#due += Math.floor(silence * TICKS_PER_MS);
-    const position = Math.floor((arrival - this.#start) * TICKS_PER_MS);
+    const position = Math.floor((arrival - this.#startedAt) * TICKS_PER_MS);
     this.#timeline.pass(Math.max(0, position - this.#timeline.position));
   }
 

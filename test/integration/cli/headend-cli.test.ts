@@ -170,6 +170,45 @@ describe('send', () => {
     expect(Buffer.concat(sent).subarray(-opened.length).equals(opened)).toBe(true);
   });
 
+  test('sends lines of standard input one by one as they come, and at a stop what waits', async () => {
+    const { child, ended } = headend(['send', '--source', '-', ...to(), '--price', '2 USD/h', '--json'], granted());
+    await once(child.stderr!, 'data');
+    child.stdin!.write('AAA 1.00\n');
+    while (capture.media.length === 0) await sleep(20);
+    const lines = Array.from({ length: 5 }, (_none, i) => `${'B'.repeat(100 * i + 1)} ${i}\n`);
+    for (const line of lines) child.stdin!.write(line);
+    child.stdin!.write('CCC');
+    await sleep(100);
+    child.kill('SIGTERM');
+    const { code, stdout } = await ended;
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ format: 'lines' });
+    const { groups } = capture.open(1, downlinkKey);
+    const payloads = groups.flatMap((opened) => opened.payloads.map(String));
+    expect(payloads).toEqual(['AAA 1.00\n', ...lines, 'CCC']);
+  });
+
+  test('says that a rate does not fit', async () => {
+    const clip = join(directory, 'clip.ts');
+    // 376 kbit/s.
+    const plans = Array.from({ length: 2500 }, (_none, i) => (i % 20 === 0 ? { pcr: i * 108_000 } : { pid: 5 }));
+    await writeFile(clip, makeTransportStream(plans));
+    const { code, stderr } = await headend([
+      'send',
+      '--source',
+      clip,
+      ...to(),
+      '--price',
+      'free',
+      '--rate',
+      '8000000',
+      '--lead',
+      '0',
+    ]).ended;
+    expect(code).toBe(0);
+    expect(stderr).toContain('--rate 8000000 does not fit, the source has 376000 bit/s');
+  });
+
   test('an empty source is an error', async () => {
     await writeFile(join(directory, 'empty'), '');
     const { code, stdout, stderr } = await headend(

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { encodeCardId } from '../../../apdu/decode-module/card-id.ts';
 import { concat } from '../../../apdu/octets.ts';
 import type { MediaChunk, MediaSource, SourceFormat } from '../../../host/headend/index.ts';
+import { readPipe } from '../../../host/headend/sources/pipe-source.ts';
 import { KNOWN_FRAMES, makeMpegFrame } from '../../support/audio-frames.ts';
 import { ServiceCapture } from '../../support/service-capture.ts';
 import { SimulatedClock } from '../../support/simulated-clock.ts';
@@ -166,4 +168,15 @@ test('a live source is at the media time of the present, also after it was silen
   const { groups } = capture.open(7, DOWNLINK);
   expect(groups.map(({ mediaTime }) => mediaTime - stream.mediaTime)).toEqual([0, 7200, 7200]);
   expect(sender.totals.duration).toBe(600);
+});
+
+test('MP3 that a pipe gives all at once goes out at its own pace', async () => {
+  const clock = new SimulatedClock();
+  const sound = concat(...Array.from({ length: 1667 }, () => makeMpegFrame(KNOWN_FRAMES[0]!)));
+  const media: MediaSource = { [Symbol.asyncIterator]: () => readPipe(Readable.from([sound]), NEVER, clock) };
+  const { sender } = await makeSender(capture, { clock, source: { media, format: 'audio', isLive: true } });
+  const start = clock.monotonic();
+  await clock.advanceUntil(sender.run(NEVER));
+  expect(sender.totals.duration).toBe(40_008);
+  expect(Math.abs(clock.monotonic() - start - 40_008)).toBeLessThan(1000);
 });

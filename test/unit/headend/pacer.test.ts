@@ -58,3 +58,11 @@ test('of packets that are all late, no more than 47 go without a pause', async (
   );
   expect([times[46], times[47], times[94], times[95], times[99]]).toEqual([0, 1, 1, 2, 2]);
 });
+
+test('a stream whose packets are due as they come starts at its own time, and is never put off', async () => {
+  const clock = new SimulatedClock();
+  const pacer = new Pacer(1, clock);
+  await clock.advance(70_000);
+  pacer.startAt(10_000);
+  expect(await paceAll(pacer, clock, [0, 59_000, 60_000, 60_100])).toEqual([0, 0, 0, 100]);
+});

@@ -19,7 +19,7 @@ const SILENT_RATE = 10_000_000;
  * all others, and nobody is charged for their time.
  */
 export class AudioPacker implements Packer {
-  readonly byArrival = false;
+  readonly startedAt = undefined;
   readonly #timeline: MediaTimeline;
   readonly #size: number;
   readonly #ofSamples = new RateTicks();

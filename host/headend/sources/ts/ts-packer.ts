@@ -46,7 +46,7 @@ interface Interval {
  * that. Octets that are out of sync are sent like all others, in payloads of their own.
  */
 export class TsPacker implements Packer {
-  readonly byArrival = false;
+  readonly startedAt = undefined;
   readonly #timeline: MediaTimeline;
   readonly #layout: TsLayout;
   /** Most octets of a payload. */
