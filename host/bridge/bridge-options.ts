@@ -3,7 +3,7 @@ import type { Clock } from '../clock/clock.ts';
 import type { ClearSink } from '../stream/opening/clear-sink.ts';
 import type { AssemblerOptions } from '../stream/opening/group-assembler.ts';
 import type { AeadFactory } from '../stream/packet/packet-aead.ts';
-import type { BridgeStatus } from './bridge-status.ts';
+import type { BridgeStatus } from './status/bridge-status.ts';
 
 export interface BridgeOptions {
   /** Opens the card, at the start and again whenever it has gone. It may wait for the card. */

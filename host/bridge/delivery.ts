@@ -1,7 +1,7 @@
 import type { Clock } from '../clock/clock.ts';
 import { ClearWriter } from '../stream/opening/clear-packets.ts';
 import type { ClearSink } from '../stream/opening/clear-sink.ts';
-import type { StatusCounters } from './status-counters.ts';
+import type { StatusCounters } from './status/status-counters.ts';
 
 /** Octets from which on clear packets are passed on although there is more to open. */
 const BATCH = 64 * 1024;

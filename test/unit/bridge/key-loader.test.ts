@@ -11,7 +11,7 @@ import { coverSlots, deriveSeedKey, deriveSlotKeys } from '../../../apdu/decode-
 import { sealSeedPurchase } from '../../../apdu/decode-module/keys/seed-purchase.ts';
 import { concat } from '../../../apdu/octets.ts';
 import { startCard } from '../../../card-sim/index.ts';
-import { KeyLoader } from '../../../host/bridge/key-loader.ts';
+import { KeyLoader } from '../../../host/bridge/keys/key-loader.ts';
 import { deriveCeilings, sealGrant } from '../../../host/headend/keys/grant.ts';
 import { limitGroups } from '../../../host/headend/sender/sealing-profile.ts';
 import { deriveTestCardKey, personalise, START } from '../../support/test-service.ts';

@@ -1,6 +1,6 @@
-import type { KeyMessage } from '../../apdu/decode-module/keys/key-message.ts';
-import { ROOT_NODE } from '../../apdu/decode-module/keys/key-tree.ts';
-import { isPersonal, KIND } from '../../apdu/decode-module/kinds.ts';
+import type { KeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
+import { ROOT_NODE } from '../../../apdu/decode-module/keys/key-tree.ts';
+import { isPersonal, KIND } from '../../../apdu/decode-module/kinds.ts';
 
 /**
  * Turns of other keys after which a key has its turn whose parent is not known to be on the card. A purchase with its

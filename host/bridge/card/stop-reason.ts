@@ -1,6 +1,6 @@
-import type { ModuleError } from '../../apdu/decode-module/module-status.ts';
-import { RECEIPT_RING } from '../../apdu/decode-module/money/receipt.ts';
-import type { EndCode } from './run-end.ts';
+import type { ModuleError } from '../../../apdu/decode-module/module-status.ts';
+import { RECEIPT_RING } from '../../../apdu/decode-module/money/receipt.ts';
+import type { EndCode } from '../run-end.ts';
 
 const STOP_REASONS = ['NO_CREDIT', 'RECEIPTS_DUE', 'SPEND_LIMIT'] as const satisfies readonly EndCode[];
 

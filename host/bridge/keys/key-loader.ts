@@ -1,10 +1,10 @@
-import type { ContentTerms } from '../../apdu/decode-module/keys/content-terms.ts';
-import type { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
-import type { KeyMessage } from '../../apdu/decode-module/keys/key-message.ts';
-import { isPersonal, KIND } from '../../apdu/decode-module/kinds.ts';
-import { ModuleError, type ModuleErrorCode } from '../../apdu/decode-module/module-status.ts';
-import { toHex } from '../../apdu/octets.ts';
-import type { DropReason } from './bridge-status.ts';
+import type { ContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
+import type { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
+import type { KeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
+import { isPersonal, KIND } from '../../../apdu/decode-module/kinds.ts';
+import { ModuleError, type ModuleErrorCode } from '../../../apdu/decode-module/module-status.ts';
+import { toHex } from '../../../apdu/octets.ts';
+import type { DropReason } from '../status/bridge-status.ts';
 import { type AnnouncedKey, readKeyDatagram } from './key-datagram.ts';
 import { isParent, KeyTurns } from './key-turns.ts';
 

@@ -1,10 +1,10 @@
-import { separate } from '../../apdu/decode-module/keys/combined-section.ts';
-import { type ContentTerms, decodeContentTerms } from '../../apdu/decode-module/keys/content-terms.ts';
-import { type KeyMessage, parseKeyMessage } from '../../apdu/decode-module/keys/key-message.ts';
-import { KIND } from '../../apdu/decode-module/kinds.ts';
-import { FormatError } from '../../apdu/errors.ts';
-import { MESSAGE_FRAME } from '../../apdu/layout/message-frame.ts';
-import { MAX_DATAGRAM } from '../stream/packet/rtp-packet.ts';
+import { separate } from '../../../apdu/decode-module/keys/combined-section.ts';
+import { type ContentTerms, decodeContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
+import { type KeyMessage, parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
+import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import { FormatError } from '../../../apdu/errors.ts';
+import { MESSAGE_FRAME } from '../../../apdu/layout/message-frame.ts';
+import { MAX_DATAGRAM } from '../../stream/packet/rtp-packet.ts';
 
 /** A key message that the key port brought. Only the card can tell whether it is authentic. */
 export interface AnnouncedKey {
