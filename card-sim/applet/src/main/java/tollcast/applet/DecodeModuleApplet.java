@@ -22,6 +22,7 @@ public final class DecodeModuleApplet extends Applet {
   private static final short DATA = Command.DATA;
 
   private final Persistent persistent;
+  private final Transients transients;
   private final Life life;
   private final Purse purse;
   private final ReceiptRing receipts;
@@ -41,7 +42,7 @@ public final class DecodeModuleApplet extends Applet {
 
   private DecodeModuleApplet(byte[] parameters, short at, short length) {
     persistent = new Persistent();
-    Transients transients = new Transients();
+    transients = new Transients();
     Mac mac = new Mac(transients);
     WorkingKeys workingKeys = new WorkingKeys(transients);
     Streams streams = new Streams(transients);
@@ -149,15 +150,25 @@ public final class DecodeModuleApplet extends Applet {
     }
   }
 
-  /** Reads the command's data to {@link #DATA} and returns its length. */
+  /**
+   * Reads the command's data to {@link #DATA} and returns its length. It does not receive where the fifth octet is 0:
+   * there is no data then, and the API leaves undefined what receiving does.
+   */
   private static short receive(APDU apdu, byte[] buffer) {
+    if (buffer[ISO7816.OFFSET_LC] == 0) {
+      return 0;
+    }
     short end = (short) (DATA + apdu.setIncomingAndReceive());
     short length = apdu.getIncomingLength();
     if (length > (short) ((short) buffer.length - DATA)) {
       ISOException.throwIt(StatusWords.WRONG_LENGTH);
     }
     while (end < (short) (DATA + length)) {
-      end = (short) (end + apdu.receiveBytes(end));
+      short received = apdu.receiveBytes(end);
+      if (received == 0) {
+        ISOException.throwIt(StatusWords.WRONG_LENGTH);
+      }
+      end = (short) (end + received);
     }
     return length;
   }
@@ -287,6 +298,7 @@ public final class DecodeModuleApplet extends Applet {
     session.close();
     pin.forgetVerified();
     channel.end();
+    transients.initContentEngines();
     return SelectAnswer.write(persistent, buffer);
   }
 

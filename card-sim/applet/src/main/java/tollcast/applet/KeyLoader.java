@@ -2,8 +2,6 @@ package tollcast.applet;
 
 import javacard.framework.ISOException;
 import javacard.framework.Util;
-import javacard.security.Signature;
-import javacardx.crypto.Cipher;
 
 /** LOAD KEY: refuses and stores key messages of every level, in the order of protocol 4.4. */
 final class KeyLoader {
@@ -207,8 +205,7 @@ final class KeyLoader {
         (short) (entry + KeyTable.NAME_AND_VALIDITY), KeyMessage.NAME_AND_VALIDITY_LENGTH);
     if (content) {
       storeTerms(message, (short) (at + KeyMessage.BODY), table, entry);
-      transients.contentCipher[row].init(table.encryptionKey(row), Cipher.MODE_DECRYPT);
-      transients.contentMac[row].init(table.macKey(row), Signature.MODE_SIGN);
+      transients.initContentEngines(row);
     }
     // The kind comes last: it makes the key valid.
     table.entries[entry] = kind;

@@ -88,6 +88,21 @@ final class Transients {
     }
   }
 
+  /** Initialises the engines of a content key. */
+  void initContentEngines(byte row) {
+    contentCipher[row].init(contents.encryptionKey(row), Cipher.MODE_DECRYPT);
+    contentMac[row].init(contents.macKey(row), Signature.MODE_SIGN);
+  }
+
+  /** Initialises all of them again after SELECT: a runtime may forget them while another application is selected. */
+  void initContentEngines() {
+    for (byte row = 0; row < CONTENTS; row++) {
+      if (contents.isUsed(row)) {
+        initContentEngines(row);
+      }
+    }
+  }
+
   private static KeyTable makeTable(byte count, short length) {
     byte[] entries = JCSystem.makeTransientByteArray((short) (count * length), JCSystem.CLEAR_ON_RESET);
     return new KeyTable(entries, count, length, count, KeyBuilder.TYPE_AES_TRANSIENT_RESET);

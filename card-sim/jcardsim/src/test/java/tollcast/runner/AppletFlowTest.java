@@ -49,6 +49,18 @@ class AppletFlowTest {
     assertEquals(0, u48(rig.ok(INS_GET_PURSE, new byte[0]), 64));
   }
 
+  /** The rig's card is strict, so SELECT has made it forget how its engines were initialised. */
+  @Test
+  void contentKeysOpenGroupsAfterAnotherSelect() throws Exception {
+    rig.credit(1, 100_000);
+    rig.loadKeys(BY_OCTETS, 250_000);
+    rig.open();
+    rig.ok(INS_DECODE, rig.group(1));
+    rig.ok(SELECT);
+    rig.open();
+    assertArrayEquals(plaintext(), rig.ok(INS_DECODE, rig.group(2)));
+  }
+
   @Test
   void whatIsRefusedChangesNothing() throws Exception {
     rig.credit(1, 30_000);

@@ -41,7 +41,7 @@ final class AppletRig {
   /** A card made active, with nothing loaded. */
   AppletRig() throws Exception {
     byte[] keySet = bytes(49).put((byte) 1).put(CHANNEL_KEY).put(CHANNEL_KEY).put(CHANNEL_KEY).array();
-    card = new Card(0, CardSpec.parse("tcp=0,ram=1500,commit=384",
+    card = new Card(0, CardSpec.parse("tcp=0,ram=1500,commit=384,strict=1",
         new CardSpec.Defaults("tollcast.applet.DecodeModuleApplet", AID, keySet)));
     assertEquals("00", HexFormat.of().formatHex(ok(SELECT), 32, 33));
     assertEquals(NOT_NOW, status(INS_OPEN_SESSION, bytes(4).putInt(SERVICE).array()));

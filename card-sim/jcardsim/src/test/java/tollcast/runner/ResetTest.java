@@ -130,4 +130,21 @@ class ResetTest {
     org.junit.jupiter.api.Assertions.assertTrue(refused.getMessage().contains("SystemException 0002"),
         refused.getMessage());
   }
+
+  @Test
+  void aStrictCardThrowsAtReceivingWithoutData() throws Exception {
+    Rig rig = new Rig(",strict=1");
+    assertEquals("6F00", rig.send(TestApplet.COUNT, 0));
+    assertEquals("A0A1", rig.ok(TestApplet.ECHO, 0, (byte) 0xA0, (byte) 0xA1));
+  }
+
+  @Test
+  void aStrictCardForgetsItsEnginesAtDeselect() throws Exception {
+    Rig rig = new Rig(",strict=1");
+    rig.ok(TestApplet.SET_KEY, 0, Rig.DATA);
+    rig.ok(TestApplet.INIT_CIPHER, 0, BLOCK);
+    rig.ok(TestApplet.ENCRYPT, 0, BLOCK);
+    rig.select();
+    assertEquals("6F00", rig.send(TestApplet.ENCRYPT, 0, BLOCK));
+  }
 }

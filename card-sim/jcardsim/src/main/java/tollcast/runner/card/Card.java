@@ -57,7 +57,7 @@ public final class Card implements Closeable {
   }
 
   private CardRuntime blank() {
-    return new CardRuntime("card " + id, spec.ram(), spec.commit());
+    return new CardRuntime("card " + id, spec.ram(), spec.commit(), spec.strict());
   }
 
   private void install(AppletLoader loader) throws IOException, CardRuntime.InstallFailed {

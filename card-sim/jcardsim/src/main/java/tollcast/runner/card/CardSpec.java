@@ -12,11 +12,12 @@ import java.util.Set;
  * @param state file of the card's EEPROM, or null for a card in memory
  * @param ram octets of transient memory for the applet, 0 for no limit
  * @param commit octets a transaction may change
+ * @param strict whether the card throws wherever the API may throw
  */
 public record CardSpec(String applet, byte[] aid, byte[] install, int tcp, String vpcd, Path state, byte[] atr,
-    int ram, int commit) {
+    int ram, int commit, boolean strict) {
   public static final String KEYS =
-      "tcp=PORT, vpcd=HOST:PORT, state=FILE, install=HEX, atr=HEX, ram=OCTETS, commit=OCTETS";
+      "tcp=PORT, vpcd=HOST:PORT, state=FILE, install=HEX, atr=HEX, ram=OCTETS, commit=OCTETS, strict=0|1";
   private static final int MAX_ATR = 33;
 
   /** The applet that cards hold unless their own description says otherwise, and its parameters. */
@@ -31,6 +32,7 @@ public record CardSpec(String applet, byte[] aid, byte[] install, int tcp, Strin
     byte[] atr = hex("atr", "3B80800101");
     int ram = 0;
     int commit = Short.MAX_VALUE;
+    boolean strict = false;
     for (String part : text.split(",")) {
       int equals = part.indexOf('=');
       String key = equals < 0 ? part : part.substring(0, equals);
@@ -43,6 +45,7 @@ public record CardSpec(String applet, byte[] aid, byte[] install, int tcp, Strin
         case "atr" -> atr = hex(key, value);
         case "ram" -> ram = number(key, value, 0, Short.MAX_VALUE);
         case "commit" -> commit = number(key, value, 1, Short.MAX_VALUE);
+        case "strict" -> strict = number(key, value, 0, 1) == 1;
         default -> throw new IllegalArgumentException("--card " + text + ": unknown \"" + key + "\"; use " + KEYS);
       }
     }
@@ -53,7 +56,7 @@ public record CardSpec(String applet, byte[] aid, byte[] install, int tcp, Strin
     if (atr.length < 2 || atr.length > MAX_ATR) {
       throw new IllegalArgumentException("--card " + text + ": an ATR has 2 to " + MAX_ATR + " octets");
     }
-    return new CardSpec(defaults.applet, defaults.aid, install, tcp, vpcd, state, atr, ram, commit);
+    return new CardSpec(defaults.applet, defaults.aid, install, tcp, vpcd, state, atr, ram, commit, strict);
   }
 
   public static byte[] hex(String what, String value) {

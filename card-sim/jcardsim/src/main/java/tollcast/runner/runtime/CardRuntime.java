@@ -9,6 +9,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import javacard.framework.AID;
 import javacard.framework.APDU;
+import javacard.framework.APDUException;
 import javacard.framework.Applet;
 import javacard.framework.CardRuntimeException;
 import javacard.framework.ISO7816;
@@ -28,6 +29,7 @@ import tollcast.runner.memory.PowerCut;
  */
 public final class CardRuntime extends SimulatorRuntime {
   private static final int SHORT_APDU = 5 + 255 + 1;
+  private static final int HEADER_AND_LE = 5;
 
   static {
     // Without it jCardSim seeds RandomData with a constant.
@@ -39,20 +41,24 @@ public final class CardRuntime extends SimulatorRuntime {
   public final Eeprom eeprom;
   public final Engines engines = new Engines();
   private final String name;
+  private final boolean strict;
+  private boolean commandHasData;
   private Applet applet;
 
   /**
    * @param name for messages
    * @param ramLimit octets of RAM for the applet, 0 for no limit
    * @param commitCapacity octets a transaction may change, up to 32,767
+   * @param strict throws where the API may throw, and forgets at deselect how engines were initialised
    */
-  public CardRuntime(String name, int ramLimit, int commitCapacity) {
-    this(name, new CardRam(ramLimit), commitCapacity);
+  public CardRuntime(String name, int ramLimit, int commitCapacity, boolean strict) {
+    this(name, new CardRam(ramLimit), commitCapacity, strict);
   }
 
-  private CardRuntime(String name, CardRam ram, int commitCapacity) {
+  private CardRuntime(String name, CardRam ram, int commitCapacity, boolean strict) {
     super(ram);
     this.name = name;
+    this.strict = strict;
     this.ram = ram;
     eeprom = new Eeprom(counts, ram, commitCapacity);
     // jCardSim's 260 octets do not hold a case 4 command with Lc = 255.
@@ -158,6 +164,7 @@ public final class CardRuntime extends SimulatorRuntime {
    */
   public byte[] transmit(byte[] command, long cutAt, boolean cutAfterLast) {
     counts.commands++;
+    commandHasData = command.length > HEADER_AND_LE;
     eeprom.beginCommand(cutAt);
     byte[] response = null;
     if (cutAt != 0) {
@@ -194,7 +201,11 @@ public final class CardRuntime extends SimulatorRuntime {
   @Override
   protected void deselect(ApplicationInstance instance) {
     super.deselect(instance);
-    engines.reinitialise(Engines.Init::hasTransientKey);
+    if (strict) {
+      engines.forget();
+    } else {
+      engines.reinitialise(Engines.Init::hasTransientKey);
+    }
   }
 
   /** Power-on or reset: RAM cleared, an open transaction rolled back. */
@@ -204,6 +215,13 @@ public final class CardRuntime extends SimulatorRuntime {
     eeprom.powerUp();
     super.reset();
     engines.reset();
+  }
+
+  /** Before the applet receives data. */
+  void requireData() {
+    if (strict && !commandHasData) {
+      APDUException.throwIt(APDUException.ILLEGAL_USE);
+    }
   }
 
   void init(Object engine, Key key, byte mode, byte[] iv, short offset, short length) {

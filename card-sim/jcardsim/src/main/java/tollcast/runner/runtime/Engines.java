@@ -82,6 +82,13 @@ public final class Engines {
     }
   }
 
+  /** Makes every object uninitialised. */
+  void forget() {
+    initialised.keySet().forEach(Engines::uninitialise);
+    initialised.clear();
+    digests.forEach(MessageDigest::reset);
+  }
+
   private static void uninitialise(Object engine) {
     try {
       (engine instanceof Cipher ? CIPHER_INITIALISED : SIGNATURE_INITIALISED).setBoolean(engine, false);

@@ -4,6 +4,7 @@ import com.licel.jcardsim.base.SimulatorSystem;
 import com.licel.jcardsim.crypto.SymmetricKeyImpl;
 import java.util.Arrays;
 import javacard.framework.AID;
+import javacard.framework.APDU;
 import javacard.framework.JCSystem;
 import javacard.framework.Util;
 import javacard.security.AESKey;
@@ -111,6 +112,14 @@ public final class Hooks {
     eeprom.storeByte(array, offset, (byte) (value >> 8));
     eeprom.storeByte(array, offset + 1, (byte) value);
     return (short) (offset + 2);
+  }
+
+  // --- javacard.framework.APDU
+
+  /** The API leaves undefined what this does for a command without data; a strict card throws. */
+  public static short setIncomingAndReceive(APDU apdu) {
+    card().requireData();
+    return apdu.setIncomingAndReceive();
   }
 
   // --- javacard.framework.JCSystem, javacard.security.KeyBuilder: RAM
