@@ -26,10 +26,15 @@ export interface BenchGrant {
 const SERVICE_KEY_ID = 1;
 /** Packets of a group. */
 const PACKETS = 100;
+/** Octets that a group which is paid for claims, so that at one micro-unit a megabyte it costs one. */
+const PAID_OCTETS = 1_000_000;
 /** Seconds for which the keys hold. */
 const VALIDITY = 86_400;
 
-/** A free service that only one card has, for the time of a measurement. */
+/** Groups are free, or cost one micro-unit each. */
+export type BenchTariff = 'free' | 'a micro-unit a group';
+
+/** A service that only one card has, for the time of a measurement. */
 export class BenchService {
   readonly number = randomInt(2 ** 31, 2 ** 32 - 1);
   readonly #module: DecodeModule;
@@ -39,6 +44,7 @@ export class BenchService {
   readonly #ssrc = 2 * randomInt(1, 2 ** 31);
   /** 1 and 2 in turn, as keys follow each other on a card in use. */
   #contentKeyId = 0;
+  #tariff: BenchTariff = 'free';
   #group = 0;
 
   private constructor(module: DecodeModule, from: number) {
@@ -63,18 +69,19 @@ export class BenchService {
     return service;
   }
 
-  /** Takes the keys off the card. Nothing was charged, so nothing was written to the purse. */
+  /** Takes the keys off the card. Where nothing was charged, nothing is written to the purse. */
   async close(): Promise<void> {
     await this.#module.closeSession();
     await this.#module.deleteKey(KIND.service, this.number, SERVICE_KEY_ID);
   }
 
-  /** Makes the message of the next content key. */
-  sealContentKey(): Uint8Array {
+  /** Makes the message of the next content key. The groups after it are paid for as it says. */
+  sealContentKey(tariff: BenchTariff): Uint8Array {
+    this.#tariff = tariff;
     this.#contentKeyId = (this.#contentKeyId % 2) + 1;
     const parent = { parentKind: KIND.service, parentId: SERVICE_KEY_ID };
     const terms = encodeContentTerms({
-      tariff: { kind: 'free', price: 0n },
+      tariff: tariff === 'free' ? { kind: 'free', price: 0n } : { kind: 'octets', price: 1n },
       classes: { card: true, soft: true },
       segmentId: 1,
       ssrcs: [this.#ssrc],
@@ -91,7 +98,7 @@ export class BenchService {
       mode: 'sealed',
       spanBlocks: span / 16,
       packets: PACKETS,
-      octets: PACKETS * FULL_PAYLOAD,
+      octets: this.#tariff === 'free' ? PACKETS * FULL_PAYLOAD : PAID_OCTETS,
       duration: 200,
       mediaTime: this.#from,
       contentKeyId: this.#contentKeyId,
@@ -105,8 +112,9 @@ export class BenchService {
 
   #sealPurchase({ cardId, downlinkKey, number }: BenchGrant): Uint8Array {
     const parent = { parentKind: KIND.unique, parentId: decodeCardId(cardId).serial };
-    const free = { perMegabyte: 0n, perHour: 0n, flat: 0n };
-    const body = encodeCeilings({ ...free, groupOctets: PACKETS * FULL_PAYLOAD, groupDuration: 1000, quantum: 1n });
+    const prices = { perMegabyte: 1n, perHour: 0n, flat: 0n };
+    // With a quantum of one micro-unit, every group that costs one is a take.
+    const body = encodeCeilings({ ...prices, groupOctets: PAID_OCTETS, groupDuration: 1000, quantum: 1n });
     const header = { ...this.#header(), ...parent, kind: KIND.service, keyId: SERVICE_KEY_ID, number };
     return sealKeyMessage(header, this.#serviceKey, body, downlinkKey).octets;
   }

@@ -1,124 +1,147 @@
 import type { CardChannel } from '../../apdu/card-channel.ts';
 import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
-import { FormatError } from '../../apdu/errors.ts';
+import { ModuleError } from '../../apdu/decode-module/module-status.ts';
+import { FormatError, TollcastError } from '../../apdu/errors.ts';
 import { fromHex } from '../../apdu/octets.ts';
 import type { Clock } from '../clock/clock.ts';
 import { type BenchGrant, BenchService } from './bench-service.ts';
+import { BIT_RATES, type CardSpeed, type DecodeSpeed, type RoundTrips, type Undone } from './card-speed.ts';
 import { computeMinEvery } from './min-every.ts';
+import { measureRoundTrips } from './round-trips.ts';
 
 export interface MeasureOptions {
-  readonly grant: BenchGrant;
+  /** Gives the card's grant. @throws TollcastError `CARD_NOT_ACTIVE` when the card cannot have one. */
+  readonly grant: () => Promise<BenchGrant>;
   /** Octets of each span to measure, 16 to 208 in steps of 16. */
   readonly spans: readonly number[];
-  /** ms of each measurement but that of LOAD KEY. */
+  /** Whether to measure groups that are paid for: a micro-unit each. */
+  readonly takes: boolean;
+  /** ms of each measurement but those of LOAD KEY and of takes. */
   readonly time: number;
   readonly clock: Clock;
 }
-
-/** Round trips of one kind. */
-export interface RoundTrips {
-  readonly perSecond: number;
-  /** ms; half of them are faster. */
-  readonly median: number;
-  /** ms. */
-  readonly slowest: number;
-}
-
-/** How fast the card opens groups with a span of this many octets. */
-export interface DecodeSpeed extends RoundTrips {
-  readonly span: number;
-  /** For each of {@link BIT_RATES} the smallest n, one card packet in n; null where no group is large enough. */
-  readonly minEvery: readonly (number | null)[];
-}
-
-export interface CardSpeed {
-  /** Of a command with 5 octets there and 2 back. */
-  readonly roundTrip: RoundTrips;
-  readonly loadKey: RoundTrips;
-  readonly decode: readonly DecodeSpeed[];
-}
-
-/** bit/s. */
-export const BIT_RATES: readonly number[] = [2e6, 5e6, 20e6];
 
 /** An instruction that no module has: the shortest round trip. */
 const UNKNOWN_COMMAND = fromHex('80FE000000');
 /** Loads of a content key; on most chips every one writes to memory that wears. */
 const LOADS = 20;
-/** Commands made at a time, so that making them is not measured. */
-const BATCH = 32;
-/** Commands of a measurement, however slow or fast the card. */
-const MIN_COMMANDS = 8;
+/** Groups that are paid for, a micro-unit and a record write each. */
+const TAKES = 20;
+/** Commands of a measurement, however fast the card. */
 const MAX_COMMANDS = 100_000;
 
+/** Names of what is measured, as a person reads them. */
+const START_LOAD = 'START LOAD';
+const LOAD_KEY = 'LOAD KEY';
+const TAKE = 'DECODE with a take';
+
+const NOTHING = new Uint8Array(0);
+/** Octets of the span of a group that is paid for. */
+const TAKE_SPAN = 64;
+
 /**
- * Measures how fast a card does what `firmware-notes/real-cards.md` estimates. It grants the card a free service, whose
- * keys it deletes; the purse stays as it is.
- * @throws TollcastError `WRONG_ISSUER` when the grant is not for this card; FormatError when the card answers wrongly.
+ * Measures how fast a selected card does what `firmware-notes/real-cards.md` estimates. It grants the card a service, whose keys
+ * it deletes. The purse stays as it is unless `takes` is set. What the card refuses is left out, with the reason.
+ * @throws FormatError when the card answers wrongly; what the channel throws, and what `grant` throws for another cause.
  */
 export async function measureCard(channel: CardChannel, options: MeasureOptions): Promise<CardSpeed> {
-  const { grant, spans, time, clock } = options;
+  const { spans, time, clock } = options;
   const module = new DecodeModule(channel);
-  const service = await BenchService.open(module, grant);
-  const limits = { time, commands: MAX_COMMANDS, clock };
+  const undone: Undone[] = [];
+  const roundTrip = await measureRoundTrips(
+    { time, commands: MAX_COMMANDS, clock },
+    () => UNKNOWN_COMMAND,
+    (command) => sendForStatus(channel, command),
+  );
+  const granted = [LOAD_KEY, ...spans.map(nameDecode), TAKE];
+  const grant = await unlessRefused(undone, [START_LOAD, ...granted], options.grant);
+  if (grant === undefined) return { roundTrip, decode: [], undone };
+  const startLoad = await unlessRefused(undone, [START_LOAD], () =>
+    measureRoundTrips(
+      { time, commands: MAX_COMMANDS, clock },
+      () => NOTHING,
+      () => module.startLoad(),
+    ),
+  );
+  const service = await unlessRefused(undone, granted, () => BenchService.open(module, grant));
+  if (service === undefined) return { roundTrip, startLoad, decode: [], undone };
   try {
-    const roundTrip = await measure(
-      limits,
-      () => UNKNOWN_COMMAND,
-      (command) => sendForStatus(channel, command),
-    );
-    const loadKey = await measure(
-      { ...limits, time: Infinity, commands: LOADS },
-      () => service.sealContentKey(),
-      (message) => module.loadKey(message),
-    );
-    await module.openSession(service.number);
-    const decode: DecodeSpeed[] = [];
-    for (const span of spans) {
-      const speed = await measure(
-        limits,
-        () => service.sealPart(span),
-        (part) => module.decode(part),
-      );
-      const minEvery = BIT_RATES.map((rate) => computeMinEvery(rate, speed.perSecond) ?? null);
-      decode.push({ span, ...speed, minEvery });
-    }
-    return { roundTrip, loadKey, decode };
+    return { roundTrip, startLoad, ...(await measureService(module, service, options, undone)), undone };
   } finally {
     await service.close();
   }
 }
 
-/** Sends until the time is over or all commands are sent. Only the sending is timed. */
-async function measure(
-  { time, commands, clock }: { readonly time: number; readonly commands: number; readonly clock: Clock },
-  make: () => Uint8Array,
-  send: (command: Uint8Array) => Promise<unknown>,
-): Promise<RoundTrips> {
-  const times: number[] = [];
-  let total = 0;
-  while (times.length < commands && (total < time || times.length < MIN_COMMANDS)) {
-    const batch = Array.from({ length: Math.min(BATCH, commands - times.length) }, make);
-    for (const command of batch) {
-      if (total >= time && times.length >= MIN_COMMANDS) break;
-      const start = clock.monotonic();
-      await send(command);
-      const taken = clock.monotonic() - start;
-      times.push(taken);
-      total += taken;
-    }
+async function measureService(
+  module: DecodeModule,
+  service: BenchService,
+  { spans, takes, time, clock }: MeasureOptions,
+  undone: Undone[],
+): Promise<Pick<CardSpeed, 'loadKey' | 'decode' | 'take'>> {
+  const loadKey = await unlessRefused(undone, [LOAD_KEY], () =>
+    measureRoundTrips(
+      { time: Infinity, commands: LOADS, clock },
+      () => service.sealContentKey('free'),
+      (message) => module.loadKey(message),
+    ),
+  );
+  const session = await unlessRefused(undone, [...spans.map(nameDecode), TAKE], async () => {
+    await module.openSession(service.number);
+    return service;
+  });
+  if (session === undefined) return { loadKey, decode: [] };
+  const decode: DecodeSpeed[] = [];
+  for (const span of spans) {
+    const speed = await unlessRefused(undone, [nameDecode(span)], () =>
+      measureRoundTrips(
+        { time, commands: MAX_COMMANDS, clock },
+        () => service.sealPart(span),
+        (part) => module.decode(part),
+      ),
+    );
+    if (speed === undefined) continue;
+    const minEvery = BIT_RATES.map((rate) => computeMinEvery(rate, speed.perSecond) ?? null);
+    decode.push({ span, ...speed, minEvery });
   }
-  times.sort((a, b) => a - b);
-  return {
-    perSecond: Math.round((10_000 * times.length) / total) / 10,
-    median: roundToMicroseconds(times[times.length >>> 1]!),
-    slowest: roundToMicroseconds(times.at(-1)!),
-  };
+  if (takes)
+    return { loadKey, decode, take: await unlessRefused(undone, [TAKE], () => measureTakes(module, service, clock)) };
+  const why = `each costs a micro-unit, and a receipt is left; --takes measures ${TAKES} of them`;
+  undone.push({ what: TAKE, code: 'NOT_ASKED', why });
+  return { loadKey, decode };
 }
 
-/** ms, no finer than they are measured. */
-function roundToMicroseconds(milliseconds: number): number {
-  return Math.round(milliseconds * 1000) / 1000;
+async function measureTakes(module: DecodeModule, service: BenchService, clock: Clock): Promise<RoundTrips> {
+  await module.loadKey(service.sealContentKey('a micro-unit a group'));
+  return measureRoundTrips(
+    { time: Infinity, commands: TAKES, clock },
+    () => service.sealPart(TAKE_SPAN),
+    (part) => module.decode(part),
+  );
+}
+
+function nameDecode(span: number): string {
+  return `DECODE span ${span}`;
+}
+
+/** @returns undefined when the card refused; `undone` then has every one of `what`, with the reason. */
+async function unlessRefused<T>(
+  undone: Undone[],
+  what: readonly string[],
+  measure: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await measure();
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    undone.push(...what.map((name) => ({ what: name, code: error.code, why: error.message })));
+    return undefined;
+  }
+}
+
+/** Whether an error says that this card does not do this now. All else is a fault on the way to it. */
+function isRefusal(error: unknown): error is TollcastError {
+  if (error instanceof ModuleError) return error.code !== 'DEFECT';
+  return error instanceof TollcastError && error.code === 'CARD_NOT_ACTIVE';
 }
 
 /** @throws FormatError when the answer is not a bare status word. */

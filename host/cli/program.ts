@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { EXIT_MEANINGS, EXIT_STATUS } from '../../apdu/error-codes.ts';
 import { addAttackCommand } from './attack/attack-command.ts';
@@ -6,6 +5,7 @@ import { addCardCommand } from './card/card-command.ts';
 import { addHeadendCommand } from './headend/headend-command.ts';
 import { addIssuerCommand } from './issuer/issuer-command.ts';
 import { reportError } from './terminal/error-report.ts';
+import { readVersion } from './version.ts';
 import { addWatchCommand } from './watch/watch-command.ts';
 
 // The file of each group of commands adds it to the program.
@@ -15,7 +15,7 @@ const EXIT_STATUSES = EXIT_MEANINGS.map((meaning, status) => `  ${status}  ${mea
 
 const program = new Command('tollcast')
   .description('a smart card takes the toll for a pay stream')
-  .version(version())
+  .version(readVersion())
   .option('--debug', 'show where an error comes from')
   .addHelpText('after', `\nExit status:\n${EXIT_STATUSES.join('\n')}`)
   .exitOverride()
@@ -44,9 +44,3 @@ try {
 process.stdout.write('', (error) => {
   if (error === undefined || error === null) process.exit();
 });
-
-function version(): string {
-  const described: unknown = JSON.parse(readFileSync(new URL(import.meta.resolve('tollcast/package.json')), 'utf8'));
-  const known = typeof described === 'object' && described !== null && 'version' in described;
-  return known ? String(described.version) : 'unknown';
-}

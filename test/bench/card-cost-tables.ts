@@ -1,5 +1,7 @@
 import type { Tariff } from '../../apdu/decode-module/money/tariff.ts';
 import { computeMinEvery } from '../../host/card-bench/min-every.ts';
+import type { CardProfile } from '../../host/card-bench/card-profile.ts';
+import type { RoundTrips } from '../../host/card-bench/card-speed.ts';
 import applet from './applet-instructions.json' with { type: 'json' };
 import {
   bytecodeTime,
@@ -189,7 +191,34 @@ function apdus(): string {
   );
 }
 
-const TABLES: Readonly<Record<string, () => string>> = {
+/** Chips with the applet on them, as `tollcast card bench` timed them; ms are medians. */
+function measured(profiles: readonly CardProfile[]): string {
+  const median = (times: RoundTrips | null) => (times === null ? '' : rough(times.median));
+  return table(
+    [
+      'chip',
+      'by',
+      '5-octet command, ms',
+      'START LOAD, ms',
+      'LOAD KEY, ms',
+      ...SPANS.map((span) => `DECODE span ${span}, ms`),
+      'take, ms',
+      'not measured',
+    ],
+    profiles.map((profile) => [
+      profile.name,
+      profile.transport,
+      median(profile.roundTrip),
+      median(profile.startLoad),
+      median(profile.loadKey),
+      ...SPANS.map((span) => median(profile.decode.find((one) => one.span === span) ?? null)),
+      median(profile.take),
+      [...new Set(profile.undone.map(({ code }) => code))].join(' '),
+    ]),
+  );
+}
+
+const TABLES: Readonly<Record<string, (profiles: readonly CardProfile[]) => string>> = {
   ram,
   room,
   instructions,
@@ -200,18 +229,23 @@ const TABLES: Readonly<Record<string, () => string>> = {
   wearAnHour,
   keyPeriods,
   apdus,
+  measured,
 };
 
 /**
  * The page with every table as it is computed now.
+ * @param profiles of chips that were measured.
  * @throws Error when the page names a table that there is not, or lacks one.
  */
-export function withTables(page: string): string {
+export function withTables(page: string, profiles: readonly CardProfile[]): string {
   const found = [...page.matchAll(MARKER)].map(([, , name]) => name!);
   const missing = Object.keys(TABLES).filter((name) => !found.includes(name));
   const unknown = found.filter((name) => TABLES[name] === undefined);
   if (missing.length + unknown.length > 0) {
     throw new Error(`tables that the page lacks: ${missing.join(' ')}; that there are not: ${unknown.join(' ')}`);
   }
-  return page.replaceAll(MARKER, (_, start: string, name: string, end: string) => start + TABLES[name]!() + end);
+  return page.replaceAll(
+    MARKER,
+    (_, start: string, name: string, end: string) => start + TABLES[name]!(profiles) + end,
+  );
 }

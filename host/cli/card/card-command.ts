@@ -4,7 +4,7 @@ import { parseCommand } from '../../../apdu/iso7816/command-apdu.ts';
 import { fromHex } from '../../../apdu/octets.ts';
 import { DEFAULT_STORE } from '../../issuer/keys/key-store.ts';
 import { runCommands } from './card-apdu.ts';
-import { benchCard, parseSpan } from './card-bench.ts';
+import { benchCard, parseChipName, parseSpan } from './card-bench.ts';
 import { addHolderCommands } from './card-holder.ts';
 import { showCard } from './card-info.ts';
 import { listCards } from './card-list.ts';
@@ -34,7 +34,9 @@ export function addCardCommand(program: Command): void {
     .action(runCommands);
 
   addCardOptions(
-    card.command('bench').description('measure how fast a card of yours is; charges nothing and leaves no key behind'),
+    card
+      .command('bench')
+      .description('measure how fast a card of yours is, and say what could not be measured; leaves no key behind'),
   )
     .option(
       '--span <octets>',
@@ -43,7 +45,12 @@ export function addCardCommand(program: Command): void {
     )
     .option('--seconds <n>', 'time of each measurement', decimalNumber(0.1, 600), 3)
     .option('--store <directory>', 'the issuer store that made the card', DEFAULT_STORE)
-    .addHelpText('after', '\nEach run uses up one grant number of the card.')
+    .option('--takes', 'measure groups that are paid for, too: 20 millionths of the currency, and a receipt is left')
+    .option('--pin', 'present the PIN of the card, which is typed or in TOLLCAST_PIN')
+    .option('--pin-file <file>', 'present the PIN in this file')
+    .option('--profile <file>', 'write a profile of the chip, without the card id, to this file')
+    .option('--name <text>', 'what the profile calls chip and reader (default: the ATR)', parseChipName)
+    .addHelpText('after', '\nEach run uses up one grant number of the card. Without --takes it charges nothing.')
     .action(benchCard);
 }
 
