@@ -137,6 +137,7 @@ const CATALOGUE = {
   UDP_SEND: { kind: 'failure', meaning: 'the network does not take what is sent' },
   GRANT: { kind: 'failure', meaning: 'a card cannot be granted this service' },
   GRANT_NUMBERS: { kind: 'failure', meaning: 'the numbers of the grants cannot be read or kept' },
+  SERVICE_TAKEN: { kind: 'busy', meaning: 'another head-end sends this service' },
   GRANTS_ENDED: { kind: 'failure', meaning: 'the time that the cards were granted is over' },
 
   // Issuer

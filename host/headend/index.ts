@@ -5,6 +5,7 @@ export type { GroupLimits } from './keys/grant.ts';
 export { type GrantNumbers, openGrantNumbers } from './keys/grant-numbers.ts';
 export { type GrantedCard, type GrantTerms, openGrantedCards } from './keys/granted-cards.ts';
 export { KeyManager, type KeyManagerOptions } from './keys/key-manager.ts';
+export { lockService } from './keys/service-lock.ts';
 export { chooseQuantum, parseQuantum } from './keys/quantum.ts';
 export type { ContentKeys, ContentPeriod } from './sender/content-keys.ts';
 export { chooseProfile, limitGroups, type ProfileMode, type SealingProfile } from './sender/sealing-profile.ts';

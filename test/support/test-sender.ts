@@ -20,6 +20,7 @@ export interface SenderChanges {
   readonly keys?: Partial<KeyManagerOptions>;
   readonly numbers?: GrantNumbers;
   readonly clock?: Clock;
+  readonly endsAtStop?: boolean;
 }
 
 /** A source that gives these chunks at once. */
@@ -66,6 +67,7 @@ export async function makeSender(
     keys,
     to: { interface: '127.0.0.1', ttl: 1, keyPort: to.port + 2, ...to },
     pace: { speed: 1, lead: 50, ...changes.pace },
+    endsAtStop: changes.endsAtStop === true,
     clock,
   });
   return { sender, stream };

@@ -5,6 +5,7 @@ import { TollcastError } from '../../../apdu/errors.ts';
 import { openGrantNumbers } from '../../headend/keys/grant-numbers.ts';
 import { openGrantedCards } from '../../headend/keys/granted-cards.ts';
 import { KeyManager } from '../../headend/keys/key-manager.ts';
+import { lockService } from '../../headend/keys/service-lock.ts';
 import { MIN_PERIOD } from '../../headend/keys/key-schedule.ts';
 import { parseQuantum } from '../../headend/keys/quantum.ts';
 import { chooseProfile, limitGroups, type ProfileMode } from '../../headend/sender/sealing-profile.ts';
@@ -45,6 +46,7 @@ interface SendOptions {
   interface: string;
   ttl: number;
   keyPort?: number;
+  endAtStop?: true;
   json?: true;
 }
 
@@ -99,6 +101,7 @@ export function addHeadendCommand(program: Command): void {
     .option('--interface <address>', 'address of the interface to send by', '127.0.0.1')
     .option('--ttl <hops>', 'networks that a packet may cross', wholeNumber(0, 255), 1)
     .option('--key-port <port>', 'port of the key messages (default: the media port + 2)', wholeNumber(1, 65_535))
+    .option('--end-at-stop', 'a stop of a live source ends the programme: viewers do not wait for it to come back')
     .option('--json', 'end standard output with one line of JSON')
     .action(send);
 }
@@ -115,6 +118,8 @@ async function send(options: SendOptions): Promise<void> {
   const quantum = options.quantum === undefined ? undefined : parseQuantum(options.quantum, price);
   const terms = { accept, currency: price.currency };
   const cards = await openGrantedCards(options.grant.map(parseCardId), terms, options.store, askPassphrase);
+  // Without a grant no key is made for anybody, and nothing is numbered in the store.
+  const lock = cards.length === 0 ? undefined : lockService(options.store, options.service);
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
@@ -135,6 +140,7 @@ async function send(options: SendOptions): Promise<void> {
       keys,
       to,
       pace: { speed: options.speed, lead: options.lead * 1000 },
+      endsAtStop: options.endAtStop === true,
       onWrongRate: (measured) =>
         say(`--rate ${options.rate} does not fit, the source has ${measured} bit/s; leave --rate out, or correct it`),
       onKey: ({ id, segmentId }) => say(`content key ${id} of segment ${segmentId}`),
@@ -149,9 +155,11 @@ async function send(options: SendOptions): Promise<void> {
     await sender.run(stop.signal);
     await keys.close();
     const seconds = Math.round(performance.now() - started) / 1000;
+    if (isLive && stop.signal.aborted && options.endAtStop !== true) say('viewers wait for the service to come back');
     printTotals(options, { to, format, totals: sender.totals, seconds, stopped: stop.signal.aborted });
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    lock?.[Symbol.dispose]();
   }
 }
 

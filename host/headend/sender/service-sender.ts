@@ -34,6 +34,8 @@ export interface ServiceSenderOptions {
     /** ms for which the keys are on the wire before the first packet. */
     readonly lead: number;
   };
+  /** Whether a stop ends the programme for its viewers, as the end of the source does. A file's always does. */
+  readonly endsAtStop?: boolean;
   readonly clock?: Clock;
   /** Called with the first content key and with every next one. */
   readonly onKey?: (period: ContentPeriod) => void;
@@ -93,25 +95,29 @@ export class ServiceSender {
   }
 
   /**
-   * Sends until the source ends or `signal` aborts, then says goodbye. A sender runs once.
+   * Sends until the source ends or `signal` aborts. The end of a programme is told to its receivers; where a live
+   * source is stopped or fails, they wait for the sender to come back. A sender runs once.
    * @throws TransportError `SOURCE`, `UDP_SEND`.
    * @throws TollcastError `NO_PCR`, `GRANTS_ENDED`.
    */
   async run(signal: AbortSignal): Promise<void> {
-    const { stream, keys, to, pace } = this.#options;
+    const { stream, source, keys, to, pace, endsAtStop = false } = this.#options;
     const ports = await ServicePorts.open(to);
     const announcer = new KeyAnnouncer(keys, ports.keys, this.#clock, stream.mediaTime);
+    // A file that is stopped is not gone on with.
+    let isOver = endsAtStop || source.isLive !== true;
     try {
       announcer.start();
       await this.#clock.sleep(pace.lead, signal).catch((error: unknown) => {
         if (!signal.aborted) throw error;
       });
       await this.#sendSource(announcer, ports, signal);
+      isOver ||= !signal.aborted;
     } finally {
       await announcer.stop();
       const { packets, octets } = this.totals;
       const { timestamp } = this.#timeline.advance(0);
-      await ports.sayGoodbye({ ssrc: stream.ssrc, timestamp, packets, octets }, this.#clock);
+      if (isOver) await ports.sayGoodbye({ ssrc: stream.ssrc, timestamp, packets, octets }, this.#clock);
       await ports.close();
     }
   }

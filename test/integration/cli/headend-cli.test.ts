@@ -139,7 +139,10 @@ describe('send', () => {
     });
   });
 
-  test('receives by UDP until it is interrupted, and then says goodbye', async () => {
+  test.each([
+    ['says no goodbye, as it may come back', [], false],
+    ['with --end-at-stop says goodbye', ['--end-at-stop'], true],
+  ])('receives by UDP until it is interrupted, and then %s', async (_name, more, isOver) => {
     const socket = createSocket('udp4');
     socket.bind(0, '127.0.0.1');
     await once(socket, 'listening');
@@ -147,7 +150,7 @@ describe('send', () => {
     socket.close();
     const { child, ended } = headend(
       ['send', '--source', `udp://127.0.0.1:${port}`, ...to(), '--price', 'free', '--format', 'data'],
-      granted(),
+      [...granted(), ...more],
     );
     const feeder = createSocket('udp4');
     const sent: Uint8Array[] = [];
@@ -163,7 +166,8 @@ describe('send', () => {
     const { code, stderr } = await ended;
     expect(stderr).toContain('stopped');
     expect(code).toBe(0);
-    expect(capture.control.length).toBeGreaterThan(0);
+    expect(capture.control.length > 0).toBe(isOver);
+    expect(stderr.includes('viewers wait for the service to come back')).toBe(!isOver);
     const { groups } = capture.open(1, downlinkKey);
     const opened = Buffer.concat(groups.flatMap(({ payloads }) => payloads));
     // What it was sent before it listened is not in it.
@@ -186,6 +190,19 @@ describe('send', () => {
     const { groups } = capture.open(1, downlinkKey);
     const payloads = groups.flatMap((opened) => opened.payloads.map(String));
     expect(payloads).toEqual(['AAA 1.00\n', ...lines, 'CCC']);
+  });
+
+  test('a second head-end that would number the keys of the same service is refused, and names the first', async () => {
+    const first = headend(['send', '--source', '-', ...to(), '--price', 'free', '--service', '9'], granted());
+    await once(first.child.stderr!, 'data');
+    const args = ['send', '--source', file, ...to(), '--price', 'free'];
+    const { code, stderr } = await headend(args, ['--service', '9'], granted()).ended;
+    expect(stderr).toMatch(new RegExp(`service 9 is being sent by process ${first.child.pid};.*--service`));
+    expect(code).toBe(4);
+    first.child.kill('SIGTERM');
+    await first.ended;
+    const again = await headend(args, ['--service', '9', '--speed', '10', '--lead', '0'], granted()).ended;
+    expect(again.code).toBe(0);
   });
 
   test('says that a rate does not fit', async () => {
