@@ -1,3 +1,4 @@
+import { MeasurementError } from './measurement-error.ts';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { stat, writeFile } from 'node:fs/promises';
@@ -6,8 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { openSource } from '../../host/headend/index.ts';
 import { findFreePort, LOOPBACK } from '../support/test-service.ts';
 import type { Measurement } from './figures.ts';
-import { endWithUs, scratchFolder } from './left-behind.ts';
-import { ADDRESS, cpuSeconds, makeCard, makeSender, type PaidCard, Watcher } from './paid-service.ts';
+import { endWithThisProcess, makeScratchFolder } from './left-behind.ts';
+import { ADDRESS, readCpuSeconds, makeCard, makeSender, type PaidCard, Watcher } from './paid-service.ts';
 import { SrtpSender } from './srtp-sender.ts';
 
 const ROUNDS = 3;
@@ -17,11 +18,11 @@ const CLIP = { seconds: 8, times: 12 };
 /** Part of the stream that is measured: first Node's compiler and ffmpeg's probing have to be done. */
 const WINDOW = { from: 0.4, to: 0.97 };
 /** Part of the payload that must come out: ffmpeg drops the stuffing, a busy machine some packets. */
-const LEAST_OUT = 0.98;
+const MIN_SHARE_OUT = 0.98;
 
 /** CPU seconds per GB received, opened and written, the bridge against ffmpeg. */
 export async function measureBridgeCost(): Promise<Measurement> {
-  const folder = scratchFolder();
+  const folder = makeScratchFolder();
   const clip = makeClip(folder);
   const octets = (await stat(clip)).size;
   const speed = (RATE * CLIP.seconds * CLIP.times) / (8 * octets);
@@ -29,8 +30,8 @@ export async function measureBridgeCost(): Promise<Measurement> {
   let bridge = Infinity;
   let ffmpeg = Infinity;
   for (let round = 0; round < ROUNDS; round++) {
-    bridge = Math.min(bridge, await bridgeCost(clip, octets, speed, card));
-    ffmpeg = Math.min(ffmpeg, await ffmpegCost(clip, octets, speed, folder));
+    bridge = Math.min(bridge, await runBridge(clip, octets, speed, card));
+    ffmpeg = Math.min(ffmpeg, await runFfmpeg(clip, octets, speed, folder));
   }
   return {
     how:
@@ -45,20 +46,21 @@ export async function measureBridgeCost(): Promise<Measurement> {
   };
 }
 
-async function bridgeCost(clip: string, octets: number, speed: number, card: PaidCard): Promise<number> {
+async function runBridge(clip: string, octets: number, speed: number, card: PaidCard): Promise<number> {
   const { signal } = new AbortController();
   const source = await openSource(clip, LOOPBACK, signal);
   const { sender, port } = await makeSender([card], source, 'ts', { speed });
   const watcher = new Watcher(port, card);
   await watcher.says('listening');
-  const cost = costIn(watcher.process, octets, () => sender.totals.octets);
+  const cost = readCost(watcher.process, octets, () => sender.totals.octets);
   await sender.run(signal);
   const { received, missing } = await watcher.bill();
-  if (received < LEAST_OUT * octets) throw incomplete('tollcast watch', received, octets, `${missing} missing`);
+  if (received < MIN_SHARE_OUT * octets)
+    throw reportIncomplete('tollcast watch', received, octets, `${missing} missing`);
   return cost;
 }
 
-async function ffmpegCost(clip: string, octets: number, speed: number, folder: string): Promise<number> {
+async function runFfmpeg(clip: string, octets: number, speed: number, folder: string): Promise<number> {
   const port = await findFreePort();
   const sender = new SrtpSender();
   const sdp = join(folder, 'srtp.sdp');
@@ -77,30 +79,32 @@ async function ffmpegCost(clip: string, octets: number, speed: number, folder: s
   const ffmpeg = spawn('ffmpeg', ['-nostdin', '-loglevel', 'error', '-progress', 'pipe:1', ...receive, ...copy], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
-  endWithUs(ffmpeg);
+  endWithThisProcess(ffmpeg);
   const ended = once(ffmpeg, 'close');
   let progress = '';
   ffmpeg.stdout.on('data', (chunk: Buffer) => (progress = `${progress}${chunk.toString()}`.slice(-4000)));
   // It does not say when it has joined.
   await sleep(500);
-  const cost = costIn(ffmpeg, octets, () => sender.octets);
+  const cost = readCost(ffmpeg, octets, () => sender.octets);
   await sender.send(await openSource(clip, LOOPBACK, new AbortController().signal), ADDRESS, port, speed);
   await sleep(500);
   ffmpeg.kill('SIGINT');
   await ended;
   const out = Number(/.*total_size=(\d+)/s.exec(progress)?.[1] ?? 0);
-  if (out < LEAST_OUT * octets) throw incomplete('ffmpeg', out, octets, 'install ffmpeg with SRTP');
+  if (out < MIN_SHARE_OUT * octets)
+    throw reportIncomplete('ffmpeg', out, octets, 'an ffmpeg without SRTP passes on nothing');
   return cost;
 }
 
 /** CPU seconds per GB of payload that was sent within the window. */
-async function costIn(receiver: ChildProcess, octets: number, sent: () => number): Promise<number> {
+async function readCost(receiver: ChildProcess, octets: number, sent: () => number): Promise<number> {
   const reach = async (share: number) => {
     while (sent() < share * octets) {
-      if (receiver.exitCode !== null) throw new Error('the receiver ended in the middle of the stream');
+      if (receiver.exitCode !== null)
+        throw new MeasurementError('the receiver ended in the middle of the stream; measure again on a quiet machine');
       await sleep(10);
     }
-    return { octets: sent(), cpu: cpuSeconds(receiver) ?? NaN };
+    return { octets: sent(), cpu: readCpuSeconds(receiver) ?? NaN };
   };
   const from = await reach(WINDOW.from);
   const to = await reach(WINDOW.to);
@@ -138,6 +142,8 @@ function makeClip(folder: string): string {
   return clip;
 }
 
-function incomplete(who: string, out: number, octets: number, what: string): Error {
-  return new Error(`${who} passed on ${out} of ${octets} octets (${what}); measure again on a quiet machine`);
+function reportIncomplete(who: string, out: number, octets: number, what: string): MeasurementError {
+  return new MeasurementError(
+    `${who} passed on ${out} of ${octets} octets (${what}); measure again on a quiet machine`,
+  );
 }

@@ -4,20 +4,20 @@ import type { CardProfile } from '../../host/card-bench/card-profile.ts';
 import type { RoundTrips } from '../../host/card-bench/card-speed.ts';
 import applet from './applet-instructions.json' with { type: 'json' };
 import {
-  bytecodeTime,
+  computeBytecodeTime,
   type Chip,
   CHIPS,
   type Command,
-  commandTime,
+  computeCommandTime,
   CONTENT_PERIOD,
   type DecodePath,
-  decodesPerSecond,
-  decodeWork,
-  engineTime,
-  instructionTime,
+  computeDecodesPerSecond,
+  computeDecodeWork,
+  computeEngineTime,
+  computeInstructionTime,
   LINKS,
-  linkTime,
-  wear,
+  computeLinkTime,
+  computeWear,
   WORK,
 } from './card-cost.ts';
 import { LARGEST_WRITE, RAM_OCTETS, RAM_TABLE } from './card-memory.ts';
@@ -77,23 +77,23 @@ function instructions(): string {
       what,
       applet[command].instructions,
       applet[command].calls,
-      ...CHIPS.map((chip) => milliseconds(bytecodeTime(chip, command))),
+      ...CHIPS.map((chip) => milliseconds(computeBytecodeTime(chip, command))),
     ]),
   );
 }
 
 function parts(): string {
-  const work = decodeWork(64);
+  const work = computeDecodeWork(64);
   return table(
     ['chip', 'instruction, us', 'link at TA1 96, ms', 'ciphers, ms', 'bytecode, ms', 'together, ms', 'a second'],
     CHIPS.map((chip) => [
       chip.name,
-      rough(instructionTime(chip)),
-      milliseconds(linkTime(CONTACT, work.up, work.down)),
-      milliseconds(engineTime(chip, work)),
-      milliseconds(bytecodeTime(chip, 'decodeSame')),
-      milliseconds(commandTime(chip, CONTACT, 'decodeSame', work)),
-      rough(decodesPerSecond(chip, CONTACT, 64)),
+      rough(computeInstructionTime(chip)),
+      milliseconds(computeLinkTime(CONTACT, work.up, work.down)),
+      milliseconds(computeEngineTime(chip, work)),
+      milliseconds(computeBytecodeTime(chip, 'decodeSame')),
+      milliseconds(computeCommandTime(chip, CONTACT, 'decodeSame', work)),
+      rough(computeDecodesPerSecond(chip, CONTACT, 64)),
     ]),
   );
 }
@@ -102,7 +102,7 @@ function decodes(): string {
   return table(
     ['chip', 'span', ...LINKS.map(({ name }) => name)],
     CHIPS.flatMap((chip) =>
-      SPANS.map((span) => [chip.name, span, ...LINKS.map((link) => rough(decodesPerSecond(chip, link, span)))]),
+      SPANS.map((span) => [chip.name, span, ...LINKS.map((link) => rough(computeDecodesPerSecond(chip, link, span)))]),
     ),
   );
 }
@@ -116,7 +116,10 @@ function paths(): string {
   ];
   return table(
     ['chip', ...columns.map(([, name]) => name)],
-    CHIPS.map((chip) => [chip.name, ...columns.map(([path]) => rough(decodesPerSecond(chip, CONTACT, 64, path)))]),
+    CHIPS.map((chip) => [
+      chip.name,
+      ...columns.map(([path]) => rough(computeDecodesPerSecond(chip, CONTACT, 64, path))),
+    ]),
   );
 }
 
@@ -138,7 +141,7 @@ function every(): string {
 function minEveryOfLinks(chip: Chip, span: number, rate: number, times = 1): string {
   return ['TA1 18', 'TA1 97', '848k']
     .map((name) => LINKS.find((link) => link.name === name)!)
-    .map((link) => computeMinEvery(rate * 1e6, decodesPerSecond(chip, link, span) / times) ?? 'none')
+    .map((link) => computeMinEvery(rate * 1e6, computeDecodesPerSecond(chip, link, span) / times) ?? 'none')
     .join(' / ');
 }
 
@@ -159,7 +162,7 @@ function wearAnHour(): string {
       'a cut costs less than, micro-units',
     ],
     TARIFFS.map(([name, tariff]) => {
-      const { records, contentKeys, inits, cut, recordYears } = wear(5e6, tariff);
+      const { records, contentKeys, inits, cut, recordYears } = computeWear(5e6, tariff);
       const years = recordYears === undefined ? 'no writes' : rough(recordYears);
       return [name, rough(records), contentKeys, inits, years, cut.toLocaleString('en')];
     }),
@@ -170,7 +173,7 @@ function keyPeriods(): string {
   return table(
     ['content period, s', 'inits an hour', 'years, a cell for each object', 'years, one cell for all'],
     [10, 60, CONTENT_PERIOD, 900].map((period) => {
-      const { inits, initYears } = wear(5e6, TARIFFS[2]![1], period);
+      const { inits, initYears } = computeWear(5e6, TARIFFS[2]![1], period);
       return [period, rough(inits), rough(initYears.apart), rough(initYears.together)];
     }),
   );
@@ -179,7 +182,7 @@ function keyPeriods(): string {
 function apdus(): string {
   const time = (commands: readonly (keyof typeof WORK)[]) =>
     CHIPS.map((chip) =>
-      milliseconds(commands.reduce((sum, name) => sum + commandTime(chip, CONTACT, name, WORK[name]), 0)),
+      milliseconds(commands.reduce((sum, name) => sum + computeCommandTime(chip, CONTACT, name, WORK[name]), 0)),
     );
   return table(
     ['what', 'APDUs', ...CHIPS.map(({ name }) => `${name}, ms`)],

@@ -61,13 +61,13 @@ export const WORK = {
 } satisfies Partial<Record<Command, Work>>;
 
 /** DECODE of a span in mode sealed: the MAC over header and span, then the span. */
-export function decodeWork(span: number, records = 0): Work {
+export function computeDecodeWork(span: number, records = 0): Work {
   const blocks = span / 16;
   return { ...NOTHING, up: 40 + span, down: span, cbc: [2 + blocks, blocks], records };
 }
 
 /** Microseconds of a command and its answer on a link. */
-export function linkTime(link: Link, up: number, down: number): number {
+export function computeLinkTime(link: Link, up: number, down: number): number {
   // A header of 5 octets, Le where there are data; the status word.
   const sent = 5 + up + (up === 0 ? 0 : 1);
   const received = down + 2;
@@ -80,33 +80,33 @@ export function linkTime(link: Link, up: number, down: number): number {
 }
 
 /** Microseconds of one instruction of the chip's virtual machine. */
-export function instructionTime(chip: Chip): number {
+export function computeInstructionTime(chip: Chip): number {
   return chip.xorOctet / XOR_INSTRUCTIONS;
 }
 
 /** Microseconds in bytecode: the instructions that were counted, and the calls of the API. */
-export function bytecodeTime(chip: Chip, command: Command): number {
+export function computeBytecodeTime(chip: Chip, command: Command): number {
   const { instructions, calls } = applet[command];
-  return (instructions + calls * CALL_INSTRUCTIONS) * instructionTime(chip);
+  return (instructions + calls * CALL_INSTRUCTIONS) * computeInstructionTime(chip);
 }
 
 /** Microseconds in ciphers, keys and memory. */
-export function engineTime(chip: Chip, work: Work): number {
+export function computeEngineTime(chip: Chip, work: Work): number {
   const cbc = work.cbc.reduce((sum, blocks) => sum + chip.cbcStart + blocks * chip.cbcBlock, 0);
   const rest = work.inits * chip.cipherInit + work.keys * chip.setKey + work.digests * chip.sha256;
   return cbc + rest + work.records * chip.atomicWrite;
 }
 
 /** Microseconds from the first octet sent to the last one received. */
-export function commandTime(chip: Chip, link: Link, command: Command, work: Work): number {
-  return linkTime(link, work.up, work.down) + bytecodeTime(chip, command) + engineTime(chip, work);
+export function computeCommandTime(chip: Chip, link: Link, command: Command, work: Work): number {
+  return computeLinkTime(link, work.up, work.down) + computeBytecodeTime(chip, command) + computeEngineTime(chip, work);
 }
 
 export type DecodePath = Extract<Command, `decode${string}`>;
 
 /** Groups that a card opens in a second when it does nothing else. */
-export function decodesPerSecond(chip: Chip, link: Link, span: number, path: DecodePath = 'decodeSame'): number {
-  return 1e6 / commandTime(chip, link, path, decodeWork(span, path === 'decodeTake' ? 1 : 0));
+export function computeDecodesPerSecond(chip: Chip, link: Link, span: number, path: DecodePath = 'decodeSame'): number {
+  return 1e6 / computeCommandTime(chip, link, path, computeDecodeWork(span, path === 'decodeTake' ? 1 : 0));
 }
 
 /** What an hour of a stream wears. */
@@ -129,7 +129,7 @@ export interface Wear {
  * @param tariff charged with the head-end's usual quantum.
  * @param period of a content key, s.
  */
-export function wear(bitRate: number, tariff: Tariff, period = CONTENT_PERIOD): Wear {
+export function computeWear(bitRate: number, tariff: Tariff, period = CONTENT_PERIOD): Wear {
   const megabytes = (bitRate / 8 / 1e6) * SECONDS_AN_HOUR;
   const toll = Number(tariff.price) * (tariff.kind === 'octets' ? megabytes : 1);
   const quantum = chooseQuantum(tariff);

@@ -7,7 +7,7 @@ import { type CardKind, startCard } from '../../card-sim/index.ts';
 import { addTicks, amountOfTicks, NO_TICKS, ticksOfOctets } from '../../card-sim/soft/money/ticks.ts';
 import type { Measurement } from './figures.ts';
 import { MAXIMUM } from '../conformance/messages/messages.ts';
-import { cardParts, contentPair, fillCard, PRICE, wakeCard } from './ready-card.ts';
+import { sealCardParts, contentPair, fillCard, PRICE, wakeCard } from './ready-card.ts';
 
 /** Rounds and card packets of a round. */
 const SOFT = { rounds: 10, packets: 50_000 };
@@ -15,12 +15,12 @@ const JCARDSIM = { rounds: 20, packets: 2000 };
 
 /** Card packets per second, each of a group of its own that is paid for, at span 64. */
 export async function measureCardPackets(): Promise<Measurement> {
-  const pcsc = await decodesPerSecond('pcsc', JCARDSIM);
-  const tcp = await decodesPerSecond('jcardsim', JCARDSIM);
+  const pcsc = await countDecodes('pcsc', JCARDSIM);
+  const tcp = await countDecodes('jcardsim', JCARDSIM);
   const nodeCrypto = new NodeCryptoPeer();
   let peerBest = 0;
-  const soft = await decodesPerSecond('soft', SOFT, () => {
-    peerBest = Math.max(peerBest, nodeCrypto.perSecond(cardParts(1, SOFT.packets)));
+  const soft = await countDecodes('soft', SOFT, () => {
+    peerBest = Math.max(peerBest, nodeCrypto.perSecond(sealCardParts(1, SOFT.packets)));
   });
   return {
     how:
@@ -37,14 +37,14 @@ export async function measureCardPackets(): Promise<Measurement> {
   };
 }
 
-async function decodesPerSecond(kind: CardKind, { rounds, packets }: typeof SOFT, peer?: () => void): Promise<number> {
+async function countDecodes(kind: CardKind, { rounds, packets }: typeof SOFT, peer?: () => void): Promise<number> {
   await using card = await startCard({ kind });
   const channel = await card.channel();
   await fillCard(channel);
   const module = await wakeCard(channel);
   let best = 0;
   for (let round = 0; round < rounds; round++) {
-    const parts = cardParts(1 + round * packets, packets);
+    const parts = sealCardParts(1 + round * packets, packets);
     collectGarbage();
     const start = performance.now();
     for (const part of parts) await module.decode(part);

@@ -16,12 +16,12 @@ export interface Measurement {
 }
 
 /** @returns nothing when there is no goal. */
-export function goalMet({ figure, goal }: Row): boolean | undefined {
+export function isGoalMet({ figure, goal }: Row): boolean | undefined {
   if (goal === undefined) return undefined;
   return 'atLeast' in goal ? figure >= goal.atLeast : figure <= goal.atMost;
 }
 
-export function median(figures: readonly number[]): number {
+export function findMedian(figures: readonly number[]): number {
   return figures.toSorted((a, b) => a - b)[figures.length >>> 1]!;
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Measurement, median } from './figures.ts';
-import { scratchFolder } from './left-behind.ts';
+import { type Measurement, findMedian } from './figures.ts';
+import { makeScratchFolder } from './left-behind.ts';
 import { makeCard, makeSender, type PaidCard, Watcher } from './paid-service.ts';
 
 const CARDS = 6;
@@ -13,11 +13,11 @@ const LONG_ENOUGH = 1000;
 
 /** Time from joining a running service to the first plaintext. */
 export async function measureJoinTime(): Promise<Measurement> {
-  const folder = scratchFolder();
+  const folder = makeScratchFolder();
   const stop = new AbortController();
   const cards: PaidCard[] = [];
   for (let serial = 1; serial <= CARDS; serial++) cards.push(await makeCard(folder, serial));
-  const { sender, port } = await makeSender(cards, endless(), 'data', { rate: RATE });
+  const { sender, port } = await makeSender(cards, makeEndlessSource(), 'data', { rate: RATE });
   const sending = sender.run(stop.signal);
   const first: number[] = [];
   const again: number[] = [];
@@ -39,15 +39,15 @@ export async function measureJoinTime(): Promise<Measurement> {
       `tollcast watch with a soft card joins a head-end that sends ${RATE / 1e6} Mbit/s, n = 100, groups of at most 250 ms; from opening the card ` +
       `and the sockets to the first octet delivered. ${CARDS} cards, each for the first time and again.`,
     rows: [
-      { what: 'first join of a card, median', figure: median(first), unit: 's', goal: { atMost: 0.5 } },
+      { what: 'first join of a card, median', figure: findMedian(first), unit: 's', goal: { atMost: 0.5 } },
       { what: 'first join of a card, worst', figure: Math.max(...first), unit: 's', goal: { atMost: 0.5 } },
-      { what: 'later join, median', figure: median(again), unit: 's', goal: { atMost: 0.5 } },
+      { what: 'later join, median', figure: findMedian(again), unit: 's', goal: { atMost: 0.5 } },
       { what: 'later join, worst', figure: Math.max(...again), unit: 's', goal: { atMost: 0.5 } },
     ],
   };
 }
 
-function endless() {
+function makeEndlessSource() {
   const chunk = randomBytes(65_536);
   return {
     async *[Symbol.asyncIterator]() {

@@ -14,7 +14,7 @@ import {
 } from '../../host/headend/index.ts';
 import { loadOpensslAead } from '../../host/transport/crypto/node-openssl-aead.ts';
 import { deriveTestCardKey, findFreePort, LOOPBACK, personalise } from '../support/test-service.ts';
-import { endWithUs } from './left-behind.ts';
+import { endWithThisProcess } from './left-behind.ts';
 import { TOLLCAST } from '../support/tollcast-cli.ts';
 
 export const ADDRESS = '239.255.79.1';
@@ -86,7 +86,7 @@ export class Watcher {
     this.process = spawn(process.execPath, [TOLLCAST, ...watch, '--json'], { stdio: ['ignore', 'pipe', 'pipe'] });
     this.process.stdout?.on('data', (chunk: Buffer) => (this.#json += chunk.toString()));
     this.process.stderr?.on('data', (chunk: Buffer) => (this.#said += chunk.toString()));
-    endWithUs(this.process);
+    endWithThisProcess(this.process);
     this.#ended = once(this.process, 'close');
   }
 
@@ -117,7 +117,7 @@ export class Watcher {
 }
 
 /** Seconds of CPU that a process has used, all its threads, steps of 0.01 s; undefined when it is gone. */
-export function cpuSeconds({ pid }: ChildProcess): number | undefined {
+export function readCpuSeconds({ pid }: ChildProcess): number | undefined {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
     return (Number(fields[11]) + Number(fields[12])) / 100;

@@ -61,7 +61,7 @@ const CIPHERS = makeContentCiphers(contentPair);
 const PART_OCTETS = CARD_HEADER.length + SPAN + CARD_TAG;
 
 /** Card parts of span 64 for groups of 100 full packets, numbered upwards from `first`; side by side in memory, as packets are received. */
-export function cardParts(first: number, count: number): Uint8Array[] {
+export function sealCardParts(first: number, count: number): Uint8Array[] {
   const memory = new Uint8Array(count * PART_OCTETS);
   return Array.from({ length: count }, (_, i) => {
     const header: CardHeader = {

@@ -8,7 +8,7 @@ import {
   type NativeReader,
 } from '../../host/transport/card/pcsc/pcsclite-native.ts';
 import type { Measurement } from './figures.ts';
-import { cardParts, fillCard, wakeCard } from './ready-card.ts';
+import { sealCardParts, fillCard, wakeCard } from './ready-card.ts';
 
 const ROUNDS = 30;
 const ROUND_TRIPS = 1000;
@@ -28,7 +28,7 @@ export async function measureRoundTrips(): Promise<Measurement> {
   let stackBest = 0;
   let bareBest = 0;
   for (let round = 1; round <= ROUNDS; round++) {
-    stackBest = Math.max(stackBest, await throughStack(card, 2 * round));
+    stackBest = Math.max(stackBest, await countThroughStack(card, 2 * round));
     bareBest = Math.max(bareBest, await bare.measure(2 * round + 1));
   }
   return {
@@ -43,10 +43,10 @@ export async function measureRoundTrips(): Promise<Measurement> {
   };
 }
 
-async function throughStack(card: SimulatedCard, group: number): Promise<number> {
+async function countThroughStack(card: SimulatedCard, group: number): Promise<number> {
   const channel = await card.channel();
   const module = await wakeCard(channel);
-  const part = cardParts(group, 1)[0]!;
+  const part = sealCardParts(group, 1)[0]!;
   await module.decode(part);
   const start = performance.now();
   for (let i = 0; i < ROUND_TRIPS; i++) await module.decode(part);
@@ -85,13 +85,13 @@ class BareReader implements Disposable {
 
   async measure(group: number): Promise<number> {
     const options = { share_mode: SHARE_EXCLUSIVE, protocol: ANY_PROTOCOL };
-    const protocol = await settled<number>((callback) => this.#native.connect(options, callback));
+    const protocol = await promisify<number>((callback) => this.#native.connect(options, callback));
     await wakeCard(this.#channel(protocol));
-    const data = cardParts(group, 1)[0]!;
+    const data = sealCardParts(group, 1)[0]!;
     const command = Buffer.from(encodeCommand({ cla: CLA_MODULE, ins: INS.DECODE, p1: 0, p2: 0, data, le: 256 }));
     await this.#loop(command, protocol, 1);
     const seconds = await this.#loop(command, protocol, ROUND_TRIPS);
-    await settled<void>((callback) => this.#native.disconnect(RESET_CARD, (error) => callback(error)));
+    await promisify<void>((callback) => this.#native.disconnect(RESET_CARD, (error) => callback(error)));
     return ROUND_TRIPS / seconds;
   }
 
@@ -118,7 +118,7 @@ class BareReader implements Disposable {
     return {
       atr: new Uint8Array(0),
       transmit: (command) =>
-        settled<Buffer>((callback) => this.#native.transmit(Buffer.from(command), 258, protocol, callback)),
+        promisify<Buffer>((callback) => this.#native.transmit(Buffer.from(command), 258, protocol, callback)),
       close: async () => {},
     };
   }
@@ -128,7 +128,7 @@ class BareReader implements Disposable {
   }
 }
 
-function settled<T>(start: (callback: NativeCallback<T>) => void): Promise<T> {
+function promisify<T>(start: (callback: NativeCallback<T>) => void): Promise<T> {
   return new Promise((resolve, reject) => {
     start((error, value) => {
       if (error) setImmediate(reject, error);

@@ -1,3 +1,4 @@
+import { MeasurementError } from './measurement-error.ts';
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
@@ -6,9 +7,9 @@ import { parseArgs } from 'node:util';
 import { OutOfRangeError, TollcastError } from '../../apdu/errors.ts';
 import { measureBridgeCost } from './bridge-cost.ts';
 import { measureCardPackets } from './card-packets.ts';
-import { formatFigure, formatGoal, goalMet, type Measurement } from './figures.ts';
+import { formatFigure, formatGoal, isGoalMet, type Measurement } from './figures.ts';
 import { measureJoinTime } from './join-time.ts';
-import { endWithUs } from './left-behind.ts';
+import { endWithThisProcess } from './left-behind.ts';
 import { measureRoundTrips } from './round-trips.ts';
 import { measureSealAndSend } from './seal-and-send.ts';
 
@@ -22,7 +23,7 @@ const MEASUREMENTS: Readonly<Record<string, () => Promise<Measurement>>> = {
 };
 const RESULTS = new URL('results.md', import.meta.url);
 /** ms; a measurement that takes longer is stuck. */
-const MOST_TIME = 150_000;
+const MAX_TIME = 150_000;
 
 /** What a measurement came to, or why there is nothing. */
 type Outcome = { readonly name: string } & (Measurement | { readonly failed: string });
@@ -32,16 +33,16 @@ const { values: options } = parseArgs({ options: { json: { type: 'boolean' }, on
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 const outcomes: Outcome[] = [];
-for (const name of namesFrom(options.only)) {
+for (const name of chooseNames(options.only)) {
   const outcome = options.only === undefined ? await measureApart(name) : await measureHere(name);
   outcomes.push(outcome);
-  process.stdout.write(options.json === true ? `${JSON.stringify(outcome)}\n` : page(outcome));
+  process.stdout.write(options.json === true ? `${JSON.stringify(outcome)}\n` : writeSection(outcome));
 }
-if (options.only === undefined) writeFileSync(RESULTS, `${heading()}${outcomes.map(page).join('')}`);
+if (options.only === undefined) writeFileSync(RESULTS, `${writeHeading()}${outcomes.map(writeSection).join('')}`);
 // Also where a measurement that failed has left something running.
 process.exit(outcomes.some((outcome) => 'failed' in outcome) ? 1 : 0);
 
-function namesFrom(only: string | undefined): readonly string[] {
+function chooseNames(only: string | undefined): readonly string[] {
   const names = Object.keys(MEASUREMENTS);
   if (only === undefined) return names;
   if (!names.includes(only))
@@ -53,7 +54,7 @@ async function measureHere(name: string): Promise<Outcome> {
   try {
     return { name, ...(await MEASUREMENTS[name]!()) };
   } catch (error) {
-    if (!(error instanceof TollcastError)) throw error;
+    if (!(error instanceof TollcastError) && !(error instanceof MeasurementError)) throw error;
     return { name, failed: error.message };
   }
 }
@@ -62,9 +63,9 @@ async function measureHere(name: string): Promise<Outcome> {
 async function measureApart(name: string): Promise<Outcome> {
   const child = spawn(process.execPath, [fileURLToPath(import.meta.url), '--json', '--only', name], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    timeout: MOST_TIME,
+    timeout: MAX_TIME,
   });
-  endWithUs(child);
+  endWithThisProcess(child);
   let line = '';
   for await (const chunk of child.stdout as AsyncIterable<Buffer>) line += chunk.toString();
   try {
@@ -74,7 +75,7 @@ async function measureApart(name: string): Promise<Outcome> {
   }
 }
 
-function heading(): string {
+function writeHeading(): string {
   const [first] = cpus();
   const memory = Math.round(totalmem() / 2 ** 30);
   return [
@@ -84,11 +85,11 @@ function heading(): string {
   ].join('\n');
 }
 
-function page(outcome: Outcome): string {
+function writeSection(outcome: Outcome): string {
   const title = `## ${outcome.name}\n\n`;
   if ('failed' in outcome) return `${title}Not measured: ${outcome.failed}\n\n`;
   const rows = outcome.rows.map((row) => {
-    const met = goalMet(row);
+    const met = isGoalMet(row);
     const verdict = met === undefined ? '' : met ? 'met' : 'missed';
     return `| ${row.what} | ${formatFigure(row.figure)} | ${row.unit} | ${formatGoal(row)} | ${verdict} |\n`;
   });

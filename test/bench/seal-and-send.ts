@@ -33,10 +33,10 @@ export async function measureSealAndSend(): Promise<Measurement> {
   };
   try {
     for (let round = 0; round < ROUNDS; round++) {
-      best.send = Math.max(best.send, await perCpuSecond(() => take(ready)));
-      best.seal = Math.max(best.seal, await perCpuSecond(sealing(openssl ?? nodeAead, async () => {})));
-      best.sealAndSend = Math.max(best.sealAndSend, await perCpuSecond(sealing(openssl ?? nodeAead, take)));
-      best.nodeCrypto = Math.max(best.nodeCrypto, await perCpuSecond(sealing(nodeAead, take)));
+      best.send = Math.max(best.send, await countPerCpuSecond(() => take(ready)));
+      best.seal = Math.max(best.seal, await countPerCpuSecond(sealWith(openssl ?? nodeAead, async () => {})));
+      best.sealAndSend = Math.max(best.sealAndSend, await countPerCpuSecond(sealWith(openssl ?? nodeAead, take)));
+      best.nodeCrypto = Math.max(best.nodeCrypto, await countPerCpuSecond(sealWith(nodeAead, take)));
     }
   } finally {
     await sender.close();
@@ -56,7 +56,7 @@ export async function measureSealAndSend(): Promise<Measurement> {
   };
 }
 
-function sealing(
+function sealWith(
   aead: AeadFactory,
   take: (group: SealedGroup) => Promise<void>,
 ): (packet: number) => Promise<void> | undefined {
@@ -86,7 +86,7 @@ function sealing(
   };
 }
 
-async function perCpuSecond(work: (packet: number) => Promise<void> | undefined): Promise<number> {
+async function countPerCpuSecond(work: (packet: number) => Promise<void> | undefined): Promise<number> {
   const before = process.cpuUsage();
   for (let packet = 0; packet < PACKETS; packet++) {
     await work(packet);

@@ -38,7 +38,7 @@ export interface Divergence {
 /** Time to shrink what was found, ms. */
 const SHRINKING = 60_000;
 /** Until the time is up. */
-const MOST_RUNS = 2 ** 31 - 1;
+const MAX_RUNS = 2 ** 31 - 1;
 const NAMES = new Map<number, string>(Object.entries(INS).map(([name, ins]) => [ins, name]));
 
 /** Both modules said the same, and it was wrong all the same; or they did not. */
@@ -120,7 +120,7 @@ export async function fuzz({ seconds, seed, path }: FuzzOptions): Promise<FuzzRe
 /** @returns the path of the first life that the cards live unlike. */
 async function search(soft: Side, applet: Side, tally: Tally, options: FuzzOptions): Promise<string | undefined> {
   const { seconds, seed, path } = options;
-  const where = path === undefined ? { numRuns: MOST_RUNS } : { path, numRuns: 1 };
+  const where = path === undefined ? { numRuns: MAX_RUNS } : { path, numRuns: 1 };
   const details = await check(soft, applet, tally, seconds * 1000, { seed, ...where, endOnFailure: true });
   if (details.failed && !(details.errorInstance instanceof DivergenceError)) throw details.errorInstance;
   return details.counterexamplePath ?? undefined;
@@ -128,7 +128,7 @@ async function search(soft: Side, applet: Side, tally: Tally, options: FuzzOptio
 
 /** Plays a life that failed again and again, shorter each time. */
 async function shrink(soft: Side, applet: Side, seed: number, path: string): Promise<Divergence> {
-  const details = await check(soft, applet, new Tally(), SHRINKING, { seed, path, numRuns: MOST_RUNS });
+  const details = await check(soft, applet, new Tally(), SHRINKING, { seed, path, numRuns: MAX_RUNS });
   if (details.counterexamplePath === null || details.counterexample === null) {
     throw new Error(`seed ${seed}, path ${path}: found once and not again; a card keeps something over erase()`);
   }

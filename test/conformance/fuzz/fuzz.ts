@@ -4,7 +4,7 @@ import { OutOfRangeError, TollcastError } from '../../../apdu/errors.ts';
 import { wholeNumber } from '../../../host/cli/options/number-option.ts';
 import { describeFuzz, fuzz, type FuzzOptions } from './fuzz-run.ts';
 
-const MOST_SEED = 2 ** 31 - 1;
+const MAX_SEED = 2 ** 31 - 1;
 
 interface Options extends Partial<FuzzOptions> {
   readonly json?: true;
@@ -20,11 +20,11 @@ try {
   const program = new Command('fuzz')
     .description('hold the soft module against the applet on jCardSim: random lives of cards, every answer compared')
     .option('--seconds <n>', 'how long', wholeNumber(1, 1_000_000), 60)
-    .option('--seed <n>', 'start here instead of anywhere', wholeNumber(0, MOST_SEED))
+    .option('--seed <n>', 'start here instead of anywhere', wholeNumber(0, MAX_SEED))
     .option('--path <path>', 'with the seed: play the one life that failed', parsePath)
     .option('--json', 'one line of JSON')
     .parse();
-  const { seconds = 60, seed = Date.now() % MOST_SEED, path, json } = program.opts<Options>();
+  const { seconds = 60, seed = Date.now() % MAX_SEED, path, json } = program.opts<Options>();
   if (path !== undefined && program.getOptionValue('seed') === undefined) {
     throw new OutOfRangeError('a path means nothing without its seed; give --seed as well');
   }

@@ -4,7 +4,7 @@ import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { openCard } from '../../../host/transport/card/card-address.ts';
 import type { CardChannel } from '../../../apdu/card-channel.ts';
 import { numberIn, RunnerProcess } from '../../../card-sim/simulator/runner-process.ts';
-import { cardParts, fillCard } from '../../bench/ready-card.ts';
+import { sealCardParts, fillCard } from '../../bench/ready-card.ts';
 import { WORK } from '../../bench/card-cost.ts';
 import { LARGEST_WRITE, RAM_OCTETS } from '../../bench/card-memory.ts';
 import { sealContent, signOrder, sealSegment, SERVICE, sealService } from '../../conformance/messages/messages.ts';
@@ -66,7 +66,7 @@ test('a slot change is two APDUs and writes nothing', async () => {
 
 test('a DECODE initialises nothing and writes nothing, a take writes one record, a CLOSE a receipt and a record', async () => {
   await module.openSession(SERVICE);
-  const [first, second, ...more] = cardParts(1, 8);
+  const [first, second, ...more] = sealCardParts(1, 8);
   const nothing = { ...IN_RAM, apdus: 1, inits: 0, keys: 0 };
   expect(await counted(() => module.decode(first!))).toEqual({ ...nothing, writes: 1, octets: LARGEST_WRITE });
   expect(await counted(() => module.decode(second!))).toEqual(nothing);

@@ -3,13 +3,13 @@ import { describe, expect, test } from 'vitest';
 import { computeMinEvery } from '../../../host/card-bench/min-every.ts';
 import {
   CHIPS,
-  commandTime,
-  decodesPerSecond,
-  decodeWork,
-  engineTime,
+  computeCommandTime,
+  computeDecodesPerSecond,
+  computeDecodeWork,
+  computeEngineTime,
   LINKS,
-  linkTime,
-  wear,
+  computeLinkTime,
+  computeWear,
 } from '../../bench/card-cost.ts';
 import { withTables } from '../../bench/card-cost-tables.ts';
 import figures from '../../bench/real-cards.json' with { type: 'json' };
@@ -46,36 +46,39 @@ describe('firmware-notes/real-cards.md', () => {
 
 describe('the model, against figures worked out by hand', () => {
   test('T=1: span 16 is 62 octets there and 18 back, 1,012 etus', () => {
-    expect(linkTime(link('TA1 97'), 56, 16)).toBeCloseTo((1012 * 8) / 3.5714, 6);
-    expect(linkTime(link('TA1 18'), 56, 16)).toBeCloseTo((1012 * 31) / 3.5714, 6);
+    expect(computeLinkTime(link('TA1 97'), 56, 16)).toBeCloseTo((1012 * 8) / 3.5714, 6);
+    expect(computeLinkTime(link('TA1 18'), 56, 16)).toBeCloseTo((1012 * 31) / 3.5714, 6);
   });
 
   test('T=1: what passes 254 octets takes two blocks', () => {
     // Span 208 is 254 octets and one block; 16 more are 270 and two.
-    expect(linkTime(link('TA1 96'), 248, 208)).toBeCloseTo(((11 * (254 + 210 + 8) + 44) * 16) / 3.5714, 6);
-    expect(linkTime(link('TA1 96'), 264, 224)).toBeCloseTo(((11 * (270 + 226 + 12) + 66) * 16) / 3.5714, 6);
+    expect(computeLinkTime(link('TA1 96'), 248, 208)).toBeCloseTo(((11 * (254 + 210 + 8) + 44) * 16) / 3.5714, 6);
+    expect(computeLinkTime(link('TA1 96'), 264, 224)).toBeCloseTo(((11 * (270 + 226 + 12) + 66) * 16) / 3.5714, 6);
   });
 
   test('contactless: nine bits an octet, and the blocks', () => {
-    expect(linkTime(link('848k'), 56, 16)).toBeCloseTo((9 * 86) / 0.848 + 172.8, 6);
+    expect(computeLinkTime(link('848k'), 56, 16)).toBeCloseTo((9 * 86) / 0.848 + 172.8, 6);
   });
 
   test('the two CBC calls of a DECODE of span 64', () => {
-    expect(engineTime(j3r180!, decodeWork(64))).toBe(1545 + 6 * 20 + 1545 + 4 * 20);
+    expect(computeEngineTime(j3r180!, computeDecodeWork(64))).toBe(1545 + 6 * 20 + 1545 + 4 * 20);
   });
 
   test('a take adds its record', () => {
-    const without = commandTime(j3r180!, link('TA1 96'), 'decodeTake', decodeWork(64));
-    expect(commandTime(j3r180!, link('TA1 96'), 'decodeTake', decodeWork(64, 1)) - without).toBeCloseTo(2860, 6);
+    const without = computeCommandTime(j3r180!, link('TA1 96'), 'decodeTake', computeDecodeWork(64));
+    expect(computeCommandTime(j3r180!, link('TA1 96'), 'decodeTake', computeDecodeWork(64, 1)) - without).toBeCloseTo(
+      2860,
+      6,
+    );
   });
 
   test.each(CHIPS)('$name: faster on a faster link, slower with a longer span or more arithmetic', (chip) => {
-    const links = ['TA1 95', 'TA1 18', 'TA1 96', 'TA1 97'].map((name) => decodesPerSecond(chip, link(name), 64));
+    const links = ['TA1 95', 'TA1 18', 'TA1 96', 'TA1 97'].map((name) => computeDecodesPerSecond(chip, link(name), 64));
     expect(links).toEqual(links.toSorted((a, b) => a - b));
-    const spans = [208, 64, 32, 16].map((span) => decodesPerSecond(chip, link('TA1 96'), span));
+    const spans = [208, 64, 32, 16].map((span) => computeDecodesPerSecond(chip, link('TA1 96'), span));
     expect(spans).toEqual(spans.toSorted((a, b) => a - b));
     const paths = (['decodeTake', 'decodeOctets', 'decodeSame', 'decodeFree'] as const).map((path) =>
-      decodesPerSecond(chip, link('TA1 96'), 64, path),
+      computeDecodesPerSecond(chip, link('TA1 96'), 64, path),
     );
     expect(paths).toEqual(paths.toSorted((a, b) => a - b));
   });
@@ -91,7 +94,7 @@ describe('the model, against figures worked out by hand', () => {
 
 describe('wear at 5 Mbit/s', () => {
   test('$0.25/MB: 2,250 MB an hour, a take for 2.1 MB; a record cell lasts ten years', () => {
-    const { records, recordYears, cut } = wear(5e6, { kind: 'octets', price: 250_000n });
+    const { records, recordYears, cut } = computeWear(5e6, { kind: 'octets', price: 250_000n });
     expect(records).toBeCloseTo(2250 / 2.1 + 1 / 8, 9);
     expect(recordYears).toBeCloseTo((500_000 * 64) / ((2250 / 2.1 + 1 / 8) * 8 * 365), 9);
     expect(recordYears).toBeGreaterThanOrEqual(10);
@@ -101,14 +104,14 @@ describe('wear at 5 Mbit/s', () => {
 
   test('$2.00/h: 360 takes, whatever the bit rate', () => {
     const tariff = { kind: 'duration', price: 2_000_000n } as const;
-    expect(wear(5e6, tariff).records).toBeCloseTo(2_000_000 / 5556 + 1 / 8, 9);
+    expect(computeWear(5e6, tariff).records).toBeCloseTo(2_000_000 / 5556 + 1 / 8, 9);
     // 10 s, and a group of 211 ms.
-    expect(wear(5e6, tariff).cut).toBe(5_556n + 118n);
-    expect(wear(20e6, tariff).records).toBe(wear(5e6, tariff).records);
+    expect(computeWear(5e6, tariff).cut).toBe(5_556n + 118n);
+    expect(computeWear(20e6, tariff).records).toBe(computeWear(5e6, tariff).records);
   });
 
   test('a subscription writes no record, but initialises ciphers', () => {
-    const { records, recordYears, inits, cut } = wear(5e6, { kind: 'free', price: 0n });
+    const { records, recordYears, inits, cut } = computeWear(5e6, { kind: 'free', price: 0n });
     expect({ records, recordYears, inits, cut }).toEqual({ records: 0, recordYears: undefined, inits: 48, cut: 0n });
   });
 });
