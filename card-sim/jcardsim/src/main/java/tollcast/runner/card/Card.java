@@ -92,7 +92,7 @@ public final class Card implements Closeable {
     }
   }
 
-  /** Waits until a card is in the reader. @return false when this card is closed for good */
+  /** Waits until the card is in the reader; returns false when it is closed for good. */
   public synchronized boolean awaitPresent() throws InterruptedException {
     while (!present && !closed) {
       wait();

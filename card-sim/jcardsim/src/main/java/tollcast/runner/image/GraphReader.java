@@ -85,7 +85,7 @@ final class GraphReader {
         init(engine);
         return engine;
       case GraphWriter.KEY_PAIR:
-        // Its number comes before those of its keys.
+        // A pair has its number before its keys have theirs.
         int number = objects.size();
         objects.add(null);
         KeyPair pair = new KeyPair((PublicKey) reference(null), (PrivateKey) reference(null));
@@ -105,7 +105,7 @@ final class GraphReader {
     }
     Object object = there;
     if (object == null) {
-      // As deserialisation makes objects: without running a constructor of the applet.
+      // Like deserialisation it makes the object without running a constructor of the applet.
       Constructor<?> make = ReflectionFactory.getReflectionFactory()
           .newConstructorForSerialization(loader.loadClass(name), Object.class.getDeclaredConstructor());
       object = make.newInstance();

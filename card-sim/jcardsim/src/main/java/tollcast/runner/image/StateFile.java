@@ -15,7 +15,7 @@ import java.util.Set;
 import tollcast.runner.runtime.AppletLoader;
 import tollcast.runner.runtime.CardRuntime;
 
-/** The file that holds the EEPROM of one card: written whole, put in place by renaming, never seen half-written. */
+/** The file that holds the EEPROM of one card. It is written whole and put in place by renaming. */
 public final class StateFile implements Closeable {
   private final Path path;
   private final Path temporary;
@@ -33,7 +33,7 @@ public final class StateFile implements Closeable {
     try {
       taken = lockChannel.tryLock();
     } catch (OverlappingFileLockException e) {
-      // another card of this process
+      // Another card of this process has it; the message below says so.
     }
     if (taken == null) {
       lockChannel.close();
@@ -42,10 +42,10 @@ public final class StateFile implements Closeable {
     lock = taken;
   }
 
-  /** @throws IOException the disk is full or the folder not writable; the old file is whole then */
+  /** @throws IOException the disk is full or the folder is not writable; the old file stays */
   public void save(CardRuntime card) throws IOException {
     byte[] image = EepromImage.of(card);
-    // Keys are in it: nobody else's to read.
+    // It has keys in it, so nobody else may read it.
     Files.deleteIfExists(temporary);
     try (FileChannel out = FileChannel.open(temporary, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
         PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {

@@ -27,7 +27,7 @@ public final class CardRam extends TransientMemory {
     this.limit = limit;
   }
 
-  /** Octets taken by the applet's transient arrays (references as 2 octets) and transient keys. */
+  /** How many octets the applet's transient arrays and keys take; a reference takes 2. */
   public int octets() {
     return octets;
   }
@@ -46,7 +46,7 @@ public final class CardRam extends TransientMemory {
     return array;
   }
 
-  /** Persistent keys pass through untouched. */
+  /** Takes RAM for a transient key; a persistent one takes none. */
   public void register(SymmetricKeyImpl key) {
     if (eventOf(key.getType()) != JCSystem.NOT_A_TRANSIENT_OBJECT) {
       take(key.getSize() / 8);

@@ -3,17 +3,17 @@ package tollcast.runner.memory;
 /** What one card has done since its start or the last {@code resetCounts}; installation is not counted. */
 public final class Counts {
   public long commands;
-  /** Cut points passed: fields, array elements, atomic copies, commits, each octet of a non-atomic copy. */
+  /** Writes that a cut can precede: a field, an array element, an atomic copy, a commit, an octet of another copy. */
   public long persistentWrites;
   public long persistentOctets;
-  /** Keys set or cleared, transient ones included. */
+  /** How many keys were set or cleared, transient ones included. */
   public long keySets;
-  /** Cipher.init and Signature.init. */
+  /** Calls of Cipher.init and Signature.init. */
   public long cipherInits;
-  /** Transactions committed. */
+  /** How many transactions were committed. */
   public long transactions;
   public long cutsFired;
-  /** Largest number of octets one transaction had to remember. */
+  /** The most octets that one transaction had to remember. */
   public long maxTransactionOctets;
 
   public void clear() {

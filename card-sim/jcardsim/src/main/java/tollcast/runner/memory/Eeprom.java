@@ -66,14 +66,14 @@ public final class Eeprom {
     writesOfCommand = 0;
   }
 
-  /** Ends a command: true if the power failed in it, or is to fail now, after its last write. */
+  /** Ends a command; returns whether the power failed in it, or fails now, after its last write. */
   public boolean endCommand(boolean cutNow) {
     boolean lost = powerLost || cutNow || cutAt == writesOfCommand;
     cutAt = NEVER;
     return lost;
   }
 
-  /** Power is back, or the card is new: an open transaction is rolled back. */
+  /** Rolls an open transaction back, when the power is back or the card is new. */
   public void powerUp() {
     rollback();
     powerLost = false;
@@ -154,7 +154,7 @@ public final class Eeprom {
 
   // --- writes
 
-  /** Before PUTFIELD or, with a null target, PUTSTATIC; {@code site} is the rewriter's number of the field. */
+  /** Comes before PUTFIELD or, with a null target, PUTSTATIC. {@code site} is the number of the field. */
   public void beforeField(Object target, int site) {
     FieldSite where = FieldSite.of(site);
     beforeWrite(where.octets(), true);
@@ -209,7 +209,7 @@ public final class Eeprom {
     array[index] = value;
   }
 
-  /** One write, all octets or none, undone when the transaction aborts; the ranges have been checked. */
+  /** Copies by one write, all octets or none, which an abort undoes. The ranges have been checked. */
   public void copyAtomic(byte[] from, int fromOffset, byte[] to, int offset, int length) {
     if (length == 0) {
       return;
@@ -222,7 +222,7 @@ public final class Eeprom {
     System.arraycopy(from, fromOffset, to, offset, length);
   }
 
-  /** One write for each octet, none of them undone by an abort; the ranges have been checked. */
+  /** Copies by one write for each octet, which an abort does not undo. The ranges have been checked. */
   public void copyNonAtomic(byte[] from, int fromOffset, byte[] to, int offset, int length) {
     byte[] source = from == to ? from.clone() : from;
     for (int i = 0; i < length; i++) {
@@ -246,7 +246,7 @@ public final class Eeprom {
     write.run();
   }
 
-  /** One write, all or none, undone when the transaction aborts. */
+  /** Makes one write, all or none, which an abort undoes. */
   void write(int octets, Runnable write, Runnable undo) {
     beforeWrite(octets, true);
     if (inTransaction) {

@@ -8,7 +8,7 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.util.function.Consumer;
 
-/** A listening port; each connection gets a thread. */
+/** A port that listens. Each connection gets a thread of its own. */
 public final class TcpPort implements Closeable {
   private final ServerSocket server;
 

@@ -39,7 +39,7 @@ public final class AppletLayout {
     return INSTANCE_FIELDS.get(type);
   }
 
-  /** The static fields of this very class, without constants. */
+  /** The static fields that this class itself declares, without constants. */
   public static Field[] statics(Class<?> type) {
     return STATICS.get(type);
   }

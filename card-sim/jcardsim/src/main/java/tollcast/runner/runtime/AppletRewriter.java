@@ -106,7 +106,7 @@ public final class AppletRewriter extends ClassVisitor {
 
     @Override
     public void visitFieldInsn(int opcode, String owner, String name, String descriptor) {
-      // Fields of the compiler ("this$0") are written before super(), when `this` may not be passed on.
+      // The compiler writes fields such as "this$0" before super(), where `this` must not be passed on.
       boolean write = (opcode == PUTFIELD && name.indexOf('$') < 0) || opcode == PUTSTATIC;
       if (write) {
         if (opcode == PUTFIELD) {

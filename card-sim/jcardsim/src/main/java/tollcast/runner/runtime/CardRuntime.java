@@ -208,7 +208,7 @@ public final class CardRuntime extends SimulatorRuntime {
     }
   }
 
-  /** Power-on or reset: RAM cleared, an open transaction rolled back. */
+  /** Powers on or resets: clears RAM and rolls an open transaction back. */
   @Override
   public void reset() {
     activateSimulatorRuntimeInstance();

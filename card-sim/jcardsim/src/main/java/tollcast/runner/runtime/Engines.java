@@ -50,7 +50,7 @@ public final class Engines {
     initialised.put(engine, new Init((SymmetricKeyImpl) key, mode, copy));
   }
 
-  /** Null for an object that is not initialised. */
+  /** How an object was initialised, or null. */
   public Init initOf(Object engine) {
     return initialised.get(engine);
   }
@@ -65,7 +65,7 @@ public final class Engines {
     reinitialise(init -> true);
   }
 
-  /** After keys changed behind the engines' back: transient keys cleared, persistent keys rolled back. */
+  /** Follows keys that changed without a call of init: cleared transient keys, persistent keys rolled back. */
   void reinitialise(Predicate<Init> which) {
     for (Map.Entry<Object, Init> entry : new ArrayList<>(initialised.entrySet())) {
       Object engine = entry.getKey();
