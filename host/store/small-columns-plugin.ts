@@ -6,7 +6,7 @@ import type {
   RootOperationNode,
   UnknownRow,
 } from 'kysely';
-import { OutOfRangeError } from '../../apdu/errors.ts';
+import { TollcastError } from '../../apdu/errors.ts';
 
 /**
  * A database hands out every integer as a bigint. This turns the columns named into numbers and booleans; what is not
@@ -37,7 +37,10 @@ export class SmallColumnsPlugin implements KyselyPlugin {
     if (kind === 'boolean') return value !== 0n;
     const number = Number(value);
     if (!Number.isSafeInteger(number)) {
-      throw new OutOfRangeError(`the store holds ${value} as ${name}, which is too large; put your copy of it back`);
+      throw new TollcastError(
+        'STORE_DAMAGED',
+        `the store holds ${value} as ${name}, which is too large; put your copy of it back`,
+      );
     }
     return number;
   }

@@ -32,7 +32,7 @@ export async function openTcpCard({ host, port }: TcpAddress, signal?: AbortSign
     signal?.throwIfAborted();
     throw new TransportError(
       'TCP_UNREACHABLE',
-      `no card answers at ${where}; start the runner (scripts/runner) or check host and port`,
+      `no card answers at ${where}; start its runner, or check host and port`,
       { cause },
     );
   }
