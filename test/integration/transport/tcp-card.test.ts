@@ -116,7 +116,7 @@ describe('card over TCP', () => {
     setTimeout(() => stop.abort(new Error('enough')), 700);
     await expect(opening).rejects.toThrow();
     expect(reasons).toHaveLength(1);
-    expect(reasons[0]).toContain('start the runner');
+    expect(reasons[0]).toContain('start its runner');
   });
 
   test('makes thousands of round trips a second, without a pause between frames', async () => {
