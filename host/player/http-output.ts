@@ -1,22 +1,40 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { TransportError } from '../../apdu/errors.ts';
 import type { ClearPackets } from '../stream/opening/clear-packets.ts';
+import { PAYLOAD_TYPE_MPEG_TS, parseRtpHeader } from '../stream/packet/rtp-packet.ts';
 import type { Output, OutputAddress } from './output.ts';
+import { checkRequest, type OfferedAt } from './request-check.ts';
 
-const MPEG_TS = 'video/mp2t';
 /** Octets that may wait for one player, some seconds of a stream. A player that is slower is cut off. */
 const MAX_WAITING = 8 * 1024 * 1024;
-const MAX_PLAYERS = 64;
+const MAX_PLAYERS = 24;
+/** Players and those that have asked for nothing yet: each takes a file descriptor, which the card's file wants too. */
+const MAX_CONNECTIONS = MAX_PLAYERS + 8;
+/** ms within which a connection has to send its request. */
+const REQUEST_TIME = 5000;
+/** ms after which a player that says nothing is asked by TCP whether it is there. */
+const PROBE_AFTER = 10_000;
+/** Random octets of a token. */
+const TOKEN_LENGTH = 16;
+const ALLOW = 'GET, HEAD, OPTIONS';
 
 /**
  * Offers a recovered stream to players over HTTP. Each gets it from the moment when it connects.
- * @param at with port 0 the system chooses a free one.
+ * @param at with port 0 the system chooses a free one; without a path, the address ends in a random token.
  * @throws TransportError `PORT_TAKEN`, `OUTPUT`.
  */
-export async function openHttpOutput(at: Pick<OutputAddress, 'address' | 'port'>): Promise<Output> {
-  const { address, port } = at;
-  const server = createServer();
+export async function openHttpOutput(at: Omit<OutputAddress, 'interface'>): Promise<Output> {
+  const { address, port, path = randomBytes(TOKEN_LENGTH).toString('base64url') } = at;
+  const server = createServer({
+    headersTimeout: REQUEST_TIME,
+    requestTimeout: REQUEST_TIME,
+    connectionsCheckingInterval: REQUEST_TIME / 5,
+    keepAlive: true,
+    keepAliveInitialDelay: PROBE_AFTER,
+  });
+  server.maxConnections = MAX_CONNECTIONS;
   server.listen(port, address);
   try {
     await once(server, 'listening');
@@ -33,7 +51,7 @@ export async function openHttpOutput(at: Pick<OutputAddress, 'address' | 'port'>
       cause,
     });
   }
-  return new HttpOutput(server, address);
+  return new HttpOutput(server, { address, token: path });
 }
 
 class HttpOutput implements Output {
@@ -42,12 +60,17 @@ class HttpOutput implements Output {
   lost = 0;
   onReady: (() => void) | undefined;
   readonly #server: Server;
+  readonly #at: OfferedAt;
   readonly #players = new Set<ServerResponse>();
+  /** Of the stream; the first packets tell it. */
+  #contentType: string | undefined;
 
-  constructor(server: Server, address: string) {
+  constructor(server: Server, at: OfferedAt) {
     const bound = server.address();
-    this.where = `http://${address}:${bound !== null && typeof bound === 'object' ? bound.port : 0}/`;
+    const port = bound !== null && typeof bound === 'object' ? bound.port : 0;
+    this.where = `http://${at.address}:${port}/${at.token}`;
     this.#server = server;
+    this.#at = at;
     server.on('request', (request, response) => this.#answer(request, response));
   }
 
@@ -57,6 +80,7 @@ class HttpOutput implements Output {
   }
 
   write(clear: ClearPackets): void {
+    this.#contentType ??= contentTypeOf(clear);
     const payload = clear.payload.slice();
     for (const player of this.#players) {
       if (player.writableLength > MAX_WAITING) {
@@ -64,6 +88,7 @@ class HttpOutput implements Output {
         this.#players.delete(player);
         player.destroy();
       } else {
+        if (!player.headersSent) player.setHeader('Content-Type', this.#contentType);
         player.write(payload);
       }
     }
@@ -81,24 +106,45 @@ class HttpOutput implements Output {
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
-    const plain = { 'Content-Type': 'text/plain; charset=utf-8' };
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      response.writeHead(405, { ...plain, Allow: 'GET, HEAD' }).end('only GET and HEAD are answered here\n');
+    response.setHeader('Connection', 'close').setHeader('Cache-Control', 'no-store');
+    // Another site's page can neither show the answer nor guess what it is, nor be told the address by a link.
+    response.setHeader('Cross-Origin-Resource-Policy', 'same-origin').setHeader('X-Content-Type-Options', 'nosniff');
+    response.setHeader('Referrer-Policy', 'no-referrer');
+    const refusal = checkRequest(request, this.#at);
+    if (refusal !== undefined) {
+      refuse(response, refusal.status, refusal.text);
+    } else if (request.method === 'OPTIONS') {
+      response.writeHead(204, { Allow: ALLOW }).end();
+    } else if (request.method === 'HEAD') {
+      if (this.#contentType !== undefined) response.setHeader('Content-Type', this.#contentType);
+      response.writeHead(200).end();
     } else if (this.#players.size >= MAX_PLAYERS) {
-      response.writeHead(503, plain).end(`there are ${MAX_PLAYERS} players already; close one and try again\n`);
+      refuse(response, 503, `there are ${MAX_PLAYERS} players already; close one and try again`);
     } else {
-      response.writeHead(200, { 'Content-Type': MPEG_TS, 'Cache-Control': 'no-store', Connection: 'close' });
-      if (request.method === 'HEAD') response.end();
-      else this.#add(response);
+      this.#add(response);
     }
   }
 
   #add(player: ServerResponse): void {
     player.on('error', () => undefined);
     player.on('close', () => this.#players.delete(player));
-    player.flushHeaders();
+    // Of a stream that has not begun the headers go with the first octets, when it is known what they are.
+    if (this.#contentType !== undefined) player.setHeader('Content-Type', this.#contentType).flushHeaders();
     const first = this.#players.size === 0;
     this.#players.add(player);
     if (first) this.onReady?.();
   }
+}
+
+function refuse(response: ServerResponse, status: number, text: string): void {
+  if (status === 405) response.setHeader('Allow', ALLOW);
+  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' }).end(`${text}\n`);
+}
+
+/** Of MPEG-TS by its payload type, of audio by the sync word of its frames, which payloads begin with. */
+function contentTypeOf({ headers, payload: [first = 0, second = 0] }: ClearPackets): string {
+  if (parseRtpHeader(headers).payloadType === PAYLOAD_TYPE_MPEG_TS) return 'video/mp2t';
+  if (first !== 0xff || second < 0xe0) return 'application/octet-stream';
+  // Of MPEG audio frames the two bits of the layer are never zero; those of ADTS are.
+  return (second & 0x06) === 0 ? 'audio/aac' : 'audio/mpeg';
 }

@@ -7,19 +7,25 @@ import type { Output, OutputAddress } from './output.ts';
 
 /** The syntax in words, for `--help` and for errors. */
 export const OUTPUT_SYNTAX =
-  'stdout, FILE, udp://ADDRESS:PORT (MPEG-TS), rtp://ADDRESS:PORT or http://ADDRESS:PORT (for any number of players)';
+  'stdout, FILE, udp://ADDRESS:PORT (MPEG-TS), rtp://ADDRESS:PORT, or http://ADDRESS:PORT[/NAME] (players open the ' +
+  'address that is printed; without NAME it ends in one that nobody can guess)';
 
 interface Scheme {
   /** 0 where the system may choose a free port. */
   readonly minPort: number;
+  /** Whether a path may follow the port. */
+  readonly hasPath?: true;
   readonly open: (to: OutputAddress) => Promise<Output>;
 }
+
+/** Scheme, address, port, and a path that no player writes in another way. */
+const ADDRESS = /^(\w+):\/\/([\d.]+):(\d{1,5})(?:\/([\w~-][\w.~-]{0,63})?)?$/;
 
 /** The outputs that have an address. A new one of them goes here. */
 const SCHEMES = new Map<string, Scheme>([
   ['udp', { minPort: 1, open: (to) => openDatagramOutput('udp', to) }],
   ['rtp', { minPort: 1, open: (to) => openDatagramOutput('rtp', to) }],
-  ['http', { minPort: 0, open: openHttpOutput }],
+  ['http', { minPort: 0, hasPath: true, open: openHttpOutput }],
 ]);
 
 /**
@@ -32,11 +38,12 @@ const SCHEMES = new Map<string, Scheme>([
 export async function openOutput(text: string, local: string): Promise<Output> {
   if (text === 'stdout' || text === '-') return openStandardOutput();
   if (text !== '' && !/^\w+:\/\//.test(text)) return openFileOutput(text);
-  const [, scheme = '', address = '', digits = ''] = /^(\w+):\/\/([\d.]+):(\d{1,5})\/?$/.exec(text) ?? [];
+  const [, scheme = '', address = '', digits = '', path] = ADDRESS.exec(text) ?? [];
   const found = SCHEMES.get(scheme);
   const port = Number(digits);
-  if (found === undefined || !isIPv4(address) || port < found.minPort || port > 65_535) {
+  const isPathRight = path === undefined || found?.hasPath === true;
+  if (found === undefined || !isIPv4(address) || port < found.minPort || port > 65_535 || !isPathRight) {
     throw new OutOfRangeError(`"${text.slice(0, 60)}" is not an output; write ${OUTPUT_SYNTAX}`);
   }
-  return found.open({ address, port, interface: local });
+  return found.open({ address, port, path, interface: local });
 }

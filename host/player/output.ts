@@ -3,7 +3,7 @@ import type { ClearSink } from '../stream/opening/clear-sink.ts';
 
 /** Where a recovered stream goes. */
 export interface Output extends ClearSink {
-  /** As a player is told it: `http://127.0.0.1:8080/`. */
+  /** As a player is told it: `http://127.0.0.1:8080/living-room`. */
   readonly where: string;
   /** Octets let go because a player was too slow. */
   readonly lost: number;
@@ -18,6 +18,8 @@ export interface OutputAddress {
   /** IPv4. */
   readonly address: string;
   readonly port: number;
+  /** What follows the port, of an output that has players ask for it. */
+  readonly path?: string | undefined;
   /** IPv4 address of the interface that multicast leaves by. */
   readonly interface: string;
 }

@@ -3,13 +3,13 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, get, type IncomingMessage, request } from 'node:http';
+import { createServer, get, type IncomingMessage, request, type RequestOptions } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { packets as rtp } from 'rtp.js';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { OutOfRangeError } from '../../../apdu/errors.ts';
 import { openOutput } from '../../../host/player/open-output.ts';
 import type { Output } from '../../../host/player/output.ts';
@@ -55,9 +55,9 @@ function write(output: Output, ...lengths: readonly number[]): Buffer {
   return payload;
 }
 
-async function until(what: () => boolean): Promise<void> {
+async function until(what: () => boolean, most = 5000): Promise<void> {
   for (let tries = 0; !what(); tries++) {
-    if (tries > 500) throw new Error('it does not come to pass');
+    if (tries > most / 10) throw new Error('it does not come to pass');
     await sleep(10);
   }
 }
@@ -187,10 +187,12 @@ describe('HTTP', () => {
     let ready = 0;
     output.onReady = () => ready++;
     expect(output.isReady).toBe(false);
-    const first = await player(output.where);
-    expect([output.isReady, ready]).toEqual([true, 1]);
-    expect(first.response.headers['content-type']).toBe('video/mp2t');
+    const asked = player(output.where);
+    await until(() => output.isReady);
+    expect(ready).toBe(1);
     const a = write(output, 1316, 1316);
+    const first = await asked;
+    expect(first.response.headers['content-type']).toBe('video/mp2t');
     const second = await player(output.where);
     const b = write(output, 1316);
     await until(() => first.read().length === 3 * 1316 && second.read().length === 1316);
@@ -203,13 +205,16 @@ describe('HTTP', () => {
 
   test('cuts a player off that is too slow, and only that one', async () => {
     const output = await open(`http://${LOOPBACK}:0`);
-    const quick = await player(output.where);
-    const socket = connect(Number(new URL(output.where).port), LOOPBACK);
+    const asked = player(output.where);
+    await until(() => output.isReady);
+    let sent = write(output, 1316).length;
+    const quick = await asked;
+    const { host, pathname, port } = new URL(output.where);
+    const socket = connect(Number(port), LOOPBACK);
     socket.on('error', () => undefined);
-    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    socket.write(`GET ${pathname} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
     await once(socket, 'readable');
     await sleep(20);
-    let sent = 0;
     for (; output.lost === 0; sent += 200_000) {
       write(output, 100_000, 100_000);
       await sleep(1);
@@ -222,25 +227,146 @@ describe('HTTP', () => {
 
   test('ends the stream for players when it is closed', async () => {
     const output = await openOutput(`http://${LOOPBACK}:0`, LOOPBACK);
-    const { response, read } = await player(output.where);
+    const asked = player(output.where);
+    await until(() => output.isReady);
     const payload = write(output, 1316);
+    const { response, read } = await asked;
     const ended = once(response, 'end');
     await output.close();
     await ended;
     expect(read().equals(payload)).toBe(true);
   });
 
-  test('answers HEAD, refuses what is not GET', async () => {
+  /** What one request is answered. */
+  async function ask(url: string, options: RequestOptions = {}) {
+    const asked = request(url, options);
+    asked.end();
+    const [response] = (await once(asked, 'response')) as [IncomingMessage];
+    const chunks: Buffer[] = [];
+    for await (const chunk of response) chunks.push(chunk as Buffer);
+    return { status: response.statusCode, headers: response.headers, text: Buffer.concat(chunks).toString() };
+  }
+
+  test('answers HEAD and OPTIONS without a player, and nothing else', async () => {
     const output = await open(`http://${LOOPBACK}:0`);
-    const status = async (method: string) => {
-      const asked = request(output.where, { method });
-      asked.end();
-      const [response] = (await once(asked, 'response')) as [IncomingMessage];
-      response.resume();
-      return response.statusCode;
-    };
-    expect([await status('HEAD'), await status('POST')]).toEqual([200, 405]);
+    const [head, options, post] = await Promise.all(
+      ['HEAD', 'OPTIONS', 'POST'].map((method) => ask(output.where, { method })),
+    );
+    expect([head!.status, options!.status, post!.status]).toEqual([200, 204, 405]);
+    expect([options!.headers.allow, post!.headers.allow]).toEqual(['GET, HEAD, OPTIONS', 'GET, HEAD, OPTIONS']);
     expect(output.isReady).toBe(false);
+  });
+
+  test('is at an address that nobody can guess, or at the one that is named; elsewhere it says what to open', async () => {
+    const [one, two] = [await open(`http://${LOOPBACK}:0`), await open(`http://${LOOPBACK}:0`)];
+    expect(new URL(one.where).pathname).toMatch(/^\/[\w-]{22}$/);
+    expect(new URL(one.where).pathname).not.toBe(new URL(two.where).pathname);
+    const named = await open(`http://${LOOPBACK}:0/living-room`);
+    expect(new URL(named.where).pathname).toBe('/living-room');
+    for (const path of ['/', '/living', '/living-room/', '/living-room-2', '//living-room']) {
+      const { status, text } = await ask(new URL(named.where).origin + path);
+      expect([path, status, text]).toEqual([path, 404, expect.stringContaining('that tollcast watch printed')]);
+    }
+    expect(named.isReady).toBe(false);
+    const asked = [get(named.where), get(`${named.where}?from=a-player`)];
+    await until(() => named.isReady);
+    for (const each of asked) each.on('error', () => undefined).destroy();
+  });
+
+  test.each([
+    ['a name that another site gives to this machine', { Host: 'rebound.example:PORT' }],
+    ['a name that ends like its own', { Host: 'evil.localhost:PORT' }],
+    ['its address with another port', { Host: `${LOOPBACK}:1` }],
+    ['no port', { Host: LOOPBACK }],
+    ['a page of another origin', { Origin: 'http://evil.example' }],
+    ['a page of another port', { Origin: `http://${LOOPBACK}:1` }],
+    ['a page without an origin', { Origin: 'null' }],
+    ['a page of another site', { 'Sec-Fetch-Site': 'cross-site' }],
+    ['a page of another port of this host', { 'Sec-Fetch-Site': 'same-site' }],
+  ])('refuses %s with 403, though it knows the whole address', async (_, template) => {
+    const output = await open(`http://${LOOPBACK}:0`);
+    const { port } = new URL(output.where);
+    const headers = Object.fromEntries(Object.entries(template).map(([name, of]) => [name, of.replace('PORT', port)]));
+    for (const method of ['GET', 'HEAD', 'OPTIONS', 'POST']) {
+      const { status, headers: answered, text } = await ask(output.where, { method, headers });
+      expect([method, status]).toEqual([method, 403]);
+      expect(answered['access-control-allow-origin']).toBeUndefined();
+      expect(text).not.toContain(new URL(output.where).pathname.slice(1));
+    }
+    expect(output.isReady).toBe(false);
+  });
+
+  test.each([
+    ['a player', {}],
+    ['a player that was told localhost', { Host: 'localhost:PORT' }],
+    ['a visit of the user', { 'Sec-Fetch-Site': 'none' }],
+    ['a page of its own', { 'Sec-Fetch-Site': 'same-origin', Origin: `http://${LOOPBACK}:PORT` }],
+  ])('gives the stream to %s', async (_, template) => {
+    const output = await open(`http://${LOOPBACK}:0`);
+    const { port } = new URL(output.where);
+    const headers = Object.fromEntries(Object.entries(template).map(([name, of]) => [name, of.replace('PORT', port)]));
+    const asked = get(output.where, { headers });
+    await until(() => output.isReady);
+    const payload = write(output, 1316);
+    const [response] = (await once(asked, 'response')) as [IncomingMessage];
+    const [chunk] = (await once(response, 'data')) as [Buffer];
+    expect([response.statusCode, chunk.equals(payload)]).toEqual([200, true]);
+    asked.on('error', () => undefined).destroy();
+  });
+
+  test.each([
+    [33, [0x47], 'video/mp2t'],
+    [96, [0xff, 0xfb, 0x90], 'audio/mpeg'],
+    [96, [0xff, 0xf1, 0x50], 'audio/aac'],
+    [96, [0x7b, 0x22], 'application/octet-stream'],
+  ])('tells what payload type %i with octets %j is: %s', async (payloadType, octets, type) => {
+    const output = await open(`http://${LOOPBACK}:0`);
+    const asked = get(output.where);
+    await until(() => output.isReady);
+    const writer = new ClearWriter();
+    writer.reserve(octets.length).set(octets);
+    const header = new Uint8Array(12);
+    writeRtpHeader(header, { marker: false, payloadType, sequence: 1, timestamp: 0, ssrc: 2 });
+    writer.push(header, 12, octets.length);
+    output.write(writer.written);
+    const [response] = (await once(asked, 'response')) as [IncomingMessage];
+    expect(response.headers['content-type']).toBe(type);
+    expect((await ask(output.where, { method: 'HEAD' })).headers['content-type']).toBe(type);
+    asked.on('error', () => undefined).destroy();
+  });
+
+  test('lets connections that ask for nothing take neither all descriptors nor the place of a player', async () => {
+    const program = `
+      import { readFileSync } from 'node:fs';
+      import { openOutput } from ${JSON.stringify(new URL('../../../host/player/open-output.ts', import.meta.url).href)};
+      const output = await openOutput('http://${LOOPBACK}:0/idle', '${LOOPBACK}');
+      console.log(output.where);
+      process.stdin.on('data', () => {
+        try { readFileSync('/dev/null'); console.log('opened ' + output.isReady); } catch (error) { console.log(error.code); }
+      });`;
+    const node = [process.execPath, '--input-type=module', '--eval', program];
+    const child = spawn('bash', ['-c', 'ulimit -n 64; exec "$@"', 'bash', ...node], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    onTestFinished(() => void child.kill());
+    let printed = '';
+    child.stdout.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+    await until(() => printed.includes('\n'));
+    const where = printed.trim();
+    const idle = Array.from({ length: 150 }, () => connect(Number(new URL(where).port), LOOPBACK));
+    for (const socket of idle) socket.on('error', () => undefined).resume();
+    await sleep(500);
+    child.stdin.write('\n');
+    await until(() => printed.includes('opened') || printed.includes('EMFILE'));
+    expect(printed).toContain('opened false');
+    // Those that stay silent are cut off, and a player finds a place.
+    await until(() => idle.every(({ closed }) => closed), 15_000);
+    const playing = get(where).on('error', () => undefined);
+    await until(() => {
+      child.stdin.write('\n');
+      return printed.includes('opened true');
+    });
+    playing.destroy();
   });
 
   test('says in one line that the port is taken', async () => {
@@ -256,12 +382,20 @@ describe('HTTP', () => {
   });
 });
 
-test.each(['udp://localhost:5000', 'udp://1.2.3.4', 'rtp://1.2.3.4:70000', 'ftp://1.2.3.4:5', 'http://1.2.3:80', ''])(
-  '"%s" is not an output',
-  async (text) => {
-    await expect(openOutput(text, LOOPBACK)).rejects.toThrow(OutOfRangeError);
-  },
-);
+test.each([
+  'udp://localhost:5000',
+  'udp://1.2.3.4',
+  'udp://1.2.3.4:5000/name',
+  'rtp://1.2.3.4:70000',
+  'ftp://1.2.3.4:5',
+  'http://1.2.3:80',
+  'http://127.0.0.1:0/..',
+  'http://127.0.0.1:0/two/parts',
+  'http://127.0.0.1:0/a?b',
+  '',
+])('"%s" is not an output', async (text) => {
+  await expect(openOutput(text, LOOPBACK)).rejects.toThrow(OutOfRangeError);
+});
 
 test('packets handed to a sink are valid only until it returns', () => {
   const writer = new ClearWriter();

@@ -1,0 +1,155 @@
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import type { SimulatedCard } from '../../card-sim/index.ts';
+import { openOutput } from '../../host/player/open-output.ts';
+import type { Output } from '../../host/player/output.ts';
+import type { BridgeRun } from '../support/bridge-run.ts';
+import { bridgeTest } from '../support/bridge-test.ts';
+import { LOOPBACK, makePayloads, personalise, type TestNetwork, TestService } from '../support/test-service.ts';
+
+const EXECUTABLE = '/usr/bin/chromium';
+/** A name that its owner lets point to this machine, as in DNS rebinding. */
+const REBOUND = 'rebound.example';
+const CREDIT = 10_000_000n;
+
+const test = bridgeTest('soft');
+
+let browser: Browser;
+let page: Page;
+let site: Server;
+let output: Output;
+
+beforeAll(async () => {
+  if (!existsSync(EXECUTABLE)) throw new Error(`${EXECUTABLE} is not there; type: scripts/setup browser`);
+  browser = await chromium.launch({
+    executablePath: EXECUTABLE,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-background-networking',
+      '--no-first-run',
+      `--host-resolver-rules=MAP ${REBOUND} ${LOOPBACK}`,
+    ],
+  });
+  // Another web site: an empty page of another port.
+  site = createServer((_, response) => {
+    response.writeHead(200, { 'Content-Type': 'text/html' }).end('<!doctype html><title>another site</title>');
+  }).listen(0, LOOPBACK);
+  await once(site, 'listening');
+});
+
+afterAll(async () => {
+  await browser?.close();
+  site?.close();
+});
+
+afterEach(async () => {
+  await page.close();
+  await output.close();
+});
+
+/** Starts a run that plays into an HTTP output, its keys there. */
+async function play(
+  card: SimulatedCard,
+  network: TestNetwork,
+  start: (card: SimulatedCard, options: object) => Promise<BridgeRun>,
+) {
+  const service = new TestService({ cards: [await personalise(card, 1, CREDIT)] });
+  output = await openOutput(`http://${LOOPBACK}:0`, LOOPBACK);
+  const run = await start(card, { sink: output });
+  network.keys(service.keys());
+  await run.until(() => run.bridge.status.state === 'waiting for a player');
+  page = await browser.newPage();
+  const payloads = makePayloads(30);
+  const send = () => network.groups(service.seal(payloads));
+  return { run, send, payload: Buffer.concat(payloads) };
+}
+
+/** All that a page can do to have `address` asked for; it tells what it could read. */
+const STEAL = `async (address) => {
+  const read = [];
+  const ask = async (method, mode) => {
+    try {
+      const response = await fetch(address, { method, mode, signal: AbortSignal.timeout(3000) });
+      if (response.ok) read.push(method + ' ' + mode);
+    } catch {}
+  };
+  const asked = ['cors', 'no-cors', 'same-origin'].flatMap((mode) => ['GET', 'HEAD', 'POST'].map((method) => ask(method, mode)));
+  for (const tag of ['video', 'audio', 'img', 'script', 'iframe']) {
+    const element = document.createElement(tag);
+    element.src = address;
+    element.onloadeddata = () => read.push(tag);
+    document.body.append(element);
+  }
+  const style = document.createElement('link');
+  style.rel = 'stylesheet';
+  style.href = address;
+  document.head.append(style);
+  window.open(address);
+  await Promise.all(asked);
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  return read;
+}`;
+
+test('a page of another site gets nothing and costs nothing, though it knows the whole address', async ({
+  card,
+  network,
+  start,
+}) => {
+  const { run, send } = await play(card, network, start);
+  await page.goto(`http://${LOOPBACK}:${portOf(site)}/`);
+  let players = 0;
+  output.onReady = () => players++;
+  const stealing = page.evaluate<string[]>(`(${STEAL})(${JSON.stringify(output.where)})`);
+  for (let i = 0; i < 10; i++) await send();
+  expect(await stealing).toEqual([]);
+  expect(players).toBe(0);
+  expect(run.bridge.status.groups).toBe(0);
+  expect((await run.stop()).bill).toMatchObject({ amount: 0n, balance: CREDIT });
+});
+
+test('a page whose name was made to point here gets nothing and costs nothing', async ({ card, network, start }) => {
+  const { run, send } = await play(card, network, start);
+  const address = output.where.replace(LOOPBACK, REBOUND);
+  // For the browser it is now a page of the very origin that it asks.
+  expect((await page.goto(address))?.status()).toBe(403);
+  const stealing = page.evaluate<string[]>(`(${STEAL})(${JSON.stringify(address)})`);
+  for (let i = 0; i < 10; i++) await send();
+  expect(await stealing).toEqual([]);
+  expect((await run.stop()).bill).toMatchObject({ amount: 0n, balance: CREDIT });
+});
+
+test('a page of its own plays the stream', async ({ card, network, start }) => {
+  const { run, send, payload } = await play(card, network, start);
+  expect((await page.goto(`${new URL(output.where).origin}/`))?.status()).toBe(404);
+  const reading = page.evaluate<number[]>(`fetch(${JSON.stringify(output.where)})
+    .then((response) => response.arrayBuffer()).then((octets) => [...new Uint8Array(octets)])`);
+  await run.until(() => output.isReady);
+  await send();
+  await run.until(() => run.bridge.status.packets === 30);
+  await output.close();
+  expect(Buffer.from(await reading).equals(payload)).toBe(true);
+  expect((await run.stop()).bill?.amount).toBeGreaterThan(0n);
+});
+
+test('a visit of the address, as the user types it, brings the stream', async ({ card, network, start }) => {
+  const { run, send, payload } = await play(card, network, start);
+  const downloading = page.waitForEvent('download');
+  const visiting = page.goto(output.where).catch(() => undefined);
+  await run.until(() => output.isReady);
+  await send();
+  await run.until(() => run.bridge.status.packets === 30);
+  await output.close();
+  await visiting;
+  const file = await (await downloading).path();
+  expect((await readFile(file)).equals(payload)).toBe(true);
+});
+
+function portOf(server: Server): number {
+  const address = server.address();
+  return address !== null && typeof address === 'object' ? address.port : 0;
+}
