@@ -50,7 +50,7 @@ class LiveSource implements MediaSource {
       // What is read late has arrived in time all the same.
       if (wait > 0) await this.#clock.sleep(wait);
       this.to = arrival;
-      yield { octets, arrival };
+      yield { octets, arrival, ends: [octets.length] };
     }
   }
 }

@@ -205,7 +205,7 @@ describe('a live source', () => {
     const out: { readonly payload: MediaPayload; readonly ms: number }[] = [];
     let ms = 0;
     for (let at = 0; at < stream.length; at += 1316) {
-      for (const payload of packer.push(stream.subarray(at, at + 1316), ms)) out.push({ payload, ms });
+      for (const payload of packer.push(stream.subarray(at, at + 1316), ms, [1316])) out.push({ payload, ms });
       ms += every;
     }
     for (const payload of packer.flush()) out.push({ payload, ms });
@@ -230,6 +230,20 @@ describe('a live source', () => {
     expect(durationOf(payloads)).toBeLessThanOrEqual(25_200);
     expect(Math.max(...late)).toBeLessThanOrEqual(600);
     expect(late.at(-1)).toBeLessThanOrEqual(100);
+  });
+
+  test('that can be made to wait is no measure of time: without PCRs it is refused, or goes on at the rate it had', () => {
+    const silent = makeTransportStream(Array.from({ length: 30_000 }, () => ({})));
+    const pushAll = (stream: Uint8Array) => {
+      const packer = new TsPacker(new MediaTimeline(0), 7, TS_LAYOUTS.ts);
+      const payloads: MediaPayload[] = [];
+      for (let at = 0; at < stream.length; at += 65_536)
+        payloads.push(...packer.push(stream.subarray(at, at + 65_536), at / 4000));
+      return [...payloads, ...packer.flush()];
+    };
+    expect(() => pushAll(silent)).toThrow(expect.objectContaining({ code: 'NO_PCR' }));
+    const payloads = pushAll(concat(makeTransportStream(steady(1000)), silent));
+    expect(Math.abs(durationOf(payloads) - 31_000 * 4)).toBeLessThanOrEqual(50);
   });
 
   test('that lost packets, or had two of them exchanged, is charged for no time that was not there', () => {

@@ -64,6 +64,8 @@ export class TsPacker implements Packer {
   /** ms of arrival: of the last PCR or, before one, of the first octets; and of the newest octets. */
   #markedAt: number | undefined;
   #arrival: number | undefined;
+  /** Whether nobody can make the source wait, so that its arrival shows how long it lasts. */
+  #comesByItself = false;
   /** Ticks that the PCRs counted and no octets were there to take, or the reverse when it is negative. */
   #owed = 0;
   #payload: Uint8Array = new Uint8Array(0);
@@ -78,8 +80,9 @@ export class TsPacker implements Packer {
   }
 
   /** @throws TollcastError `NO_PCR` when a source that can wait shows no two PCRs in its first 4 MiB. */
-  push(chunk: Uint8Array, arrival?: number): MediaPayload[] {
+  push(chunk: Uint8Array, arrival?: number, ends?: readonly number[]): MediaPayload[] {
     this.#arrival = arrival;
+    this.#comesByItself = ends !== undefined;
     this.#markedAt ??= arrival;
     const input = this.#input.length === 0 ? chunk : concat(this.#input, chunk);
     let start = 0;
@@ -184,6 +187,8 @@ export class TsPacker implements Packer {
   /** Does not wait any longer for a PCR that a live source should have sent. */
   #coastWhenLate(): void {
     if (this.#arrival === undefined || this.#markedAt === undefined) return;
+    // A pipe may give all that it has at once: without a rate there is nothing to go by yet.
+    if (!this.#comesByItself && this.#clock.longest === 0) return;
     const usual = Math.ceil(this.#clock.longest / TICKS_PER_MS);
     if (this.#arrival - this.#markedAt > usual + MAX_LATE_PCR && this.#open.waiting > 0) this.#coast();
   }
@@ -191,7 +196,7 @@ export class TsPacker implements Packer {
   /** Gives all that waits its times without the next PCR: by its arrival, or else at the average rate. */
   #coast(): void {
     const { octets, given } = this.#open;
-    const arrived = this.#arrival === undefined ? 0 : this.#arrival - this.#markedAt!;
+    const arrived = this.#comesByItself ? this.#arrival! - this.#markedAt! : 0;
     const usual = this.#clock.ticksOf(octets);
     const ticks = arrived >= MIN_ARRIVAL ? Math.floor(arrived * TICKS_PER_MS) : usual;
     if (ticks === undefined) {
