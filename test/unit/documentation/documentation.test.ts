@@ -1,10 +1,12 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { LAYERS } from '../../../oxlint.config.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
-const APPLET = 'card-sim/applet/src/main/java/tollcast/applet';
+const APPLET = new Set(
+  globSync('card-sim/applet/src/main/*/tollcast/applet/*.java', { cwd: ROOT }).map((path) => basename(path)),
+);
 const FOR_READERS = ['README.md', '.github/CONTRIBUTING.md', '.github/CHANGELOG.md'];
 const NOTES = readdirSync(join(ROOT, 'firmware-notes')).map((name) => `firmware-notes/${name}`);
 const COLUMNS = 120;
@@ -19,10 +21,12 @@ describe.each([...FOR_READERS, ...NOTES, 'card-sim/jcardsim/README.md'])('%s', (
       /(?<![\w./-])(?:apdu|card-sim|host|firmware-notes|test|scripts|\.github)(?:\/[\w.-]*\w)+/g,
     );
     const classes = text.matchAll(/(?<![\w./-])[A-Z]\w+\.java\b/g);
-    const named = [...[...paths].map(([path]) => path), ...[...classes].map(([name]) => `${APPLET}/${name}`)];
     // What a build makes is not in the repository.
-    const missing = named.filter((path) => !path.includes('/target/') && !existsSync(join(ROOT, path)));
+    const missing = [...paths]
+      .map(([path]) => path)
+      .filter((path) => !path.includes('/target/') && !existsSync(join(ROOT, path)));
     expect(missing).toEqual([]);
+    expect([...classes].map(([name]) => name).filter((name) => !APPLET.has(name))).toEqual([]);
   });
 
   test('links only to files that exist', () => {

@@ -1,8 +1,16 @@
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
 import { describe, expect, it, test } from 'vitest';
 import { type Code, inConstantCase, readPage } from '../../support/page-tables.ts';
 
-const SOURCES = new URL('../../../card-sim/applet/src/main/java/tollcast/applet/', import.meta.url);
+const ROOT = resolve(import.meta.dirname, '../../..');
+/** Paths of the applet's sources by class name. */
+const SOURCES = new Map(
+  globSync('card-sim/applet/src/main/*/tollcast/applet/*.java', { cwd: ROOT }).map((path) => [
+    basename(path, '.java'),
+    path,
+  ]),
+);
 const page = readPage();
 
 /** Messages that the host alone takes apart. */
@@ -19,7 +27,7 @@ function className(message: string): string {
 
 /** The constants of a class that are numbers, by name; octets and shorts as unsigned. */
 function constantsOf(name: string): Record<string, number> {
-  const source = readFileSync(new URL(`${name}.java`, SOURCES), 'utf8');
+  const source = readFileSync(join(ROOT, SOURCES.get(name)!), 'utf8');
   const constants: Record<string, number> = {};
   const declaration =
     /^ {2}(?:private )?(?:static final )?(byte|short) (\w+) = (?:\((?:byte|short)\) )?(0x\w+|\d+);$/gm;
