@@ -14,6 +14,7 @@ import { changePin, requirePin, requirePinByPolicy, verifyPin } from './holder-p
 import { deleteKey, listKeys } from './keys/key-places.ts';
 import { loadKey } from './keys/load-key.ts';
 import { leave } from './keys/purchases.ts';
+import { logicalChannelOf, onBasicChannel } from './logical-channel.ts';
 import type { PersistentState } from './memory/persistent-state.ts';
 import type { TransientState } from './memory/transient-state.ts';
 import { getData, selectAnswer } from './module-info.ts';
@@ -59,9 +60,10 @@ function dispatch(
   transient: TransientState,
   command: CommandApdu,
 ): Uint8Array | undefined {
-  const { cla, ins } = command;
+  const { ins } = command;
+  const cla = onBasicChannel(command.cla);
   transient.level = 0;
-  if (!transient.selected && !isSelect(command)) refuse(STATUS.NOT_SELECTED);
+  requireReached(transient, command);
   if (needsExtendedLength(command)) refuse(STATUS.WRONG_LENGTH);
   if (cla !== CLA_ISO || ins !== INS.GET_RESPONSE) transient.rest = NO_DATA;
   if (!classesOf(ins).includes(cla)) refuse(STATUS.UNKNOWN_CLASS);
@@ -85,7 +87,7 @@ function run(persistent: PersistentState, transient: TransientState, command: Co
     case INS.DECODE:
       return p1 === DECODE_BLIND ? decodeBlind(persistent, transient, data) : decode(persistent, transient, data);
     case INS.SELECT:
-      return select(persistent, transient, data);
+      return select(persistent, transient, logicalChannelOf(command.cla), data);
     case INS.GET_RESPONSE:
       if (transient.rest.length === 0) refuse(STATUS.NOT_NOW);
       return takePart(transient);
@@ -153,15 +155,33 @@ function run(persistent: PersistentState, transient: TransientState, command: Co
   }
 }
 
+/**
+ * Requires that the command reaches the module: it is selected on the logical channel of the command, or about to be
+ * selected (protocol 2, step 2). It is not multiselectable, so a Java Card refuses it on a second channel.
+ * @throws Refusal
+ */
+function requireReached({ selectedOn }: TransientState, command: CommandApdu): void {
+  const { cla, data = NO_DATA } = command;
+  const logicalChannel = logicalChannelOf(cla);
+  if (selectedOn !== undefined && (logicalChannel === undefined || logicalChannel === selectedOn)) return;
+  if (!isSelect(command)) refuse(STATUS.NOT_SELECTED);
+  if (selectedOn !== undefined) refuse(equalTags(data, MODULE_AID) ? STATUS.NOT_NOW : STATUS.NOT_FOUND);
+}
+
 function isSelect({ cla, ins, p1, p2, extended }: CommandApdu): boolean {
-  return cla === CLA_ISO && ins === INS.SELECT && p1 === 0x04 && p2 === 0x00 && extended !== true;
+  return onBasicChannel(cla) === CLA_ISO && ins === INS.SELECT && p1 === 0x04 && p2 === 0x00 && extended !== true;
 }
 
 /** SELECT (protocol 2.1). @throws Refusal 6A82 for another AID. */
-function select(persistent: PersistentState, transient: TransientState, aid: Uint8Array): Uint8Array {
+function select(
+  persistent: PersistentState,
+  transient: TransientState,
+  logicalChannel: number | undefined,
+  aid: Uint8Array,
+): Uint8Array {
   if (!equalTags(aid, MODULE_AID)) refuse(STATUS.NOT_FOUND);
-  if (!transient.selected) settleTornSession(persistent);
-  transient.selected = true;
+  if (transient.selectedOn === undefined) settleTornSession(persistent);
+  transient.selectedOn = logicalChannel;
   closeSession(persistent, transient);
   transient.pinVerified = false;
   transient.channel.end();

@@ -59,6 +59,8 @@ export function encodeU32(value: number): Uint8Array {
 export class Tester {
   /** Since the case began. */
   steps: Step[] = [];
+  /** On which all commands of the case are sent, 0 to 3: bits 1 and 0 of their CLA. */
+  logicalChannel = 0;
   readonly #card: SimulatedCard;
   #channel: CardChannel | undefined;
   /** Open until the next SELECT, reset or cut. */
@@ -73,6 +75,7 @@ export class Tester {
     await this.#card.erase();
     this.#secure = undefined;
     this.#channel ??= await this.#card.channel();
+    this.logicalChannel = 0;
     this.steps = [];
     await BEGINNINGS[from](this);
     const { steps } = this;
@@ -93,7 +96,9 @@ export class Tester {
     return response.data.slice();
   }
 
-  async #transmit(octets: Uint8Array): Promise<Uint8Array> {
+  async #transmit(command: Uint8Array): Promise<Uint8Array> {
+    const octets = command.slice();
+    if (octets.length > 0) octets[0]! |= this.logicalChannel;
     const answer = await this.#channel!.transmit(octets);
     this.steps.push([toHex(octets), toHex(answer)]);
     return answer;

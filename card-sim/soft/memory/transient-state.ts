@@ -37,8 +37,8 @@ export class StreamMark implements Mark {
 
 /** Everything that goes with the power. */
 export class TransientState {
-  /** Whether SELECT has come since the reset. */
-  selected = false;
+  /** The logical channel on which the module was selected since the reset, 0 to 3. */
+  selectedOn: number | undefined;
   readonly channel: CardSecureChannel;
   /** Security level of the command at hand, 0 for a plain one. */
   level = 0;

@@ -19,6 +19,7 @@ import { limitCases } from './card/limits.ts';
 import { loadCases } from './money/load.ts';
 import { olderMessageCases } from './keys/older-messages.ts';
 import { personalisationCases } from './card/personalisation.ts';
+import { logicalChannelCases } from './card/logical-channels.ts';
 import { matrixCases } from './card/matrix.ts';
 import { pinCases } from './card/pin.ts';
 import { purchaseCases } from './keys/purchases.ts';
@@ -62,6 +63,7 @@ export const CASES: Readonly<Record<string, readonly Case[]>> = {
   authentication: authenticationCases,
   wrapping: wrappingCases,
   'put-key': putKeyCases,
+  'logical-channels': logicalChannelCases,
   lasting: lastingCases,
   matrix: matrixCases,
 };

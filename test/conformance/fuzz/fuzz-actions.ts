@@ -233,7 +233,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       do: fc.constant('any'),
-      cla: favour(0x80, 0x00, 0x90),
+      cla: favour(0x80, 0x00, 0x90, 0x01, 0x82, 0x86, 0x91),
       ins: fc.oneof(
         fc.constantFrom(...Object.values(INS).filter((ins) => ins !== INS.SELECT && ins !== INS.GET_DATA)),
         fc.nat({ max: 0x5f }),

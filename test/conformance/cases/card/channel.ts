@@ -208,9 +208,10 @@ export const channelCases: readonly Case[] = [
     name: 'classes: 82 is 84 alone, SELECT and GET RESPONSE are 00 alone',
     from: 'active',
     async run(tester) {
-      for (const command of ['8082010000', '84a40400', '84c00000', '00500000', '00820100', '81400000', '85400000']) {
+      for (const command of ['8082010000', '84a40400', '84c00000', '00500000', '00820100']) {
         await tester.raw(fromHex(command), STATUS.UNKNOWN_CLASS);
       }
+      for (const command of ['81400000', '85400000']) await tester.raw(fromHex(command), STATUS.NOT_SELECTED);
       await tester.raw(fromHex('84820100100000000000000000000000000000000000'), STATUS.NOT_NOW);
       await tester.raw(fromHex('84820200'), STATUS.WRONG_PARAMETERS);
       await tester.raw(fromHex('84820100'), STATUS.WRONG_LENGTH);

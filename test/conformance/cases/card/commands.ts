@@ -81,7 +81,7 @@ export const commandCases: readonly Case[] = [
     from: 'active',
     async run(tester) {
       for (const [, ins, data] of DATA) {
-        for (const cla of [0x00, 0x81, 0x90, 0xa0])
+        for (const cla of [0x00, 0x91, 0x90, 0xa0])
           await tester.command({ cla, ins, p1: 0, p2: 0, data }, STATUS.UNKNOWN_CLASS);
       }
       await tester.command(

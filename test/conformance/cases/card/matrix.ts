@@ -234,7 +234,9 @@ async function tryRow(tester: Tester, row: Row, life: Life): Promise<void> {
   const right = [p1, ins === INS.SET_STATUS ? state : p2] as const;
   const foreignClasses = cla === 0x80 ? [0x00, 0x81, 0x90] : cla === 0 ? [0x80, 0x90] : [0x00, 0x80, 0x90];
   for (const other of foreignClasses) {
-    await tester.command({ cla: other, ins, p1: right[0], p2: right[1], data, le: 256 }, STATUS.UNKNOWN_CLASS);
+    // 81 is another logical channel, on which the module is not selected.
+    const status = other === 0x81 ? STATUS.NOT_SELECTED : STATUS.UNKNOWN_CLASS;
+    await tester.command({ cla: other, ins, p1: right[0], p2: right[1], data, le: 256 }, status);
   }
   // The need of the channel goes before all that follows.
   if (inside) await tester.command({ cla, ins, p1: 9, p2: 9, data, le: 256 }, STATUS.SECURITY);

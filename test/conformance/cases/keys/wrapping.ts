@@ -67,9 +67,15 @@ export const wrappingCases: readonly Case[] = [
         await tester.raw(fromHex(command), STATUS.WRONG_LENGTH);
         await tester.inside(INS.GET_PURSE, 0, 0, NONE);
       }
-      // Nor do a class that the INS does not have, and what the class says is not wrapped.
-      for (const command of ['84a40400', '84c00000', '85400000', '8482010000', '84821300']) {
-        await tester.raw(fromHex(command), command.startsWith('8482') ? STATUS.WRONG_LENGTH : STATUS.UNKNOWN_CLASS);
+      // Nor do a class that the INS does not have, another logical channel, and what the class says is not wrapped.
+      for (const [command, status] of [
+        ['84a40400', STATUS.UNKNOWN_CLASS],
+        ['84c00000', STATUS.UNKNOWN_CLASS],
+        ['85400000', STATUS.NOT_SELECTED],
+        ['8482010000', STATUS.WRONG_LENGTH],
+        ['84821300', STATUS.WRONG_LENGTH],
+      ] as const) {
+        await tester.raw(fromHex(command), status);
         await tester.inside(INS.GET_PURSE, 0, 0, NONE);
       }
       await tester.inside(0x77, 0, 0, NONE, STATUS.UNKNOWN_INSTRUCTION);

@@ -8,6 +8,8 @@ import javacard.framework.Util;
 final class Command {
   /** Where the data of a command starts in the APDU buffer. */
   static final short DATA = ISO7816.OFFSET_CDATA;
+  /** Mask that takes the number of the logical channel out of CLA: bits 1 and 0. */
+  static final byte WITHOUT_CHANNEL = (byte) 0xFC;
 
   private Command() {
   }

@@ -93,7 +93,7 @@ public final class DecodeModuleApplet extends Applet {
   @Override
   public void process(APDU apdu) {
     byte[] buffer = apdu.getBuffer();
-    byte cla = buffer[ISO7816.OFFSET_CLA];
+    byte cla = (byte) (buffer[ISO7816.OFFSET_CLA] & Command.WITHOUT_CHANNEL);
     byte ins = buffer[ISO7816.OFFSET_INS];
     channel.startCommand();
     if (cla != CLA_INTERINDUSTRY || ins != INS_GET_RESPONSE) {

@@ -193,8 +193,8 @@ final class SecureChannel {
   }
 
   /**
-   * Checks and deciphers a wrapped command's data of `length` octets in its place. The header stays as it came. Throws
-   * 6985, or 6988 after which the channel is closed.
+   * Checks and deciphers a wrapped command's data of `length` octets in its place. Of the header, CLA loses its logical
+   * channel. Throws 6985, or 6988 after which the channel is closed.
    *
    * @return length of the plain data
    */
@@ -238,6 +238,8 @@ final class SecureChannel {
   /** 6.2.4: computes the next chaining value, and compares it with the C-MAC behind `length` octets of data. */
   private boolean isChained(byte[] buffer, short length) {
     short chaining = (short) (at + CHAINING);
+    // The number of the logical channel counts as zero (protocol 9.2).
+    buffer[ISO7816.OFFSET_CLA] &= Command.WITHOUT_CHANNEL;
     cmac.init(session[S_MAC]);
     cmac.update(ram, chaining, BLOCK);
     cmac.sign(buffer, (short) 0, (short) (DATA + length), ram, chaining);

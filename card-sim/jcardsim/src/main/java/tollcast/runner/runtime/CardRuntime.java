@@ -40,6 +40,7 @@ public final class CardRuntime extends SimulatorRuntime {
   public final CardRam ram;
   public final Eeprom eeprom;
   public final Engines engines = new Engines();
+  private final LogicalChannels logicalChannels = new LogicalChannels();
   private final String name;
   private final boolean strict;
   private boolean commandHasData;
@@ -169,7 +170,7 @@ public final class CardRuntime extends SimulatorRuntime {
     byte[] response = null;
     if (cutAt != 0) {
       try {
-        response = transmitCommand(command);
+        response = dispatch(command);
         if (getAID() == null && Util.getShort(response, (short) 0) == ISO7816.SW_APPLET_SELECT_FAILED) {
           // On a card the card manager says that there is no such application; jCardSim does not have one.
           Util.setShort(response, (short) 0, ISO7816.SW_FILE_NOT_FOUND);
@@ -186,6 +187,21 @@ public final class CardRuntime extends SimulatorRuntime {
       counts.cutsFired++;
       reset();
       return null;
+    }
+    return response;
+  }
+
+  /** Gives a command to jCardSim, unless it comes on a logical channel on which the applet is not selected. */
+  private byte[] dispatch(byte[] command) {
+    boolean selected = getAID() != null;
+    if (selected && command.length > 0 && logicalChannels.isForeign(command)) {
+      byte[] refusal = new byte[2];
+      Util.setShort(refusal, (short) 0, LogicalChannels.answer(command, aid()));
+      return refusal;
+    }
+    byte[] response = transmitCommand(command);
+    if (!selected && getAID() != null) {
+      logicalChannels.select(command);
     }
     return response;
   }
