@@ -29,7 +29,11 @@ interface PersonaliseOptions extends ChannelOptions, LimitOptions {
 /** Adds `tollcast issuer personalise`. */
 export function addPersonaliseCommand(issuer: Command): void {
   const command = createCardCommand(issuer, 'personalise', 'make a blank card one of yours')
-    .option('--serial <n>', 'serial number (default: the next free one)', wholeNumber(0, 0xffff_ffff))
+    .option(
+      '--serial <n>',
+      'serial number, never one of a card that was (default: a free one)',
+      wholeNumber(0, 0xffff_ffff),
+    )
     .addOption(
       new Option('--class <class>', 'class of the module (default: soft for a soft card, else card)').choices([
         'card',

@@ -82,8 +82,11 @@ export class Accounts implements AsyncDisposable {
   }
 
   /**
-   * Opens the account of a new card.
-   * @param card.serial u32; the next that is free in both classes when left out, as messages name a card by its serial.
+   * Opens the account of a new card. No card id is given twice, not even to the chip that had it: without its purse and
+   * its number windows, old messages under its keys would be taken again.
+   * @param card.serial u32; when left out, the present second, or the next that is free in both classes if that is
+   *   higher, as messages name a card by its serial. So accounts that were put back from a copy go on above the serials
+   *   that were given since.
    * @param now seconds since 1970.
    * @returns its card id, 8 octets.
    * @throws IssuerError `SERIAL_TAKEN`.
@@ -98,7 +101,7 @@ export class Accounts implements AsyncDisposable {
     now: number,
   ): Promise<Uint8Array> {
     return this.transaction(async (accounts) => {
-      const serial = wanted.serial ?? (await accounts.#lastSerial()) + 1;
+      const serial = wanted.serial ?? Math.max((await accounts.#lastSerial()) + 1, now);
       const cardId = encodeCardId({ issuer: this.issuer, moduleClass, serial });
       if ((await accounts.card(cardId)) !== undefined) {
         throw new IssuerError(

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -43,6 +43,32 @@ test('every card gets another serial, whatever its class', async () => {
   ];
   expect(ids.map(toHex)).toEqual(['0a1b2c0100000001', '0a1b2c0100000007', '0a1b2c0100000008', '0a1b2c0200000009']);
   await expect(accounts.addCard({ ...CARD, serial: 7 }, 0)).rejects.toMatchObject({ code: 'SERIAL_TAKEN' });
+});
+
+test('accounts that were put back from a copy give no card id again', async () => {
+  const copy = await mkdtemp(join(tmpdir(), 'tollcast-accounts-copy-'));
+  try {
+    const start = 1_790_000_000;
+    const issued: string[] = [];
+    {
+      await using accounts = await Accounts.open(directory);
+      issued.push(toHex(await accounts.addCard(CARD, start)));
+    }
+    await cp(directory, copy, { recursive: true });
+    {
+      await using accounts = await Accounts.open(directory);
+      // Two in one second, and more later.
+      for (const after of [10, 10, 20, 30]) issued.push(toHex(await accounts.addCard(CARD, start + after)));
+    }
+    await rm(directory, { recursive: true });
+    await cp(copy, directory, { recursive: true });
+    await using accounts = await Accounts.open(directory);
+    for (const after of [31, 31, 32]) issued.push(toHex(await accounts.addCard(CARD, start + after)));
+    expect(new Set(issued).size).toBe(8);
+    expect(issued.slice(0, 4).map((id) => Number.parseInt(id.slice(8), 16) - start)).toEqual([0, 10, 11, 20]);
+  } finally {
+    await rm(copy, { recursive: true, force: true });
+  }
 });
 
 test('cards that are added at once by several processes get different serials', async () => {
