@@ -122,9 +122,9 @@ async function send(options: SendOptions): Promise<void> {
   const lock = cards.length === 0 ? undefined : lockService(options.store, options.service);
   const stop = new AbortController();
   const interrupt = () => stop.abort();
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt).once('SIGHUP', interrupt);
   try {
-    say(`reading ${options.source === '-' ? 'standard input' : options.source}`);
+    say(`reading ${nameSource(options)}`);
     const { media, format, isLive } = await openFormatted(options, stop.signal);
     if (stop.signal.aborted) return;
     const stream = startStream();
@@ -158,7 +158,7 @@ async function send(options: SendOptions): Promise<void> {
     if (isLive && stop.signal.aborted && options.endAtStop !== true) say('viewers wait for the service to come back');
     printTotals(options, { to, format, totals: sender.totals, seconds, stopped: stop.signal.aborted });
   } finally {
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt).off('SIGHUP', interrupt);
     lock?.[Symbol.dispose]();
   }
 }
@@ -180,7 +180,10 @@ function printTotals(
 ): void {
   const { octets, duration, groups } = totals;
   if (octets === 0 && !stopped) {
-    throw new TollcastError('EMPTY_SOURCE', `${source} was empty, nothing was sent; name another --source`);
+    throw new TollcastError(
+      'EMPTY_SOURCE',
+      `${nameSource({ source })} was empty, nothing was sent; name another --source`,
+    );
   }
   say(`${stopped ? 'stopped' : 'end of the source'}: ${octets} octets, ${duration} ms in ${groups} groups`);
   if (json !== true) return;
@@ -194,6 +197,10 @@ async function openFormatted(
 ): Promise<Detected> {
   const media = await openSource(source, networkInterface, signal);
   return detectFormat(media, format === 'auto' ? undefined : format);
+}
+
+function nameSource({ source }: Pick<SendOptions, 'source'>): string {
+  return source === '-' ? 'standard input' : source;
 }
 
 /** Status goes to standard error: standard output is for programs. */

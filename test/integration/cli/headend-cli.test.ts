@@ -241,10 +241,10 @@ describe('send', () => {
     });
   });
 
-  test('an interrupt also ends a wait for standard input', async () => {
+  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s also ends a wait for standard input', async (signal) => {
     const { child, ended } = headend(['send', '--source', '-', ...to(), '--price', 'free']);
     await once(child.stderr!, 'data');
-    child.kill('SIGINT');
+    child.kill(signal);
     expect(await ended).toMatchObject({ code: 0, stdout: '' });
   });
 });

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { concat } from '../../../apdu/octets.ts';
 import { detectFormat } from '../../../host/headend/sources/detect-format.ts';
@@ -118,4 +119,18 @@ test('lines are told by the first of them, without waiting for more', async () =
   };
   expect((await clock.advanceUntil(detectFormat(source, undefined, clock))).format).toBe('lines');
   expect(clock.monotonic()).toBe(0);
+});
+
+test('whatever a source gives, all of it is given on, or the payloads of its RTP', async () => {
+  const octet = fc.oneof(fc.constantFrom(0x47, 0xff, 0xfb, 0x80, 0x0a, 0x41), fc.integer({ min: 0, max: 255 }));
+  const chunk = fc.record({
+    octets: fc.array(octet, { minLength: 1, maxLength: 400 }).map((octets) => Uint8Array.from(octets)),
+    arrival: fc.constantFrom(undefined, 0),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(chunk, { maxLength: 30 }), async (chunks) => {
+      const found = await detect(chunks);
+      expect(Buffer.compare(found.octets, concat(...chunks.map(({ octets }) => octets)))).toBe(0);
+    }),
+  );
 });

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { concat } from '../../../apdu/octets.ts';
 import { areRtp, RtpPayloads } from '../../../host/headend/sources/rtp-source.ts';
@@ -46,3 +47,24 @@ test.each([
   ['TS packets', [TS, TS], false],
   ['nothing', [], false],
 ])('%s: %#', (_name, datagrams, expected) => expect(areRtp(datagrams)).toBe(expected));
+
+test('of any datagram nothing but its own last octets comes out', () => {
+  const datagram = fc.oneof(
+    fc.uint8Array({ maxLength: 60 }),
+    fc
+      .uint8Array({ minLength: 12, maxLength: 60 })
+      .map((octets) => Uint8Array.of(0x80 | (octets[0]! & 0x3f), ...octets.subarray(1))),
+  );
+  fc.assert(
+    fc.property(fc.array(datagram, { maxLength: 5 }), (datagrams) => {
+      areRtp(datagrams);
+      const payloads = new RtpPayloads();
+      for (const octets of datagrams) {
+        const payload = payloads.take(octets);
+        if (payload === undefined) continue;
+        expect(payload.length).toBeLessThanOrEqual(octets.length - 12);
+        expect(Buffer.from(octets).includes(Buffer.from(payload))).toBe(true);
+      }
+    }),
+  );
+});

@@ -111,7 +111,7 @@ export class PcrClock {
     this.#lately = {
       ticks: lately.ticks + ticks,
       octets: lately.octets + octets,
-      longest: Math.max(lately.longest, ticks),
+      longest: Math.max(lately.longest, Math.min(ticks, MAX_STEP)),
     };
     return ticks;
   }
