@@ -61,9 +61,14 @@ export function openEeprom(keys: ChannelKeySet, store?: CardStore): Eeprom {
   return new Eeprom(image, store);
 }
 
+/** Whether octets have the length and the beginning of an image of this version. */
+export function isImage(octets: Uint8Array): boolean {
+  return octets.length === CARD_IMAGE.length && MAGIC.every((octet, index) => octets[index] === octet);
+}
+
 /** @throws FormatError when this is not the image of a card of this version. */
 export function requireImage(image: Uint8Array): void {
-  if (image.length !== CARD_IMAGE.length || MAGIC.some((octet, index) => image[index] !== octet)) {
+  if (!isImage(image)) {
     throw new FormatError(
       `the saved card (${image.length} octets) is damaged, of another version, or not a soft card; ` +
         'name another file, or take this one away and personalise a new card',

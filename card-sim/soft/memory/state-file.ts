@@ -2,6 +2,7 @@ import {
   closeSync,
   fstatSync,
   fsyncSync,
+  linkSync,
   openSync,
   readFileSync,
   renameSync,
@@ -10,13 +11,19 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { TransportError } from '../../../apdu/errors.ts';
+import process from 'node:process';
+import { FormatError, TransportError } from '../../../apdu/errors.ts';
 import type { CardStore } from './eeprom.ts';
+import { frameImage, unframeImage } from './state-frame.ts';
 import { lockFile } from './state-lock.ts';
 
+/** Rights of everybody but the owner. */
+const OTHERS = 0o077;
+
 /**
- * Keeps a soft card in a file that its owner alone can read (mode 600). Each image is written beside the file, synced
- * and renamed, so that after a crash the file holds a whole image. The file is locked until `close`.
+ * Keeps a soft card in a file that its owner alone can read (mode 600), with a checksum. Each image is written beside
+ * the file, synced and renamed, so that after a crash the file holds a whole image; the image before it stays in
+ * `FILE.bak`. The file is locked until `close`.
  */
 export class StateFile implements CardStore {
   readonly #path: string;
@@ -34,12 +41,24 @@ export class StateFile implements CardStore {
     this.#unlock();
   }
 
-  /** @throws TransportError `SOFT_CARD_FILE` when it cannot be read. */
+  /**
+   * @throws TransportError `SOFT_CARD_FILE` when it cannot be read, or others can read it too.
+   * @throws FormatError when it is damaged or not a soft card; an older copy that is whole is named.
+   */
   load(): Uint8Array | undefined {
-    return readable(this.#path, () => {
+    const octets = readable(this.#path, () => {
       this.#seen = identityOf(this.#path);
-      return this.#seen === undefined ? undefined : readFileSync(this.#path);
+      if (this.#seen === undefined) return undefined;
+      requirePrivateFile(this.#path);
+      return readFileSync(this.#path);
     });
+    try {
+      return octets && unframeImage(octets);
+    } catch (cause) {
+      if (!(cause instanceof FormatError)) throw cause;
+      const text = `the soft card ${this.#path} cannot be used: ${cause.message}`;
+      throw new FormatError(`${text}; ${adviceFor(this.#path)}`, { cause });
+    }
   }
 
   /**
@@ -69,12 +88,13 @@ export class StateFile implements CardStore {
     const file = openSync(beside, 'wx', 0o600);
     try {
       // Throws when the disk takes only a part.
-      writeFileSync(file, image);
+      writeFileSync(file, frameImage(image));
       fsyncSync(file);
       this.#seen = identity(fstatSync(file, { bigint: true }));
     } finally {
       closeSync(file);
     }
+    keepOlder(this.#path);
     renameSync(beside, this.#path);
     const folder = openSync(dirname(this.#path), 'r');
     try {
@@ -93,6 +113,46 @@ function readable<T>(path: string, read: () => T): T {
     if (cause instanceof TransportError) throw cause;
     const text = `the soft card ${path} cannot be read (${reasonOf(cause)}); check its folder, or name another file`;
     throw new TransportError('SOFT_CARD_FILE', text, { cause });
+  }
+}
+
+/** Lets `FILE.bak` be what the file is now. It is a second name, so nothing is copied. */
+function keepOlder(path: string): void {
+  const older = `${path}.bak`;
+  rmSync(older, { force: true });
+  try {
+    linkSync(path, older);
+  } catch {
+    // A new card has none, and not every file system gives a file two names. The card does not depend on it.
+  }
+}
+
+/** What to do about a file that cannot be used. */
+function adviceFor(path: string): string {
+  const older = `${path}.bak`;
+  try {
+    unframeImage(readFileSync(older));
+    const time = statSync(older).mtime.toISOString();
+    return `${older} is whole and older by one change (${time}): give it the name of the other to go on with it`;
+  } catch {
+    return 'name another file, or take this one away and personalise a new card';
+  }
+}
+
+/** @throws TransportError `SOFT_CARD_FILE` for a FIFO or a device, and for a file that others may read or write. */
+function requirePrivateFile(path: string): void {
+  const stat = statSync(path);
+  if (!stat.isFile() && !stat.isDirectory()) {
+    throw new TransportError('SOFT_CARD_FILE', `the soft card ${path} is not a file; name another one`);
+  }
+  // Windows has no such rights.
+  if (stat.isFile() && (stat.mode & OTHERS) !== 0 && process.platform !== 'win32') {
+    const mode = (stat.mode & 0o777).toString(8);
+    throw new TransportError(
+      'SOFT_CARD_FILE',
+      `others than its owner have a right to the soft card ${path} (mode ${mode}), and so to its keys; ` +
+        `type: chmod 600 ${path}`,
+    );
   }
 }
 

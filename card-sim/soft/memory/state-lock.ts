@@ -1,78 +1,90 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { accessSync, closeSync, constants, lstatSync, openSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import process from 'node:process';
+import type { DatabaseSync } from 'node:sqlite';
 import { TransportError } from '../../../apdu/errors.ts';
 
-/** Locks that this process holds. A lock with its number may also be left from an earlier process of that number. */
-const held = new Set<string>();
-/** Whether the locks are removed when the process ends. */
-let hooked = false;
+/** SQLite's code for what another connection holds. */
+const SQLITE_BUSY = 5;
+/** ms to wait for another that is only looking who holds it. */
+const PATIENCE = 100;
 
 /**
- * Locks a file for this process: `FILE.lock` beside it holds the number of the process. The lock of a process that was
- * killed is taken over.
- * @returns a function that unlocks the file; calling it twice does nothing. The end of the process does the same.
- * @throws TransportError `CARD_IN_USE`.
+ * Locks a file for this process. The lock is one of the operating system, which SQLite takes on `FILE.lock.sqlite`: it
+ * ends with the process, however that ends. Its file stays, as its removal could let two processes lock two of them.
+ * @returns a function that unlocks the file; calling it twice does nothing.
+ * @throws TransportError `CARD_IN_USE`, `SOFT_CARD_FILE`.
  */
 export function lockFile(path: string): () => void {
-  const lock = `${resolve(path)}.lock`;
-  let locked: boolean;
+  const lock = `${resolve(path)}.lock.sqlite`;
   try {
-    locked = tryLock(lock);
+    accessSync(dirname(lock), constants.W_OK);
+    createFile(lock);
   } catch (error) {
     // Where no lock can be written the card cannot be written either, and reading it disturbs nobody.
     if (error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EROFS'))
       return () => {};
     throw error;
   }
-  if (!locked) {
-    const holder = holderOf(lock);
-    if (held.has(lock) || (holder !== process.pid && runs(holder))) {
-      throw new TransportError(
-        'CARD_IN_USE',
-        `process ${holder} uses the soft card ${path}; end it first, or wait ` +
-          `(if it is not a program of tollcast, remove ${lock})`,
-      );
+  // Asked for only now: an older Node does not have it, and is told so by the entry (apdu/require-node.ts).
+  const { DatabaseSync } = process.getBuiltinModule('node:sqlite');
+  let held: DatabaseSync | undefined;
+  try {
+    held = new DatabaseSync(lock, { timeout: PATIENCE });
+    const database = held;
+    nameHolder(database);
+    // It stays begun: until its end no other connection can write, and all can read who holds it.
+    database.exec('begin immediate');
+    if (holderOf(database) !== `process ${process.pid}`) throw inUse(path, holderOf(database));
+    return () => {
+      if (database.isOpen) database.close();
+    };
+  } catch (cause) {
+    const isBusy = cause instanceof Error && 'errcode' in cause && cause.errcode === SQLITE_BUSY;
+    const holder = isBusy ? holderOf(held) : '';
+    held?.close();
+    if (cause instanceof TransportError) throw cause;
+    if (isBusy) throw inUse(path, holder, cause);
+    throw new TransportError('SOFT_CARD_FILE', `the lock ${lock} cannot be used; remove it and try again`, { cause });
+  }
+}
+
+/** A FIFO or a device in its place would let this process wait for ever. @throws TransportError `SOFT_CARD_FILE`. */
+function createFile(lock: string): void {
+  const stat = lstatSync(lock, { throwIfNoEntry: false });
+  if (stat === undefined) {
+    try {
+      // Only of a new file may a descriptor be closed here: that ends this process's locks on a file.
+      closeSync(openSync(lock, 'wx', 0o600));
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+      createFile(lock);
     }
-    rmSync(lock, { force: true });
-    if (!tryLock(lock))
-      throw new TransportError('CARD_IN_USE', `another process uses the soft card ${path}; try again`);
-  }
-  held.add(lock);
-  if (!hooked) process.once('exit', () => held.forEach(unlock));
-  hooked = true;
-  return () => unlock(lock);
-}
-
-function unlock(lock: string): void {
-  if (held.delete(lock)) rmSync(lock, { force: true });
-}
-
-function tryLock(lock: string): boolean {
-  try {
-    writeFileSync(lock, `${process.pid}\n`, { flag: 'wx', mode: 0o600 });
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
-    throw error;
+  } else if (!stat.isFile()) {
+    throw new TransportError('SOFT_CARD_FILE', `the lock ${lock} is not a file; remove it and try again`);
   }
 }
 
-/** Number of the process in a lock; 0 when the lock is gone or holds no number. */
-function holderOf(lock: string): number {
+function nameHolder(database: DatabaseSync): void {
+  // It is worth nothing after a power cut.
+  database.exec('pragma synchronous = off');
+  database.exec('begin immediate');
+  database.exec('create table if not exists holder (process integer not null)');
+  database.exec('delete from holder');
+  database.prepare('insert into holder (process) values (?)').run(process.pid);
+  database.exec('commit');
+}
+
+function holderOf(database: DatabaseSync | undefined): string {
   try {
-    return Number.parseInt(readFileSync(lock, 'latin1'), 10) || 0;
+    const row = database?.prepare('select process from holder').get();
+    if (row !== undefined) return `process ${String(row['process'])}`;
   } catch {
-    return 0;
+    // It is being written this moment.
   }
+  return 'another process';
 }
 
-function runs(pid: number): boolean {
-  if (pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
+function inUse(path: string, holder: string, cause?: unknown): TransportError {
+  return new TransportError('CARD_IN_USE', `${holder} uses the soft card ${path}; end it first, or wait`, { cause });
 }

@@ -1,8 +1,21 @@
 import { STATUS } from '../../../apdu/decode-module/module-status.ts';
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { gunzipSync } from 'node:zlib';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
@@ -13,7 +26,8 @@ import { statusOf } from '../../../apdu/iso7816/response-apdu.ts';
 import { toHex, writeUint } from '../../../apdu/octets.ts';
 import { type CardStore, SoftCard, StateFile } from '../../../card-sim/index.ts';
 import { KEY_MEMORY_LENGTH } from '../../../card-sim/soft/keys/key-memory.ts';
-import { PURSE_RECORD } from '../../../apdu/layout/money.ts';
+import { unframeImage } from '../../../card-sim/soft/memory/state-frame.ts';
+import { PURSE_RECORD, RECEIPT } from '../../../apdu/layout/money.ts';
 import { SoftChannel } from '../../../host/transport/card/soft/soft-channel.ts';
 import {
   signAcknowledgementUpTo,
@@ -31,6 +45,8 @@ import { activate } from '../../support/activate.ts';
 
 /** In the image: behind what makes the card, its keys and its purchases. */
 const RECORDS_AT = 136 + KEY_MEMORY_LENGTH;
+
+const STATE_FILE = new URL('../../../card-sim/soft/memory/state-file.ts', import.meta.url).href;
 
 const folder = mkdtempSync(join(tmpdir(), 'soft-card-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -228,19 +244,137 @@ describe('state file', () => {
     await first.decode(sealPart(1, { octets: 1_000_000 }));
     expect((await first.closeSession())?.groups).toBe(1);
     files.splice(0).forEach((file) => file.close());
-    expect(existsSync(`${path}.lock`)).toBe(false);
     cardIn(path);
   });
 
-  it.each([
-    ['that was killed', () => spawnSync(process.execPath, ['-e', '0']).pid],
-    ['that had our number', () => process.pid],
-    ['that wrote nothing', () => ''],
-  ])('is taken over from a process %s', (_, holder) => {
-    const path = join(folder, 'left');
-    writeFileSync(`${path}.lock`, `${holder()}\n`);
+  it('finds a flipped bit in any octet, says so, and names the older copy, which is whole', async () => {
+    const path = join(folder, 'flipped');
+    await (await play(cardIn(path))).decode(sealPart(1));
+    files.splice(0).forEach((file) => file.close());
+    const whole = readFileSync(path);
+    const unnoticed: number[] = [];
+    for (let at = 0; at < whole.length; at++) {
+      const damaged = Uint8Array.from(whole);
+      damaged[at]! ^= 1 << (at % 8);
+      try {
+        unframeImage(damaged);
+        unnoticed.push(at);
+      } catch (error) {
+        if (!(error instanceof FormatError)) throw error;
+      }
+    }
+    expect(unnoticed).toEqual([]);
+    const damaged = Buffer.from(whole);
+    damaged[whole.length - 1]! ^= 1;
+    writeFileSync(path, damaged);
+    expect(() => cardIn(path)).toThrow(
+      new RegExp(
+        `^the soft card ${path} cannot be used: it is damaged: .*; ${path}.bak is whole and older by one change`,
+      ),
+    );
+    expect(readFileSync(path).equals(damaged)).toBe(true);
+    renameSync(`${path}.bak`, path);
+    expect((await (await play(cardIn(path))).getPurse()).loaded).toBe(10_000_000n);
+  });
+
+  it('of version 1, which had no checksum, is read, and gets one with its next change', async () => {
+    const path = join(folder, 'version-1');
+    writeFileSync(path, gunzipSync(readFileSync(new URL('soft-card-version-1.gz', import.meta.url))), { mode: 0o600 });
+    const module = await play(cardIn(path));
+    expect(await module.getPurse()).toMatchObject({ loaded: 10_000_000n, spent: 250_000n, torn: 0n });
+    expect(await module.getReceipt()).toHaveLength(RECEIPT.length);
+    await module.decode(sealPart(2));
+    expect(readFileSync(path, 'latin1').slice(0, 6)).toBe('TCSF\0\u0002');
+    expect(readFileSync(`${path}.bak`, 'latin1').slice(0, 6)).toMatch(/^TCS/);
+    const again = await play(cardIn(path));
+    expect(await again.getPurse()).toMatchObject({ loaded: 10_000_000n, spent: 500_000n, torn: 250_000n });
+  });
+
+  it('keeps what it was before its last change beside it, as private as itself', async () => {
+    const path = join(folder, 'older');
+    const module = await play(cardIn(path));
+    const before = readFileSync(path);
+    await module.decode(sealPart(1));
+    expect(readFileSync(`${path}.bak`).equals(before)).toBe(true);
+    expect(readFileSync(path).equals(before)).toBe(false);
+    expect(statSync(`${path}.bak`).mode & 0o777).toBe(0o600);
+  });
+
+  it('that others may read or write is refused, with what to type', async () => {
+    const path = join(folder, 'open');
+    await play(cardIn(path));
+    for (const mode of [0o644, 0o660, 0o602]) {
+      chmodSync(path, mode);
+      expect(() => cardIn(path)).toThrow(`(mode ${mode.toString(8)}), and so to its keys; type: chmod 600 ${path}`);
+    }
+    chmodSync(path, 0o600);
     expect(cardIn(path)).toBeInstanceOf(SoftCard);
-    expect(readFileSync(`${path}.lock`, 'latin1')).toBe(`${process.pid}\n`);
+  });
+
+  it('is private whatever the umask is', () => {
+    const path = join(folder, 'umask');
+    const umask = process.umask(0);
+    try {
+      cardIn(path).powerOn();
+      cardIn(path).erase();
+    } finally {
+      process.umask(umask);
+    }
+    for (const name of readdirSync(folder).filter((entry) => entry.startsWith('umask'))) {
+      expect([name, statSync(join(folder, name)).mode & 0o777]).toEqual([name, 0o600]);
+    }
+  });
+
+  it('does not wait for a FIFO that stands where the card or its lock does', () => {
+    const path = join(folder, 'fifo');
+    for (const name of [`${path}.lock`, `${path}.lock.sqlite`]) spawnSync('mkfifo', [name]);
+    // In a process of its own, which could hang.
+    const program = `
+      const { StateFile } = await import(${JSON.stringify(STATE_FILE)});
+      try { new StateFile(${JSON.stringify(path)}).load(); } catch (error) { console.log(error.message); }`;
+    const run = (): string =>
+      spawnSync(process.execPath, ['--input-type=module', '--eval', program], { timeout: 10_000, encoding: 'utf8' })
+        .stdout;
+    expect(run()).toContain(`the lock ${path}.lock.sqlite is not a file; remove it and try again`);
+    rmSync(`${path}.lock.sqlite`);
+    spawnSync('mkfifo', ['-m', '600', path]);
+    expect(run()).toContain(`the soft card ${path} is not a file`);
+  });
+
+  it('left locked by a process that was killed is taken over, by one of those who try at the same time', async () => {
+    const contender = `
+      import { createInterface } from 'node:readline';
+      const { StateFile } = await import(${JSON.stringify(STATE_FILE)});
+      const held = [];
+      for await (const line of createInterface(process.stdin)) {
+        const [path, at] = line.split(' ');
+        while (Date.now() < Number(at));
+        try { held.push(new StateFile(path)); console.log('held'); } catch (error) { console.log(error.code); }
+      }`;
+    const start = () => {
+      const child = spawn(process.execPath, ['--input-type=module', '--eval', contender], {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      });
+      const answers = createInterface(child.stdout)[Symbol.asyncIterator]();
+      return { child, answers };
+    };
+    const contenders = [start(), start()];
+    try {
+      for (let round = 0; round < 40; round++) {
+        const path = join(folder, `contended-${round}`);
+        // What a process that was killed leaves: of this version, and of the one before.
+        writeFileSync(`${path}.lock`, '4194303\n');
+        const at = Date.now() + 30;
+        for (const { child } of contenders) child.stdin.write(`${path} ${at}\n`);
+        const answers = await Promise.all(contenders.map(async (each) => String((await each.answers.next()).value)));
+        expect([round, answers.toSorted()]).toEqual([round, ['CARD_IN_USE', 'held']]);
+      }
+    } finally {
+      for (const { child } of contenders) child.kill('SIGKILL');
+    }
+    await Promise.all(contenders.map(({ child }) => once(child, 'exit')));
+    // Both were killed while they held the locks.
+    for (let round = 0; round < 40; round++) cardIn(join(folder, `contended-${round}`));
   });
 
   it('that cannot be written is reported, and keeps what it held', async () => {
