@@ -20,13 +20,14 @@ export type PcrStep = number | 'jump' | { readonly waiting: number };
 
 /** What steps came to. */
 interface Measured {
+  readonly steps: number;
   readonly ticks: number;
   readonly octets: number;
   /** Ticks of the longest. */
   readonly longest: number;
 }
 
-const NOTHING: Measured = { ticks: 0, octets: 0, longest: 0 };
+const NOTHING: Measured = { steps: 0, ticks: 0, octets: 0, longest: 0 };
 
 /** Another PID with PCRs, since the last PCR that counted. */
 interface Rival {
@@ -76,6 +77,12 @@ export class PcrClock {
     return Math.max(this.#before.longest, this.#lately.longest);
   }
 
+  /** Ticks of the average step lately; 0 before the first one. */
+  get average(): number {
+    const steps = this.#before.steps + this.#lately.steps;
+    return steps === 0 ? 0 : Math.ceil((this.#before.ticks + this.#lately.ticks) / steps);
+  }
+
   /**
    * Ticks that octets last at the average rate of lately.
    * @returns nothing while no step was measured.
@@ -109,6 +116,7 @@ export class PcrClock {
     }
     const lately = this.#lately;
     this.#lately = {
+      steps: lately.steps + 1,
       ticks: lately.ticks + ticks,
       octets: lately.octets + octets,
       longest: Math.max(lately.longest, Math.min(ticks, MAX_STEP)),

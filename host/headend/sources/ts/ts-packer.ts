@@ -42,7 +42,7 @@ interface Interval {
 /**
  * Packs whole TS packets into payloads (RFC 2250 2). Their times come from PCRs: octets between two of them are spread
  * evenly, which follows a variable rate. What no two PCRs enclose goes at the average rate, and over a jump of the clock
- * no longer than a step lately. A live source whose PCRs stay away is timed by its arrival, and the next PCR corrects
+ * no longer than the average step. A live source whose PCRs stay away is timed by its arrival, and the next PCR corrects
  * that. Octets that are out of sync are sent like all others, in payloads of their own.
  */
 export class TsPacker implements Packer {
@@ -173,7 +173,7 @@ export class TsPacker implements Packer {
   #measure({ step, given, waiting }: Interval): number {
     if (typeof step === 'number') return step - given;
     if (typeof step === 'object') return step.waiting;
-    return Math.min(this.#clock.ticksOf(waiting) ?? 0, this.#clock.longest);
+    return Math.min(this.#clock.ticksOf(waiting) ?? 0, this.#clock.average);
   }
 
   /** Adds what is owed to the ticks of some octets, and takes off what they had too much. */
