@@ -274,5 +274,5 @@ describe.each(CARD_KINDS.filter((kind) => kind !== 'pcsc'))('every command that 
         }
       }
     }
-  }, 300_000);
+  }, 600_000);
 });
