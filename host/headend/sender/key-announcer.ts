@@ -8,17 +8,28 @@ export class KeyAnnouncer {
   readonly #keys: ContentKeys;
   readonly #sender: UdpSender;
   readonly #clock: Clock;
+  readonly #isLive: boolean;
   readonly #carousel = new KeyCarousel();
   readonly #stop = new AbortController();
   #mediaTime: number;
   #repeating: Promise<void> | undefined;
   #failure: { readonly cause: unknown } | undefined;
 
-  /** @param mediaTime seconds since 1970 at which the stream starts. */
-  constructor(keys: ContentKeys, sender: UdpSender, clock: Clock, mediaTime: number) {
+  /**
+   * @param stream its media time is that at which it starts, in seconds since 1970.
+   * @param isLive whether media time is the clock's. It then goes on while the source is silent, and the next keys are
+   *   sent in time for what follows.
+   */
+  constructor(
+    keys: ContentKeys,
+    sender: UdpSender,
+    clock: Clock,
+    { mediaTime, isLive }: { readonly mediaTime: number; readonly isLive: boolean },
+  ) {
     this.#keys = keys;
     this.#sender = sender;
     this.#clock = clock;
+    this.#isLive = isLive;
     this.#mediaTime = mediaTime;
   }
 
@@ -46,6 +57,7 @@ export class KeyAnnouncer {
   }
 
   #send(): void {
+    if (this.#isLive) this.#mediaTime = Math.max(this.#mediaTime, Math.floor(this.#clock.now() / 1000));
     const due = this.#keys.due(this.#mediaTime);
     for (const datagram of this.#carousel.take(this.#clock.monotonic(), due)) this.#sender.send(datagram);
   }

@@ -103,9 +103,11 @@ export class ServiceSender {
   async run(signal: AbortSignal): Promise<void> {
     const { stream, source, keys, to, pace, endsAtStop = false } = this.#options;
     const ports = await ServicePorts.open(to);
-    const announcer = new KeyAnnouncer(keys, ports.keys, this.#clock, stream.mediaTime);
+    const { mediaTime } = stream;
+    const isLive = source.isLive === true;
+    const announcer = new KeyAnnouncer(keys, ports.keys, this.#clock, { mediaTime, isLive });
     // A file that is stopped is not gone on with.
-    let isOver = endsAtStop || source.isLive !== true;
+    let isOver = endsAtStop || !isLive;
     try {
       announcer.start();
       await this.#clock.sleep(pace.lead, signal).catch((error: unknown) => {

@@ -165,8 +165,13 @@ test('a live source is at the media time of the present, also after it was silen
     keys: { cards: [{ cardId: CARD, downlinkKey: DOWNLINK }] },
   });
   await clock.advanceUntil(sender.run(NEVER));
-  const { groups } = capture.open(7, DOWNLINK);
+  const { groups, unwrapped } = capture.open(7, DOWNLINK);
   expect(groups.map(({ mediaTime }) => mediaTime - stream.mediaTime)).toEqual([0, 7200, 7200]);
+  // In the silence too every content key was announced before its time, so that who waits can open what comes.
+  const contents = unwrapped.filter(({ kind }) => kind === 0x12);
+  expect(contents.map(({ from }) => from - stream.mediaTime)).toEqual(
+    Array.from({ length: 25 }, (_none, i) => 300 * i),
+  );
   expect(sender.totals.duration).toBe(600);
 });
 
