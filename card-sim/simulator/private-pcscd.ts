@@ -75,8 +75,8 @@ export class PrivatePcscd {
     const run = join(this.#folder, 'run');
     const conf = join(this.#folder, 'conf');
     await rm(run, { recursive: true, force: true });
-    await mkdir(run, { recursive: true });
-    await mkdir(conf, { recursive: true });
+    await mkdir(run, { recursive: true, mode: 0o700 });
+    await mkdir(conf, { recursive: true, mode: 0o700 });
     const reader = join(conf, 'vpcd');
     await (readers ? writeFile(reader, readerConf(this.ports[0])) : rm(reader, { force: true }));
     const bind = 'mount --bind "$0" /run/pcscd';

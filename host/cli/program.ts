@@ -4,9 +4,12 @@ import { addAttackCommand } from './attack/attack-command.ts';
 import { addCardCommand } from './card/card-command.ts';
 import { addHeadendCommand } from './headend/headend-command.ts';
 import { addIssuerCommand } from './issuer/issuer-command.ts';
+import { takeSecrets } from './terminal/environment-secrets.ts';
 import { reportError } from './terminal/error-report.ts';
 import { readVersion } from './version.ts';
 import { addWatchCommand } from './watch/watch-command.ts';
+
+takeSecrets();
 
 // The file of each group of commands adds it to the program.
 const GROUPS = [addAttackCommand, addCardCommand, addHeadendCommand, addIssuerCommand, addWatchCommand];

@@ -22,12 +22,13 @@ const closeAsync = promisify(close);
 const writeAsync = promisify(write);
 
 /**
- * Opens a file, a named pipe or a device. What was in a file stays until there is something to write.
+ * Opens a file, a named pipe or a device. What was in a file stays until there is something to write; a new one is its
+ * owner's alone.
  * @throws TransportError `OUTPUT` when it cannot be opened.
  */
 export async function openFileOutput(path: string): Promise<Output> {
   try {
-    const fd = await openAsync(path, constants.O_WRONLY | constants.O_CREAT);
+    const fd = await openAsync(path, constants.O_WRONLY | constants.O_CREAT, 0o600);
     return new FileOutput(path, fd, await kindOf(fd), () => closeAsync(fd));
   } catch (error) {
     throw outputError(path, error);

@@ -71,7 +71,7 @@ export async function benchCard(options: BenchOptions): Promise<void> {
       const { atr } = channel;
       const name = options.name ?? `ATR ${toHex(atr)}`;
       const profile = describeChip({ name, transport: options.card.kind, tollcast: readVersion(), atr, answer }, speed);
-      await writeFile(options.profile, `${JSON.stringify(profile, undefined, 2)}\n`);
+      await writeFile(options.profile, `${JSON.stringify(profile, undefined, 2)}\n`, { mode: 0o600 });
     }
     const card = formatCardId(answer.cardId);
     print(options, { card, ...speed, rates: BIT_RATES }, [`card            ${card}`, ...describeSpeed(speed)]);

@@ -85,7 +85,7 @@ async function leave(service: number, key: number, options: LeaveOptions): Promi
     const { cardId } = await selectActive(module);
     const { record, to } = await leavePurchase(module, { service, keyId: key }, at);
     // The file comes first: if it fails, the record can be asked for again while the purchase is on the card.
-    if (options.out !== undefined) await writeFile(options.out, `${toHex(record)}\n`);
+    if (options.out !== undefined) await writeFile(options.out, `${toHex(record)}\n`, { mode: 0o600 });
     const json = { card: formatCardId(cardId), service, key, to: formatTime(to), record: toHex(record) };
     print(options, json, [
       `card ${formatCardId(cardId)}: purchase ${key} of service ${service} ends at ${formatTime(to)}`,

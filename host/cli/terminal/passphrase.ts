@@ -1,7 +1,7 @@
 import { IssuerError } from '../../issuer/issuer-error.ts';
 import { askHidden } from './ask.ts';
+import { readSecret } from './environment-secrets.ts';
 
-/** Where a passphrase may stand instead of being typed. It is never an argument: other users can read those. */
 const PASSPHRASE_VARIABLE = 'TOLLCAST_PASSPHRASE';
 
 /**
@@ -9,7 +9,7 @@ const PASSPHRASE_VARIABLE = 'TOLLCAST_PASSPHRASE';
  * @throws IssuerError `NO_PASSPHRASE` when there is neither, or none was typed.
  */
 export async function askPassphrase(): Promise<string> {
-  return process.env[PASSPHRASE_VARIABLE] ?? (await typePassphrase('Passphrase of the issuer store:'));
+  return readSecret(PASSPHRASE_VARIABLE) ?? (await typePassphrase('Passphrase of the issuer store:'));
 }
 
 /**
@@ -17,7 +17,7 @@ export async function askPassphrase(): Promise<string> {
  * @throws IssuerError `NO_PASSPHRASE` as {@link askPassphrase} does, and when the two differ.
  */
 export async function choosePassphrase(): Promise<string> {
-  const given = process.env[PASSPHRASE_VARIABLE];
+  const given = readSecret(PASSPHRASE_VARIABLE);
   if (given !== undefined) return given;
   const first = await typePassphrase('New passphrase of the issuer store:');
   const second = await typePassphrase('The same again:');

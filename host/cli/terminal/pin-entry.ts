@@ -2,10 +2,11 @@ import { open } from 'node:fs/promises';
 import { encodePin } from '../../../apdu/decode-module/pin.ts';
 import { TollcastError } from '../../../apdu/errors.ts';
 import { askHidden } from './ask.ts';
+import { readSecret, type SecretVariable } from './environment-secrets.ts';
 
-/** Where a PIN may stand instead of being typed. It is never an argument: other users can read those. */
+/** Where a PIN may stand instead of being typed. */
 interface PinSource {
-  readonly variable: string;
+  readonly variable: SecretVariable;
   /** The option that names a file. */
   readonly option: string;
 }
@@ -40,7 +41,7 @@ export async function choosePin(file: string | undefined, source = PRESENT): Pro
 }
 
 async function readGiven(file: string | undefined, { variable }: PinSource): Promise<string | undefined> {
-  if (file === undefined) return process.env[variable];
+  if (file === undefined) return readSecret(variable);
   try {
     const opened = await open(file, 'r');
     try {

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -187,6 +187,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', { timeout: 120_000 }, (ki
     const ending = ['--at', '2030-01-01T00:00:00Z', '--yes', '--out', 'leave.hex'];
     const { record } = await json([...leave, ...ending]);
     expect((await readFile(join(directory, 'leave.hex'), 'utf8')).trim()).toBe(record);
+    expect((await stat(join(directory, 'leave.hex'))).mode & 0o777).toBe(0o600);
     const uplink = deriveCardKey(await store.open('unique'), 'uplink', parseCardId(String(id)));
     expect(openLeaveRecord(fromHex(String(record)), uplink)).toMatchObject({
       service: 5,

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer, get, type IncomingMessage, request, type RequestOptions } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -84,6 +84,17 @@ describe('a file', () => {
     const payload = write(output, 10);
     await output.close();
     expect((await readFile(path)).equals(payload)).toBe(true);
+  });
+
+  test("that is new is its owner's alone, whatever the umask is", async () => {
+    const path = join(directory, 'private.ts');
+    const umask = process.umask(0);
+    try {
+      await open(path);
+    } finally {
+      process.umask(umask);
+    }
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
   });
 
   test('that cannot be opened is refused in one line', async () => {
