@@ -290,25 +290,6 @@ describe('a source', () => {
     },
   );
 
-  test.each([
-    ['that ends', false, {}, true],
-    ['that is stopped', true, {}, false],
-    ['that is stopped for good', true, { endsAtStop: true }, true],
-  ])('%s as time passes says goodbye only when the programme is over', async (_name, stops, more, isOver) => {
-    const stop = new AbortController();
-    const media: MediaSource = {
-      async *[Symbol.asyncIterator]() {
-        yield { octets: randomBytes(100), arrival: 0, ends: [100] };
-        if (stops) stop.abort();
-      },
-    };
-    const { sender } = await makeCardSender({ source: { media, isLive: true }, ...more });
-    await sender.run(stop.signal);
-    await captured(1);
-    await sleep(100);
-    expect(capture.control.length > 0).toBe(isOver);
-  });
-
   test('that fails ends the run, with a BYE', async () => {
     const broken: MediaSource = {
       async *[Symbol.asyncIterator]() {
