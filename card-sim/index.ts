@@ -12,6 +12,7 @@ export {
   type CardCounts,
   type CardKind,
   type CardMemory,
+  type ChipFeature,
   type CutPoint,
   type SimulatedCard,
   type StartCardOptions,

@@ -64,8 +64,13 @@ export interface SimulatedCard extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** What some chips do not have: the curve, and AES-CBC-MAC as an algorithm of its own. */
+export type ChipFeature = 'p256' | 'mac';
+
 export interface StartCardOptions {
   readonly kind: CardKind;
+  /** What the chip of an applet on jCardSim lacks; a soft module lacks nothing. */
+  readonly lacks?: readonly ChipFeature[] | undefined;
   /** File that keeps the card from one start to the next; without it the card is new, and gone when it is closed. */
   readonly state?: string | undefined;
 }

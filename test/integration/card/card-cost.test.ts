@@ -55,6 +55,12 @@ test('transient memory is as the page has it, made at installation and never aft
   expect(await ramOctets()).toBe(RAM_OCTETS);
 });
 
+test('on a chip without AES-CBC-MAC it is 80 octets more', async () => {
+  const { id } = await runner.add('tcp=0,ram=1500,commit=384,mac=0');
+  expect(numberIn(await runner.ask({ do: 'info', card: id }), 'ramOctets')).toBe(RAM_OCTETS + 80);
+  await runner.ask({ do: 'remove', card: id });
+});
+
 test('a slot change is two APDUs and writes nothing', async () => {
   const { inits, keys } = WORK.segmentKey;
   expect(await counted(() => module.loadKey(sealSegment()))).toEqual({ ...IN_RAM, apdus: 1, inits, keys });

@@ -1,7 +1,6 @@
 package tollcast.applet;
 
 import javacard.security.AESKey;
-import javacard.security.Signature;
 
 /** The AES-CBC-MAC of protocol 1.1 over whole blocks. */
 final class Mac {
@@ -11,33 +10,33 @@ final class Mac {
   private static final short TAG = Transients.TAG;
 
   /** Others may use it, too: each use initialises it anew. */
-  final Signature signature;
+  final MacEngine engine;
   private final byte[] work;
 
   Mac(Transients transients) {
-    signature = Signature.getInstance(Signature.ALG_AES_MAC_128_NOPAD, false);
+    engine = transients.macEngine;
     work = transients.work;
   }
 
   /** Writes the 16-octet tag of `length` octets right behind them. */
   void sign(AESKey key, byte[] message, short at, short length) {
-    signature.init(key, Signature.MODE_SIGN);
-    signature.sign(message, at, length, message, (short) (at + length));
+    engine.init(key);
+    engine.sign(message, at, length, message, (short) (at + length));
   }
 
   /** Whether the tag of `tagLength` octets behind `length` octets is right. */
   boolean isTagRight(AESKey key, byte[] message, short at, short length, short tagLength) {
-    signature.init(key, Signature.MODE_SIGN);
-    return isTagRight(signature, work, message, at, length, tagLength);
+    engine.init(key);
+    return isTagRight(engine, work, message, at, length, tagLength);
   }
 
   /**
-   * The same with a Signature that is initialised. It never calls Signature.verify, which compares 16 octets and may
+   * The same with an engine that is initialised. It never calls Signature.verify, which compares 16 octets and may
    * leave early.
    */
-  static boolean isTagRight(Signature signature, byte[] work, byte[] message, short at, short length,
+  static boolean isTagRight(MacEngine engine, byte[] work, byte[] message, short at, short length,
       short tagLength) {
-    signature.sign(message, at, length, work, TAG);
+    engine.sign(message, at, length, work, TAG);
     short tag = (short) (at + length);
     return tagLength == SHORT_LENGTH ? areShortTagsEqual(work, message, tag)
         : areEqual(work, TAG, message, tag, tagLength);

@@ -72,7 +72,9 @@ final class Transients {
   final KeyTable contents;
   /** One engine each for a content key, because most chips write to EEPROM in init; so DECODE never initialises. */
   final Cipher[] contentCipher;
-  final Signature[] contentMac;
+  final MacEngine[] contentMac;
+  /** The engine of all other messages. Each use initialises it anew. */
+  final MacEngine macEngine;
 
   Transients() {
     ram = JCSystem.makeTransientByteArray(RAM_LENGTH, JCSystem.CLEAR_ON_RESET);
@@ -81,17 +83,22 @@ final class Transients {
     segments = makeTable(SEGMENTS, KeyEntry.SIZE);
     contents = makeTable(CONTENTS, KeyTable.CONTENT_LENGTH);
     contentCipher = new Cipher[CONTENTS];
-    contentMac = new Signature[CONTENTS];
+    contentMac = new MacEngine[CONTENTS];
+    Signature signature = MacEngine.findSignature(channelKeys[0], work);
+    boolean hasAlgorithm = signature != null;
+    byte[] room = hasAlgorithm ? null : MacEngine.makeRoom();
+    macEngine = new MacEngine(signature, room);
     for (byte row = 0; row < CONTENTS; row++) {
       contentCipher[row] = Cipher.getInstance(Cipher.ALG_AES_BLOCK_128_CBC_NOPAD, false);
-      contentMac[row] = Signature.getInstance(Signature.ALG_AES_MAC_128_NOPAD, false);
+      Signature own = hasAlgorithm ? MacEngine.makeSignature() : null;
+      contentMac[row] = new MacEngine(own, room);
     }
   }
 
   /** Initialises the engines of a content key. */
   void initContentEngines(byte row) {
     contentCipher[row].init(contents.encryptionKey(row), Cipher.MODE_DECRYPT);
-    contentMac[row].init(contents.macKey(row), Signature.MODE_SIGN);
+    contentMac[row].init(contents.macKey(row));
   }
 
   /** Initialises all of them again after SELECT: a runtime may forget them while another application is selected. */

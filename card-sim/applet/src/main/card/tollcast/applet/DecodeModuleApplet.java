@@ -65,7 +65,7 @@ public final class DecodeModuleApplet extends Applet {
     keyLoader = new KeyLoader(persistent, transients, keys, parents, purchases, tree, uplink, mac, pin);
     decoder = new Decoder(persistent, transients, keys, session, debit, streams, tally);
     creditLoad = new CreditLoad(persistent, transients, purse, mac);
-    Cmac cmac = new Cmac(mac.signature, transients.work);
+    Cmac cmac = new Cmac(mac.engine, transients.work);
     channelKeys = new ChannelKeys(persistent.channelKeys, persistent.channelState, cmac, parents.cipher,
         transients.work);
     channelKeys.install(parameters, at, length);

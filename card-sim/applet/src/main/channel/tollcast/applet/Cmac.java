@@ -2,7 +2,6 @@ package tollcast.applet;
 
 import javacard.framework.Util;
 import javacard.security.AESKey;
-import javacard.security.Signature;
 
 /** AES-CMAC (RFC 4493). Java Card 2.2.2 does not have it, so it is made of AES-CBC-MAC. */
 final class Cmac {
@@ -17,18 +16,18 @@ final class Cmac {
   private static final short LAST_BLOCK = 112;
   private static final short SUBKEY = 128;
 
-  private final Signature cbcMac;
+  private final MacEngine cbcMac;
   private final byte[] work;
 
   /** @param cbcMac may be initialised by others between two messages */
-  Cmac(Signature cbcMac, byte[] work) {
+  Cmac(MacEngine cbcMac, byte[] work) {
     this.cbcMac = cbcMac;
     this.work = work;
   }
 
   /** Starts a message. */
   void init(AESKey key) {
-    cbcMac.init(key, Signature.MODE_SIGN);
+    cbcMac.init(key);
     // RFC 4493 2.3: L = AES(K, 0), which is the CBC-MAC of one block of zeros.
     Util.arrayFillNonAtomic(work, SUBKEY, BLOCK, (byte) 0);
     cbcMac.sign(work, SUBKEY, BLOCK, work, SUBKEY);
@@ -65,7 +64,7 @@ final class Cmac {
 
   /** Enciphers the 16 octets at `at` of `work` in their place; ends any message that was started. */
   void encipherBlock(AESKey key, short at) {
-    cbcMac.init(key, Signature.MODE_SIGN);
+    cbcMac.init(key);
     cbcMac.sign(work, at, BLOCK, work, at);
   }
 

@@ -8,7 +8,6 @@ import javacard.framework.JCSystem;
 import javacard.framework.Util;
 import javacard.security.AESKey;
 import javacard.security.KeyBuilder;
-import javacard.security.Signature;
 import javacardx.crypto.Cipher;
 
 /** The secure channel, with the few commands that its vectors need and nothing else of the decode module. */
@@ -34,7 +33,7 @@ public class ChannelTestApplet extends Applet {
   private ChannelTestApplet(byte[] parameters, short at, short length) {
     byte[] work = JCSystem.makeTransientByteArray((short) 160, JCSystem.CLEAR_ON_RESET);
     byte[] ram = JCSystem.makeTransientByteArray((short) (SecureChannel.RAM_LENGTH + 3), JCSystem.CLEAR_ON_RESET);
-    Cmac cmac = new Cmac(Signature.getInstance(Signature.ALG_AES_MAC_128_NOPAD, false), work);
+    Cmac cmac = new Cmac(new MacEngine(MacEngine.makeSignature(), null), work);
     Cipher cbc = Cipher.getInstance(Cipher.ALG_AES_BLOCK_128_CBC_NOPAD, false);
     keys = new ChannelKeys(KeyTable.makeKeys(ChannelKeys.KEYS, KeyBuilder.TYPE_AES), state, cmac, cbc, work);
     keys.install(parameters, at, length);

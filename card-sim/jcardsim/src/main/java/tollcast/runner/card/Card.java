@@ -57,7 +57,7 @@ public final class Card implements Closeable {
   }
 
   private CardRuntime blank() {
-    return new CardRuntime("card " + id, spec.ram(), spec.commit(), spec.strict());
+    return new CardRuntime("card " + id, spec.ram(), spec.commit(), spec.strict(), spec.chip());
   }
 
   private void install(AppletLoader loader) throws IOException, CardRuntime.InstallFailed {

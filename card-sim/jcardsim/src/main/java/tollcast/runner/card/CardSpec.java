@@ -3,6 +3,7 @@ package tollcast.runner.card;
 import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.Set;
+import tollcast.runner.runtime.Chip;
 
 /**
  * One card as the command line describes it.
@@ -13,11 +14,13 @@ import java.util.Set;
  * @param ram octets of transient memory for the applet, 0 for no limit
  * @param commit octets a transaction may change
  * @param strict whether the card throws wherever the API may throw
+ * @param chip what the chip's API has
  */
 public record CardSpec(String applet, byte[] aid, byte[] install, int tcp, String vpcd, Path state, byte[] atr,
-    int ram, int commit, boolean strict) {
+    int ram, int commit, boolean strict, Chip chip) {
   public static final String KEYS =
-      "tcp=PORT, vpcd=HOST:PORT, state=FILE, install=HEX, atr=HEX, ram=OCTETS, commit=OCTETS, strict=0|1";
+      "tcp=PORT, vpcd=HOST:PORT, state=FILE, install=HEX, atr=HEX, ram=OCTETS, commit=OCTETS, strict=0|1, "
+          + "p256=0|1, mac=0|1";
   private static final int MAX_ATR = 33;
 
   /** The applet that cards hold unless their own description says otherwise, and its parameters. */
@@ -33,6 +36,8 @@ public record CardSpec(String applet, byte[] aid, byte[] install, int tcp, Strin
     int ram = 0;
     int commit = Short.MAX_VALUE;
     boolean strict = false;
+    boolean p256 = true;
+    boolean mac = true;
     for (String part : text.split(",")) {
       int equals = part.indexOf('=');
       String key = equals < 0 ? part : part.substring(0, equals);
@@ -46,6 +51,8 @@ public record CardSpec(String applet, byte[] aid, byte[] install, int tcp, Strin
         case "ram" -> ram = number(key, value, 0, Short.MAX_VALUE);
         case "commit" -> commit = number(key, value, 1, Short.MAX_VALUE);
         case "strict" -> strict = number(key, value, 0, 1) == 1;
+        case "p256" -> p256 = number(key, value, 0, 1) == 1;
+        case "mac" -> mac = number(key, value, 0, 1) == 1;
         default -> throw new IllegalArgumentException("--card " + text + ": unknown \"" + key + "\"; use " + KEYS);
       }
     }
@@ -56,7 +63,8 @@ public record CardSpec(String applet, byte[] aid, byte[] install, int tcp, Strin
     if (atr.length < 2 || atr.length > MAX_ATR) {
       throw new IllegalArgumentException("--card " + text + ": an ATR has 2 to " + MAX_ATR + " octets");
     }
-    return new CardSpec(defaults.applet, defaults.aid, install, tcp, vpcd, state, atr, ram, commit, strict);
+    return new CardSpec(defaults.applet, defaults.aid, install, tcp, vpcd, state, atr, ram, commit, strict,
+        new Chip(p256, mac));
   }
 
   public static byte[] hex(String what, String value) {

@@ -142,6 +142,10 @@ public final class AppletRewriter extends ClassVisitor {
           hook(name, hook);
           return;
         }
+        if (owner.equals("javacard/security/Signature") && name.equals("getInstance")) {
+          hook("makeSignature", descriptor);
+          return;
+        }
         if (name.equals("clearKey")) {
           hook(name, "(Ljavacard/security/Key;)V");
           return;

@@ -43,6 +43,7 @@ public final class CardRuntime extends SimulatorRuntime {
   private final LogicalChannels logicalChannels = new LogicalChannels();
   private final String name;
   private final boolean strict;
+  final Chip chip;
   private boolean commandHasData;
   private Applet applet;
 
@@ -51,15 +52,17 @@ public final class CardRuntime extends SimulatorRuntime {
    * @param ramLimit octets of RAM for the applet, 0 for no limit
    * @param commitCapacity octets a transaction may change, up to 32,767
    * @param strict throws where the API may throw, and forgets at deselect how engines were initialised
+   * @param chip the algorithms that it has
    */
-  public CardRuntime(String name, int ramLimit, int commitCapacity, boolean strict) {
-    this(name, new CardRam(ramLimit), commitCapacity, strict);
+  public CardRuntime(String name, int ramLimit, int commitCapacity, boolean strict, Chip chip) {
+    this(name, new CardRam(ramLimit), commitCapacity, strict, chip);
   }
 
-  private CardRuntime(String name, CardRam ram, int commitCapacity, boolean strict) {
+  private CardRuntime(String name, CardRam ram, int commitCapacity, boolean strict, Chip chip) {
     super(ram);
     this.name = name;
     this.strict = strict;
+    this.chip = chip;
     this.ram = ram;
     eeprom = new Eeprom(counts, ram, commitCapacity);
     // jCardSim's 260 octets do not hold a case 4 command with Lc = 255.

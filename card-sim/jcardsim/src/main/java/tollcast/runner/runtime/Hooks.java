@@ -141,8 +141,12 @@ public final class Hooks {
   }
 
   public static Key buildKey(byte type, short bits, boolean encryption) {
+    boolean isCurve = type == KeyBuilder.TYPE_EC_FP_PRIVATE || type == KeyBuilder.TYPE_EC_FP_PUBLIC;
+    if (isCurve && !card().chip.hasP256()) {
+      CryptoException.throwIt(CryptoException.NO_SUCH_ALGORITHM);
+    }
     Key key = KeyBuilder.buildKey(type, bits, encryption);
-    if (type == KeyBuilder.TYPE_EC_FP_PRIVATE || type == KeyBuilder.TYPE_EC_FP_PUBLIC) {
+    if (isCurve) {
       return key;
     }
     if (!(key instanceof SymmetricKeyImpl symmetric)) {
@@ -240,6 +244,14 @@ public final class Hooks {
 
   public static void init(Signature signature, Key key, byte mode, byte[] iv, short offset, short length) {
     card().init(signature, key, mode, iv, offset, length);
+  }
+
+  /** Signature.getInstance, which takes what MessageDigest.getInstance takes. */
+  public static Signature makeSignature(byte algorithm, boolean external) {
+    if (algorithm == Signature.ALG_AES_MAC_128_NOPAD && !card().chip.hasMac()) {
+      CryptoException.throwIt(CryptoException.NO_SUCH_ALGORITHM);
+    }
+    return Signature.getInstance(algorithm, external);
   }
 
   public static MessageDigest getInstance(byte algorithm, boolean external) {
