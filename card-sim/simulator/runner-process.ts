@@ -34,14 +34,17 @@ type Line = Readonly<Record<string, unknown>>;
  */
 export class RunnerProcess {
   readonly #control: Socket;
+  /** What the control channel wants to see in each request. */
+  readonly #token: unknown;
   /** Requests without an answer yet, in the order in which they were sent. */
   readonly #waiting: { resolve: (answer: Line) => void; reject: (error: Error) => void }[] = [];
   /** The card that the runner was started with, until `add` gives it out. */
   #first: RunnerCard | undefined;
   #said: () => string;
 
-  private constructor(control: Socket, first: RunnerCard, said: () => string) {
+  private constructor(control: Socket, token: unknown, first: RunnerCard, said: () => string) {
     this.#control = control;
+    this.#token = token;
     this.#first = first;
     this.#said = said;
     createInterface(control).on('line', (line) => {
@@ -85,6 +88,7 @@ export class RunnerProcess {
     for (const stream of [child.stdin, child.stdout, child.stderr]) if (stream instanceof Socket) stream.unref();
     return new RunnerProcess(
       control,
+      ready['token'],
       cardIn(Array.isArray(ready['cards']) ? ready['cards'][0] : undefined),
       () => said,
     );
@@ -105,7 +109,7 @@ export class RunnerProcess {
     try {
       const answer = await new Promise<Line>((resolve, reject) => {
         this.#waiting.push({ resolve, reject });
-        this.#control.write(`${JSON.stringify(request)}\n`);
+        this.#control.write(`${JSON.stringify({ ...request, token: this.#token })}\n`);
       });
       if (answer['ok'] !== true) throw failed(`refused to ${request.do}`, String(answer['error']));
       return answer;

@@ -11,7 +11,11 @@ import java.io.InputStreamReader;
 import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.Socket;
+import java.net.SocketTimeoutException;
 import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.SecureRandom;
+import java.util.HexFormat;
 import tollcast.runner.card.Card;
 import tollcast.runner.card.CardSpec;
 import tollcast.runner.memory.Counts;
@@ -19,16 +23,26 @@ import tollcast.runner.memory.Eeprom;
 import tollcast.runner.port.TcpPort;
 import tollcast.runner.runtime.CardRuntime;
 
-/** The control channel of tests: one JSON object a line in, one JSON line out. */
+/**
+ * The control channel of tests: one JSON object a line in, one JSON line out. Each request has the token of the ready
+ * line, which the one who started the runner reads, and no other user of the machine.
+ */
 final class ControlServer implements Closeable {
   private static final int MAX_LINE = 4_096;
+  /** Milliseconds in which the first right request has to come. */
+  private static final int FIRST_REQUEST = 5_000;
+  private static final int TOKEN_LENGTH = 16;
 
   private final Cards cards;
+  private final String token;
   private final TcpPort tcp;
 
   /** @param port 0 for any */
   ControlServer(InetAddress listen, int port, Cards cards) throws IOException {
     this.cards = cards;
+    byte[] random = new byte[TOKEN_LENGTH];
+    new SecureRandom().nextBytes(random);
+    token = HexFormat.of().formatHex(random);
     tcp = new TcpPort(listen, port, "control", this::serve);
   }
 
@@ -36,14 +50,26 @@ final class ControlServer implements Closeable {
     return tcp.port();
   }
 
+  String token() {
+    return token;
+  }
+
   private void serve(Socket socket) {
     try (socket) {
       socket.setTcpNoDelay(true);
+      socket.setSoTimeout(FIRST_REQUEST);
       BufferedReader in = new BufferedReader(new InputStreamReader(socket.getInputStream(), StandardCharsets.UTF_8));
       OutputStream out = socket.getOutputStream();
       for (String line = readLine(in); line != null; line = readLine(in)) {
-        out.write((JsonWriter.string(answer(line)) + "\n").getBytes(StandardCharsets.UTF_8));
+        JsonObject answer = answer(line);
+        out.write((JsonWriter.string(answer == null ? STRANGER : answer) + "\n").getBytes(StandardCharsets.UTF_8));
+        if (answer == null) {
+          return;
+        }
+        socket.setSoTimeout(0);
       }
+    } catch (SocketTimeoutException e) {
+      // Whoever it is wanted nothing.
     } catch (IOException e) {
       System.err.println("control: connection lost: " + e.getMessage());
     }
@@ -63,15 +89,24 @@ final class ControlServer implements Closeable {
     return line.toString();
   }
 
-  JsonObject answer(String line) {
+  /** @return null when the request has not the token */
+  private JsonObject answer(String line) {
     try {
-      return answer(JsonParser.object().from(line));
+      JsonObject request = JsonParser.object().from(line);
+      byte[] given = request.getString("token", "").getBytes(StandardCharsets.UTF_8);
+      if (!MessageDigest.isEqual(given, token.getBytes(StandardCharsets.UTF_8))) {
+        return null;
+      }
+      return answer(request);
     } catch (JsonParserException e) {
-      return refusal("this is not a JSON object on one line: " + e.getMessage());
+      return null;
     } catch (IllegalArgumentException | IOException | CardRuntime.InstallFailed e) {
       return refusal(e.getMessage());
     }
   }
+
+  private static final JsonObject STRANGER =
+      refusal("this is not a JSON object on one line with the \"token\" of the ready line; add it");
 
   private static JsonObject refusal(String why) {
     JsonObject refusal = new JsonObject();

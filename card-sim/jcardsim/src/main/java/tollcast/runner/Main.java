@@ -83,6 +83,7 @@ final class Main implements Callable<Integer> {
     ready.put("ready", true);
     ready.put("cards", described);
     ready.put("control", server == null ? null : server.port());
+    ready.put("token", server == null ? null : server.token());
     System.out.println(JsonWriter.string(ready));
     System.out.flush();
 

@@ -8,6 +8,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tollcast.runner.card.Card;
@@ -112,6 +114,24 @@ class StateFileTest {
     CardSpec spec = CardSpec.parse("tcp=0,state=" + file(), other);
     IOException refused = assertThrows(IOException.class, () -> new Card(0, spec));
     assertTrue(refused.getMessage().contains("another build of the applet"), refused.getMessage());
+  }
+
+  @Test
+  void nothingIsLeftBesideAFileThatIsNotACard() throws Exception {
+    Files.writeString(file(), "somebody else's");
+    assertThrows(IOException.class, () -> Rig.at(file()));
+    try (Stream<Path> files = Files.list(folder)) {
+      assertEquals(List.of(file()), files.toList());
+    }
+  }
+
+  @Test
+  void folderAndLockAreTheOwnersAlone() throws Exception {
+    Path inFolder = folder.resolve("new").resolve("card");
+    Rig.at(inFolder).card.close();
+    assertEquals("rwx------", PosixFilePermissions.toString(Files.getPosixFilePermissions(inFolder.getParent())));
+    Path lock = inFolder.resolveSibling("card.lock");
+    assertEquals("rw-------", PosixFilePermissions.toString(Files.getPosixFilePermissions(lock)));
   }
 
   @Test

@@ -11,10 +11,13 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import tollcast.runner.port.TcpPort;
 import tollcast.testapplet.TestApplet;
 
 @Timeout(20)
@@ -77,6 +80,11 @@ class TransportTest {
     if (control == null) {
       control = new ControlServer(LOOPBACK, 0, cards);
     }
+    return askAsStranger(request.replaceFirst("^\\{(?=(.))", "{'token':'" + control.token() + "',")
+        .replace(",}", "}"));
+  }
+
+  private JsonObject askAsStranger(String request) throws Exception {
     try (Socket socket = new Socket(LOOPBACK, control.port())) {
       socket.getOutputStream().write((request.replace('\'', '"') + "\n").getBytes());
       byte[] line = new byte[4096];
@@ -210,6 +218,45 @@ class TransportTest {
       assertFalse(answer.getBoolean("ok", true), bad);
       assertFalse(answer.getString("error").isEmpty(), bad);
     }
+  }
+
+  @Test
+  void controlAnswersNobodyWithoutTheToken() throws Exception {
+    cards.add("tcp=0");
+    control = new ControlServer(LOOPBACK, 0, cards);
+    for (String request : new String[] {"{'do':'pull'}", "{'do':'pull','token':''}", "{'do':'pull','token':7}",
+        "{'do':'pull','token':'" + "0".repeat(control.token().length()) + "'}"}) {
+      assertFalse(askAsStranger(request).getBoolean("ok", true), request);
+      assertTrue(ask("{'do':'info'}").getBoolean("present"), request);
+    }
+  }
+
+  @Test
+  void whoeverConnectsOftenTakesABoundedNumberOfThreads() throws Exception {
+    cards.add("tcp=0");
+    List<Socket> idle = new ArrayList<>();
+    try {
+      for (int i = 0; i < 200; i++) {
+        idle.add(new Socket(LOOPBACK, cards.get(0).tcp().port()));
+      }
+      Thread.sleep(300);
+      assertTrue(connectionThreads() <= TcpPort.MAX_CONNECTIONS, connectionThreads() + " threads");
+    } finally {
+      for (Socket socket : idle) {
+        socket.close();
+      }
+    }
+    while (connectionThreads() > 0) {
+      Thread.sleep(10);
+    }
+    try (Reader reader = connect(0)) {
+      assertEquals("3b80800101", reader.send((byte) 4));
+    }
+  }
+
+  private static long connectionThreads() {
+    return Thread.getAllStackTraces().keySet().stream()
+        .filter(thread -> thread.getName().equals("card 0 tcp connection")).count();
   }
 
   @Test

@@ -6,6 +6,7 @@ import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.lang.reflect.Field;
+import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.List;
 import java.util.zip.CRC32;
@@ -33,6 +34,11 @@ final class EepromImage {
   }
 
   private EepromImage() {}
+
+  /** Whether octets begin as an image does, of whatever version. */
+  static boolean isImage(byte[] octets) {
+    return octets.length >= CRC && ByteBuffer.wrap(octets).getInt() == MAGIC;
+  }
 
   static byte[] of(CardRuntime card) {
     try {
@@ -69,9 +75,7 @@ final class EepromImage {
     crc.update(image, 0, Math.max(0, image.length - CRC));
     DataInputStream in = new DataInputStream(new ByteArrayInputStream(image));
     try {
-      if (image.length < CRC || in.readInt() != MAGIC) {
-        throw new Refused("is not a card file: name another, or delete it to get a new card");
-      }
+      in.readInt();
       int version = in.readUnsignedShort();
       if (version != VERSION) {
         throw new Refused("has format " + version + ", this runner reads " + VERSION

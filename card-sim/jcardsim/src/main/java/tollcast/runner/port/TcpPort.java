@@ -6,10 +6,15 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.util.concurrent.Semaphore;
 import java.util.function.Consumer;
 
-/** A port that listens. Each connection gets a thread of its own. */
+/** A port that listens. Each connection gets a thread of its own; one too many is closed at once. */
 public final class TcpPort implements Closeable {
+  /** A card has a client or two; whoever connects more often must not take all memory. */
+  public static final int MAX_CONNECTIONS = 16;
+
+  private final Semaphore places = new Semaphore(MAX_CONNECTIONS);
   private final ServerSocket server;
 
   /**
@@ -42,9 +47,27 @@ public final class TcpPort implements Closeable {
         }
         return;
       }
-      Thread thread = new Thread(() -> serve.accept(socket), name + " connection");
+      if (!places.tryAcquire()) {
+        refuse(socket);
+        continue;
+      }
+      Thread thread = new Thread(() -> {
+        try {
+          serve.accept(socket);
+        } finally {
+          places.release();
+        }
+      }, name + " connection");
       thread.setDaemon(true);
       thread.start();
+    }
+  }
+
+  private static void refuse(Socket socket) {
+    try {
+      socket.close();
+    } catch (IOException e) {
+      // It is closed either way.
     }
   }
 
