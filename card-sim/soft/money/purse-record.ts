@@ -54,18 +54,37 @@ export const FIRST_RECORD: PurseRecord = {
   limitLoaded: false,
 };
 
+/** Writes a record. It is written at every take, so it names its fields: that is faster than a walk over the table. */
 export function encodeRecord(record: PurseRecord): Uint8Array {
-  const { loadId, usedAtTake, openTotals, marks, limitLoaded, ...numbers } = record;
   const octets = allocate(PURSE_RECORD.length);
   const { at } = PURSE_RECORD;
-  PURSE_RECORD.writeUints(octets, numbers);
-  octets.set(loadId, at.loadId);
-  writeTicks(octets, at.usedAtTake, usedAtTake);
-  SESSION_TOTALS.writeUints(octets, openTotals, at.openTotals);
-  marks.forEach((mark, index) => {
-    MARK.writeUints(octets, mark, at.marks + index * MARK.length);
+  PURSE_RECORD.writeUint(octets, 'sequence', record.sequence);
+  PURSE_RECORD.writeUint(octets, 'loaded', record.loaded);
+  PURSE_RECORD.writeUint(octets, 'spent', record.spent);
+  PURSE_RECORD.writeUint(octets, 'torn', record.torn);
+  PURSE_RECORD.writeUint(octets, 'loadNumber', record.loadNumber);
+  octets.set(record.loadId, at.loadId);
+  PURSE_RECORD.writeUint(octets, 'loadAmount', record.loadAmount);
+  PURSE_RECORD.writeUint(octets, 'session', record.session);
+  PURSE_RECORD.writeUint(octets, 'service', record.service);
+  PURSE_RECORD.writeUint(octets, 'taken', record.taken);
+  writeTicks(octets, at.usedAtTake, record.usedAtTake);
+  SESSION_TOTALS.writeUints(octets, record.openTotals, at.openTotals);
+  PURSE_RECORD.writeUint(octets, 'lastFlatService', record.lastFlatService);
+  PURSE_RECORD.writeUint(octets, 'lastFlatSegment', record.lastFlatSegment);
+  PURSE_RECORD.writeUint(octets, 'day', record.day);
+  PURSE_RECORD.writeUint(octets, 'spentOfDay', record.spentOfDay);
+  PURSE_RECORD.writeUint(octets, 'receiptsWritten', record.receiptsWritten);
+  PURSE_RECORD.writeUint(octets, 'receiptsAcknowledged', record.receiptsAcknowledged);
+  PURSE_RECORD.writeUint(octets, 'unacknowledged', record.unacknowledged);
+  record.marks.forEach(({ ssrc, group }, index) => {
+    const mark = at.marks + index * MARK.length;
+    MARK.writeUint(octets, 'ssrc', ssrc, mark);
+    MARK.writeUint(octets, 'group', group, mark);
   });
-  if (limitLoaded) octets[at.limitLoaded] = 1;
+  PURSE_RECORD.writeUint(octets, 'creditLimit', record.creditLimit);
+  PURSE_RECORD.writeUint(octets, 'spendLimit', record.spendLimit);
+  if (record.limitLoaded) octets[at.limitLoaded] = 1;
   return octets;
 }
 
