@@ -41,6 +41,8 @@ public class TestApplet extends Applet {
   public static final byte DIGEST = 0x48;
   public static final byte REINIT_AND_ABORT = 0x4A;
   public static final byte PLAIN_MARK = 0x4C;
+  /** Sum u16 of the data, how often it came, length of the buffer, Lc. */
+  public static final byte SUM = 0x4E;
 
   private static final byte[] TABLE = {1, 2, 3, 4};
   private static short staticCount;
@@ -96,6 +98,29 @@ public class TestApplet extends Applet {
     new TestApplet(bArray, bOffset).register(bArray, (short) (bOffset + 1), bArray[bOffset]);
   }
 
+  /** Adds up the data as it comes, always at the start of the buffer's data. */
+  private static short sum(APDU apdu, byte[] buffer, short first) {
+    short left = apdu.getIncomingLength();
+    short received = first;
+    short sum = 0;
+    short pieces = 0;
+    while (true) {
+      for (short i = 0; i < received; i++) {
+        sum += buffer[(short) (ISO7816.OFFSET_CDATA + i)];
+      }
+      pieces++;
+      left -= received;
+      if (left == 0) {
+        break;
+      }
+      received = apdu.receiveBytes(ISO7816.OFFSET_CDATA);
+    }
+    Util.setShort(buffer, (short) 0, sum);
+    Util.setShort(buffer, (short) 6, (short) (buffer[ISO7816.OFFSET_LC] & 0xFF));
+    Util.setShort(buffer, (short) 2, pieces);
+    return Util.setShort(buffer, (short) 4, (short) buffer.length) == 6 ? (short) 8 : 0;
+  }
+
   @Override
   public void process(APDU apdu) {
     if (selectingApplet()) {
@@ -110,6 +135,9 @@ public class TestApplet extends Applet {
       case COUNT:
         count++;
         out = Util.setShort(buffer, (short) 0, count);
+        break;
+      case SUM:
+        out = sum(apdu, buffer, length);
         break;
       case COPY:
         Util.arrayCopy(buffer, (short) 5, record, (short) 0, length);

@@ -57,7 +57,7 @@ public final class Card implements Closeable {
   }
 
   private CardRuntime blank() {
-    return new CardRuntime("card " + id, spec.ram(), spec.commit(), spec.strict(), spec.chip());
+    return new CardRuntime("card " + id, spec.ram(), spec.commit(), spec.strict(), spec.chip(), spec.buffer());
   }
 
   private void install(AppletLoader loader) throws IOException, CardRuntime.InstallFailed {

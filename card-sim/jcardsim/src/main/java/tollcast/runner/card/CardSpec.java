@@ -3,6 +3,7 @@ package tollcast.runner.card;
 import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.Set;
+import tollcast.runner.runtime.CardRuntime;
 import tollcast.runner.runtime.Chip;
 
 /**
@@ -15,12 +16,13 @@ import tollcast.runner.runtime.Chip;
  * @param commit octets a transaction may change
  * @param strict whether the card throws wherever the API may throw
  * @param chip what the chip's API has
+ * @param buffer octets of the APDU buffer
  */
 public record CardSpec(String applet, byte[] aid, byte[] install, int tcp, String vpcd, Path state, byte[] atr,
-    int ram, int commit, boolean strict, Chip chip) {
+    int ram, int commit, boolean strict, Chip chip, int buffer) {
   public static final String KEYS =
       "tcp=PORT, vpcd=HOST:PORT, state=FILE, install=HEX, atr=HEX, ram=OCTETS, commit=OCTETS, strict=0|1, "
-          + "p256=0|1, mac=0|1";
+          + "p256=0|1, mac=0|1, buffer=OCTETS";
   private static final int MAX_ATR = 33;
 
   /** The applet that cards hold unless their own description says otherwise, and its parameters. */
@@ -38,6 +40,7 @@ public record CardSpec(String applet, byte[] aid, byte[] install, int tcp, Strin
     boolean strict = false;
     boolean p256 = true;
     boolean mac = true;
+    int buffer = CardRuntime.MAX_BUFFER;
     for (String part : text.split(",")) {
       int equals = part.indexOf('=');
       String key = equals < 0 ? part : part.substring(0, equals);
@@ -53,6 +56,7 @@ public record CardSpec(String applet, byte[] aid, byte[] install, int tcp, Strin
         case "strict" -> strict = number(key, value, 0, 1) == 1;
         case "p256" -> p256 = number(key, value, 0, 1) == 1;
         case "mac" -> mac = number(key, value, 0, 1) == 1;
+        case "buffer" -> buffer = number(key, value, CardRuntime.MIN_BUFFER, CardRuntime.MAX_BUFFER);
         default -> throw new IllegalArgumentException("--card " + text + ": unknown \"" + key + "\"; use " + KEYS);
       }
     }
@@ -64,7 +68,7 @@ public record CardSpec(String applet, byte[] aid, byte[] install, int tcp, Strin
       throw new IllegalArgumentException("--card " + text + ": an ATR has 2 to " + MAX_ATR + " octets");
     }
     return new CardSpec(defaults.applet, defaults.aid, install, tcp, vpcd, state, atr, ram, commit, strict,
-        new Chip(p256, mac));
+        new Chip(p256, mac), buffer);
   }
 
   public static byte[] hex(String what, String value) {

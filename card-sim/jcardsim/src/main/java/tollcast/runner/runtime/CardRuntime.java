@@ -28,7 +28,9 @@ import tollcast.runner.memory.PowerCut;
  * card with one applet, and is not thread-safe.
  */
 public final class CardRuntime extends SimulatorRuntime {
-  private static final int SHORT_APDU = 5 + 255 + 1;
+  /** Least octets of an APDU buffer by the 2.2.2 API, and what a short command with Le needs. */
+  public static final int MIN_BUFFER = 133;
+  public static final int MAX_BUFFER = 5 + 255 + 1;
   private static final int HEADER_AND_LE = 5;
 
   static {
@@ -44,6 +46,7 @@ public final class CardRuntime extends SimulatorRuntime {
   private final String name;
   private final boolean strict;
   final Chip chip;
+  private final Receiving receiving;
   private boolean commandHasData;
   private Applet applet;
 
@@ -53,23 +56,25 @@ public final class CardRuntime extends SimulatorRuntime {
    * @param commitCapacity octets a transaction may change, up to 32,767
    * @param strict throws where the API may throw, and forgets at deselect how engines were initialised
    * @param chip the algorithms that it has
+   * @param buffer octets of the APDU buffer, 133 to 261
    */
-  public CardRuntime(String name, int ramLimit, int commitCapacity, boolean strict, Chip chip) {
-    this(name, new CardRam(ramLimit), commitCapacity, strict, chip);
+  public CardRuntime(String name, int ramLimit, int commitCapacity, boolean strict, Chip chip, int buffer) {
+    this(name, new CardRam(ramLimit), commitCapacity, strict, chip, buffer);
   }
 
-  private CardRuntime(String name, CardRam ram, int commitCapacity, boolean strict, Chip chip) {
+  private CardRuntime(String name, CardRam ram, int commitCapacity, boolean strict, Chip chip, int bufferLength) {
     super(ram);
     this.name = name;
     this.strict = strict;
     this.chip = chip;
     this.ram = ram;
+    receiving = new Receiving(bufferLength);
     eeprom = new Eeprom(counts, ram, commitCapacity);
     // jCardSim's 260 octets do not hold a case 4 command with Lc = 255.
     try {
       Field buffer = APDU.class.getDeclaredField("buffer");
       buffer.setAccessible(true);
-      buffer.set(shortAPDU, new byte[SHORT_APDU]);
+      buffer.set(shortAPDU, new byte[bufferLength]);
     } catch (ReflectiveOperationException e) {
       throw new IllegalStateException("another jCardSim than the one this runner was written for", e);
     }
@@ -202,7 +207,7 @@ public final class CardRuntime extends SimulatorRuntime {
       Util.setShort(refusal, (short) 0, LogicalChannels.answer(command, aid()));
       return refusal;
     }
-    byte[] response = transmitCommand(command);
+    byte[] response = transmitCommand(receiving.start(command));
     if (!selected && getAID() != null) {
       logicalChannels.select(command);
     }
@@ -241,6 +246,10 @@ public final class CardRuntime extends SimulatorRuntime {
     if (strict && !commandHasData) {
       APDUException.throwIt(APDUException.ILLEGAL_USE);
     }
+  }
+
+  Receiving receiving() {
+    return receiving;
   }
 
   void init(Object engine, Key key, byte mode, byte[] iv, short offset, short length) {

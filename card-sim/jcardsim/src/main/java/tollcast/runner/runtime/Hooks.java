@@ -119,7 +119,19 @@ public final class Hooks {
   /** The API leaves undefined what this does for a command without data; a strict card throws. */
   public static short setIncomingAndReceive(APDU apdu) {
     card().requireData();
-    return apdu.setIncomingAndReceive();
+    short received = apdu.setIncomingAndReceive();
+    card().receiving().restoreLc(apdu.getBuffer());
+    return received;
+  }
+
+  /** The rest of a command that is longer than the APDU buffer. */
+  public static short receiveBytes(APDU apdu, short at) {
+    Receiving receiving = card().receiving();
+    return receiving.hasRest() ? receiving.receive(apdu.getBuffer(), at) : apdu.receiveBytes(at);
+  }
+
+  public static short getIncomingLength(APDU apdu) {
+    return card().receiving().lengthOf(apdu.getIncomingLength());
   }
 
   // --- javacard.framework.JCSystem, javacard.security.KeyBuilder: RAM
