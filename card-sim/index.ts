@@ -25,5 +25,7 @@ export {
  *   `RUNNER_FAILED`, `NO_FREE_READER`; `CARD_IN_USE` or `SOFT_CARD_FILE` for a soft card's file.
  */
 export async function startCard(options: StartCardOptions): Promise<SimulatedCard> {
-  return options.kind === 'soft' ? SoftSimulation.start(options.state) : AppletSimulation.start(options);
+  return options.kind === 'soft'
+    ? SoftSimulation.start(options.state, options.apduBuffer)
+    : AppletSimulation.start(options);
 }

@@ -63,6 +63,10 @@ export interface SelectAnswer {
   readonly currency: number;
 }
 
+/** Of a card with an APDU buffer of 133 octets, the least that Java Card 2.2.2 promises. */
+const MIN_MAX_SPAN = 80;
+const MIN_MAX_COMMAND_DATA = 127;
+
 export function hasCapability(answer: SelectAnswer, capability: Capability): boolean {
   return ((answer.capabilities >>> CAPABILITY[capability]) & 1) === 1;
 }
@@ -85,7 +89,7 @@ export function parseSelectAnswer(octets: Uint8Array): SelectAnswer {
     maxCommandData: uintOf(objects, 'maxCommandData'),
     currency: uintOf(objects, 'currency'),
   };
-  if (answer.maxSpan < 208 || answer.maxSpan % 16 !== 0 || answer.maxCommandData < 255) {
+  if (answer.maxSpan < MIN_MAX_SPAN || answer.maxSpan % 16 !== 0 || answer.maxCommandData < MIN_MAX_COMMAND_DATA) {
     throw new FormatError('the module claims a span or command length that no decode module has; it is faulty');
   }
   return answer;

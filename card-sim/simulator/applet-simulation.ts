@@ -35,13 +35,17 @@ export class AppletSimulation implements SimulatedCard {
    * @throws OutOfRangeError for a file name with a comma.
    * @throws TransportError `NO_RUNNER`, `NO_JAVA`, `RUNNER_FAILED`; for a card in a reader `NO_PCSCD`, `NO_FREE_READER`.
    */
-  static async start({ kind, state, lacks = [] }: StartCardOptions): Promise<AppletSimulation> {
+  static async start({ kind, state, lacks = [], apduBuffer }: StartCardOptions): Promise<AppletSimulation> {
     if (state?.includes(',') === true) throw new OutOfRangeError(`the runner takes no comma in a file name: ${state}`);
     const reader = kind === 'pcsc' ? await takeVirtualReader() : undefined;
     try {
       const port = reader === undefined ? 'tcp=0' : `vpcd=127.0.0.1:${reader.port}`;
-      const missing = lacks.map((feature) => `,${feature}=0`).join('');
-      const spec = `${port}${missing}${state === undefined ? '' : `,state=${state}`}`;
+      const spec = [
+        port,
+        ...lacks.map((feature) => `${feature}=0`),
+        ...(apduBuffer === undefined ? [] : [`buffer=${apduBuffer}`]),
+        ...(state === undefined ? [] : [`state=${state}`]),
+      ].join(',');
       const runnerProcess = await runnerFor(spec);
       return new AppletSimulation(runnerProcess, await runnerProcess.add(spec), reader);
     } catch (error) {

@@ -73,4 +73,6 @@ export interface StartCardOptions {
   readonly lacks?: readonly ChipFeature[] | undefined;
   /** File that keeps the card from one start to the next; without it the card is new, and gone when it is closed. */
   readonly state?: string | undefined;
+  /** Octets of its APDU buffer, 133 to 261 (default); what follows from it is in protocol 2.1. */
+  readonly apduBuffer?: number | undefined;
 }

@@ -22,21 +22,22 @@ export class SoftSimulation implements SimulatedCard {
   /** The one whose commands reach the card. */
   #channel: SoftChannel | undefined;
 
-  private constructor(path: string | undefined, file: StateFile | undefined) {
+  private constructor(path: string | undefined, file: StateFile | undefined, apduBuffer: number | undefined) {
     this.address = path === undefined ? 'soft' : `soft:${path}`;
     this.#file = file;
-    this.#card = new SoftCard(file);
+    this.#card = new SoftCard(file, undefined, apduBuffer);
   }
 
   /**
    * @param path of the file that keeps the card; without it the card is in memory.
+   * @param apduBuffer octets of its APDU buffer, 133 to 261.
    * @throws FormatError when the file is not a soft card.
    * @throws TransportError `CARD_IN_USE`, or `SOFT_CARD_FILE` when the file cannot be read.
    */
-  static start(path?: string): SoftSimulation {
+  static start(path?: string, apduBuffer?: number): SoftSimulation {
     const file = path === undefined ? undefined : new StateFile(path);
     try {
-      return new SoftSimulation(path, file);
+      return new SoftSimulation(path, file, apduBuffer);
     } catch (error) {
       file?.close();
       throw error;

@@ -24,8 +24,6 @@ import { closeSession, openSession, settleTornSession } from './money/session.ts
 import { Refusal, refuse } from './refusal.ts';
 import { storeData } from './store-data.ts';
 
-/** A list is cut after this many octets (protocol 2). */
-const LIST_PART = 240;
 const NO_DATA = new Uint8Array(0);
 
 /**
@@ -67,6 +65,7 @@ function dispatch(
   if (needsExtendedLength(command)) refuse(STATUS.WRONG_LENGTH);
   if (cla !== CLA_ISO || ins !== INS.GET_RESPONSE) transient.rest = NO_DATA;
   if (!classesOf(ins).includes(cla)) refuse(STATUS.UNKNOWN_CLASS);
+  if ((command.data?.length ?? 0) > transient.limits.maxCommandData) refuse(STATUS.WRONG_LENGTH);
   if (ins === INS.EXTERNAL_AUTHENTICATE) {
     transient.channel.externalAuthenticate(command);
     return undefined;
@@ -81,7 +80,7 @@ function dispatch(
 function run(persistent: PersistentState, transient: TransientState, command: CommandApdu): Uint8Array | undefined {
   const { ins, p1, p2, data = NO_DATA } = command;
   // GET DATA says its own order (protocol 2.3).
-  if (ins === INS.GET_DATA) return getData(persistent, (p1 << 8) | p2, data);
+  if (ins === INS.GET_DATA) return getData(persistent, transient.limits, (p1 << 8) | p2, data);
   requireAllowed(persistent, transient.level, command);
   switch (ins) {
     case INS.DECODE:
@@ -185,7 +184,7 @@ function select(
   closeSession(persistent, transient);
   transient.pinVerified = false;
   transient.channel.end();
-  return selectAnswer(persistent);
+  return selectAnswer(persistent, transient.limits);
 }
 
 /**
@@ -205,14 +204,15 @@ function setStatus(persistent: PersistentState, to: number): void {
 
 /** @throws Refusal 6A84 for a list that does not fit one answer: `61xx` is not given inside the secure channel. */
 function requireOnePart(transient: TransientState): void {
-  if (transient.rest.length <= LIST_PART) return;
+  if (transient.rest.length <= transient.limits.listPart) return;
   transient.rest = NO_DATA;
   refuse(STATUS.NO_ROOM);
 }
 
 /** Takes the next part of a list. */
 function takePart(transient: TransientState): Uint8Array {
-  const part = transient.rest.subarray(0, LIST_PART);
-  transient.rest = transient.rest.subarray(LIST_PART);
+  const { listPart } = transient.limits;
+  const part = transient.rest.subarray(0, listPart);
+  transient.rest = transient.rest.subarray(listPart);
   return part;
 }

@@ -3,6 +3,7 @@ import { fromHex } from '../../apdu/octets.ts';
 import type { ChannelKeySet } from '../../apdu/secure-channel/scp03-keys.ts';
 import { TEST_KEY_SET } from '../../apdu/secure-channel/test-key-set.ts';
 import { answerCommand } from './answer-command.ts';
+import { type CommandLimits, deriveCommandLimits } from './command-limits.ts';
 import { blankImage, openEeprom, requireImage } from './memory/card-image.ts';
 import { type CardStore, type CutPoint, type Eeprom, PowerCut } from './memory/eeprom.ts';
 import { PersistentState } from './memory/persistent-state.ts';
@@ -24,6 +25,7 @@ const ATR = fromHex('3B80800101');
 export class SoftCard {
   readonly #eeprom: Eeprom;
   readonly #installed: ChannelKeySet;
+  readonly #limits: CommandLimits;
   #persistent: PersistentState;
   /** Nothing while the power is off. */
   #transient: TransientState | undefined;
@@ -33,10 +35,13 @@ export class SoftCard {
   /**
    * @param store keeps the card; without it the card is gone with this object.
    * @param installed first key set of the secure channel; it counts for a new card only.
+   * @param apduBuffer length of the APDU buffer of the card that it stands for, 133 to 261 octets.
    * @throws FormatError when the store holds something that is not a card of this version.
+   * @throws OutOfRangeError for another length of the buffer.
    */
-  constructor(store?: CardStore, installed: ChannelKeySet = TEST_KEY_SET) {
+  constructor(store?: CardStore, installed: ChannelKeySet = TEST_KEY_SET, apduBuffer?: number) {
     this.#installed = installed;
+    this.#limits = deriveCommandLimits(apduBuffer);
     this.#eeprom = openEeprom(installed, store);
     this.#persistent = new PersistentState(this.#eeprom);
   }
@@ -45,7 +50,7 @@ export class SoftCard {
   powerOn(): Uint8Array {
     this.#persistent = new PersistentState(this.#eeprom);
     const { purse, channel } = this.#persistent;
-    this.#transient = new TransientState(purse.record.marks, new CardSecureChannel(channel));
+    this.#transient = new TransientState(purse.record.marks, new CardSecureChannel(channel), this.#limits);
     return ATR.slice();
   }
 

@@ -42,6 +42,8 @@ export type Beginning = 'blank' | 'active' | 'playing';
 export interface Case {
   readonly name: string;
   readonly from: Beginning;
+  /** It needs commands of over 127 octets of data, or names what follows from a longer APDU buffer than 133 octets. */
+  readonly long?: boolean;
   readonly run: (tester: Tester) => Promise<void>;
 }
 

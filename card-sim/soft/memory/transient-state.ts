@@ -1,5 +1,6 @@
 import { CONTENT_PLACES, type ContentKey, SEGMENT_PLACES, type SegmentKey } from '../keys/keys.ts';
 import type { Mark, SessionTotals } from '../../../apdu/decode-module/money/log-record.ts';
+import type { CommandLimits } from '../command-limits.ts';
 import type { CardSecureChannel } from '../secure-channel.ts';
 import { NO_TICKS, type Ticks } from '../money/ticks.ts';
 
@@ -40,6 +41,7 @@ export class TransientState {
   /** The logical channel on which the module was selected since the reset, 0 to 3. */
   selectedOn: number | undefined;
   readonly channel: CardSecureChannel;
+  readonly limits: CommandLimits;
   /** Security level of the command at hand, 0 for a plain one. */
   level = 0;
   /** Whether the PIN is verified (protocol 8). */
@@ -55,7 +57,8 @@ export class TransientState {
   rest: Uint8Array = new Uint8Array(0);
 
   /** @param marks of the record. */
-  constructor(marks: readonly Mark[], channel: CardSecureChannel) {
+  constructor(marks: readonly Mark[], channel: CardSecureChannel, limits: CommandLimits) {
+    this.limits = limits;
     this.channel = channel;
     this.marks = marks.map(({ ssrc, group }) => new StreamMark(ssrc, group));
   }

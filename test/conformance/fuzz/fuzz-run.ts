@@ -8,6 +8,8 @@ import { Side } from './fuzz-side.ts';
 export interface FuzzOptions {
   readonly seconds: number;
   readonly seed: number;
+  /** Octets of the APDU buffer of both cards, 133 to 261 (default). */
+  readonly apduBuffer?: number | undefined;
   /** Where a run of this seed failed: plays that alone. */
   readonly path?: string | undefined;
 }
@@ -92,9 +94,9 @@ async function runLife(soft: Side, applet: Side, actions: readonly Action[], tal
  * Holds the soft module against the applet on jCardSim for a while, with lives of cards that are made up as they go.
  * @throws TransportError when what a card needs is missing.
  */
-export async function fuzz({ seconds, seed, path }: FuzzOptions): Promise<FuzzResult> {
-  const soft = new Side(await startCard({ kind: 'soft' }));
-  const applet = new Side(await startCard({ kind: 'jcardsim' }));
+export async function fuzz({ seconds, seed, apduBuffer, path }: FuzzOptions): Promise<FuzzResult> {
+  const soft = new Side(await startCard({ kind: 'soft', apduBuffer }));
+  const applet = new Side(await startCard({ kind: 'jcardsim', apduBuffer }));
   try {
     const tally = new Tally();
     const started = performance.now();

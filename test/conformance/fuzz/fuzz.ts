@@ -21,14 +21,15 @@ try {
     .description('hold the soft module against the applet on jCardSim: random lives of cards, every answer compared')
     .option('--seconds <n>', 'how long', wholeNumber(1, 1_000_000), 60)
     .option('--seed <n>', 'start here instead of anywhere', wholeNumber(0, MAX_SEED))
+    .option('--apdu-buffer <octets>', 'of both cards', wholeNumber(133, 261))
     .option('--path <path>', 'with the seed: play the one life that failed', parsePath)
     .option('--json', 'one line of JSON')
     .parse();
-  const { seconds = 60, seed = Date.now() % MAX_SEED, path, json } = program.opts<Options>();
+  const { seconds = 60, seed = Date.now() % MAX_SEED, apduBuffer, path, json } = program.opts<Options>();
   if (path !== undefined && program.getOptionValue('seed') === undefined) {
     throw new OutOfRangeError('a path means nothing without its seed; give --seed as well');
   }
-  const result = await fuzz({ seconds, seed, path });
+  const result = await fuzz({ seconds, seed, apduBuffer, path });
   process.stdout.write(`${json === true ? JSON.stringify(result) : describeFuzz(result)}\n`);
   process.exitCode = result.divergence === undefined ? 0 : 1;
 } catch (error) {

@@ -35,6 +35,7 @@ export const commandCases: readonly Case[] = [
   {
     name: 'SELECT answers 51 octets, zeros for a blank card',
     from: 'blank',
+    long: true,
     async run(tester) {
       const answer = await tester.select();
       expect(toHex(answer)).toBe(
@@ -45,6 +46,7 @@ export const commandCases: readonly Case[] = [
   {
     name: 'SELECT shows life, card id and currency as they come',
     from: 'blank',
+    long: true,
     async run(tester) {
       await tester.storeData(0x8001, KEYS, false);
       expect(parseSelectAnswer(await tester.select())).toMatchObject({ life: 'blank', currency: 0 });
@@ -246,6 +248,7 @@ export const commandCases: readonly Case[] = [
   {
     name: 'a list of over 240 octets goes on with GET RESPONSE, until another command',
     from: 'active',
+    long: true,
     async run(tester) {
       for (let number = 1; number <= 13; number++) await tester.loadKey(sealService(number, {}, { service: number }));
       const first = await tester.send(INS.LIST_KEYS, undefined, 0x6114);
@@ -265,6 +268,7 @@ export const commandCases: readonly Case[] = [
   {
     name: 'what does not agree with its Lc, is extended, or is a GET RESPONSE with wrong parameters leaves the rest; all else drops it',
     from: 'active',
+    long: true,
     async run(tester) {
       for (let number = 1; number <= 13; number++) await tester.loadKey(sealService(number, {}, { service: number }));
       const rest = fromHex('00c0000000');

@@ -45,6 +45,7 @@ export const logicalChannelCases: readonly Case[] = [
   ...CHANNELS.map((logicalChannel): Case => ({
     name: `logical channel ${logicalChannel}: personalised, loaded and played as on the basic one`,
     from: 'blank',
+    long: true,
     async run(tester) {
       await moveTo(tester, logicalChannel);
       await bringUp(tester);
@@ -75,6 +76,7 @@ export const logicalChannelCases: readonly Case[] = [
   {
     name: 'selected on the basic channel, the module is refused on another: 6985, and all goes on where it was',
     from: 'playing',
+    long: true,
     async run(tester) {
       for (let keyId = 2; keyId <= 16; keyId++) await tester.loadKey(sealService(keyId, {}, { keyId }));
       for (const logicalChannel of CHANNELS) {

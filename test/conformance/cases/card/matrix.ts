@@ -252,6 +252,7 @@ async function tryRow(tester: Tester, row: Row, life: Life): Promise<void> {
 export const matrixCases: readonly Case[] = ALL.map((life) => ({
   name: `${life}: of every command class, channel, P1 P2, length and life state`,
   from: 'blank',
+  long: true,
   async run(tester) {
     await WAYS[life](tester);
     // These end the channel; nobody who is terminated opens one again.

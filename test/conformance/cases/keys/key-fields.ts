@@ -77,6 +77,7 @@ export const keyFieldCases: readonly Case[] = [
   {
     name: 'a purchase names the currency of the card or none, else 6A80',
     from: 'active',
+    long: true,
     async run(tester) {
       const yen = 392;
       await tester.loadKey(sealService(1, { currency: yen }), STATUS.BAD_FIELD);

@@ -79,6 +79,7 @@ export const keyPairCases: readonly Case[] = [
   {
     name: 'DGI 0004: 65 octets that begin with 04, on a blank card and later, as often as one wants',
     from: 'blank',
+    long: true,
     async run(tester) {
       const point = HEAD_END.publicKey;
       for (const length of [0, 16, 64, 66]) {
@@ -127,6 +128,7 @@ export const keyPairCases: readonly Case[] = [
   {
     name: 'a card without a pair of its own: GET DATA 0104 6A88, also with data, and messages under kind 02 6A88',
     from: 'playing',
+    long: true,
     async run(tester) {
       await tester.command({ cla: 0x80, ins: INS.GET_DATA, p1: 1, p2: 4, le: 256 }, STATUS.UNKNOWN_KEY);
       await tester.command(
@@ -141,6 +143,7 @@ export const keyPairCases: readonly Case[] = [
   {
     name: 'a private half is a purchase: confirmed, listed after the keys and before the seeds, again the same confirm',
     from: 'playing',
+    long: true,
     async run(tester) {
       for (const message of sealSeedParts(40, 0, 8)) await tester.loadKey(message);
       const message = sealPairPurchase(50);
@@ -192,6 +195,7 @@ export const keyPairCases: readonly Case[] = [
   {
     name: 'private halves are from 1 to the order less 1: else 6A80, and the number is still good',
     from: 'active',
+    long: true,
     async run(tester) {
       await headEnd(tester);
       const last = ORDER.with(31, ORDER[31]! - 1);
@@ -231,6 +235,7 @@ export const keyPairCases: readonly Case[] = [
   {
     name: 'each kind under a private half: right ones load, wrong ones 940D, forged ones 6988',
     from: 'playing',
+    long: true,
     async run(tester) {
       await tester.deleteKey(KIND.content, SERVICE, 5000);
       await paired(tester);
@@ -257,6 +262,7 @@ export const keyPairCases: readonly Case[] = [
   {
     name: 'without DGI 0004, the private half, or its name: 6A88',
     from: 'active',
+    long: true,
     async run(tester) {
       await tester.loadKey(sealPairPurchase(50));
       await tester.loadKey(sealContentUnderPair(FREE), STATUS.UNKNOWN_KEY);
@@ -308,6 +314,7 @@ export const keyPairCases: readonly Case[] = [
   {
     name: 'what it carries plays at the ceilings of its purchase, and another ephemeral point is another message',
     from: 'active',
+    long: true,
     async run(tester) {
       await headEnd(tester);
       await tester.loadKey(sealPairPurchase(50, { perMegabyte: 100n }));
@@ -326,6 +333,7 @@ export const keyPairCases: readonly Case[] = [
   {
     name: 'a leave, a delete and a new private half take what is below along',
     from: 'active',
+    long: true,
     async run(tester) {
       await paired(tester);
       const fill = async (): Promise<void> => {

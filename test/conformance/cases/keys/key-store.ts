@@ -33,6 +33,7 @@ export const keyStoreCases: readonly Case[] = [
   {
     name: 'sixteen service keys, then 6A84; a message for a key on the card takes its place',
     from: 'active',
+    long: true,
     async run(tester) {
       for (let n = 1; n <= 16; n++) await tester.loadKey(sealService(n, {}, { keyId: n }));
       await tester.loadKey(sealService(17, {}, { keyId: 17 }), STATUS.NO_ROOM);
@@ -130,6 +131,7 @@ export const keyStoreCases: readonly Case[] = [
   {
     name: 'of a service key, a segment bought, a private half and seeds with one id LEAVE means the first that LIST KEYS names',
     from: 'active',
+    long: true,
     async run(tester) {
       const id = 9;
       const messages = [
@@ -154,6 +156,7 @@ export const keyStoreCases: readonly Case[] = [
   {
     name: 'a purchase of slots left to nothing still names its slots: 9405, and 6A88 once it is deleted',
     from: 'active',
+    long: true,
     async run(tester) {
       await tester.loadKey(sealSeedParts(1, 0, 8)[0]!);
       await tester.send(INS.LEAVE, concat(encodeU32(SERVICE), encodeU32(SEED_PURCHASE_ID), encodeU32(0)));
@@ -166,6 +169,7 @@ export const keyStoreCases: readonly Case[] = [
   {
     name: 'a list with 256 octets and more to come says 6100',
     from: 'active',
+    long: true,
     async run(tester) {
       for (let id = 1; id <= 16; id++) await tester.loadKey(sealService(id, {}, { keyId: id }));
       for (let id = 1; id <= 9; id++) {

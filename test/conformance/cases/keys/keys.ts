@@ -69,6 +69,7 @@ export const keyCases: readonly Case[] = [
   {
     name: 'each pair of parent and child: right ones load, wrong ones 940D',
     from: 'playing',
+    long: true,
     async run(tester) {
       let number = 900;
       for (const [parentKind, parentId, carries] of PARENTS) {
@@ -188,6 +189,7 @@ export const keyCases: readonly Case[] = [
   {
     name: 'numbers under the unique key: each once, none from below the window',
     from: 'active',
+    long: true,
     async run(tester) {
       const load = (number: number, status: number, id = number): Promise<Uint8Array> =>
         tester.loadKey(sealService(number, {}, { keyId: id }), status);

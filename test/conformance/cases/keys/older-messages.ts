@@ -17,6 +17,7 @@ export const olderMessageCases: readonly Case[] = [
   {
     name: 'an older message of a purchase that is here: 940B; its number is still good for another',
     from: 'active',
+    long: true,
     async run(tester) {
       await tester.loadKey(sealService(6, {}, { to: MIDDLE }));
       await tester.loadKey(sealService(5, {}, { to: END }), STATUS.OLD_NUMBER);
@@ -59,6 +60,7 @@ export const olderMessageCases: readonly Case[] = [
   {
     name: 'also of seeds, whose last part counts',
     from: 'active',
+    long: true,
     async run(tester) {
       const older = sealSeedParts(40, 0, 8)[0]!;
       const parts = sealSeedParts(50, 1, 2 ** 14 - 1);

@@ -96,6 +96,7 @@ export const purchaseCases: readonly Case[] = [
   {
     name: 'each pair of parent and child of every kind: right ones load, wrong ones 940D, forged ones 6988',
     from: 'playing',
+    long: true,
     async run(tester) {
       let number = 900;
       await tester.loadKey(sealSegmentPurchase(number++));
@@ -136,6 +137,7 @@ export const purchaseCases: readonly Case[] = [
   {
     name: 'a parent that no message can have: 6A88',
     from: 'playing',
+    long: true,
     async run(tester) {
       await tester.loadKey(sealSeedParts(900, 0, 8)[0]!);
       for (const parentKind of [0x00, 0x14, 0x16, 0x18, 0x20, 0xff]) {
@@ -148,6 +150,7 @@ export const purchaseCases: readonly Case[] = [
   {
     name: 'a message under the unique key is confirmed, and the same one again with the same confirm',
     from: 'active',
+    long: true,
     async run(tester) {
       const place = { leaf: 9, key: makeFixedKey('leaf 9') };
       const messages = [sealService(5), sealSegmentPurchase(6), ...sealSeedParts(7, 1, 200), sealTreeLeaf(20, place)];
@@ -274,6 +277,7 @@ export const purchaseCases: readonly Case[] = [
   {
     name: 'fields of a message under the unique key outside the page: 6A80',
     from: 'active',
+    long: true,
     async run(tester) {
       const segment = sealSegmentPurchase(10);
       const seeds = sealSeedParts(11, 0, 3)[0]!;

@@ -35,6 +35,7 @@ export const seedPartCases: readonly Case[] = [
   {
     name: 'of labels that overlap the first in the lowest part counts, whatever came first',
     from: 'active',
+    long: true,
     async run(tester) {
       await tester.open();
       const whole = { level: 17, index: 0 };
@@ -54,6 +55,7 @@ export const seedPartCases: readonly Case[] = [
   {
     name: 'numbers of parts are reckoned modulo 2^32: a number below the part number belongs to a purchase near its end',
     from: 'active',
+    long: true,
     async run(tester) {
       const seed = (index: number): Seed[] => [{ level: 20, index }];
       // The purchase's number is FFFFFFFF in all of them.
@@ -71,6 +73,7 @@ export const seedPartCases: readonly Case[] = [
   {
     name: 'a part that is not of the purchase is told after its number',
     from: 'active',
+    long: true,
     async run(tester) {
       const seed = [{ level: 20, index: 0 }];
       await tester.loadKey(partMessage(40, 0, 2, seed));
@@ -89,6 +92,7 @@ export const seedPartCases: readonly Case[] = [
   {
     name: 'older is the purchase whose number is lower, not the part: 940B before what it differs in',
     from: 'active',
+    long: true,
     async run(tester) {
       const seed = [{ level: 20, index: 0 }];
       await tester.loadKey(partMessage(22, 0, 4, seed));

@@ -25,6 +25,7 @@ export const slotCases: readonly Case[] = [
   {
     name: 'slots in the cover open, slots beside it do not; parts in any order',
     from: 'active',
+    long: true,
     async run(tester) {
       await tester.open();
       const [first, end] = [5, 8171];
@@ -54,6 +55,7 @@ export const slotCases: readonly Case[] = [
   {
     name: 'any range of slots: the whole tree, one slot, and all but the first and the last in two purchases',
     from: 'active',
+    long: true,
     async run(tester) {
       await tester.open();
       await tester.loadKey(sealSeedParts(1, 0, SLOTS, { keyId: 1 })[0]!);
@@ -82,6 +84,7 @@ export const slotCases: readonly Case[] = [
   {
     name: 'a part that is not of the purchase: 6A80',
     from: 'active',
+    long: true,
     async run(tester) {
       const right = sealSeedParts(40, 1, 1000);
       await tester.loadKey(right[0]!);
@@ -104,6 +107,7 @@ export const slotCases: readonly Case[] = [
   {
     name: 'four purchases of slots, a fifth only after one is deleted',
     from: 'active',
+    long: true,
     async run(tester) {
       for (let i = 1; i <= 4; i++) await tester.loadKey(sealSeedParts(i, 0, 8, { keyId: i })[0]!);
       await tester.loadKey(sealSeedParts(5, 8, 16, { keyId: 5 })[0]!, STATUS.NO_ROOM);
@@ -116,6 +120,7 @@ export const slotCases: readonly Case[] = [
   {
     name: 'of two purchases of a slot the one that ends last is meant',
     from: 'active',
+    long: true,
     async run(tester) {
       await tester.loadKey(sealSeedParts(1, 0, 8, { keyId: 1, to: START + 500, perMegabyte: 10n })[0]!);
       await tester.loadKey(sealSeedParts(2, 0, 4, { keyId: 2, perMegabyte: 20n })[0]!);
@@ -134,6 +139,7 @@ export const slotCases: readonly Case[] = [
   {
     name: 'a message under a slot that is cut short or forged, or names no slot',
     from: 'active',
+    long: true,
     async run(tester) {
       await tester.loadKey(sealSeedParts(1, 0, 8)[0]!);
       const message = sealUnderSlot(3);
@@ -157,6 +163,7 @@ export const slotCases: readonly Case[] = [
   {
     name: 'an index of 2^L and more is no node of level L: 6A80',
     from: 'active',
+    long: true,
     async run(tester) {
       const message = sealSeedParts(1, 0, 8)[0]!;
       const labelled = (level: number, index: number): Uint8Array =>
@@ -173,6 +180,7 @@ export const slotCases: readonly Case[] = [
   {
     name: 'a seed message with every label empty is a part that covers nothing',
     from: 'active',
+    long: true,
     async run(tester) {
       const empty = sealAnew(sealSeedParts(1, 0, 8)[0]!, CARD_KEYS.downlink, (octets) => {
         for (let at = 160; at < 192; at++) octets[at] = at % 4 === 0 ? 0xff : 0;

@@ -52,6 +52,7 @@ export const treeCases: readonly Case[] = [
   {
     name: 'from a leaf to the root, and content of its epoch and no other',
     from: 'active',
+    long: true,
     async run(tester) {
       const tree = makeFixedTree(10, 7);
       const place = tree.join();
@@ -77,6 +78,7 @@ export const treeCases: readonly Case[] = [
   {
     name: 'an eviction: the others go on with the combined update, the evicted one does not',
     from: 'active',
+    long: true,
     async run(tester) {
       const tree = makeFixedTree(3);
       const mine = tree.join();
@@ -110,6 +112,7 @@ export const treeCases: readonly Case[] = [
   {
     name: 'back after two epochs: healed with as many nodes as the tree is deep',
     from: 'active',
+    long: true,
     async run(tester) {
       const tree = makeFixedTree(10);
       const places = Array.from({ length: 6 }, () => tree.join());
@@ -152,6 +155,7 @@ export const treeCases: readonly Case[] = [
   {
     name: 'a node of the version that is here changes nothing, whatever its key; a deleted one is gone over a reset too',
     from: 'active',
+    long: true,
     async run(tester) {
       const place = { leaf: 2, key: makeFixedKey('leaf 2') };
       await tester.loadKey(sealTreeLeaf(1, place));

@@ -34,6 +34,7 @@ export const lastingCases: readonly Case[] = [
   {
     name: 'SELECT of another AID leaves session, keys, channel, PIN and what was opened; the rest of a list is dropped',
     from: 'playing',
+    long: true,
     async run(tester) {
       await begin(tester);
       const keys = await tester.keys();

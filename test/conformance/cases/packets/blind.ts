@@ -45,6 +45,7 @@ export const blindCases: readonly Case[] = [
   {
     name: 'blocks that stand alone come back plain, whatever their order, as often as asked',
     from: 'playing',
+    long: true,
     async run(tester) {
       await tester.loadKey(sealBlindContent());
       for (const [number, blocks] of [
@@ -173,6 +174,7 @@ export const blindCases: readonly Case[] = [
   {
     name: 'a blind key under a slot, and one beside a metered key with its own life',
     from: 'playing',
+    long: true,
     async run(tester) {
       await tester.loadKey(sealSeedParts(2, 0, 8)[0]!);
       await tester.loadKey(sealUnderSlot(4, { kind: KIND.blind, keyId: BLIND_KEY_ID }, { kind: 'free' }));

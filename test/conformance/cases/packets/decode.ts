@@ -33,6 +33,7 @@ export const decodeCases: readonly Case[] = [
   {
     name: 'mode sealed: the whole span; mode open: all but its first block; every span of 1 to 13 blocks',
     from: 'playing',
+    long: true,
     async run(tester) {
       let group = 0;
       for (let spanBlocks = 1; spanBlocks <= 13; spanBlocks++) {
@@ -105,6 +106,7 @@ export const decodeCases: readonly Case[] = [
   {
     name: 'a part cut short or grown: 6988; under 56 octets even without its key',
     from: 'playing',
+    long: true,
     async run(tester) {
       const part = sealPart(1, { spanBlocks: 13 });
       for (const length of [0, 1, 14, 18, 40, 55, 56, 100, 239, 240, 247]) {

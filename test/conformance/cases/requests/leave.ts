@@ -105,6 +105,7 @@ export const leaveCases: readonly Case[] = [
   {
     name: 'a leave takes the numbers of the seed parts that never came',
     from: 'active',
+    long: true,
     async run(tester) {
       // 38 nodes at most: this range takes 27, in 4 parts.
       const parts = sealSeedParts(50, 1, 2 ** 14 - 1);
@@ -121,6 +122,7 @@ export const leaveCases: readonly Case[] = [
   {
     name: 'a leave of a seed purchase that was all there shortens its content',
     from: 'active',
+    long: true,
     async run(tester) {
       await tester.loadKey(sealSeedParts(1, 0, 16)[0]!);
       await tester.loadKey(sealUnderSlot(3, {}, { kind: 'free' }));

@@ -188,7 +188,7 @@ describe('what a card says', () => {
     };
     expect(parseSelectAnswer(encodeSelectAnswer(answer))).toEqual(answer);
     expect([hasCapability(answer, 'flat'), hasCapability(answer, 'scp03')]).toEqual([true, false]);
-    for (const wrong of [{ maxSpan: 192 }, { maxSpan: 216 }, { maxCommandData: 254 }]) {
+    for (const wrong of [{ maxSpan: 64 }, { maxSpan: 216 }, { maxCommandData: 126 }]) {
       expect(() => parseSelectAnswer(encodeSelectAnswer({ ...answer, ...wrong }))).toThrow(FormatError);
     }
   });

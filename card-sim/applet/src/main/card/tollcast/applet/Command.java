@@ -8,10 +8,20 @@ import javacard.framework.Util;
 final class Command {
   /** Where the data of a command starts in the APDU buffer. */
   static final short DATA = ISO7816.OFFSET_CDATA;
+  private static final short MAX_SHORT = 255;
   /** Mask that takes the number of the logical channel out of CLA: bits 1 and 0. */
   static final byte WITHOUT_CHANNEL = (byte) 0xFC;
 
   private Command() {
+  }
+
+  /**
+   * Most octets of data in one command, at most 255: what the APDU buffer holds behind the header, and less one, as
+   * some runtimes keep Le in it.
+   */
+  static short maxData(byte[] buffer) {
+    short room = (short) ((short) buffer.length - (short) (DATA + 1));
+    return room < MAX_SHORT ? room : MAX_SHORT;
   }
 
   /** Requires P1 P2 = 0000; throws 6A86. */

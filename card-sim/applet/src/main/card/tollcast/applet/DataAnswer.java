@@ -14,8 +14,8 @@ final class DataAnswer {
   private DataAnswer() {
   }
 
-  /** Writes the object that P1 P2 name to the start of the buffer and returns its length; throws 6A88, 6700. */
-  static short write(Persistent persistent, byte[] buffer, short length) {
+  /** The object that P1 P2 name; throws 6A88, 6700. */
+  static short requireObject(Persistent persistent, byte[] buffer, short length) {
     short object = Util.getShort(buffer, ISO7816.OFFSET_P1);
     KeyPairs pairs = persistent.keyPairs;
     boolean hasPoint = object == DataObjects.PUBLIC_KEY && pairs != null && pairs.hasOwn();
@@ -23,14 +23,15 @@ final class DataAnswer {
       ISOException.throwIt(StatusWords.UNKNOWN_KEY);
     }
     Command.requireNoData(length);
-    if (object == DataObjects.VERIFICATION_KEYS) {
-      return Util.arrayCopyNonAtomic(persistent.verificationKeys, (short) 0, buffer, (short) 0,
-          (short) (Persistent.VERIFICATION_KEYS * VerificationKey.SIZE));
+    return object;
+  }
+
+  /** Writes the point or the module data to the start of the buffer and returns its length. */
+  static short write(Persistent persistent, byte[] buffer, short object) {
+    if (object == DataObjects.PUBLIC_KEY) {
+      return persistent.keyPairs.copyPoint(buffer);
     }
-    if (hasPoint) {
-      return pairs.copyPoint(buffer);
-    }
-    SelectAnswer.copyModuleData(persistent, buffer);
+    SelectAnswer.writeModuleData(persistent, buffer);
     Util.setShort(buffer, ModuleData.APPLET_VERSION, APPLET_VERSION);
     Util.setShort(buffer, ModuleData.FREE_PAGES,
         (short) (JCSystem.getAvailableMemory(JCSystem.MEMORY_TYPE_PERSISTENT) >> PAGE_SHIFT));

@@ -160,7 +160,8 @@ public final class DecodeModuleApplet extends Applet {
     }
     short end = (short) (DATA + apdu.setIncomingAndReceive());
     short length = apdu.getIncomingLength();
-    if (length > (short) ((short) buffer.length - DATA)) {
+    // No more than Command.maxData says.
+    if (length >= (short) ((short) buffer.length - DATA)) {
       ISOException.throwIt(StatusWords.WRONG_LENGTH);
     }
     while (end < (short) (DATA + length)) {
@@ -261,11 +262,11 @@ public final class DecodeModuleApplet extends Applet {
         purse.setSpendLimit(buffer, DATA);
         return 0;
       case INS_GET_LOG:
-        return getLog(buffer, length);
+        return getLog(apdu, buffer, length);
       case INS_GENERATE_KEY_PAIR:
         return generateKeyPair(buffer, length);
       case INS_GET_DATA:
-        return DataAnswer.write(persistent, buffer, length);
+        return getData(apdu, buffer, length);
       default:
         ISOException.throwIt(StatusWords.UNKNOWN_INSTRUCTION);
         return 0;
@@ -348,14 +349,40 @@ public final class DecodeModuleApplet extends Applet {
     return uplink.signRequest(kind, buffer, DATA);
   }
 
-  private short getLog(byte[] buffer, short length) {
+  private short getLog(APDU apdu, byte[] buffer, short length) {
     byte stepsBack = buffer[ISO7816.OFFSET_P2];
     if (buffer[ISO7816.OFFSET_P1] != 0 || stepsBack < 0 || stepsBack >= Persistent.RECORDS) {
       ISOException.throwIt(StatusWords.WRONG_PARAMETERS);
     }
     Command.requireNoData(length);
     life.requirePurse();
-    return purse.copyRecord(stepsBack, buffer);
+    sendStored(apdu, buffer, purse.records, purse.findRecord(stepsBack), PurseRecord.SIZE);
+    return 0;
+  }
+
+  private short getData(APDU apdu, byte[] buffer, short length) {
+    short object = DataAnswer.requireObject(persistent, buffer, length);
+    if (object == DataObjects.VERIFICATION_KEYS) {
+      sendStored(apdu, buffer, persistent.verificationKeys, (short) 0,
+          (short) (Persistent.VERIFICATION_KEYS * VerificationKey.SIZE));
+    }
+    return DataAnswer.write(persistent, buffer, object);
+  }
+
+  /**
+   * Sends an answer that stands elsewhere and may be longer than the APDU buffer, in whole blocks, with its R-MAC where
+   * it gets one. It ends the command: throws 9000.
+   */
+  private void sendStored(APDU apdu, byte[] buffer, byte[] stored, short at, short length) {
+    boolean hasMac = channel.hasLevel(SecureChannel.R_MAC);
+    apdu.setOutgoing();
+    apdu.setOutgoingLength(hasMac ? (short) (length + SecureChannel.MAC_LENGTH) : length);
+    apdu.sendBytesLong(stored, at, length);
+    if (hasMac) {
+      channel.writeAnswerMac(buffer, stored, at, length);
+      apdu.sendBytes((short) 0, SecureChannel.MAC_LENGTH);
+    }
+    ISOException.throwIt(StatusWords.DONE);
   }
 
   private short decode(byte[] buffer, short length) {

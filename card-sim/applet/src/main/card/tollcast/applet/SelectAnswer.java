@@ -11,19 +11,26 @@ final class SelectAnswer {
   private static final short MAX_COMMAND_DATA = 45;
   private static final short CURRENCY = 49;
   private static final short LENGTH = 51;
-  /** Bit 8 of the capabilities stands in the third of their four octets. */
+  /** The last two octets of the capabilities have bits 8 and 6. */
   private static final short P256_OCTET = 2;
   private static final byte P256_BIT = 1;
+  private static final short MARKS_OCTET = 3;
+  private static final byte MARKS_BIT = 0x40;
+  /** The longest message under a public key, a private half. */
+  private static final short MESSAGE_UNDER_POINT = 176;
+  private static final short BLOCK = 16;
+  /** What a card part has beside its span. */
+  private static final short BESIDE_SPAN = (short) (CardHeader.SIZE + Mac.SHORT_LENGTH);
 
-  /** The answer of a blank card without P-256. Its largest span is 208: 13 blocks fit a short command. */
+  /** The answer of a blank card without P-256, and without what the APDU buffer limits. */
   private static final byte[] TEMPLATE = {
       0x6F, 0x31, (byte) 0x84, 0x0A, (byte) 0xF0, 0x54, 0x4F, 0x4C, 0x4C, 0x43, 0x41, 0x53, 0x54, 0x01,
       (byte) 0xA5, 0x23, (byte) 0x80, 0x02, 0x00, 0x01,
       (byte) 0x81, 0x08, 0, 0, 0, 0, 0, 0, 0, 0,
       (byte) 0x82, 0x01, 0,
       (byte) 0x83, 0x04, 0x00, 0x00, 0x02, (byte) 0xFF,
-      (byte) 0x84, 0x02, 0x00, (byte) 0xD0,
-      (byte) 0x85, 0x02, 0x00, (byte) 0xFF,
+      (byte) 0x84, 0x02, 0, 0,
+      (byte) 0x85, 0x02, 0, 0,
       (byte) 0x86, 0x02, 0, 0};
 
   private SelectAnswer() {
@@ -35,21 +42,27 @@ final class SelectAnswer {
     Util.arrayCopyNonAtomic(persistent.card, CardProfile.CARD_ID, answer, CARD_ID, CardId.SIZE);
     Util.arrayCopyNonAtomic(persistent.card, CardProfile.CURRENCY, answer, CURRENCY, (short) 2);
     answer[LIFE] = persistent.life;
-    setP256Bit(persistent, answer, CAPABILITIES);
+    writeLimits(persistent, answer, CAPABILITIES, MAX_SPAN, MAX_COMMAND_DATA);
     return LENGTH;
   }
 
   /** Writes those fields of the module data that stand in the answer to SELECT, too. */
-  static void copyModuleData(Persistent persistent, byte[] answer) {
+  static void writeModuleData(Persistent persistent, byte[] answer) {
     Util.arrayCopyNonAtomic(TEMPLATE, CAPABILITIES, answer, ModuleData.CAPABILITIES, (short) 4);
-    Util.arrayCopyNonAtomic(TEMPLATE, MAX_SPAN, answer, ModuleData.MAX_SPAN, (short) 2);
-    Util.arrayCopyNonAtomic(TEMPLATE, MAX_COMMAND_DATA, answer, ModuleData.MAX_COMMAND_DATA, (short) 2);
-    setP256Bit(persistent, answer, ModuleData.CAPABILITIES);
+    writeLimits(persistent, answer, ModuleData.CAPABILITIES, ModuleData.MAX_SPAN, ModuleData.MAX_COMMAND_DATA);
   }
 
-  private static void setP256Bit(Persistent persistent, byte[] answer, short capabilities) {
-    if (persistent.keyPairs != null) {
-      answer[(short) (capabilities + P256_OCTET)] |= P256_BIT;
+  /** Writes what follows from the length of the APDU buffer, which is `buffer`, and from the chip. */
+  private static void writeLimits(Persistent persistent, byte[] buffer, short capabilities, short maxSpan,
+      short maxCommandData) {
+    short most = Command.maxData(buffer);
+    Util.setShort(buffer, maxCommandData, most);
+    Util.setShort(buffer, maxSpan, (short) ((short) (most - BESIDE_SPAN) & (short) -BLOCK));
+    if (most < SeedMessage.SIZE) {
+      buffer[(short) (capabilities + MARKS_OCTET)] &= ~MARKS_BIT;
+    }
+    if (persistent.keyPairs != null && most >= MESSAGE_UNDER_POINT) {
+      buffer[(short) (capabilities + P256_OCTET)] |= P256_BIT;
     }
   }
 }

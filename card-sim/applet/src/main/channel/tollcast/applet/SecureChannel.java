@@ -235,6 +235,16 @@ final class SecureChannel {
     return (short) (length + MAC_LENGTH);
   }
 
+  /** Writes the R-MAC of an answer 9000 of whole blocks that stands elsewhere to the start of the buffer (6.2.5). */
+  void writeAnswerMac(byte[] buffer, byte[] answer, short from, short length) {
+    cmac.init(session[S_RMAC]);
+    cmac.update(ram, (short) (at + CHAINING), BLOCK);
+    cmac.update(answer, from, length);
+    Util.setShort(buffer, (short) 0, StatusWords.DONE);
+    cmac.sign(buffer, (short) 0, (short) 2, work, RESULT);
+    Util.arrayCopyNonAtomic(work, RESULT, buffer, (short) 0, MAC_LENGTH);
+  }
+
   /** 6.2.4: computes the next chaining value, and compares it with the C-MAC behind `length` octets of data. */
   private boolean isChained(byte[] buffer, short length) {
     short chaining = (short) (at + CHAINING);

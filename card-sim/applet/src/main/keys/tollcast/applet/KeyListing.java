@@ -6,8 +6,8 @@ import javacard.framework.Util;
 
 /** LIST KEYS, and the rest of its list by GET RESPONSE (protocol 4.4). */
 final class KeyListing {
-  /** A longer list is cut here (protocol 2). */
-  private static final short MAX_LENGTH = 240;
+  /** An R-MAC behind the longest part still fits the buffer, which has 6 octets more than the longest command data. */
+  private static final short ROOM_OF_MAC = (short) (SecureChannel.MAC_LENGTH - 6);
 
   private final byte[] ram;
   private final KeyStore keys;
@@ -41,6 +41,7 @@ final class KeyListing {
    * and throws 61xx; throws 6A84 when none may be left.
    */
   private short write(APDU apdu, byte[] buffer, short from, boolean inOneAnswer) {
+    short maxLength = (short) (Command.maxData(buffer) - ROOM_OF_MAC);
     short next = 0;
     short length = 0;
     short left = 0;
@@ -50,7 +51,7 @@ final class KeyListing {
       if (!table.isUsed(row)) {
         continue;
       }
-      if (length < MAX_LENGTH) {
+      if (left == 0 && (short) (length + KeyEntry.SIZE) <= maxLength) {
         Util.arrayCopyNonAtomic(table.entries, table.at(row), buffer, length, KeyEntry.SIZE);
         buffer[(short) (length + KeyTable.PURCHASE)] = 0;
         buffer[(short) (length + KeyTable.PARENT)] = 0;

@@ -125,16 +125,15 @@ final class Purse {
     return PurseStatus.SIZE;
   }
 
-  /** GET LOG: copies the record so many steps back, 0..63, to the start of `answer`; throws 6A82. */
-  short copyRecord(byte stepsBack, byte[] answer) {
+  /** GET LOG: the offset in `records` of the record so many steps back, 0..63; throws 6A82. */
+  short findRecord(byte stepsBack) {
     short lowOctet = at((short) (PurseRecord.SEQUENCE + 3));
     if (Unsigned.isZero(records, at(PurseRecord.SEQUENCE), (short) 3)
         && (short) (records[lowOctet] & 0xFF) <= stepsBack) {
       ISOException.throwIt(StatusWords.NOT_FOUND);
     }
     short place = (short) ((short) (ram[Transients.NEWEST_RECORD] - stepsBack) & (short) (Persistent.RECORDS - 1));
-    return Util.arrayCopyNonAtomic(records, (short) (place * PurseRecord.SIZE), answer, (short) 0,
-        PurseRecord.SIZE);
+    return (short) (place * PurseRecord.SIZE);
   }
 
   /** Copies a field of the newest record. */
