@@ -12,7 +12,10 @@ interface Layer {
   readonly packages?: readonly string[];
 }
 
-/** Bottom up: each layer stands on those above it in this list. A path that stands later wins over the folder that it is in. */
+/**
+ * Bottom up: each layer stands on those above it in this list. A path that stands later wins over the folder that it is
+ * in.
+ */
 export const LAYERS: readonly Layer[] = [
   { path: 'apdu', mayImport: [], packages: ['@noble/**'] },
   { path: 'card-sim/soft', mayImport: ['apdu'], packages: ['@noble/**'] },

@@ -33,7 +33,8 @@ export class AppletSimulation implements SimulatedCard {
 
   /**
    * @throws OutOfRangeError for a file name with a comma.
-   * @throws TransportError `NO_RUNNER`, `NO_JAVA`, `RUNNER_FAILED`; for a card in a reader `NO_PCSCD`, `NO_FREE_READER`.
+   * @throws TransportError `NO_RUNNER`, `NO_JAVA`, `RUNNER_FAILED`; for a card in a reader `NO_PCSCD`,
+   * `NO_FREE_READER`.
    */
   static async start({ kind, state, lacks = [], apduBuffer }: StartCardOptions): Promise<AppletSimulation> {
     if (state?.includes(',') === true) throw new OutOfRangeError(`the runner takes no comma in a file name: ${state}`);

@@ -31,7 +31,10 @@ export interface CardMemory {
 /** A card that a test or a program has started, with what a hand can do to it. */
 export interface SimulatedCard extends AsyncDisposable {
   readonly kind: CardKind;
-  /** Its address for `--card`: `tcp:127.0.0.1:40123`, `pcsc:READER` or `soft:FILE`; `soft` where only `channel` opens it. */
+  /**
+   * Its address for `--card`: `tcp:127.0.0.1:40123`, `pcsc:READER` or `soft:FILE`; `soft` where only `channel` opens
+   * it.
+   */
   readonly address: string;
 
   /**

@@ -40,9 +40,11 @@ const NOTHING = new Uint8Array(0);
 const TAKE_SPAN = 64;
 
 /**
- * Measures how fast a selected card does what `firmware-notes/real-cards.md` estimates. It grants the card a service, whose keys
- * it deletes. The purse stays as it is unless `takes` is set. What the card refuses is left out, with the reason.
- * @throws FormatError when the card answers wrongly; what the channel throws, and what `grant` throws for another cause.
+ * Measures how fast a selected card does what `firmware-notes/real-cards.md` estimates. It grants the card a service,
+ * whose keys it deletes. The purse stays as it is unless `takes` is set. What the card refuses is left out, with the
+ * reason.
+ * @throws FormatError when the card answers wrongly; what the channel throws, and what `grant` throws for another
+ * cause.
  */
 export async function measureCard(channel: CardChannel, options: MeasureOptions): Promise<CardSpeed> {
   const { spans, time, clock } = options;

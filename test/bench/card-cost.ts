@@ -4,7 +4,9 @@ import { chooseQuantum } from '../../host/headend/keys/quantum.ts';
 import applet from './applet-instructions.json' with { type: 'json' };
 import figures from './real-cards.json' with { type: 'json' };
 
-/** What the applet costs on chips that nobody here has measured it on: computed from figures that others have measured. */
+/**
+ * What the applet costs on chips that nobody here has measured it on: computed from figures that others have measured.
+ */
 
 export type Chip = (typeof figures.chips)[number];
 export type Link = (typeof figures.links)[number];
@@ -32,7 +34,10 @@ const GROUP_OCTETS = 100 * FULL_PAYLOAD;
 /** Seconds of a content key, the head-end's default. */
 export const CONTENT_PERIOD = 300;
 
-/** What a command asks of ciphers, keys and memory, as the applet has it: `test/integration/card/card-cost.test.ts` holds it against the applet. */
+/**
+ * What a command asks of ciphers, keys and memory, as the applet has it: `test/integration/card/card-cost.test.ts`
+ * holds it against the applet.
+ */
 export interface Work {
   /** Octets of the data sent, and of the data answered. */
   readonly up: number;
@@ -118,7 +123,9 @@ export interface Wear {
   readonly inits: number;
   /** Micro-units that a power cut costs less than: the quantum, and a group of 100 full packets. */
   readonly cut: bigint;
-  /** Years at 8 hours a day until a cell of the record's places has had its writes; undefined when nothing is written. */
+  /**
+   * Years at 8 hours a day until a cell of the record's places has had its writes; undefined when nothing is written.
+   */
   readonly recordYears: number | undefined;
   /** The same for the cell that takes most of the inits, if each object has a cell of its own, and if all have one. */
   readonly initYears: { readonly apart: number; readonly together: number };

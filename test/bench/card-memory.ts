@@ -1,4 +1,7 @@
-/** The applet's transient memory, as `Transients.java` makes it; `test/integration/card/card-cost.test.ts` holds it against the runner's count. */
+/**
+ * The applet's transient memory, as `Transients.java` makes it; `test/integration/card/card-cost.test.ts` holds it
+ * against the runner's count.
+ */
 export const RAM_TABLE: readonly { readonly what: string; readonly octets: number }[] = [
   { what: 'session: used and taken, totals, marks, tally, registers', octets: 175 },
   { what: 'work: one record, or one receipt, or the derivation of working keys', octets: 176 },

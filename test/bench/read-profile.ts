@@ -10,8 +10,8 @@ const LIFE = /^(blank|personalised|active|blocked|terminated)$/;
 const TRANSPORT = /^(pcsc|tcp|soft)$/;
 
 /**
- * Reads a profile that `tollcast card bench --profile` wrote. It comes from others, and goes into a page: all that it has
- * is looked at.
+ * Reads a profile that `tollcast card bench --profile` wrote. It comes from others, and goes into a page: all that it
+ * has is looked at.
  * @throws Error naming the field that is not as the command writes it.
  */
 export function readProfile(value: unknown): CardProfile {

@@ -38,7 +38,10 @@ export async function fillCard(channel: CardChannel): Promise<void> {
   await module.loadKey(sealService(1, { quantum: PRICE }));
 }
 
-/** Selects the module of a filled card, takes the receipt of the last round off it and loads what a reset took from its RAM. */
+/**
+ * Selects the module of a filled card, takes the receipt of the last round off it and loads what a reset took from its
+ * RAM.
+ */
 export async function wakeCard(channel: CardChannel): Promise<DecodeModule> {
   const module = new DecodeModule(channel);
   await module.select();
@@ -60,7 +63,10 @@ const CIPHERS = makeContentCiphers(contentPair);
 
 const PART_OCTETS = CARD_HEADER.length + SPAN + CARD_TAG;
 
-/** Card parts of span 64 for groups of 100 full packets, numbered upwards from `first`; side by side in memory, as packets are received. */
+/**
+ * Card parts of span 64 for groups of 100 full packets, numbered upwards from `first`; side by side in memory, as
+ * packets are received.
+ */
 export function sealCardParts(first: number, count: number): Uint8Array[] {
   const memory = new Uint8Array(count * PART_OCTETS);
   return Array.from({ length: count }, (_, i) => {

@@ -15,7 +15,10 @@ import { LOOPBACK } from '../support/test-service.ts';
 /** Octets of the tag of AES_CM_128_HMAC_SHA1_80. */
 const TAG = 10;
 
-/** Sends a transport stream as the head-end does, same packets at the same pace, but as plain SRTP under one key: what ffmpeg understands. */
+/**
+ * Sends a transport stream as the head-end does, same packets at the same pace, but as plain SRTP under one key: what
+ * ffmpeg understands.
+ */
 export class SrtpSender {
   /** Payload sent so far. */
   octets = 0;
@@ -34,7 +37,8 @@ export class SrtpSender {
   }
 
   /**
-   * Session description, RFC 4568. ffmpeg takes the keys of MP2T for its own only behind a line of a codec it does not know.
+   * Session description, RFC 4568. ffmpeg takes the keys of MP2T for its own only behind a line of a codec it does not
+   * know.
    * @param port of the media; four above it, nothing comes.
    */
   sdp(address: string, port: number): string {

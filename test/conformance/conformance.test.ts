@@ -9,8 +9,8 @@ import { type Beginning, BEGINNING_NAMES, type Case, type Step, Tester } from '.
 import { readVectors, type VectorCase, type VectorFile, writeGiven, writeVectors } from './vectors.ts';
 
 /**
- * Every case on every module, against the same octets. After a case was added or changed, write them anew, from the soft module, and let the
- * others be checked against them:
+ * Every case on every module, against the same octets. After a case was added or changed, write them anew, from the
+ * soft module, and let the others be checked against them:
  *
  *     WRITE_VECTORS=1 npx vitest run test/conformance/conformance.test.ts
  */

@@ -30,8 +30,8 @@ import {
 } from './messages/messages.ts';
 
 /**
- * What happened to a card: a command and its answer, or the reader's hand. After `cut before` or `cut after` the next command gets no answer,
- * and the card is in and powered again.
+ * What happened to a card: a command and its answer, or the reader's hand. After `cut before` or `cut after` the next
+ * command gets no answer, and the card is in and powered again.
  */
 export type Step = readonly [command: string, answer: string | null] | 'reset' | 'cut before' | 'cut after';
 
@@ -235,7 +235,9 @@ export class Tester {
     await this.#card.reset();
   }
 
-  /** Sends a command whose answer the power does not live to give; the card is in again then, powered, nothing selected. */
+  /**
+   * Sends a command whose answer the power does not live to give; the card is in again then, powered, nothing selected.
+   */
   async cut(when: 'before' | 'after', command: CommandApdu): Promise<void> {
     const octets = encodeCommand(command);
     this.#secure = undefined;

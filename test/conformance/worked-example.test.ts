@@ -13,8 +13,8 @@ import { signLoadOrder } from '../../apdu/decode-module/money/credit-load.ts';
 import { activate } from '../support/activate.ts';
 
 /**
- * Section 10 of the page, recomputed from sections 1 to 6 with Node's ciphers and nothing of ours but hexadecimal: what a second person would
- * do with the page in hand.
+ * Section 10 of the page, recomputed from sections 1 to 6 with Node's ciphers and nothing of ours but hexadecimal: what
+ * a second person would do with the page in hand.
  */
 const PAGE = readFileSync(new URL('../../firmware-notes/protocol.md', import.meta.url), 'utf8');
 

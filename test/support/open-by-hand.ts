@@ -25,8 +25,8 @@ export interface HandOpened {
 }
 
 /**
- * Opens one group from its packets, written from `firmware-notes/protocol.md` 5 and RFC 3711 and 7714 alone, on node:crypto: shares no line
- * with what it checks. Throws when a MAC or a tag is wrong.
+ * Opens one group from its packets, written from `firmware-notes/protocol.md` 5 and RFC 3711 and 7714 alone, on
+ * node:crypto: shares no line with what it checks. Throws when a MAC or a tag is wrong.
  */
 export function openByHand(packets: readonly Uint8Array[], keys: ContentKeys): HandOpened {
   const card = Buffer.from(packets[0]!);

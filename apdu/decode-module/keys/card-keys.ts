@@ -57,7 +57,8 @@ export function deriveChannelKeys(master: Uint8Array, cardId: Uint8Array): Chann
 }
 
 /**
- * Derives a key by SP 800-108 r1 4.1, KDF in counter mode: PRF AES-CMAC, an 8-bit counter before the fixed input, one block.
+ * Derives a key by SP 800-108 r1 4.1, KDF in counter mode: PRF AES-CMAC, an 8-bit counter before the fixed input, one
+ * block.
  * @param key 16 octets.
  * @param fixedInput label, 00, context, length in bits.
  * @returns 16 octets.

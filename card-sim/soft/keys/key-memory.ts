@@ -125,7 +125,9 @@ export class KeyMemory {
     }
   }
 
-  /** Ends a purchase earlier. Takes all numbers up to its last, so that no older message or late part brings it back. */
+  /**
+   * Ends a purchase earlier. Takes all numbers up to its last, so that no older message or late part brings it back.
+   */
   lowerEnd(place: number, to: number): void {
     const purchase = this.#purchases[place]!;
     const window = this.#window.takeAll((purchase.number + purchase.lastPart) >>> 0);

@@ -14,7 +14,8 @@ const MEGABYTE = 1_000_000n;
 const TAKES_AN_HOUR = 360n;
 
 /**
- * Chooses what a card takes from the balance at a time: the toll of 2.1 MB or of 10 s, or the flat price (protocol 7.3).
+ * Chooses what a card takes from the balance at a time: the toll of 2.1 MB or of 10 s, or the flat price (protocol
+ * 7.3).
  * @returns micro-units, 1 and up; a fraction is rounded up, so that no card takes more often.
  */
 export function chooseQuantum({ kind, price }: Tariff): bigint {

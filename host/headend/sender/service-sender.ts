@@ -55,7 +55,10 @@ export interface ServiceTotals {
   segments: number;
 }
 
-/** ms; a silence of a source that can wait counts as media time when it is as long, so that what follows is of the present. */
+/**
+ * ms; a silence of a source that can wait counts as media time when it is as long, so that what follows is of the
+ * present.
+ */
 const LONG_SILENCE = 1000;
 /** RFC 3711 3.3.1: the first sequence number lies below 2^15. */
 const MAX_FIRST_SEQUENCE = 0x8000;

@@ -77,8 +77,8 @@ export async function setPin(on: Administration, pin: Uint8Array): Promise<Uint8
 }
 
 /**
- * Changes what the holder of a card may do without the PIN. What is left out stays as it is: the spend limit as the card
- * has it, since its holder may have changed it; the rest as the accounts have it, since no card tells it.
+ * Changes what the holder of a card may do without the PIN. What is left out stays as it is: the spend limit as the
+ * card has it, since its holder may have changed it; the rest as the accounts have it, since no card tells it.
  */
 export async function setLimits(
   on: Administration,

@@ -74,8 +74,8 @@ export const DEFAULT_SOFT_LIMIT = 10_000_000n;
 
 /**
  * Has a card carry out one numbered order: S1, S2, S3 of protocol 7.4. The order is on disk before it is signed. An
- * order that the card has not proved is signed again, octet for octet, before there is another. So the same order can be
- * repeated whatever was lost on the way, and is carried out once. A soft module whose counters run backwards is
+ * order that the card has not proved is signed again, octet for octet, before there is another. So the same order can
+ * be repeated whatever was lost on the way, and is carried out once. A soft module whose counters run backwards is
  * withdrawn.
  *
  * @throws IssuerError those of {@link findIssuedCard} and {@link KeyStore.open}, and `WITHDRAWN`, `WRONG_CURRENCY`,

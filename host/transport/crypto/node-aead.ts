@@ -4,7 +4,9 @@ import { AEAD_TAG, type AeadFactory } from '../../stream/packet/packet-aead.ts';
 const CIPHER = 'aes-128-gcm';
 const OPTIONS = { authTagLength: AEAD_TAG };
 
-/** AEAD_AES_128_GCM by node:crypto. It makes the KeyObject once: a raw key for every packet costs three times as much. */
+/**
+ * AEAD_AES_128_GCM by node:crypto. It makes the KeyObject once: a raw key for every packet costs three times as much.
+ */
 export const nodeAead: AeadFactory = (key) => {
   const keyObject = createSecretKey(key);
   return {

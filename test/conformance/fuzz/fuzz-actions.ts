@@ -5,7 +5,8 @@ import { type HolderCommand, holderCommand } from './fuzz-holder.ts';
 import { type OwnPair, ownPair, type PairCommand, pairCommand, pairedOpening } from './fuzz-key-pairs.ts';
 
 /**
- * What a host may do to a card: a command that means something, or the reader's hand. Plain values, so that a failure can be read and shrunk.
+ * What a host may do to a card: a command that means something, or the reader's hand. Plain values, so that a failure
+ * can be read and shrunk.
  */
 export type Action = Reset | Cut | Inside | OwnPair | Command | Spoilt;
 
@@ -29,8 +30,8 @@ export interface Inside {
 }
 
 /**
- * A command damaged on its way; changed by someone who has the key and signs it again (`odd`); cut short or grown; or its beginning with the end
- * of another.
+ * A command damaged on its way; changed by someone who has the key and signs it again (`odd`); cut short or grown; or
+ * its beginning with the end of another.
  */
 export interface Spoilt {
   readonly do: 'damaged' | 'odd' | 'resized' | 'spliced';

@@ -265,7 +265,9 @@ export function makeHolderApdu(what: HolderCommand, position: number): CommandAp
   }
 }
 
-/** Changed by someone who has the key and signs it again; as it is where nothing is signed or the key is not to be had. */
+/**
+ * Changed by someone who has the key and signs it again; as it is where nothing is signed or the key is not to be had.
+ */
 export function spoilHolder(
   what: HolderCommand,
   data: Uint8Array,

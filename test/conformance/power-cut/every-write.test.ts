@@ -16,7 +16,10 @@ import { SEGMENT_PURCHASE_ID, sealUnderSlot } from '../messages/purchase-message
 import { type Step, encodeU32 } from '../tester.ts';
 import { readVectors } from '../vectors.ts';
 
-/** Every INS of protocol.md, section 2, that ever writes: a command of each is cut at its every write. GENERATE KEY PAIR: key-pair-power-cut.test.ts. */
+/**
+ * Every INS of protocol.md, section 2, that ever writes: a command of each is cut at its every write. GENERATE KEY
+ * PAIR: key-pair-power-cut.test.ts.
+ */
 const WRITING = [
   INS.SELECT,
   INS.EXTERNAL_AUTHENTICATE,
@@ -93,8 +96,8 @@ class Player {
 }
 
 /**
- * One of each command that writes: told apart by topic, header, length, kinds and number of writes, and by whether the power failed before it; in the
- * shortest case that has it.
+ * One of each command that writes: told apart by topic, header, length, kinds and number of writes, and by whether the
+ * power failed before it; in the shortest case that has it.
  */
 async function findWriters(player: Player): Promise<Writer[]> {
   const found = new Map<string, Writer>();
@@ -160,7 +163,10 @@ const USE = [
   [makeCommand(INS.DELETE_KEY, Uint8Array.of(KIND.segment, ...encodeU32(8), ...encodeU32(SEGMENT_KEY_ID)))],
 ].flat();
 
-/** All that the power left: what the card says of itself, its purse, its receipts, and what its keys open. Checks the law. */
+/**
+ * All that the power left: what the card says of itself, its purse, its receipts, and what its keys open. Checks the
+ * law.
+ */
 async function observe(player: Player): Promise<readonly string[]> {
   const said = [await player.send(makeCommand(INS.SELECT, MODULE_AID, 4))];
   expect(said[0]!.slice(-4)).toBe('9000');
@@ -192,8 +198,8 @@ function isEither(now: readonly string[], states: readonly (readonly string[])[]
 }
 
 /**
- * A key that is written over is gone until its message comes again, and in between opens nothing. (The message is not used up, and the host has
- * it: it was just sent.)
+ * A key that is written over is gone until its message comes again, and in between opens nothing. (The message is not
+ * used up, and the host has it: it was just sent.)
  */
 function expectLess(now: readonly string[], old: readonly string[], where: string): void {
   for (const [at, answer] of now.entries()) {

@@ -45,7 +45,8 @@ describe.each(['soft', 'jcardsim'] as const)('a long life on %s', (kind) => {
         const receipt = openReceipt(await module.getReceipt(number), CARD_KEYS.receipt);
         expect(receipt).toMatchObject({ number, session: number, spent: 250n * BigInt(number) });
       }
-      // One record each for personalisation and load; for each session one for the take, one for the close; one for each acknowledgement.
+      // One record each for personalisation and load; for each session one for the take, one for the close; one for
+      // each acknowledgement.
       const sequence = 2 + 2 * session + Math.floor(session / 20);
       expect((await module.getLog(0)).sequence).toBe(sequence);
       if (sequence >= 64) expect((await module.getLog(63)).sequence).toBe(sequence - 63);

@@ -28,7 +28,10 @@ interface Stage {
 const FLAT = sealContent({ kind: 'flat', price: 400_000n, segmentId: 9 }, { keyId: 5001 });
 const FLAT_PART = sealPart(5, { contentKeyId: 5001 });
 
-/** A holder's card in short: everything that writes. (What the issuer writes is cut in administration-power-cut.test.ts.) Each stage is cut wherever it can be, and done again. */
+/**
+ * A holder's card in short: everything that writes. (What the issuer writes is cut in
+ * administration-power-cut.test.ts.) Each stage is cut wherever it can be, and done again.
+ */
 const STAGES: readonly Stage[] = [
   { name: 'LOAD CREDIT', run: (module) => module.loadCredit(signOrder(1, 10_000_000n)) },
   { name: 'LOAD KEY, purchase', run: (module) => module.loadKey(sealService(1)) },

@@ -36,7 +36,8 @@ describe('a card that is pulled', () => {
     expect(run.states.filter((state) => state === 'waiting for the card')).toHaveLength(3);
     expect(run.notices).toContain('card 0a1b2c-02-00000001 is back');
     expect(run.bridge.status).toMatchObject({ paid: 60 * OCTETS, received: 60 * OCTETS, groups: 60 });
-    // Torn three times: what the records had not seen of those sessions is in their torn part, and is given back at the next load.
+    // Torn three times: what the records had not seen of those sessions is in their torn part, and is given back at the
+    // next load.
     expect(bill!.receipts.map(({ reason }) => reason)).toEqual(['torn', 'torn', 'torn', 'closed']);
     expect(bill!.amount).toBeLessThanOrEqual((60n * BigInt(OCTETS)) / 4n + 4n);
     expect(bill!.receipts.reduce((sum, { groups: opened }) => sum + opened, 0)).toBeLessThanOrEqual(60);

@@ -8,7 +8,10 @@ import { durationOf, expectWhole, MS, pack, steady } from '../../support/packed-
 import { makeTransportStream } from '../../support/transport-stream.ts';
 
 describe('a live source', () => {
-  /** Packs a stream of which 7 packets arrive every so many ms. @returns payloads with the ms at which they came out. */
+  /**
+   * Packs a stream of which 7 packets arrive every so many ms.
+   * @returns payloads with the ms at which they came out.
+   */
   function packLive(stream: Uint8Array, every: number) {
     const packer = new TsPacker(new MediaTimeline(0), 7, TS_LAYOUTS.ts);
     const out: { readonly payload: MediaPayload; readonly ms: number }[] = [];

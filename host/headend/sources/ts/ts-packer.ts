@@ -41,9 +41,9 @@ interface Interval {
 
 /**
  * Packs whole TS packets into payloads (RFC 2250 2). Their times come from PCRs: octets between two of them are spread
- * evenly, which follows a variable rate. What no two PCRs enclose goes at the average rate, and over a jump of the clock
- * no longer than the average step. A live source whose PCRs stay away is timed by its arrival, and the next PCR corrects
- * that. Octets that are out of sync are sent like all others, in payloads of their own.
+ * evenly, which follows a variable rate. What no two PCRs enclose goes at the average rate, and over a jump of the
+ * clock no longer than the average step. A live source whose PCRs stay away is timed by its arrival, and the next PCR
+ * corrects that. Octets that are out of sync are sent like all others, in payloads of their own.
  */
 export class TsPacker implements Packer {
   readonly startedAt = undefined;

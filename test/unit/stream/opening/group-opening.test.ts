@@ -233,7 +233,8 @@ describe('a sealed stream', () => {
           for (const { victim, before, kind, at, bit } of spoils) {
             const sent = victim % packets.length;
             const octets = packets[sent]!.octets.slice();
-            // The sequence number and the MKI decide where a packet is put; what stands there is checked when it is opened.
+            // The sequence number and the MKI decide where a packet is put; what stands there is checked when it is
+            // opened.
             if (kind === 'flip') octets[at % octets.length]! ^= 1 << bit;
             const forged =
               kind === 'cut' ? octets.subarray(0, at % octets.length) : kind === 'rubbish' ? rubbish : octets;
