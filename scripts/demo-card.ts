@@ -3,18 +3,18 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CardChannel } from '../apdu/card-channel.ts';
 import { formatCardId } from '../apdu/decode-module/card-id.ts';
-import { MAX_MONEY } from '../apdu/layout/max-money.ts';
 import { DecodeModule } from '../apdu/decode-module/decode-module.ts';
 import { TollcastError } from '../apdu/errors.ts';
+import { MAX_MONEY } from '../apdu/layout/max-money.ts';
 import { TEST_KEY_SET } from '../apdu/secure-channel/test-key-set.ts';
 import { CARD_KINDS, type CardKind, type SimulatedCard, startCard } from '../card-sim/index.ts';
-import { currencyByCode } from '../host/money/currency.ts';
-import { formatMoney, parseMoney } from '../host/money/amount.ts';
 import { askPassphrase, choosePassphrase } from '../host/cli/terminal/passphrase.ts';
 import { Accounts } from '../host/issuer/cards/accounts.ts';
-import { DEFAULT_REFUND_CAP, loadCredit } from '../host/issuer/orders/credit.ts';
-import { createStore, DEFAULT_STORE, KeyStore } from '../host/issuer/keys/key-store.ts';
 import { personalise } from '../host/issuer/cards/personalisation.ts';
+import { createStore, DEFAULT_STORE, KeyStore } from '../host/issuer/keys/key-store.ts';
+import { DEFAULT_REFUND_CAP, loadCredit } from '../host/issuer/orders/credit.ts';
+import { formatMoney, parseMoney } from '../host/money/amount.ts';
+import { currencyByCode } from '../host/money/currency.ts';
 import { openCard } from '../host/transport/card/card-address.ts';
 
 /** The card of the demo: one that it started, or the user's own. */

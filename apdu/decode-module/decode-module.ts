@@ -5,18 +5,18 @@ import { SPEND_LIMIT_DATA, STORE_DATA_HEADER } from '../layout/card.ts';
 import { KEY_NAME } from '../layout/keys.ts';
 import { LEAVE_DATA } from '../layout/requests.ts';
 import { concat, u32 } from '../octets.ts';
-import { type BlindPacket, encodeBlind } from './packets/blind-blocks.ts';
 import { CLA_ISO, CLA_MODULE, DECODE_BLIND, INS, STORE_LAST, STORE_MORE } from './instruction.ts';
 import { type KeyEntry, parseKeyList } from './keys/key-list.ts';
+import { parseVerificationKeys, type VerificationKey } from './keys/verification-key.ts';
 import { KIND } from './kinds.ts';
-import { type LogRecord, parseLogRecord } from './money/log-record.ts';
 import { DATA_OBJECT, type ModuleData, parseModuleData } from './module-data.ts';
 import { ModuleError, STATUS } from './module-status.ts';
+import { type LogRecord, parseLogRecord } from './money/log-record.ts';
 import { parsePurseStatus, type PurseStatus } from './money/purse-status.ts';
 import { parseReceipt, type Receipt } from './money/receipt.ts';
-import { parseVerificationKeys, type VerificationKey } from './keys/verification-key.ts';
-import { LIFE, MODULE_AID, parseSelectAnswer, type SelectAnswer } from './select-answer.ts';
+import { type BlindPacket, encodeBlind } from './packets/blind-blocks.ts';
 import { encodeRequest, type RequestKind, type ServiceRequest } from './requests/signed-request.ts';
+import { LIFE, MODULE_AID, parseSelectAnswer, type SelectAnswer } from './select-answer.ts';
 
 type CommandName = keyof typeof INS;
 

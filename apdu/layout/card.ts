@@ -1,5 +1,5 @@
-import { amount, opaque, oneOf, reserved, u16, u24, u32, u8 } from './field.ts';
 import { layout } from './field-table.ts';
+import { amount, opaque, oneOf, reserved, u16, u24, u32, u8 } from './field.ts';
 import { MAX_MONEY } from './max-money.ts';
 
 /** What a module is: a chip that keeps its keys, or a program that keeps nothing from its owner. */

@@ -1,5 +1,5 @@
-import { amount, opaque, price, reserved, u16, u24, u32, u8 } from './field.ts';
 import { layout } from './field-table.ts';
+import { amount, opaque, price, reserved, u16, u24, u32, u8 } from './field.ts';
 import { MAX_MONEY } from './max-money.ts';
 import { FRAME, TAG } from './message-frame.ts';
 

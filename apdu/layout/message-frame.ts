@@ -1,5 +1,5 @@
-import { framing, opaque, u16, u8 } from './field.ts';
 import { layout } from './field-table.ts';
+import { framing, opaque, u16, u8 } from './field.ts';
 
 /** What every message begins with, so that none is the prefix of another; `firmware-notes/protocol.md` 1.1. */
 export const FRAME = {

@@ -1,6 +1,6 @@
 import { CARD_ID } from './card.ts';
-import { amount, flag, opaque, oneOf, reserved, ticks, u16, u32, u48 } from './field.ts';
 import { layout } from './field-table.ts';
+import { amount, flag, opaque, oneOf, reserved, ticks, u16, u32, u48 } from './field.ts';
 import { FRAME, TAG } from './message-frame.ts';
 
 /** Octets of the issuer's choice that name a load. */

@@ -1,5 +1,5 @@
-import { framing, u16, u24, u32, u48, u8 } from './field.ts';
 import { layout } from './field-table.ts';
+import { framing, u16, u24, u32, u48, u8 } from './field.ts';
 
 /** The header that the card acts on; `firmware-notes/protocol.md` 5.1. */
 export const CARD_HEADER = layout('card header', {

@@ -1,6 +1,6 @@
 import { CARD_ID } from './card.ts';
-import { opaque, reserved, u32 } from './field.ts';
 import { layout } from './field-table.ts';
+import { opaque, reserved, u32 } from './field.ts';
 import { FRAME, TAG } from './message-frame.ts';
 
 /** A card's statement that it took a message under its unique key; `firmware-notes/protocol.md` 4.5. */

@@ -1,6 +1,6 @@
 import { CAPABILITY } from '../../apdu/decode-module/select-answer.ts';
-import { CARD_HEADER, CARD_TAG } from '../../apdu/layout/packets.ts';
 import { OutOfRangeError } from '../../apdu/errors.ts';
+import { CARD_HEADER, CARD_TAG } from '../../apdu/layout/packets.ts';
 
 /** What follows from the length of a card's APDU buffer (protocol 2.1). */
 export interface CommandLimits {

@@ -1,4 +1,10 @@
 import { MAX_PIN_POLICY } from '../../apdu/decode-module/card-limits.ts';
+import { POINT_LENGTH, UNCOMPRESSED } from '../../apdu/decode-module/keys/p256.ts';
+import { VERIFICATION_PLACES } from '../../apdu/decode-module/keys/verification-key.ts';
+import { STATUS } from '../../apdu/decode-module/module-status.ts';
+import { DGI } from '../../apdu/decode-module/personalisation.ts';
+import { PIN_LENGTH } from '../../apdu/decode-module/pin.ts';
+import { LIFE } from '../../apdu/decode-module/select-answer.ts';
 import {
   CARD_ID,
   CARD_KEY_VALUE,
@@ -9,12 +15,6 @@ import {
   VERIFICATION_KEY_VALUE,
 } from '../../apdu/layout/card.ts';
 import { MAX_MONEY } from '../../apdu/layout/max-money.ts';
-import { STATUS } from '../../apdu/decode-module/module-status.ts';
-import { POINT_LENGTH, UNCOMPRESSED } from '../../apdu/decode-module/keys/p256.ts';
-import { DGI } from '../../apdu/decode-module/personalisation.ts';
-import { PIN_LENGTH } from '../../apdu/decode-module/pin.ts';
-import { VERIFICATION_PLACES } from '../../apdu/decode-module/keys/verification-key.ts';
-import { LIFE } from '../../apdu/decode-module/select-answer.ts';
 import { C_ENC } from '../../apdu/secure-channel/security-level.ts';
 import type { PersistentState } from './memory/persistent-state.ts';
 import type { TransientState } from './memory/transient-state.ts';

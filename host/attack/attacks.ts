@@ -1,4 +1,3 @@
-import type { Attack, Attempt } from './kit/attempt.ts';
 import { bogus } from './attacks/bogus.ts';
 import { forgePrice } from './attacks/forge-price.ts';
 import { leaveReplay } from './attacks/leave-replay.ts';
@@ -7,10 +6,11 @@ import { replay } from './attacks/replay.ts';
 import { rollback } from './attacks/rollback.ts';
 import { makeShareAttack } from './attacks/share.ts';
 import { splice } from './attacks/splice.ts';
-import type { Target } from './kit/target.ts';
 import { tear } from './attacks/tear.ts';
 import { time } from './attacks/time.ts';
 import { wrongParent } from './attacks/wrong-parent.ts';
+import type { Attack, Attempt } from './kit/attempt.ts';
+import type { Target } from './kit/target.ts';
 
 /** Lists every attack, in the order in which `all` runs them. @param bitRate bit/s, which `share` computes with. */
 export function listAttacks(bitRate: number): readonly Attack[] {

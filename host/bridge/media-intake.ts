@@ -4,8 +4,8 @@ import {
   GroupAssembler,
   type StreamDrop,
 } from '../stream/opening/group-assembler.ts';
-import { readMediaPacket } from '../stream/packet/media-packet.ts';
 import type { HeldCardPacket, PacketGroup } from '../stream/opening/packet-group.ts';
+import { readMediaPacket } from '../stream/packet/media-packet.ts';
 
 /** Streams at a time; a service has one or two. */
 const MAX_STREAMS = 4;

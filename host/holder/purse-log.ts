@@ -1,6 +1,6 @@
 import type { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
-import type { LogRecord } from '../../apdu/decode-module/money/log-record.ts';
 import { ModuleError } from '../../apdu/decode-module/module-status.ts';
+import type { LogRecord } from '../../apdu/decode-module/money/log-record.ts';
 
 /** Records that a card keeps; `firmware-notes/protocol.md` 7.2. */
 const MAX_LOG_RECORDS = 64;

@@ -1,5 +1,5 @@
-import { InputError } from '../../apdu/errors.ts';
 import type { Tariff, TariffKind } from '../../apdu/decode-module/money/tariff.ts';
+import { InputError } from '../../apdu/errors.ts';
 import { formatMoney, parseAmount } from './amount.ts';
 import { type Currency, currencyByCode } from './currency.ts';
 

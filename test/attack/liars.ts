@@ -1,7 +1,7 @@
-import { PURSE_STATUS } from '../../apdu/layout/money.ts';
-import { STATUS } from '../../apdu/decode-module/module-status.ts';
 import { INS } from '../../apdu/decode-module/instruction.ts';
+import { STATUS } from '../../apdu/decode-module/module-status.ts';
 import { statusOf } from '../../apdu/iso7816/response-apdu.ts';
+import { PURSE_STATUS } from '../../apdu/layout/money.ts';
 import { concat, readUint, toHex } from '../../apdu/octets.ts';
 import type { Lying } from '../support/liar-card.ts';
 

@@ -1,4 +1,3 @@
-import { MeasurementError } from './measurement-error.ts';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { stat, writeFile } from 'node:fs/promises';
@@ -8,6 +7,7 @@ import { openSource } from '../../host/headend/index.ts';
 import { findFreePort, LOOPBACK } from '../support/test-service.ts';
 import type { Measurement } from './figures.ts';
 import { endWithThisProcess, makeScratchFolder } from './left-behind.ts';
+import { MeasurementError } from './measurement-error.ts';
 import { ADDRESS, readCpuSeconds, makeCard, makeSender, type PaidCard, Watcher } from './paid-service.ts';
 import { SrtpSender } from './srtp-sender.ts';
 

@@ -1,7 +1,7 @@
 import type { Tariff } from '../../apdu/decode-module/money/tariff.ts';
-import { computeMinEvery } from '../../host/card-bench/min-every.ts';
 import type { CardProfile } from '../../host/card-bench/card-profile.ts';
 import type { RoundTrips } from '../../host/card-bench/card-speed.ts';
+import { computeMinEvery } from '../../host/card-bench/min-every.ts';
 import applet from './applet-instructions.json' with { type: 'json' };
 import {
   computeBytecodeTime,

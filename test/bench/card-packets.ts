@@ -1,12 +1,12 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { CARD_HEADER, CARD_TAG } from '../../apdu/layout/packets.ts';
 import { ForgedError } from '../../apdu/decode-module/signed-message.ts';
+import { CARD_HEADER, CARD_TAG } from '../../apdu/layout/packets.ts';
 import { type CardKind, startCard } from '../../card-sim/index.ts';
 import { addTicks, amountOfTicks, NO_TICKS, ticksOfOctets } from '../../card-sim/soft/money/ticks.ts';
-import type { Measurement } from './figures.ts';
 import { MAXIMUM } from '../conformance/messages/messages.ts';
+import type { Measurement } from './figures.ts';
 import { sealCardParts, contentPair, fillCard, PRICE, wakeCard } from './ready-card.ts';
 
 /** Rounds and card packets of a round. */

@@ -14,8 +14,8 @@ import {
 } from '../../host/headend/index.ts';
 import { loadOpensslAead } from '../../host/transport/crypto/node-openssl-aead.ts';
 import { deriveTestCardKey, findFreePort, LOOPBACK, personalise } from '../support/test-service.ts';
-import { endWithThisProcess } from './left-behind.ts';
 import { TOLLCAST } from '../support/tollcast-cli.ts';
+import { endWithThisProcess } from './left-behind.ts';
 
 export const ADDRESS = '239.255.79.1';
 /** Micro-units: 500 USD. */

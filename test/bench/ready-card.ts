@@ -1,9 +1,9 @@
 import type { CardChannel } from '../../apdu/card-channel.ts';
-import { type CardHeader, makeContentCiphers, sealCardPart } from '../../apdu/decode-module/packets/card-part.ts';
-import { CARD_HEADER, CARD_TAG } from '../../apdu/layout/packets.ts';
 import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
-import { deriveWorkingKeys } from '../../apdu/decode-module/working-keys.ts';
 import { KIND } from '../../apdu/decode-module/kinds.ts';
+import { type CardHeader, makeContentCiphers, sealCardPart } from '../../apdu/decode-module/packets/card-part.ts';
+import { deriveWorkingKeys } from '../../apdu/decode-module/working-keys.ts';
+import { CARD_HEADER, CARD_TAG } from '../../apdu/layout/packets.ts';
 import {
   signAcknowledgementUpTo,
   CONTENT_KEY_ID,

@@ -1,4 +1,3 @@
-import { MeasurementError } from './measurement-error.ts';
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
@@ -10,6 +9,7 @@ import { measureCardPackets } from './card-packets.ts';
 import { formatFigure, formatGoal, isGoalMet, type Measurement } from './figures.ts';
 import { measureJoinTime } from './join-time.ts';
 import { endWithThisProcess } from './left-behind.ts';
+import { MeasurementError } from './measurement-error.ts';
 import { measureRoundTrips } from './round-trips.ts';
 import { measureSealAndSend } from './seal-and-send.ts';
 

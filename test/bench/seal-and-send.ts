@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { setImmediate as yieldTurn } from 'node:timers/promises';
+import { KIND } from '../../apdu/decode-module/kinds.ts';
 import { makeContentCiphers } from '../../apdu/decode-module/packets/card-part.ts';
 import { deriveWorkingKeys } from '../../apdu/decode-module/working-keys.ts';
-import { KIND } from '../../apdu/decode-module/kinds.ts';
-import { GroupSealer, MAX_PAYLOAD, type SealedGroup } from '../../host/stream/sealing/group-sealer.ts';
-import { AEAD_TAG, type AeadFactory } from '../../host/stream/packet/packet-aead.ts';
 import { MKI_LENGTH } from '../../host/stream/packet/mki.ts';
+import { AEAD_TAG, type AeadFactory } from '../../host/stream/packet/packet-aead.ts';
 import { RTP_HEADER } from '../../host/stream/packet/rtp-packet.ts';
+import { GroupSealer, MAX_PAYLOAD, type SealedGroup } from '../../host/stream/sealing/group-sealer.ts';
 import { nodeAead } from '../../host/transport/crypto/node-aead.ts';
 import { loadOpensslAead } from '../../host/transport/crypto/node-openssl-aead.ts';
 import { UdpSender } from '../../host/transport/network/udp-sender.ts';

@@ -2,9 +2,9 @@ import { createCipheriv, createHmac, createSecretKey, type KeyObject, randomByte
 import { AesCbc } from '../../apdu/decode-module/keys/aes-cbc.ts';
 import { concat, writeUint } from '../../apdu/octets.ts';
 import { systemClock } from '../../host/clock/clock.ts';
-import { MediaTimeline } from '../../host/headend/sources/media-timeline.ts';
 import type { MediaSource } from '../../host/headend/index.ts';
 import { Pacer } from '../../host/headend/sender/pacer.ts';
+import { MediaTimeline } from '../../host/headend/sources/media-timeline.ts';
 import { TsPacker } from '../../host/headend/sources/ts/ts-packer.ts';
 import { TS_LAYOUTS } from '../../host/headend/sources/ts/ts-packet.ts';
 import { PAYLOAD_TYPE_MPEG_TS, RTP_HEADER, writeRtpHeader } from '../../host/stream/packet/rtp-packet.ts';

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { withTables } from './card-cost-tables.ts';
-import figures from './real-cards.json' with { type: 'json' };
 import { readProfile } from './read-profile.ts';
+import figures from './real-cards.json' with { type: 'json' };
 
 // node test/bench/write-real-cards.ts [PROFILE...]: computes the tables of the page anew. Profiles that
 // `tollcast card bench --profile` wrote are taken into real-cards.json first; one of the same name is replaced.

@@ -3,8 +3,8 @@ import { INS } from '../../apdu/decode-module/instruction.ts';
 import { KIND } from '../../apdu/decode-module/kinds.ts';
 import { STATUS } from '../../apdu/decode-module/module-status.ts';
 import { fromHex } from '../../apdu/octets.ts';
-import { CASES } from './cases/index.ts';
 import { ROWS } from './cases/card/matrix.ts';
+import { CASES } from './cases/index.ts';
 import type { Step } from './tester.ts';
 import { readVectors } from './vectors.ts';
 

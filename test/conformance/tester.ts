@@ -1,22 +1,22 @@
-import { STATUS } from '../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import type { CardChannel } from '../../apdu/card-channel.ts';
 import { CLA_ISO, CLA_MODULE, INS, STORE_LAST, STORE_MORE } from '../../apdu/decode-module/instruction.ts';
 import { parseKeyList } from '../../apdu/decode-module/keys/key-list.ts';
 import { isPersonal } from '../../apdu/decode-module/kinds.ts';
+import { STATUS } from '../../apdu/decode-module/module-status.ts';
 import { type LogRecord, parseLogRecord } from '../../apdu/decode-module/money/log-record.ts';
 import { parsePurseStatus, type PurseStatus } from '../../apdu/decode-module/money/purse-status.ts';
 import { openReceipt, type Receipt } from '../../apdu/decode-module/money/receipt.ts';
 import { LIFE, MODULE_AID } from '../../apdu/decode-module/select-answer.ts';
-import type { ChannelKeySet } from '../../apdu/secure-channel/scp03-keys.ts';
-import { openSecureChannel, type SecureChannel } from '../../apdu/secure-channel/secure-channel.ts';
-import type { SecurityLevel } from '../../apdu/secure-channel/security-level.ts';
-import { TEST_KEY_SET } from '../../apdu/secure-channel/test-key-set.ts';
 import { CardGoneError } from '../../apdu/errors.ts';
 import { type CommandApdu, encodeCommand } from '../../apdu/iso7816/command-apdu.ts';
 import { parseResponse } from '../../apdu/iso7816/response-apdu.ts';
 import { formatStatus } from '../../apdu/iso7816/status-word.ts';
 import { concat, toHex, writeUint } from '../../apdu/octets.ts';
+import type { ChannelKeySet } from '../../apdu/secure-channel/scp03-keys.ts';
+import { openSecureChannel, type SecureChannel } from '../../apdu/secure-channel/secure-channel.ts';
+import type { SecurityLevel } from '../../apdu/secure-channel/security-level.ts';
+import { TEST_KEY_SET } from '../../apdu/secure-channel/test-key-set.ts';
 import type { SimulatedCard } from '../../card-sim/index.ts';
 import {
   CARD_KEYS,

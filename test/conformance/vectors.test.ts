@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { startCard } from '../../card-sim/index.ts';
 import { CardGoneError } from '../../apdu/errors.ts';
 import { fromHex, toHex } from '../../apdu/octets.ts';
+import { startCard } from '../../card-sim/index.ts';
 import { CASES } from './cases/index.ts';
 import { readVectors } from './vectors.ts';
 

@@ -1,16 +1,16 @@
-import { STATUS } from '../../apdu/decode-module/module-status.ts';
 import { createCipheriv, createDecipheriv, createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { cmac } from '@noble/ciphers/aes.js';
 import { describe, expect, it } from 'vitest';
 import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
+import { STATUS } from '../../apdu/decode-module/module-status.ts';
+import { signLoadOrder } from '../../apdu/decode-module/money/credit-load.ts';
 import { encodeCardKeys, encodeCardProfile } from '../../apdu/decode-module/personalisation.ts';
 import { parseResponse } from '../../apdu/iso7816/response-apdu.ts';
 import { concat, fromHex, toHex } from '../../apdu/octets.ts';
 import { CARD_KINDS, startCard } from '../../card-sim/index.ts';
-import { makeFixedKey } from './messages/messages.ts';
-import { signLoadOrder } from '../../apdu/decode-module/money/credit-load.ts';
 import { activate } from '../support/activate.ts';
+import { makeFixedKey } from './messages/messages.ts';
 
 /**
  * Section 10 of the page, recomputed from sections 1 to 6 with Node's ciphers and nothing of ours but hexadecimal: what

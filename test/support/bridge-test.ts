@@ -1,5 +1,5 @@
-import { cardTest } from '../../card-sim/vitest.ts';
 import type { CardKind } from '../../card-sim/index.ts';
+import { cardTest } from '../../card-sim/vitest.ts';
 import { type BridgeRun, startBridge } from './bridge-run.ts';
 import { TestNetwork } from './test-service.ts';
 

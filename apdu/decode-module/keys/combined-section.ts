@@ -1,9 +1,9 @@
 import { FormatError, OutOfRangeError } from '../../errors.ts';
 import { KEY_MESSAGE_HEADER, SECTION_ENTRY, SECTION_HEADER } from '../../layout/keys.ts';
 import { concat, equalTags } from '../../octets.ts';
-import { isKeyKind, isParentKind, keyBodyLength, type KeyMessage } from './key-message.ts';
 import { isPairKind, isPersonal, KIND, MESSAGE_VERSION } from '../kinds.ts';
 import { writeFrame } from '../signed-message.ts';
+import { isKeyKind, isParentKind, keyBodyLength, type KeyMessage } from './key-message.ts';
 
 const COMMON_LENGTH = KEY_MESSAGE_HEADER.at.parentId;
 const BODY_AT = COMMON_LENGTH + SECTION_ENTRY.at.tag;

@@ -2,10 +2,10 @@ import { FormatError, OutOfRangeError } from '../../errors.ts';
 import type { Values } from '../../layout/field-table.ts';
 import { CEILINGS, CONTENT_TERMS, KEY_MESSAGE_HEADER, SEED_LABEL, SEEDS_OF_PART } from '../../layout/keys.ts';
 import { MESSAGE_FRAME } from '../../layout/message-frame.ts';
-import { AesCbc } from './aes-cbc.ts';
-import { type WorkingKeys, deriveWorkingKeys } from '../working-keys.ts';
 import { isPairKind, isPersonal, type KeyKind, KIND, MESSAGE_VERSION, type ParentKind } from '../kinds.ts';
 import { writeFrame } from '../signed-message.ts';
+import { type WorkingKeys, deriveWorkingKeys } from '../working-keys.ts';
+import { AesCbc } from './aes-cbc.ts';
 import { EPHEMERAL_LENGTH, PRIVATE_LENGTH } from './p256.ts';
 
 type Fields = Values<typeof KEY_MESSAGE_HEADER>;

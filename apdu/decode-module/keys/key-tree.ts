@@ -1,6 +1,6 @@
 import { OutOfRangeError } from '../../errors.ts';
-import { type KeyMessage, sealKeyMessage } from './key-message.ts';
 import { KIND } from '../kinds.ts';
+import { type KeyMessage, sealKeyMessage } from './key-message.ts';
 
 /** Children of a node. */
 const DEGREE = 4;

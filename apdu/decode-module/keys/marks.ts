@@ -3,8 +3,8 @@ import { OutOfRangeError } from '../../errors.ts';
 import type { Values } from '../../layout/field-table.ts';
 import { type SEED_LABEL, SLOT_NAME } from '../../layout/keys.ts';
 import { concat } from '../../octets.ts';
-import { type WorkingKeys, workingKeysOf } from '../working-keys.ts';
 import { KIND } from '../kinds.ts';
+import { type WorkingKeys, workingKeysOf } from '../working-keys.ts';
 
 /** Levels of the tree of slots below its root; `firmware-notes/protocol.md` 4.6. */
 export const SLOT_DEPTH = 20;

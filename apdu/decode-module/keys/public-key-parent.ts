@@ -1,6 +1,6 @@
 import { OutOfRangeError } from '../../errors.ts';
-import { type KeyMessage, type KeyMessageHeader, type PairParent, sealKeyMessage } from './key-message.ts';
 import { KIND } from '../kinds.ts';
+import { type KeyMessage, type KeyMessageHeader, type PairParent, sealKeyMessage } from './key-message.ts';
 import { agree, generateP256, type P256Pair, derivePairKeys } from './p256.ts';
 
 /** What the head-end makes messages under public keys with; `firmware-notes/protocol.md` 4.9. */

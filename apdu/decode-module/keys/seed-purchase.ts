@@ -1,11 +1,11 @@
 import { OutOfRangeError } from '../../errors.ts';
 import { NO_LEVEL, SEED_LABEL, SEEDS_OF_PART } from '../../layout/keys.ts';
 import { concat } from '../../octets.ts';
-import { encodeCeilings } from './ceilings.ts';
-import type { PurchaseHeader } from './purchase-header.ts';
-import { type KeyMessage, sealKeyMessage } from './key-message.ts';
 import { KIND } from '../kinds.ts';
+import { encodeCeilings } from './ceilings.ts';
+import { type KeyMessage, sealKeyMessage } from './key-message.ts';
 import { MAX_SEEDS, type SeedLabel, deriveSeedKey } from './marks.ts';
+import type { PurchaseHeader } from './purchase-header.ts';
 
 /** Slots as one card buys them; `firmware-notes/protocol.md` 4.6. */
 export interface SeedPurchase extends PurchaseHeader {

@@ -1,10 +1,10 @@
 import { OutOfRangeError } from '../../errors.ts';
-import { encodeCeilings } from './ceilings.ts';
-import type { PurchaseHeader } from './purchase-header.ts';
-import { type KeyMessage, sealKeyMessage } from './key-message.ts';
 import { KIND } from '../kinds.ts';
+import { encodeCeilings } from './ceilings.ts';
+import { type KeyMessage, sealKeyMessage } from './key-message.ts';
 import { isPrivateHalf } from './p256.ts';
 import { type PublicKeySender, sealUnderCardPair } from './public-key-parent.ts';
+import type { PurchaseHeader } from './purchase-header.ts';
 
 /** The private half of a service's pair, as one card buys it; `firmware-notes/protocol.md` 4.9. */
 export interface ServicePairPurchase extends PurchaseHeader {

@@ -1,6 +1,6 @@
 import type { Values } from '../../layout/field-table.ts';
-import { LOAD_ORDER, LOAD_REQUEST } from '../../layout/money.ts';
 import { MESSAGE_FRAME } from '../../layout/message-frame.ts';
+import { LOAD_ORDER, LOAD_REQUEST } from '../../layout/money.ts';
 import { AesCbc } from '../keys/aes-cbc.ts';
 import { KIND } from '../kinds.ts';
 import { openMessage, parseMessage, sealMessage, signMessage } from '../signed-message.ts';

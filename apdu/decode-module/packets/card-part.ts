@@ -3,8 +3,8 @@ import type { Values } from '../../layout/field-table.ts';
 import { CARD_HEADER, CARD_TAG, SENT_HEADER } from '../../layout/packets.ts';
 import { concat, u32 } from '../../octets.ts';
 import { AesCbc } from '../keys/aes-cbc.ts';
-import type { WorkingKeys } from '../working-keys.ts';
 import { KIND, MESSAGE_VERSION } from '../kinds.ts';
+import type { WorkingKeys } from '../working-keys.ts';
 
 /** Whether the rest of a group is sealed under a key that the card gives out, or stays in the clear. */
 export type Mode = 'sealed' | 'open';

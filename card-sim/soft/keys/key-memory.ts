@@ -1,6 +1,6 @@
 import type { SeedLabel } from '../../../apdu/decode-module/keys/marks.ts';
-import { flag, opaque } from '../../../apdu/layout/field.ts';
 import { layout } from '../../../apdu/layout/field-table.ts';
+import { flag, opaque } from '../../../apdu/layout/field.ts';
 import { SEED_LABEL, SEEDS_OF_PART } from '../../../apdu/layout/keys.ts';
 import { u32 } from '../../../apdu/octets.ts';
 import type { Change, Eeprom } from '../memory/eeprom.ts';

@@ -1,5 +1,3 @@
-import { type ContentCiphers, makeContentCiphers } from '../../../apdu/decode-module/packets/card-part.ts';
-import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import {
   agree,
   EPHEMERAL_LENGTH,
@@ -10,8 +8,10 @@ import {
   PRIVATE_LENGTH,
   UNCOMPRESSED,
 } from '../../../apdu/decode-module/keys/p256.ts';
-import { opaque } from '../../../apdu/layout/field.ts';
+import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import { type ContentCiphers, makeContentCiphers } from '../../../apdu/decode-module/packets/card-part.ts';
 import { layout } from '../../../apdu/layout/field-table.ts';
+import { opaque } from '../../../apdu/layout/field.ts';
 import { KEY_MESSAGE_HEADER } from '../../../apdu/layout/keys.ts';
 import { concat } from '../../../apdu/octets.ts';
 import type { Eeprom } from '../memory/eeprom.ts';

@@ -2,10 +2,10 @@ import { type KeyEntry, encodeKeyList } from '../../../apdu/decode-module/keys/k
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { KEY_NAME } from '../../../apdu/layout/keys.ts';
-import type { CardKey, Purchase } from './keys.ts';
 import type { PersistentState } from '../memory/persistent-state.ts';
 import type { TransientState } from '../memory/transient-state.ts';
 import { refuse } from '../refusal.ts';
+import type { CardKey, Purchase } from './keys.ts';
 
 /** The place that holds a key, -1 when none does. */
 export function placeOf(places: readonly (CardKey | undefined)[], kind: number, service: number, id: number): number {

@@ -1,9 +1,9 @@
-import { type ContentCiphers, makeContentCiphers } from '../../../apdu/decode-module/packets/card-part.ts';
-import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { TARIFF } from '../../../apdu/decode-module/money/tariff.ts';
-import { opaque, reserved, u32, u8 } from '../../../apdu/layout/field.ts';
+import { type ContentCiphers, makeContentCiphers } from '../../../apdu/decode-module/packets/card-part.ts';
+import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { layout } from '../../../apdu/layout/field-table.ts';
+import { opaque, reserved, u32, u8 } from '../../../apdu/layout/field.ts';
 import { CEILINGS } from '../../../apdu/layout/keys.ts';
 
 /** The fields of a key of any kind. `from` and `to` are its overlap with its parents; a leave lowers `to`. */

@@ -1,15 +1,15 @@
-import { type ContentCiphers, makeContentCiphers } from '../../../apdu/decode-module/packets/card-part.ts';
-import { ROOT_NODE } from '../../../apdu/decode-module/keys/key-tree.ts';
-import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
-import { isPairKind, KIND } from '../../../apdu/decode-module/kinds.ts';
-import { deriveSeedKey, SLOT_DEPTH, deriveSlotKeys, SLOTS } from '../../../apdu/decode-module/keys/marks.ts';
 import { keyBodyAt } from '../../../apdu/decode-module/keys/key-message.ts';
+import { ROOT_NODE } from '../../../apdu/decode-module/keys/key-tree.ts';
+import { deriveSeedKey, SLOT_DEPTH, deriveSlotKeys, SLOTS } from '../../../apdu/decode-module/keys/marks.ts';
+import { isPairKind, KIND } from '../../../apdu/decode-module/kinds.ts';
+import { type ContentCiphers, makeContentCiphers } from '../../../apdu/decode-module/packets/card-part.ts';
+import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { CONTENT_TERMS, KEY_MESSAGE_HEADER } from '../../../apdu/layout/keys.ts';
 import { readUint } from '../../../apdu/octets.ts';
-import { FIRST_SEEDS, type CardKey, type Purchase } from './keys.ts';
-import type { StoredSeed } from './key-memory.ts';
 import type { PersistentState } from '../memory/persistent-state.ts';
 import type { TransientState } from '../memory/transient-state.ts';
+import type { StoredSeed } from './key-memory.ts';
+import { FIRST_SEEDS, type CardKey, type Purchase } from './keys.ts';
 
 /** The parent of a message, whatever its kind. */
 export interface Parent {

@@ -1,7 +1,7 @@
 import { CLASS_BIT } from '../../../apdu/decode-module/keys/content-terms.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
-import { TARIFF } from '../../../apdu/decode-module/money/tariff.ts';
 import { STATUS } from '../../../apdu/decode-module/module-status.ts';
+import { TARIFF } from '../../../apdu/decode-module/money/tariff.ts';
 import { MODULE_CLASS } from '../../../apdu/layout/card.ts';
 import { allowsRating } from '../holder-pin.ts';
 import type { PersistentState } from '../memory/persistent-state.ts';

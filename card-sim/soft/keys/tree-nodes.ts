@@ -1,11 +1,11 @@
+import { keyBodyAt } from '../../../apdu/decode-module/keys/key-message.ts';
 import { isPersonal, KIND } from '../../../apdu/decode-module/kinds.ts';
 import { STATUS } from '../../../apdu/decode-module/module-status.ts';
-import { keyBodyAt } from '../../../apdu/decode-module/keys/key-message.ts';
 import { KEY_MESSAGE_HEADER as KEY } from '../../../apdu/layout/keys.ts';
-import type { TreeNode } from './keys.ts';
-import type { Parent } from './parents.ts';
 import type { PersistentState } from '../memory/persistent-state.ts';
 import { refuse } from '../refusal.ts';
+import type { TreeNode } from './keys.ts';
+import type { Parent } from './parents.ts';
 
 /**
  * Loads a tree node: a leaf under the card's own key or pair, or a node under its child (protocol 4.4 steps 4 and 7).

@@ -3,8 +3,8 @@ import { VERIFICATION_PLACES } from '../../../apdu/decode-module/keys/verificati
 import { PIN_LENGTH } from '../../../apdu/decode-module/pin.ts';
 import { FormatError } from '../../../apdu/errors.ts';
 import { CARD_KEY_VALUE, CARD_LIMITS, CARD_PROFILE, VERIFICATION_KEY } from '../../../apdu/layout/card.ts';
-import { flag, opaque, reserved, u8, u24 } from '../../../apdu/layout/field.ts';
 import { layout } from '../../../apdu/layout/field-table.ts';
+import { flag, opaque, reserved, u8, u24 } from '../../../apdu/layout/field.ts';
 import { CHANNEL_KEY_LENGTH, type ChannelKeySet, requireKeySet } from '../../../apdu/secure-channel/scp03-keys.ts';
 import { KEY_MEMORY_LENGTH } from '../keys/key-memory.ts';
 import { KEY_PAIRS_LENGTH } from '../keys/key-pairs.ts';

@@ -1,8 +1,8 @@
-import { CONTENT_PLACES, type ContentKey, SEGMENT_PLACES, type SegmentKey } from '../keys/keys.ts';
 import type { Mark, SessionTotals } from '../../../apdu/decode-module/money/log-record.ts';
 import type { CommandLimits } from '../command-limits.ts';
-import type { CardSecureChannel } from '../secure-channel.ts';
+import { CONTENT_PLACES, type ContentKey, SEGMENT_PLACES, type SegmentKey } from '../keys/keys.ts';
 import { NO_TICKS, type Ticks } from '../money/ticks.ts';
+import type { CardSecureChannel } from '../secure-channel.ts';
 
 /** The open session in RAM; its totals in the record are those before the last take. */
 export class Session implements SessionTotals {

@@ -1,6 +1,6 @@
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
-import { signLoadProof, signLoadRequest } from '../../../apdu/decode-module/money/credit-load.ts';
 import { STATUS } from '../../../apdu/decode-module/module-status.ts';
+import { signLoadProof, signLoadRequest } from '../../../apdu/decode-module/money/credit-load.ts';
 import { isSignedMessage } from '../../../apdu/decode-module/signed-message.ts';
 import { MAX_MONEY } from '../../../apdu/layout/max-money.ts';
 import { LOAD_ORDER, PURSE_STATUS } from '../../../apdu/layout/money.ts';

@@ -1,7 +1,7 @@
+import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import type { SessionTotals } from '../../../apdu/decode-module/money/log-record.ts';
 import { RECEIPT_RING } from '../../../apdu/decode-module/money/receipt.ts';
 import { TARIFF } from '../../../apdu/decode-module/money/tariff.ts';
-import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { CEILINGS } from '../../../apdu/layout/keys.ts';
 import { MAX_MONEY } from '../../../apdu/layout/max-money.ts';
 import type { ContentKey } from '../keys/keys.ts';

@@ -1,6 +1,6 @@
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
-import { RECEIPT_RING } from '../../../apdu/decode-module/money/receipt.ts';
 import { STATUS } from '../../../apdu/decode-module/module-status.ts';
+import { RECEIPT_RING } from '../../../apdu/decode-module/money/receipt.ts';
 import { isSignedMessage } from '../../../apdu/decode-module/signed-message.ts';
 import { ACKNOWLEDGEMENT, RECEIPT } from '../../../apdu/layout/money.ts';
 import { equalTags, readUint } from '../../../apdu/octets.ts';

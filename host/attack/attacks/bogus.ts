@@ -1,16 +1,16 @@
+import { randomBytes } from 'node:crypto';
+import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { keyBodyAt } from '../../../apdu/decode-module/keys/key-message.ts';
+import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import { STATUS } from '../../../apdu/decode-module/module-status.ts';
+import { signCreditLimit } from '../../../apdu/decode-module/money/credit-load.ts';
+import { formatStatus } from '../../../apdu/iso7816/status-word.ts';
 import { CONTENT_TERMS, KEY_MESSAGE_HEADER as KEY } from '../../../apdu/layout/keys.ts';
 import { CARD_HEADER } from '../../../apdu/layout/packets.ts';
-import { STATUS } from '../../../apdu/decode-module/module-status.ts';
-import { randomBytes } from 'node:crypto';
-import { signCreditLimit } from '../../../apdu/decode-module/money/credit-load.ts';
-import { INS } from '../../../apdu/decode-module/instruction.ts';
-import { KIND } from '../../../apdu/decode-module/kinds.ts';
-import { formatStatus } from '../../../apdu/iso7816/status-word.ts';
 import { Answers, type Attack, type Attempt } from '../kit/attempt.ts';
+import { judge, expectRefusal } from '../kit/expect-refusal.ts';
 import { decodePart, HonestService, loadKey, SERVICE_KEY_ID } from '../kit/honest-service.ts';
 import { CURRENCY, type ModuleCommand, type Target } from '../kit/target.ts';
-import { judge, expectRefusal } from '../kit/expect-refusal.ts';
 
 const BITS = [0x01, 0x80];
 /** Octets of a message that name the key which checks it. A change there names a key that the card may not have. */

@@ -1,15 +1,15 @@
-import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { encodeCardLimits, NO_LIMITS } from '../../../apdu/decode-module/card-limits.ts';
 import { type Ceilings, encodeCeilings } from '../../../apdu/decode-module/keys/ceilings.ts';
 import type { ContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
-import { DGI } from '../../../apdu/decode-module/personalisation.ts';
+import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import type { TariffKind } from '../../../apdu/decode-module/money/tariff.ts';
+import { DGI } from '../../../apdu/decode-module/personalisation.ts';
 import { concat } from '../../../apdu/octets.ts';
 import { Answers, type Attack, type Attempt } from '../kit/attempt.ts';
+import { judge, expectRefusal } from '../kit/expect-refusal.ts';
 import { CEILINGS, decodePart, HonestService, loadKey, SERVICE_KEY_ID, START } from '../kit/honest-service.ts';
 import type { ModuleCommand, Target } from '../kit/target.ts';
-import { judge, expectRefusal } from '../kit/expect-refusal.ts';
 
 const ABOVE = { expected: [STATUS.ABOVE_CEILING] } as const;
 const UNDER_SERVICE = { parentKind: KIND.service, parentId: SERVICE_KEY_ID };

@@ -1,8 +1,9 @@
-import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { openLeaveRecord } from '../../../apdu/decode-module/requests/leave-record.ts';
 import { Answers, type Attack, type Attempt } from '../kit/attempt.ts';
+import { judge, expectRefusal, reportNotTried } from '../kit/expect-refusal.ts';
 import {
   decodePart,
   HonestService,
@@ -13,7 +14,6 @@ import {
   encodeU32,
 } from '../kit/honest-service.ts';
 import type { ModuleCommand, Target } from '../kit/target.ts';
-import { judge, expectRefusal, reportNotTried } from '../kit/expect-refusal.ts';
 
 const USED = { expected: [STATUS.OLD_NUMBER] } as const;
 /** The key is gone or its validity is over. */

@@ -1,14 +1,14 @@
-import { LOAD_ORDER } from '../../../apdu/layout/money.ts';
-import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { randomBytes } from 'node:crypto';
 import { encodeCardId } from '../../../apdu/decode-module/card-id.ts';
-import { signCreditLimit } from '../../../apdu/decode-module/money/credit-load.ts';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import { STATUS } from '../../../apdu/decode-module/module-status.ts';
+import { signCreditLimit } from '../../../apdu/decode-module/money/credit-load.ts';
+import { LOAD_ORDER } from '../../../apdu/layout/money.ts';
 import { Answers, type Attack, type Attempt } from '../kit/attempt.ts';
+import { judge, expectRefusal, expectSameAnswer } from '../kit/expect-refusal.ts';
 import { copyChanged, addTag } from '../kit/forged-message.ts';
 import { CURRENCY, type ModuleCommand, MAXIMUM_BALANCE, type Target } from '../kit/target.ts';
-import { judge, expectRefusal, expectSameAnswer } from '../kit/expect-refusal.ts';
 
 const AMOUNT = 1_000_000n;
 const USED = { expected: [STATUS.OLD_NUMBER] } as const;

@@ -1,16 +1,16 @@
-import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import type { CardChannel } from '../../../apdu/card-channel.ts';
 import { NO_LIMITS, encodeCardLimits } from '../../../apdu/decode-module/card-limits.ts';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
-import { DGI } from '../../../apdu/decode-module/personalisation.ts';
+import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { ticksOf } from '../../../apdu/decode-module/money/tariff.ts';
+import { DGI } from '../../../apdu/decode-module/personalisation.ts';
 import { parseResponse } from '../../../apdu/iso7816/response-apdu.ts';
 import { concat } from '../../../apdu/octets.ts';
 import { Answers, type Attack, type Attempt } from '../kit/attempt.ts';
+import { judge, expectRefusal, expectSameAnswer } from '../kit/expect-refusal.ts';
 import { decodePart, HonestService, loadKey, PRICE, SERVICE_KEY_ID, encodeU32 } from '../kit/honest-service.ts';
 import type { Target } from '../kit/target.ts';
-import { judge, expectRefusal, expectSameAnswer } from '../kit/expect-refusal.ts';
 
 const OLD = [STATUS.OLD_GROUP];
 const GROUPS = 6;

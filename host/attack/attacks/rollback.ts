@@ -1,14 +1,14 @@
-import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { randomBytes } from 'node:crypto';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { KeyTree, sealLeaf } from '../../../apdu/decode-module/keys/key-tree.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { openReceipt } from '../../../apdu/decode-module/money/receipt.ts';
 import { Answers, type Attack, type Attempt } from '../kit/attempt.ts';
-import { decodePart, HonestService, loadKey } from '../kit/honest-service.ts';
-import { addTag } from '../kit/forged-message.ts';
-import type { Target } from '../kit/target.ts';
 import { judge, expectRefusal, reportNotTried } from '../kit/expect-refusal.ts';
+import { addTag } from '../kit/forged-message.ts';
+import { decodePart, HonestService, loadKey } from '../kit/honest-service.ts';
+import type { Target } from '../kit/target.ts';
 
 const USED = [STATUS.OLD_NUMBER];
 

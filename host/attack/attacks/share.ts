@@ -1,13 +1,13 @@
-import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { randomBytes } from 'node:crypto';
+import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { type Mode, completeCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
 import { GROUP_KEY } from '../../../apdu/layout/packets.ts';
 import { concat } from '../../../apdu/octets.ts';
-import { GroupSealer, MAX_PAYLOAD } from '../../stream/sealing/group-sealer.ts';
 import { MKI_LENGTH } from '../../stream/packet/mki.ts';
 import { nobleAead } from '../../stream/packet/packet-aead.ts';
 import { RTP_HEADER } from '../../stream/packet/rtp-packet.ts';
 import { deriveSrtpSession, computePacketIv } from '../../stream/packet/srtp-keys.ts';
+import { GroupSealer, MAX_PAYLOAD } from '../../stream/sealing/group-sealer.ts';
 import { AttackError } from '../kit/attack-error.ts';
 import { Answers, type Attack, type Attempt } from '../kit/attempt.ts';
 import { decodePart, HonestService, START } from '../kit/honest-service.ts';

@@ -1,4 +1,8 @@
+import { combine, separate } from '../../../apdu/decode-module/keys/combined-section.ts';
 import { keyBodyAt } from '../../../apdu/decode-module/keys/key-message.ts';
+import { parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
+import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import {
   CONTENT_TERMS,
   KEY_MESSAGE_HEADER as KEY,
@@ -6,17 +10,13 @@ import {
   SECTION_HEADER,
   SEED_MESSAGE,
 } from '../../../apdu/layout/keys.ts';
-import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { CARD_HEADER, CARD_TAG } from '../../../apdu/layout/packets.ts';
-import { combine, separate } from '../../../apdu/decode-module/keys/combined-section.ts';
-import { parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
-import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { concat } from '../../../apdu/octets.ts';
 import type { Attack, Attempt } from '../kit/attempt.ts';
-import { decodePart, HonestService, loadKey, SERVICE_KEY_ID } from '../kit/honest-service.ts';
-import { copyChanged } from '../kit/forged-message.ts';
-import type { ModuleCommand, Target } from '../kit/target.ts';
 import { expectRefusal } from '../kit/expect-refusal.ts';
+import { copyChanged } from '../kit/forged-message.ts';
+import { decodePart, HonestService, loadKey, SERVICE_KEY_ID } from '../kit/honest-service.ts';
+import type { ModuleCommand, Target } from '../kit/target.ts';
 
 const TERMS_AT = keyBodyAt(KIND.content);
 

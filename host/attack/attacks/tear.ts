@@ -1,15 +1,15 @@
-import { STATUS } from '../../../apdu/decode-module/module-status.ts';
-import { openConfirm } from '../../../apdu/decode-module/requests/confirm.ts';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
+import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import type { PurseStatus } from '../../../apdu/decode-module/money/purse-status.ts';
 import { openReceipt } from '../../../apdu/decode-module/money/receipt.ts';
 import { ticksOf, TICKS_PER_MICRO_UNIT } from '../../../apdu/decode-module/money/tariff.ts';
+import { openConfirm } from '../../../apdu/decode-module/requests/confirm.ts';
 import { CardGoneError } from '../../../apdu/errors.ts';
 import { Answers, type Attack, type Attempt } from '../kit/attempt.ts';
-import { CEILINGS, decodePart, HonestService, loadKey, PRICE } from '../kit/honest-service.ts';
 import type { PowerControl } from '../kit/card-under-test.ts';
-import type { ModuleCommand, Target } from '../kit/target.ts';
 import { judge, reportNotTried } from '../kit/expect-refusal.ts';
+import { CEILINGS, decodePart, HonestService, loadKey, PRICE } from '../kit/honest-service.ts';
+import type { ModuleCommand, Target } from '../kit/target.ts';
 
 /** A group costs 0.3 units, so that each takes one quantum or two. */
 const OCTETS = 1_200_000;

@@ -1,9 +1,9 @@
-import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { randomInt } from 'node:crypto';
+import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { Answers, type Attack, type Attempt } from '../kit/attempt.ts';
+import { judge, expectRefusal } from '../kit/expect-refusal.ts';
 import { decodePart, END, HonestService, loadKey, START } from '../kit/honest-service.ts';
 import type { Target } from '../kit/target.ts';
-import { judge, expectRefusal } from '../kit/expect-refusal.ts';
 
 const OUTSIDE = { expected: [STATUS.OUTSIDE_VALIDITY] } as const;
 const FREE = { tariff: { kind: 'free', price: 0n } } as const;

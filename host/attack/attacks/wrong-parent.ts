@@ -1,13 +1,13 @@
-import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { encodeCeilings } from '../../../apdu/decode-module/keys/ceilings.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { formatStatus } from '../../../apdu/iso7816/status-word.ts';
 import { concat } from '../../../apdu/octets.ts';
 import { AttackError } from '../kit/attack-error.ts';
 import { Answers, type Attack, type Attempt } from '../kit/attempt.ts';
+import { judge, expectRefusal, reportNotTried } from '../kit/expect-refusal.ts';
 import { CEILINGS, HonestService, loadKey, SEGMENT_KEY_ID, SERVICE_KEY_ID, encodeU32 } from '../kit/honest-service.ts';
 import type { Target } from '../kit/target.ts';
-import { judge, expectRefusal, reportNotTried } from '../kit/expect-refusal.ts';
 
 const CONTENT_ID = 900;
 const BLIND_ID = 901;

@@ -1,7 +1,7 @@
 import { AesCbc } from '../../../apdu/decode-module/keys/aes-cbc.ts';
-import type { WorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { writeFrame } from '../../../apdu/decode-module/signed-message.ts';
+import type { WorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import type { Values } from '../../../apdu/layout/field-table.ts';
 import { KEY_MESSAGE_HEADER } from '../../../apdu/layout/keys.ts';
 import { concat } from '../../../apdu/octets.ts';

@@ -1,12 +1,12 @@
 import { randomBytes, randomInt } from 'node:crypto';
-import { type CardHeader, makeContentCiphers, sealCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
+import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { type Ceilings, encodeCeilings } from '../../../apdu/decode-module/keys/ceilings.ts';
 import { type ContentTerms, encodeContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
-import { INS } from '../../../apdu/decode-module/instruction.ts';
-import { type WorkingKeys, deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
-import { KIND } from '../../../apdu/decode-module/kinds.ts';
-import { sealSeedPurchase } from '../../../apdu/decode-module/keys/seed-purchase.ts';
 import { coverSlots, deriveSeedKey, SLOT_DEPTH, deriveSlotKeys } from '../../../apdu/decode-module/keys/marks.ts';
+import { sealSeedPurchase } from '../../../apdu/decode-module/keys/seed-purchase.ts';
+import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import { type CardHeader, makeContentCiphers, sealCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
+import { type WorkingKeys, deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { concat, u32 } from '../../../apdu/octets.ts';
 import { type ForgedHeader, forgeKeyMessage } from './forged-message.ts';
 import type { ModuleCommand, Target } from './target.ts';

@@ -1,19 +1,19 @@
-import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { randomBytes } from 'node:crypto';
 import type { CardChannel } from '../../../apdu/card-channel.ts';
-import { signAcknowledgement } from '../../../apdu/decode-module/money/acknowledgement.ts';
 import { decodeCardId, encodeCardId, formatCardId } from '../../../apdu/decode-module/card-id.ts';
-import { signLoadOrder } from '../../../apdu/decode-module/money/credit-load.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { CLA_MODULE, INS } from '../../../apdu/decode-module/instruction.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import { STATUS } from '../../../apdu/decode-module/module-status.ts';
+import { signAcknowledgement } from '../../../apdu/decode-module/money/acknowledgement.ts';
+import { signLoadOrder } from '../../../apdu/decode-module/money/credit-load.ts';
+import type { PurseStatus } from '../../../apdu/decode-module/money/purse-status.ts';
 import {
   DGI,
   encodeCardKeys,
   encodeCardProfile,
   type CardKeySet,
 } from '../../../apdu/decode-module/personalisation.ts';
-import type { PurseStatus } from '../../../apdu/decode-module/money/purse-status.ts';
 import { hasCapability, type Capability, type SelectAnswer } from '../../../apdu/decode-module/select-answer.ts';
 import { exchange } from '../../../apdu/iso7816/exchange.ts';
 import type { ResponseApdu } from '../../../apdu/iso7816/response-apdu.ts';
@@ -21,8 +21,8 @@ import { concat, readUint, toHex } from '../../../apdu/octets.ts';
 import type { ChannelKeySet } from '../../../apdu/secure-channel/scp03-keys.ts';
 import { openChannel } from '../../issuer/cards/card-administration.ts';
 import { AttackError } from './attack-error.ts';
-import type { KitFile } from './kit-file.ts';
 import type { CardUnderTest } from './card-under-test.ts';
+import type { KitFile } from './kit-file.ts';
 
 /** A command of the decode module; P1 and P2 are 0 where they are left out. */
 export interface ModuleCommand {

@@ -1,15 +1,15 @@
 import type { CardChannel } from '../../../apdu/card-channel.ts';
 import { formatCardId } from '../../../apdu/decode-module/card-id.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
+import type { VerificationKey } from '../../../apdu/decode-module/keys/verification-key.ts';
 import { ModuleError } from '../../../apdu/decode-module/module-status.ts';
 import type { PurseStatus } from '../../../apdu/decode-module/money/purse-status.ts';
 import { parseReceipt, type Receipt, RECEIPT_RING } from '../../../apdu/decode-module/money/receipt.ts';
 import { PROTOCOL_VERSION, type SelectAnswer } from '../../../apdu/decode-module/select-answer.ts';
-import type { VerificationKey } from '../../../apdu/decode-module/keys/verification-key.ts';
 import { CardGoneError, TollcastError } from '../../../apdu/errors.ts';
 import { readUint, toHex } from '../../../apdu/octets.ts';
-import { presentPin } from '../../holder/pin.ts';
 import { requireActive } from '../../holder/life.ts';
+import { presentPin } from '../../holder/pin.ts';
 import type { Bill } from '../run-end.ts';
 import type { Resources } from './stop-reason.ts';
 

@@ -2,11 +2,11 @@ import type { DecodeModule } from '../../../apdu/decode-module/decode-module.ts'
 import { TollcastError } from '../../../apdu/errors.ts';
 import type { Clock } from '../../clock/clock.ts';
 import { waitForCard } from '../../transport/card/wait-for-card.ts';
-import type { CardSession } from './card-session.ts';
 import type { KeyLoader } from '../keys/key-loader.ts';
-import type { Notices } from '../status/notices.ts';
 import type { Bill } from '../run-end.ts';
+import type { Notices } from '../status/notices.ts';
 import type { StatusCounters } from '../status/status-counters.ts';
+import type { CardSession } from './card-session.ts';
 import { isResolved, type Resources, type StopReason, warnOfReceipts } from './stop-reason.ts';
 
 /** ms from when a card has gone to the first attempt to open it, then between attempts: first, at most. */

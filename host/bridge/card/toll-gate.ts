@@ -3,12 +3,12 @@ import { CardGoneError, FormatError, type TollcastError } from '../../../apdu/er
 import type { ClearWriter } from '../../stream/opening/clear-packets.ts';
 import type { GroupOpener, OpenedGroup } from '../../stream/opening/group-opener.ts';
 import type { PacketGroup } from '../../stream/opening/packet-group.ts';
-import type { DropReason } from '../status/bridge-status.ts';
-import type { CardSession } from './card-session.ts';
 import type { KeyLoader, LoadedContent } from '../keys/key-loader.ts';
 import type { TakenGroup } from '../media-intake.ts';
+import type { DropReason } from '../status/bridge-status.ts';
 import type { Notices } from '../status/notices.ts';
 import type { StatusCounters } from '../status/status-counters.ts';
+import type { CardSession } from './card-session.ts';
 import { type StopReason, stopReasonOf } from './stop-reason.ts';
 
 /** What became of a group. */

@@ -1,5 +1,5 @@
-import type { ContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
 import type { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
+import type { ContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
 import type { KeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import { isPersonal, KIND } from '../../../apdu/decode-module/kinds.ts';
 import { ModuleError, type ModuleErrorCode } from '../../../apdu/decode-module/module-status.ts';

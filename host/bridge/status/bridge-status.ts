@@ -1,6 +1,6 @@
+import type { VerificationKey } from '../../../apdu/decode-module/keys/verification-key.ts';
 import type { PurseStatus } from '../../../apdu/decode-module/money/purse-status.ts';
 import type { Tariff } from '../../../apdu/decode-module/money/tariff.ts';
-import type { VerificationKey } from '../../../apdu/decode-module/keys/verification-key.ts';
 import type { StopReason } from '../card/stop-reason.ts';
 
 /** Why packets or key messages were let go, and what each reason means. Packets and messages are counted singly. */

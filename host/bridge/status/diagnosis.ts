@@ -1,9 +1,9 @@
 import type { ModuleError } from '../../../apdu/decode-module/module-status.ts';
 import type { ClearSink } from '../../stream/opening/clear-sink.ts';
 import type { StreamDrop } from '../../stream/opening/group-assembler.ts';
-import type { BridgeState, BridgeStatus, DropReason } from './bridge-status.ts';
 import type { KeyLoader } from '../keys/key-loader.ts';
 import type { MediaIntake } from '../media-intake.ts';
+import type { BridgeState, BridgeStatus, DropReason } from './bridge-status.ts';
 import type { Notices } from './notices.ts';
 
 /** ms without a packet from which on the stream counts as silent. */

@@ -1,9 +1,9 @@
 import type { PurseStatus } from '../../../apdu/decode-module/money/purse-status.ts';
 import type { OpenedGroup } from '../../stream/opening/group-opener.ts';
-import type { BridgeState, BridgeStatus, DropReason } from './bridge-status.ts';
 import type { CardSession } from '../card/card-session.ts';
-import type { LoadedContent } from '../keys/key-loader.ts';
 import type { StopReason } from '../card/stop-reason.ts';
+import type { LoadedContent } from '../keys/key-loader.ts';
+import type { BridgeState, BridgeStatus, DropReason } from './bridge-status.ts';
 
 type WritableStatus = { -readonly [Field in keyof BridgeStatus]: BridgeStatus[Field] } & {
   readonly drops: Record<DropReason, number>;

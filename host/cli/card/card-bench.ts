@@ -16,9 +16,9 @@ import { requireActive } from '../../holder/life.ts';
 import { presentPin } from '../../holder/pin.ts';
 import { KeyStore } from '../../issuer/keys/key-store.ts';
 import { type CardOptions, print, withCard } from '../options/card-option.ts';
-import { now } from '../terminal/time.ts';
 import { askPassphrase } from '../terminal/passphrase.ts';
 import { askPin } from '../terminal/pin-entry.ts';
+import { now } from '../terminal/time.ts';
 import { readVersion } from '../version.ts';
 
 export interface BenchOptions extends CardOptions {

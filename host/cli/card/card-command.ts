@@ -3,14 +3,14 @@ import { InputError } from '../../../apdu/errors.ts';
 import { parseCommand } from '../../../apdu/iso7816/command-apdu.ts';
 import { fromHex } from '../../../apdu/octets.ts';
 import { DEFAULT_STORE } from '../../issuer/keys/key-store.ts';
+import { addCardOptions } from '../options/card-option.ts';
+import { decimalNumber, wholeNumber } from '../options/number-option.ts';
 import { runCommands } from './card-apdu.ts';
 import { benchCard, parseChipName, parseSpan } from './card-bench.ts';
 import { addHolderCommands } from './card-holder.ts';
 import { showCard } from './card-info.ts';
 import { listCards } from './card-list.ts';
 import { showLog } from './card-log.ts';
-import { addCardOptions } from '../options/card-option.ts';
-import { decimalNumber, wholeNumber } from '../options/number-option.ts';
 
 /** Adds `tollcast card` with its commands to the program. */
 export function addCardCommand(program: Command): void {

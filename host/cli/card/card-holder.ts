@@ -8,14 +8,14 @@ import { leavePurchase } from '../../holder/leave.ts';
 import { selectActive } from '../../holder/life.ts';
 import { changePin } from '../../holder/pin.ts';
 import { setSpendLimit } from '../../holder/spend-limit.ts';
-import { addCardOptions, type CardOptions, print, withCard } from '../options/card-option.ts';
-import { confirm } from '../terminal/ask.ts';
 import { currencyByNumber } from '../../money/currency.ts';
 import { formatSpendLimit, parseSpendLimit } from '../../money/spend-limit.ts';
-import { spendLimitToJson } from './card-view.ts';
-import { formatTime, now, parseTime } from '../terminal/time.ts';
+import { addCardOptions, type CardOptions, print, withCard } from '../options/card-option.ts';
 import { wholeNumber } from '../options/number-option.ts';
+import { confirm } from '../terminal/ask.ts';
 import { askPin, choosePin, NEW_PIN } from '../terminal/pin-entry.ts';
+import { formatTime, now, parseTime } from '../terminal/time.ts';
+import { spendLimitToJson } from './card-view.ts';
 
 interface PinOptions extends CardOptions {
   readonly pinFile?: string;

@@ -1,18 +1,18 @@
 import { formatCardId } from '../../../apdu/decode-module/card-id.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import type { KeyEntry } from '../../../apdu/decode-module/keys/key-list.ts';
-import type { LogRecord } from '../../../apdu/decode-module/money/log-record.ts';
-import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import type { VerificationKey } from '../../../apdu/decode-module/keys/verification-key.ts';
+import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import type { LogRecord } from '../../../apdu/decode-module/money/log-record.ts';
 import { toHex } from '../../../apdu/octets.ts';
 import { type CardSnapshot, readCard } from '../../holder/card-snapshot.ts';
-import { type CardOptions, print, withCard } from '../options/card-option.ts';
-import { describePurse, type View } from './card-view.ts';
+import { formatMoney } from '../../money/amount.ts';
 import { type Currency, currencyByNumber } from '../../money/currency.ts';
 import { formatSpendLimit } from '../../money/spend-limit.ts';
-import { spendLimitToJson } from './card-view.ts';
+import { type CardOptions, print, withCard } from '../options/card-option.ts';
 import { formatDay, formatTime } from '../terminal/time.ts';
-import { formatMoney } from '../../money/amount.ts';
+import { describePurse, type View } from './card-view.ts';
+import { spendLimitToJson } from './card-view.ts';
 
 /** `tollcast card info` */
 export async function showCard(options: CardOptions): Promise<void> {

@@ -4,12 +4,12 @@ import type { LogRecord } from '../../../apdu/decode-module/money/log-record.ts'
 import { toHex } from '../../../apdu/octets.ts';
 import { requirePurseShown } from '../../holder/life.ts';
 import { type PurseEvent, readPurseLog } from '../../holder/purse-log.ts';
-import { type CardOptions, print, withCard } from '../options/card-option.ts';
+import { formatMoney } from '../../money/amount.ts';
 import { currencyByNumber } from '../../money/currency.ts';
 import { formatSpendLimit } from '../../money/spend-limit.ts';
-import { spendLimitToJson } from './card-view.ts';
+import { type CardOptions, print, withCard } from '../options/card-option.ts';
 import { formatDay } from '../terminal/time.ts';
-import { formatMoney } from '../../money/amount.ts';
+import { spendLimitToJson } from './card-view.ts';
 
 /** `tollcast card log`: the purse record by record, the newest first. */
 export async function showLog(options: CardOptions & { readonly last: number }): Promise<void> {

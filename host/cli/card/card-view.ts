@@ -2,11 +2,11 @@ import type { CardLimits } from '../../../apdu/decode-module/card-limits.ts';
 import type { PurseStatus } from '../../../apdu/decode-module/money/purse-status.ts';
 import { type AccountSummary, summariseAccount } from '../../issuer/cards/account-summary.ts';
 import { Accounts } from '../../issuer/cards/accounts.ts';
-import { StoreError } from '../../store/store-error.ts';
-import { currencyByNumber } from '../../money/currency.ts';
 import { describeLimits, policyOfLimits } from '../../issuer/cards/holder-limits.ts';
-import { hasSpendLimit } from '../../money/spend-limit.ts';
 import { formatMoney } from '../../money/amount.ts';
+import { currencyByNumber } from '../../money/currency.ts';
+import { hasSpendLimit } from '../../money/spend-limit.ts';
+import { StoreError } from '../../store/store-error.ts';
 
 /** The same thing twice: for programs, with amounts in micro-units, and for people. */
 export interface View {

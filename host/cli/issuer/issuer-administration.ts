@@ -6,11 +6,11 @@ import { replaceKeys, setLife, setPin, setVerificationKey } from '../../issuer/c
 import { readKeySet } from '../../issuer/keys/key-set-file.ts';
 import { readVerificationKey } from '../../issuer/keys/verification-key-file.ts';
 import { print } from '../options/card-option.ts';
-import { confirm } from '../terminal/ask.ts';
-import { addLimitOptions, changeLimits } from './issuer-limits.ts';
 import { administer, createChannelCommand, type ChannelOptions } from '../options/issuer-option.ts';
 import { wholeNumber } from '../options/number-option.ts';
+import { confirm } from '../terminal/ask.ts';
 import { choosePin } from '../terminal/pin-entry.ts';
+import { addLimitOptions, changeLimits } from './issuer-limits.ts';
 
 /** Commands that change the life of a card. */
 const LIVES = [

@@ -5,18 +5,18 @@ import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { InputError } from '../../../apdu/errors.ts';
 import { hasPurse } from '../../holder/life.ts';
 import { createStore } from '../../issuer/keys/key-store.ts';
-import { print, withCard } from '../options/card-option.ts';
 import { describeAccount, describePurse } from '../card/card-view.ts';
-import { addAdministrationCommands } from './issuer-administration.ts';
-import { addCreditCommands } from './issuer-credit.ts';
+import { print, withCard } from '../options/card-option.ts';
 import {
   createCardCommand,
   type IssuerOptions,
   createStoreCommand,
   type StoreOptions,
 } from '../options/issuer-option.ts';
-import { addPersonaliseCommand } from './issuer-personalise.ts';
 import { choosePassphrase } from '../terminal/passphrase.ts';
+import { addAdministrationCommands } from './issuer-administration.ts';
+import { addCreditCommands } from './issuer-credit.ts';
+import { addPersonaliseCommand } from './issuer-personalise.ts';
 
 /** Adds `tollcast issuer` with its commands to the program. */
 export function addIssuerCommand(program: Command): void {

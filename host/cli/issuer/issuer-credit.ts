@@ -1,16 +1,16 @@
 import type { Command } from 'commander';
 import { formatCardId } from '../../../apdu/decode-module/card-id.ts';
-import { MAX_MONEY } from '../../../apdu/layout/max-money.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import type { Receipt } from '../../../apdu/decode-module/money/receipt.ts';
+import { MAX_MONEY } from '../../../apdu/layout/max-money.ts';
 import { DEFAULT_REFUND_CAP, loadCredit, setCreditLimit } from '../../issuer/orders/credit.ts';
 import { DEFAULT_SOFT_LIMIT, type OrderRequest } from '../../issuer/orders/order.ts';
 import { collectReceipts, collectSoftReceipts } from '../../issuer/orders/receipts.ts';
-import { print } from '../options/card-option.ts';
+import { formatMoney, type Money, parseAmount, parseMoney } from '../../money/amount.ts';
 import { type Currency, currencyByNumber } from '../../money/currency.ts';
+import { print } from '../options/card-option.ts';
 import { createCardCommand, type IssuerOptions, withStore } from '../options/issuer-option.ts';
 import { now } from '../terminal/time.ts';
-import { formatMoney, type Money, parseAmount, parseMoney } from '../../money/amount.ts';
 
 interface OrderOptions extends IssuerOptions {
   readonly amount: Money;

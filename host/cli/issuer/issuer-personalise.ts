@@ -2,18 +2,18 @@ import { type Command, Option } from 'commander';
 import { formatCardId, type ModuleClass } from '../../../apdu/decode-module/card-id.ts';
 import { NO_LIMITS } from '../../../apdu/decode-module/card-limits.ts';
 import { MAX_MONEY } from '../../../apdu/layout/max-money.ts';
+import { describeLimits } from '../../issuer/cards/holder-limits.ts';
 import { personalise, requireUsableCard } from '../../issuer/cards/personalisation.ts';
 import { readVerificationKey } from '../../issuer/keys/verification-key-file.ts';
-import { print } from '../options/card-option.ts';
-import { currencyByCode } from '../../money/currency.ts';
-import { describeLimits } from '../../issuer/cards/holder-limits.ts';
-import { limitsToJson } from '../card/card-view.ts';
-import { addLimitOptions, type LimitOptions, parseLimits } from './issuer-limits.ts';
-import { type ChannelOptions, createCardCommand, readInstalledKeys, withStore } from '../options/issuer-option.ts';
-import { now } from '../terminal/time.ts';
 import { formatMoney, parseAmount } from '../../money/amount.ts';
+import { currencyByCode } from '../../money/currency.ts';
+import { limitsToJson } from '../card/card-view.ts';
+import { print } from '../options/card-option.ts';
+import { type ChannelOptions, createCardCommand, readInstalledKeys, withStore } from '../options/issuer-option.ts';
 import { wholeNumber } from '../options/number-option.ts';
 import { choosePin } from '../terminal/pin-entry.ts';
+import { now } from '../terminal/time.ts';
+import { addLimitOptions, type LimitOptions, parseLimits } from './issuer-limits.ts';
 
 interface PersonaliseOptions extends ChannelOptions, LimitOptions {
   readonly serial?: number;

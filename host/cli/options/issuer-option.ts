@@ -6,8 +6,8 @@ import { Accounts } from '../../issuer/cards/accounts.ts';
 import type { Administration } from '../../issuer/cards/card-administration.ts';
 import { readKeySet } from '../../issuer/keys/key-set-file.ts';
 import { DEFAULT_STORE, KeyStore } from '../../issuer/keys/key-store.ts';
-import { addCardOptions, type CardOptions, withCard } from './card-option.ts';
 import { askPassphrase } from '../terminal/passphrase.ts';
+import { addCardOptions, type CardOptions, withCard } from './card-option.ts';
 
 export interface StoreOptions {
   readonly store: string;

@@ -1,6 +1,6 @@
 import { type BridgeEnd, type BridgeStatus, DROP_REASONS, type StopReason } from '../../bridge/index.ts';
-import { type Currency, currencyByNumber } from '../../money/currency.ts';
 import { formatMoney } from '../../money/amount.ts';
+import { type Currency, currencyByNumber } from '../../money/currency.ts';
 import { formatPrice } from '../../money/price.ts';
 import { quoteWord } from '../../transport/card/quote-word.ts';
 

@@ -1,8 +1,8 @@
-import { makeContentCiphers } from '../../../apdu/decode-module/packets/card-part.ts';
 import { type ContentTerms, encodeContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
 import { type KeyMessage, sealKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
-import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import { makeContentCiphers } from '../../../apdu/decode-module/packets/card-part.ts';
+import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { OutOfRangeError, TollcastError } from '../../../apdu/errors.ts';
 import type { ContentPeriod } from '../sender/content-keys.ts';
 

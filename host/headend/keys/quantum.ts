@@ -1,6 +1,6 @@
-import { MAX_MONEY } from '../../../apdu/layout/max-money.ts';
 import type { Tariff, TariffKind } from '../../../apdu/decode-module/money/tariff.ts';
 import { OutOfRangeError } from '../../../apdu/errors.ts';
+import { MAX_MONEY } from '../../../apdu/layout/max-money.ts';
 import { formatMoney, parseAmount } from '../../money/amount.ts';
 import type { Price } from '../../money/price.ts';
 

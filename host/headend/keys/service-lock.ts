@@ -1,5 +1,5 @@
-import type { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
 import { TollcastError } from '../../../apdu/errors.ts';
 import { IssuerError } from '../../issuer/issuer-error.ts';
 import { isSqliteError, SQLITE } from '../../store/sqlite-error.ts';

@@ -1,7 +1,7 @@
 import { concat } from '../../../apdu/octets.ts';
 import type { MediaPayload } from '../../stream/sealing/group-sealer.ts';
-import { type MediaTimeline, TICKS_PER_MS } from './media-timeline.ts';
 import { splitRecords } from './media-source.ts';
+import { type MediaTimeline, TICKS_PER_MS } from './media-timeline.ts';
 import type { Packer } from './rate-packer.ts';
 import { RateTicks } from './rate-ticks.ts';
 

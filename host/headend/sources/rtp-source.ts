@@ -4,8 +4,8 @@ import {
   type RtpHeader,
   readRtpPayload,
 } from '../../stream/packet/rtp-packet.ts';
-import { joinRecords, type MediaChunk, type MediaSource, splitRecords } from './media-source.ts';
 import { readMpegAudioFrame } from './audio/mpeg-audio-frame.ts';
+import { joinRecords, type MediaChunk, type MediaSource, splitRecords } from './media-source.ts';
 import { TS_PACKET } from './ts/ts-packet.ts';
 
 /** MPEG audio, RFC 3551 table 4. */

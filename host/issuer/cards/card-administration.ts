@@ -1,5 +1,4 @@
 import type { CardChannel } from '../../../apdu/card-channel.ts';
-import { deriveChannelKeys } from '../../../apdu/decode-module/keys/card-keys.ts';
 import {
   type CardLimits,
   decodeCardLimits,
@@ -7,18 +6,19 @@ import {
   NO_LIMITS,
 } from '../../../apdu/decode-module/card-limits.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
+import { deriveChannelKeys } from '../../../apdu/decode-module/keys/card-keys.ts';
+import { encodeVerificationKey, type VerificationKey } from '../../../apdu/decode-module/keys/verification-key.ts';
 import { DGI } from '../../../apdu/decode-module/personalisation.ts';
 import type { LifeState } from '../../../apdu/decode-module/select-answer.ts';
-import { encodeVerificationKey, type VerificationKey } from '../../../apdu/decode-module/keys/verification-key.ts';
 import { putKey } from '../../../apdu/secure-channel/put-key.ts';
 import type { ChannelKeySet } from '../../../apdu/secure-channel/scp03-keys.ts';
-import { openSecureChannel, type SecureChannel } from '../../../apdu/secure-channel/secure-channel.ts';
 import { SecureChannelError } from '../../../apdu/secure-channel/secure-channel-error.ts';
+import { openSecureChannel, type SecureChannel } from '../../../apdu/secure-channel/secure-channel.ts';
 import { isTestKeySet } from '../../../apdu/secure-channel/test-key-set.ts';
-import type { Accounts, IssuedCard } from './accounts.ts';
-import { findIssuedCard, requireTrusted } from './issued-card.ts';
 import { IssuerError } from '../issuer-error.ts';
 import type { KeyStore } from '../keys/key-store.ts';
+import type { Accounts, IssuedCard } from './accounts.ts';
+import { findIssuedCard, requireTrusted } from './issued-card.ts';
 
 /**
  * Opens the secure channel to the selected module with the first of these key sets that it holds.

@@ -1,8 +1,8 @@
 import { decodeCardId, formatCardId } from '../../../apdu/decode-module/card-id.ts';
 import type { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import type { LifeState, SelectAnswer } from '../../../apdu/decode-module/select-answer.ts';
-import type { Accounts, IssuedCard } from './accounts.ts';
 import { IssuerError } from '../issuer-error.ts';
+import type { Accounts, IssuedCard } from './accounts.ts';
 
 /** Advice about a card that is a copy, or an old state put back. */
 export const OUT_OF_USE = 'type tollcast issuer block, and issue another';

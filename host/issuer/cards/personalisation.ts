@@ -1,13 +1,18 @@
 import type { CardChannel } from '../../../apdu/card-channel.ts';
 import { decodeCardId, formatCardId, type ModuleClass } from '../../../apdu/decode-module/card-id.ts';
+import { type CardLimits, encodeCardLimits } from '../../../apdu/decode-module/card-limits.ts';
+import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import {
   CARD_KEYS,
   type CardKeyName,
   deriveCardKey,
   deriveChannelKeys,
 } from '../../../apdu/decode-module/keys/card-keys.ts';
-import { type CardLimits, encodeCardLimits } from '../../../apdu/decode-module/card-limits.ts';
-import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
+import {
+  encodeVerificationKey,
+  VERIFICATION_PLACES,
+  type VerificationKey,
+} from '../../../apdu/decode-module/keys/verification-key.ts';
 import {
   type CardKeySet,
   type CardProfile,
@@ -15,20 +20,15 @@ import {
   encodeCardKeys,
   encodeCardProfile,
 } from '../../../apdu/decode-module/personalisation.ts';
-import {
-  encodeVerificationKey,
-  VERIFICATION_PLACES,
-  type VerificationKey,
-} from '../../../apdu/decode-module/keys/verification-key.ts';
 import { OutOfRangeError } from '../../../apdu/errors.ts';
 import { putKey } from '../../../apdu/secure-channel/put-key.ts';
 import type { ChannelKeySet } from '../../../apdu/secure-channel/scp03-keys.ts';
-import type { Accounts } from './accounts.ts';
-import { openChannel } from './card-administration.ts';
 import { formatMoney } from '../../money/amount.ts';
 import { currencyByNumber } from '../../money/currency.ts';
 import { IssuerError } from '../issuer-error.ts';
 import type { KeyStore } from '../keys/key-store.ts';
+import type { Accounts } from './accounts.ts';
+import { openChannel } from './card-administration.ts';
 
 /** What a new card is to be. */
 export interface NewCard extends Omit<CardProfile, 'cardId'> {

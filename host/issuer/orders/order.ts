@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { decodeCardId, formatCardId } from '../../../apdu/decode-module/card-id.ts';
+import type { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { deriveCardKey } from '../../../apdu/decode-module/keys/card-keys.ts';
 import {
   type LoadRequest,
@@ -10,11 +11,10 @@ import {
   signLoadOrder,
 } from '../../../apdu/decode-module/money/credit-load.ts';
 import { LOAD_ID_LENGTH } from '../../../apdu/layout/money.ts';
-import type { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { equalTags } from '../../../apdu/octets.ts';
-import type { Accounts, IssuedCard, OrderKind, PlacedOrder } from '../cards/accounts.ts';
 import { formatMoney } from '../../money/amount.ts';
 import { currencyByNumber } from '../../money/currency.ts';
+import type { Accounts, IssuedCard, OrderKind, PlacedOrder } from '../cards/accounts.ts';
 import { findIssuedCard, OUT_OF_USE, requireTrusted } from '../cards/issued-card.ts';
 import { IssuerError } from '../issuer-error.ts';
 import type { KeyStore } from '../keys/key-store.ts';

@@ -1,7 +1,7 @@
-import { signAcknowledgement } from '../../../apdu/decode-module/money/acknowledgement.ts';
 import { decodeCardId, formatCardId } from '../../../apdu/decode-module/card-id.ts';
-import { deriveCardKey } from '../../../apdu/decode-module/keys/card-keys.ts';
 import type { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
+import { deriveCardKey } from '../../../apdu/decode-module/keys/card-keys.ts';
+import { signAcknowledgement } from '../../../apdu/decode-module/money/acknowledgement.ts';
 import { openReceipt, type Receipt, RECEIPT_RING } from '../../../apdu/decode-module/money/receipt.ts';
 import { equalTags } from '../../../apdu/octets.ts';
 import type { Accounts, IssuedCard } from '../cards/accounts.ts';

@@ -1,11 +1,11 @@
-import { GROUP_KEY } from '../../../apdu/layout/packets.ts';
 import { FormatError } from '../../../apdu/errors.ts';
-import type { ClearWriter } from './clear-packets.ts';
+import { GROUP_KEY } from '../../../apdu/layout/packets.ts';
 import type { MediaPacket } from '../packet/media-packet.ts';
 import { MKI_LENGTH } from '../packet/mki.ts';
 import { AEAD_TAG, type AeadFactory, type PacketAead } from '../packet/packet-aead.ts';
-import type { HeldCardPacket, PacketGroup } from './packet-group.ts';
 import { deriveSrtpSession, computePacketIv } from '../packet/srtp-keys.ts';
+import type { ClearWriter } from './clear-packets.ts';
+import type { HeldCardPacket, PacketGroup } from './packet-group.ts';
 
 /** What came out of a group. */
 export interface OpenedGroup {

@@ -1,4 +1,3 @@
-import { CARD_HEADER } from '../../../apdu/layout/packets.ts';
 import {
   type CardHeader,
   MAX_PACKETS,
@@ -6,12 +5,13 @@ import {
   readCardPartLength,
   completeCardPart,
 } from '../../../apdu/decode-module/packets/card-part.ts';
+import { CARD_HEADER } from '../../../apdu/layout/packets.ts';
 import type { MediaPacket } from '../packet/media-packet.ts';
 import { MKI_LENGTH } from '../packet/mki.ts';
 import { AEAD_TAG } from '../packet/packet-aead.ts';
 import { guessIndex } from '../packet/packet-index.ts';
-import { type HeldPacket, PACKET_BUFFER, type PacketPool } from './packet-pool.ts';
 import { MAX_DATAGRAM, RTP_HEADER } from '../packet/rtp-packet.ts';
+import { type HeldPacket, PACKET_BUFFER, type PacketPool } from './packet-pool.ts';
 
 /** A card packet with what its card part says. Only the card can tell whether that is authentic. */
 export interface HeldCardPacket {

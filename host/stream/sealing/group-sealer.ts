@@ -1,7 +1,7 @@
 import type { CardHeader, ContentCiphers, Mode } from '../../../apdu/decode-module/packets/card-part.ts';
 import { MAX_PACKETS, sealCardPart, shortenCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
-import { GROUP_KEY } from '../../../apdu/layout/packets.ts';
 import { OutOfRangeError } from '../../../apdu/errors.ts';
+import { GROUP_KEY } from '../../../apdu/layout/packets.ts';
 import { MKI_LENGTH, writeMki } from '../packet/mki.ts';
 import { AEAD_TAG, type AeadFactory, nobleAead, type PacketAead } from '../packet/packet-aead.ts';
 import { RTP_HEADER, writeRtpHeader } from '../packet/rtp-packet.ts';

@@ -1,14 +1,11 @@
-import { CARD_PROFILE } from '../../../apdu/layout/card.ts';
-import { KEY_MESSAGE_HEADER as KEY } from '../../../apdu/layout/keys.ts';
 import { encodeCardLimits } from '../../../apdu/decode-module/card-limits.ts';
 import { CLA_ISO, CLA_MODULE, INS, STORE_LAST, STORE_MORE } from '../../../apdu/decode-module/instruction.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { MODULE_AID } from '../../../apdu/decode-module/select-answer.ts';
 import { type CommandApdu, encodeCommand } from '../../../apdu/iso7816/command-apdu.ts';
+import { CARD_PROFILE } from '../../../apdu/layout/card.ts';
+import { KEY_MESSAGE_HEADER as KEY } from '../../../apdu/layout/keys.ts';
 import { concat } from '../../../apdu/octets.ts';
-import type { Command, Content, Decode, Segment, Service, Spoilt, Store } from './fuzz-actions.ts';
-import { makeHolderApdu, spoilHolder, choosePin } from './fuzz-holder.ts';
-import { spoilPair, makePairApdu } from './fuzz-key-pairs.ts';
 import {
   signAcknowledgementUpTo,
   CARD_KEYS,
@@ -28,6 +25,9 @@ import {
 } from '../messages/messages.ts';
 import { HEAD_END } from '../messages/pair-messages.ts';
 import { encodeU32 } from '../tester.ts';
+import type { Command, Content, Decode, Segment, Service, Spoilt, Store } from './fuzz-actions.ts';
+import { makeHolderApdu, spoilHolder, choosePin } from './fuzz-holder.ts';
+import { spoilPair, makePairApdu } from './fuzz-key-pairs.ts';
 
 const TARIFFS = ['free', 'octets', 'duration', 'flat'] as const;
 /** Receipts of this much are due. */

@@ -1,12 +1,12 @@
-import { SPEND_LIMIT_DATA } from '../../../apdu/layout/card.ts';
 import fc from 'fast-check';
-import { encodeBlind, sealBlind } from '../../../apdu/decode-module/packets/blind-blocks.ts';
-import { signCreditLimit } from '../../../apdu/decode-module/money/credit-load.ts';
 import { CLA_MODULE, INS } from '../../../apdu/decode-module/instruction.ts';
 import { sealKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import { parentNode } from '../../../apdu/decode-module/keys/key-tree.ts';
 import { type KeyKind, KIND, type ParentKind } from '../../../apdu/decode-module/kinds.ts';
+import { signCreditLimit } from '../../../apdu/decode-module/money/credit-load.ts';
+import { encodeBlind, sealBlind } from '../../../apdu/decode-module/packets/blind-blocks.ts';
 import type { CommandApdu } from '../../../apdu/iso7816/command-apdu.ts';
+import { SPEND_LIMIT_DATA } from '../../../apdu/layout/card.ts';
 import { concat } from '../../../apdu/octets.ts';
 import {
   CARD_ID,

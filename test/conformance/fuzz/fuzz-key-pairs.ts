@@ -1,9 +1,9 @@
 import fc from 'fast-check';
+import { CLA_MODULE, INS } from '../../../apdu/decode-module/instruction.ts';
 import { AesCbc } from '../../../apdu/decode-module/keys/aes-cbc.ts';
 import { encodeCeilings } from '../../../apdu/decode-module/keys/ceilings.ts';
-import { CLA_MODULE, INS } from '../../../apdu/decode-module/instruction.ts';
-import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { derivePairParent } from '../../../apdu/decode-module/keys/public-key-parent.ts';
+import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import type { CommandApdu } from '../../../apdu/iso7816/command-apdu.ts';
 import { CARD_KEYS, CEILINGS, encodeContent, findKey, sealAnew, SERVICE, START } from '../messages/messages.ts';
 import { EPHEMERAL, makeFixedPair, HEAD_END, sealRawPairPurchase, sealUnderPair } from '../messages/pair-messages.ts';

@@ -1,17 +1,17 @@
-import { KEY_MESSAGE_HEADER as KEY } from '../../../apdu/layout/keys.ts';
-import { CARD_HEADER } from '../../../apdu/layout/packets.ts';
-import { AesCbc } from '../../../apdu/decode-module/keys/aes-cbc.ts';
 import { encodeCardId } from '../../../apdu/decode-module/card-id.ts';
-import { type CardHeader, makeContentCiphers, sealCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
+import { AesCbc } from '../../../apdu/decode-module/keys/aes-cbc.ts';
 import { type Ceilings, encodeCeilings } from '../../../apdu/decode-module/keys/ceilings.ts';
 import { encodeContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
-import { signLoadOrder } from '../../../apdu/decode-module/money/credit-load.ts';
 import { deriveParentKeys, sealKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
-import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { type KeyKind, KIND, type ParentKind } from '../../../apdu/decode-module/kinds.ts';
-import { type CardKeySet, encodeCardKeys, encodeCardProfile } from '../../../apdu/decode-module/personalisation.ts';
 import { signAcknowledgement } from '../../../apdu/decode-module/money/acknowledgement.ts';
+import { signLoadOrder } from '../../../apdu/decode-module/money/credit-load.ts';
 import type { TariffKind } from '../../../apdu/decode-module/money/tariff.ts';
+import { type CardHeader, makeContentCiphers, sealCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
+import { type CardKeySet, encodeCardKeys, encodeCardProfile } from '../../../apdu/decode-module/personalisation.ts';
+import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
+import { KEY_MESSAGE_HEADER as KEY } from '../../../apdu/layout/keys.ts';
+import { CARD_HEADER } from '../../../apdu/layout/packets.ts';
 
 /** Keys, ids and messages that never change: every module must answer them alike. */
 

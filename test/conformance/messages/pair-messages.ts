@@ -1,9 +1,9 @@
 import { encodeCeilings } from '../../../apdu/decode-module/keys/ceilings.ts';
 import { sealKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
-import { type KeyKind, KIND } from '../../../apdu/decode-module/kinds.ts';
 import { type P256Pair, p256PairOf } from '../../../apdu/decode-module/keys/p256.ts';
 import { derivePairParent } from '../../../apdu/decode-module/keys/public-key-parent.ts';
 import { sealServicePair } from '../../../apdu/decode-module/keys/service-pair.ts';
+import { type KeyKind, KIND } from '../../../apdu/decode-module/kinds.ts';
 import {
   CARD_KEYS,
   CEILINGS,

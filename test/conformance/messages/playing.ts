@@ -1,6 +1,6 @@
 import type { Ceilings } from '../../../apdu/decode-module/keys/ceilings.ts';
-import { sealContent, signOrder, sealSegment, sealService, type TermOptions } from './messages.ts';
 import type { Tester } from '../tester.ts';
+import { sealContent, signOrder, sealSegment, sealService, type TermOptions } from './messages.ts';
 
 /** Credit, a purchase, a content key with these terms, a session. @param credit micro-units; 0 loads none. */
 export async function play(

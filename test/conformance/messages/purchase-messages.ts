@@ -1,9 +1,7 @@
 import { AesCbc } from '../../../apdu/decode-module/keys/aes-cbc.ts';
 import { encodeCeilings } from '../../../apdu/decode-module/keys/ceilings.ts';
 import { sealKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
-import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { KeyTree, sealLeaf } from '../../../apdu/decode-module/keys/key-tree.ts';
-import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import {
   coverSlots,
   type SeedLabel,
@@ -12,6 +10,8 @@ import {
   deriveSlotKeys,
 } from '../../../apdu/decode-module/keys/marks.ts';
 import { sealSeedPurchase } from '../../../apdu/decode-module/keys/seed-purchase.ts';
+import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import {
   CARD_KEYS,
   CEILINGS,

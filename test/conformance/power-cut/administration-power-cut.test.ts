@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { type CardLimits, encodeCardLimits, NO_LIMITS } from '../../../apdu/decode-module/card-limits.ts';
-import { signCreditLimit } from '../../../apdu/decode-module/money/credit-load.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { ModuleError } from '../../../apdu/decode-module/module-status.ts';
+import { signCreditLimit } from '../../../apdu/decode-module/money/credit-load.ts';
+import { openReceipt } from '../../../apdu/decode-module/money/receipt.ts';
 import { DGI } from '../../../apdu/decode-module/personalisation.ts';
 import { encodePin } from '../../../apdu/decode-module/pin.ts';
-import { openReceipt } from '../../../apdu/decode-module/money/receipt.ts';
 import { CardGoneError } from '../../../apdu/errors.ts';
 import { putKey } from '../../../apdu/secure-channel/put-key.ts';
 import type { ChannelKeySet } from '../../../apdu/secure-channel/scp03-keys.ts';

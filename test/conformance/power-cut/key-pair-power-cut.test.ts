@@ -1,18 +1,17 @@
 import { expect } from 'vitest';
-import { encodeCeilings } from '../../../apdu/decode-module/keys/ceilings.ts';
-import { openConfirm } from '../../../apdu/decode-module/requests/confirm.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
+import { encodeCeilings } from '../../../apdu/decode-module/keys/ceilings.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
-import { openLeaveRecord } from '../../../apdu/decode-module/requests/leave-record.ts';
 import { ModuleError } from '../../../apdu/decode-module/module-status.ts';
 import { DGI } from '../../../apdu/decode-module/personalisation.ts';
+import { openConfirm } from '../../../apdu/decode-module/requests/confirm.ts';
+import { openLeaveRecord } from '../../../apdu/decode-module/requests/leave-record.ts';
 import { CardGoneError } from '../../../apdu/errors.ts';
 import { openSecureChannel } from '../../../apdu/secure-channel/secure-channel.ts';
 import { TEST_KEY_SET } from '../../../apdu/secure-channel/test-key-set.ts';
 import type { CutPoint, SimulatedCard } from '../../../card-sim/index.ts';
 import { activate } from '../../support/activate.ts';
 import { loadRefused } from '../../support/refusal.ts';
-import { cutStages } from './cut-stages.ts';
 import { CARD_KEYS, sealPart, CEILINGS, KEYS, PROFILE, SERVICE, makeSpan, START } from '../messages/messages.ts';
 import {
   sealContentUnderPair,
@@ -22,6 +21,7 @@ import {
   SERVICE_PAIR_ID,
   sealUnderPair,
 } from '../messages/pair-messages.ts';
+import { cutStages } from './cut-stages.ts';
 
 const FREE = { kind: 'free' } as const;
 const MIDDLE = START + 1000;

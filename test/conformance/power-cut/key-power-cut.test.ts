@@ -1,14 +1,13 @@
 import { expect } from 'vitest';
-import { openConfirm } from '../../../apdu/decode-module/requests/confirm.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
-import { openLeaveRecord } from '../../../apdu/decode-module/requests/leave-record.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { ModuleError } from '../../../apdu/decode-module/module-status.ts';
+import { openConfirm } from '../../../apdu/decode-module/requests/confirm.ts';
+import { openLeaveRecord } from '../../../apdu/decode-module/requests/leave-record.ts';
 import { CardGoneError } from '../../../apdu/errors.ts';
 import type { CutPoint, SimulatedCard } from '../../../card-sim/index.ts';
 import { activate } from '../../support/activate.ts';
 import { loadRefused } from '../../support/refusal.ts';
-import { cutStages } from './cut-stages.ts';
 import { CARD_KEYS, sealPart, END, KEYS, PROFILE, SERVICE, makeSpan, START } from '../messages/messages.ts';
 import {
   makeFixedTree,
@@ -19,6 +18,7 @@ import {
   sealSegmentPurchase,
   sealUnderSlot,
 } from '../messages/purchase-messages.ts';
+import { cutStages } from './cut-stages.ts';
 
 const MIDDLE = START + 1000;
 const FREE = { kind: 'free' } as const;

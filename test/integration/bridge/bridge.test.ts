@@ -1,5 +1,5 @@
-import { describe, expect } from 'vitest';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect } from 'vitest';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { bridgeTest } from '../../support/bridge-test.ts';

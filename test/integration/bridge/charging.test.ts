@@ -1,7 +1,7 @@
 import { describe, expect, vi } from 'vitest';
 import type { CardChannel } from '../../../apdu/card-channel.ts';
-import { parseLoadRequest } from '../../../apdu/decode-module/money/credit-load.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
+import { parseLoadRequest } from '../../../apdu/decode-module/money/credit-load.ts';
 import { openReceipt } from '../../../apdu/decode-module/money/receipt.ts';
 import { CardGoneError } from '../../../apdu/errors.ts';
 import { CARD_KINDS, type SimulatedCard } from '../../../card-sim/index.ts';

@@ -10,9 +10,9 @@ import { SoftCard } from '../../../card-sim/index.ts';
 import { replaceKeys } from '../../../host/issuer/cards/card-administration.ts';
 import { personalise } from '../../../host/issuer/cards/personalisation.ts';
 import { SoftChannel } from '../../../host/transport/card/soft/soft-channel.ts';
+import { KEYS } from '../../conformance/messages/messages.ts';
 import { activate } from '../../support/activate.ts';
 import { FaultyChannel, type IssuerFixture, startIssuer } from '../../support/issuer-fixture.ts';
-import { KEYS } from '../../conformance/messages/messages.ts';
 
 const NOVEMBER = Date.UTC(2026, 10, 5) / 1000;
 const PURSE = { currency: 840, maximumBalance: 500_000_000n, maximumUnacknowledged: 500_000_000n };

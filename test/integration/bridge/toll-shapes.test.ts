@@ -1,16 +1,16 @@
 import { describe, expect } from 'vitest';
+import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { AesCbc } from '../../../apdu/decode-module/keys/aes-cbc.ts';
 import { CARD_KEYS, type CardKeyName } from '../../../apdu/decode-module/keys/card-keys.ts';
+import { deriveParentKeys, parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
+import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import {
   parseCardHeader,
   readCardPartLength,
   completeCardPart,
 } from '../../../apdu/decode-module/packets/card-part.ts';
-import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
-import { deriveParentKeys, parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
-import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
-import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { moduleTracePolicy } from '../../../apdu/decode-module/trace-policy.ts';
+import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { type RedactionPolicy, showEverything, type TraceEntry, traceChannel } from '../../../apdu/iso7816/trace.ts';
 import { toHex } from '../../../apdu/octets.ts';
 import type { SimulatedCard } from '../../../card-sim/index.ts';

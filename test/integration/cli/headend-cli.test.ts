@@ -13,8 +13,8 @@ import { decodeCeilings } from '../../../apdu/decode-module/keys/ceilings.ts';
 import { decodeContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
 import { type IssuerFixture, PASSPHRASE, startIssuer } from '../../support/issuer-fixture.ts';
 import { ServiceCapture } from '../../support/service-capture.ts';
-import { makeTransportStream } from '../../support/transport-stream.ts';
 import { TOLLCAST } from '../../support/tollcast-cli.ts';
+import { makeTransportStream } from '../../support/transport-stream.ts';
 
 const CARD = encodeCardId({ issuer: 0xabcdef, moduleClass: 'card', serial: 5 });
 

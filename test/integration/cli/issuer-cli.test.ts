@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseCardId } from '../../../apdu/decode-module/card-id.ts';
+import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { CARD_KEYS, type CardKeyName, deriveCardKey, MASTERS } from '../../../apdu/decode-module/keys/card-keys.ts';
 import { type CardKind, type SimulatedCard, startCard } from '../../../card-sim/index.ts';
-import { openCard } from '../../../host/transport/card/card-address.ts';
 import { KeyStore } from '../../../host/issuer/keys/key-store.ts';
+import { openCard } from '../../../host/transport/card/card-address.ts';
 import { watch } from '../../support/issuer-fixture.ts';
-import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { type CliRun, runTollcast } from '../../support/tollcast-cli.ts';
 
 const PASSPHRASE = 'a passphrase for this test alone';

@@ -7,8 +7,8 @@ import { fromHex } from '../../../apdu/octets.ts';
 import { PrivatePcscd } from '../../../card-sim/simulator/private-pcscd.ts';
 import { SoftCard } from '../../../card-sim/soft/soft-card.ts';
 import { TcpCardServer } from '../../support/tcp-card-server.ts';
-import { VpcdCard } from '../../support/vpcd-card.ts';
 import { type CliRun, runTollcast, TOLLCAST } from '../../support/tollcast-cli.ts';
+import { VpcdCard } from '../../support/vpcd-card.ts';
 
 const [first, second] = PrivatePcscd.readers;
 

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { AesCbc } from '../../../apdu/decode-module/keys/aes-cbc.ts';
 import { deriveCardKey } from '../../../apdu/decode-module/keys/card-keys.ts';
 import { openLoadRequest, signLoadRequest } from '../../../apdu/decode-module/money/credit-load.ts';
-import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { concat } from '../../../apdu/octets.ts';
 import type { CardStore } from '../../../card-sim/index.ts';
 import { DECEMBER, IssuerDesk, NOVEMBER, UNIT } from '../../support/issuer-desk.ts';

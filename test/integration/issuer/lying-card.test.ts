@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { AesCbc } from '../../../apdu/decode-module/keys/aes-cbc.ts';
 import { type CardKeyName, CARD_KEYS, deriveCardKey } from '../../../apdu/decode-module/keys/card-keys.ts';
 import {
@@ -10,7 +11,6 @@ import {
   signLoadProof,
   signLoadRequest,
 } from '../../../apdu/decode-module/money/credit-load.ts';
-import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { openReceipt, type Receipt, signReceipt } from '../../../apdu/decode-module/money/receipt.ts';
 import { concat } from '../../../apdu/octets.ts';
 import { expectRefusal, IssuerDesk, UNIT } from '../../support/issuer-desk.ts';

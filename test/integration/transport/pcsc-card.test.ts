@@ -1,17 +1,17 @@
-import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { execFile } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { CardChannel } from '../../../apdu/card-channel.ts';
+import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { CardGoneError } from '../../../apdu/errors.ts';
 import { exchange } from '../../../apdu/iso7816/exchange.ts';
 import { fromHex, toHex } from '../../../apdu/octets.ts';
+import { PrivatePcscd } from '../../../card-sim/simulator/private-pcscd.ts';
 import { openCard } from '../../../host/transport/card/card-address.ts';
 import { openPcscCard } from '../../../host/transport/card/pcsc/pcsc-card.ts';
-import { listReaders, watchReaders, type ReaderEvent } from '../../../host/transport/card/pcsc/readers.ts';
 import { openPcsclite } from '../../../host/transport/card/pcsc/pcsclite-context.ts';
-import { PrivatePcscd } from '../../../card-sim/simulator/private-pcscd.ts';
+import { listReaders, watchReaders, type ReaderEvent } from '../../../host/transport/card/pcsc/readers.ts';
 import { VpcdCard, type CardProgram } from '../../support/vpcd-card.ts';
 
 const run = promisify(execFile);

@@ -1,7 +1,7 @@
 import { afterEach, expect, vi } from 'vitest';
 import type { CardChannel } from '../../../apdu/card-channel.ts';
-import { cardTest } from '../../../card-sim/vitest.ts';
 import type { SimulatedCard } from '../../../card-sim/index.ts';
+import { cardTest } from '../../../card-sim/vitest.ts';
 import { Bridge, type BridgeOptions } from '../../../host/bridge/index.ts';
 import { nobleAead } from '../../../host/stream/packet/packet-aead.ts';
 import { MemorySink } from '../../support/bridge-run.ts';

@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { combine } from '../../../apdu/decode-module/keys/combined-section.ts';
 import { encodeContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
-import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { sealKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import { KeyTree, sealLeaf } from '../../../apdu/decode-module/keys/key-tree.ts';
-import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { coverSlots, deriveSeedKey, deriveSlotKeys } from '../../../apdu/decode-module/keys/marks.ts';
 import { sealSeedPurchase } from '../../../apdu/decode-module/keys/seed-purchase.ts';
+import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { concat } from '../../../apdu/octets.ts';
 import { startCard } from '../../../card-sim/index.ts';
 import { KeyLoader } from '../../../host/bridge/keys/key-loader.ts';

@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { AesCbc } from '../../../apdu/decode-module/keys/aes-cbc.ts';
 import { decodeContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
 import { type KeyMessage, parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
-import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { OutOfRangeError } from '../../../apdu/errors.ts';
 import { KeySchedule, type KeyScheduleOptions } from '../../../host/headend/keys/key-schedule.ts';
 

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
+import { concat } from '../../../apdu/octets.ts';
 import { MediaTimeline } from '../../../host/headend/sources/media-timeline.ts';
 import { RateCheck } from '../../../host/headend/sources/rate-check.ts';
 import { makePacker, type SourceFormat } from '../../../host/headend/sources/source-format.ts';
 import { KNOWN_FRAMES, makeMpegFrame } from '../../support/audio-frames.ts';
-import { concat } from '../../../apdu/octets.ts';
 import { makeTransportStream } from '../../support/transport-stream.ts';
 
 /** What is said of a rate when 100 octets come every so many ms. */

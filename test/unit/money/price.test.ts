@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { InputError } from '../../../apdu/errors.ts';
 import type { TariffKind } from '../../../apdu/decode-module/money/tariff.ts';
+import { InputError } from '../../../apdu/errors.ts';
 import { formatPrice, parsePrice } from '../../../host/money/price.ts';
 import { BY_DIGITS, makeCurrency } from '../../support/currencies.ts';
 

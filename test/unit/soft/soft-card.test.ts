@@ -1,4 +1,3 @@
-import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -19,15 +18,16 @@ import { gunzipSync } from 'node:zlib';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
+import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { LIFE } from '../../../apdu/decode-module/select-answer.ts';
 import { CardGoneError, FormatError } from '../../../apdu/errors.ts';
 import { encodeCommand } from '../../../apdu/iso7816/command-apdu.ts';
 import { statusOf } from '../../../apdu/iso7816/response-apdu.ts';
+import { PURSE_RECORD, RECEIPT } from '../../../apdu/layout/money.ts';
 import { toHex, writeUint } from '../../../apdu/octets.ts';
 import { type CardStore, SoftCard, StateFile } from '../../../card-sim/index.ts';
 import { KEY_MEMORY_LENGTH } from '../../../card-sim/soft/keys/key-memory.ts';
 import { unframeImage } from '../../../card-sim/soft/memory/state-frame.ts';
-import { PURSE_RECORD, RECEIPT } from '../../../apdu/layout/money.ts';
 import { SoftChannel } from '../../../host/transport/card/soft/soft-channel.ts';
 import {
   signAcknowledgementUpTo,

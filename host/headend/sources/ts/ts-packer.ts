@@ -2,8 +2,8 @@ import { TollcastError } from '../../../../apdu/errors.ts';
 import { concat } from '../../../../apdu/octets.ts';
 import type { MediaPayload } from '../../../stream/sealing/group-sealer.ts';
 import { type MediaTimeline, TICKS_PER_MS, TICKS_PER_SECOND } from '../media-timeline.ts';
-import { PcrClock, type PcrStep } from './pcr-clock.ts';
 import type { Packer } from '../rate-packer.ts';
+import { PcrClock, type PcrStep } from './pcr-clock.ts';
 import { readPcr, startsTsPacket, TS_PACKET, type TsLayout } from './ts-packet.ts';
 
 /** Octets that may wait for a PCR. With more, the stream goes on at the rate it had. */

@@ -1,9 +1,9 @@
 import type { CardChannel } from '../../../../apdu/card-channel.ts';
 import { CardGoneError } from '../../../../apdu/errors.ts';
+import { SerialQueue } from '../serial-queue.ts';
 import { PcscError, pcscErrorOf, SCARD } from './pcsc-error.ts';
 import type { PcscHandle } from './pcscd.ts';
 import { type CardConnection, countEvents, type Reader } from './pcsclite-reader.ts';
-import { SerialQueue } from '../serial-queue.ts';
 import { transmitOverT0 } from './t0-mapping.ts';
 
 /** SELECT without a name: every card answers it, and it changes nothing on any. */

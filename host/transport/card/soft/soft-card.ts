@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import type { CardChannel } from '../../../../apdu/card-channel.ts';
 import { TransportError } from '../../../../apdu/errors.ts';
-import { SoftCard } from '../../../../card-sim/soft/soft-card.ts';
 import { StateFile } from '../../../../card-sim/soft/memory/state-file.ts';
-import { SoftChannel } from './soft-channel.ts';
+import { SoftCard } from '../../../../card-sim/soft/soft-card.ts';
 import { quoteWord } from '../quote-word.ts';
+import { SoftChannel } from './soft-channel.ts';
 
 /**
  * Switches the soft module on.

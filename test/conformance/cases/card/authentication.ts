@@ -1,5 +1,5 @@
-import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { type CommandApdu, encodeCommand } from '../../../../apdu/iso7816/command-apdu.ts';
 import { fromHex } from '../../../../apdu/octets.ts';
 import { deriveHostCryptogram, deriveSessionKeys } from '../../../../apdu/secure-channel/scp03-keys.ts';

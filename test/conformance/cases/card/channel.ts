@@ -1,7 +1,7 @@
-import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { encodeCardLimits, NO_LIMITS } from '../../../../apdu/decode-module/card-limits.ts';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { parseLogRecord } from '../../../../apdu/decode-module/money/log-record.ts';
 import { encodePin } from '../../../../apdu/decode-module/pin.ts';
 import { LIFE, parseSelectAnswer } from '../../../../apdu/decode-module/select-answer.ts';

@@ -1,6 +1,6 @@
-import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { parseSelectAnswer } from '../../../../apdu/decode-module/select-answer.ts';
 import { fromHex, toHex } from '../../../../apdu/octets.ts';
 import { CARD_ID, KEYS, PROFILE, sealSegment, sealService } from '../../messages/messages.ts';

@@ -1,9 +1,9 @@
-import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { encodeCardLimits, NO_LIMITS } from '../../../../apdu/decode-module/card-limits.ts';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
-import { encodePin } from '../../../../apdu/decode-module/pin.ts';
 import { encodeVerificationKey, parseVerificationKeys } from '../../../../apdu/decode-module/keys/verification-key.ts';
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
+import { encodePin } from '../../../../apdu/decode-module/pin.ts';
 import { concat } from '../../../../apdu/octets.ts';
 import { type Case, encodeU32 } from '../../tester.ts';
 

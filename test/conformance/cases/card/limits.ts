@@ -1,7 +1,3 @@
-import { keyBodyAt } from '../../../../apdu/decode-module/keys/key-message.ts';
-import { SPEND_LIMIT_DATA } from '../../../../apdu/layout/card.ts';
-import { CONTENT_TERMS } from '../../../../apdu/layout/keys.ts';
-import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import {
   type CardLimits,
@@ -10,8 +6,12 @@ import {
   NO_SPEND_LIMIT,
 } from '../../../../apdu/decode-module/card-limits.ts';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
+import { keyBodyAt } from '../../../../apdu/decode-module/keys/key-message.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { encodePin } from '../../../../apdu/decode-module/pin.ts';
+import { SPEND_LIMIT_DATA } from '../../../../apdu/layout/card.ts';
+import { CONTENT_TERMS } from '../../../../apdu/layout/keys.ts';
 import {
   sealPart,
   sealContent,

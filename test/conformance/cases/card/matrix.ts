@@ -1,5 +1,5 @@
-import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { LIFE, MODULE_AID } from '../../../../apdu/decode-module/select-answer.ts';
 import { concat } from '../../../../apdu/octets.ts';
 import { encodePutKey } from '../../../../apdu/secure-channel/put-key.ts';

@@ -1,8 +1,8 @@
-import { CARD_ID as CARD_ID_LAYOUT, CARD_PROFILE } from '../../../../apdu/layout/card.ts';
-import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { LIFE, parseSelectAnswer } from '../../../../apdu/decode-module/select-answer.ts';
+import { CARD_ID as CARD_ID_LAYOUT, CARD_PROFILE } from '../../../../apdu/layout/card.ts';
 import { KEYS, signOrder, MAXIMUM, PROFILE, USD } from '../../messages/messages.ts';
 import type { Case, Tester } from '../../tester.ts';
 

@@ -1,6 +1,6 @@
-import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { encodeCardLimits, NO_LIMITS } from '../../../../apdu/decode-module/card-limits.ts';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { encodePin } from '../../../../apdu/decode-module/pin.ts';
 import { concat } from '../../../../apdu/octets.ts';
 import { KEYS, PROFILE, SERVICE } from '../../messages/messages.ts';

@@ -1,6 +1,6 @@
-import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { LIFE } from '../../../../apdu/decode-module/select-answer.ts';
 import { encodePutKey } from '../../../../apdu/secure-channel/put-key.ts';
 import type { ChannelKeySet } from '../../../../apdu/secure-channel/scp03-keys.ts';

@@ -1,7 +1,7 @@
 import { keyBodyAt } from '../../../../apdu/decode-module/keys/key-message.ts';
-import { CEILINGS as CEILINGS_LAYOUT, CONTENT_TERMS, KEY_MESSAGE_HEADER as KEY } from '../../../../apdu/layout/keys.ts';
-import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
+import { CEILINGS as CEILINGS_LAYOUT, CONTENT_TERMS, KEY_MESSAGE_HEADER as KEY } from '../../../../apdu/layout/keys.ts';
 import {
   CARD_KEYS,
   CEILINGS,

@@ -1,14 +1,14 @@
-import { CEILINGS as CEILINGS_LAYOUT, KEY_MESSAGE_HEADER as KEY } from '../../../../apdu/layout/keys.ts';
-import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
-import { encodeCeilings } from '../../../../apdu/decode-module/keys/ceilings.ts';
-import { openConfirm } from '../../../../apdu/decode-module/requests/confirm.ts';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
+import { encodeCeilings } from '../../../../apdu/decode-module/keys/ceilings.ts';
 import { type KeyEntry, parseKeyList } from '../../../../apdu/decode-module/keys/key-list.ts';
 import { keyBodyAt, keyBodyLength } from '../../../../apdu/decode-module/keys/key-message.ts';
 import { type KeyKind, KIND } from '../../../../apdu/decode-module/kinds.ts';
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
+import { openConfirm } from '../../../../apdu/decode-module/requests/confirm.ts';
 import { openLeaveRecord } from '../../../../apdu/decode-module/requests/leave-record.ts';
 import { LIFE } from '../../../../apdu/decode-module/select-answer.ts';
+import { CEILINGS as CEILINGS_LAYOUT, KEY_MESSAGE_HEADER as KEY } from '../../../../apdu/layout/keys.ts';
 import { concat, fromHex } from '../../../../apdu/octets.ts';
 import {
   CARD_KEYS,

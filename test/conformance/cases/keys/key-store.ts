@@ -1,8 +1,8 @@
-import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
 import { parseKeyList } from '../../../../apdu/decode-module/keys/key-list.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { concat } from '../../../../apdu/octets.ts';
 import {
   sealPart,

@@ -1,9 +1,10 @@
-import { KEY_MESSAGE_HEADER as KEY } from '../../../../apdu/layout/keys.ts';
-import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
+import { encodeCeilings } from '../../../../apdu/decode-module/keys/ceilings.ts';
 import { parseKeyList } from '../../../../apdu/decode-module/keys/key-list.ts';
 import { type KeyKind, KIND, type ParentKind } from '../../../../apdu/decode-module/kinds.ts';
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
+import { KEY_MESSAGE_HEADER as KEY } from '../../../../apdu/layout/keys.ts';
 import { concat } from '../../../../apdu/octets.ts';
 import {
   sealAny,
@@ -24,7 +25,6 @@ import {
   sealService,
   START,
 } from '../../messages/messages.ts';
-import { encodeCeilings } from '../../../../apdu/decode-module/keys/ceilings.ts';
 import type { Case } from '../../tester.ts';
 
 const DOWNLINK = CARD_KEYS.downlink;

@@ -1,5 +1,5 @@
-import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { END, SERVICE, SERVICE_KEY_ID, sealService, START } from '../../messages/messages.ts';
 import {
   SEED_PURCHASE_ID,

@@ -1,18 +1,18 @@
-import { KEY_MESSAGE_HEADER as KEY } from '../../../../apdu/layout/keys.ts';
-import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
-import { openConfirm } from '../../../../apdu/decode-module/requests/confirm.ts';
 import { encodeCardLimits, NO_LIMITS } from '../../../../apdu/decode-module/card-limits.ts';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
+import { encodeCeilings } from '../../../../apdu/decode-module/keys/ceilings.ts';
 import { parseKeyList } from '../../../../apdu/decode-module/keys/key-list.ts';
 import { keyBodyLength, parseKeyMessage, sealKeyMessage } from '../../../../apdu/decode-module/keys/key-message.ts';
-import { deriveWorkingKeys } from '../../../../apdu/decode-module/working-keys.ts';
-import { type KeyKind, KIND, type ParentKind } from '../../../../apdu/decode-module/kinds.ts';
 import { SLOT_DEPTH, deriveSeedKey, deriveSlotKeys } from '../../../../apdu/decode-module/keys/marks.ts';
+import { type KeyKind, KIND, type ParentKind } from '../../../../apdu/decode-module/kinds.ts';
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { DGI } from '../../../../apdu/decode-module/personalisation.ts';
 import { encodePin } from '../../../../apdu/decode-module/pin.ts';
+import { openConfirm } from '../../../../apdu/decode-module/requests/confirm.ts';
 import { encodeRequest, openRequest } from '../../../../apdu/decode-module/requests/signed-request.ts';
-import { encodeCeilings } from '../../../../apdu/decode-module/keys/ceilings.ts';
+import { deriveWorkingKeys } from '../../../../apdu/decode-module/working-keys.ts';
+import { KEY_MESSAGE_HEADER as KEY } from '../../../../apdu/layout/keys.ts';
 import { concat } from '../../../../apdu/octets.ts';
 import {
   CARD_ID,

@@ -1,8 +1,8 @@
-import { KEY_MESSAGE_HEADER as KEY } from '../../../../apdu/layout/keys.ts';
-import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { encodeCeilings } from '../../../../apdu/decode-module/keys/ceilings.ts';
-import { KIND } from '../../../../apdu/decode-module/kinds.ts';
 import { type SeedLabel, deriveSeedKey } from '../../../../apdu/decode-module/keys/marks.ts';
+import { KIND } from '../../../../apdu/decode-module/kinds.ts';
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
+import { KEY_MESSAGE_HEADER as KEY } from '../../../../apdu/layout/keys.ts';
 import { concat, writeUint } from '../../../../apdu/octets.ts';
 import { sealAny, CARD_KEYS, sealPart, CEILINGS, END, sealAnew, SERVICE } from '../../messages/messages.ts';
 import { SEED_PURCHASE_ID, SEED_ROOT, sealUnderSlot } from '../../messages/purchase-messages.ts';

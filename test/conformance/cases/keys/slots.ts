@@ -1,11 +1,11 @@
-import { keyBodyAt } from '../../../../apdu/decode-module/keys/key-message.ts';
-import { CONTENT_TERMS, KEY_MESSAGE_HEADER as KEY, SEED_LABEL, SEED_MESSAGE } from '../../../../apdu/layout/keys.ts';
-import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
 import { parseKeyList } from '../../../../apdu/decode-module/keys/key-list.ts';
-import { KIND } from '../../../../apdu/decode-module/kinds.ts';
+import { keyBodyAt } from '../../../../apdu/decode-module/keys/key-message.ts';
 import { splitSlots, SLOTS } from '../../../../apdu/decode-module/keys/marks.ts';
+import { KIND } from '../../../../apdu/decode-module/kinds.ts';
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
+import { CONTENT_TERMS, KEY_MESSAGE_HEADER as KEY, SEED_LABEL, SEED_MESSAGE } from '../../../../apdu/layout/keys.ts';
 import { CARD_KEYS, sealPart, END, sealAnew, SERVICE, makeSpan, START } from '../../messages/messages.ts';
 import { SEED_PURCHASE_ID, sealSeedParts, sealUnderSlot } from '../../messages/purchase-messages.ts';
 import type { Case, Tester } from '../../tester.ts';

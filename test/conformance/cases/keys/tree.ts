@@ -1,12 +1,12 @@
-import { KEY_MESSAGE_HEADER as KEY } from '../../../../apdu/layout/keys.ts';
-import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
-import { combine, separate } from '../../../../apdu/decode-module/keys/combined-section.ts';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
+import { combine, separate } from '../../../../apdu/decode-module/keys/combined-section.ts';
 import { parseKeyList } from '../../../../apdu/decode-module/keys/key-list.ts';
 import { type KeyMessage, sealKeyMessage } from '../../../../apdu/decode-module/keys/key-message.ts';
 import { childNodes, type KeyTree, pathAbove } from '../../../../apdu/decode-module/keys/key-tree.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
+import { KEY_MESSAGE_HEADER as KEY } from '../../../../apdu/layout/keys.ts';
 import { CARD_KEYS, sealPart, END, makeFixedKey, sealAnew, SERVICE, START } from '../../messages/messages.ts';
 import { makeFixedTree, sealTreeLeaf, sealSeedParts, sealUnderSlot } from '../../messages/purchase-messages.ts';
 import type { Case, Tester } from '../../tester.ts';

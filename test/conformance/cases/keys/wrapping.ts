@@ -1,5 +1,5 @@
-import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import type { CommandApdu } from '../../../../apdu/iso7816/command-apdu.ts';
 import { concat, fromHex } from '../../../../apdu/octets.ts';
 import {

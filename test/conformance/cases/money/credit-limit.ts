@@ -1,7 +1,7 @@
-import { LOAD_ORDER } from '../../../../apdu/layout/money.ts';
-import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { openCreditLimitProof, signCreditLimit } from '../../../../apdu/decode-module/money/credit-load.ts';
+import { LOAD_ORDER } from '../../../../apdu/layout/money.ts';
 import {
   CARD_ID,
   CARD_KEYS,

@@ -1,7 +1,7 @@
-import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
-import { encodeBlind, sealBlind } from '../../../../apdu/decode-module/packets/blind-blocks.ts';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
+import { encodeBlind, sealBlind } from '../../../../apdu/decode-module/packets/blind-blocks.ts';
 import { sealPart, sealContent, SSRC, START } from '../../messages/messages.ts';
 import { BLIND_KEY_ID, makeBlindCipher, sealBlindContent } from '../../messages/purchase-messages.ts';
 import type { Case } from '../../tester.ts';

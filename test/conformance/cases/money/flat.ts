@@ -1,9 +1,9 @@
-import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { sealPart, sealContent, SERVICE_KEY_ID, sealService, type TermOptions } from '../../messages/messages.ts';
-import type { Case } from '../../tester.ts';
 import { play, replay } from '../../messages/playing.ts';
+import type { Case } from '../../tester.ts';
 
 export const flatCases: readonly Case[] = [
   {

@@ -1,7 +1,7 @@
-import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { encodeCardLimits, NO_LIMITS } from '../../../../apdu/decode-module/card-limits.ts';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { encodePin } from '../../../../apdu/decode-module/pin.ts';
 import { LIFE } from '../../../../apdu/decode-module/select-answer.ts';
 import { fromHex } from '../../../../apdu/octets.ts';

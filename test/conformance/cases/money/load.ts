@@ -1,8 +1,8 @@
-import { LOAD_ORDER } from '../../../../apdu/layout/money.ts';
-import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
-import { openLoadProof, openLoadRequest } from '../../../../apdu/decode-module/money/credit-load.ts';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
+import { openLoadProof, openLoadRequest } from '../../../../apdu/decode-module/money/credit-load.ts';
+import { LOAD_ORDER } from '../../../../apdu/layout/money.ts';
 import {
   CARD_ID,
   CARD_KEYS,

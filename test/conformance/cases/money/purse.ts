@@ -1,10 +1,10 @@
-import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
+import { KIND } from '../../../../apdu/decode-module/kinds.ts';
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { TICKS_PER_MICRO_UNIT } from '../../../../apdu/decode-module/money/tariff.ts';
 import { sealPart, sealContent, MAXIMUM, sealService, START } from '../../messages/messages.ts';
-import { KIND } from '../../../../apdu/decode-module/kinds.ts';
-import type { Case } from '../../tester.ts';
 import { play } from '../../messages/playing.ts';
+import type { Case } from '../../tester.ts';
 
 export const purseCases: readonly Case[] = [
   {

@@ -1,7 +1,7 @@
-import { CARD_PROFILE } from '../../../../apdu/layout/card.ts';
-import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
+import { CARD_PROFILE } from '../../../../apdu/layout/card.ts';
 import {
   signAcknowledgementUpTo,
   CARD_KEYS,

@@ -1,9 +1,9 @@
-import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { sealPart, sealContent, START } from '../../messages/messages.ts';
-import type { Case } from '../../tester.ts';
 import { replay } from '../../messages/playing.ts';
+import type { Case } from '../../tester.ts';
 
 export const tornSessionCases: readonly Case[] = [
   {

@@ -1,8 +1,8 @@
-import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
-import { encodeBlind, openBlind, sealBlind } from '../../../../apdu/decode-module/packets/blind-blocks.ts';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
+import { encodeBlind, openBlind, sealBlind } from '../../../../apdu/decode-module/packets/blind-blocks.ts';
 import {
   sealPart,
   CONTENT_KEY_ID,

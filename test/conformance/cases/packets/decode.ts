@@ -1,7 +1,7 @@
-import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
-import { CARD_HEADER, CARD_TAG } from '../../../../apdu/layout/packets.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
+import { CARD_HEADER, CARD_TAG } from '../../../../apdu/layout/packets.ts';
 import { concat } from '../../../../apdu/octets.ts';
 import {
   sealPart,

@@ -1,5 +1,5 @@
-import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { expect } from 'vitest';
+import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import {
   sealPart,
   CEILINGS,

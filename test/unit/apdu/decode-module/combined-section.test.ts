@@ -2,18 +2,18 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { combine, separate } from '../../../../apdu/decode-module/keys/combined-section.ts';
-import { makeContentCiphers, sealCardPart } from '../../../../apdu/decode-module/packets/card-part.ts';
-import { encodeDetachedPart, parseDetachedPart } from '../../../../apdu/decode-module/packets/detached-part.ts';
 import {
   keyBodyLength,
   type KeyMessage,
   parseKeyMessage,
   sealKeyMessage,
 } from '../../../../apdu/decode-module/keys/key-message.ts';
-import { isPairKind, type KeyKind, KIND, type ParentKind } from '../../../../apdu/decode-module/kinds.ts';
 import { EPHEMERAL_LENGTH } from '../../../../apdu/decode-module/keys/p256.ts';
-import { concat, writeUint } from '../../../../apdu/octets.ts';
+import { isPairKind, type KeyKind, KIND, type ParentKind } from '../../../../apdu/decode-module/kinds.ts';
+import { makeContentCiphers, sealCardPart } from '../../../../apdu/decode-module/packets/card-part.ts';
+import { encodeDetachedPart, parseDetachedPart } from '../../../../apdu/decode-module/packets/detached-part.ts';
 import { FormatError, OutOfRangeError } from '../../../../apdu/errors.ts';
+import { concat, writeUint } from '../../../../apdu/octets.ts';
 
 function message(kind: KeyKind, parentKind: ParentKind, parentId: number, keyId = 5, content = 3): KeyMessage {
   const header = { kind, service: 7, keyId, from: 1, to: 2, number: 0, parentKind, parentId };

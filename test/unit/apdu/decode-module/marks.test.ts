@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { parseKeyMessage } from '../../../../apdu/decode-module/keys/key-message.ts';
 import {
   coverSlots,
   MAX_SEEDS,
@@ -10,7 +11,6 @@ import {
   deriveSlotKeys,
   SLOTS,
 } from '../../../../apdu/decode-module/keys/marks.ts';
-import { parseKeyMessage } from '../../../../apdu/decode-module/keys/key-message.ts';
 import { sealSeedPurchase } from '../../../../apdu/decode-module/keys/seed-purchase.ts';
 import { OutOfRangeError } from '../../../../apdu/errors.ts';
 

@@ -2,14 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AesCbc } from '../../../../apdu/decode-module/keys/aes-cbc.ts';
 import { decodeCeilings, encodeCeilings } from '../../../../apdu/decode-module/keys/ceilings.ts';
-import {
-  parseCardHeader,
-  shortenCardPart,
-  readCardPartLength,
-  completeCardPart,
-} from '../../../../apdu/decode-module/packets/card-part.ts';
-import { openConfirm, signConfirm } from '../../../../apdu/decode-module/requests/confirm.ts';
 import { decodeContentTerms } from '../../../../apdu/decode-module/keys/content-terms.ts';
+import { encodeKeyList, parseKeyList } from '../../../../apdu/decode-module/keys/key-list.ts';
+import { parseKeyMessage } from '../../../../apdu/decode-module/keys/key-message.ts';
+import { KIND } from '../../../../apdu/decode-module/kinds.ts';
+import { signAcknowledgement } from '../../../../apdu/decode-module/money/acknowledgement.ts';
 import {
   openLoadProof,
   openLoadRequest,
@@ -18,21 +15,24 @@ import {
   signLoadProof,
   signLoadRequest,
 } from '../../../../apdu/decode-module/money/credit-load.ts';
-import { encodeKeyList, parseKeyList } from '../../../../apdu/decode-module/keys/key-list.ts';
-import { parseKeyMessage } from '../../../../apdu/decode-module/keys/key-message.ts';
-import { KIND } from '../../../../apdu/decode-module/kinds.ts';
-import { openLeaveRecord, signLeaveRecord } from '../../../../apdu/decode-module/requests/leave-record.ts';
+import { parsePurseStatus } from '../../../../apdu/decode-module/money/purse-status.ts';
+import { openReceipt, parseReceipt, type Receipt, signReceipt } from '../../../../apdu/decode-module/money/receipt.ts';
+import {
+  parseCardHeader,
+  shortenCardPart,
+  readCardPartLength,
+  completeCardPart,
+} from '../../../../apdu/decode-module/packets/card-part.ts';
 import {
   decodeCardProfile,
   encodeCardKeys,
   encodeCardProfile,
 } from '../../../../apdu/decode-module/personalisation.ts';
-import { parsePurseStatus } from '../../../../apdu/decode-module/money/purse-status.ts';
-import { openReceipt, parseReceipt, type Receipt, signReceipt } from '../../../../apdu/decode-module/money/receipt.ts';
+import { openConfirm, signConfirm } from '../../../../apdu/decode-module/requests/confirm.ts';
+import { openLeaveRecord, signLeaveRecord } from '../../../../apdu/decode-module/requests/leave-record.ts';
+import { encodeRequest, openRequest, signRequest } from '../../../../apdu/decode-module/requests/signed-request.ts';
 import { encodeSelectAnswer, hasCapability, parseSelectAnswer } from '../../../../apdu/decode-module/select-answer.ts';
 import { ForgedError } from '../../../../apdu/decode-module/signed-message.ts';
-import { encodeRequest, openRequest, signRequest } from '../../../../apdu/decode-module/requests/signed-request.ts';
-import { signAcknowledgement } from '../../../../apdu/decode-module/money/acknowledgement.ts';
 import { FormatError, OutOfRangeError } from '../../../../apdu/errors.ts';
 import { concat } from '../../../../apdu/octets.ts';
 import {

@@ -1,17 +1,7 @@
 import { expect, test } from 'vitest';
-import { AesCbc } from '../../../../apdu/decode-module/keys/aes-cbc.ts';
-import { encodeBlind, openBlind, sealBlind } from '../../../../apdu/decode-module/packets/blind-blocks.ts';
 import { decodeCardLimits, encodeCardLimits, NO_LIMITS } from '../../../../apdu/decode-module/card-limits.ts';
-import {
-  type CardHeader,
-  makeContentCiphers,
-  parseCardHeader,
-  sealCardPart,
-  shortenCardPart,
-  readCardPartLength,
-} from '../../../../apdu/decode-module/packets/card-part.ts';
+import { AesCbc } from '../../../../apdu/decode-module/keys/aes-cbc.ts';
 import { encodeCeilings } from '../../../../apdu/decode-module/keys/ceilings.ts';
-import { MAX_MONEY } from '../../../../apdu/layout/max-money.ts';
 import {
   type ContentTerms,
   decodeContentTerms,
@@ -22,13 +12,23 @@ import {
   parseKeyMessage,
   sealKeyMessage,
 } from '../../../../apdu/decode-module/keys/key-message.ts';
-import { KIND } from '../../../../apdu/decode-module/kinds.ts';
-import { encodePin } from '../../../../apdu/decode-module/pin.ts';
 import { sealSeedPurchase } from '../../../../apdu/decode-module/keys/seed-purchase.ts';
 import { sealServicePair } from '../../../../apdu/decode-module/keys/service-pair.ts';
-import { ticksOf, TICKS_PER_MICRO_UNIT } from '../../../../apdu/decode-module/money/tariff.ts';
 import { encodeVerificationKey } from '../../../../apdu/decode-module/keys/verification-key.ts';
+import { KIND } from '../../../../apdu/decode-module/kinds.ts';
+import { ticksOf, TICKS_PER_MICRO_UNIT } from '../../../../apdu/decode-module/money/tariff.ts';
+import { encodeBlind, openBlind, sealBlind } from '../../../../apdu/decode-module/packets/blind-blocks.ts';
+import {
+  type CardHeader,
+  makeContentCiphers,
+  parseCardHeader,
+  sealCardPart,
+  shortenCardPart,
+  readCardPartLength,
+} from '../../../../apdu/decode-module/packets/card-part.ts';
+import { encodePin } from '../../../../apdu/decode-module/pin.ts';
 import { FormatError, OutOfRangeError } from '../../../../apdu/errors.ts';
+import { MAX_MONEY } from '../../../../apdu/layout/max-money.ts';
 import {
   CARD_KEYS,
   sealPart,

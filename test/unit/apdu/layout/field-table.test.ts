@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FormatError, OutOfRangeError } from '../../../../apdu/errors.ts';
+import { layout } from '../../../../apdu/layout/field-table.ts';
 import {
   amount,
   flag,
@@ -16,7 +17,6 @@ import {
   u48,
   u8,
 } from '../../../../apdu/layout/field.ts';
-import { layout } from '../../../../apdu/layout/field-table.ts';
 
 const SAMPLE = layout('sample', {
   kind: framing(u8()),

@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { makeContentCiphers, parseCardHeader, type Mode } from '../../../../apdu/decode-module/packets/card-part.ts';
-import { CARD_HEADER, CARD_TAG } from '../../../../apdu/layout/packets.ts';
-import { deriveWorkingKeys } from '../../../../apdu/decode-module/working-keys.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
+import { makeContentCiphers, parseCardHeader, type Mode } from '../../../../apdu/decode-module/packets/card-part.ts';
+import { deriveWorkingKeys } from '../../../../apdu/decode-module/working-keys.ts';
+import { CARD_HEADER, CARD_TAG } from '../../../../apdu/layout/packets.ts';
 import { equalTags } from '../../../../apdu/octets.ts';
 import { ClearWriter, joinRtpPackets } from '../../../../host/stream/opening/clear-packets.ts';
 import { ASSEMBLER_DEFAULTS, GroupAssembler } from '../../../../host/stream/opening/group-assembler.ts';
 import { GroupOpener } from '../../../../host/stream/opening/group-opener.ts';
-import { GroupSealer, type SealedGroup } from '../../../../host/stream/sealing/group-sealer.ts';
 import { readMediaPacket } from '../../../../host/stream/packet/media-packet.ts';
+import { GroupSealer, type SealedGroup } from '../../../../host/stream/sealing/group-sealer.ts';
 import { nodeAead } from '../../../../host/transport/crypto/node-aead.ts';
 
 const SALT = Uint8Array.from({ length: 12 }, (_, i) => 3 * i);

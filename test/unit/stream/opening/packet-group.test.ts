@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { ClearWriter, joinRtpPackets } from '../../../../host/stream/opening/clear-packets.ts';
 import { GroupOpener } from '../../../../host/stream/opening/group-opener.ts';
+import { PacketGroup } from '../../../../host/stream/opening/packet-group.ts';
+import { PacketPool } from '../../../../host/stream/opening/packet-pool.ts';
 import type { MediaPacket } from '../../../../host/stream/packet/media-packet.ts';
 import { readMediaPacket } from '../../../../host/stream/packet/media-packet.ts';
 import { writeMki } from '../../../../host/stream/packet/mki.ts';
-import { PacketGroup } from '../../../../host/stream/opening/packet-group.ts';
-import { PacketPool } from '../../../../host/stream/opening/packet-pool.ts';
 import { writeRtpHeader } from '../../../../host/stream/packet/rtp-packet.ts';
 import { nodeAead } from '../../../../host/transport/crypto/node-aead.ts';
 import { makeCardPacket, makeGapPacket, setPackets } from '../../../support/hand-packets.ts';

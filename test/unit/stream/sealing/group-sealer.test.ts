@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { KIND } from '../../../../apdu/decode-module/kinds.ts';
 import { makeContentCiphers } from '../../../../apdu/decode-module/packets/card-part.ts';
 import { deriveWorkingKeys } from '../../../../apdu/decode-module/working-keys.ts';
-import { KIND } from '../../../../apdu/decode-module/kinds.ts';
 import { OutOfRangeError } from '../../../../apdu/errors.ts';
+import { nobleAead } from '../../../../host/stream/packet/packet-aead.ts';
 import {
   GroupSealer,
   type MediaPayload,
@@ -12,7 +13,6 @@ import {
   type SealerOptions,
   type SealingKey,
 } from '../../../../host/stream/sealing/group-sealer.ts';
-import { nobleAead } from '../../../../host/stream/packet/packet-aead.ts';
 import { nodeAead } from '../../../../host/transport/crypto/node-aead.ts';
 import { type ContentKeys, openByHand } from '../../../support/open-by-hand.ts';
 
