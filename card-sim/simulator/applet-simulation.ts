@@ -21,6 +21,7 @@ export class AppletSimulation implements SimulatedCard {
   readonly #runner: RunnerProcess;
   readonly #id: number;
   readonly #reader: VirtualReader | undefined;
+  #channel: CardChannel | undefined;
   #closed = false;
 
   private constructor(runnerProcess: RunnerProcess, card: RunnerCard, reader: VirtualReader | undefined) {
@@ -56,8 +57,12 @@ export class AppletSimulation implements SimulatedCard {
   }
 
   async channel(): Promise<CardChannel> {
+    // Who opens a channel is done with the one before; the card's port takes few connections.
+    await this.#channel?.close();
     // pcscd looks for cards every 0.4 s.
-    return openCard(this.address, this.kind === 'pcsc' ? { wait: true, signal: AbortSignal.timeout(10_000) } : {});
+    const options = this.kind === 'pcsc' ? { wait: true, signal: AbortSignal.timeout(10_000) } : {};
+    this.#channel = await openCard(this.address, options);
+    return this.#channel;
   }
 
   async pull(): Promise<void> {

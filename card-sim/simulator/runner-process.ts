@@ -86,12 +86,15 @@ export class RunnerProcess {
     // This process may end while they are open.
     child.unref();
     for (const stream of [child.stdin, child.stdout, child.stderr]) if (stream instanceof Socket) stream.unref();
-    return new RunnerProcess(
+    const runner = new RunnerProcess(
       control,
       ready['token'],
       cardIn(Array.isArray(ready['cards']) ? ready['cards'][0] : undefined),
       () => said,
     );
+    // The runner lets go of a connection that does not show its token soon.
+    await runner.ask({ do: 'hello' });
+    return runner;
   }
 
   /** Adds a card: the one that the runner was started with if it is still free, else a new one. */

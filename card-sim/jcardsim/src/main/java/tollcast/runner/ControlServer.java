@@ -119,6 +119,10 @@ final class ControlServer implements Closeable {
     JsonObject answer = new JsonObject();
     answer.put("ok", true);
     String what = request.getString("do", "");
+    if (what.equals("hello")) {
+      // A client that has nothing to ask yet shows that it has the token, so that its connection may stay idle.
+      return answer;
+    }
     if (what.equals("add")) {
       answer.put("card", describe(cards.add(request.getString("spec", ""))));
       return answer;
@@ -135,7 +139,7 @@ final class ControlServer implements Closeable {
       case "erase" -> card.erase();
       case "remove" -> cards.remove(id);
       case "info" -> info(cards.get(id), answer);
-      default -> throw new IllegalArgumentException("\"do\" is one of pull, insert, reset, cut, counts, resetCounts, "
+      default -> throw new IllegalArgumentException("\"do\" is one of hello, pull, insert, reset, cut, counts, resetCounts, "
           + "erase, info, add, remove");
     }
     return answer;

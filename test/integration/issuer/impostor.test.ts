@@ -74,7 +74,7 @@ describe('a blank module that claims to be a card', () => {
     expect(got(channel)).toEqual([INS.SELECT]);
     expect((await new DecodeModule(channel).select()).cardId).toEqual(cardId);
     // Nor is a card id of our own spent on it.
-    expect(decodeCardId(await make(insert(INSTALLED), 'card', INSTALLED)).serial).toBe(1);
+    expect(decodeCardId(await make(insert(INSTALLED), 'card', INSTALLED)).serial).toBe(NOVEMBER);
   });
 
   test('of a card pulled while its keys were on their way gets none either; that card itself does', async () => {
