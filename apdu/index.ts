@@ -141,3 +141,4 @@ export {
   type ServiceRequest,
   type SignedRequest,
 } from './decode-module/requests/signed-request.ts';
+export { MIN_REQUEST_TIME, OPEN_REQUEST_END } from './layout/requests.ts';

@@ -24,6 +24,8 @@ export const KIND = {
   extend: 0x44,
   leave: 0x45,
   leaveRecord: 0x46,
+  keyRequest: 0x47,
+  stay: 0x48,
   detachedPart: 0x50,
   combinedSection: 0x60,
 } as const;

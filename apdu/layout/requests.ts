@@ -32,10 +32,17 @@ export const LEAVE_RECORD = layout('leave record', {
   tag: TAG,
 });
 
+/** The least `to` of a request that is a time; `firmware-notes/protocol.md` 4.5. */
+export const MIN_REQUEST_TIME = 2 ** 20;
+
+/** `to` of a leave at the end of the present slot, and of a key request as long as the join lasts. */
+export const OPEN_REQUEST_END = 0;
+
 const REQUEST_FIELDS = {
   service: u32(),
-  /** Media time [from, to) that it is about. */
+  /** Media time that it is about; without a start of its own the client's now. */
   from: u32(),
+  /** Media time; below {@link MIN_REQUEST_TIME} a number of whole slots. */
   to: u32(),
   /** 8 octets that differ in every request, so that none is good twice. */
   requestId: opaque(8),
@@ -46,7 +53,7 @@ const REQUEST_FIELDS = {
 /** What SIGN REQUEST takes: the request without what the card adds. */
 export const REQUEST_DATA = layout('request data', REQUEST_FIELDS);
 
-/** A request to join, extend or leave, signed by the card; `firmware-notes/protocol.md` 4.5. */
+/** A request, signed by the card; `firmware-notes/protocol.md` 4.5. */
 export const REQUEST = layout('request', {
   ...FRAME,
   /** 8 octets. */

@@ -68,7 +68,12 @@ const RULES: ReadonlyMap<number, Rule> = new Map<number, Rule>([
   [INS.LEAVE, { p1: ZERO, p2: ZERO, lengths: [LEAVE_DATA.length], life: ACTIVE }],
   [
     INS.SIGN_REQUEST,
-    { p1: ZERO, p2: [KIND.join, KIND.extend, KIND.leave], lengths: [REQUEST_DATA.length], life: ACTIVE },
+    {
+      p1: ZERO,
+      p2: [KIND.join, KIND.extend, KIND.leave, KIND.keyRequest, KIND.stay],
+      lengths: [REQUEST_DATA.length],
+      life: ACTIVE,
+    },
   ],
   [INS.ACKNOWLEDGE_RECEIPTS, { p1: ZERO, p2: ZERO, lengths: [ACKNOWLEDGEMENT.length], life: WITH_PURSE }],
 ]);

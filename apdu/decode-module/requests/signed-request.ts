@@ -6,8 +6,11 @@ import type { AesCbc } from '../keys/aes-cbc.ts';
 import { KIND } from '../kinds.ts';
 import { openMessage, signMessage } from '../signed-message.ts';
 
-/** What a receiver asks of the head-end: to join a service, to stay longer, or to leave it. */
-export type RequestKind = 'join' | 'extend' | 'leave';
+/**
+ * What a receiver asks of the head-end: to join a service, to leave it later or earlier, for the keys that it misses, or
+ * to be kept as a member that is still there.
+ */
+export type RequestKind = 'join' | 'extend' | 'leave' | 'keyRequest' | 'stay';
 
 /** A request. A card signs it, so that nobody asks in another's name; `firmware-notes/protocol.md` 4.5. */
 export interface ServiceRequest extends Values<typeof REQUEST_DATA> {}
@@ -15,7 +18,7 @@ export interface ServiceRequest extends Values<typeof REQUEST_DATA> {}
 /** A request as its card signed it. */
 export type SignedRequest = Values<typeof REQUEST> & { readonly kind: RequestKind };
 
-const REQUEST_KINDS: readonly RequestKind[] = ['join', 'extend', 'leave'];
+const REQUEST_KINDS: readonly RequestKind[] = ['join', 'extend', 'leave', 'keyRequest', 'stay'];
 
 /**
  * What SIGN REQUEST takes.
@@ -28,7 +31,7 @@ export function encodeRequest(request: ServiceRequest): Uint8Array {
 
 /**
  * Signs a request as a card does, which looks at none of its fields.
- * @param kind `KIND.join`, `KIND.extend` or `KIND.leave`.
+ * @param kind `KIND` of a {@link RequestKind}.
  * @param data as {@link encodeRequest} makes it, 40 octets.
  * @param mac of the uplink key.
  */
@@ -46,6 +49,6 @@ export function signRequest(kind: number, cardId: Uint8Array, data: Uint8Array, 
  */
 export function openRequest(octets: Uint8Array, uplinkKey: Uint8Array): SignedRequest {
   const kind = REQUEST_KINDS.find((name) => KIND[name] === MESSAGE_FRAME.readUint(octets, 'kind'));
-  if (kind === undefined) throw new FormatError('this is not a request to join, extend or leave; drop it');
+  if (kind === undefined) throw new FormatError('this is not a request; drop it');
   return { kind, ...openMessage(REQUEST, KIND[kind], octets, uplinkKey) };
 }

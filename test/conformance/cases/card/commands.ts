@@ -124,6 +124,7 @@ export const commandCases: readonly Case[] = [
         [0, 0],
         [0, 0x42],
         [0, 0x46],
+        [0, 0x49],
         [1, 0x43],
       ] as const) {
         await tester.command(

@@ -99,13 +99,14 @@ export const ROWS: readonly Row[] = [
   plain(INS.GET_RECEIPT, encodeU32(1), STATUS.NOT_FOUND, KEPT, { lengths: [0, 4] }),
   plain(INS.ACKNOWLEDGE_RECEIPTS, signAcknowledgementUpTo(0), STATUS.DONE, KEPT),
   plain(INS.LEAVE, new Uint8Array(12), STATUS.UNKNOWN_KEY, USE),
-  ...[0x43, 0x44, 0x45].map((p2) =>
+  ...[0x43, 0x44, 0x45, 0x47, 0x48].map((p2) =>
     plain(INS.SIGN_REQUEST, new Uint8Array(40), STATUS.DONE, USE, {
       p2,
       foreign: [
         [0, 0],
         [0, 0x42],
         [0, 0x46],
+        [0, 0x49],
         [1, p2],
       ],
     }),

@@ -239,6 +239,8 @@ export const purchaseCases: readonly Case[] = [
         ['join', 0x43],
         ['extend', 0x44],
         ['leave', 0x45],
+        ['keyRequest', 0x47],
+        ['stay', 0x48],
       ] as const) {
         const octets = await tester.command({ cla: 0x80, ins: INS.SIGN_REQUEST, p1: 0, p2, data, le: 256 });
         expect(openRequest(octets, UPLINK)).toEqual({ ...request, kind, cardId: CARD_ID });
@@ -247,6 +249,7 @@ export const purchaseCases: readonly Case[] = [
         [0, 0],
         [0, 0x42],
         [0, 0x46],
+        [0, 0x49],
         [1, 0x43],
       ] as const) {
         await tester.command({ cla: 0x80, ins: INS.SIGN_REQUEST, p1, p2, data, le: 256 }, STATUS.WRONG_PARAMETERS);

@@ -28,12 +28,19 @@ final class Kinds {
   static final byte EXTEND = 0x44;
   static final byte LEAVE = 0x45;
   static final byte LEAVE_RECORD = 0x46;
+  static final byte KEY_REQUEST = 0x47;
+  static final byte STAY = 0x48;
   /** The host unpacks these two; the card never sees them. */
   static final byte DETACHED_PART = 0x50;
   static final byte COMBINED_SECTION = 0x60;
 
   /** The version of every message. */
   static final byte VERSION = 1;
+
+  /** Whether SIGN REQUEST makes messages of this kind. */
+  static boolean isRequest(byte kind) {
+    return kind >= JOIN && kind <= STAY && kind != LEAVE_RECORD;
+  }
 
   /** Whether a kind is that of a content key, metered or blind. */
   static boolean isContent(byte kind) {

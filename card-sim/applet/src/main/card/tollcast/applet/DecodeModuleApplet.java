@@ -340,7 +340,7 @@ public final class DecodeModuleApplet extends Applet {
 
   private short signRequest(byte[] buffer, short length) {
     byte kind = buffer[ISO7816.OFFSET_P2];
-    if (buffer[ISO7816.OFFSET_P1] != 0 || kind < Kinds.JOIN || kind > Kinds.LEAVE) {
+    if (buffer[ISO7816.OFFSET_P1] != 0 || !Kinds.isRequest(kind)) {
       ISOException.throwIt(StatusWords.WRONG_PARAMETERS);
     }
     Command.requireLength(length, Uplink.REQUEST_DATA_LENGTH);

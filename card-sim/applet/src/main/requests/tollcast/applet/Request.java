@@ -1,6 +1,6 @@
 package tollcast.applet;
 
-/** Where the fields of a join, extend or leave request stand (protocol 4.5). */
+/** Where the fields of a request stand (protocol 4.5). */
 interface Request {
   short KIND = 0;
   short VERSION = 1;
