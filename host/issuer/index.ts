@@ -3,6 +3,7 @@ import '../../apdu/require-node.ts';
 export { formatMoney, type Money, parseMoney } from '../money/amount.ts';
 export { type Currency, currencyByCode, currencyByNumber } from '../money/currency.ts';
 export { type AccountSummary, summariseAccount } from './cards/account-summary.ts';
+export { AccountTables, type CardOverview } from './cards/account-tables.ts';
 export { Accounts, type IssuedCard, type ReceiptTotals } from './cards/accounts.ts';
 export {
   type Administration,

@@ -49,7 +49,12 @@ export function parseAmount(text: string, currency: Currency, max: bigint = MAX_
  * @param amount micro-units; a balance below zero is written with a minus.
  */
 export function formatMoney(amount: bigint, currency: Currency): string {
-  return `${formatDecimal(amount, currency.digits)} ${currency.code}`;
+  return `${formatAmount(amount, currency)} ${currency.code}`;
+}
+
+/** Writes an amount as {@link formatMoney} does, without its currency. @param amount micro-units. */
+export function formatAmount(amount: bigint, currency: Currency): string {
+  return formatDecimal(amount, currency.digits);
 }
 
 function parseDecimal(text: string, max: bigint, currency: Currency): bigint {

@@ -24,7 +24,7 @@ export function describePurse(purse: PurseStatus): View {
       balance: Number(purse.balance),
       maximumBalance: Number(purse.maximumBalance),
       loaded: Number(purse.loaded),
-      loads: purse.loadNumber,
+      orders: purse.loadNumber,
       spent: Number(purse.spent),
       torn: Number(purse.torn),
       receiptsWritten: purse.receiptsWritten,
@@ -32,7 +32,7 @@ export function describePurse(purse: PurseStatus): View {
     },
     lines: [
       `balance   ${format(purse.balance)} of at most ${format(purse.maximumBalance)}`,
-      `loaded    ${format(purse.loaded)} in ${purse.loadNumber} ${purse.loadNumber === 1 ? 'load' : 'loads'}`,
+      `loaded    ${format(purse.loaded)}`,
       `spent     ${format(purse.spent)}, ${format(purse.torn)} of it torn`,
       `receipts  ${purse.receiptsWritten}, ${purse.receiptsDue} of them not collected`,
     ],
@@ -53,7 +53,7 @@ export async function describeAccount(store: string, cardId: Uint8Array): Promis
 }
 
 function viewAccount(account: AccountSummary): View {
-  const { receipts, receiptsAmount, creditLimit, limits, withdrawn } = account;
+  const { receipts, receiptsAmount, creditLimit, loads, limits, withdrawn } = account;
   const issued = new Date(account.issuedAt * 1000).toISOString();
   const currency = currencyByNumber(account.currency);
   return {
@@ -61,12 +61,13 @@ function viewAccount(account: AccountSummary): View {
       issued,
       receiptsKept: receipts,
       receiptsAmount: Number(receiptsAmount),
+      loads,
       creditLimit: Number(creditLimit),
       limits: limits === undefined ? null : limitsToJson(limits),
       withdrawn,
     },
     lines: [
-      `issued    ${issued}`,
+      `issued    ${issued}, loaded ${loads === 1 ? 'once' : `${loads} times`}`,
       `collected ${receipts} receipts, ${formatMoney(receiptsAmount, currency)}`,
       ...(creditLimit === 0n ? [] : [`credit    limit ${formatMoney(creditLimit, currency)}`]),
       ...(limits === undefined ? [] : [`limits    ${describeLimits(limits, currency)}`]),

@@ -16,6 +16,7 @@ import {
 import { choosePassphrase } from '../terminal/passphrase.ts';
 import { addAdministrationCommands } from './issuer-administration.ts';
 import { addCreditCommands } from './issuer-credit.ts';
+import { addListCommands } from './issuer-list.ts';
 import { addPersonaliseCommand } from './issuer-personalise.ts';
 
 /** Adds `tollcast issuer` with its commands to the program. */
@@ -29,6 +30,7 @@ export function addIssuerCommand(program: Command): void {
   addPersonaliseCommand(issuer);
   addCreditCommands(issuer);
   addAdministrationCommands(issuer);
+  addListCommands(issuer);
   createCardCommand(issuer, 'show', 'show a card and its purse; ends its open session').action(show);
 }
 

@@ -11,6 +11,8 @@ export interface AccountSummary {
   /** Sum of the receipts. */
   readonly receiptsAmount: bigint;
   readonly creditLimit: bigint;
+  /** Loads that the card has proved; an order that sets the credit limit is not one. */
+  readonly loads: number;
   /** Undefined when the card was given none. */
   readonly limits: CardLimits | undefined;
   /** Whether the card was a copy or an old state, and is given nothing any more. */
@@ -30,6 +32,7 @@ export async function summariseAccount(accounts: Accounts, cardId: Uint8Array): 
     receipts: last,
     receiptsAmount: amount,
     creditLimit: await accounts.creditLimitAt(cardId, order?.number ?? 0),
+    loads: await accounts.countLoads(cardId),
     limits: card.limits === null ? undefined : decodeCardLimits(card.limits),
     withdrawn,
   };

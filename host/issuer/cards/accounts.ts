@@ -4,6 +4,7 @@ import { type IssuerStore, openIssuerStore } from '../../store/issuer-store.ts';
 import type { CardTable, LoadOrderTable } from '../../store/issuer-tables.ts';
 import { StoreError } from '../../store/store-error.ts';
 import { IssuerError } from '../issuer-error.ts';
+import { AccountTables } from './account-tables.ts';
 
 /** The account of a card. */
 export type IssuedCard = Selectable<CardTable>;
@@ -224,6 +225,23 @@ export class Accounts implements AsyncDisposable {
       .where('cardId', '=', cardId)
       .executeTakeFirstOrThrow();
     return { last: number ?? 0, amount: amount ?? 0n, torn: torn ?? 0n };
+  }
+
+  /** How many loads a card has proved; an order that sets the credit limit is not one. */
+  async countLoads(cardId: Uint8Array): Promise<number> {
+    const { count } = await this.#store
+      .selectFrom('loadOrder')
+      .select(({ fn }) => fn.countAll<bigint>().as('count'))
+      .where('cardId', '=', cardId)
+      .where('kind', '=', 'load')
+      .where('proved', '=', true)
+      .executeTakeFirstOrThrow();
+    return Number(count);
+  }
+
+  /** Reads what {@link AccountTables} gives page by page. Other processes can write between two pages. */
+  get tables(): AccountTables {
+    return new AccountTables(this.#store);
   }
 
   async #lastSerial(): Promise<number> {

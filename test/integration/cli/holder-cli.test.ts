@@ -171,7 +171,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', { timeout: 120_000 }, (ki
       creditLimit: 0,
       balance: 750_000,
     });
-    expect(await json(['issuer', 'show', ...at])).toMatchObject({ loads: 3, loaded: 1_000_000, creditLimit: 0 });
+    expect(await json(['issuer', 'show', ...at])).toMatchObject({ loads: 1, loaded: 1_000_000, creditLimit: 0 });
   });
 
   test('leaves a purchase for good after a confirmation', async () => {
