@@ -1,6 +1,7 @@
 import { isIPv4 } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { loadKoffi } from '../koffi-library.ts';
+import { type DatagramHandler, toSource } from './datagram-source.ts';
 
 // Linux on x86-64 and arm64 (asm-generic): socket.h, in.h, and the layout of struct mmsghdr with pointers of 8 octets.
 const AF_INET = 2;
@@ -12,7 +13,8 @@ const SO_RCVBUFFORCE = 33;
 const IPPROTO_IP = 0;
 const IP_ADD_MEMBERSHIP = 35;
 const MSG_DONTWAIT = 0x40;
-const MMSGHDR = { size: 64, iov: 16, iovlen: 24, length: 56 } as const;
+const MMSGHDR = { size: 64, name: 0, namelen: 8, iov: 16, iovlen: 24, length: 56 } as const;
+const SOCKADDR_IN = { size: 16, port: 2, address: 4 } as const;
 const IOVEC = { size: 16, length: 8 } as const;
 
 /** Datagrams that one call of recvmmsg takes, and that one turn hands on at most. */
@@ -38,8 +40,7 @@ export interface RecvmmsgOptions {
   readonly interface: string;
   /** Octets of receive buffer to ask for. */
   readonly buffer: number;
-  /** Called with the datagrams of one turn in the order in which they came; they are valid until it returns. */
-  readonly onDatagrams: (datagrams: readonly Uint8Array[]) => void;
+  readonly onDatagrams: DatagramHandler;
 }
 
 /** A UDP socket whose datagrams are read many at a time. */
@@ -170,12 +171,15 @@ function startReceiving(
   // All turns read into one piece of memory: the kernel writes through addresses that the garbage collector does not
   // see, so what they point to must live as long as the socket.
   const vectorsFrom = BUFFERS * MMSGHDR.size;
-  const buffersFrom = vectorsFrom + BUFFERS * IOVEC.size;
+  const namesFrom = vectorsFrom + BUFFERS * IOVEC.size;
+  const buffersFrom = namesFrom + BUFFERS * SOCKADDR_IN.size;
   const memory = new Uint8Array(buffersFrom + BUFFERS * BUFFER_OCTETS);
   const view = new DataView(memory.buffer);
   const memoryAt = libc.addressOf(memory);
   for (let i = 0; i < BUFFERS; i++) {
     const vector = vectorsFrom + i * IOVEC.size;
+    setPointer(view, i * MMSGHDR.size + MMSGHDR.name, memoryAt + namesFrom + i * SOCKADDR_IN.size);
+    view.setUint32(i * MMSGHDR.size + MMSGHDR.namelen, SOCKADDR_IN.size, true);
     setPointer(view, i * MMSGHDR.size + MMSGHDR.iov, memoryAt + vector);
     view.setUint32(i * MMSGHDR.size + MMSGHDR.iovlen, 1, true);
     setPointer(view, vector, memoryAt + buffersFrom + i * BUFFER_OCTETS);
@@ -189,14 +193,17 @@ function startReceiving(
   const views = Array.from({ length: BUFFERS }, (_, i) =>
     memory.subarray(buffersFrom + i * BUFFER_OCTETS, buffersFrom + (i + 1) * BUFFER_OCTETS),
   );
+  const sources = new Float64Array(BUFFERS);
   const turn = () => {
     const count = Math.max(0, libc.recvmmsg(fd, memory, BUFFERS, MSG_DONTWAIT, null));
     for (let i = 0; i < count; i++) {
       const length = view.getUint32(i * MMSGHDR.size + MMSGHDR.length, true);
       const from = buffersFrom + i * BUFFER_OCTETS;
       if (views[i]!.length !== length) views[i] = memory.subarray(from, from + length);
+      const name = namesFrom + i * SOCKADDR_IN.size;
+      sources[i] = toSource(view.getUint32(name + SOCKADDR_IN.address), view.getUint16(name + SOCKADDR_IN.port));
     }
-    if (count > 0) onDatagrams(views.slice(0, count));
+    if (count > 0) onDatagrams(views.slice(0, count), sources);
     if (stopped) return;
     // A turn that was not full has emptied the socket.
     if (count < BUFFERS) timer = setTimeout(turn, pause);

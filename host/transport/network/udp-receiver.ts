@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { TransportError } from '../../../apdu/errors.ts';
+import { type DatagramHandler, parseSource } from './datagram-source.ts';
 import { openRecvmmsgSocket } from './recvmmsg-socket.ts';
 import { isMulticast } from './udp-sender.ts';
 
@@ -16,8 +17,8 @@ export interface UdpReceiverOptions {
    * Where the system cannot do it, they come one by one.
    */
   readonly coalesce: boolean;
-  /** Called with the datagrams of one turn in the order in which they came; they are valid until it returns. */
-  readonly onDatagrams: (datagrams: readonly Uint8Array[]) => void;
+  /** Called with the datagrams of one turn. */
+  readonly onDatagrams: DatagramHandler;
 }
 
 export interface UdpReceiver {
@@ -72,12 +73,25 @@ async function openDgram(options: UdpReceiverOptions): Promise<UdpReceiver> {
   // After it listens, errors are of single datagrams (ICMP) and end nothing.
   socket.on('error', () => undefined);
   let turn: Uint8Array[] = [];
-  socket.on('message', (datagram) => {
+  let sources: number[] = [];
+  // Nearly all datagrams come from one address, and to read it costs more than to compare it.
+  let lastAddress = '';
+  let lastPort = -1;
+  let lastSource = 0;
+  socket.on('message', (datagram, from) => {
+    if (from.port !== lastPort || from.address !== lastAddress) {
+      lastAddress = from.address;
+      lastPort = from.port;
+      lastSource = parseSource(from.address, from.port);
+    }
+    sources.push(lastSource);
     if (turn.push(datagram) > 1) return;
     setImmediate(() => {
       const datagrams = turn;
+      const whence = sources;
       turn = [];
-      onDatagrams(datagrams);
+      sources = [];
+      onDatagrams(datagrams, whence);
     });
   });
   return {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { TransportError } from '../../../apdu/errors.ts';
+import { formatSource } from '../../../host/transport/network/datagram-source.ts';
 import { openUdpReceiver, type UdpReceiver } from '../../../host/transport/network/udp-receiver.ts';
 import { UdpSender } from '../../../host/transport/network/udp-sender.ts';
 
@@ -43,6 +44,31 @@ describe.each([
     await sender.close();
     for (let tries = 0; received.length < sent.length && tries < 200; tries++) await sleep(10);
     expect(received).toEqual(sent);
+  });
+
+  test('tells from where each datagram came', async () => {
+    const seen: [number, string][] = [];
+    const receiver = await openUdpReceiver({
+      address: LOOPBACK,
+      port: 0,
+      interface: LOOPBACK,
+      coalesce,
+      onDatagrams: (datagrams, sources) =>
+        seen.push(...datagrams.map(([first], i): [number, string] => [first!, formatSource(sources[i]!)])),
+    });
+    open.push(receiver);
+    const senders = [createSocket('udp4'), createSocket('udp4')];
+    for (const sender of senders) {
+      sender.bind(0, LOOPBACK);
+      await once(sender, 'listening');
+    }
+    const sent = Array.from({ length: 40 }, (_, i) => i);
+    for (const i of sent) senders[i % 2]!.send(Uint8Array.of(i), receiver.port, LOOPBACK);
+    for (let tries = 0; seen.length < sent.length && tries < 200; tries++) await sleep(10);
+    expect(seen.toSorted(([a], [b]) => a - b)).toEqual(
+      sent.map((i) => [i, `${LOOPBACK}:${senders[i % 2]!.address().port}`]),
+    );
+    for (const sender of senders) sender.close();
   });
 
   test('delivers enough of a datagram to see that it is longer than a packet may be', async () => {
