@@ -195,11 +195,11 @@ export class Bridge {
   }
 
   /** Does what an outcome means for the run. */
-  async #follow(outcome: GroupOutcome, { group }: TakenGroup, now: number): Promise<void> {
+  async #follow(outcome: GroupOutcome, { group, card }: TakenGroup, now: number): Promise<void> {
     switch (outcome.kind) {
       case 'opened':
         this.#diagnosis.markPlaying(now);
-        this.#bye.groupOpened(group.lastArrival);
+        this.#bye.groupOpened(group.lastArrival, card.header.duration);
         this.#counters.stateChanged('playing');
         await this.#cards.lookIntoPurse(now);
         return;

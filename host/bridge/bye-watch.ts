@@ -8,6 +8,8 @@ const MAX_SILENCE = 10_000;
 const SILENCE_IN_GAPS = 3;
 /** ms of one period; the gaps of the present period and of the one before it count. */
 const GAP_PERIOD = 20_000;
+/** ms; while one group has come, gaps are expected to be no longer than it is, or than this. */
+const MIN_FIRST_GAP = 500;
 /** ms for which media may go on after a true BYE. RTCP is not authenticated, so a BYE may be forged. */
 const MAX_MEDIA_AFTER_BYE = 1000;
 
@@ -25,8 +27,9 @@ export class ByeWatch {
   /**
    * A group was opened, so it is authentic: nobody else can make the stream look faster than it is.
    * @param arrival ms, of its last packet.
+   * @param duration ms of media in it; 0 for data that come now and then.
    */
-  groupOpened(arrival: number): void {
+  groupOpened(arrival: number, duration = 0): void {
     if (this.#lastGroupAt !== undefined) {
       if (arrival - this.#periodFrom > GAP_PERIOD) {
         this.#longestGapBefore = this.#longestGap;
@@ -34,6 +37,8 @@ export class ByeWatch {
         this.#periodFrom = arrival;
       }
       this.#longestGap = Math.max(this.#longestGap, arrival - this.#lastGroupAt);
+    } else if (duration > 0) {
+      this.#longestGapBefore = Math.max(duration, MIN_FIRST_GAP);
     }
     this.#lastGroupAt = arrival;
   }

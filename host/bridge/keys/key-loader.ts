@@ -7,6 +7,7 @@ import { toHex } from '../../../apdu/octets.ts';
 import type { DropReason } from '../status/bridge-status.ts';
 import { type AnnouncedKey, readKeyDatagram } from './key-datagram.ts';
 import { isParent, KeyTurns } from './key-turns.ts';
+import { RefusalCount } from './refusal-count.ts';
 
 /** A content key that the card holds. */
 export interface LoadedContent {
@@ -28,14 +29,13 @@ interface KnownKey extends AnnouncedKey {
   loads: number;
   /** Whether its confirm was passed on. */
   isConfirmed: boolean;
-  /** Why it is refused, to be counted each time that it is announced again. */
-  refusal: DropReason | undefined;
+  readonly refusals: RefusalCount;
 }
 
 export interface KeyLoaderOptions {
   /** The one service that the run is of, if it was asked for. */
   readonly service?: number | undefined;
-  /** Called with messages that were let go. */
+  /** Called with messages that were let go; with a number below 0 when messages counted before are taken up after all. */
   readonly onDrop: (reason: DropReason, messages: number) => void;
   /** Called once with each confirm of the card, 48 octets. */
   readonly onConfirm?: (confirm: Uint8Array) => void;
@@ -124,6 +124,7 @@ export class KeyLoader {
       // The same message gives the same confirm: once is enough.
       if (confirm !== undefined && !known.isConfirmed) this.#onConfirm?.(confirm);
       known.isConfirmed = true;
+      known.refusals.takeBack();
     } catch (error) {
       if (!(error instanceof ModuleError)) throw error;
       await this.#refused(module, known, error, now);
@@ -221,12 +222,12 @@ export class KeyLoader {
         seenAt: now,
         loads: 0,
         isConfirmed: false,
-        refusal: undefined,
+        refusals: new RefusalCount(this.#onDrop),
       });
       return this.#isOfService(message);
     }
     if (known.state === 'full') known.state = 'due';
-    if (known.refusal !== undefined && known.state === 'refused') this.#onDrop(known.refusal, 1);
+    if (known.state === 'refused') known.refusals.add();
     known.seenAt = now;
     return known.state === 'due' && this.#isOfService(message);
   }
@@ -257,8 +258,10 @@ export class KeyLoader {
       known.state = known.terms !== undefined && (await this.#freePlace(module, now)) ? 'due' : 'full';
     } else {
       known.state = 'refused';
-      known.refusal = REFUSALS[error.code] ?? 'keyRefused';
-      this.#onDrop(known.refusal, 1);
+      // The card took it once, so it is authentic: a key of the same name has come in its parent's place since.
+      const isSuperseded = error.code === 'CRYPTO' && known.isConfirmed;
+      known.refusals.reason = isSuperseded ? undefined : (REFUSALS[error.code] ?? 'keyRefused');
+      known.refusals.add();
     }
   }
 
@@ -266,7 +269,7 @@ export class KeyLoader {
   #setDueAgain(known: KnownKey): boolean {
     const isDue = known.loads < MAX_LOADS;
     known.state = isDue ? 'due' : 'refused';
-    known.refusal = isDue ? undefined : 'keyRefused';
+    if (!isDue) known.refusals.reason = 'keyRefused';
     return isDue;
   }
 

@@ -7,7 +7,7 @@ const SSRC = 0x1234;
 const BYE = encodeGoodbye({ ssrc: SSRC, now: 0, timestamp: 0, packets: 0, octets: 0, cname: 'test' });
 
 /** A stream whose groups come at these ms, and a BYE at another. */
-function hear(groups: readonly number[], bye: number) {
+function hear(groups: readonly number[], bye: number, duration?: number) {
   const watch = new ByeWatch();
   const intake = { lastArrival: -Infinity, isEmpty: true, hasStream: (ssrc: number) => ssrc === SSRC };
   /** When the run ends, from 10 ms to 10 ms; undefined when it does not up to then. */
@@ -17,7 +17,7 @@ function hear(groups: readonly number[], bye: number) {
     for (let now = 0; now <= until; now += 10) {
       while (waiting[0] !== undefined && waiting[0] <= now) {
         intake.lastArrival = waiting.shift()!;
-        watch.groupOpened(intake.lastArrival);
+        watch.groupOpened(intake.lastArrival, duration);
       }
       if (!heard && now >= bye) {
         watch.receive(BYE, intake, now);
@@ -47,7 +47,7 @@ describe('a forged BYE', () => {
 
   test('does not end a stream of which only a group or two have come', () => {
     for (const bye of [10, 1990, 2010, 3990]) {
-      expect(hear(every(2000, 9), bye).endBefore(16_000)).toBeUndefined();
+      for (const duration of [0, 2000]) expect(hear(every(2000, 9), bye, duration).endBefore(16_000)).toBeUndefined();
     }
   });
 
@@ -80,6 +80,14 @@ describe('the end of a stream', () => {
     const groups = [0, 3000, ...every(100, 600).map((at) => 3100 + at)];
     const last = groups.at(-1)!;
     expect(hear(groups, last).endBefore(last + 20_000)).toBe(last + 310);
+  });
+
+  test.each([
+    [0, 10_010],
+    [20, 1510],
+    [900, 2710],
+  ])('of one group of %i ms is seen %i ms later', (duration, wait) => {
+    expect(hear([0], 0, duration).endBefore(20_000)).toBe(wait);
   });
 
   test('is never seen without a BYE', () => {
