@@ -21,6 +21,7 @@ export const LAYERS: readonly Layer[] = [
   { path: 'card-sim/soft', mayImport: ['apdu'], packages: ['@noble/**'] },
   { path: 'host/stream', mayImport: ['apdu'], packages: ['@noble/**'] },
   { path: 'host/money', mayImport: ['apdu'], packages: ['countries-list/**'] },
+  { path: 'host/contract', mayImport: ['apdu', 'host/money'], packages: ['@noble/**'] },
   { path: 'host/clock', mayImport: [], packages: [] },
   { path: 'host/store', mayImport: ['apdu'], packages: ['kysely', 'kysely/*', 'node:*', 'node:*/*'] },
   { path: 'host/transport/koffi-library.ts', mayImport: [] },
@@ -36,12 +37,12 @@ export const LAYERS: readonly Layer[] = [
   { path: 'card-sim/simulator', mayImport: ['apdu', 'card-sim/soft', 'host/clock', 'host/transport'] },
   { path: 'card-sim/index.ts', mayImport: ['apdu', 'card-sim'] },
   { path: 'card-sim/vitest.ts', mayImport: ['apdu', 'card-sim'] },
-  { path: 'host/holder', mayImport: ['apdu', 'host/money', 'host/transport'], packages: [] },
+  { path: 'host/holder', mayImport: ['apdu', 'host/contract', 'host/money', 'host/transport'], packages: [] },
   // It measures a card under keys that its caller has for it.
   { path: 'host/card-bench', mayImport: ['apdu', 'host/clock'] },
   {
     path: 'host/bridge',
-    mayImport: ['apdu', 'host/clock', 'host/stream', 'host/money', 'host/transport', 'host/holder'],
+    mayImport: ['apdu', 'host/clock', 'host/contract', 'host/stream', 'host/money', 'host/transport', 'host/holder'],
     packages: [],
   },
   { path: 'host/player', mayImport: ['apdu', 'host/clock', 'host/stream', 'host/transport'] },
@@ -57,6 +58,22 @@ export const LAYERS: readonly Layer[] = [
   {
     path: 'host/headend/keys',
     mayImport: ['apdu', 'host/clock', 'host/headend/sender', 'host/stream', 'host/money', 'host/store', 'host/issuer'],
+  },
+  // Who asked for what, and what it owes: they know cards by their ids and keys by their octets.
+  { path: 'host/headend/charging', mayImport: ['apdu', 'host/contract', 'host/money'], packages: [] },
+  { path: 'host/headend/membership', mayImport: ['apdu', 'host/contract', 'host/headend/charging'], packages: [] },
+  {
+    path: 'host/headend/requests',
+    mayImport: [
+      'apdu',
+      'host/clock',
+      'host/contract',
+      'host/headend/charging',
+      'host/headend/membership',
+      'host/money',
+      'host/store',
+    ],
+    packages: ['node:*', 'node:*/*'],
   },
   // The kit makes cards as the issuer does; nothing but the command line knows it.
   { path: 'host/attack', mayImport: ['apdu', 'host/stream', 'host/money', 'host/transport', 'host/issuer'] },
@@ -156,7 +173,7 @@ export default defineConfig({
     { files: ['card-sim/soft/memory/state-*.ts'], rules: { 'no-restricted-imports': 'off' } },
     {
       // Octets in, octets out, time as an argument.
-      files: ['apdu/**', 'host/stream/**', 'host/money/**', 'card-sim/soft/**'],
+      files: ['apdu/**', 'host/stream/**', 'host/money/**', 'host/contract/**', 'card-sim/soft/**'],
       rules: {
         'no-restricted-globals': [
           'error',

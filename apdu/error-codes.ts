@@ -130,6 +130,9 @@ const CATALOGUE = {
   PORT_TAKEN: { kind: 'busy', meaning: 'another program uses the port' },
   ADDRESS_UNREACHABLE: { kind: 'failure', meaning: 'the address cannot be received from or joined' },
 
+  // Offers and requests
+  OFFER_NOT_TRUSTED: { kind: 'refused', meaning: 'the offer is not signed by a key that the card trusts' },
+
   // Head-end
   SOURCE: { kind: 'failure', meaning: 'the source cannot be read' },
   EMPTY_SOURCE: { kind: 'failure', meaning: 'the source was empty' },

@@ -16,3 +16,16 @@ export type { MediaChunk, MediaSource } from './sources/media-source.ts';
 export { openSource } from './sources/open-source.ts';
 export { detectFormat, type Detected } from './sources/detect-format.ts';
 export type { SourceFormat } from './sources/source-format.ts';
+export type { ChargeTerms } from './charging/charge-terms.ts';
+export type { ListedMember, MemberList } from './membership/member-list.ts';
+export type { SoldSession } from './membership/sold-session.ts';
+export type { CardStandings, OfferBook } from './requests/request-ports.ts';
+export type {
+  EndedMember,
+  EndReason,
+  GrantedKeys,
+  KeyGrant,
+  MembershipChange,
+  MembershipEvents,
+  SessionKeys,
+} from './requests/session-keys.ts';

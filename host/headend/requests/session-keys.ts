@@ -1,0 +1,65 @@
+import type { ListedMember } from '../membership/member-list.ts';
+import type { SoldSession } from '../membership/sold-session.ts';
+
+/** What one card is to be given keys for. */
+export interface KeyGrant {
+  readonly sold: SoldSession;
+  /** 8 octets. */
+  readonly cardId: Uint8Array;
+  /** Seconds since 1970: the purchase is to be valid in [from, to). */
+  readonly from: number;
+  readonly to: number;
+  /**
+   * Takes the next number of the card's one allocator (protocol 4.4 step 4), once for each message under the card's
+   * unique key. The numbers are on disk before the messages leave.
+   */
+  readonly takeNumber: () => number;
+}
+
+/** What a grant is made of. */
+export interface GrantedKeys {
+  /** Key messages in the order in which the card loads them: the purchase, then what it needs at once. */
+  readonly messages: readonly Uint8Array[];
+  /** Id of the segment that the card can open first, for the log. */
+  readonly segmentId: number;
+}
+
+/** Why a member gets no further key. */
+export type EndReason = 'left' | 'expired' | 'unconfirmed' | 'silent' | 'evicted';
+
+/** A member that is off the list of a session. */
+export interface EndedMember extends ListedMember {
+  readonly session: string;
+  readonly reason: EndReason;
+  /** Whether the card has signed that it opens nothing after the end (LEAVE_RECORD). */
+  readonly hasLeaveRecord: boolean;
+}
+
+/** A change of who may decode a session. */
+export interface MembershipChange {
+  readonly session: string;
+  /** ms since 1970. */
+  readonly at: number;
+  /** How many there are now. */
+  readonly members: number;
+}
+
+/**
+ * The key manager of sessions, as the request desk needs it. Calls come from one thread, in the order of the list.
+ * Nothing here waits: what has to be on disk is committed by the desk, with the request, before messages leave.
+ */
+export interface SessionKeys {
+  /**
+   * Makes the keys of a join, of an extension, for a key request, or of what a leave record made void. The same service
+   * key again for an extension, with a later end.
+   * @throws TollcastError when there are none to give; the request is then answered with the problem `unavailable`.
+   */
+  grant(grant: KeyGrant): GrantedKeys;
+  /** A member is off the list at its end: it is left out of every key from then on, and those who stay get a new one. */
+  end(member: EndedMember): void;
+}
+
+/** Who is told when members come and go, such as whoever announces it to the other members. */
+export interface MembershipEvents {
+  changed(change: MembershipChange): void;
+}
