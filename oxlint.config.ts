@@ -54,6 +54,7 @@ export const LAYERS: readonly Layer[] = [
     path: 'host/headend/sender',
     mayImport: ['apdu', 'host/clock', 'host/headend/sources', 'host/stream', 'host/transport'],
   },
+  { path: 'host/headend/config', mayImport: ['apdu', 'host/headend', 'host/money', 'host/transport/network'] },
   // The key manager gives out keys to cards that the issuer made.
   {
     path: 'host/headend/keys',

@@ -134,6 +134,7 @@ const CATALOGUE = {
   OFFER_NOT_TRUSTED: { kind: 'refused', meaning: 'the offer is not signed by a key that the card trusts' },
 
   // Head-end
+  CONFIG: { kind: 'usage', meaning: 'the configuration of the head-end cannot be used' },
   SOURCE: { kind: 'failure', meaning: 'the source cannot be read' },
   EMPTY_SOURCE: { kind: 'failure', meaning: 'the source was empty' },
   NO_PCR: { kind: 'failure', meaning: 'the transport stream has no clock' },

@@ -52,14 +52,14 @@ export class NodeSqliteDialect implements Dialect {
 }
 
 /** Kysely's own adapter denies it, though SQLite rolls back a CREATE TABLE like any other change. */
-class TransactionalAdapter extends SqliteAdapter {
+export class TransactionalAdapter extends SqliteAdapter {
   override get supportsTransactionalDdl(): boolean {
     return true;
   }
 }
 
 /** Makes tables STRICT, and lets migrations use the names of types that PostgreSQL has too. */
-class StrictQueryCompiler extends SqliteQueryCompiler {
+export class StrictQueryCompiler extends SqliteQueryCompiler {
   protected override visitCreateTable(node: CreateTableNode): void {
     super.visitCreateTable(node);
     this.append(' strict');
@@ -165,7 +165,7 @@ class NodeSqliteConnection implements DatabaseConnection {
 }
 
 /** @throws OutOfRangeError for what SQLite would store as floating point, or not at all. */
-function toSqlValue(value: unknown): SQLInputValue {
+export function toSqlValue(value: unknown): SQLInputValue {
   if (typeof value === 'boolean') return value ? 1n : 0n;
   if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value);
   if (value === null || typeof value === 'string' || typeof value === 'bigint' || value instanceof Uint8Array) {

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { type ModuleClass, parseCardId } from '../../../apdu/decode-module/card-id.ts';
 import { MAX_PACKETS } from '../../../apdu/decode-module/packets/card-part.ts';
 import { TollcastError } from '../../../apdu/errors.ts';
+import { readConfig } from '../../headend/config/read-config.ts';
 import { openGrantNumbers } from '../../headend/keys/grant-numbers.ts';
 import { openGrantedCards } from '../../headend/keys/granted-cards.ts';
 import { KeyManager } from '../../headend/keys/key-manager.ts';
@@ -19,7 +20,7 @@ import { SOURCE_FORMATS, type SourceFormat } from '../../headend/sources/source-
 import { DEFAULT_STORE } from '../../issuer/keys/key-store.ts';
 import { formatPrice, parsePrice, type Price } from '../../money/price.ts';
 import { loadOpensslAead } from '../../transport/crypto/node-openssl-aead.ts';
-import { type MulticastAddress, parseMulticastAddress } from '../options/multicast-address.ts';
+import { type MulticastAddress, parseMulticastAddress } from '../../transport/network/multicast-address.ts';
 import { decimalNumber, wholeNumber } from '../options/number-option.ts';
 import { askPassphrase } from '../terminal/passphrase.ts';
 
@@ -104,6 +105,19 @@ export function addHeadendCommand(program: Command): void {
     .option('--end-at-stop', 'a stop of a live source ends the programme: viewers do not wait for it to come back')
     .option('--json', 'end standard output with one line of JSON')
     .action(send);
+  headend
+    .command('check')
+    .description('check the configuration of a head-end')
+    .requiredOption('--config <file>', 'required: YAML or JSON')
+    .action(checkConfig);
+}
+
+async function checkConfig({ config }: { readonly config: string }): Promise<void> {
+  const { plan } = await readConfig(config);
+  for (const { number, name, sessions } of plan.services) {
+    const to = sessions.map(({ to: { address, port } }) => `${address}:${port}`).join(', ');
+    process.stdout.write(`service ${number}, ${name}: ${to}\n`);
+  }
 }
 
 async function send(options: SendOptions): Promise<void> {

@@ -7,7 +7,7 @@ import { openOutput, OUTPUT_SYNTAX } from '../../player/open-output.ts';
 import { CARD_ADDRESS_SYNTAX, openCard, parseCardAddress } from '../../transport/card/card-address.ts';
 import { nodeAead } from '../../transport/crypto/node-aead.ts';
 import { loadOpensslAead } from '../../transport/crypto/node-openssl-aead.ts';
-import { type MulticastAddress, parseMulticastAddress } from '../options/multicast-address.ts';
+import { type MulticastAddress, parseMulticastAddress } from '../../transport/network/multicast-address.ts';
 import { wholeNumber } from '../options/number-option.ts';
 import { askPin } from '../terminal/pin-entry.ts';
 import { StatusPrinter } from './status-printer.ts';

@@ -1,0 +1,93 @@
+import { isIPv4 } from 'node:net';
+import { InputError } from '../../../apdu/errors.ts';
+import type { FaultList } from './config-fault.ts';
+import type { HeadendDefinition } from './config-schema.ts';
+import { planService, type ServicePlan } from './service-plan.ts';
+
+/** Where a head-end listens, keeps its state, and what it announces and sells. */
+export interface HeadendPlan {
+  readonly listen: { readonly address: string; readonly port: number };
+  /** How receivers reach the API; undefined: by what it listens on. */
+  readonly url: string | undefined;
+  readonly state: string;
+  readonly issuer: string;
+  readonly tls: { readonly key: string; readonly certificate: string } | undefined;
+  readonly signing: { readonly id: number; readonly key: string | undefined };
+  readonly announce: {
+    readonly address: string;
+    readonly port: number;
+    readonly interface: string;
+    /** Seconds. */
+    readonly interval: number;
+  };
+  readonly log: 'debug' | 'info' | 'warn' | 'error';
+  readonly services: readonly ServicePlan[];
+}
+
+const DEFAULT_STATE = '.tollcast/headend';
+const DEFAULT_ISSUER = '.tollcast/issuer';
+/** RFC 2974 3: administratively scoped SAP, and its port. */
+const SAP_PORT = 9875;
+const SAP_ADDRESS = '239.255.255.255';
+
+/** Reads what the configuration says. @returns undefined when it cannot be used; the list says why then. */
+export function planHeadend(definition: HeadendDefinition, faults: FaultList): HeadendPlan | undefined {
+  const { url, announce = {}, services } = definition;
+  const listen = faults.read(['listen'], () => parseListen(definition.listen ?? '127.0.0.1:8443'));
+  if (url !== undefined && !/^https:\/\/[^\s/?#]+\/?$/.test(url)) {
+    faults.add(['url'], 'write https:// and a host, as in https://tv.example:8443');
+  }
+  for (const name of ['address', 'interface'] as const) {
+    const value = announce[name];
+    if (value !== undefined && !isIPv4(value)) faults.add(['announce', name], 'write an IPv4 address');
+  }
+  const plans = services.map((service, i) => planService(service, ['services', i], faults));
+  requireDistinct(definition, faults);
+  if (listen === undefined || plans.some((plan) => plan === undefined)) return undefined;
+  return {
+    listen,
+    url: url?.replace(/\/$/, ''),
+    state: definition.state ?? DEFAULT_STATE,
+    issuer: definition.issuer ?? DEFAULT_ISSUER,
+    tls: definition.tls,
+    signing: { id: definition.signing?.id ?? 1, key: definition.signing?.key },
+    announce: {
+      address: announce.address ?? SAP_ADDRESS,
+      port: SAP_PORT,
+      interface: announce.interface ?? '127.0.0.1',
+      interval: announce.interval ?? 5,
+    },
+    log: definition.log ?? 'info',
+    services: plans.filter((plan) => plan !== undefined),
+  };
+}
+
+function parseListen(text: string): { address: string; port: number } {
+  const [, address = '', digits = ''] = /^([\d.]+):(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (!isIPv4(address) || digits === '' || port > 65_535) {
+    throw new InputError('write an IPv4 address of this machine and a port, as in 0.0.0.0:8443');
+  }
+  return { address, port };
+}
+
+/** Numbers of services, origins and addresses of sessions are each there once. */
+function requireDistinct({ services }: HeadendDefinition, faults: FaultList): void {
+  const numbers = new Set<number>();
+  const origins = new Set<string>();
+  const addresses = new Set<string>();
+  for (const [i, { number, sessions }] of services.entries()) {
+    if (numbers.has(number)) faults.add(['services', i, 'number'], 'another service has this number; correct one');
+    numbers.add(number);
+    for (const [j, { origin, address }] of sessions.entries()) {
+      const at = ['services', i, 'sessions', j];
+      const identity = origin?.trim().split(/\s+/).join(' ');
+      if (identity !== undefined && origins.has(identity)) {
+        faults.add([...at, 'origin'], 'another session has this origin; every session has its own');
+      }
+      if (identity !== undefined) origins.add(identity);
+      if (addresses.has(address)) faults.add([...at, 'address'], 'another session is sent there; choose another port');
+      addresses.add(address);
+    }
+  }
+}

@@ -1,0 +1,278 @@
+import { isIPv4 } from 'node:net';
+import type { Tariff } from '../../../apdu/decode-module/money/tariff.ts';
+import { InputError } from '../../../apdu/errors.ts';
+import type { Currency } from '../../money/currency.ts';
+import { parsePrice, type Price } from '../../money/price.ts';
+import { parseMulticastAddress } from '../../transport/network/multicast-address.ts';
+import { chooseQuantum, parseQuantum } from '../keys/quantum.ts';
+import { chooseProfile, type SealingProfile } from '../sender/sealing-profile.ts';
+import { completeAddress, type ServiceAddress } from '../sender/service-ports.ts';
+import type { SourceFormat } from '../sources/source-format.ts';
+import type { FaultList, FieldPath } from './config-fault.ts';
+import type { ComponentDefinition, ServiceDefinition, SessionDefinition } from './config-schema.ts';
+
+/** A component of a price: content or delivery. */
+export interface PriceComponent {
+  readonly price: Price;
+  readonly payer: 'user' | 'provider';
+  /** What is settled one way is free the other. */
+  readonly settlement: 'purse' | 'invoice';
+}
+
+/** The identity of a session: an SDP origin without its version (RFC 4566 5.2). */
+export interface SessionOrigin {
+  readonly user: string;
+  /** Decimal digits. */
+  readonly id: string;
+  /** IPv4. */
+  readonly address: string;
+}
+
+/** A programme, media time [from, to). */
+export interface Programme {
+  readonly title: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What one session is and how it is sent. Times in seconds. */
+export interface SessionPlan {
+  readonly name: string;
+  /** Made at the first start when the operator names none. */
+  readonly origin: SessionOrigin | undefined;
+  readonly source: string;
+  readonly format: SourceFormat | undefined;
+  readonly rate: number | undefined;
+  readonly repeats: boolean;
+  readonly to: ServiceAddress;
+  readonly profile: SealingProfile;
+  readonly strategy: 'auto' | 'list' | 'shared';
+  readonly delivery: 'multicast' | 'unicast';
+  readonly period: number;
+  readonly segment: number;
+  readonly grace: number;
+  readonly programme: readonly Programme[];
+}
+
+/** What a service sells. */
+export interface ServicePlan {
+  readonly number: number;
+  readonly name: string;
+  readonly rating: number;
+  readonly classes: { readonly card: boolean; readonly soft: boolean };
+  readonly suites: readonly number[];
+  readonly content: PriceComponent;
+  readonly delivery: PriceComponent;
+  /** What the card takes: the components that are settled by purse. */
+  readonly tariff: Tariff;
+  /** Of all prices; undefined when everything is free. */
+  readonly currency: Currency | undefined;
+  /** Micro-units. */
+  readonly quantum: bigint;
+  /** Seconds that a join lasts. */
+  readonly joinLength: number;
+  /** Seconds between the requests of a client. */
+  readonly requestInterval: number;
+  readonly sessions: readonly SessionPlan[];
+}
+
+const FREE: ComponentDefinition = { price: 'free' };
+/** The most that a u32 of the content terms holds, in micro-units. */
+const MAX_PRICE = 2n ** 32n - 1n;
+
+/**
+ * Reads what a service definition says.
+ * @param at its place in the configuration.
+ * @returns undefined when it cannot be used; the list says why then.
+ */
+export function planService(definition: ServiceDefinition, at: FieldPath, faults: FaultList): ServicePlan | undefined {
+  const { price, accept = ['card', 'soft'], join } = definition;
+  const content = planComponent(price.content, [...at, 'price', 'content'], faults);
+  const delivery = planComponent(price.delivery ?? FREE, [...at, 'price', 'delivery'], faults);
+  const sessions = definition.sessions.map((session, i) => planSession(session, [...at, 'sessions', i], faults));
+  requireDistinct(definition.sessions, at, faults);
+  if (content === undefined || delivery === undefined) return undefined;
+  const sold = addUp(content, delivery, [...at, 'price'], faults);
+  if (sold === undefined) return undefined;
+  const { tariff, currency } = sold;
+  const quantum = faults.read([...at, 'quantum'], () =>
+    definition.quantum === undefined
+      ? chooseQuantum(tariff)
+      : parseQuantum(
+          definition.quantum,
+          tariff.kind === 'free' ? { tariff } : { tariff, ...(currency && { currency }) },
+        ),
+  );
+  const isInvoiced = [content, delivery].some(
+    ({ price: { tariff: own }, payer, settlement }) =>
+      own.kind !== 'free' && payer === 'user' && settlement === 'invoice',
+  );
+  for (const [i, session] of definition.sessions.entries()) {
+    if (!isInvoiced || session.keys?.strategy !== 'shared') continue;
+    faults.add(
+      [...at, 'sessions', i, 'keys', 'strategy'],
+      'what is settled by invoice needs keys that leavers do not get; write list or auto',
+    );
+  }
+  if (quantum === undefined || sessions.some((session) => session === undefined)) return undefined;
+  return {
+    number: definition.number,
+    name: definition.name,
+    rating: definition.rating ?? 0,
+    classes: { card: accept.includes('card'), soft: accept.includes('soft') },
+    suites: definition.suites ?? [1],
+    content,
+    delivery,
+    tariff,
+    currency,
+    quantum,
+    joinLength: join?.length ?? 1800,
+    requestInterval: join?.interval ?? 60,
+    sessions: sessions.filter((session) => session !== undefined),
+  };
+}
+
+function planComponent(
+  { price: text, payer = 'user', settlement = 'purse' }: ComponentDefinition,
+  at: FieldPath,
+  faults: FaultList,
+): PriceComponent | undefined {
+  const price = faults.read([...at, 'price'], () => parsePrice(text));
+  if (price === undefined) return undefined;
+  if (payer === 'provider' && settlement === 'purse' && price.tariff.kind !== 'free') {
+    faults.add([...at, 'settlement'], 'a provider has no purse here; write invoice');
+  }
+  return { price, payer, settlement };
+}
+
+/** What the card takes. Two components settled by purse add up, so they need one basis. */
+function addUp(
+  content: PriceComponent,
+  delivery: PriceComponent,
+  at: FieldPath,
+  faults: FaultList,
+): { tariff: Tariff; currency: Currency | undefined } | undefined {
+  const currency = content.price.currency ?? delivery.price.currency;
+  const other = delivery.price.currency;
+  if (currency !== undefined && other !== undefined && other.number !== currency.number) {
+    faults.add([...at, 'delivery', 'price'], `content is priced in ${currency.code}; price delivery in it too`);
+    return undefined;
+  }
+  const taken = [content, delivery].filter(
+    ({ settlement, payer, price }) => settlement === 'purse' && payer === 'user' && price.tariff.kind !== 'free',
+  );
+  const [first, second] = taken.map(({ price }) => price.tariff);
+  if (first === undefined) return { tariff: { kind: 'free', price: 0n }, currency };
+  if (second === undefined) return { tariff: first, currency };
+  if (second.kind !== first.kind) {
+    faults.add(
+      [...at, 'delivery'],
+      'a purse takes one kind of price; price it like the content, or settle it by invoice',
+    );
+    return undefined;
+  }
+  const price = first.price + second.price;
+  if (price > MAX_PRICE) {
+    faults.add([...at, 'delivery', 'price'], 'with the content it is above 4294.967295, the most; lower it');
+    return undefined;
+  }
+  return { tariff: { kind: first.kind, price }, currency };
+}
+
+function planSession(session: SessionDefinition, at: FieldPath, faults: FaultList): SessionPlan | undefined {
+  const { format = 'auto', keys = {}, profile: wanted = {} } = session;
+  const address = faults.read([...at, 'address'], () => parseMulticastAddress(session.address));
+  const sender = session.interface ?? '127.0.0.1';
+  if (!isIPv4(sender)) faults.add([...at, 'interface'], 'write the IPv4 address of an interface of this machine');
+  const origin = session.origin === undefined ? undefined : readOrigin(session.origin, [...at, 'origin'], faults);
+  const span = wanted.span ?? 64;
+  if (span % 16 !== 0) faults.add([...at, 'profile', 'span'], 'write a multiple of 16');
+  const profile = faults.read([...at, 'profile'], () =>
+    chooseProfile({
+      mode: wanted.mode ?? 'sealed',
+      closingTime: wanted.closingTime ?? 250,
+      every: wanted.every,
+      span: wanted.span,
+    }),
+  );
+  const to =
+    address &&
+    faults.read([...at, 'keyPort'], () =>
+      completeAddress({ ...address, keyPort: session.keyPort, interface: sender, ttl: session.ttl ?? 1 }),
+    );
+  const programme = planProgramme(session.programme ?? [], [...at, 'programme'], faults);
+  if (to === undefined || profile === undefined || programme === undefined) return undefined;
+  return {
+    name: session.name,
+    origin,
+    source: session.source,
+    format: format === 'auto' ? undefined : format,
+    rate: session.rate,
+    repeats: session.repeat === true,
+    to,
+    profile,
+    strategy: keys.strategy ?? 'auto',
+    delivery: keys.delivery ?? 'multicast',
+    period: keys.period ?? 300,
+    segment: keys.segment ?? 3600,
+    grace: keys.grace ?? 5,
+    programme,
+  };
+}
+
+function readOrigin(text: string, at: FieldPath, faults: FaultList): SessionOrigin | undefined {
+  return faults.read(at, () => parseOrigin(text));
+}
+
+/**
+ * Reads the identity of a session: user name, session id and address of the originator.
+ * @throws InputError when it is not written so.
+ */
+function parseOrigin(text: string): SessionOrigin {
+  const [user = '', id = '', address = '', more] = text.trim().split(/\s+/);
+  if (!/^[!-~]{1,60}$/.test(user) || !/^\d{1,20}$/.test(id) || !isIPv4(address) || more !== undefined) {
+    throw new InputError(
+      'write user name, session id in digits and IPv4 address, as in "tollcast 457286529 192.0.2.1"',
+    );
+  }
+  return { user, id, address };
+}
+
+function planProgramme(
+  entries: NonNullable<SessionDefinition['programme']>,
+  at: FieldPath,
+  faults: FaultList,
+): readonly Programme[] | undefined {
+  const before = faults.faults.length;
+  const programme = entries.flatMap(({ title, from, to }, i) => {
+    const start = readTime(from, [...at, i, 'from'], faults);
+    const end = readTime(to, [...at, i, 'to'], faults);
+    return start === undefined || end === undefined ? [] : [{ title, from: start, to: end }];
+  });
+  if (faults.faults.length > before) return undefined;
+  for (const [i, { from, to }] of programme.entries()) {
+    if (to <= from) faults.add([...at, i, 'to'], 'it is not after the start; correct one of the two');
+    const previous = programme[i - 1];
+    if (previous !== undefined && from < previous.to) {
+      faults.add([...at, i, 'from'], 'the programme before it is not over; list them in order, without overlap');
+    }
+  }
+  return faults.faults.length > before ? undefined : programme;
+}
+
+function readTime(text: string, at: FieldPath, faults: FaultList): number | undefined {
+  const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(time) || time < 0) {
+    faults.add(at, 'write a time with its zone, as in 2026-12-24T20:00:00Z');
+    return undefined;
+  }
+  return Math.floor(time / 1000);
+}
+
+function requireDistinct(sessions: readonly SessionDefinition[], at: FieldPath, faults: FaultList): void {
+  for (const [i, { name }] of sessions.entries()) {
+    if (sessions.findIndex((one) => one.name === name) < i) {
+      faults.add([...at, 'sessions', i, 'name'], 'another session of the service has this name; choose another');
+    }
+  }
+}

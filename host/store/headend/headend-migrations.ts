@@ -1,0 +1,10 @@
+import type { Migration } from 'kysely/migration';
+import { services } from './0002-services.ts';
+
+/**
+ * What each version of the head-end's database adds to the one before, by name and in the order of the names. One that
+ * has been released never changes; a later version is a further migration.
+ */
+export const HEADEND_MIGRATIONS: Record<string, Migration> = {
+  '0002-services': services,
+};

@@ -1,0 +1,96 @@
+import { chmodSync, closeSync, openSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CamelCasePlugin, Kysely, sql } from 'kysely';
+import { Migrator } from 'kysely/migration';
+import { SmallColumnsPlugin } from '../small-columns-plugin.ts';
+import { isSqliteError, SQLITE } from '../sqlite-error.ts';
+import { StoreError } from '../store-error.ts';
+import { WorkerSqliteDialect } from '../worker-sqlite-dialect.ts';
+import { HEADEND_MIGRATIONS } from './headend-migrations.ts';
+import { HEADEND_COLUMNS, type HeadendTables } from './headend-tables.ts';
+
+/** The head-end's database: what is sold, to whom, and what was given out. Every committed transaction is on disk. */
+export type HeadendStore = Kysely<HeadendTables>;
+
+const FILE = 'headend.sqlite';
+
+/**
+ * Opens the database of a head-end; an empty one is made, for its owner alone to read. One of an earlier version is
+ * brought up to date first, all of it or nothing.
+ * @param directory of the head-end's state; made when it is not there.
+ * @throws StoreError `STORE_DAMAGED` or `STORE_NEWER`.
+ */
+export async function openHeadendStore(directory: string): Promise<HeadendStore> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const path = join(directory, FILE);
+  closeSync(openSync(path, 'a', 0o600));
+  chmodSync(path, 0o600);
+  const database = new Kysely<unknown>({ dialect: new WorkerSqliteDialect(path) });
+  try {
+    await bringUpToDate(database, directory);
+  } catch (cause) {
+    await database.destroy();
+    throw explain(cause, directory);
+  }
+  return database
+    .$extendTables<HeadendTables>()
+    .withPlugin(new CamelCasePlugin())
+    .withPlugin(new SmallColumnsPlugin(HEADEND_COLUMNS));
+}
+
+async function bringUpToDate(database: Kysely<unknown>, directory: string): Promise<void> {
+  const tables = await database.introspection.getTables({ withInternalKyselyTables: true });
+  if (tables.some(({ name }) => name === 'kysely_migration')) {
+    const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(database);
+    if (rows.some(({ name }) => HEADEND_MIGRATIONS[name] === undefined)) {
+      throw new StoreError(
+        'STORE_NEWER',
+        `a newer version of this program has written the database in ${directory}; install that version`,
+      );
+    }
+  }
+  await database.transaction().execute(async (transaction) => {
+    const provider = { getMigrations: async () => HEADEND_MIGRATIONS };
+    const migrator = new Migrator({ db: transaction, provider, allowUnorderedMigrations: true });
+    const { error } = await migrator.migrateToLatest();
+    // The transaction is rolled back.
+    if (error !== undefined) throw error instanceof Error ? error : new Error('a migration failed', { cause: error });
+  });
+}
+
+function explain(cause: unknown, directory: string): unknown {
+  if (!isSqliteError(cause, SQLITE.CORRUPT, SQLITE.NOTADB)) return cause;
+  return new StoreError(
+    'STORE_DAMAGED',
+    `${join(directory, FILE)} is damaged or of another program; put your copy of it back`,
+    { cause },
+  );
+}
+
+/**
+ * Copies the database of a head-end, also while it is in use.
+ * @param to a file that is not there yet; its owner alone can read it.
+ * @throws StoreError `NO_STORE` when there is none, `STORE_EXISTS` when the file is there.
+ */
+export async function backUpHeadendStore(directory: string, to: string): Promise<void> {
+  const { backup, DatabaseSync } = process.getBuiltinModule('node:sqlite');
+  let database;
+  try {
+    database = new DatabaseSync(join(directory, FILE), { readOnly: true });
+  } catch (cause) {
+    throw new StoreError('NO_STORE', `there is no database of a head-end in ${directory}; name its directory`, {
+      cause,
+    });
+  }
+  try {
+    try {
+      closeSync(openSync(to, 'wx', 0o600));
+    } catch (cause) {
+      throw new StoreError('STORE_EXISTS', `${to} is there already or cannot be written; name another file`, { cause });
+    }
+    await backup(database, to);
+  } finally {
+    database.close();
+  }
+}

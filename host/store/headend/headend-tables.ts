@@ -1,0 +1,15 @@
+import type { Selectable } from 'kysely';
+import { SERVE_COLUMNS, type ServeTables } from './serve-tables.ts';
+
+/** The head-end's database. Times are seconds since 1970. */
+export type HeadendTables = ServeTables;
+
+type Rows = { [T in keyof HeadendTables]: Selectable<HeadendTables[T]> };
+type ColumnsOf<V, R = Rows[keyof Rows]> = R extends unknown
+  ? { [C in keyof R]: NonNullable<R[C]> extends V ? C : never }[keyof R]
+  : never;
+
+/** Integer columns that are numbers or booleans here, in whatever table; all others are amounts, and stay bigints. */
+export const HEADEND_COLUMNS: { readonly [C in ColumnsOf<number>]: 'number' } & {
+  readonly [C in ColumnsOf<boolean>]: 'boolean';
+} = { ...SERVE_COLUMNS };

@@ -1,0 +1,112 @@
+import type { Generated } from 'kysely';
+
+/** A service as it is sold now. */
+export interface ServiceTable {
+  /** u32. */
+  readonly number: number;
+  /** Its definition, JSON. */
+  readonly definition: string;
+  /** The definition that the configuration last had, JSON; null when it was made at run time. */
+  readonly configured: string | null;
+  readonly changedAt: number;
+}
+
+/** A multicast session of a service. */
+export interface SessionTable {
+  readonly id: Generated<number>;
+  /** Number of its service. */
+  readonly service: number;
+  readonly name: string;
+  /** User name, session id and address of its SDP origin, one blank between them. */
+  readonly origin: string;
+}
+
+/** The next id of a kind of key of a service: each is given once. */
+export interface KeyCounterTable {
+  readonly service: number;
+  readonly kind: 'service' | 'segment' | 'content';
+  readonly next: number;
+}
+
+/** Segment keys; media time [validFrom, validTo). */
+export interface SegmentTable {
+  readonly service: number;
+  /** Key id. */
+  readonly keyId: number;
+  readonly session: number;
+  /** Id of the segment that is sold, which several keys may follow each other in. */
+  readonly segment: number;
+  readonly validFrom: number;
+  readonly validTo: number;
+  /** Nonce, ciphertext and tag of the key. */
+  readonly sealed: Uint8Array;
+}
+
+/** Service keys: one for all members, or one for each. */
+export interface ServiceKeyTable {
+  readonly service: number;
+  readonly keyId: number;
+  readonly session: number;
+  /** Whose it is; null for a key that all share. */
+  readonly cardId: Uint8Array | null;
+  readonly validFrom: number;
+  readonly validTo: number;
+  readonly sealed: Uint8Array;
+}
+
+/** Who may change what is sold. */
+export interface OperatorTable {
+  readonly name: string;
+  /** SHA-256 of the token. */
+  readonly tokenHash: Uint8Array;
+  readonly addedAt: number;
+}
+
+/** What was changed, when and by whom. */
+export interface ChangeTable {
+  readonly id: Generated<number>;
+  readonly at: number;
+  readonly operator: string;
+  readonly action: string;
+  /** What it was done to. */
+  readonly subject: string;
+  /** What it is now, JSON; null when it is gone. */
+  readonly detail: string | null;
+}
+
+/** Offers as they were signed. */
+export interface OfferTable {
+  /** SHA-256 of the octets, the first 20 in hexadecimal. */
+  readonly id: string;
+  readonly session: number;
+  readonly octets: Uint8Array;
+  readonly validFrom: number;
+  readonly validTo: number;
+}
+
+export type ServeTables = {
+  readonly service: ServiceTable;
+  readonly session: SessionTable;
+  readonly keyCounter: KeyCounterTable;
+  readonly segment: SegmentTable;
+  readonly serviceKey: ServiceKeyTable;
+  readonly operator: OperatorTable;
+  readonly change: ChangeTable;
+  readonly offer: OfferTable;
+};
+
+/** Integer columns of these tables that are numbers. */
+export const SERVE_COLUMNS = {
+  number: 'number',
+  changedAt: 'number',
+  id: 'number',
+  service: 'number',
+  session: 'number',
+  next: 'number',
+  keyId: 'number',
+  segment: 'number',
+  validFrom: 'number',
+  validTo: 'number',
+  addedAt: 'number',
+  at: 'number',
+} as const;
