@@ -28,4 +28,5 @@ export type {
   MembershipChange,
   MembershipEvents,
   SessionKeys,
+  StoreChange,
 } from './requests/session-keys.ts';

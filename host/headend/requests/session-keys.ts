@@ -16,18 +16,26 @@ export interface KeyGrant {
   readonly takeNumber: () => number;
 }
 
+/** One statement for the head-end's database. */
+export interface StoreChange {
+  readonly sql: string;
+  readonly values: readonly (string | number | bigint | Uint8Array | null)[];
+}
+
 /** What a grant is made of. */
 export interface GrantedKeys {
   /** Key messages in the order in which the card loads them: the purchase, then what it needs at once. */
   readonly messages: readonly Uint8Array[];
   /** Id of the segment that the card can open first, for the log. */
   readonly segmentId: number;
+  /** What the key manager has to keep of it: committed with the request, or not at all, before the messages leave. */
+  readonly changes?: readonly StoreChange[];
 }
 
 /** Why a member gets no further key. */
-export type EndReason = 'left' | 'expired' | 'unconfirmed' | 'silent' | 'evicted';
+export type EndReason = 'left' | 'unconfirmed' | 'silent' | 'evicted';
 
-/** A member that is off the list of a session. */
+/** A member whose end is not that of its last grant any more. */
 export interface EndedMember extends ListedMember {
   readonly session: string;
   readonly reason: EndReason;
@@ -55,7 +63,11 @@ export interface SessionKeys {
    * @throws TollcastError when there are none to give; the request is then answered with the problem `unavailable`.
    */
   grant(grant: KeyGrant): GrantedKeys;
-  /** A member is off the list at its end: it is left out of every key from then on, and those who stay get a new one. */
+  /**
+   * A member ends earlier than it was granted, at its `to`: now, or at a time to come that a leave named. It is left out
+   * of every key from then on, and those who stay get a new one. A member that just expires at the end of its grant is
+   * not told here; one that leaves and joins again is granted anew.
+   */
   end(member: EndedMember): void;
 }
 
