@@ -1,5 +1,14 @@
 /** Exit statuses of the command line, by the kind of failure; 0 is success. */
-export const EXIT_STATUS = { failure: 1, usage: 2, reader: 3, busy: 4, pin: 5, refused: 6, connection: 7 } as const;
+export const EXIT_STATUS = {
+  failure: 1,
+  usage: 2,
+  reader: 3,
+  busy: 4,
+  pin: 5,
+  refused: 6,
+  connection: 7,
+  price: 8,
+} as const;
 
 type FailureKind = keyof typeof EXIT_STATUS;
 
@@ -13,6 +22,7 @@ export const EXIT_MEANINGS: readonly string[] = [
   'the PIN is missing, wrong or blocked',
   'the card refused: its state, credit or limits do not allow it',
   'the connection to the card broke while it was in use',
+  'the price was not accepted; nothing was paid at it',
 ];
 
 interface ErrorEntry {
@@ -124,6 +134,7 @@ const CATALOGUE = {
   CARD_VERSION: { kind: 'failure', meaning: 'the card speaks another version of the protocol' },
   OTHER_CARD: { kind: 'failure', meaning: 'another card was inserted in the middle of a run' },
   CARD_FAULT: { kind: 'failure', meaning: 'the card failed at one group after the other' },
+  PRICE_NOT_ACCEPTED: { kind: 'price', meaning: 'nobody has accepted the price of the stream' },
   NOTHING_OPENED: { kind: 'failure', meaning: 'the stream ended and nothing of it was opened' },
   OUTPUT: { kind: 'failure', meaning: 'the output cannot be written or offered' },
   CONFIRMS: { kind: 'failure', meaning: 'the file for confirms cannot be written' },
@@ -197,7 +208,7 @@ export function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(CATALOGUE, text) || /^SW_[0-9A-F]{4}$/.test(text);
 }
 
-/** Exit status of the command line that ends with this code, 1 to 7. */
+/** Exit status of the command line that ends with this code, 1 to 8. */
 export function exitStatusOf(code: ErrorCode): number {
   const entry = ERROR_CODES[code];
   if (entry !== undefined) return EXIT_STATUS[entry.kind];

@@ -11,7 +11,7 @@ export class TollcastError extends Error {
     this.code = code;
   }
 
-  /** Status with which the command line ends, 1 to 7. */
+  /** Status with which the command line ends, 1 to 8. */
   get exitStatus(): number {
     return exitStatusOf(this.code);
   }

@@ -3,6 +3,7 @@ import type { Clock } from '../clock/clock.ts';
 import type { ClearSink } from '../stream/opening/clear-sink.ts';
 import type { AssemblerOptions } from '../stream/opening/group-assembler.ts';
 import type { AeadFactory } from '../stream/packet/packet-aead.ts';
+import type { DecidePrice } from './price/price-offer.ts';
 import type { BridgeStatus } from './status/bridge-status.ts';
 
 export interface BridgeOptions {
@@ -16,6 +17,8 @@ export interface BridgeOptions {
   readonly pin?: Uint8Array | undefined;
   /** Whether to wait until credit is loaded, receipts are collected or the spend limit is raised, instead of ending. */
   readonly waitForCredit?: boolean;
+  /** Asked before the first toll at each price, and again when it rises. By default every price is accepted. */
+  readonly decidePrice?: DecidePrice;
   /** Percent of a damaged group's octets that must have come for the group to be paid at all; 50 by default. */
   readonly minShare?: number;
   /** ms between looks into the purse while it is being used; 1000 by default. */

@@ -1,21 +1,25 @@
 import { TollcastError } from '../../apdu/errors.ts';
 import { type Clock, systemClock } from '../clock/clock.ts';
 import { GroupOpener } from '../stream/opening/group-opener.ts';
+import { RTP_HEADER } from '../stream/packet/rtp-packet.ts';
 import type { BridgeOptions } from './bridge-options.ts';
 import { ByeWatch } from './bye-watch.ts';
 import { CardSession } from './card/card-session.ts';
 import { CardWatch } from './card/card-watch.ts';
 import type { StopReason } from './card/stop-reason.ts';
-import { type GroupOutcome, TollGate } from './card/toll-gate.ts';
+import { type GroupOutcome, type NewPrice, TollGate } from './card/toll-gate.ts';
 import { Delivery } from './delivery.ts';
 import { KeyLoader } from './keys/key-loader.ts';
 import { MediaIntake, type TakenGroup } from './media-intake.ts';
+import { PaceMeter } from './price/pace-meter.ts';
+import { PriceConsent } from './price/price-consent.ts';
 import { type BridgeEnd, END_MESSAGES, type EndCode } from './run-end.ts';
 import { Signal } from './signal.ts';
 import type { BridgeStatus } from './status/bridge-status.ts';
 import { Diagnosis } from './status/diagnosis.ts';
 import { Notices } from './status/notices.ts';
 import { StatusCounters } from './status/status-counters.ts';
+import { yieldTurn } from './yield-turn.ts';
 
 /** ms that the loop rests at most when nothing but a key, a player or time can help. */
 const MAX_REST = 100;
@@ -34,6 +38,8 @@ export class Bridge {
   readonly #delivery: Delivery;
   readonly #bye = new ByeWatch();
   readonly #diagnosis: Diagnosis;
+  readonly #consent: PriceConsent;
+  readonly #pace = new PaceMeter();
   /** Wakes the loop when something comes in. */
   readonly #arrival: Signal;
   readonly #over = new AbortController();
@@ -58,10 +64,12 @@ export class Bridge {
     this.#delivery = new Delivery(sink, clock, counters);
     const { writer } = this.#delivery;
     const opener = new GroupOpener(aead);
-    this.#gate = new TollGate({ session, keys, opener, writer, counters, notices, minShare });
+    const consent = new PriceConsent(options.decidePrice);
+    this.#consent = consent;
+    this.#gate = new TollGate({ session, keys, opener, writer, counters, notices, consent, minShare });
     const checkEnd = () => this.#checkBye();
     this.#cards = new CardWatch({ session, keys, counters, notices, clock, purseEvery, checkEnd });
-    this.#diagnosis = new Diagnosis({ keys, intake, sink, notices, hasPin: pin !== undefined });
+    this.#diagnosis = new Diagnosis({ keys, intake, sink, consent, notices, hasPin: pin !== undefined });
     this.#arrival = new Signal(clock);
     this.#counters = counters;
     this.#keys = keys;
@@ -77,6 +85,9 @@ export class Bridge {
   /** Takes in datagrams of the media port. What is kept of them is copied. */
   receiveMedia(datagrams: readonly Uint8Array[]): void {
     const now = this.#clock.monotonic();
+    let octets = 0;
+    for (const { length } of datagrams) octets += length - RTP_HEADER;
+    this.#pace.add(octets, now);
     this.#intake.add(datagrams, now);
     this.#intake.expire(now);
     this.#arrival.notify();
@@ -162,7 +173,10 @@ export class Bridge {
   async #work(): Promise<boolean> {
     this.#arrival.reset();
     const hadKey = await this.#loadKey();
-    if (!this.#options.sink.isReady) return hadKey;
+    if (!this.#options.sink.isReady) {
+      this.#askAhead();
+      return hadKey;
+    }
     const hadGroup = await this.#passGroup();
     return hadGroup || hadKey;
   }
@@ -184,6 +198,10 @@ export class Bridge {
       const outcome = await this.#gate.pass(taken, now);
       if (outcome.kind === 'waitsForKey') {
         keyMissing = true;
+        continue;
+      }
+      if (outcome.kind === 'waitsForConsent') {
+        void this.#askConsent(outcome);
         continue;
       }
       this.#diagnosis.keyMissing = keyMissing;
@@ -216,12 +234,35 @@ export class Bridge {
         this.#finish('CARD_FAULT');
         return;
       case 'waitsForKey':
+      case 'waitsForConsent':
       case 'waitsForPackets':
       case 'askedAgain':
       case 'dropped':
       case 'damaged':
         return;
     }
+  }
+
+  /** While nobody takes the output nothing is opened, but what it will cost can be settled. */
+  #askAhead(): void {
+    if (this.#consent.isAsking) return;
+    for (const taken of this.#intake.take(this.#clock.monotonic())) {
+      const price = this.#gate.findPrice(taken);
+      if (price !== undefined) void this.#askConsent(price);
+    }
+  }
+
+  /** Asks whether a price is paid. The stream goes on meanwhile, unpaid. */
+  async #askConsent({ service, tariff }: NewPrice): Promise<void> {
+    const { purse } = this.status;
+    if (this.#consent.isAsking || purse === undefined) return;
+    this.#counters.stateChanged('waiting for your consent');
+    const { currency, balance } = purse;
+    const octetsPerHour = () => this.#pace.perHour(this.#clock.monotonic());
+    const offer = { service, tariff, currency, balance, octetsPerHour };
+    const isAccepted = await this.#consent.ask(offer, this.#over.signal).catch(() => false);
+    if (isAccepted === false) this.#finish('PRICE_NOT_ACCEPTED');
+    this.#arrival.notify();
   }
 
   async #cardStopped(reason: StopReason): Promise<void> {
@@ -262,21 +303,4 @@ export class Bridge {
     const described = this.#diagnosis.whyNothing(this.status, now);
     if (described !== undefined) this.#counters.stateChanged(...described);
   }
-}
-
-/** Lets sockets and timers have their turn. Browsers have no `setImmediate`; a message comes sooner than a timer. */
-function yieldTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    if (typeof setImmediate === 'function') {
-      setImmediate(resolve);
-      return;
-    }
-    const { port1, port2 } = new MessageChannel();
-    port1.addEventListener('message', () => {
-      port1.close();
-      resolve();
-    });
-    port1.start();
-    port2.postMessage(undefined);
-  });
 }

@@ -4,6 +4,7 @@ import type { Receipt } from '../../apdu/decode-module/money/receipt.ts';
 export const END_MESSAGES = {
   BYE: 'the sender ended the stream',
   STOPPED: 'stopped',
+  PRICE_NOT_ACCEPTED: 'the price was not accepted, so nothing was paid at it',
   NO_CREDIT: 'not enough credit for the next group',
   RECEIPTS_DUE:
     'the card has as many receipts as it may hold before the issuer has them; type: tollcast issuer collect',

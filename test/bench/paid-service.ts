@@ -83,7 +83,9 @@ export class Watcher {
 
   constructor(port: number, card: PaidCard) {
     const watch = ['watch', '--address', `${ADDRESS}:${port}`, '--card', `soft:${card.file}`, '--out', '/dev/null'];
-    this.process = spawn(process.execPath, [TOLLCAST, ...watch, '--json'], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.process = spawn(process.execPath, [TOLLCAST, ...watch, '--yes', '--json'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     this.process.stdout?.on('data', (chunk: Buffer) => (this.#json += chunk.toString()));
     this.process.stderr?.on('data', (chunk: Buffer) => (this.#said += chunk.toString()));
     endWithThisProcess(this.process);

@@ -1,15 +1,23 @@
 import { ModuleError } from '../../../apdu/decode-module/module-status.ts';
+import type { Tariff } from '../../../apdu/decode-module/money/tariff.ts';
 import { CardGoneError, FormatError, type TollcastError } from '../../../apdu/errors.ts';
 import type { ClearWriter } from '../../stream/opening/clear-packets.ts';
 import type { GroupOpener, OpenedGroup } from '../../stream/opening/group-opener.ts';
 import type { PacketGroup } from '../../stream/opening/packet-group.ts';
 import type { KeyLoader, LoadedContent } from '../keys/key-loader.ts';
 import type { TakenGroup } from '../media-intake.ts';
+import type { PriceConsent } from '../price/price-consent.ts';
 import type { DropReason } from '../status/bridge-status.ts';
 import type { Notices } from '../status/notices.ts';
 import type { StatusCounters } from '../status/status-counters.ts';
 import type { CardSession } from './card-session.ts';
 import { type StopReason, stopReasonOf } from './stop-reason.ts';
+
+/** A price that was not accepted yet. */
+export interface NewPrice {
+  readonly service: number;
+  readonly tariff: Tariff;
+}
 
 /** What became of a group. */
 export type GroupOutcome =
@@ -21,6 +29,8 @@ export type GroupOutcome =
   | { readonly kind: 'askedAgain' }
   /** It was charged, and some of it does not open. It keeps its turn, as the true packets may still come. */
   | { readonly kind: 'waitsForPackets' }
+  /** It keeps its turn, unpaid, until its price is accepted. */
+  | ({ readonly kind: 'waitsForConsent' } & NewPrice)
   /** It keeps its turn: the card opens nothing more until its holder or issuer does something. */
   | { readonly kind: 'stopped'; readonly reason: StopReason }
   /** Its card packet was let go. Another card packet that came for the same group gets its turn. */
@@ -42,6 +52,7 @@ export interface TollGateOptions {
   readonly writer: ClearWriter;
   readonly counters: StatusCounters;
   readonly notices: Notices;
+  readonly consent: Pick<PriceConsent, 'isAccepted'>;
   /** Percent of a damaged group's octets that must have come for the group to be paid at all. */
   readonly minShare: number;
 }
@@ -85,6 +96,20 @@ export class TollGate {
     return outcome;
   }
 
+  /** The price of a group, if it was not accepted yet. The group keeps its turn. */
+  findPrice({ group, card, stream }: TakenGroup): NewPrice | undefined {
+    const content = this.#options.keys.content(card.header.contentKeyId, card.header.ssrc);
+    stream.putBack(group);
+    return content && this.#findNewPrice(content);
+  }
+
+  #findNewPrice(content: LoadedContent): NewPrice | undefined {
+    const { consent, counters } = this.#options;
+    const { service, terms } = content;
+    counters.groupAsked(content);
+    return consent.isAccepted(service, terms.tariff) ? undefined : { service, tariff: terms.tariff };
+  }
+
   async #decide(taken: TakenGroup, now: number): Promise<GroupOutcome> {
     if (this.#charged?.group !== taken.group) {
       const { contentKeyId, ssrc } = taken.card.header;
@@ -92,6 +117,8 @@ export class TollGate {
       if (content === undefined) return this.#decideWithoutKey(taken);
       const doubt = this.#findDoubt(taken);
       if (doubt !== undefined) return doubt;
+      const price = this.#findNewPrice(content);
+      if (price !== undefined) return { kind: 'waitsForConsent', ...price };
       const refusal = await this.#charge(taken, content, now);
       if (refusal !== undefined) return refusal;
     }
@@ -123,7 +150,6 @@ export class TollGate {
   async #charge(taken: TakenGroup, content: LoadedContent, now: number): Promise<GroupOutcome | undefined> {
     const { session, keys, counters } = this.#options;
     const { group, card } = taken;
-    counters.groupAsked(content);
     let answer: Uint8Array;
     try {
       answer = await session.decode(content.service, card.part);
@@ -203,6 +229,7 @@ export class TollGate {
         stream.awaitPackets(group);
         return;
       case 'waitsForKey':
+      case 'waitsForConsent':
       case 'askedAgain':
       case 'stopped':
         stream.putBack(group);

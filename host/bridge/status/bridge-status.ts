@@ -19,6 +19,7 @@ export const DROP_REASONS = {
   noKey: 'their key did not come in time',
   noCredit: 'not enough credit',
   noPlayer: 'nobody took the output',
+  noConsent: 'the price was not accepted yet',
   refused: 'the card refused their group',
   keyMalformed: 'not a key message of this protocol, or cut short',
   keyForged: 'a key message that the card found forged',
@@ -34,6 +35,7 @@ export type BridgeState =
   | 'waiting for the stream'
   | 'waiting for a player'
   | 'waiting for credit'
+  | 'waiting for your consent'
   | 'playing'
   | 'refused'
   | 'ended';

@@ -3,6 +3,7 @@ import type { ClearSink } from '../../stream/opening/clear-sink.ts';
 import type { StreamDrop } from '../../stream/opening/group-assembler.ts';
 import type { KeyLoader } from '../keys/key-loader.ts';
 import type { MediaIntake } from '../media-intake.ts';
+import type { PriceConsent } from '../price/price-consent.ts';
 import type { BridgeState, BridgeStatus, DropReason } from './bridge-status.ts';
 import type { Notices } from './notices.ts';
 
@@ -15,6 +16,7 @@ export interface DiagnosisOptions {
   readonly keys: Pick<KeyLoader, 'hasContent' | 'lackingService' | 'service'>;
   readonly intake: Pick<MediaIntake, 'lastArrival'>;
   readonly sink: Pick<ClearSink, 'isReady'>;
+  readonly consent: Pick<PriceConsent, 'isAsking'>;
   readonly notices: Notices;
   /** Whether the PIN of the card is presented. */
   readonly hasPin: boolean;
@@ -48,7 +50,8 @@ export class Diagnosis {
   /** Why nothing has been opened for a while; undefined when it is not so, or nothing seems to be amiss. */
   whyNothing(status: BridgeStatus, now: number): readonly [BridgeState, reason: string] | undefined {
     if (now - this.#playingAt < IDLE_AFTER) return undefined;
-    const { keys, intake, sink } = this.#options;
+    const { keys, intake, sink, consent } = this.#options;
+    if (consent.isAsking) return undefined;
     if (!sink.isReady) return ['waiting for a player', 'nobody takes the output; nothing is paid meanwhile'];
     if (!keys.hasContent) return ['waiting for keys', whyNoKeys(keys, status.card)];
     if (now - intake.lastArrival > SILENT_AFTER)
@@ -79,7 +82,8 @@ export class Diagnosis {
   #whyOverflow({ state }: BridgeStatus): DropReason {
     if (state === 'waiting for the card') return 'noCard';
     if (state === 'waiting for credit') return 'noCredit';
-    const { keys, sink } = this.#options;
+    const { keys, sink, consent } = this.#options;
+    if (consent.isAsking) return 'noConsent';
     if (!sink.isReady) return 'noPlayer';
     return keys.hasContent && !this.keyMissing ? 'cardSlow' : 'noKey';
   }

@@ -124,6 +124,7 @@ function emptyStatus(service: number | undefined): WritableStatus {
       noKey: 0,
       noCredit: 0,
       noPlayer: 0,
+      noConsent: 0,
       refused: 0,
       keyMalformed: 0,
       keyForged: 0,

@@ -10,7 +10,7 @@ interface ReportOptions {
 
 /**
  * Prints on standard error what went wrong: one line for people, or one line of JSON.
- * @returns the exit status, 0 to 7; it is 0 after `--help` and `--version`.
+ * @returns the exit status, 0 to 8; it is 0 after `--help` and `--version`.
  */
 export function reportError(error: unknown, { json, debug }: ReportOptions): number {
   if (error instanceof CommanderError && error.exitCode === 0) return 0;

@@ -15,6 +15,8 @@ export class StatusPrinter {
   /** A status line is on the terminal, and the next line replaces it. */
   #isStatusShown = false;
   #isFirstPrinted = false;
+  /** Lines that wait while the user is asked something; undefined when nobody is. */
+  #held: string[] | undefined;
 
   /** @param quiet whether to print warnings alone. */
   constructor(quiet: boolean) {
@@ -42,7 +44,7 @@ export class StatusPrinter {
       this.warn(`${state}: ${reason}`);
     } else if (state === 'waiting for keys') {
       this.print([`card ${status.card}`, ...formatPriceAndBalance(status), ...formatTrust(status)].join(', '));
-    } else if (!this.#isTerminal) {
+    } else if (!this.#isTerminal && state !== 'waiting for your consent') {
       this.print(state);
     }
   }
@@ -64,6 +66,20 @@ export class StatusPrinter {
     this.#timer = setInterval(refresh, this.#isTerminal ? TERMINAL_INTERVAL : FILE_INTERVAL);
   }
 
+  /** Asks the user something, with nothing else on the terminal meanwhile. */
+  async whileAsking<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#isStatusShown) process.stderr.write(CLEAR_LINE);
+    this.#isStatusShown = false;
+    this.#held = [];
+    try {
+      return await work();
+    } finally {
+      const held = this.#held;
+      this.#held = undefined;
+      for (const line of held) this.#write(line);
+    }
+  }
+
   stop(): void {
     clearInterval(this.#timer);
   }
@@ -75,11 +91,16 @@ export class StatusPrinter {
   }
 
   #replace(line: string): void {
+    if (this.#held !== undefined) return;
     process.stderr.write(`${CLEAR_LINE}${line.slice(0, process.stderr.columns - 1)}`);
     this.#isStatusShown = true;
   }
 
   #write(line: string): void {
+    if (this.#held !== undefined) {
+      this.#held.push(line);
+      return;
+    }
     process.stderr.write(`${this.#isStatusShown ? CLEAR_LINE : ''}${line}\n`);
     this.#isStatusShown = false;
   }

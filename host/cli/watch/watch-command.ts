@@ -9,11 +9,13 @@ import { nodeAead } from '../../transport/crypto/node-aead.ts';
 import { loadOpensslAead } from '../../transport/crypto/node-openssl-aead.ts';
 import { type MulticastAddress, parseMulticastAddress } from '../../transport/network/multicast-address.ts';
 import { wholeNumber } from '../options/number-option.ts';
+import { addPriceOptions, type PriceOptions } from '../options/price-option.ts';
 import { askPin } from '../terminal/pin-entry.ts';
+import { PriceDecision } from './price-decision.ts';
 import { StatusPrinter } from './status-printer.ts';
 import { billToJson, describeBill, describeStopReason } from './watch-view.ts';
 
-interface WatchOptions {
+interface WatchOptions extends PriceOptions {
   address: MulticastAddress;
   keyPort?: number;
   service?: number;
@@ -32,7 +34,7 @@ interface WatchOptions {
 
 /** Adds `tollcast watch` to the program. */
 export function addWatchCommand(program: Command): void {
-  program
+  const command = program
     .command('watch')
     .description('receive a pay stream, let a card open it and pass it on to a player')
     .requiredOption(
@@ -57,7 +59,8 @@ export function addWatchCommand(program: Command): void {
       'append what the card confirms of its grants to this file, in hexadecimal, for the operator',
     )
     .option('--min-share <percent>', 'smallest part of a damaged group that is paid for', wholeNumber(0, 100), 50)
-    .option('--out <output>', OUTPUT_SYNTAX, 'stdout')
+    .option('--out <output>', OUTPUT_SYNTAX, 'stdout');
+  addPriceOptions(command)
     .option('--json', 'end standard output with one line of JSON; amounts in micro-units, 1000000 to the unit')
     .option('--quiet', 'print warnings and errors only')
     .action(watch);
@@ -78,6 +81,7 @@ async function watch(options: WatchOptions): Promise<void> {
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   const output = await openOutput(options.out, options.interface);
   const printer = new StatusPrinter(options.quiet === true);
+  const decision = new PriceDecision(options, printer);
   try {
     const bridge = new Bridge({
       open: (signal) =>
@@ -93,6 +97,7 @@ async function watch(options: WatchOptions): Promise<void> {
       onConfirm: (confirm) => confirms?.add(confirm),
       waitForCredit: options.waitForCredit === true,
       minShare: options.minShare,
+      decidePrice: decision.decide,
       onNotice: (line) => printer.warn(line),
       onState: (status) => printer.printState(status, options.card),
     });
@@ -110,6 +115,7 @@ async function watch(options: WatchOptions): Promise<void> {
         `listening to ${address}:${port} on ${options.interface} (${receiver.media.way}, buffer ${kilobytes} KiB)`,
       );
       printer.print(`output to ${output.where}`);
+      if (decision.warning !== undefined) printer.print(decision.warning);
       printer.follow(bridge.status);
       end = await bridge.run(stop.signal);
     } finally {
@@ -121,7 +127,7 @@ async function watch(options: WatchOptions): Promise<void> {
       const seconds = Math.round(performance.now() - started) / 1000;
       process.stdout.write(`${JSON.stringify(billToJson(bridge.status, end, seconds))}\n`);
     }
-    failure ??= errorOfEnd(end, bridge.status, options.card);
+    failure ??= errorOfEnd(end, bridge.status, options.card, decision.refusal);
     if (failure !== undefined) throw failure;
   } finally {
     await output.close();
@@ -153,7 +159,12 @@ function requireFreeStandardOutput({ out, json }: WatchOptions): void {
 }
 
 /** @returns the error with which this end of a run is reported; undefined for a success. */
-function errorOfEnd(end: BridgeEnd, status: BridgeStatus, card: string): TollcastError | undefined {
+function errorOfEnd(
+  end: BridgeEnd,
+  status: BridgeStatus,
+  card: string,
+  refusal: string | undefined,
+): TollcastError | undefined {
   if (end.code === 'STOPPED' || (end.code === 'BYE' && status.groups > 0)) return undefined;
   if (end.code === 'BYE') {
     const why =
@@ -162,6 +173,7 @@ function errorOfEnd(end: BridgeEnd, status: BridgeStatus, card: string): Tollcas
         : 'nothing whole came';
     return new TollcastError('NOTHING_OPENED', `${end.message}, and nothing of it was opened: ${why}`);
   }
+  if (end.code === 'PRICE_NOT_ACCEPTED') return new TollcastError(end.code, refusal ?? end.message);
   return new TollcastError(
     end.code,
     status.stopReason === undefined ? end.message : describeStopReason(status.stopReason, status, card),

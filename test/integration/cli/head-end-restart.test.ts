@@ -43,7 +43,7 @@ test('a live head-end is stopped and started again under a watch; a programme th
   }
   const out = join(folder, 'out');
   const at = ['--address', `239.255.78.9:${await findFreePort()}`];
-  const watch = start('watch', ...at, ...card.slice(0, 2), '--out', out);
+  const watch = start('watch', ...at, ...card.slice(0, 2), '--out', out, '--yes');
   const to = [...at, '--price', '1.00 USD/MB', '--grant', CARD, '--store', issuer.store];
   const lines: string[] = [];
   for (const [run, signal] of (['SIGTERM', 'SIGKILL', 'SIGTERM'] as const).entries()) {

@@ -76,6 +76,11 @@ function tollcast(...args: readonly string[]): Watch {
 }
 
 function watch(...args: readonly string[]): Watch {
+  return unasked('--yes', ...args);
+}
+
+/** Without a word about the price. */
+function unasked(...args: readonly string[]): Watch {
   return tollcast('--address', `${network.address}:${network.port}`, '--card', `soft:${state}`, ...args);
 }
 
