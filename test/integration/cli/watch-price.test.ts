@@ -62,8 +62,9 @@ function watch(terminal: boolean, ...args: readonly string[]) {
 }
 
 /** Sends one group after the other until the run has ended, or `isEnough`. */
-async function send(service: TestService, isEnough: () => boolean): Promise<void> {
+async function send(of: TestService | (() => TestService), isEnough: () => boolean): Promise<void> {
   while (!isEnough() && child.exitCode === null) {
+    const service = of instanceof TestService ? of : of();
     network.keys(service.keys());
     await network.groups(service.seal(makePayloads(10)));
     await sleep(50);
@@ -139,15 +140,7 @@ describe('at a terminal', () => {
   test('price, currency and what an hour costs are shown before anything is paid; yes pays, a higher price asks again', async () => {
     const run = watch(true);
     let service = new TestService({ cards: [cardId] });
-    let isOver = false;
-    const sending = (async () => {
-      while (!isOver) await send(service, () => true).then(() => sendOnce());
-    })();
-    async function sendOnce(): Promise<void> {
-      network.keys(service.keys());
-      await network.groups(service.seal(makePayloads(10)));
-      await sleep(50);
-    }
+    const sending = send(() => service, never);
     await run.until(() => run.said().includes('Pay it? [y/N]'));
     // 10 packets of 1,316 octets in 50 ms and a little more.
     const asked =
@@ -169,7 +162,6 @@ describe('at a terminal', () => {
     expect(await octetsOut()).toBe(before);
     run.type('n\r');
     expect(await run.ended).toBe(8);
-    isOver = true;
     await sending;
     expect(run.said()).toContain('this was not accepted, so nothing was paid at it');
     expect(await readSpent()).toBe((BigInt(before) * 250_000n + 999_999n) / 1_000_000n);
@@ -181,15 +173,10 @@ describe('at a terminal', () => {
     ['Ctrl-D', '\u0004'],
   ])('%s alone pays nothing', async (_name, key) => {
     const run = watch(true);
-    let isOver = false;
-    const sending = (async () => {
-      const service = new TestService({ cards: [cardId], tariff: PER_HOUR });
-      await send(service, () => isOver);
-    })();
+    const sending = send(new TestService({ cards: [cardId], tariff: PER_HOUR }), never);
     await run.until(() => run.said().includes('service 7 costs 2.00 USD/h; balance 5.00 USD. Pay it? [y/N]'));
     run.type(key);
     expect(await run.ended).toBe(8);
-    isOver = true;
     await sending;
     expect(await readSpent()).toBe(0n);
   });
