@@ -92,7 +92,7 @@ export async function openStore(card: DemoCard, folder: string): Promise<DemoSto
   const store = card.kind === 'reader' ? DEFAULT_STORE : join(folder, 'issuer');
   const isNew = !existsSync(store);
   const ask = isNew ? choosePassphrase : askPassphrase;
-  const passphrase = card.kind === 'reader' ? await ask() : randomBytes(16).toString('hex');
+  const passphrase = card.kind === 'reader' ? await ask({}) : randomBytes(16).toString('hex');
   if (isNew) await createStore(store, randomInt(1, 2 ** 24), passphrase);
   return { folder: store, passphrase };
 }

@@ -15,7 +15,7 @@ import { StoreError } from './store-error.ts';
 export type IssuerStore = Kysely<IssuerTables>;
 
 /** It keeps the name of its first content, so that the copies that issuers have can be put back. */
-const FILE = 'accounts.sqlite';
+export const ACCOUNTS_FILE = 'accounts.sqlite';
 /** Versions without migrations counted to 3 here, and refuse to open any other number. */
 const USER_VERSION = 4;
 
@@ -28,7 +28,7 @@ export async function openIssuerStore(
   directory: string,
   { create = false }: { readonly create?: boolean } = {},
 ): Promise<IssuerStore> {
-  const path = join(directory, FILE);
+  const path = join(directory, ACCOUNTS_FILE);
   if (create) closeSync(openSync(path, 'a', 0o600));
   const url = pathToFileURL(path);
   // Opening never makes it: an issuer must notice that the accounts are gone.
@@ -104,7 +104,7 @@ function explain(cause: unknown, directory: string): unknown {
 function damaged(directory: string, cause?: unknown): StoreError {
   return new StoreError(
     'STORE_DAMAGED',
-    `${join(directory, FILE)} is damaged or of another program; put your copy of it back`,
+    `${join(directory, ACCOUNTS_FILE)} is damaged or of another program; put your copy of it back`,
     { cause },
   );
 }

@@ -16,12 +16,12 @@ import { requireActive } from '../../holder/life.ts';
 import { presentPin } from '../../holder/pin.ts';
 import { KeyStore } from '../../issuer/keys/key-store.ts';
 import { type CardOptions, print, withCard } from '../options/card-option.ts';
-import { askPassphrase } from '../terminal/passphrase.ts';
+import { askPassphrase, type PassphraseOptions } from '../terminal/passphrase.ts';
 import { askPin } from '../terminal/pin-entry.ts';
 import { now } from '../terminal/time.ts';
 import { readVersion } from '../version.ts';
 
-export interface BenchOptions extends CardOptions {
+export interface BenchOptions extends CardOptions, PassphraseOptions {
   readonly store: string;
   /** Octets; all of {@link SPANS} when left out. */
   readonly span?: number;
@@ -61,7 +61,7 @@ export async function benchCard(options: BenchOptions): Promise<void> {
     const answer = await module.select();
     if (pin !== undefined && answer.life === 'active') await presentPin(module, pin);
     const speed = await measureCard(channel, {
-      grant: () => makeGrant(answer, options.store),
+      grant: () => makeGrant(answer, options),
       spans: options.span === undefined ? SPANS : [options.span],
       takes: options.takes === true,
       time: options.seconds * 1000,
@@ -79,10 +79,11 @@ export async function benchCard(options: BenchOptions): Promise<void> {
 }
 
 /** @throws TollcastError `CARD_NOT_ACTIVE`; what the store throws. */
-async function makeGrant(answer: SelectAnswer, store: string): Promise<BenchGrant> {
+async function makeGrant(answer: SelectAnswer, options: BenchOptions): Promise<BenchGrant> {
   requireActive(answer);
   const { cardId } = answer;
-  const unique = await new KeyStore(store, askPassphrase).open('unique');
+  const { store } = options;
+  const unique = await new KeyStore(store, () => askPassphrase(options)).open('unique');
   const from = now();
   const [number] = await openGrantNumbers(store).take([cardId], from);
   return { cardId, downlinkKey: deriveCardKey(unique, 'downlink', cardId), number: number!, from };

@@ -5,6 +5,7 @@ import { fromHex } from '../../../apdu/octets.ts';
 import { DEFAULT_STORE } from '../../issuer/keys/key-store.ts';
 import { addCardOptions } from '../options/card-option.ts';
 import { decimalNumber, wholeNumber } from '../options/number-option.ts';
+import { addPassphraseOptions } from '../terminal/passphrase.ts';
 import { runCommands } from './card-apdu.ts';
 import { benchCard, parseChipName, parseSpan } from './card-bench.ts';
 import { addHolderCommands } from './card-holder.ts';
@@ -33,11 +34,10 @@ export function addCardCommand(program: Command): void {
     .argument('<command...>', 'hexadecimal, as in "00 A4 04 00"', collectCommand)
     .action(runCommands);
 
-  addCardOptions(
-    card
-      .command('bench')
-      .description('measure how fast a card of yours is, and say what could not be measured; leaves no key behind'),
-  )
+  const bench = card
+    .command('bench')
+    .description('measure how fast a card of yours is, and say what could not be measured; leaves no key behind');
+  addPassphraseOptions(addCardOptions(bench))
     .option(
       '--span <octets>',
       'span of the groups it opens (default: 16, 32, 64 and 208, one after the other)',

@@ -22,9 +22,9 @@ import { formatPrice, parsePrice, type Price } from '../../money/price.ts';
 import { loadOpensslAead } from '../../transport/crypto/node-openssl-aead.ts';
 import { type MulticastAddress, parseMulticastAddress } from '../../transport/network/multicast-address.ts';
 import { decimalNumber, wholeNumber } from '../options/number-option.ts';
-import { askPassphrase } from '../terminal/passphrase.ts';
+import { addPassphraseOptions, askPassphrase, type PassphraseOptions } from '../terminal/passphrase.ts';
 
-interface SendOptions {
+interface SendOptions extends PassphraseOptions {
   source: string;
   address: MulticastAddress;
   price: Price;
@@ -56,9 +56,7 @@ const DAY = 86_400;
 /** Adds `tollcast headend` with its commands to the program. */
 export function addHeadendCommand(program: Command): void {
   const headend = program.command('headend').description('send pay streams');
-  headend
-    .command('send')
-    .description('seal a source and send it with its keys')
+  addPassphraseOptions(headend.command('send').description('seal a source and send it with its keys'))
     .requiredOption('--source <source>', 'required: a file, - for standard input, udp:// or rtp://ADDRESS:PORT')
     .requiredOption(
       '--address <address:port>',
@@ -131,7 +129,9 @@ async function send(options: SendOptions): Promise<void> {
   });
   const quantum = options.quantum === undefined ? undefined : parseQuantum(options.quantum, price);
   const terms = { accept, currency: price.currency };
-  const cards = await openGrantedCards(options.grant.map(parseCardId), terms, options.store, askPassphrase);
+  const cards = await openGrantedCards(options.grant.map(parseCardId), terms, options.store, () =>
+    askPassphrase(options),
+  );
   // Without a grant no key is made for anybody, and nothing is numbered in the store.
   const lock = cards.length === 0 ? undefined : lockService(options.store, options.service);
   const stop = new AbortController();

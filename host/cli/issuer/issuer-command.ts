@@ -13,8 +13,9 @@ import {
   createStoreCommand,
   type StoreOptions,
 } from '../options/issuer-option.ts';
-import { choosePassphrase } from '../terminal/passphrase.ts';
+import { addPassphraseOptions, choosePassphrase, type PassphraseOptions } from '../terminal/passphrase.ts';
 import { addAdministrationCommands } from './issuer-administration.ts';
+import { addCopyCommands } from './issuer-copies.ts';
 import { addCreditCommands } from './issuer-credit.ts';
 import { addListCommands } from './issuer-list.ts';
 import { addPersonaliseCommand } from './issuer-personalise.ts';
@@ -23,7 +24,7 @@ import { addPersonaliseCommand } from './issuer-personalise.ts';
 export function addIssuerCommand(program: Command): void {
   const issuer = program.command('issuer').description('make cards, load them, collect their receipts');
 
-  createStoreCommand(issuer, 'init', 'make an issuer store: four master keys and empty accounts')
+  addPassphraseOptions(createStoreCommand(issuer, 'init', 'make an issuer store: four master keys and empty accounts'))
     .option('--id <hex>', 'issuer number, the first 3 octets of every card id (default: random)', parseIssuerNumber)
     .option('--json', 'print one line of JSON')
     .action(init);
@@ -31,6 +32,7 @@ export function addIssuerCommand(program: Command): void {
   addCreditCommands(issuer);
   addAdministrationCommands(issuer);
   addListCommands(issuer);
+  addCopyCommands(issuer);
   createCardCommand(issuer, 'show', 'show a card and its purse; ends its open session').action(show);
 }
 
@@ -42,9 +44,11 @@ function parseIssuerNumber(text: string): number {
   );
 }
 
-async function init(options: StoreOptions & { readonly id?: number; readonly json?: true }): Promise<void> {
+async function init(
+  options: StoreOptions & PassphraseOptions & { readonly id?: number; readonly json?: true },
+): Promise<void> {
   const issuer = options.id ?? randomInt(1, 2 ** 24);
-  await createStore(options.store, issuer, await choosePassphrase());
+  await createStore(options.store, issuer, await choosePassphrase(options));
   const id = issuer.toString(16).padStart(6, '0');
   print(options, { store: options.store, issuer: id }, [
     `issuer ${id}: store made in ${options.store}; keep a copy of it, and its passphrase somewhere else`,

@@ -6,14 +6,14 @@ import { Accounts } from '../../issuer/cards/accounts.ts';
 import type { Administration } from '../../issuer/cards/card-administration.ts';
 import { readKeySet } from '../../issuer/keys/key-set-file.ts';
 import { DEFAULT_STORE, KeyStore } from '../../issuer/keys/key-store.ts';
-import { askPassphrase } from '../terminal/passphrase.ts';
+import { addPassphraseOptions, askPassphrase, type PassphraseOptions } from '../terminal/passphrase.ts';
 import { addCardOptions, type CardOptions, withCard } from './card-option.ts';
 
 export interface StoreOptions {
   readonly store: string;
 }
 
-export type IssuerOptions = CardOptions & StoreOptions;
+export type IssuerOptions = CardOptions & StoreOptions & PassphraseOptions;
 
 export interface ChannelOptions extends IssuerOptions {
   readonly keys?: string;
@@ -24,7 +24,7 @@ export function createStoreCommand(parent: Command, name: string, description: s
 }
 
 export function createCardCommand(parent: Command, name: string, description: string): Command {
-  return addCardOptions(createStoreCommand(parent, name, description));
+  return addCardOptions(addPassphraseOptions(createStoreCommand(parent, name, description)));
 }
 
 /** Creates a command that goes through the secure channel of the card. */
@@ -41,7 +41,7 @@ export async function withStore<T>(
   work: (channel: CardChannel, keys: KeyStore, accounts: Accounts) => Promise<T>,
 ): Promise<T> {
   await using accounts = await Accounts.open(options.store);
-  const keys = new KeyStore(options.store, askPassphrase);
+  const keys = new KeyStore(options.store, () => askPassphrase(options));
   return await withCard(options, (channel) => work(channel, keys, accounts));
 }
 

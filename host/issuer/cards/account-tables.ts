@@ -1,4 +1,5 @@
 import type { Selectable } from 'kysely';
+import { toHex } from '../../../apdu/octets.ts';
 import type { IssuerStore } from '../../store/issuer-store.ts';
 import type { CardTable, LoadOrderTable, ReceiptTable } from '../../store/issuer-tables.ts';
 
@@ -14,6 +15,15 @@ export interface CardOverview extends Selectable<CardTable> {
   /** Receipts that were collected, and their sum. */
   readonly receiptsKept: number;
   readonly receiptsAmount: bigint;
+}
+
+/** The highest numbers of a card. */
+export interface LastNumbers {
+  readonly order: number;
+  readonly receipt: number;
+  readonly grant: number;
+  /** Whether it has an account here; a grant needs none. */
+  readonly isIssued: boolean;
 }
 
 /** Rows that are read at a time, so that a large store takes no more memory than a small one. */
@@ -89,6 +99,37 @@ export class AccountTables {
         .limit(PAGE)
         .execute(),
     );
+  }
+
+  /** How many rows each table has. */
+  async count(): Promise<{ cards: number; orders: number; receipts: number }> {
+    const count = async (table: 'card' | 'loadOrder' | 'receipt'): Promise<number> => {
+      const query = this.#store.selectFrom(table).select(({ fn }) => fn.countAll<bigint>().as('rows'));
+      return Number((await query.executeTakeFirstOrThrow()).rows);
+    };
+    return { cards: await count('card'), orders: await count('loadOrder'), receipts: await count('receipt') };
+  }
+
+  /** The highest numbers of each card, by its id in hexadecimal. */
+  async lastNumbers(): Promise<ReadonlyMap<string, LastNumbers>> {
+    const found = new Map<string, LastNumbers>();
+    const add = (cardId: Uint8Array, known: Partial<LastNumbers>): void => {
+      const id = toHex(cardId);
+      found.set(id, { ...(found.get(id) ?? { order: 0, receipt: 0, grant: 0, isIssued: false }), ...known });
+    };
+    const last = (table: 'loadOrder' | 'receipt' | 'grantNumber') =>
+      this.#store
+        .selectFrom(table)
+        .select(({ fn }) => ['cardId', fn.max('number').as('number')])
+        .groupBy('cardId')
+        .execute();
+    for (const { cardId } of await this.#store.selectFrom('card').select('cardId').execute()) {
+      add(cardId, { isIssued: true });
+    }
+    for (const { cardId, number } of await last('loadOrder')) add(cardId, { order: number });
+    for (const { cardId, number } of await last('receipt')) add(cardId, { receipt: number });
+    for (const { cardId, number } of await last('grantNumber')) add(cardId, { grant: number });
+    return found;
   }
 
   #cardsAfter({ cardId }: PageStart) {

@@ -1,4 +1,4 @@
-import type { Selectable, Updateable } from 'kysely';
+import { type Selectable, sql, type Updateable } from 'kysely';
 import { encodeCardId, formatCardId, type ModuleClass } from '../../../apdu/decode-module/card-id.ts';
 import { type IssuerStore, openIssuerStore } from '../../store/issuer-store.ts';
 import type { CardTable, LoadOrderTable } from '../../store/issuer-tables.ts';
@@ -237,6 +237,33 @@ export class Accounts implements AsyncDisposable {
       .where('proved', '=', true)
       .executeTakeFirstOrThrow();
     return Number(count);
+  }
+
+  /**
+   * Writes a copy as it stands at one moment; others may write meanwhile.
+   * @param path of a file that is not there or empty. What is written is not synchronised with the disk yet.
+   */
+  async copyTo(path: string): Promise<void> {
+    await sql`vacuum into ${path}`.execute(this.#store);
+  }
+
+  /**
+   * Lets the grants of every card go on from here, or from where they are if that is higher.
+   * @returns the highest number that there is now, or 0.
+   */
+  async raiseGrantNumbers(to: number): Promise<number> {
+    await this.#store.updateTable('grantNumber').set({ number: to }).where('number', '<', to).execute();
+    const { number } = await this.#store
+      .selectFrom('grantNumber')
+      .select(({ fn }) => fn.max<number | null>('number').as('number'))
+      .executeTakeFirstOrThrow();
+    return number ?? 0;
+  }
+
+  /** Whether SQLite finds the whole file in order. */
+  async isSound(): Promise<boolean> {
+    const { rows } = await sql<{ integrityCheck: string }>`pragma integrity_check(1)`.execute(this.#store);
+    return rows[0]?.integrityCheck === 'ok';
   }
 
   /** Reads what {@link AccountTables} gives page by page. Other processes can write between two pages. */

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { CARD_KEY_LENGTH, MASTERS, type MasterName } from '../../../apdu/decode-module/keys/card-keys.ts';
 import { Accounts } from '../cards/accounts.ts';
 import { IssuerError } from '../issuer-error.ts';
 import { newPassphraseCost, openMaster, parseMaster, passphraseKey, sealMaster } from './master-file.ts';
+import { createPrivateDirectory, isSystemError, writePrivate } from './private-directory.ts';
 
 /** Where `tollcast issuer` keeps its store unless told otherwise. */
 export const DEFAULT_STORE = '.tollcast/issuer';
@@ -51,54 +52,49 @@ export class KeyStore {
  * @throws IssuerError `STORE_EXISTS` when the directory is there and not empty; it stays as it is.
  */
 export async function createStore(directory: string, issuer: number, passphrase: string, logN?: number): Promise<void> {
-  if (passphrase.length < MIN_PASSPHRASE) {
-    throw new IssuerError(
-      'NO_PASSPHRASE',
-      `a passphrase has ${MIN_PASSPHRASE} characters or more; choose a longer one`,
-    );
-  }
-  const target = resolve(directory);
-  await mkdir(dirname(target), { recursive: true, mode: 0o700 });
-  // mkdtemp makes it 0700. It lies beside the target, so that one rename puts the store in place.
-  const draft = await mkdtemp(join(dirname(target), `.${basename(target)}-`));
-  try {
+  requirePassphrase(passphrase);
+  await createPrivateDirectory(directory, async (draft) => {
     const cost = newPassphraseCost(logN);
     const key = await passphraseKey(passphrase, cost);
     for (const name of MASTERS) {
-      await writePrivate(join(draft, fileName(name)), sealMaster(name, randomBytes(CARD_KEY_LENGTH), key, cost));
+      await writePrivate(masterPath(draft, name), sealMaster(name, randomBytes(CARD_KEY_LENGTH), key, cost));
     }
     await Accounts.create(draft, issuer);
-    await syncDirectory(draft);
-    // A directory that is not empty is never replaced: ENOTEMPTY or EEXIST, by POSIX.
-    await rename(draft, target);
-    await syncDirectory(dirname(target));
-  } catch (cause) {
-    await rm(draft, { recursive: true, force: true });
-    if (isSystemError(cause, 'ENOTEMPTY', 'EEXIST', 'ENOTDIR')) {
-      throw new IssuerError('STORE_EXISTS', `${directory} is there already and is kept; choose another with --store`);
-    }
-    throw cause;
-  }
+  });
+}
+
+/** @throws IssuerError `NO_PASSPHRASE` when it is too short. */
+export function requirePassphrase(passphrase: string): void {
+  if (passphrase.length >= MIN_PASSPHRASE) return;
+  throw new IssuerError('NO_PASSPHRASE', `a passphrase has ${MIN_PASSPHRASE} characters or more; choose a longer one`);
+}
+
+/** Reads the sealed master of a store as it is. @throws IssuerError as {@link KeyStore.open} does. */
+export async function readMaster(directory: string, name: MasterName): Promise<string> {
+  const text = await readPrivate(directory, name);
+  parseMaster(name, text);
+  return text;
+}
+
+/** The masters that a store has: a machine may have been given some of them alone. */
+export async function listMasters(directory: string): Promise<MasterName[]> {
+  const files = await readdir(directory);
+  return MASTERS.filter((name) => files.includes(fileName(name)));
+}
+
+/** Where a store keeps a master. */
+export function masterPath(directory: string, name: MasterName): string {
+  return join(directory, fileName(name));
 }
 
 function fileName(name: MasterName): string {
   return `${name}.key`;
 }
 
-async function writePrivate(path: string, text: string): Promise<void> {
-  const file = await open(path, 'wx', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
 async function readPrivate(directory: string, name: MasterName): Promise<string> {
   let file;
   try {
-    file = await open(join(directory, fileName(name)), 'r');
+    file = await open(masterPath(directory, name), 'r');
   } catch (cause) {
     if (!isSystemError(cause, 'ENOENT', 'ENOTDIR')) throw cause;
     throw new IssuerError('NO_MASTER', `${directory} holds no ${name} master; name the right store with --store`);
@@ -116,17 +112,4 @@ async function readPrivate(directory: string, name: MasterName): Promise<string>
   } finally {
     await file.close();
   }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
-}
-
-function isSystemError(cause: unknown, ...codes: readonly string[]): boolean {
-  return cause instanceof Error && 'code' in cause && codes.includes(String(cause.code));
 }

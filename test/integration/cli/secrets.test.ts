@@ -6,6 +6,7 @@ import { runTollcast } from '../../support/tollcast-cli.ts';
 
 const SECRETS = {
   TOLLCAST_PASSPHRASE: 'a passphrase of this test',
+  TOLLCAST_NEW_PASSPHRASE: 'another passphrase of this test',
   TOLLCAST_PIN: '73915',
   TOLLCAST_NEW_PIN: '28461',
 };
