@@ -1,4 +1,4 @@
-import { CLA_ISO, DECODE_BLIND, INS, STORE_LAST } from '../../apdu/decode-module/instruction.ts';
+import { CLA_ISO, CLA_MODULE, DECODE_BLIND, INS, STORE_LAST } from '../../apdu/decode-module/instruction.ts';
 import { STATUS } from '../../apdu/decode-module/module-status.ts';
 import { signRequest } from '../../apdu/decode-module/requests/signed-request.ts';
 import { LIFE, MODULE_AID } from '../../apdu/decode-module/select-answer.ts';
@@ -8,7 +8,7 @@ import { encodeResponse } from '../../apdu/iso7816/response-apdu.ts';
 import { SPEND_LIMIT_DATA } from '../../apdu/layout/card.ts';
 import { equalTags, readUint } from '../../apdu/octets.ts';
 import { CLA_SECURE } from '../../apdu/secure-channel/security-level.ts';
-import { classesOf, requireAllowed } from './command-rules.ts';
+import { classesOf, requireAllowed, takesData } from './command-rules.ts';
 import { decode, decodeBlind } from './decode.ts';
 import { changePin, requirePin, requirePinByPolicy, verifyPin } from './holder-pin.ts';
 import { deleteKey, listKeys } from './keys/key-places.ts';
@@ -53,19 +53,16 @@ export function answerCommand(persistent: PersistentState, transient: TransientS
 }
 
 /** Steps 2 to 5 of protocol 2, then the rest of them with the command as it was before wrapping. */
-function dispatch(
-  persistent: PersistentState,
-  transient: TransientState,
-  command: CommandApdu,
-): Uint8Array | undefined {
-  const { ins } = command;
-  const cla = onBasicChannel(command.cla);
+function dispatch(persistent: PersistentState, transient: TransientState, sent: CommandApdu): Uint8Array | undefined {
+  const { ins } = sent;
+  const cla = onBasicChannel(sent.cla);
   transient.level = 0;
-  requireReached(transient, command);
-  if (needsExtendedLength(command)) refuse(STATUS.WRONG_LENGTH);
+  requireReached(transient, sent);
+  if (needsExtendedLength(sent)) refuse(STATUS.WRONG_LENGTH);
   if (cla !== CLA_ISO || ins !== INS.GET_RESPONSE) transient.rest = NO_DATA;
   if (!classesOf(ins).includes(cla)) refuse(STATUS.UNKNOWN_CLASS);
-  if ((command.data?.length ?? 0) > transient.limits.maxCommandData) refuse(STATUS.WRONG_LENGTH);
+  const command = cla === CLA_MODULE && !takesData(sent) ? { ...sent, data: NO_DATA } : sent;
+  if (cla !== CLA_ISO && (command.data?.length ?? 0) > transient.limits.maxCommandData) refuse(STATUS.WRONG_LENGTH);
   if (ins === INS.EXTERNAL_AUTHENTICATE) {
     transient.channel.externalAuthenticate(command);
     return undefined;

@@ -32,6 +32,8 @@ interface Rule {
   readonly level?: number;
 }
 
+/** Octets of the data of GET RECEIPT, where it has some. */
+const RECEIPT_NUMBER = 4;
 const NO_DATA = new Uint8Array(0);
 const ZERO = [0] as const;
 const STEPS_BACK = Array.from({ length: RECORD_PLACES }, (_, back) => back);
@@ -45,7 +47,7 @@ const APPLICATION = 0x40;
 
 const RULES: ReadonlyMap<number, Rule> = new Map<number, Rule>([
   [INS.SELECT, { p1: [4], p2: ZERO }],
-  [INS.GET_RESPONSE, { p1: ZERO, p2: ZERO, lengths: [0] }],
+  [INS.GET_RESPONSE, { p1: ZERO, p2: ZERO }],
   [INS.INITIALIZE_UPDATE, {}],
   [INS.PUT_KEY, { life: ALIVE, level: C_MAC | C_ENC }],
   [INS.SET_STATUS, { p1: [APPLICATION], p2: [LIFE.active, LIFE.blocked, LIFE.terminated], lengths: [0], level: C_MAC }],
@@ -59,7 +61,7 @@ const RULES: ReadonlyMap<number, Rule> = new Map<number, Rule>([
   [INS.GET_PURSE, { p1: ZERO, p2: ZERO, lengths: [0], life: WITH_PURSE }],
   [INS.START_LOAD, { p1: ZERO, p2: ZERO, lengths: [0], life: ACTIVE_OR_BLOCKED }],
   [INS.LOAD_CREDIT, { p1: ZERO, p2: ZERO, lengths: [LOAD_ORDER.length], life: ACTIVE }],
-  [INS.GET_RECEIPT, { p1: ZERO, p2: ZERO, lengths: [0, 4], life: WITH_PURSE }],
+  [INS.GET_RECEIPT, { p1: ZERO, p2: ZERO, lengths: [0, RECEIPT_NUMBER], life: WITH_PURSE }],
   [INS.VERIFY, { p1: ZERO, p2: ZERO, lengths: [PIN_LENGTH], life: ACTIVE }],
   [INS.CHANGE_PIN, { p1: ZERO, p2: ZERO, lengths: [2 * PIN_LENGTH], life: ACTIVE }],
   [INS.SET_SPEND_LIMIT, { p1: ZERO, p2: ZERO, lengths: [SPEND_LIMIT_DATA.length], life: ACTIVE }],
@@ -82,6 +84,19 @@ const RULES: ReadonlyMap<number, Rule> = new Map<number, Rule>([
 export function classesOf(ins: number): readonly number[] {
   if (ins === INS.SELECT || ins === INS.GET_RESPONSE) return [CLA_ISO];
   return ins === INS.EXTERNAL_AUTHENTICATE ? [CLA_SECURE] : [CLA_MODULE, CLA_SECURE];
+}
+
+/**
+ * Whether a plain command of the module's class has data that are looked at: where the table names some, and of GET
+ * RECEIPT four octets.
+ */
+export function takesData({ ins, data = NO_DATA }: CommandApdu): boolean {
+  const rule = RULES.get(ins);
+  if (rule === undefined) return false;
+  return (
+    rule.lengths === undefined ||
+    (rule.lengths.some((length) => length > 0) && (ins !== INS.GET_RECEIPT || data.length === RECEIPT_NUMBER))
+  );
 }
 
 /**

@@ -20,7 +20,7 @@ import {
   computeWear,
   WORK,
 } from './card-cost.ts';
-import { LARGEST_WRITE, RAM_OCTETS, RAM_TABLE } from './card-memory.ts';
+import { LARGEST_WRITE, RAM_OCTETS, RAM_TABLE, ramOf } from './card-memory.ts';
 
 /** The tables of `firmware-notes/real-cards.md`, each between `<!-- table NAME -->` and `<!-- end -->`. */
 
@@ -47,8 +47,16 @@ function milliseconds(microseconds: number): string {
 }
 
 function ram(): string {
-  const rows = RAM_TABLE.map(({ what, octets }) => [what, octets]);
-  return table(['transient memory', 'octets'], [...rows, ['**together**', `**${RAM_OCTETS}**`]]);
+  const rows = RAM_TABLE.map(({ what, octets, kind }) => [
+    what,
+    kind === 'reset' ? octets : '',
+    kind === 'reset' ? '' : octets,
+  ]);
+  const sums = [`**${ramOf('reset')}**`, `**${ramOf('deselect')}**`];
+  return table(
+    ['transient memory, octets', 'clear-on-reset', 'clear-on-deselect'],
+    [...rows, ['**together**', ...sums]],
+  );
 }
 
 function room(): string {

@@ -67,10 +67,12 @@ describe.each(['soft', 'jcardsim'] as const)('an APDU buffer of 133 octets on %s
     for (const length of [128, 129, 200, 255]) {
       const data = new Uint8Array(length);
       await tester.command({ cla: 0x00, ins: INS.DECODE, p1: 0, p2: 0, data, le: 256 }, STATUS.UNKNOWN_CLASS);
-      for (const ins of [INS.DECODE, INS.LOAD_KEY, 0x77]) {
+      for (const ins of [INS.DECODE, INS.LOAD_KEY]) {
         await tester.command({ cla: 0x80, ins, p1: 7, p2: 7, data, le: 256 }, STATUS.WRONG_LENGTH);
         await tester.command({ cla: 0x80, ins, p1: 7, p2: 7, data }, STATUS.WRONG_LENGTH);
       }
+      await tester.command({ cla: 0x80, ins: 0x77, p1: 7, p2: 7, data, le: 256 }, STATUS.UNKNOWN_INSTRUCTION);
+      await tester.command({ cla: 0x80, ins: INS.GET_PURSE, p1: 0, p2: 0, data, le: 256 });
       await tester.command({ cla: 0x84, ins: INS.GET_PURSE, p1: 0, p2: 0, data, le: 256 }, STATUS.WRONG_LENGTH);
     }
     expect(await tester.decode(sealPart(2, { spanBlocks: 5 }))).toHaveLength(80);

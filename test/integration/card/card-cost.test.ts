@@ -5,7 +5,7 @@ import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { numberIn, RunnerProcess } from '../../../card-sim/simulator/runner-process.ts';
 import { openCard } from '../../../host/transport/card/card-address.ts';
 import { WORK } from '../../bench/card-cost.ts';
-import { LARGEST_WRITE, RAM_OCTETS } from '../../bench/card-memory.ts';
+import { LARGEST_WRITE, RAM_OCTETS, ramOf } from '../../bench/card-memory.ts';
 import { sealCardParts, fillCard } from '../../bench/ready-card.ts';
 import { sealContent, signOrder, sealSegment, SERVICE, sealService } from '../../conformance/messages/messages.ts';
 import { sealTreeLeaf, sealSeedParts } from '../../conformance/messages/purchase-messages.ts';
@@ -51,13 +51,16 @@ async function counted(work: () => Promise<unknown>) {
 const IN_RAM = { writes: 0, octets: 0 };
 
 test('transient memory is as the page has it, made at installation and never after', async () => {
-  const ramOctets = async () => numberIn(await runner.ask({ do: 'info', card }), 'ramOctets');
-  expect(await ramOctets()).toBe(RAM_OCTETS);
+  const info = await runner.ask({ do: 'info', card });
+  expect(numberIn(info, 'ramOctets')).toBe(RAM_OCTETS);
+  expect(numberIn(info, 'ramDeselectOctets')).toBe(ramOf('deselect'));
 });
 
 test('on a chip without AES-CBC-MAC it is 80 octets more', async () => {
   const { id } = await runner.add('tcp=0,ram=1500,commit=384,mac=0');
-  expect(numberIn(await runner.ask({ do: 'info', card: id }), 'ramOctets')).toBe(RAM_OCTETS + 80);
+  const info = await runner.ask({ do: 'info', card: id });
+  expect(numberIn(info, 'ramOctets')).toBe(RAM_OCTETS + 80);
+  expect(numberIn(info, 'ramDeselectOctets')).toBe(ramOf('deselect') + 80);
   await runner.ask({ do: 'remove', card: id });
 });
 

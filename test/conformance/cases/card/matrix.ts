@@ -204,9 +204,16 @@ const WAYS: Readonly<Record<Life, (tester: Tester) => Promise<void>>> = {
   },
 };
 
+/** Whether a row names no data: a plain command's data are not looked at then. */
+function takesNone({ ins, lengths, inside }: Row): boolean {
+  return inside === undefined && (ins === INS.GET_RECEIPT || (lengths?.length === 1 && lengths[0] === 0));
+}
+
 /** Lengths beside the right ones. */
-function wrongLengths({ ins, data = NONE, lengths }: Row): readonly number[] {
+function wrongLengths(row: Row): readonly number[] {
+  const { ins, data = NONE, lengths } = row;
   if (ins === INS.STORE_DATA) return [0, 1, 2];
+  if (takesNone(row)) return [];
   if (lengths === undefined) return [];
   // A blind DECODE is 12 octets and whole blocks.
   const near = [0, 1, data.length - 1, data.length + 1, 230].filter((length) => length >= 0);
@@ -246,8 +253,17 @@ async function tryRow(tester: Tester, row: Row, life: Life): Promise<void> {
   for (const at of foreign) await ask(at, data, first ? STATUS.NOT_NOW : foreignStatus);
   for (const length of wrongLengths(row))
     await ask(right, new Uint8Array(length), first ? STATUS.NOT_NOW : STATUS.WRONG_LENGTH);
-  if (!states.includes(life)) await ask(right, data, STATUS.NOT_NOW);
-  else if (done !== undefined) await ask(right, data, done);
+  const last = states.includes(life) ? done : STATUS.NOT_NOW;
+  if (last === undefined) return;
+  await ask(right, data, last);
+  if (!takesNone(row)) return;
+  // Le alone, which is not Lc; and data that are not looked at.
+  const command = { cla, ins, p1: right[0], p2: right[1] };
+  const withoutNumber = data.length === 0;
+  for (const le of withoutNumber ? [1, 7, 255] : []) await tester.command({ ...command, le }, last);
+  for (const length of withoutNumber ? [1, 230] : []) {
+    await tester.command({ ...command, data: new Uint8Array(length), le: 256 }, last);
+  }
 }
 
 export const matrixCases: readonly Case[] = ALL.map((life) => ({

@@ -112,6 +112,7 @@ export const keyPairCases: readonly Case[] = [
         STATUS.SECURITY,
       );
       await tester.send(INS.GENERATE_KEY_PAIR, undefined, STATUS.SECURITY);
+      await tester.command({ cla: 0x80, ins: INS.GENERATE_KEY_PAIR, p1: 0, p2: 0, le: 65 }, STATUS.SECURITY);
       await inside(1, 0, encodeU32(0), STATUS.WRONG_PARAMETERS);
       await inside(0, 1, NONE, STATUS.WRONG_PARAMETERS);
       await inside(0, 0, Uint8Array.of(0), STATUS.WRONG_LENGTH);

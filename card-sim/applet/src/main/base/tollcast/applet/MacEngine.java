@@ -59,7 +59,7 @@ final class MacEngine {
 
   /** Where the pieces go of engines without the algorithm. */
   static byte[] makeRoom() {
-    return JCSystem.makeTransientByteArray(ROOM_LENGTH, JCSystem.CLEAR_ON_RESET);
+    return JCSystem.makeTransientByteArray(ROOM_LENGTH, JCSystem.CLEAR_ON_DESELECT);
   }
 
   void init(AESKey key) {

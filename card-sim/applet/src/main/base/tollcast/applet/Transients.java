@@ -6,7 +6,10 @@ import javacard.security.KeyBuilder;
 import javacard.security.Signature;
 import javacardx.crypto.Cipher;
 
-/** All that is lost with the power. It is made at installation and never after. */
+/**
+ * All that is lost with the power. It is made at installation and never after. What no SELECT leaves is cleared when
+ * another application is selected, too, and chips have more room for that.
+ */
 final class Transients {
   /** Offsets in `ram`. 1 when the purse record has been found since the last reset. */
   static final short STARTED = 0;
@@ -54,9 +57,7 @@ final class Transients {
   /** Sum of what is not charged: the duration, or under a tariff by duration the octets, u32. */
   static final short TALLY_OTHERS = 170;
   static final short TALLY_TARIFF = 174;
-  /** State of the secure channel, laid out by SecureChannel. */
-  static final short CHANNEL = 175;
-  static final short RAM_LENGTH = (short) (CHANNEL + SecureChannel.RAM_LENGTH);
+  static final short RAM_LENGTH = 175;
 
   /** Where a tag or a decrypted vector of 16 octets stands in `work`. */
   static final short TAG = 160;
@@ -67,6 +68,8 @@ final class Transients {
   final byte[] ram;
   /** Where messages and records are made: one at a time, nothing stays from one command to the next. */
   final byte[] work;
+  /** State of the secure channel, laid out by SecureChannel. */
+  final byte[] channelState;
   final AESKey[] channelKeys;
   final KeyTable segments;
   final KeyTable contents;
@@ -78,8 +81,9 @@ final class Transients {
 
   Transients() {
     ram = JCSystem.makeTransientByteArray(RAM_LENGTH, JCSystem.CLEAR_ON_RESET);
-    work = JCSystem.makeTransientByteArray(PurseRecord.SIZE, JCSystem.CLEAR_ON_RESET);
-    channelKeys = KeyTable.makeKeys(SecureChannel.SESSION_KEYS, KeyBuilder.TYPE_AES_TRANSIENT_RESET);
+    work = JCSystem.makeTransientByteArray(PurseRecord.SIZE, JCSystem.CLEAR_ON_DESELECT);
+    channelState = JCSystem.makeTransientByteArray(SecureChannel.STATE_LENGTH, JCSystem.CLEAR_ON_DESELECT);
+    channelKeys = KeyTable.makeKeys(SecureChannel.SESSION_KEYS, KeyBuilder.TYPE_AES_TRANSIENT_DESELECT);
     segments = makeTable(SEGMENTS, KeyEntry.SIZE);
     contents = makeTable(CONTENTS, KeyTable.CONTENT_LENGTH);
     contentCipher = new Cipher[CONTENTS];

@@ -7,6 +7,7 @@ import javacard.framework.Applet;
 import javacard.framework.ISO7816;
 import javacard.framework.ISOException;
 import javacard.framework.Util;
+import javacard.security.CryptoException;
 
 /** The decode module, version 1 of the protocol: takes each command through the steps of protocol 2. */
 public final class DecodeModuleApplet extends Applet {
@@ -69,7 +70,7 @@ public final class DecodeModuleApplet extends Applet {
     channelKeys = new ChannelKeys(persistent.channelKeys, persistent.channelState, cmac, parents.cipher,
         transients.work);
     channelKeys.install(parameters, at, length);
-    channel = new SecureChannel(channelKeys, transients.channelKeys, transients.ram, Transients.CHANNEL, cmac,
+    channel = new SecureChannel(channelKeys, transients.channelKeys, transients.channelState, cmac,
         transients.work);
   }
 
@@ -92,6 +93,16 @@ public final class DecodeModuleApplet extends Applet {
 
   @Override
   public void process(APDU apdu) {
+    try {
+      answer(apdu);
+    } catch (CryptoException e) {
+      // An engine of the chip failed (protocol 2.2). It may be initialised with a key that is gone.
+      channel.end();
+      ISOException.throwIt(StatusWords.UNKNOWN_KEY);
+    }
+  }
+
+  private void answer(APDU apdu) {
     byte[] buffer = apdu.getBuffer();
     byte cla = (byte) (buffer[ISO7816.OFFSET_CLA] & Command.WITHOUT_CHANNEL);
     byte ins = buffer[ISO7816.OFFSET_INS];
@@ -109,7 +120,7 @@ public final class DecodeModuleApplet extends Applet {
     if (!isClassOf(cla, ins)) {
       ISOException.throwIt(StatusWords.UNKNOWN_CLASS);
     }
-    short length = receive(apdu, buffer);
+    short length = CommandData.receive(apdu, buffer, cla == CLA_WRAPPED);
     if (ins == INS_EXTERNAL_AUTHENTICATE) {
       channel.externalAuthenticate(buffer, length);
       return;
@@ -151,30 +162,6 @@ public final class DecodeModuleApplet extends Applet {
   }
 
   /**
-   * Reads the command's data to {@link #DATA} and returns its length. It does not receive where the fifth octet is 0:
-   * there is no data then, and the API leaves undefined what receiving does.
-   */
-  private static short receive(APDU apdu, byte[] buffer) {
-    if (buffer[ISO7816.OFFSET_LC] == 0) {
-      return 0;
-    }
-    short end = (short) (DATA + apdu.setIncomingAndReceive());
-    short length = apdu.getIncomingLength();
-    // No more than Command.maxData says.
-    if (length >= (short) ((short) buffer.length - DATA)) {
-      ISOException.throwIt(StatusWords.WRONG_LENGTH);
-    }
-    while (end < (short) (DATA + length)) {
-      short received = apdu.receiveBytes(end);
-      if (received == 0) {
-        ISOException.throwIt(StatusWords.WRONG_LENGTH);
-      }
-      end = (short) (end + received);
-    }
-    return length;
-  }
-
-  /**
    * Carries out a command: steps 6 to 11 of protocol 2.
    *
    * @return length of the answer, which starts at the start of the buffer
@@ -185,7 +172,6 @@ public final class DecodeModuleApplet extends Applet {
         return select(buffer);
       case INS_GET_RESPONSE:
         Command.requireNoParameters(buffer);
-        Command.requireNoData(length);
         return listing.writeRest(apdu, buffer);
       case INS_INITIALIZE_UPDATE:
         return channel.initializeUpdate(buffer, length, persistent.life != Life.TERMINATED, persistent.card,
@@ -332,7 +318,7 @@ public final class DecodeModuleApplet extends Applet {
   private short getReceipt(byte[] buffer, short length) {
     Command.requireNoParameters(buffer);
     if (length != 0) {
-      Command.requireLength(length, (short) 4);
+      Command.requireLength(length, CommandData.RECEIPT_NUMBER_LENGTH);
     }
     life.requirePurse();
     return length == 0 ? receipts.copyOldest(buffer) : receipts.copy(buffer, DATA, buffer);

@@ -23,7 +23,7 @@ final class SecureChannel {
   private static final short COUNTER = 2;
   /** The MAC chaining value. While PENDING, the host cryptogram that is expected stands here. */
   private static final short CHAINING = 6;
-  static final short RAM_LENGTH = 22;
+  static final short STATE_LENGTH = 22;
 
   /** INITIALIZE UPDATE has come, EXTERNAL AUTHENTICATE has not. */
   private static final byte PENDING = 0x40;
@@ -70,32 +70,30 @@ final class SecureChannel {
   private final ChannelKeys keys;
   private final AESKey[] session;
   private final byte[] ram;
-  private final short at;
   private final Cmac cmac;
   private final byte[] work;
 
   /**
    * @param session three transient keys
-   * @param ram is cleared at reset; {@link #RAM_LENGTH} octets from `at` are the channel's
+   * @param ram {@link #STATE_LENGTH} octets, cleared at deselect
    * @param work 160 octets, in which nothing stays between two calls
    */
-  SecureChannel(ChannelKeys keys, AESKey[] session, byte[] ram, short at, Cmac cmac, byte[] work) {
+  SecureChannel(ChannelKeys keys, AESKey[] session, byte[] ram, Cmac cmac, byte[] work) {
     this.keys = keys;
     this.session = session;
     this.ram = ram;
-    this.at = at;
     this.cmac = cmac;
     this.work = work;
   }
 
   /** Every command starts as a plain one, until {@link #unwrap} finds it wrapped. */
   void startCommand() {
-    ram[(short) (at + COMMAND_LEVEL)] = 0;
+    ram[COMMAND_LEVEL] = 0;
   }
 
   /** Whether the present command came with all of these bits of a level. */
   boolean hasLevel(byte bits) {
-    return (byte) (ram[(short) (at + COMMAND_LEVEL)] & bits) == bits;
+    return (byte) (ram[COMMAND_LEVEL] & bits) == bits;
   }
 
   /** Requires that the present command came with all of these bits of a level; throws 6982. */
@@ -107,13 +105,13 @@ final class SecureChannel {
 
   /** Ends the channel, after SELECT or a failure. */
   void end() {
-    if (ram[(short) (at + STATE)] == 0) {
+    if (ram[STATE] == 0) {
       return;
     }
     for (byte i = 0; i < SESSION_KEYS; i++) {
       session[i].clearKey();
     }
-    Util.arrayFillNonAtomic(ram, at, RAM_LENGTH, (byte) 0);
+    Util.arrayFillNonAtomic(ram, STATE, STATE_LENGTH, (byte) 0);
   }
 
   /**
@@ -149,9 +147,9 @@ final class SecureChannel {
     derive(session[S_MAC], FOR_CARD_CRYPTOGRAM, BLOCK, CRYPTOGRAM_BITS);
     Util.arrayCopyNonAtomic(work, RESULT, buffer, ANSWER_CRYPTOGRAM, CHALLENGE);
     derive(session[S_MAC], FOR_HOST_CRYPTOGRAM, BLOCK, CRYPTOGRAM_BITS);
-    Util.arrayCopyNonAtomic(work, RESULT, ram, (short) (at + CHAINING), CHALLENGE);
+    Util.arrayCopyNonAtomic(work, RESULT, ram, CHAINING, CHALLENGE);
     clearWork();
-    ram[(short) (at + STATE)] = PENDING;
+    ram[STATE] = PENDING;
     Util.arrayCopyNonAtomic(card, cardAt, buffer, (short) 0, (short) 8);
     Util.setShort(buffer, (short) 8, (short) 0);
     buffer[ANSWER_VERSION] = keys.version();
@@ -169,11 +167,11 @@ final class SecureChannel {
     }
     Command.requireP2(buffer, (byte) 0);
     Command.requireLength(length, AUTHENTICATION_LENGTH);
-    if (ram[(short) (at + STATE)] != PENDING) {
+    if (ram[STATE] != PENDING) {
       ISOException.throwIt(StatusWords.NOT_NOW);
     }
-    Util.arrayCopyNonAtomic(ram, (short) (at + CHAINING), work, INPUT, CHALLENGE);
-    Util.arrayFillNonAtomic(ram, (short) (at + CHAINING), BLOCK, (byte) 0);
+    Util.arrayCopyNonAtomic(ram, CHAINING, work, INPUT, CHALLENGE);
+    Util.arrayFillNonAtomic(ram, CHAINING, BLOCK, (byte) 0);
     if (!isChained(buffer, CHALLENGE)) {
       end();
       ISOException.throwIt(StatusWords.CRYPTO);
@@ -184,7 +182,7 @@ final class SecureChannel {
     }
     // The counter rises before the channel is open, so that no two sessions have the same.
     keys.raiseCounter(work, INPUT);
-    ram[(short) (at + STATE)] = level;
+    ram[STATE] = level;
   }
 
   /** Whether P1 is a level: C-MAC, with or without C-ENC and R-MAC. */
@@ -199,7 +197,7 @@ final class SecureChannel {
    * @return length of the plain data
    */
   short unwrap(byte[] buffer, short length) {
-    byte level = ram[(short) (at + STATE)];
+    byte level = ram[STATE];
     if (level == 0 || level == PENDING) {
       ISOException.throwIt(StatusWords.NOT_NOW);
     }
@@ -208,11 +206,11 @@ final class SecureChannel {
       fail();
     }
     // 6.2.6: every command counts, also one without data to decipher.
-    Unsigned.increment(ram, (short) (at + COUNTER), (short) 4);
+    Unsigned.increment(ram, COUNTER, (short) 4);
     if ((byte) (level & C_ENC) != 0 && dataLength != 0) {
       dataLength = decipher(buffer, dataLength);
     }
-    ram[(short) (at + COMMAND_LEVEL)] = level;
+    ram[COMMAND_LEVEL] = level;
     return dataLength;
   }
 
@@ -229,7 +227,7 @@ final class SecureChannel {
     short end = (short) (from + length);
     Util.setShort(buffer, end, status);
     cmac.init(session[S_RMAC]);
-    cmac.update(ram, (short) (at + CHAINING), BLOCK);
+    cmac.update(ram, CHAINING, BLOCK);
     cmac.sign(buffer, from, (short) (length + 2), work, RESULT);
     Util.arrayCopyNonAtomic(work, RESULT, buffer, end, MAC_LENGTH);
     return (short) (length + MAC_LENGTH);
@@ -238,7 +236,7 @@ final class SecureChannel {
   /** Writes the R-MAC of an answer 9000 of whole blocks that stands elsewhere to the start of the buffer (6.2.5). */
   void writeAnswerMac(byte[] buffer, byte[] answer, short from, short length) {
     cmac.init(session[S_RMAC]);
-    cmac.update(ram, (short) (at + CHAINING), BLOCK);
+    cmac.update(ram, CHAINING, BLOCK);
     cmac.update(answer, from, length);
     Util.setShort(buffer, (short) 0, StatusWords.DONE);
     cmac.sign(buffer, (short) 0, (short) 2, work, RESULT);
@@ -247,13 +245,12 @@ final class SecureChannel {
 
   /** 6.2.4: computes the next chaining value, and compares it with the C-MAC behind `length` octets of data. */
   private boolean isChained(byte[] buffer, short length) {
-    short chaining = (short) (at + CHAINING);
     // The number of the logical channel counts as zero (protocol 9.2).
     buffer[ISO7816.OFFSET_CLA] &= Command.WITHOUT_CHANNEL;
     cmac.init(session[S_MAC]);
-    cmac.update(ram, chaining, BLOCK);
-    cmac.sign(buffer, (short) 0, (short) (DATA + length), ram, chaining);
-    return Mac.areEqual(ram, chaining, buffer, (short) (DATA + length), MAC_LENGTH);
+    cmac.update(ram, CHAINING, BLOCK);
+    cmac.sign(buffer, (short) 0, (short) (DATA + length), ram, CHAINING);
+    return Mac.areEqual(ram, CHAINING, buffer, (short) (DATA + length), MAC_LENGTH);
   }
 
   /** Deciphers the data in its place; returns the length without padding. Throws 6988. */
@@ -263,7 +260,7 @@ final class SecureChannel {
     }
     // The chaining vector is the enciphered counter.
     Util.arrayFillNonAtomic(work, INPUT, (short) (BLOCK - 4), (byte) 0);
-    Util.arrayCopyNonAtomic(ram, (short) (at + COUNTER), work, (short) (INPUT + (short) (BLOCK - 4)), (short) 4);
+    Util.arrayCopyNonAtomic(ram, COUNTER, work, (short) (INPUT + (short) (BLOCK - 4)), (short) 4);
     cmac.encipherBlock(session[S_ENC], INPUT);
     keys.decipher(session[S_ENC], work, INPUT, buffer, DATA, length);
     short end = (short) ((short) (DATA + length) - 1);

@@ -25,8 +25,8 @@ final class Parents {
     this.workingKeys = workingKeys;
     cipher = Cipher.getInstance(Cipher.ALG_AES_BLOCK_128_CBC_NOPAD, false);
     work = transients.work;
-    derivedEncryption = KeyTable.makeKey(KeyBuilder.TYPE_AES_TRANSIENT_RESET);
-    derivedMac = KeyTable.makeKey(KeyBuilder.TYPE_AES_TRANSIENT_RESET);
+    derivedEncryption = KeyTable.makeKey(KeyBuilder.TYPE_AES_TRANSIENT_DESELECT);
+    derivedMac = KeyTable.makeKey(KeyBuilder.TYPE_AES_TRANSIENT_DESELECT);
   }
 
   /**

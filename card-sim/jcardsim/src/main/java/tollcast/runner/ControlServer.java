@@ -134,13 +134,14 @@ final class ControlServer implements Closeable {
       case "insert" -> card.insert();
       case "reset" -> card.powerOn();
       case "cut" -> card.arm(cut(request));
+      case "failEngines" -> card.failEngines(requireCount(request, "failEngines needs \"k\", the calls that work (0 or more)"));
       case "counts" -> counts(card.counts(), answer);
       case "resetCounts" -> card.resetCounts();
       case "erase" -> card.erase();
       case "remove" -> cards.remove(id);
       case "info" -> info(cards.get(id), answer);
-      default -> throw new IllegalArgumentException("\"do\" is one of hello, pull, insert, reset, cut, counts, resetCounts, "
-          + "erase, info, add, remove");
+      default -> throw new IllegalArgumentException("\"do\" is one of hello, pull, insert, reset, cut, failEngines, counts, "
+          + "resetCounts, erase, info, add, remove");
     }
     return answer;
   }
@@ -149,12 +150,16 @@ final class ControlServer implements Closeable {
     if (request.getBoolean("afterLast", false)) {
       return new Card.Cut(Eeprom.NEVER, true);
     }
-    Number writes = request.getNumber("k");
-    if (writes == null || writes.longValue() < 0 || writes.doubleValue() != writes.longValue()) {
-      throw new IllegalArgumentException("cut needs \"k\", the number of writes before the power fails (0 or more), "
-          + "or \"afterLast\": true");
+    return new Card.Cut(requireCount(request,
+        "cut needs \"k\", the number of writes before the power fails (0 or more), or \"afterLast\": true"), false);
+  }
+
+  private static long requireCount(JsonObject request, String need) {
+    Number count = request.getNumber("k");
+    if (count == null || count.longValue() < 0 || count.doubleValue() != count.longValue()) {
+      throw new IllegalArgumentException(need);
     }
-    return new Card.Cut(writes.longValue(), false);
+    return count.longValue();
   }
 
   private static void counts(Counts counts, JsonObject answer) {
@@ -175,6 +180,7 @@ final class ControlServer implements Closeable {
     answer.put("powered", info.powered());
     answer.put("connections", info.connections());
     answer.put("ramOctets", info.ramOctets());
+    answer.put("ramDeselectOctets", info.ramDeselectOctets());
     answer.put("saves", info.saves());
     answer.put("saveMicros", info.saveMicros());
   }

@@ -32,13 +32,13 @@ public class ChannelTestApplet extends Applet {
 
   private ChannelTestApplet(byte[] parameters, short at, short length) {
     byte[] work = JCSystem.makeTransientByteArray((short) 160, JCSystem.CLEAR_ON_RESET);
-    byte[] ram = JCSystem.makeTransientByteArray((short) (SecureChannel.RAM_LENGTH + 3), JCSystem.CLEAR_ON_RESET);
+    byte[] ram = JCSystem.makeTransientByteArray(SecureChannel.STATE_LENGTH, JCSystem.CLEAR_ON_RESET);
     Cmac cmac = new Cmac(new MacEngine(MacEngine.makeSignature(), null), work);
     Cipher cbc = Cipher.getInstance(Cipher.ALG_AES_BLOCK_128_CBC_NOPAD, false);
     keys = new ChannelKeys(KeyTable.makeKeys(ChannelKeys.KEYS, KeyBuilder.TYPE_AES), state, cmac, cbc, work);
     keys.install(parameters, at, length);
     AESKey[] session = KeyTable.makeKeys(SecureChannel.SESSION_KEYS, KeyBuilder.TYPE_AES_TRANSIENT_RESET);
-    channel = new SecureChannel(keys, session, ram, (short) 3, cmac, work);
+    channel = new SecureChannel(keys, session, ram, cmac, work);
   }
 
   public static void install(byte[] parameters, short offset, byte length) {

@@ -57,7 +57,7 @@ public final class Card implements Closeable {
   }
 
   private CardRuntime blank() {
-    return new CardRuntime("card " + id, spec.ram(), spec.commit(), spec.strict(), spec.chip(), spec.buffer());
+    return new CardRuntime("card " + id, spec.ram(), spec.commit(), spec.chip(), spec.buffer());
   }
 
   private void install(AppletLoader loader) throws IOException, CardRuntime.InstallFailed {
@@ -169,6 +169,11 @@ public final class Card implements Closeable {
     this.cut = cut;
   }
 
+  /** Makes the chip's engines throw in the next command, after so many calls of them. */
+  public synchronized void failEngines(long after) {
+    runtime.failEngines(after);
+  }
+
   /** Makes it a new card: nothing of the old one stays, and the applet is installed again. */
   public synchronized void erase() throws IOException, CardRuntime.InstallFailed {
     CardRuntime old = runtime;
@@ -192,10 +197,12 @@ public final class Card implements Closeable {
   }
 
   /** What {@code info} answers. */
-  public record Info(boolean present, boolean powered, int ramOctets, int connections, long saves, long saveMicros) {}
+  public record Info(boolean present, boolean powered, int ramOctets, int ramDeselectOctets, int connections,
+      long saves, long saveMicros) {}
 
   public synchronized Info info() {
-    return new Info(present, powered, runtime.ram.octets(), connections.size(), saves, saveNanos / 1000);
+    return new Info(present, powered, runtime.ram.octets(), runtime.ram.deselectOctets(), connections.size(), saves,
+        saveNanos / 1000);
   }
 
   @Override

@@ -14,15 +14,14 @@ import tollcast.runner.runtime.Chip;
  * @param state file of the card's EEPROM, or null for a card in memory
  * @param ram octets of transient memory for the applet, 0 for no limit
  * @param commit octets a transaction may change
- * @param strict whether the card throws wherever the API may throw
- * @param chip what the chip's API has
+ * @param chip how the chip differs from jCardSim's
  * @param buffer octets of the APDU buffer
  */
 public record CardSpec(String applet, byte[] aid, byte[] install, int tcp, String vpcd, Path state, byte[] atr,
-    int ram, int commit, boolean strict, Chip chip, int buffer) {
+    int ram, int commit, Chip chip, int buffer) {
   public static final String KEYS =
       "tcp=PORT, vpcd=HOST:PORT, state=FILE, install=HEX, atr=HEX, ram=OCTETS, commit=OCTETS, strict=0|1, "
-          + "p256=0|1, mac=0|1, buffer=OCTETS";
+          + "t0=0|1, p256=0|1, mac=0|1, buffer=OCTETS";
   private static final int MAX_ATR = 33;
 
   /** The applet that cards hold unless their own description says otherwise, and its parameters. */
@@ -34,10 +33,11 @@ public record CardSpec(String applet, byte[] aid, byte[] install, int tcp, Strin
     String vpcd = null;
     Path state = null;
     byte[] install = defaults.install;
-    byte[] atr = hex("atr", "3B80800101");
+    byte[] atr = null;
     int ram = 0;
     int commit = Short.MAX_VALUE;
     boolean strict = false;
+    boolean t0 = false;
     boolean p256 = true;
     boolean mac = true;
     int buffer = CardRuntime.MAX_BUFFER;
@@ -54,6 +54,7 @@ public record CardSpec(String applet, byte[] aid, byte[] install, int tcp, Strin
         case "ram" -> ram = number(key, value, 0, Short.MAX_VALUE);
         case "commit" -> commit = number(key, value, 1, Short.MAX_VALUE);
         case "strict" -> strict = number(key, value, 0, 1) == 1;
+        case "t0" -> t0 = number(key, value, 0, 1) == 1;
         case "p256" -> p256 = number(key, value, 0, 1) == 1;
         case "mac" -> mac = number(key, value, 0, 1) == 1;
         case "buffer" -> buffer = number(key, value, CardRuntime.MIN_BUFFER, CardRuntime.MAX_BUFFER);
@@ -64,11 +65,14 @@ public record CardSpec(String applet, byte[] aid, byte[] install, int tcp, Strin
       throw new IllegalArgumentException("--card " + text + ": nothing reaches the card; "
           + "add tcp=0 or vpcd=HOST:PORT");
     }
+    if (atr == null) {
+      atr = hex("atr", t0 ? "3B00" : "3B80800101");
+    }
     if (atr.length < 2 || atr.length > MAX_ATR) {
       throw new IllegalArgumentException("--card " + text + ": an ATR has 2 to " + MAX_ATR + " octets");
     }
-    return new CardSpec(defaults.applet, defaults.aid, install, tcp, vpcd, state, atr, ram, commit, strict,
-        new Chip(p256, mac), buffer);
+    return new CardSpec(defaults.applet, defaults.aid, install, tcp, vpcd, state, atr, ram, commit,
+        new Chip(p256, mac, strict, t0), buffer);
   }
 
   public static byte[] hex(String what, String value) {

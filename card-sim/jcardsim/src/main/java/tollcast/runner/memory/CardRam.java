@@ -19,6 +19,7 @@ import javacard.security.KeyBuilder;
 public final class CardRam extends TransientMemory {
   private final int limit;
   private int octets;
+  private int deselectOctets;
   private final Map<Object, Byte> arrays = new IdentityHashMap<>();
   private final List<SymmetricKeyImpl> keys = new ArrayList<>();
 
@@ -32,6 +33,11 @@ public final class CardRam extends TransientMemory {
     return octets;
   }
 
+  /** How many of them a deselect clears. */
+  public int deselectOctets() {
+    return deselectOctets;
+  }
+
   public int free() {
     return limit == 0 ? Short.MAX_VALUE : Math.min(Short.MAX_VALUE, limit - octets);
   }
@@ -41,24 +47,26 @@ public final class CardRam extends TransientMemory {
     if (event != JCSystem.CLEAR_ON_RESET && event != JCSystem.CLEAR_ON_DESELECT) {
       SystemException.throwIt(SystemException.ILLEGAL_VALUE);
     }
-    take(Array.getLength(array) * (array instanceof byte[] || array instanceof boolean[] ? 1 : 2));
+    take(Array.getLength(array) * (array instanceof byte[] || array instanceof boolean[] ? 1 : 2), event);
     arrays.put(array, event);
     return array;
   }
 
   /** Takes RAM for a transient key; a persistent one takes none. */
   public void register(SymmetricKeyImpl key) {
-    if (eventOf(key.getType()) != JCSystem.NOT_A_TRANSIENT_OBJECT) {
-      take(key.getSize() / 8);
+    byte event = eventOf(key.getType());
+    if (event != JCSystem.NOT_A_TRANSIENT_OBJECT) {
+      take(key.getSize() / 8, event);
       keys.add(key);
     }
   }
 
-  private void take(int more) {
+  private void take(int more, byte event) {
     if (limit != 0 && octets + more > limit) {
       SystemException.throwIt(SystemException.NO_TRANSIENT_SPACE);
     }
     octets += more;
+    deselectOctets += event == JCSystem.CLEAR_ON_DESELECT ? more : 0;
   }
 
   public static byte eventOf(byte keyType) {

@@ -17,6 +17,7 @@ import javacard.framework.ISOException;
 import javacard.framework.SystemException;
 import javacard.framework.TransactionException;
 import javacard.framework.Util;
+import javacard.security.CryptoException;
 import javacard.security.Key;
 import tollcast.runner.memory.CardRam;
 import tollcast.runner.memory.Counts;
@@ -44,28 +45,25 @@ public final class CardRuntime extends SimulatorRuntime {
   public final Engines engines = new Engines();
   private final LogicalChannels logicalChannels = new LogicalChannels();
   private final String name;
-  private final boolean strict;
   final Chip chip;
   private final Receiving receiving;
   private boolean commandHasData;
+  private long engineCallsLeft = Eeprom.NEVER;
   private Applet applet;
 
   /**
    * @param name for messages
    * @param ramLimit octets of RAM for the applet, 0 for no limit
    * @param commitCapacity octets a transaction may change, up to 32,767
-   * @param strict throws where the API may throw, and forgets at deselect how engines were initialised
-   * @param chip the algorithms that it has
    * @param buffer octets of the APDU buffer, 133 to 261
    */
-  public CardRuntime(String name, int ramLimit, int commitCapacity, boolean strict, Chip chip, int buffer) {
-    this(name, new CardRam(ramLimit), commitCapacity, strict, chip, buffer);
+  public CardRuntime(String name, int ramLimit, int commitCapacity, Chip chip, int buffer) {
+    this(name, new CardRam(ramLimit), commitCapacity, chip, buffer);
   }
 
-  private CardRuntime(String name, CardRam ram, int commitCapacity, boolean strict, Chip chip, int bufferLength) {
+  private CardRuntime(String name, CardRam ram, int commitCapacity, Chip chip, int bufferLength) {
     super(ram);
     this.name = name;
-    this.strict = strict;
     this.chip = chip;
     this.ram = ram;
     receiving = new Receiving(bufferLength);
@@ -78,7 +76,7 @@ public final class CardRuntime extends SimulatorRuntime {
     } catch (ReflectiveOperationException e) {
       throw new IllegalStateException("another jCardSim than the one this runner was written for", e);
     }
-    changeProtocol(APDU.PROTOCOL_T1);
+    changeProtocol(chip.isT0() ? APDU.PROTOCOL_T0 : APDU.PROTOCOL_T1);
     eeprom.exempt(shortAPDU.getBuffer());
     eeprom.exempt(extendedAPDU.getBuffer());
   }
@@ -191,6 +189,7 @@ public final class CardRuntime extends SimulatorRuntime {
         Util.setShort(response, (short) 0, ISO7816.SW_WRONG_LENGTH);
       }
     }
+    engineCallsLeft = Eeprom.NEVER;
     if (eeprom.endCommand(cutAfterLast || cutAt == 0)) {
       counts.cutsFired++;
       reset();
@@ -225,7 +224,7 @@ public final class CardRuntime extends SimulatorRuntime {
   @Override
   protected void deselect(ApplicationInstance instance) {
     super.deselect(instance);
-    if (strict) {
+    if (chip.isStrict()) {
       engines.forget();
     } else {
       engines.reinitialise(Engines.Init::hasTransientKey);
@@ -241,10 +240,36 @@ public final class CardRuntime extends SimulatorRuntime {
     engines.reset();
   }
 
-  /** Before the applet receives data. */
+  /** A card of T=0 receives what is not sent: it waits until the reader gives it up. */
+  private static final class EndlessWait extends Error {
+    EndlessWait() {
+      super("receives data that the command does not have", null, false, true);
+    }
+  }
+
+  /** Before the applet receives data. By T=1 a card can know that there are none. */
   void requireData() {
-    if (strict && !commandHasData) {
+    if (commandHasData) {
+      return;
+    }
+    if (chip.isT0()) {
+      throw new EndlessWait();
+    }
+    if (chip.isStrict()) {
       APDUException.throwIt(APDUException.ILLEGAL_USE);
+    }
+  }
+
+  /** Makes the engines throw in the next command, when it has called them so many times; NEVER for not at all. */
+  public void failEngines(long after) {
+    engineCallsLeft = after;
+  }
+
+  /** Before a call of a cipher, MAC, digest, key agreement or key. */
+  void callEngine() {
+    if (engineCallsLeft != Eeprom.NEVER && engineCallsLeft-- == 0) {
+      engineCallsLeft = Eeprom.NEVER;
+      CryptoException.throwIt(CryptoException.ILLEGAL_USE);
     }
   }
 
@@ -253,6 +278,7 @@ public final class CardRuntime extends SimulatorRuntime {
   }
 
   void init(Object engine, Key key, byte mode, byte[] iv, short offset, short length) {
+    callEngine();
     counts.cipherInits++;
     engines.init(engine, key, mode, iv, offset, length);
     Engines.Init init = engines.initOf(engine);

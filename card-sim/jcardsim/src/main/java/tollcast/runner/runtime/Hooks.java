@@ -116,7 +116,7 @@ public final class Hooks {
 
   // --- javacard.framework.APDU
 
-  /** The API leaves undefined what this does for a command without data; a strict card throws. */
+  /** The API leaves undefined what this does for a command without data. */
   public static short setIncomingAndReceive(APDU apdu) {
     card().requireData();
     short received = apdu.setIncomingAndReceive();
@@ -172,6 +172,7 @@ public final class Hooks {
   // --- keys
 
   public static void setKey(AESKey key, byte[] value, short offset) {
+    card().callEngine();
     eeprom().writeKey((SymmetricKeyImpl) key, () -> key.setKey(value, offset));
   }
 
@@ -212,6 +213,7 @@ public final class Hooks {
   }
 
   public static void setS(ECPrivateKey key, byte[] value, short offset, short length) {
+    card().callEngine();
     KeyPairMemory.set(eeprom(), key, length, () -> key.setS(value, offset, length));
   }
 
@@ -220,16 +222,19 @@ public final class Hooks {
   }
 
   public static void genKeyPair(KeyPair pair) {
+    card().callEngine();
     KeyPairMemory.generate(eeprom(), pair);
   }
 
   public static void init(KeyAgreement agreement, PrivateKey key) {
+    card().callEngine();
     agreement.init(key);
   }
 
   /** For a point that is not on the curve a card throws ILLEGAL_VALUE; jCardSim lets Bouncy Castle's exception out. */
   public static short generateSecret(KeyAgreement agreement, byte[] point, short offset, short length, byte[] out,
       short outOffset) {
+    card().callEngine();
     return (short) output(out, outOffset, room -> {
       try {
         return agreement.generateSecret(point, offset, length, room, outOffset);
@@ -291,18 +296,27 @@ public final class Hooks {
   }
 
   public static short update(Cipher cipher, byte[] in, short inOffset, short length, byte[] out, short offset) {
+    card().callEngine();
     return (short) output(out, offset, room -> cipher.update(in, inOffset, length, room, offset));
   }
 
+  public static void update(Signature signature, byte[] in, short offset, short length) {
+    card().callEngine();
+    signature.update(in, offset, length);
+  }
+
   public static short doFinal(Cipher cipher, byte[] in, short inOffset, short length, byte[] out, short offset) {
+    card().callEngine();
     return (short) output(out, offset, room -> cipher.doFinal(in, inOffset, length, room, offset));
   }
 
   public static short doFinal(MessageDigest digest, byte[] in, short inOffset, short length, byte[] out, short offset) {
+    card().callEngine();
     return (short) output(out, offset, room -> digest.doFinal(in, inOffset, length, room, offset));
   }
 
   public static short sign(Signature signature, byte[] in, short inOffset, short length, byte[] out, short offset) {
+    card().callEngine();
     return (short) output(out, offset, room -> signature.sign(in, inOffset, length, room, offset));
   }
 
