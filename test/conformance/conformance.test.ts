@@ -43,6 +43,7 @@ const WITH_P256: readonly string[] = [
   'key-store: of a service key, a segment bought, a private half and seeds',
   'keys: each pair of parent and child',
   'purchases: each pair of parent and child of every kind',
+  'same-key: a segment bought by itself and a private half',
 ];
 
 /** The cases of each topic that has some for such a chip. */

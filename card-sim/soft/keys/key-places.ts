@@ -5,7 +5,7 @@ import { KEY_NAME } from '../../../apdu/layout/keys.ts';
 import type { PersistentState } from '../memory/persistent-state.ts';
 import type { TransientState } from '../memory/transient-state.ts';
 import { refuse } from '../refusal.ts';
-import type { CardKey, Purchase } from './keys.ts';
+import type { CardKey, Purchase, SegmentKey } from './keys.ts';
 
 /** The place that holds a key, -1 when none does. */
 export function placeOf(places: readonly (CardKey | undefined)[], kind: number, service: number, id: number): number {
@@ -21,6 +21,16 @@ export function dropBelow(transient: TransientState, gone: CardKey): void {
   contents.forEach((key, place) => {
     if (key?.purchase === gone || key?.parent === gone) contents[place] = undefined;
   });
+}
+
+/** Hangs the RAM keys that came through a key on the one that took its place. */
+export function moveBelow<K extends Purchase | SegmentKey>(transient: TransientState, from: K, to: K): void {
+  for (const places of [transient.segments, transient.contents]) {
+    for (const key of places) {
+      if (key?.purchase === from) key.purchase = to as Purchase;
+      if (key !== undefined && 'parent' in key && key.parent === from) key.parent = to;
+    }
+  }
 }
 
 /** Ends the RAM keys below a purchase with it, after its end was lowered, and drops those left without validity. */

@@ -15,8 +15,10 @@ interface KeyBase {
   to: number;
 }
 
-/** A key whose working keys have their schedules made. */
+/** A key, and its working keys with their schedules made. */
 interface WithCiphers {
+  /** 16 octets. */
+  readonly key: Uint8Array;
   readonly ciphers: ContentCiphers;
 }
 
@@ -41,8 +43,8 @@ export interface SeedPurchase extends Terms {
 /** The private half of a service's pair (protocol 4.9). */
 export interface PairPurchase extends Terms {
   readonly kind: typeof KIND.servicePair;
-  /** 32 octets. */
-  readonly privateKey: Uint8Array;
+  /** The private half, 32 octets. */
+  readonly key: Uint8Array;
 }
 
 export type Purchase = KeyPurchase | PairPurchase | SeedPurchase;
@@ -50,15 +52,15 @@ export type Purchase = KeyPurchase | PairPurchase | SeedPurchase;
 /** A segment key under a service key, in RAM. */
 export interface SegmentKey extends KeyBase, WithCiphers {
   readonly kind: typeof KIND.segment;
-  readonly purchase: Purchase;
+  purchase: Purchase;
 }
 
 /** A content key, in RAM (protocol 4.3). */
 export interface ContentKey extends KeyBase, WithCiphers {
   readonly kind: typeof KIND.content | typeof KIND.blind;
   /** Under a slot the seed purchase. */
-  readonly parent: Purchase | SegmentKey;
-  readonly purchase: Purchase;
+  parent: Purchase | SegmentKey;
+  purchase: Purchase;
   readonly tariff: number;
   readonly price: number;
   readonly segment: number;
@@ -101,6 +103,14 @@ export function exceedsPriceCeiling({ ceilings }: Purchase, tariff: number, pric
   }
 }
 
+/** Whether a purchase that replaces another holds all of its validity, and no lower ceiling on a price (4.4). */
+export function isExtension(now: Purchase, before: Purchase): boolean {
+  if (now.from > before.from || now.to < before.to) return false;
+  return (['perMegabyte', 'perHour', 'flat'] as const).every(
+    (field) => CEILINGS.readUint(now.ceilings, field) >= CEILINGS.readUint(before.ceilings, field),
+  );
+}
+
 /** Octets of the ceilings that are kept: all up to the currency. */
 export const CEILINGS_LENGTH = CEILINGS.at.currency;
 
@@ -140,12 +150,13 @@ export function encodePurchase(purchase: NewPurchase, key: Uint8Array): Uint8Arr
 
 /** Reads the entry of a place. @returns nothing when the place is free. */
 export function decodePurchase(entry: Uint8Array): Purchase | undefined {
-  const { kind, key, ...terms } = PURCHASE_ENTRY.decode(entry);
+  const { kind, key: room, ...terms } = PURCHASE_ENTRY.decode(entry);
   if (kind === KIND.seeds) return { ...terms, kind };
-  if (kind === KIND.servicePair) return { ...terms, kind, privateKey: key };
+  if (kind === KIND.servicePair) return { ...terms, kind, key: room };
   if (kind !== KIND.service && kind !== KIND.segment) return undefined;
   const { service, id } = terms;
-  return { ...terms, kind, ciphers: makeContentCiphers(deriveWorkingKeys(kind, service, id, key.subarray(0, 16))) };
+  const key = room.subarray(0, 16);
+  return { ...terms, kind, key, ciphers: makeContentCiphers(deriveWorkingKeys(kind, service, id, key)) };
 }
 
 /** A tree node in persistent memory; this card's own way. */

@@ -75,6 +75,7 @@ function loadBelow(
     from,
     to,
     parentKind: KEY.readUint(message, 'parentKind'),
+    key,
     ciphers: makeContentCiphers(deriveWorkingKeys(kind, service, id, key)),
     purchase: 'purchase' in parent ? parent.purchase : parent,
   };

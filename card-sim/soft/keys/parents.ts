@@ -59,7 +59,7 @@ export function findParent(
       case KIND.seeds:
         return undefined;
       case KIND.servicePair:
-        return { key, privateHalf: key.privateKey };
+        return { key, privateHalf: key.key };
       case KIND.node:
         return { key, ciphers: makeContentCiphers(deriveWorkingKeys(kind, service, id, key.key)) };
       default:

@@ -12,8 +12,8 @@ import type { PersistentState } from '../memory/persistent-state.ts';
 import type { TransientState } from '../memory/transient-state.ts';
 import { refuse } from '../refusal.ts';
 import type { KeyMemory } from './key-memory.ts';
-import { dropBelow, shortenBelow } from './key-places.ts';
-import { CEILINGS_LENGTH, FIRST_SEEDS, KEY_PURCHASES, type NewPurchase, type Purchase } from './keys.ts';
+import { dropBelow, moveBelow, shortenBelow } from './key-places.ts';
+import { CEILINGS_LENGTH, FIRST_SEEDS, isExtension, KEY_PURCHASES, type NewPurchase, type Purchase } from './keys.ts';
 import { ceilingsAt } from './message-fields.ts';
 
 /** The confirm that answers a message under the unique key or the card's own pair (protocol 4.5). */
@@ -60,7 +60,14 @@ export function loadPurchase(
     return;
   }
   const before = keyMemory.writePurchase(place, purchase, keys);
-  if (before !== undefined) dropBelow(transient, before);
+  if (before === undefined) return;
+  const now = keyMemory.purchases[place]!;
+  if (hasSameKey(before, now) && isExtension(now, before)) moveBelow(transient, before, now);
+  else dropBelow(transient, before);
+}
+
+function hasSameKey(a: Purchase, b: Purchase): boolean {
+  return 'key' in a && 'key' in b && equalTags(a.key, b.key);
 }
 
 function isPurchaseKind(kind: KeyKind): kind is Purchase['kind'] {

@@ -15,6 +15,7 @@ import { keyStoreCases } from './keys/key-store.ts';
 import { keyCases } from './keys/keys.ts';
 import { olderMessageCases } from './keys/older-messages.ts';
 import { purchaseCases } from './keys/purchases.ts';
+import { sameKeyCases } from './keys/same-key.ts';
 import { seedPartCases } from './keys/seed-parts.ts';
 import { slotCases } from './keys/slots.ts';
 import { treeCases } from './keys/tree.ts';
@@ -39,6 +40,7 @@ export const CASES: Readonly<Record<string, readonly Case[]>> = {
   keys: keyCases,
   'key-fields': keyFieldCases,
   'key-store': keyStoreCases,
+  'same-key': sameKeyCases,
   decode: decodeCases,
   groups: groupCases,
   purse: purseCases,

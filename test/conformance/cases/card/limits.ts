@@ -151,11 +151,11 @@ export const limitCases: readonly Case[] = [
     from: 'blank',
     async run(tester) {
       await limited(tester, { spendLimit: 999_999n });
-      await tester.loadKey(sealContent({ kind: 'flat', price: 1_000_000n }));
+      await tester.loadKey(sealContent({ kind: 'flat', price: 1_000_000n }, { to: END }));
       await tester.decode(sealPart(1), STATUS.SPEND_LIMIT);
-      await tester.loadKey(sealContent({ kind: 'flat', price: 10_000_001n }));
+      await tester.loadKey(sealContent({ kind: 'flat', price: 10_000_001n }, { to: END }));
       await tester.decode(sealPart(1), STATUS.NO_CREDIT);
-      await tester.loadKey(sealContent({ kind: 'flat', price: 999_999n }));
+      await tester.loadKey(sealContent({ kind: 'flat', price: 999_999n }, { to: END }));
       await tester.decode(sealPart(1));
       await tester.decode(sealPart(2));
       expect(await tester.record()).toMatchObject({ taken: 999_999n, spentOfDay: 999_999n });

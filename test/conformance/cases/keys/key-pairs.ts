@@ -14,6 +14,7 @@ import {
   CARD_KEYS,
   sealPart,
   CEILINGS,
+  CONTENT_KEY_ID,
   encodeContent,
   sealContent,
   END,
@@ -51,7 +52,7 @@ const ORDER = fromHex('FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2F
 /** On no curve: the y coordinate changed. */
 const NO_POINT = HEAD_END.publicKey.with(64, HEAD_END.publicKey[64]! ^ 1);
 
-async function headEnd(tester: Tester, point = HEAD_END.publicKey): Promise<void> {
+export async function headEnd(tester: Tester, point = HEAD_END.publicKey): Promise<void> {
   await tester.storeData(DGI_HEAD_END, point, false);
 }
 
@@ -323,6 +324,7 @@ export const keyPairCases: readonly Case[] = [
       await tester.loadKey(sealContentUnderPair({ price: 100n }));
       await tester.loadKey(sealSegmentUnderPair({ to: MIDDLE, ephemeral: makeFixedPair('second') }));
       await tester.loadKey(sealContent({ price: 101n }), STATUS.ABOVE_CEILING);
+      await tester.deleteKey(KIND.content, SERVICE, CONTENT_KEY_ID);
       await tester.loadKey(sealContent({ price: 100n }));
       expect((await keysOn(tester)).find(({ kind }) => kind === KIND.content)?.to).toBe(MIDDLE);
       await tester.open();

@@ -62,7 +62,7 @@ export const keyStoreCases: readonly Case[] = [
       await load(6, 100);
       await load(7, 100);
       expect(await tester.keys()).toEqual(['10 7/1', '11 7/1', '11 7/5', '11 7/7', '11 7/4']);
-      await load(4, 50);
+      await tester.loadKey(sealSegment({ keyId: 4, to: START + 50, key: makeFixedKey('another') }));
       expect(await tester.keys()).toEqual(['10 7/1', '11 7/1', '11 7/5', '11 7/7', '11 7/4']);
       await load(8, 50);
       expect(await tester.keys()).toEqual(['10 7/1', '11 7/1', '11 7/5', '11 7/7', '11 7/8']);
@@ -99,15 +99,17 @@ export const keyStoreCases: readonly Case[] = [
     async run(tester) {
       const direct: KeyOptions = { parentKind: KIND.service, parentId: SERVICE_KEY_ID, keyId: 5001 };
       await tester.loadKey(sealContent({}, direct));
-      await tester.loadKey(sealSegment());
+      await tester.loadKey(sealSegment({ key: makeFixedKey('another') }));
       expect(await tester.keys()).toEqual(['10 7/1', '11 7/100', '12 7/5001']);
+      await tester.loadKey(sealSegment());
       await tester.loadKey(sealContent());
       await tester.deleteKey(KIND.segment, SERVICE, SEGMENT_KEY_ID);
       expect(await tester.keys()).toEqual(['10 7/1', '12 7/5001']);
       await tester.loadKey(sealSegment());
       await tester.loadKey(sealContent());
-      await tester.loadKey(sealService(2));
+      await tester.loadKey(sealService(2, {}, { key: makeFixedKey('another') }));
       expect(await tester.keys()).toEqual(['10 7/1']);
+      await tester.loadKey(sealService(3));
       await tester.loadKey(sealSegment({ to: START + 10 }));
       await tester.loadKey(sealContent());
       for (let keyId = 1; keyId <= 4; keyId++) await tester.loadKey(sealSegment({ keyId }));

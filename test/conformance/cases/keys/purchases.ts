@@ -217,7 +217,7 @@ export const purchaseCases: readonly Case[] = [
       await tester.decode(sealPart(2, { mediaTime: MIDDLE }), STATUS.OUTSIDE_VALIDITY);
       await tester.loadKey(sealContent({ kind: 'free' }, { from: MIDDLE }), STATUS.OUTSIDE_VALIDITY);
       await tester.loadKey(sealService(3));
-      await tester.decode(sealPart(2, { mediaTime: MIDDLE }), STATUS.UNKNOWN_KEY);
+      await tester.decode(sealPart(2, { mediaTime: MIDDLE }), STATUS.OUTSIDE_VALIDITY);
       await tester.loadKey(sealSegment());
       await tester.loadKey(sealContent({ kind: 'free' }));
       await tester.decode(sealPart(2, { mediaTime: MIDDLE }));

@@ -233,7 +233,7 @@ export const decodeCases: readonly Case[] = [
       await tester.decode(sealPart(1, { mediaTime: START + 99 }));
       await tester.decode(sealPart(2, { mediaTime: START + 100 }), STATUS.OUTSIDE_VALIDITY);
       await tester.loadKey(sealService(2, {}, { to: START + 200 }));
-      await tester.decode(sealPart(2, { mediaTime: START + 100 }), STATUS.UNKNOWN_KEY);
+      await tester.decode(sealPart(2, { mediaTime: START + 100 }), STATUS.OUTSIDE_VALIDITY);
       await tester.loadKey(sealSegment());
       await tester.loadKey(sealContent({ kind: 'free' }));
       await tester.decode(sealPart(2, { mediaTime: START + 100 }));

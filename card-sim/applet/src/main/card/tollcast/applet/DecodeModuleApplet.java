@@ -61,9 +61,9 @@ public final class DecodeModuleApplet extends Applet {
     NumberWindow window = new NumberWindow(persistent, transients);
     Marks marks = new Marks(persistent, transients, workingKeys);
     Parents parents = new Parents(persistent, transients, keys, marks, workingKeys);
-    purchases = new Purchases(persistent, transients, keys, parents, marks, window, uplink);
+    purchases = new Purchases(persistent, transients, keys, parents, marks, workingKeys, window, uplink);
     Tree tree = new Tree(persistent, transients, parents, window);
-    keyLoader = new KeyLoader(persistent, transients, keys, parents, purchases, tree, uplink, mac, pin);
+    keyLoader = new KeyLoader(persistent, transients, keys, parents, purchases, tree, uplink, workingKeys, mac, pin);
     decoder = new Decoder(persistent, transients, keys, session, debit, streams, tally);
     creditLoad = new CreditLoad(persistent, transients, purse, mac);
     Cmac cmac = new Cmac(mac.engine, transients.work);

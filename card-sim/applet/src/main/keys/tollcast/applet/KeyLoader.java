@@ -17,11 +17,12 @@ final class KeyLoader {
   private final Purchases purchases;
   private final Tree tree;
   private final Uplink uplink;
+  private final WorkingKeys workingKeys;
   private final Mac mac;
   private final HolderPin pin;
 
   KeyLoader(Persistent persistent, Transients transients, KeyStore keys, Parents parents, Purchases purchases,
-      Tree tree, Uplink uplink, Mac mac, HolderPin pin) {
+      Tree tree, Uplink uplink, WorkingKeys workingKeys, Mac mac, HolderPin pin) {
     this.persistent = persistent;
     this.transients = transients;
     this.keys = keys;
@@ -29,6 +30,7 @@ final class KeyLoader {
     this.purchases = purchases;
     this.tree = tree;
     this.uplink = uplink;
+    this.workingKeys = workingKeys;
     this.mac = mac;
     this.pin = pin;
   }
@@ -193,11 +195,26 @@ final class KeyLoader {
     }
     // Step 7
     byte place = keys.placeFor(kind, message, (short) (at + KeyMessage.SERVICE), (short) (at + KeyMessage.KEY_ID));
-    keys.free(place);
     KeyTable table = keys.tableOf(place);
     byte row = KeyStore.rowOf(place);
-    parents.unwrapInto(message, at, parentKind, parent, table, row);
     short entry = table.at(row);
+    parents.prepareKeys(message, at, parentKind, parent);
+    if (table.isUsed(row) && workingKeys.areOf(table.encryptionKey(row))) {
+      workingKeys.wipe();
+      if (Unsigned.compare(message, (short) (at + KeyMessage.TO), table.entries, (short) (entry + KeyTable.TO),
+          (short) 4) < 0) {
+        return;
+      }
+      if (!content && table.entries[(short) (entry + KeyTable.PURCHASE)] != purchase) {
+        keys.freeContentsUnder(place);
+      }
+    } else {
+      keys.free(place);
+      workingKeys.store(table.encryptionKey(row), table.macKey(row));
+      if (content) {
+        transients.initContentEngines(row);
+      }
+    }
     table.entries[(short) (entry + KeyTable.PARENT_KIND)] = parentKind;
     table.entries[(short) (entry + KeyTable.PURCHASE)] = purchase;
     table.entries[(short) (entry + KeyTable.PARENT)] = parent;
@@ -205,7 +222,6 @@ final class KeyLoader {
         (short) (entry + KeyTable.NAME_AND_VALIDITY), KeyMessage.NAME_AND_VALIDITY_LENGTH);
     if (content) {
       storeTerms(message, (short) (at + KeyMessage.BODY), table, entry);
-      transients.initContentEngines(row);
     }
     // The kind comes last: it makes the key valid.
     table.entries[entry] = kind;

@@ -132,6 +132,15 @@ final class KeyPairs {
     privateHalves[service].setS(half, at, PRIVATE_LENGTH);
   }
 
+  /** Whether the private half of a service is the one at `at`; puts it behind that for a comparison. */
+  boolean isPrivateHalfOf(byte service, byte[] half, short at) {
+    short other = (short) (at + PRIVATE_LENGTH);
+    privateHalves[service].getS(half, other);
+    boolean same = Util.arrayCompare(half, at, half, other, PRIVATE_LENGTH) == 0;
+    Util.arrayFillNonAtomic(half, other, PRIVATE_LENGTH, (byte) 0);
+    return same;
+  }
+
   /** Overwrites the private half of a service. */
   void wipe(byte service) {
     overwrite(privateHalves[service]);

@@ -138,8 +138,7 @@ final class KeyStore {
     }
     table.clear(row);
     if (place < FIRST_NODE) {
-      limitBelow(segments, place, true);
-      limitBelow(contents, place, true);
+      freeBelow(place);
       if (place >= Persistent.FIRST_SEEDS) {
         Marks.wipe(persistent.seeds, place);
       } else if (place >= Persistent.KEYED_PURCHASES) {
@@ -150,6 +149,12 @@ final class KeyStore {
     } else if (place < FIRST_CONTENT) {
       freeContentsUnder(place);
     }
+  }
+
+  /** Frees the places of the RAM keys below a purchase. */
+  void freeBelow(byte purchase) {
+    limitBelow(segments, purchase, true);
+    limitBelow(contents, purchase, true);
   }
 
   /** After the end of a purchase was lowered: RAM keys below it end with it, and those that have nothing left go. */
@@ -174,7 +179,7 @@ final class KeyStore {
   }
 
   /** Frees the content keys that came under a segment key in RAM. */
-  private void freeContentsUnder(byte segment) {
+  void freeContentsUnder(byte segment) {
     for (byte row = 0; row < contents.count; row++) {
       if (contents.isUsed(row) && contents.entries[(short) (contents.at(row) + KeyTable.PARENT)] == segment) {
         contents.clear(row);

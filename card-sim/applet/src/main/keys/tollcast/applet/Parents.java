@@ -135,11 +135,11 @@ final class Parents {
     cipher.doFinal(message, (short) (at + KeyMessage.WRAPPED_KEY), length, to, toAt);
   }
 
-  /** Deciphers the wrapped key and derives its working keys into a row of a table. */
-  void unwrapInto(byte[] message, short at, byte parentKind, byte parent, KeyTable table, byte row) {
+  /** Deciphers the wrapped key and prepares its working keys, for {@link WorkingKeys#store}. */
+  void prepareKeys(byte[] message, short at, byte parentKind, byte parent) {
     unwrap(message, at, parentKind, parent, work, WorkingKeys.KEY, KeyMessage.KEY_LENGTH);
     workingKeys.setName(message[at], message, (short) (at + KeyMessage.SERVICE), message,
         (short) (at + KeyMessage.KEY_ID));
-    workingKeys.derive(table.encryptionKey(row), table.macKey(row));
+    workingKeys.prepare();
   }
 }

@@ -31,7 +31,7 @@ final class WorkingKeys {
   static final short NODE = 81;
   private static final short NODE_INPUT = 17;
   private static final short CHILD = 97;
-  private static final short END = 129;
+  static final short END = 129;
 
   private final MessageDigest digest;
   private final byte[] work;
@@ -57,6 +57,17 @@ final class WorkingKeys {
     derive(KEY_INPUT, encryption, mac);
   }
 
+  /** Derives the working keys of the key at {@link #KEY} to where {@link #store} takes them from. */
+  void prepare() {
+    digest.doFinal(work, (short) 0, KEY_INPUT, work, OUTPUT);
+  }
+
+  /** Whether the prepared working keys are those of a key, by its encryption key; it has all 128 bits of the hash. */
+  boolean areOf(AESKey encryption) {
+    encryption.getKey(work, NODE);
+    return Util.arrayCompare(work, NODE, work, OUTPUT, KeyMessage.KEY_LENGTH) == 0;
+  }
+
   /** Derives the working keys of a slot. */
   void deriveOfSlot(AESKey encryption, AESKey mac) {
     derive(SLOT_INPUT, encryption, mac);
@@ -70,8 +81,18 @@ final class WorkingKeys {
   /** The output may overwrite the input. Nothing secret stays in `work`. */
   private void derive(short inputLength, AESKey encryption, AESKey mac) {
     digest.doFinal(work, (short) 0, inputLength, work, OUTPUT);
+    store(encryption, mac);
+  }
+
+  /** Stores the prepared working keys. */
+  void store(AESKey encryption, AESKey mac) {
     encryption.setKey(work, OUTPUT);
     mac.setKey(work, (short) (OUTPUT + KeyMessage.KEY_LENGTH));
+    wipe();
+  }
+
+  /** Overwrites what is secret in `work`. */
+  void wipe() {
     Util.arrayFillNonAtomic(work, (short) 0, END, (byte) 0);
   }
 

@@ -10,16 +10,22 @@ final class Purchases {
   private static final short COMPARED = KeyTable.PARTS;
   private static final short COMPARED_LENGTH = (short) (KeyTable.PURCHASE_LENGTH - COMPARED);
 
+  /** In `work`: a private half, and behind it and all that working keys are made in, the purchase of a message. */
+  private static final short PRIVATE_HALF = 64;
+  private static final short TERMS = (short) (WorkingKeys.END - 1);
+
+  /** What of a purchase stands in its place, but for the kind. */
+  private static final short STORED = (short) (TERMS + KeyTable.PARENT_KIND);
+  private static final short STORED_LENGTH = (short) (KeyTable.PURCHASE_LENGTH - KeyTable.PARENT_KIND);
+
   /** Where LEAVE makes the last number u32 of the purchase, behind its data. */
   private static final short LAST_NUMBER = LeaveCommand.SIZE;
-
-  /** In `work`: the purchase of a message, and behind it a private half. */
-  private static final short PRIVATE_HALF = 64;
 
   private final KeyTable purchases;
   private final KeyStore keys;
   private final Parents parents;
   private final Marks marks;
+  private final WorkingKeys workingKeys;
   private final NumberWindow window;
   private final Uplink uplink;
   private final KeyPairs pairs;
@@ -27,10 +33,11 @@ final class Purchases {
   private final byte[] work;
 
   Purchases(Persistent persistent, Transients transients, KeyStore keys, Parents parents, Marks marks,
-      NumberWindow window, Uplink uplink) {
+      WorkingKeys workingKeys, NumberWindow window, Uplink uplink) {
     this.keys = keys;
     this.parents = parents;
     this.marks = marks;
+    this.workingKeys = workingKeys;
     this.window = window;
     this.uplink = uplink;
     purchases = persistent.purchases;
@@ -55,7 +62,7 @@ final class Purchases {
     describe(message, at, part);
     byte place = purchases.find(kind, message, (short) (at + KeyMessage.SERVICE), message,
         (short) (at + KeyMessage.KEY_ID));
-    boolean same = place != KeyTable.NONE && Util.arrayCompare(work, COMPARED, purchases.entries,
+    boolean same = place != KeyTable.NONE && Util.arrayCompare(work, (short) (TERMS + COMPARED), purchases.entries,
         (short) (purchases.at(place) + COMPARED), COMPARED_LENGTH) == 0;
     // Step 4
     if (!window.isOpen(message, number)) {
@@ -71,23 +78,22 @@ final class Purchases {
     if (place == KeyTable.NONE) {
       place = findFree(seeds, pair);
     }
-    if (pair) {
-      parents.unwrap(message, at, parentKind, parent, work, PRIVATE_HALF, KeyPairs.PRIVATE_LENGTH);
-      if (!KeyPairs.isPrivateHalf(work, PRIVATE_HALF)) {
-        ISOException.throwIt(StatusWords.BAD_FIELD);
-      }
-    }
-    // The old key goes first. After a power cut the place is free and the number still open.
+    work[(short) (TERMS + KeyTable.PARENT_KIND)] = parentKind;
+    work[(short) (TERMS + KeyTable.PURCHASE)] = place;
     if (!seeds) {
+      prepareKey(message, at, parentKind, parent, pair);
+      if (purchases.isUsed(place) && isKeyOf(place, pair)) {
+        workingKeys.wipe();
+        renew(place, message, number);
+        return;
+      }
+      // The old key goes first. After a power cut the place is free and the number still open.
       keys.free(place);
     }
     short entry = purchases.at(place);
     if (!purchases.isUsed(place)) {
-      work[KeyTable.PARENT_KIND] = parentKind;
-      work[KeyTable.PURCHASE] = place;
       // All but the kind, which makes the purchase valid.
-      Util.arrayCopyNonAtomic(work, KeyTable.PARENT_KIND, purchases.entries, (short) (entry + KeyTable.PARENT_KIND),
-          (short) (KeyTable.PURCHASE_LENGTH - KeyTable.PARENT_KIND));
+      Util.arrayCopyNonAtomic(work, STORED, purchases.entries, (short) (entry + KeyTable.PARENT_KIND), STORED_LENGTH);
       if (seeds) {
         marks.invalidate(place);
       }
@@ -99,9 +105,9 @@ final class Purchases {
       Util.arrayFillNonAtomic(message, keysAt, Marks.SEEDS_LENGTH, (byte) 0);
     } else if (pair) {
       pairs.storePrivateHalf((byte) (place - Persistent.KEYED_PURCHASES), work, PRIVATE_HALF);
-      Util.arrayFillNonAtomic(work, PRIVATE_HALF, KeyPairs.PRIVATE_LENGTH, (byte) 0);
+      workingKeys.wipe();
     } else {
-      parents.unwrapInto(message, at, parentKind, parent, purchases, place);
+      workingKeys.store(purchases.encryptionKey(place), purchases.macKey(place));
     }
     window.advance(message, number);
     JCSystem.beginTransaction();
@@ -113,20 +119,70 @@ final class Purchases {
     JCSystem.commitTransaction();
   }
 
+  /** Deciphers the key of a purchase into `work`; throws 6A80 for what is not a private half. */
+  private void prepareKey(byte[] message, short at, byte parentKind, byte parent, boolean pair) {
+    if (!pair) {
+      parents.prepareKeys(message, at, parentKind, parent);
+      return;
+    }
+    parents.unwrap(message, at, parentKind, parent, work, PRIVATE_HALF, KeyPairs.PRIVATE_LENGTH);
+    if (!KeyPairs.isPrivateHalf(work, PRIVATE_HALF)) {
+      ISOException.throwIt(StatusWords.BAD_FIELD);
+    }
+  }
+
+  /** Whether the key that was prepared is the one at a place. */
+  private boolean isKeyOf(byte place, boolean pair) {
+    return pair ? pairs.isPrivateHalfOf((byte) (place - Persistent.KEYED_PURCHASES), work, PRIVATE_HALF)
+        : workingKeys.areOf(purchases.encryptionKey(place));
+  }
+
+  /** Gives a purchase that keeps its key the terms in `work`, and takes the number, as one. */
+  private void renew(byte place, byte[] message, short number) {
+    short entry = purchases.at(place);
+    if (!isExtension(entry)) {
+      keys.freeBelow(place);
+    }
+    window.advance(message, number);
+    JCSystem.beginTransaction();
+    window.store();
+    Util.arrayCopy(work, STORED, purchases.entries, (short) (entry + KeyTable.PARENT_KIND), STORED_LENGTH);
+    JCSystem.commitTransaction();
+  }
+
+  /** Whether the terms in `work` hold the validity of the purchase at `entry`, and no lower ceiling on a price. */
+  private boolean isExtension(short entry) {
+    byte[] entries = purchases.entries;
+    if (Unsigned.compare(work, (short) (TERMS + KeyTable.FROM), entries, (short) (entry + KeyTable.FROM),
+        (short) 4) > 0) {
+      return false;
+    }
+    // The end, and the three ceilings on prices.
+    for (short field = KeyTable.TO; field < (short) (KeyTable.CEILINGS + Ceilings.GROUP_OCTETS); field += 4) {
+      if (field != KeyTable.NUMBER && Unsigned.compare(work, (short) (TERMS + field), entries,
+          (short) (entry + field), (short) 4) < 0) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   /** Puts the purchase of a message into `work`, but for its place. Its number is that of its part 0 (4.6). */
   private void describe(byte[] message, short at, byte part) {
-    work[KeyTable.PARTS] = (byte) (message[(short) (at + KeyMessage.FLAGS)] >> Marks.PARTS_SHIFT);
-    Util.arrayCopyNonAtomic(message, (short) (at + KeyMessage.NAME_AND_VALIDITY), work, KeyTable.NAME_AND_VALIDITY,
-        KeyMessage.NAME_AND_VALIDITY_LENGTH);
-    Util.arrayCopyNonAtomic(message, (short) (at + KeyMessage.NUMBER), work, KeyTable.NUMBER, (short) 4);
+    work[(short) (TERMS + KeyTable.PARTS)] = (byte) (message[(short) (at + KeyMessage.FLAGS)] >> Marks.PARTS_SHIFT);
+    Util.arrayCopyNonAtomic(message, (short) (at + KeyMessage.NAME_AND_VALIDITY), work,
+        (short) (TERMS + KeyTable.NAME_AND_VALIDITY), KeyMessage.NAME_AND_VALIDITY_LENGTH);
+    short number = (short) (TERMS + KeyTable.NUMBER);
+    Util.arrayCopyNonAtomic(message, (short) (at + KeyMessage.NUMBER), work, number, (short) 4);
     ram[Transients.REGISTER_2] = part;
-    Unsigned.subtract(work, KeyTable.NUMBER, (short) 4, ram, Transients.REGISTER_2, (short) 1);
-    Util.arrayCopyNonAtomic(message, ceilingsAt(at, message[at]), work, KeyTable.CEILINGS, KeyTable.CEILINGS_LENGTH);
+    Unsigned.subtract(work, number, (short) 4, ram, Transients.REGISTER_2, (short) 1);
+    Util.arrayCopyNonAtomic(message, ceilingsAt(at, message[at]), work, (short) (TERMS + KeyTable.CEILINGS),
+        KeyTable.CEILINGS_LENGTH);
   }
 
   /** Step 4: requires that the purchase in `work` may replace the other one at its place; throws 940B, 6A80. */
   private void requireNewer(byte place, boolean seeds) {
-    if (Unsigned.compare(work, KeyTable.NUMBER, purchases.entries, (short) (purchases.at(place) + KeyTable.NUMBER),
+    if (Unsigned.compare(work, (short) (TERMS + KeyTable.NUMBER), purchases.entries, (short) (purchases.at(place) + KeyTable.NUMBER),
         (short) 4) < 0) {
       ISOException.throwIt(StatusWords.OLD_NUMBER);
     }

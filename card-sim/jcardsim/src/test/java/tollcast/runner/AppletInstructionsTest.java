@@ -203,14 +203,20 @@ class AppletInstructionsTest {
     return part(CONTENT, false, octets, duration, 500, SSRC, ++group);
   }
 
+  /** Another key of the same name, which displaces it. */
+  private static Key makeOther(Key key) {
+    return new Key(key.kind(), key.service(), key.id(), cardKey(9));
+  }
+
   private void count() throws Exception {
     rig = meteredCard();
     measure("startLoad", 0, INS_START_LOAD, new byte[0]);
     measure("load", 1, INS_LOAD_CREDIT, loadOrder(1, 900_000));
     rig.loadKeys(FREE, 0);
     // The keys that follow displace these, as they do on a card in use.
+    rig.ok(INS_LOAD_KEY, keyMessage(makeOther(SEGMENT), PURCHASE, 0, 2_000, 0, new byte[0]));
     measure("segmentKey", 0, INS_LOAD_KEY, keyMessage(SEGMENT, PURCHASE, 0, 2_000, 0, new byte[0]));
-    rig.ok(INS_LOAD_KEY, keyMessage(CONTENT, SEGMENT, 0, 2_000, 0, terms(FREE, 0, 33)));
+    rig.ok(INS_LOAD_KEY, keyMessage(makeOther(CONTENT), SEGMENT, 0, 2_000, 0, terms(FREE, 0, 33)));
     measure("contentKey", 0, INS_LOAD_KEY, keyMessage(CONTENT, SEGMENT, 0, 2_000, 0, terms(FREE, 0, 33)));
     watch(FREE, 0);
     measure("decodeFree", 0, INS_DECODE, next(1_000, 200));

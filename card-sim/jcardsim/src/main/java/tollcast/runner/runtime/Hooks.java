@@ -217,6 +217,10 @@ public final class Hooks {
     KeyPairMemory.set(eeprom(), key, length, () -> key.setS(value, offset, length));
   }
 
+  public static short getS(ECPrivateKey key, byte[] out, short offset) {
+    return (short) output(out, offset, room -> key.getS(room, offset));
+  }
+
   public static short getW(ECPublicKey key, byte[] out, short offset) {
     return (short) output(out, offset, room -> key.getW(room, offset));
   }
