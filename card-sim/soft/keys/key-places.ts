@@ -24,10 +24,10 @@ export function dropBelow(transient: TransientState, gone: CardKey): void {
 }
 
 /** Hangs the RAM keys that came through a key on the one that took its place. */
-export function moveBelow<K extends Purchase | SegmentKey>(transient: TransientState, from: K, to: K): void {
+export function moveBelow(transient: TransientState, from: Purchase | SegmentKey, to: Purchase | SegmentKey): void {
   for (const places of [transient.segments, transient.contents]) {
     for (const key of places) {
-      if (key?.purchase === from) key.purchase = to as Purchase;
+      if (key?.purchase === from && !('purchase' in to)) key.purchase = to;
       if (key !== undefined && 'parent' in key && key.parent === from) key.parent = to;
     }
   }
