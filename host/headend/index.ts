@@ -28,5 +28,4 @@ export type {
   MembershipChange,
   MembershipEvents,
   SessionKeys,
-  StoreChange,
 } from './requests/session-keys.ts';

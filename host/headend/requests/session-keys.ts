@@ -1,3 +1,4 @@
+import type { StoreChange } from '../../store/group-writer.ts';
 import type { ListedMember } from '../membership/member-list.ts';
 import type { SoldSession } from '../membership/sold-session.ts';
 
@@ -14,12 +15,6 @@ export interface KeyGrant {
    * unique key. The numbers are on disk before the messages leave.
    */
   readonly takeNumber: () => number;
-}
-
-/** One statement for the head-end's database. */
-export interface StoreChange {
-  readonly sql: string;
-  readonly values: readonly (string | number | bigint | Uint8Array | null)[];
 }
 
 /** What a grant is made of. */

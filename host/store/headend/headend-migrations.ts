@@ -1,4 +1,5 @@
 import type { Migration } from 'kysely/migration';
+import { requests } from './0001-requests.ts';
 import { services } from './0002-services.ts';
 
 /**
@@ -6,5 +7,6 @@ import { services } from './0002-services.ts';
  * has been released never changes; a later version is a further migration.
  */
 export const HEADEND_MIGRATIONS: Record<string, Migration> = {
+  '0001-requests': requests,
   '0002-services': services,
 };

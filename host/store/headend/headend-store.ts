@@ -15,6 +15,11 @@ export type HeadendStore = Kysely<HeadendTables>;
 
 const FILE = 'headend.sqlite';
 
+/** Where the database of a head-end lies. @param directory of its state. */
+export function headendDatabase(directory: string): string {
+  return join(directory, FILE);
+}
+
 /**
  * Opens the database of a head-end; an empty one is made, for its owner alone to read. One of an earlier version is
  * brought up to date first, all of it or nothing.
@@ -23,7 +28,7 @@ const FILE = 'headend.sqlite';
  */
 export async function openHeadendStore(directory: string): Promise<HeadendStore> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const path = join(directory, FILE);
+  const path = headendDatabase(directory);
   closeSync(openSync(path, 'a', 0o600));
   chmodSync(path, 0o600);
   const database = new Kysely<unknown>({ dialect: new WorkerSqliteDialect(path) });

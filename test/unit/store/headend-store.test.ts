@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { backUpHeadendStore, openHeadendStore } from '../../../host/store/headend/headend-store.ts';
+import { backUpHeadendStore, headendDatabase, openHeadendStore } from '../../../host/store/headend/headend-store.ts';
 
 let directory: string;
 
@@ -19,7 +19,7 @@ test('what is committed is there when it is opened again; nobody else can read i
   const store = await openHeadendStore(directory);
   await store.insertInto('service').values(SERVICE).execute();
   await store.destroy();
-  expect((await stat(join(directory, 'headend.sqlite'))).mode & 0o077).toBe(0);
+  expect((await stat(headendDatabase(directory))).mode & 0o077).toBe(0);
   const again = await openHeadendStore(directory);
   expect(await again.selectFrom('service').selectAll().execute()).toEqual([SERVICE]);
   await again.destroy();
