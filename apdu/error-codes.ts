@@ -177,6 +177,7 @@ const CATALOGUE = {
   KEY_SET_FILE: { kind: 'usage', meaning: 'the file named holds no key set' },
   VERIFICATION_KEY: { kind: 'usage', meaning: 'what was named is not a verification key' },
   SERIAL_TAKEN: { kind: 'usage', meaning: 'a card with this serial number exists' },
+  BATCH_INCOMPLETE: { kind: 'failure', meaning: 'some cards of a batch were not made' },
   WRONG_CURRENCY: { kind: 'usage', meaning: 'the card holds another currency' },
   NOTHING_TO_LOAD: { kind: 'usage', meaning: 'no amount was named and nothing is due' },
   OVER_MAXIMUM: { kind: 'refused', meaning: 'the card may not hold so much' },

@@ -37,6 +37,7 @@ interface SendOptions extends PassphraseOptions {
   segment?: number;
   quantum?: string;
   accept?: ModuleClass;
+  rating?: number;
   grant: string[];
   days: number;
   store: string;
@@ -84,6 +85,7 @@ export function addHeadendCommand(program: Command): void {
     )
     .option('--quantum <amount>', 'what a card takes at a time (default: the toll of 2.1 MB or 10 s)')
     .addOption(new Option('--accept <class>', 'only modules of this class may watch').choices(['card', 'soft']))
+    .option('--rating <age>', 'only cards whose rating limit allows this age may watch', wholeNumber(1, 255))
     .addOption(new Option('--grant <card-id...>', 'ids of the cards that get the service key').default([], 'none'))
     .option('--days <n>', 'days for which they get it', wholeNumber(1, 366), 30)
     .option('--store <directory>', 'the issuer store that made these cards', DEFAULT_STORE)
@@ -142,7 +144,15 @@ async function send(options: SendOptions): Promise<void> {
     const { media, format, isLive } = await openFormatted(options, stop.signal);
     if (stop.signal.aborted) return;
     const stream = startStream();
-    const sale = { service: options.service, price, quantum, accept, cards, granted: options.days * DAY };
+    const sale = {
+      service: options.service,
+      price,
+      quantum,
+      accept,
+      rating: options.rating,
+      cards,
+      granted: options.days * DAY,
+    };
     const keys = await KeyManager.start(
       { ...sale, stream, groupLimits: limitGroups(profile), period: options.keyPeriod, segment: options.segment },
       openGrantNumbers(options.store),

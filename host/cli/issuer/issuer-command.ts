@@ -15,6 +15,7 @@ import {
 } from '../options/issuer-option.ts';
 import { addPassphraseOptions, choosePassphrase, type PassphraseOptions } from '../terminal/passphrase.ts';
 import { addAdministrationCommands } from './issuer-administration.ts';
+import { addBatchCommand } from './issuer-batch.ts';
 import { addCopyCommands } from './issuer-copies.ts';
 import { addCreditCommands } from './issuer-credit.ts';
 import { addListCommands } from './issuer-list.ts';
@@ -29,6 +30,7 @@ export function addIssuerCommand(program: Command): void {
     .option('--json', 'print one line of JSON')
     .action(init);
   addPersonaliseCommand(issuer);
+  addBatchCommand(issuer);
   addCreditCommands(issuer);
   addAdministrationCommands(issuer);
   addListCommands(issuer);

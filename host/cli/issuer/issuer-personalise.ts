@@ -1,12 +1,14 @@
 import { type Command, Option } from 'commander';
 import { formatCardId, type ModuleClass } from '../../../apdu/decode-module/card-id.ts';
 import { NO_LIMITS } from '../../../apdu/decode-module/card-limits.ts';
+import type { VerificationKey } from '../../../apdu/decode-module/keys/verification-key.ts';
 import { MAX_MONEY } from '../../../apdu/layout/max-money.ts';
 import { describeLimits } from '../../issuer/cards/holder-limits.ts';
-import { personalise, requireUsableCard } from '../../issuer/cards/personalisation.ts';
+import { type NewCard, personalise, requireUsableCard } from '../../issuer/cards/personalisation.ts';
 import { readVerificationKey } from '../../issuer/keys/verification-key-file.ts';
 import { formatMoney, parseAmount } from '../../money/amount.ts';
-import { currencyByCode } from '../../money/currency.ts';
+import { currencyByCode, currencyByNumber } from '../../money/currency.ts';
+import type { CardAddress } from '../../transport/card/card-address.ts';
 import { limitsToJson } from '../card/card-view.ts';
 import { print } from '../options/card-option.ts';
 import { type ChannelOptions, createCardCommand, readInstalledKeys, withStore } from '../options/issuer-option.ts';
@@ -15,25 +17,24 @@ import { choosePin } from '../terminal/pin-entry.ts';
 import { now } from '../terminal/time.ts';
 import { addLimitOptions, type LimitOptions, parseLimits } from './issuer-limits.ts';
 
-interface PersonaliseOptions extends ChannelOptions, LimitOptions {
-  readonly serial?: number;
+/** What a new card is to be, as it stands on a command line or in a row of a batch. */
+export interface ProfileOptions extends LimitOptions {
   readonly class?: ModuleClass;
   readonly currency: string;
   readonly maxBalance: string;
   readonly maxUnacknowledged?: string;
-  readonly pin?: true;
-  readonly pinFile?: string;
   readonly trust: readonly string[];
 }
 
-/** Adds `tollcast issuer personalise`. */
-export function addPersonaliseCommand(issuer: Command): void {
-  const command = createCardCommand(issuer, 'personalise', 'make a blank card one of yours')
-    .option(
-      '--serial <n>',
-      'serial number, never one of a card that was (default: a free one)',
-      wholeNumber(0, 0xffff_ffff),
-    )
+interface PersonaliseOptions extends ChannelOptions, ProfileOptions {
+  readonly serial?: number;
+  readonly pin?: true;
+  readonly pinFile?: string;
+}
+
+/** Adds the options that say what a new card is to be. */
+export function addProfileOptions(command: Command): Command {
+  command
     .addOption(
       new Option('--class <class>', 'class of the module (default: soft for a soft card, else card)').choices([
         'card',
@@ -46,8 +47,6 @@ export function addPersonaliseCommand(issuer: Command): void {
       '--max-unacknowledged <amount>',
       'the most that receipts may come to before they are collected (default: the maximum balance)',
     )
-    .option('--pin', 'give it a PIN, which is typed or in TOLLCAST_PIN')
-    .option('--pin-file <file>', 'give it the PIN in this file')
     .addOption(
       new Option(
         '--trust <id=key...>',
@@ -58,30 +57,53 @@ export function addPersonaliseCommand(issuer: Command): void {
       '--keys <file>',
       'key set that the card was installed with, in JSON (default: the test keys of simulated cards)',
     );
-  addLimitOptions(command).action(personaliseCard);
+  return addLimitOptions(command);
 }
 
-async function personaliseCard(options: PersonaliseOptions): Promise<void> {
+/** Reads what a new card is to be; the serial and the PIN are not part of it. */
+export async function readProfile(
+  options: ProfileOptions,
+  { kind }: CardAddress,
+): Promise<Omit<NewCard, 'serial' | 'pin'> & { readonly trust: readonly VerificationKey[] }> {
   const currency = currencyByCode(options.currency);
   const maximumBalance = parseAmount(options.maxBalance, currency, MAX_MONEY);
   const maximumUnacknowledged =
     options.maxUnacknowledged === undefined
       ? maximumBalance
       : parseAmount(options.maxUnacknowledged, currency, MAX_MONEY);
-  const moduleClass = options.class ?? (options.card.kind === 'soft' ? 'soft' : 'card');
   const asked = parseLimits(options, currency);
-  const limits = Object.keys(asked).length === 0 ? undefined : { ...NO_LIMITS, ...asked };
-  const withPin = options.pin === true || options.pinFile !== undefined;
-  const wanted = {
-    moduleClass,
-    serial: options.serial,
+  return {
+    moduleClass: options.class ?? (kind === 'soft' ? 'soft' : 'card'),
     currency: currency.number,
     maximumBalance,
     maximumUnacknowledged,
-    limits,
+    limits: Object.keys(asked).length === 0 ? undefined : { ...NO_LIMITS, ...asked },
     trust: await Promise.all(options.trust.map(readVerificationKey)),
+  };
+}
+
+/** Adds `tollcast issuer personalise`. */
+export function addPersonaliseCommand(issuer: Command): void {
+  const command = createCardCommand(issuer, 'personalise', 'make a blank card one of yours')
+    .option(
+      '--serial <n>',
+      'serial number, never one of a card that was (default: a free one)',
+      wholeNumber(0, 0xffff_ffff),
+    )
+    .option('--pin', 'give it a PIN, which is typed or in TOLLCAST_PIN')
+    .option('--pin-file <file>', 'give it the PIN in this file');
+  addProfileOptions(command).action(personaliseCard);
+}
+
+async function personaliseCard(options: PersonaliseOptions): Promise<void> {
+  const withPin = options.pin === true || options.pinFile !== undefined;
+  const wanted = {
+    ...(await readProfile(options, options.card)),
+    serial: options.serial,
     pin: withPin ? await choosePin(options.pinFile) : undefined,
   };
+  const { moduleClass, maximumBalance, limits } = wanted;
+  const currency = currencyByNumber(wanted.currency);
   requireUsableCard(wanted);
   const installed = await readInstalledKeys(options);
   const cardId = await withStore({ ...options, create: true }, (channel, keys, accounts) =>

@@ -52,6 +52,6 @@ export async function administer<T>(options: ChannelOptions, work: (on: Administ
 }
 
 /** Reads the key set that a blank card was installed with: the test keys unless a file is named. */
-export async function readInstalledKeys({ keys }: ChannelOptions): Promise<ChannelKeySet> {
+export async function readInstalledKeys({ keys }: Pick<ChannelOptions, 'keys'>): Promise<ChannelKeySet> {
   return keys === undefined ? TEST_KEY_SET : readKeySet(keys);
 }

@@ -21,6 +21,8 @@ export interface KeyManagerOptions {
   readonly quantum?: bigint | undefined;
   /** The only class of modules that may play; both when left out. */
   readonly accept?: ModuleClass | undefined;
+  /** Least age that it is for, u8; for all when left out. */
+  readonly rating?: number | undefined;
   readonly groupLimits: GroupLimits;
   /** Seconds for which the cards get the service key, from the start of the stream. */
   readonly granted: number;
@@ -50,7 +52,7 @@ export class KeyManager implements ContentKeys {
   }
 
   private constructor(options: KeyManagerOptions, numbers: readonly number[]) {
-    const { service, stream, period, segment, accept, groupLimits } = options;
+    const { service, stream, period, segment, accept, rating, groupLimits } = options;
     const { tariff, currency } = options.price;
     const key = randomBytes(16);
     const validity = { from: stream.mediaTime, to: stream.mediaTime + options.granted };
@@ -71,7 +73,7 @@ export class KeyManager implements ContentKeys {
       end: validity.to,
       period,
       segment,
-      terms: { tariff, classes: { card: accept !== 'soft', soft: accept !== 'card' }, ssrcs: [stream.ssrc] },
+      terms: { tariff, rating, classes: { card: accept !== 'soft', soft: accept !== 'card' }, ssrcs: [stream.ssrc] },
       random: randomBytes,
     });
   }

@@ -31,7 +31,7 @@ export interface KeyScheduleOptions {
   readonly segment?: number | undefined;
   /** Most seconds of a content key, 20 and up. */
   readonly period: number;
-  readonly terms: Pick<ContentTerms, 'tariff' | 'classes' | 'ssrcs'>;
+  readonly terms: Pick<ContentTerms, 'tariff' | 'rating' | 'classes' | 'ssrcs'>;
   /** Unpredictable octets, as many as asked for. */
   readonly random: (length: number) => Uint8Array;
 }

@@ -52,6 +52,8 @@ export interface Personalisation {
   readonly installed: ChannelKeySet;
   /** Seconds since 1970. */
   readonly now: number;
+  /** Called with the card id before the card gets anything; a card that was begun before has it already. */
+  readonly onNumbered?: ((cardId: Uint8Array) => Promise<void>) | undefined;
 }
 
 /**
@@ -66,7 +68,7 @@ export interface Personalisation {
  *   lacks a PIN.
  */
 export async function personalise(
-  { channel, keys, accounts, installed, now }: Personalisation,
+  { channel, keys, accounts, installed, now, onNumbered }: Personalisation,
   wanted: NewCard,
 ): Promise<Uint8Array> {
   const { life, cardId: present } = await new DecodeModule(channel).select();
@@ -92,6 +94,7 @@ export async function personalise(
   const { secure, keys: held } = await openChannel(channel, candidates);
   const module = new DecodeModule(secure);
   const cardId = resumed ? present : await accounts.addCard(wanted, now);
+  await onNumbered?.(cardId);
   if (!resumed) await module.storeData(DGI.profile, encodeCardProfile({ ...wanted, cardId }), false);
   if (held === installed) await putKey(secure, installed, deriveChannelKeys(master, cardId));
   if (life === 'blank') {

@@ -49,13 +49,14 @@ test('grants every card the service key under its downlink key and number, with 
   });
 });
 
-test('the price and the accepted class are in the content message, and its key seals', async () => {
-  const keys = await KeyManager.start({ ...OPTIONS, accept: 'card' }, NUMBERS);
+test('the price, the rating and the accepted class are in the content message, and its key seals', async () => {
+  const keys = await KeyManager.start({ ...OPTIONS, accept: 'card', rating: 16 }, NUMBERS);
   const [segment, content] = keys.due(START).shared.map(parseKeyMessage);
   expect([segment!.kind, content!.kind]).toEqual([KIND.segment, KIND.content]);
   expect(keys.at(START)).toMatchObject({ id: content!.keyId, segmentId: segment!.keyId });
   expect(decodeContentTerms(content!.body)).toMatchObject({
     tariff: { kind: 'duration', price: 2_000_000n },
+    rating: 16,
     classes: { card: true, soft: false },
     ssrcs: [0x1234],
   });
