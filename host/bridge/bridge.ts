@@ -9,8 +9,9 @@ import { CardWatch } from './card/card-watch.ts';
 import type { StopReason } from './card/stop-reason.ts';
 import { type GroupOutcome, type NewPrice, TollGate } from './card/toll-gate.ts';
 import { Delivery } from './delivery.ts';
+import { CardTime } from './intake/card-time.ts';
+import { MediaIntake, type TakenGroup } from './intake/media-intake.ts';
 import { KeyLoader } from './keys/key-loader.ts';
-import { MediaIntake, type TakenGroup } from './media-intake.ts';
 import { PaceMeter } from './price/pace-meter.ts';
 import { PriceConsent } from './price/price-consent.ts';
 import { type BridgeEnd, END_MESSAGES, type EndCode } from './run-end.ts';
@@ -40,6 +41,8 @@ export class Bridge {
   readonly #diagnosis: Diagnosis;
   readonly #consent: PriceConsent;
   readonly #pace = new PaceMeter();
+  /** What those whose groups were not opened may use of the card while others play. */
+  readonly #strangersTime = new CardTime();
   /** Wakes the loop when something comes in. */
   readonly #arrival: Signal;
   readonly #over = new AbortController();
@@ -57,16 +60,17 @@ export class Bridge {
       onDrop: (reason, messages) => counters.dropped(reason, messages),
       onConfirm: (confirm) => options.onConfirm?.(confirm),
     });
-    const intake = new MediaIntake(
-      (reason, packets) => counters.dropped(this.#diagnosis.whyDropped(reason, counters.status), packets),
-      options.stream,
-    );
+    const intake = new MediaIntake({
+      onDrop: (reason, packets) => counters.dropped(this.#diagnosis.whyDropped(reason, counters.status), packets),
+      isKnown: (ssrc) => keys.hasContentFor(ssrc),
+      stream: options.stream,
+    });
     this.#delivery = new Delivery(sink, clock, counters);
     const { writer } = this.#delivery;
     const opener = new GroupOpener(aead);
     const consent = new PriceConsent(options.decidePrice);
     this.#consent = consent;
-    this.#gate = new TollGate({ session, keys, opener, writer, counters, notices, consent, minShare });
+    this.#gate = new TollGate({ session, keys, intake, opener, writer, counters, notices, consent, minShare });
     const checkEnd = () => this.#checkBye();
     this.#cards = new CardWatch({ session, keys, counters, notices, clock, purseEvery, checkEnd });
     this.#diagnosis = new Diagnosis({ keys, intake, sink, consent, notices, hasPin: pin !== undefined });
@@ -82,14 +86,20 @@ export class Bridge {
     return this.#counters.status;
   }
 
-  /** Takes in datagrams of the media port. What is kept of them is copied. */
-  receiveMedia(datagrams: readonly Uint8Array[]): void {
+  /**
+   * Takes in datagrams of the media port. What is kept of them is copied.
+   * @param sources where each came from, as a number for each address and port: senders are kept apart by it, so that
+   *   none takes another one's place.
+   */
+  receiveMedia(datagrams: readonly Uint8Array[], sources: ArrayLike<number> = []): void {
     const now = this.#clock.monotonic();
     let octets = 0;
     for (const { length } of datagrams) octets += length - RTP_HEADER;
     this.#pace.add(octets, now);
-    this.#intake.add(datagrams, now);
+    this.#intake.add(datagrams, sources, now);
     this.#intake.expire(now);
+    const loudest = this.#intake.lookAtStrangers(now);
+    if (loudest !== undefined) this.#diagnosis.strangerSends(loudest);
     this.#arrival.notify();
   }
 
@@ -193,9 +203,11 @@ export class Bridge {
   async #passGroup(): Promise<boolean> {
     const now = this.#clock.monotonic();
     let keyMissing = false;
-    for (const taken of this.#intake.take(now)) {
+    const asksStrangers = !this.#intake.isPlaying(now) || this.#strangersTime.isLeft(now);
+    for (const taken of this.#intake.take(now, asksStrangers)) {
       this.#diagnosis.groupAsked(taken.card.header.packets);
       const outcome = await this.#gate.pass(taken, now);
+      if (taken.isStrange) this.#strangersTime.use(now, this.#clock.monotonic());
       if (outcome.kind === 'waitsForKey') {
         keyMissing = true;
         continue;

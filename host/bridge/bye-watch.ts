@@ -1,5 +1,5 @@
 import { readLeavingStreams } from '../stream/packet/rtcp-bye.ts';
-import type { MediaIntake } from './media-intake.ts';
+import type { MediaIntake } from './intake/media-intake.ts';
 
 /** ms of silence after a BYE that show the end, at least and at most. Packets on their way may still come. */
 const MIN_SILENCE = 300;

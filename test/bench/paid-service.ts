@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Mode } from '../../apdu/decode-module/packets/card-part.ts';
 import { startCard } from '../../card-sim/index.ts';
 import {
   chooseProfile,
@@ -33,16 +34,17 @@ export async function makeCard(folder: string, serial: number): Promise<PaidCard
   return { file, id: await personalise(card, serial, CREDIT) };
 }
 
-/** A head-end in this process that is about to send to a free port, sealed, n = 100, span 64, 0.25 USD/MB. */
+/** A head-end in this process that is about to send, n = 100, span 64, 0.25 USD/MB; to a free port, sealed, unless told. */
 export async function makeSender(
-  cards: readonly PaidCard[],
+  cards: readonly Pick<PaidCard, 'id'>[],
   source: MediaSource,
   format: SourceFormat,
   pace: { readonly rate?: number; readonly speed?: number },
+  changes: { readonly mode?: Mode; readonly period?: number; readonly port?: number } = {},
 ): Promise<{ readonly sender: ServiceSender; readonly port: number }> {
-  const port = await findFreePort();
+  const { mode = 'sealed', period = 300, port = await findFreePort() } = changes;
   const stream = startStream();
-  const profile = chooseProfile({ mode: 'sealed', closingTime: 250 });
+  const profile = chooseProfile({ mode, closingTime: 250 });
   const keys = await KeyManager.start(
     {
       service: 1,
@@ -50,7 +52,7 @@ export async function makeSender(
       price: { tariff: { kind: 'octets', price: 250_000n } },
       groupLimits: limitGroups(profile),
       granted: 3600,
-      period: 300,
+      period,
       cards: cards.map(({ id }) => ({ cardId: id, downlinkKey: deriveTestCardKey('downlink', id) })),
     },
     { take: async (granted, now) => granted.map(() => now) },
@@ -70,6 +72,8 @@ export async function makeSender(
 export interface WatchBill {
   readonly received: number;
   readonly missing: number;
+  /** Octets charged for. */
+  readonly paid: number;
   /** ms. */
   readonly firstAfter?: number;
 }
@@ -81,11 +85,16 @@ export class Watcher {
   #said = '';
   #json = '';
 
-  constructor(port: number, card: PaidCard) {
-    const watch = ['watch', '--address', `${ADDRESS}:${port}`, '--card', `soft:${card.file}`, '--out', '/dev/null'];
-    this.process = spawn(process.execPath, [TOLLCAST, ...watch, '--yes', '--json'], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+  /** @param changes node: options of Node itself. */
+  constructor(
+    port: number,
+    card: Pick<PaidCard, 'file'> | { readonly address: string },
+    changes: { readonly to?: string; readonly out?: string; readonly node?: readonly string[] } = {},
+  ) {
+    const { to = ADDRESS, out = '/dev/null', node = [] } = changes;
+    const at = 'file' in card ? `soft:${card.file}` : card.address;
+    const watch = ['watch', '--address', `${to}:${port}`, '--card', at, '--out', out, '--yes', '--json'];
+    this.process = spawn(process.execPath, [...node, TOLLCAST, ...watch], { stdio: ['ignore', 'pipe', 'pipe'] });
     this.process.stdout?.on('data', (chunk: Buffer) => (this.#json += chunk.toString()));
     this.process.stderr?.on('data', (chunk: Buffer) => (this.#said += chunk.toString()));
     endWithThisProcess(this.process);
@@ -98,6 +107,11 @@ export class Watcher {
     while (!this.#said.includes(words)) {
       if (await Promise.race([over, once(this.process.stderr!, 'data').then(() => false)])) throw this.#failure();
     }
+  }
+
+  /** All that it said so far, warnings among it. */
+  get said(): string {
+    return this.#said;
   }
 
   /** Ends it as Ctrl-C does. */

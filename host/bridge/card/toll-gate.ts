@@ -3,9 +3,9 @@ import type { Tariff } from '../../../apdu/decode-module/money/tariff.ts';
 import { CardGoneError, FormatError, type TollcastError } from '../../../apdu/errors.ts';
 import type { ClearWriter } from '../../stream/opening/clear-packets.ts';
 import type { GroupOpener, OpenedGroup } from '../../stream/opening/group-opener.ts';
-import type { PacketGroup } from '../../stream/opening/packet-group.ts';
+import { type HeldCardPacket, isSamePart } from '../../stream/opening/held-card-packet.ts';
+import type { MediaIntake, TakenGroup } from '../intake/media-intake.ts';
 import type { KeyLoader, LoadedContent } from '../keys/key-loader.ts';
-import type { TakenGroup } from '../media-intake.ts';
 import type { PriceConsent } from '../price/price-consent.ts';
 import type { DropReason } from '../status/bridge-status.ts';
 import type { Notices } from '../status/notices.ts';
@@ -47,6 +47,7 @@ export type GroupOutcome =
 export interface TollGateOptions {
   readonly session: CardSession;
   readonly keys: KeyLoader;
+  readonly intake: Pick<MediaIntake, 'settle' | 'othersOf' | 'canAwaitPackets' | 'refused'>;
   readonly opener: GroupOpener;
   /** Takes the clear packets. */
   readonly writer: ClearWriter;
@@ -57,9 +58,10 @@ export interface TollGateOptions {
   readonly minShare: number;
 }
 
-/** A group that was charged. */
+/** A group that was charged. Whoever sends its packets, they are opened by the same answer. */
 interface ChargedGroup {
-  readonly group: PacketGroup;
+  /** The card part that the card answered. */
+  readonly card: HeldCardPacket;
   /** The card's answer to DECODE. */
   readonly answer: Uint8Array;
   /** SRTP master salt of its content key. */
@@ -92,7 +94,7 @@ export class TollGate {
       taken.stream.putBack(taken.group);
       throw error;
     }
-    this.#conclude(taken, outcome);
+    this.#conclude(taken, outcome, now);
     return outcome;
   }
 
@@ -111,7 +113,7 @@ export class TollGate {
   }
 
   async #decide(taken: TakenGroup, now: number): Promise<GroupOutcome> {
-    if (this.#charged?.group !== taken.group) {
+    if (this.#charged === undefined || !isSameGroup(this.#charged.card, taken.card)) {
       const { contentKeyId, ssrc } = taken.card.header;
       const content = this.#options.keys.content(contentKeyId, ssrc);
       if (content === undefined) return this.#decideWithoutKey(taken);
@@ -122,7 +124,10 @@ export class TollGate {
       const refusal = await this.#charge(taken, content, now);
       if (refusal !== undefined) return refusal;
     }
-    return this.#open(taken, this.#charged!, now);
+    const charged = this.#charged!;
+    // The card knows which card packet of this group is authentic, so it is not asked about another one.
+    if (!isSamePart(charged.card.part, taken.card.part)) return { kind: 'dropped', reason: 'forged' };
+    return this.#open(taken, charged, now);
   }
 
   #decideWithoutKey({ group, card }: TakenGroup): GroupOutcome {
@@ -131,7 +136,9 @@ export class TollGate {
       this.#tellOtherService(other);
       return { kind: 'dropped', reason: 'otherService' };
     }
-    return group.cards.length > 1 ? { kind: 'dropped', reason: 'forged' } : { kind: 'waitsForKey' };
+    // Another card packet of the group may be the true one: this one makes room where that one can be asked about.
+    const hasOther = group.cards.some(({ header }) => this.#options.keys.content(header.contentKeyId, header.ssrc));
+    return hasOther ? { kind: 'dropped', reason: 'forged' } : { kind: 'waitsForKey' };
   }
 
   /** Why a group is not worth its toll, if it is not. */
@@ -143,13 +150,15 @@ export class TollGate {
     }
     const received = group.receivedOctets(card) * 100;
     const isTooLittle = group.missingPackets(card) > 0 && received < card.header.octets * this.#options.minShare;
-    return isTooLittle ? { kind: 'damaged' } : undefined;
+    if (!isTooLittle) return undefined;
+    // A card packet that claims too much may be forged, and must not take the true one along.
+    return group.cards.length > 1 ? { kind: 'dropped', reason: 'damaged' } : { kind: 'damaged' };
   }
 
   /** Has the card charge for a group and answer its card part. @returns why it did not, if it did not. */
   async #charge(taken: TakenGroup, content: LoadedContent, now: number): Promise<GroupOutcome | undefined> {
     const { session, keys, counters } = this.#options;
-    const { group, card } = taken;
+    const { card } = taken;
     let answer: Uint8Array;
     try {
       answer = await session.decode(content.service, card.part);
@@ -157,7 +166,7 @@ export class TollGate {
       if (!(error instanceof ModuleError)) throw error;
       return this.#decideOnRefusal(taken, error, now);
     }
-    this.#charged = { group, answer, salt: content.terms.masterSalt };
+    this.#charged = { card, answer, salt: content.terms.masterSalt };
     // The run is of the service that was opened first, so that the network cannot choose what is paid for.
     keys.bind(content.service);
     counters.groupCharged(card.header.octets);
@@ -191,12 +200,13 @@ export class TollGate {
   }
 
   /** Opens the rest of a charged group. */
-  #open({ group, card, stream }: TakenGroup, { answer, salt }: ChargedGroup, now: number): GroupOutcome {
-    const { opener, writer, counters } = this.#options;
+  #open(taken: TakenGroup, { answer, salt }: ChargedGroup, now: number): GroupOutcome {
+    const { opener, writer, counters, intake } = this.#options;
+    const { group, card } = taken;
     const packetsBefore = writer.packets;
     let opened: OpenedGroup;
     try {
-      opened = opener.open(group, card, answer, salt, writer);
+      opened = opener.open(group, card, answer, salt, writer, intake.othersOf(taken));
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
       this.#charged = undefined;
@@ -204,7 +214,7 @@ export class TollGate {
       return this.#decideOnFault(error, now);
     }
     this.#faults.end();
-    if (opened.forged > 0 && opened.packets < card.header.packets && stream.canAwaitPackets(group, now)) {
+    if (opened.forged > 0 && opened.packets < card.header.packets && intake.canAwaitPackets(taken, now)) {
       writer.truncate(packetsBefore);
       return { kind: 'waitsForPackets' };
     }
@@ -217,12 +227,12 @@ export class TollGate {
     return this.#faults.isLasting ? { kind: 'cardFaulty' } : { kind: 'refused', error };
   }
 
-  #conclude(taken: TakenGroup, outcome: GroupOutcome): void {
-    const { group, stream } = taken;
-    const { counters } = this.#options;
+  #conclude(taken: TakenGroup, outcome: GroupOutcome, now: number): void {
+    const { group, card, stream } = taken;
+    const { counters, intake } = this.#options;
     switch (outcome.kind) {
       case 'opened':
-        stream.settle(group);
+        intake.settle(taken, isMostlyOwn(outcome.opened, card), now);
         counters.groupOpened(outcome.opened);
         return;
       case 'waitsForPackets':
@@ -249,7 +259,9 @@ export class TollGate {
     }
   }
 
-  #refuseCardPacket({ group, card, stream }: TakenGroup, reason: DropReason): void {
+  #refuseCardPacket(taken: TakenGroup, reason: DropReason): void {
+    const { group, card, stream } = taken;
+    if (reason === 'forged') this.#options.intake.refused(taken);
     this.#options.counters.dropped(reason, group.cards.length > 1 ? 1 : group.packets);
     stream.refuse(group, card);
   }
@@ -263,6 +275,15 @@ export class TollGate {
       `packets of service ${other} come here and are let go: this run is of service ${own}; to watch the other one start again with --service ${other}`,
     );
   }
+}
+
+function isSameGroup({ header: a }: HeldCardPacket, { header: b }: HeldCardPacket): boolean {
+  return a.group === b.group && a.ssrc === b.ssrc;
+}
+
+/** Whether the sender of a group sent most of what opened: it can copy a card packet, and no gap packet ahead of time. */
+function isMostlyOwn({ packets, foreign }: OpenedGroup, { header }: HeldCardPacket): boolean {
+  return 2 * (packets - foreign) > header.packets;
 }
 
 /** Faults of the card with no group opened in between, and ms they go on for, from which on they count as lasting. */

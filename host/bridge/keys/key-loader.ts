@@ -158,6 +158,14 @@ export class KeyLoader {
     return other;
   }
 
+  /** Whether the card holds a content key for this stream. */
+  hasContentFor(ssrc: number): boolean {
+    for (const { message, terms, state } of this.#known.values()) {
+      if (state === 'loaded' && terms?.ssrcs.includes(ssrc) === true && this.#isOfService(message)) return true;
+    }
+    return false;
+  }
+
   /** Whether the card holds a content key for any stream. */
   get hasContent(): boolean {
     for (const { message, terms, state } of this.#known.values()) {

@@ -6,9 +6,11 @@ import type { StopReason } from '../card/stop-reason.ts';
 /** Why packets or key messages were let go, and what each reason means. Packets and messages are counted singly. */
 export const DROP_REASONS = {
   malformed: 'not a packet of this protocol, or cut short',
+  stranger: 'of somebody else who sends to this address',
   foreign: 'of a stream that no content key of this card is for',
   otherService: 'of another service than this run is of',
   duplicate: 'came before',
+  outside: 'of a group too far ahead of the stream to be of it',
   late: 'of a group that is over: replayed, or too late',
   noCardPacket: 'gap packets whose card packet did not come',
   forged: 'not what the sender sealed',

@@ -1,8 +1,8 @@
 import type { ModuleError } from '../../../apdu/decode-module/module-status.ts';
 import type { ClearSink } from '../../stream/opening/clear-sink.ts';
-import type { StreamDrop } from '../../stream/opening/group-assembler.ts';
+import { formatSource } from '../../transport/network/datagram-source.ts';
+import type { IntakeDrop, MediaIntake } from '../intake/media-intake.ts';
 import type { KeyLoader } from '../keys/key-loader.ts';
-import type { MediaIntake } from '../media-intake.ts';
 import type { PriceConsent } from '../price/price-consent.ts';
 import type { BridgeState, BridgeStatus, DropReason } from './bridge-status.ts';
 import type { Notices } from './notices.ts';
@@ -11,6 +11,7 @@ import type { Notices } from './notices.ts';
 const SILENT_AFTER = 2000;
 /** ms without an opened group after which it is said why. */
 const IDLE_AFTER = 1000;
+const MAX_STRANGERS_TOLD = 4;
 
 export interface DiagnosisOptions {
   readonly keys: Pick<KeyLoader, 'hasContent' | 'lackingService' | 'service'>;
@@ -27,6 +28,7 @@ export class Diagnosis {
   readonly #options: DiagnosisOptions;
   /** Whether the group whose turn it is in some stream waits for its key. */
   keyMissing = false;
+  readonly #strangersTold = new Set<number>();
   /** ms, when the run began or the newest group was opened. */
   #playingAt = -Infinity;
 
@@ -60,7 +62,7 @@ export class Diagnosis {
   }
 
   /** Why packets were let go, as it is counted. */
-  whyDropped(reason: StreamDrop, status: BridgeStatus): DropReason {
+  whyDropped(reason: IntakeDrop, status: BridgeStatus): DropReason {
     if (reason !== 'overflow') return reason;
     const cause = this.#whyOverflow(status);
     if (cause === 'cardSlow' && this.#groupPackets > 0) {
@@ -69,6 +71,15 @@ export class Diagnosis {
       );
     }
     return cause;
+  }
+
+  /** Somebody else sends than those whose groups open. Told of a few: addresses can be forged without end. */
+  strangerSends({ source, perSecond }: { readonly source: number; readonly perSecond: number }): void {
+    if (this.#strangersTold.has(source) || this.#strangersTold.size >= MAX_STRANGERS_TOLD) return;
+    this.#strangersTold.add(source);
+    this.#options.notices.say(
+      `somebody else sends to this group: ${formatSource(source)}, ${Math.round(perSecond)} packets a second that nothing opens; they are let go unpaid; tell the operator of the network`,
+    );
   }
 
   /** The card did not accept a key message. */

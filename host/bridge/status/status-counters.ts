@@ -111,9 +111,11 @@ function emptyStatus(service: number | undefined): WritableStatus {
     packets: 0,
     drops: {
       malformed: 0,
+      stranger: 0,
       foreign: 0,
       otherService: 0,
       duplicate: 0,
+      outside: 0,
       late: 0,
       noCardPacket: 0,
       forged: 0,

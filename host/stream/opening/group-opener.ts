@@ -5,15 +5,18 @@ import { MKI_LENGTH } from '../packet/mki.ts';
 import { AEAD_TAG, type AeadFactory, type PacketAead } from '../packet/packet-aead.ts';
 import { deriveSrtpSession, computePacketIv } from '../packet/srtp-keys.ts';
 import type { ClearWriter } from './clear-packets.ts';
-import type { HeldCardPacket, PacketGroup } from './packet-group.ts';
+import { type HeldCardPacket, isSamePart } from './held-card-packet.ts';
+import type { PacketGroup } from './packet-group.ts';
 
 /** What came out of a group. */
 export interface OpenedGroup {
   readonly packets: number;
   /** Clear payload octets. */
   readonly octets: number;
-  /** Packets that the group's key did not seal, or that lie outside the group. */
+  /** Packets of the group that did not come out: its key did not seal them, or they lie outside the group. */
   readonly forged: number;
+  /** Packets that came out of what other senders sent for the group. */
+  readonly foreign: number;
 }
 
 /** Opens the rest of a group with the card's answer to its card packet, `firmware-notes/protocol.md` 5.2. */
@@ -30,6 +33,8 @@ export class GroupOpener {
    * @param card the card packet that was asked about.
    * @param answer of DECODE to that card packet's card part.
    * @param masterSalt SRTP master salt of the content key, 12 octets.
+   * @param others the same group as other senders sent it. In mode sealed, where every packet is authenticated, they
+   *   give what is missing.
    * @throws FormatError when the answer is not as long as what the card packet's span holds; nothing is written then.
    */
   open(
@@ -38,6 +43,7 @@ export class GroupOpener {
     answer: Uint8Array,
     masterSalt: Uint8Array,
     out: ClearWriter,
+    others: readonly PacketGroup[] = [],
   ): OpenedGroup {
     const sealed = card.header.mode === 'sealed';
     const expected = 16 * (card.header.spanBlocks - (sealed ? 0 : 1));
@@ -49,48 +55,57 @@ export class GroupOpener {
     const content = sealed ? answer.subarray(GROUP_KEY) : answer;
     const session = sealed ? deriveSrtpSession(answer.subarray(0, GROUP_KEY), masterSalt) : undefined;
     const rest = session && { aead: this.#aead(session.key), salt: session.salt };
+    const opening = { card, rest, out };
+    const helpers = sealed ? others : [];
 
-    let packets = 0;
+    let own = 0;
+    let foreign = 0;
     let octets = 0;
-    let forged = 0;
-    const length = this.#openCardPacket(group, card, content, rest, out);
-    if (length === undefined) {
-      forged += group.cards.length;
-    } else {
-      packets++;
+    const addForeign = (length: number | undefined) => {
+      if (length === undefined) return;
+      foreign++;
       octets += length;
-      forged += group.cards.length - 1;
+    };
+    const first = this.#openCardPacket(group.cards, content, opening);
+    if (first !== undefined) {
+      own++;
+      octets += first;
+    } else {
+      addForeign(
+        this.#openCardPacket(
+          helpers.flatMap(({ cards }) => cards),
+          content,
+          opening,
+        ),
+      );
     }
-    let opened = 0;
+    let next = 1;
     for (const gap of group.inOrder(card)) {
       const position = group.positionOf(card, gap.rtp.sequence);
-      // Position 0 lies outside the group. Of rivals for one position the first counts that opens.
-      if (position <= opened) {
-        forged++;
-        continue;
-      }
-      const gapLength = this.#openRest(gap, card, gap.rtp.length, card.header.index + position, undefined, rest, out);
-      if (gapLength === undefined) {
-        forged++;
-      } else {
-        opened = position;
-        packets++;
-        octets += gapLength;
+      if (helpers.length > 0) for (; next < position; next++) addForeign(this.#openForeign(helpers, next, opening));
+      next = position + 1;
+      const length = this.#openGap(gap, position, opening) ?? this.#openRival(group, gap, position, opening);
+      if (length !== undefined) {
+        own++;
+        octets += length;
+      } else if (helpers.length > 0) {
+        addForeign(this.#openForeign(helpers, position, opening));
       }
     }
-    return { packets, octets, forged };
+    if (helpers.length > 0) {
+      for (; next < card.header.packets; next++) addForeign(this.#openForeign(helpers, next, opening));
+    }
+    return { packets: own + foreign, octets, forged: group.packets - own, foreign };
   }
 
   /** Tries every card packet that has the card part asked about, as their rest may differ. */
   #openCardPacket(
-    group: PacketGroup,
-    card: HeldCardPacket,
+    candidates: readonly HeldCardPacket[],
     content: Uint8Array,
-    rest: Rest | undefined,
-    out: ClearWriter,
+    { card, rest, out }: Opening,
   ): number | undefined {
     const { header, part } = card;
-    for (const candidate of group.cards) {
+    for (const candidate of candidates) {
       if (candidate !== card && !isSamePart(candidate.part, part)) continue;
       const restAt = candidate.packet.rtp.length + candidate.sentLength;
       // Protocol 5.1: a payload shorter than the span is filled up with zeros; `octets` gives its length.
@@ -98,6 +113,30 @@ export class GroupOpener {
       const shown = isSpanOnly && header.packets === 1 ? content.subarray(0, header.octets) : content;
       const length = this.#openRest(candidate.packet, card, restAt, header.index, shown, rest, out);
       if (length !== undefined) return length;
+    }
+    return undefined;
+  }
+
+  #openGap(gap: MediaPacket, position: number, { card, rest, out }: Opening): number | undefined {
+    return this.#openRest(gap, card, gap.rtp.length, card.header.index + position, undefined, rest, out);
+  }
+
+  /** Of rivals for one position the first counts that opens. */
+  #openRival(group: PacketGroup, gap: MediaPacket, position: number, opening: Opening): number | undefined {
+    for (const rival of group.rivalsOf(gap.rtp.sequence)) {
+      const length = this.#openGap(rival, position, opening);
+      if (length !== undefined) return length;
+    }
+    return undefined;
+  }
+
+  #openForeign(others: readonly PacketGroup[], position: number, opening: Opening): number | undefined {
+    const sequence = (opening.card.header.index + position) % 0x10000;
+    for (const other of others) {
+      for (const gap of other.gapsAt(sequence)) {
+        const length = this.#openGap(gap, position, opening);
+        if (length !== undefined) return length;
+      }
     }
     return undefined;
   }
@@ -136,11 +175,14 @@ export class GroupOpener {
   }
 }
 
+/** What stays the same for every packet of a group. */
+interface Opening {
+  readonly card: HeldCardPacket;
+  readonly rest: Rest | undefined;
+  readonly out: ClearWriter;
+}
+
 interface Rest {
   readonly aead: PacketAead;
   readonly salt: Uint8Array;
-}
-
-function isSamePart(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((octet, i) => octet === b[i]);
 }

@@ -1,69 +1,46 @@
-import {
-  type CardHeader,
-  MAX_PACKETS,
-  parseCardHeader,
-  readCardPartLength,
-  completeCardPart,
-} from '../../../apdu/decode-module/packets/card-part.ts';
-import { CARD_HEADER } from '../../../apdu/layout/packets.ts';
 import type { MediaPacket } from '../packet/media-packet.ts';
 import { MKI_LENGTH } from '../packet/mki.ts';
 import { AEAD_TAG } from '../packet/packet-aead.ts';
 import { guessIndex } from '../packet/packet-index.ts';
 import { MAX_DATAGRAM, RTP_HEADER } from '../packet/rtp-packet.ts';
-import { type HeldPacket, PACKET_BUFFER, type PacketPool } from './packet-pool.ts';
-
-/** A card packet with what its card part says. Only the card can tell whether that is authentic. */
-export interface HeldCardPacket {
-  readonly packet: HeldPacket;
-  /** The whole card part, as DECODE takes it. */
-  readonly part: Uint8Array;
-  /** Octets of the card part as it was sent. */
-  readonly sentLength: number;
-  readonly header: CardHeader;
-}
+import { GapPackets, hasSameOctets } from './gap-packets.ts';
+import { type HeldCardPacket, readCardPacket } from './held-card-packet.ts';
+import { PACKET_BUFFER, type PacketPool } from './packet-pool.ts';
 
 /** What became of a packet offered to a group. */
 export type PacketOutcome = 'held' | 'duplicate' | 'malformed' | 'forged';
 
-/**
- * Rivals held: gap packets with the sequence number of another one and other octets. Only opening tells the true one.
- */
-const MAX_RIVALS = 16;
-const MAX_CARD_PACKETS = 4;
+const MAX_CARD_PACKETS = 64;
 /** Octets of clear payload that one lost packet can have had. */
 const MAX_LOST_PAYLOAD = MAX_DATAGRAM - RTP_HEADER - MKI_LENGTH;
 
-/** The packets of one group, in the order in which they came. */
+/** The packets of one group from one sender. Whoever forges that sender's address adds to them. */
 export class PacketGroup {
   readonly number: number;
   /** Usually one. Where forged ones came too, the card says which one is authentic. */
   readonly cards: HeldCardPacket[] = [];
-  /** ms, of the newest packet. */
+  /** ms, of the newest packet that is no rival of another. */
   lastArrival: number;
-  /** ms, when it was seen that the sender is past this group; undefined before. */
-  closedAt: number | undefined;
+  /** ms, when a later group was seen to have begun behind this one; undefined before. */
+  passedAt: number | undefined;
   /** Whether the card is being asked about it. */
   isTaken = false;
   /** Whether a packet of it does not open. The true one may still come. */
   isDoubtful = false;
   readonly #pool: PacketPool;
-  readonly #gaps: HeldPacket[] = [];
-  readonly #rivals: HeldPacket[] = [];
-  /** How far the newest gap packet is ahead of the one that came first. */
-  #highest = -1;
-  #inOrder = true;
-  /** How many gap packets lie in the range that the first card packet names. */
-  #inRange = 0;
+  readonly #gaps: GapPackets;
+  /** ms, when the last packets were here that its card packets name; undefined before. */
+  #endedAt: number | undefined;
 
   constructor(number: number, pool: PacketPool, now: number) {
     this.number = number;
     this.#pool = pool;
+    this.#gaps = new GapPackets(pool);
     this.lastArrival = now;
   }
 
   get packets(): number {
-    return this.cards.length + this.#gaps.length + this.#rivals.length;
+    return this.cards.length + this.#gaps.count;
   }
 
   /** Octets of memory in use. */
@@ -71,19 +48,20 @@ export class PacketGroup {
     return this.packets * PACKET_BUFFER;
   }
 
-  /** Whether every packet is here that the first card packet names. */
-  get isComplete(): boolean {
-    const card = this.cards[0];
-    return card !== undefined && this.#inRange + 1 === card.header.packets;
+  /** ms, when it was seen that the sender is past this group; undefined before. */
+  get closedAt(): number | undefined {
+    return this.passedAt ?? this.#endedAt;
   }
 
   /** Takes in a packet; its octets are copied. */
   add(packet: MediaPacket, now: number): PacketOutcome {
-    const outcome = packet.cardPacket ? this.#addCard(packet) : this.#addGap(packet);
+    const outcome = packet.cardPacket ? this.#addCard(packet) : this.#gaps.add(packet);
+    // A rival may be forged, and must not keep the group waiting.
+    if (outcome === 'rival') return 'held';
     if (outcome === 'held') {
       this.lastArrival = now;
-      const card = this.cards[0];
-      if (card !== undefined && this.closedAt === undefined && isLast(card, packet.rtp.sequence)) this.closedAt = now;
+      if (packet.cardPacket) this.#lookForEnd();
+      else if (this.cards.some((card) => lastOf(card) === packet.rtp.sequence)) this.#lookForEnd();
     }
     return outcome;
   }
@@ -92,14 +70,36 @@ export class PacketGroup {
   refuse(card: HeldCardPacket): void {
     this.cards.splice(this.cards.indexOf(card), 1);
     this.#pool.release(card.packet);
-    this.#recount();
+    this.#lookForEnd();
   }
 
   /** Gives the memory of all packets back. The group must not be used any more. */
   release(): void {
     for (const { packet } of this.cards) this.#pool.release(packet);
-    for (const packet of this.#gaps) this.#pool.release(packet);
-    for (const packet of this.#rivals) this.#pool.release(packet);
+    this.#gaps.release();
+  }
+
+  /** Whether every packet is here that a card packet names. */
+  isComplete(card: HeldCardPacket): boolean {
+    return this.missingPackets(card) === 0;
+  }
+
+  /**
+   * The card packet to ask about: one whose packets are all here, or any when the group is due.
+   * @param index of the first packet, where that is known: whoever names another one is asked about last.
+   */
+  chooseCard(isDue: boolean, index: number | undefined): HeldCardPacket | undefined {
+    const [first] = this.cards;
+    if (this.cards.length <= 1) return first !== undefined && (isDue || this.isComplete(first)) ? first : undefined;
+    let best: HeldCardPacket | undefined;
+    let bestRank = isDue ? -1 : 0;
+    for (const card of this.cards) {
+      const rank = this.#rank(card, index);
+      if (rank <= bestRank) continue;
+      best = card;
+      bestRank = rank;
+    }
+    return best;
   }
 
   /** Position of a gap packet in the group that a card packet names, 1 to 1,999; 0 when it lies outside. */
@@ -108,22 +108,30 @@ export class PacketGroup {
     return position > 0 && position < card.header.packets ? position : 0;
   }
 
-  /** The gap packets in the order of their sequence numbers. Rivals stand side by side. */
+  /** The gap packets that a card packet names, in the order of their positions; of rivals the one that came first. */
   inOrder(card: HeldCardPacket): readonly MediaPacket[] {
-    if (this.#inOrder) return this.#gaps;
-    const ahead = (packet: MediaPacket) => toSigned16(packet.rtp.sequence - card.packet.rtp.sequence);
-    return [...this.#gaps, ...this.#rivals].toSorted((a, b) => ahead(a) - ahead(b));
+    return this.#gaps.from(firstGapOf(card), card.header.packets - 1);
+  }
+
+  /** The gap packets with this sequence number besides the one that came first. */
+  rivalsOf(sequence: number): readonly MediaPacket[] {
+    return this.#gaps.rivalsOf(sequence);
+  }
+
+  /** All gap packets with this sequence number. */
+  gapsAt(sequence: number): readonly MediaPacket[] {
+    return this.#gaps.at(sequence);
   }
 
   /** Whether a packet of a later group, by its sequence number, shows that this group was sent to its end. */
   isBehind(sequence: number): boolean {
-    const card = this.cards[0];
-    return card === undefined || guessIndex(card.header.index, sequence) >= card.header.index + card.header.packets;
+    return this.cards.every(({ header }) => guessIndex(header.index, sequence) >= header.index + header.packets);
   }
 
   /** How many packets the card packet names that did not come. */
   missingPackets(card: HeldCardPacket): number {
-    return card.header.packets - 1 - this.#countInRange(card);
+    const gaps = card.header.packets - 1;
+    return gaps === 0 ? 0 : gaps - this.#gaps.countFrom(firstGapOf(card), gaps);
   }
 
   /** Octets of clear payload that came, as far as lengths tell before anything is opened. */
@@ -134,9 +142,7 @@ export class PacketGroup {
     // Protocol 5.1: a payload shorter than the span is the only one of its group, and the header gives its length.
     if (rest === 0 && card.header.packets === 1) return Math.min(content, card.header.octets);
     let octets = content + rest;
-    for (const { rtp, octets: gap } of this.#gaps) {
-      if (this.positionOf(card, rtp.sequence) !== 0) octets += Math.max(0, gap.length - rtp.length - overhead);
-    }
+    for (const { rtp, octets: gap } of this.inOrder(card)) octets += Math.max(0, gap.length - rtp.length - overhead);
     return octets;
   }
 
@@ -145,88 +151,33 @@ export class PacketGroup {
     return card.header.octets > this.receivedOctets(card) + this.missingPackets(card) * MAX_LOST_PAYLOAD;
   }
 
-  #addGap(packet: MediaPacket): PacketOutcome {
-    const { sequence } = packet.rtp;
-    const ahead = toSigned16(sequence - (this.#gaps[0]?.rtp.sequence ?? sequence));
-    // Rising numbers are the usual case, and need no search for a twin.
-    if (ahead > this.#highest) {
-      this.#highest = ahead;
-    } else {
-      const twin = this.#gaps.find((gap) => gap.rtp.sequence === sequence);
-      if (twin !== undefined) return this.#addRival(twin, packet);
-      this.#inOrder = false;
-    }
-    if (this.#gaps.length >= MAX_PACKETS) return 'forged';
-    this.#gaps.push(this.#pool.hold(packet));
-    const card = this.cards[0];
-    if (card !== undefined && this.positionOf(card, sequence) !== 0) this.#inRange++;
-    return 'held';
-  }
-
-  #addRival(twin: MediaPacket, packet: MediaPacket): PacketOutcome {
-    if ([twin, ...this.#rivals].some((known) => hasSameOctets(known.octets, packet.octets))) return 'duplicate';
-    if (this.#rivals.length >= MAX_RIVALS) return 'forged';
-    this.#rivals.push(this.#pool.hold(packet));
-    this.#inOrder = false;
-    return 'held';
-  }
-
   #addCard(packet: MediaPacket): PacketOutcome {
     if (this.cards.some((card) => hasSameOctets(card.packet.octets, packet.octets))) return 'duplicate';
     if (this.cards.length >= MAX_CARD_PACKETS) return 'forged';
     const read = readCardPacket(packet);
     if (read === undefined) return 'malformed';
     this.cards.push({ ...read, packet: this.#pool.hold(packet) });
-    if (this.cards.length === 1) this.#recount();
     return 'held';
   }
 
-  #recount(): void {
-    const card = this.cards[0];
-    this.#inRange = card === undefined ? 0 : this.#countInRange(card);
-    if (card !== undefined && this.#gaps.some((gap) => isLast(card, gap.rtp.sequence)))
-      this.closedAt ??= this.lastArrival;
+  /** A forged card packet that names few packets must not end the group of the true one. */
+  #lookForEnd(): void {
+    const hasEnded = this.cards.every((card) => card.header.packets === 1 || this.#gaps.at(lastOf(card)).length > 0);
+    this.#endedAt = hasEnded && this.cards.length > 0 ? (this.#endedAt ?? this.lastArrival) : undefined;
   }
 
-  #countInRange(card: HeldCardPacket): number {
-    let count = 0;
-    for (const gap of this.#gaps) if (this.positionOf(card, gap.rtp.sequence) !== 0) count++;
-    return count;
+  /** How well a card packet fits to what came: 3 to the octet, 2 or 1 complete, 0 not. What it says may be forged. */
+  #rank(card: HeldCardPacket, index: number | undefined): number {
+    if (!this.isComplete(card)) return 0;
+    if (index !== undefined && card.header.index !== index) return 1;
+    return card.header.octets === this.receivedOctets(card) ? 3 : 2;
   }
 }
 
-/** What a card packet says; undefined when it is malformed. */
-function readCardPacket(packet: MediaPacket): Omit<HeldCardPacket, 'packet'> | undefined {
-  const payload = packet.octets.subarray(packet.rtp.length, packet.octets.length - MKI_LENGTH);
-  let sentLength: number;
-  try {
-    sentLength = readCardPartLength(payload);
-  } catch {
-    return undefined;
-  }
-  const part = completeCardPart(payload.subarray(0, sentLength), packet.rtp.ssrc, packet.group);
-  const header = parseCardHeader(part);
-  // Protocol 5.1: the index ends in the sequence number, flags are zero, there are 1 to 2,000 packets.
-  const isWellFormed =
-    header.index % 0x10000 === packet.rtp.sequence &&
-    CARD_HEADER.readUint(part, 'flagsAndPackets') === header.packets &&
-    header.packets >= 1 &&
-    header.packets <= MAX_PACKETS &&
-    payload.length >= sentLength + (header.mode === 'sealed' ? AEAD_TAG : 0);
-  return isWellFormed ? { part, sentLength, header } : undefined;
+function firstGapOf({ header }: HeldCardPacket): number {
+  return (header.index + 1) % 0x10000;
 }
 
-/** RFC 3550 A.1: how far one sequence number is ahead of another, -2^15 to 2^15 - 1. */
-function toSigned16(difference: number): number {
-  return (difference << 16) >> 16;
-}
-
-function isLast(card: HeldCardPacket, sequence: number): boolean {
-  return guessIndex(card.header.index, sequence) === card.header.index + card.header.packets - 1;
-}
-
-function hasSameOctets(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
+function lastOf({ header }: HeldCardPacket): number {
+  return (header.index + header.packets - 1) % 0x10000;
 }

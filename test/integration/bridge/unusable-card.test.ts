@@ -69,7 +69,7 @@ describe('a card that cannot be used', () => {
     expect(run.bridge.status.drops.keyRefused).toBe(1);
   });
 
-  test('too slow for the groups of its stream: drops the oldest, counts them and says so', async ({
+  test('too slow for the groups of its stream: drops what is farthest ahead, counts it and says so', async ({
     card,
     network,
     start,
@@ -93,7 +93,8 @@ describe('a card that cannot be used', () => {
     await network.groups(service.seal(payloads));
     await run.until(() => run.bridge.status.packets + run.bridge.status.drops.cardSlow === 300);
     expect(run.bridge.status.drops.cardSlow).toBeGreaterThan(100);
-    expect(run.sink.payload.subarray(-1316).equals(payloads.at(-1)!)).toBe(true);
+    // What came first is what comes out first.
+    expect(run.sink.payload.subarray(0, 20 * 1316).equals(Buffer.concat(payloads.slice(0, 20)))).toBe(true);
     expect(run.notices).toEqual([
       'n = 1 is too small for this card, it cannot keep up; ask the operator for a larger --every, or take a faster card',
     ]);

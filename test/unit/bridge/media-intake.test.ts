@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest';
-import { MediaIntake, type TakenGroup } from '../../../host/bridge/media-intake.ts';
+import { MediaIntake, type TakenGroup } from '../../../host/bridge/intake/media-intake.ts';
 import { makePayloads, TestService } from '../../support/test-service.ts';
 
 function startIntake() {
   const drops = new Map<string, number>();
-  const intake = new MediaIntake((reason, packets) => drops.set(reason, (drops.get(reason) ?? 0) + packets));
+  const intake = new MediaIntake({
+    onDrop: (reason, packets) => drops.set(reason, (drops.get(reason) ?? 0) + packets),
+  });
   return { intake, drops };
 }
 
@@ -21,9 +23,9 @@ function settleAll(intake: MediaIntake, now: number): number[] {
   const settled: number[] = [];
   for (let before = -1; settled.length > before;) {
     before = settled.length;
-    for (const { group, stream } of intake.take(now)) {
-      settled.push(group.number);
-      stream.settle(group);
+    for (const taken of intake.take(now)) {
+      settled.push(taken.group.number);
+      intake.settle(taken, true, now);
     }
   }
   return settled;
@@ -35,6 +37,7 @@ test('keeps streams apart', () => {
   const [fromA, fromB] = [packetsOf(a, 3), packetsOf(b, 3)];
   intake.add(
     fromA.flatMap((packet, i) => [packet, fromB[i]!]),
+    [],
     0,
   );
   expect(settleAll(intake, 0)).toEqual([1, 1, 2, 2, 3, 3]);
@@ -47,9 +50,9 @@ test('a repaired packet with the mark of RIST takes the place of the lost one', 
   const packets = packetsOf(new TestService({ cards: [] }), 1);
   const repair = packets[4]!.slice();
   repair[11]! |= 1;
-  intake.add([...packets.slice(0, 4), ...packets.slice(5), repair, repair], 0);
+  intake.add([...packets.slice(0, 4), ...packets.slice(5), repair, repair], [], 0);
   const { group, card } = takeOne(intake, 0)!;
-  expect(group.isComplete).toBe(true);
+  expect(group.isComplete(card)).toBe(true);
   expect(group.inOrder(card).map(({ octets }) => octets)).toEqual(packets.slice(1));
   expect(drops).toEqual(new Map([['duplicate', 1]]));
 });
@@ -58,10 +61,10 @@ test('a flood of forged streams does not push out the stream that plays', () => 
   const { intake, drops } = startIntake();
   const service = new TestService({ cards: [] });
   const packets = packetsOf(service, 2);
-  intake.add(packets.slice(0, 10), 0);
+  intake.add(packets.slice(0, 10), [], 0);
   expect(settleAll(intake, 0)).toEqual([1]);
-  for (let i = 0; i < 50; i++) intake.add(packetsOf(new TestService({ cards: [] }), 1).slice(0, 5), i);
-  intake.add(packets.slice(10), 60);
+  for (let i = 0; i < 50; i++) intake.add(packetsOf(new TestService({ cards: [] }), 1).slice(0, 5), [], i);
+  intake.add(packets.slice(10), [], 60);
   const settled = settleAll(intake, 60);
   expect(settled).toContain(2);
   expect(drops.get('overflow')).toBeGreaterThan(200);
@@ -70,12 +73,13 @@ test('a flood of forged streams does not push out the stream that plays', () => 
 test('a group that is being asked about survives the end of its stream', () => {
   const { intake } = startIntake();
   const packets = packetsOf(new TestService({ cards: [] }), 1);
-  intake.add(packets, 0);
-  const { group, card, stream } = takeOne(intake, 0)!;
-  for (let i = 0; i < 10; i++) intake.add(packetsOf(new TestService({ cards: [] }), 1), i);
+  intake.add(packets, [], 0);
+  const taken = takeOne(intake, 0)!;
+  const { group, card, stream } = taken;
+  for (let i = 0; i < 10; i++) intake.add(packetsOf(new TestService({ cards: [] }), 1), [], i);
   expect(intake.hasStream(card.header.ssrc)).toBe(false);
   expect([stream.groups, stream.size]).toEqual([1, group.size]);
   expect(group.inOrder(card).map(({ octets }) => octets)).toEqual(packets.slice(1));
-  stream.settle(group);
+  stream.settle(group.number, card, 0);
   expect([stream.groups, stream.size, stream.hasOpened]).toEqual([0, 0, true]);
 });

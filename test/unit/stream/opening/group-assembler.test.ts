@@ -8,6 +8,8 @@ import type { PacketGroup } from '../../../../host/stream/opening/packet-group.t
 import { PACKET_BUFFER } from '../../../../host/stream/opening/packet-pool.ts';
 import { makeCardPacket, makeGapPacket } from '../../../support/hand-packets.ts';
 
+type Taken = NonNullable<ReturnType<GroupAssembler['take']>>;
+
 let drops: [string, number][];
 
 beforeEach(() => {
@@ -17,6 +19,10 @@ beforeEach(() => {
 function start(options: Partial<AssemblerOptions> = {}): GroupAssembler {
   const onDrop = (reason: string, packets: number) => void drops.push([reason, packets]);
   return new GroupAssembler({ ...ASSEMBLER_DEFAULTS, onDrop, ...options });
+}
+
+function settle(assembler: GroupAssembler, { group, card }: Taken, now = 0): void {
+  assembler.settle(group.number, card, now);
 }
 
 /** All three packets of a group. */
@@ -37,31 +43,35 @@ describe('a group that is being asked about', () => {
   test('is not dropped because it waits long', () => {
     const assembler = start();
     addWhole(assembler, 1, 0);
-    const { group } = assembler.take(0)!;
+    const taken = assembler.take(0)!;
+    const { group } = taken;
     addWhole(assembler, 2, 0);
     assembler.expire(60_000);
     expect([assembler.groups, assembler.size, drops]).toEqual([1, 3 * PACKET_BUFFER, [['overflow', 3]]]);
     addWhole(assembler, 3, 60_000);
     expectWhole(group);
-    assembler.settle(group);
+    settle(assembler, taken);
     expect(assembler.take(60_100)?.group.number).toBe(3);
   });
 
-  test('is not dropped when there are too many; the oldest of the others is', () => {
+  test('is not dropped when there are too many; the farthest of the others is', () => {
     const assembler = start({ maxOctets: 6 * PACKET_BUFFER });
     for (const number of [1, 2]) addWhole(assembler, number, 0);
-    const { group } = assembler.take(0)!;
+    const taken = assembler.take(0)!;
+    const { group } = taken;
     addWhole(assembler, 3, 0);
-    expect([assembler.groups, assembler.size, drops]).toEqual([2, 6 * PACKET_BUFFER, [['overflow', 3]]]);
+    expect([assembler.groups, assembler.size]).toEqual([2, 6 * PACKET_BUFFER]);
+    expect(drops).toEqual([1, 2, 3].map(() => ['overflow', 1]));
     expectWhole(group);
-    assembler.settle(group);
-    expect(assembler.take(100)?.group.number).toBe(3);
+    settle(assembler, taken);
+    expect(assembler.take(100)?.group.number).toBe(2);
   });
 
   test('is not dropped when everything else goes', () => {
     const assembler = start();
     for (const number of [1, 2, 3]) addWhole(assembler, number, 0);
-    const { group } = assembler.take(0)!;
+    const taken = assembler.take(0)!;
+    const { group } = taken;
     assembler.clear();
     expect([assembler.groups, assembler.size]).toEqual([1, 3 * PACKET_BUFFER]);
     expect(drops).toEqual([
@@ -70,7 +80,7 @@ describe('a group that is being asked about', () => {
     ]);
     addWhole(assembler, 4, 0);
     expectWhole(group);
-    assembler.settle(group);
+    settle(assembler, taken);
     expect([assembler.groups, assembler.hasOpened]).toEqual([1, true]);
   });
 });
@@ -86,15 +96,16 @@ describe('what is held', () => {
       assembler.add(packet % 2000 === 0 ? makeCardPacket(group, packet, header) : makeGapPacket(group, packet), 0);
     };
     for (let packet = 0; packet < 2000; packet++) add(packet);
-    const { group } = assembler.take(0)!;
-    expect([group.isComplete, group.packets]).toEqual([true, 2000]);
+    const taken = assembler.take(0)!;
+    const { group } = taken;
+    expect([group.isComplete(taken.card), group.packets]).toEqual([true, 2000]);
     for (let packet = 2000; packet < room; packet++) add(packet);
     expect([assembler.groups, assembler.size, drops]).toEqual([3, room * PACKET_BUFFER, []]);
     add(room);
     expect(assembler.size).toBeLessThanOrEqual(ASSEMBLER_DEFAULTS.maxOctets);
-    expect(drops).toEqual([['overflow', 2000]]);
-    assembler.settle(group);
-    expect([assembler.groups, assembler.size]).toEqual([1, (room + 1 - 4000) * PACKET_BUFFER]);
+    expect(drops).toEqual([['overflow', room + 1 - 4000]]);
+    settle(assembler, taken);
+    expect([assembler.groups, assembler.size]).toEqual([1, 2000 * PACKET_BUFFER]);
   });
 
   test('does not grow by card packets that the card refused', () => {
@@ -121,9 +132,9 @@ describe('what is held', () => {
   test('belongs to older groups is counted as late when a newer group is opened', () => {
     const assembler = start();
     addWhole(assembler, 2, 0);
-    const { group } = assembler.take(0)!;
+    const taken = assembler.take(0)!;
     for (const place of [1, 2]) assembler.add(makeGapPacket(1, 100 + place), 0);
-    assembler.settle(group);
+    settle(assembler, taken);
     expect([assembler.groups, assembler.size, drops]).toEqual([0, 0, [['late', 2]]]);
   });
 });
@@ -138,7 +149,7 @@ describe('the turn of a group', () => {
   test('comes at once when the group before it was let go', () => {
     const assembler = start();
     addWhole(assembler, 1, 0);
-    assembler.settle(assembler.take(0)!.group);
+    settle(assembler, assembler.take(0)!);
     assembler.add(makeGapPacket(2, 201), 0);
     assembler.add(makeGapPacket(3, 301, 3), 0);
     assembler.add(makeGapPacket(3, 302, 3), 0);

@@ -28,7 +28,7 @@ const CONTENT = new Uint8Array(16).fill(0xcc);
 /** In mode open; the rest behind the card part is the payload's. */
 const open = (rest: number) => ({ mode: 'open', rest: new Uint8Array(4).fill(rest) }) as const;
 
-test('a group holds 2,000 gap packets, 16 rivals and 4 card packets; more are forged', () => {
+test('a group holds 2,000 gap packets, 16 rivals of each and 64 card packets; more are forged', () => {
   const gaps = new PacketGroup(1, new PacketPool(), 0);
   for (let i = 0; i < 2000; i++) expect(gaps.add(makeGapPacket(1, i), 0)).toBe('held');
   expect(gaps.add(makeGapPacket(1, 2000), 0)).toBe('forged');
@@ -40,10 +40,16 @@ test('a group holds 2,000 gap packets, 16 rivals and 4 card packets; more are fo
   expect(rivals.add(makeGapPacket(1, 5, 3), 0)).toBe('duplicate');
   expect(rivals.packets).toBe(17);
 
-  const cards = groupOf(...[1, 2, 3, 4].map((octets) => makeCardPacket(1, 100, { octets })));
-  expect(cards.add(makeCardPacket(1, 100, { octets: 5 }), 0)).toBe('forged');
+  // Those of one sequence number leave room for those of others, up to 512 in all.
+  for (let i = 0; i < 100; i++) expect(rivals.add(makeGapPacket(1, 6 + i), 0)).toBe('held');
+  for (let i = 0; i < 496; i++)
+    expect(rivals.add(makeGapPacket(1, 6 + (i % 100), 1 + Math.floor(i / 100)), 0)).toBe('held');
+  expect(rivals.add(makeGapPacket(1, 6, 254), 0)).toBe('forged');
+
+  const cards = groupOf(...Array.from({ length: 64 }, (_, octets) => makeCardPacket(1, 100, { octets })));
+  expect(cards.add(makeCardPacket(1, 100, { octets: 64 }), 0)).toBe('forged');
   expect(cards.add(makeCardPacket(1, 100, { octets: 4 }), 0)).toBe('duplicate');
-  expect(cards.cards).toHaveLength(4);
+  expect(cards.cards).toHaveLength(64);
 });
 
 test('a card packet that no sender makes is malformed, and is not kept', () => {
@@ -88,14 +94,14 @@ test('in mode open no packet comes out that lies outside the group or has the po
   );
   const { opened, payloads } = openWith(group, CONTENT);
   expect(payloads).toEqual([[...repeated(16, 0xcc), ...repeated(4, 0xdd)], repeated(40, 1), repeated(40, 2)]);
-  expect(opened).toEqual({ packets: 3, octets: 100, forged: 3 });
+  expect(opened).toEqual({ packets: 3, octets: 100, forged: 3, foreign: 0 });
 });
 
 test('the rest of a card packet with another card part than the one asked about does not come out', () => {
   const group = groupOf(makeCardPacket(1, 100, { ...open(0xbb), octets: 1 }), makeCardPacket(1, 100, open(0xdd)));
   const { opened, payloads } = openWith(group, CONTENT, 1);
   expect(payloads).toEqual([[...repeated(16, 0xcc), ...repeated(4, 0xdd)]]);
-  expect(opened).toEqual({ packets: 1, octets: 20, forged: 1 });
+  expect(opened).toEqual({ packets: 1, octets: 20, forged: 1, foreign: 0 });
 });
 
 test('a payload is cut to the octets that the header claims only if it is alone in its group', () => {

@@ -1,0 +1,180 @@
+import { randomBytes } from 'node:crypto';
+import { combine } from '../../../apdu/decode-module/keys/combined-section.ts';
+import { sealKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
+import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import { startCard } from '../../../card-sim/index.ts';
+import { personalise } from '../../support/test-service.ts';
+import type { Measurement, Row } from '../figures.ts';
+import { makeScratchFolder } from '../left-behind.ts';
+import { makeCard } from '../paid-service.ts';
+import { type Flood, type FloodFigures, RATE, runFlooded, type Watched } from './flooded-run.ts';
+import {
+  copyCardPacket,
+  forgeAtRandom,
+  forgeCardPackets,
+  forgeNextGaps,
+  forgePresentGaps,
+  limitRate,
+} from './forged-packets.ts';
+
+/** Entries of a forged section: as many as fit. */
+const ENTRIES = 48;
+/** Datagrams a second of each kind from the genuine address and port. */
+const SPOOFED = 100;
+/** Micro-units. */
+const CREDIT = 500_000_000n;
+
+export interface FloodOptions {
+  readonly card: 'soft' | 'pcsc';
+  readonly withKoffi: boolean;
+  /** Seconds of each flood. */
+  readonly seconds: number;
+}
+
+/** Seconds of each flood, in a whole measurement and in a quick look. */
+export const FLOOD_SECONDS = { whole: 5, quick: 2 } as const;
+
+/** Delivery, loss and memory of `tollcast watch` in the floods that a stranger can send. */
+export async function measureFloods(options: FloodOptions, only = ''): Promise<Measurement> {
+  const folder = makeScratchFolder();
+  await using pcsc = options.card === 'pcsc' ? await startCard({ kind: 'pcsc' }) : undefined;
+  const card =
+    pcsc === undefined ? await makeCard(folder, 1) : { address: pcsc.address, id: await personalise(pcsc, 1, CREDIT) };
+  const watched: Watched = { card, folder, node: options.withKoffi ? [] : ['--import', WITHOUT_KOFFI] };
+  const rows: Row[] = [];
+  let calm: FloodFigures | undefined;
+  for (const flood of FLOODS) {
+    if (!flood.what.includes(only)) continue;
+    const figures = await runFlooded(flood, options.seconds, watched);
+    calm ??= figures;
+    const own = describe(flood, figures, calm);
+    if (process.env['TOLLCAST_BENCH_VERBOSE'] !== undefined) {
+      for (const row of own) console.error(row.what, row.figure, row.unit);
+      console.error(figures.said);
+    }
+    rows.push(...own);
+  }
+  return {
+    how:
+      `tollcast watch of ${RATE / 1e6} Mbit/s, n = 100, span 64, ${options.card === 'soft' ? 'soft card' : 'jCardSim over PC/SC'}, ` +
+      `${options.withKoffi ? 'with' : 'without'} koffi, by multicast on loopback, while forged datagrams come for ${options.seconds} s from another socket of this ` +
+      `machine, or from the genuine one ("spoofed"): what came out of what was sent meanwhile, what was paid of it and did not come out, and how long ` +
+      `it took to join, or to recover after the end of the flood. Memory: the most in any flood above the most without one.`,
+    rows,
+  };
+}
+
+/** Makes the import of koffi fail, as where it is not installed. */
+const WITHOUT_KOFFI = `data:text/javascript,${encodeURIComponent(
+  `import { registerHooks } from 'node:module';
+   registerHooks({ resolve(name, context, next) {
+     if (name === 'koffi') throw new Error('koffi is not installed');
+     return next(name, context);
+   } });`,
+)}`;
+
+function describe(flood: Flood, figures: FloodFigures, calm: FloodFigures): Row[] {
+  const { what, process: apart, isJoined } = flood;
+  const isFast = (apart?.perSecond ?? 0) > 20_000;
+  const isSpoofed = flood.media?.from === 'same source';
+  const atLeast = isFast ? 90 : isSpoofed ? 99 : 99.9;
+  const name = figures.perSecond === 0 ? what : `${what}, ${Math.round(figures.perSecond)} a second`;
+  const rows: Row[] = [];
+  if (isJoined === true) {
+    rows.push({ what: `${name}: joined`, figure: figures.joinedAfter ?? Infinity, unit: 's', goal: { atMost: 2 } });
+  } else {
+    rows.push({ what: `${name}: delivered`, figure: figures.delivered, unit: '%', goal: { atLeast } });
+  }
+  if (figures.paidAndLost > 0 || (!isFast && isJoined !== true)) {
+    rows.push({ what: `${name}: paid and lost`, figure: figures.paidAndLost, unit: '%', goal: { atMost: 0 } });
+  }
+  if (figures !== calm) {
+    if (figures.recoveredAfter > 0) {
+      rows.push({ what: `${name}: recovered`, figure: figures.recoveredAfter, unit: 's', goal: { atMost: 2 } });
+    }
+    const more = figures.memory - calm.memory;
+    if (more > 20) rows.push({ what: `${name}: more memory`, figure: more, unit: 'MB', goal: { atMost: 64 } });
+  }
+  return rows;
+}
+
+/** Segment keys of the service under parents that nobody has. */
+function forgeSection(): Uint8Array {
+  const header = { kind: KIND.segment, service: 1, keyId: 1, parentKind: KIND.service, number: 0 } as const;
+  const validity = { from: 0, to: 0xffff_ffff };
+  return combine(
+    Array.from({ length: ENTRIES }, (_, parentId) =>
+      sealKeyMessage({ ...header, ...validity, parentId }, randomBytes(16), new Uint8Array(0), randomBytes(16)),
+    ),
+  );
+}
+
+const FLOODS: readonly Flood[] = [
+  { what: 'no flood' },
+  ...(['sealed', 'open'] as const).map((mode): Flood => {
+    const what = `4 forged card packets ahead of each group, mode ${mode}`;
+    return { what, mode, media: { from: 'another source', make: () => forgeCardPackets(4) } };
+  }),
+  {
+    what: '20 forged card packets ahead of each group',
+    media: { from: 'another source', make: () => forgeCardPackets(20) },
+  },
+  ...[1000, 2000, 20_000, 100_000].map((perSecond): Flood => {
+    const what = `genuine SSRC, random MKI and sequence number, ${perSecond}`;
+    return { what, process: { port: 'media', perSecond, kind: 'packet' } };
+  }),
+  {
+    what: 'gap packets of the next group, 3 for each index',
+    media: { from: 'another source', make: () => forgeNextGaps(3) },
+  },
+  {
+    what: 'gap packets of this group, 2 for each index',
+    media: { from: 'another source', make: () => forgePresentGaps(2) },
+  },
+  {
+    what: 'the card packet copied, with gap packets that do not open',
+    media: { from: 'another source', make: () => copyCardPacket },
+  },
+  ...[20_000, 100_000].map((perSecond): Flood => {
+    return { what: `any UDP, ${perSecond}`, process: { port: 'media', perSecond, kind: 'octets' } };
+  }),
+  {
+    what: 'sections of 48 foreign entries across a change of keys',
+    // The shortest period; its next key is announced 7 s ahead.
+    period: 20,
+    calmBefore: 11.5,
+    lasts: 10,
+    process: { port: 'keys', perSecond: 2000, kind: 'section', datagram: forgeSection() },
+  },
+  ...(
+    [
+      ['card packets', () => forgeCardPackets(1000)],
+      ['random MKI and sequence number', () => forgeAtRandom],
+      ['gap packets of the next group', () => forgeNextGaps(3)],
+      ['gap packets of this group', () => forgePresentGaps(2)],
+    ] as const
+  ).map(([what, make]): Flood => ({
+    what: `spoofed ${what}`,
+    media: { from: 'same source', make: () => limitRate(make(), SPOOFED) },
+  })),
+  {
+    what: 'joining under random RTP',
+    isJoined: true,
+    process: { port: 'media', perSecond: 2000, kind: 'rtp' },
+  },
+  {
+    what: 'joining under any UDP',
+    isJoined: true,
+    process: { port: 'media', perSecond: 20_000, kind: 'octets' },
+  },
+  {
+    what: 'joining under genuine SSRC, random MKI and sequence number',
+    isJoined: true,
+    process: { port: 'media', perSecond: 20_000, kind: 'packet' },
+  },
+  {
+    what: 'joining under sections of 48 foreign entries',
+    isJoined: true,
+    process: { port: 'keys', perSecond: 2000, kind: 'section', datagram: forgeSection() },
+  },
+];
