@@ -45,10 +45,11 @@ const CATALOGUE = {
 
   // Connection to the card
   CARD_GONE: { kind: 'connection', meaning: 'the card left, was reset or was replaced while in use' },
+  CARD_STALLED: { kind: 'connection', meaning: 'the card did not answer in time' },
   NO_CARD: { kind: 'reader', meaning: 'no card is in the reader' },
   NO_SOFT_CARD: { kind: 'reader', meaning: 'there is no soft card in this file' },
   SOFT_CARD_FILE: { kind: 'failure', meaning: 'the file of a soft card cannot be read or written' },
-  CARD_IN_USE: { kind: 'busy', meaning: 'another program uses the soft card' },
+  CARD_IN_USE: { kind: 'busy', meaning: 'another program has the card' },
   TCP_UNREACHABLE: { kind: 'reader', meaning: 'no card answers at this TCP address' },
   TCP_NO_ATR: { kind: 'reader', meaning: 'what listens at this TCP address is not a card' },
   TCP_FRAME: { kind: 'failure', meaning: 'a command is too short or too long for TCP' },
@@ -68,6 +69,7 @@ const CATALOGUE = {
   PCSC_NO_READER: { kind: 'reader', meaning: 'no card reader is connected' },
   PCSC_UNKNOWN_READER: { kind: 'reader', meaning: 'no reader has this name' },
   PCSC_AMBIGUOUS_READER: { kind: 'usage', meaning: 'several readers have this name' },
+  PCSC_SEVERAL_CARDS: { kind: 'usage', meaning: 'several readers have a card, and none is named' },
   PCSC_READER_GONE: { kind: 'reader', meaning: 'the reader is not available' },
   PCSC_NOT_READY: { kind: 'reader', meaning: 'the reader is not ready' },
   PCSC_NO_CARD: { kind: 'reader', meaning: 'no card is in the reader' },

@@ -54,7 +54,14 @@ export class Bridge {
     this.#clock = clock;
     const counters = new StatusCounters(service, (status) => options.onState?.(status));
     const notices = new Notices((line) => options.onNotice?.(line));
-    const session = new CardSession({ open: options.open, pin, onCommand: () => counters.commandSent() });
+    const session = new CardSession({
+      open: options.open,
+      pin,
+      clock,
+      onCommand: () => counters.commandSent(),
+      onSlow: (text) => counters.cardSlow(text),
+      onAnswer: () => counters.cardAnswered(),
+    });
     const keys = new KeyLoader({
       service,
       onDrop: (reason, messages) => counters.dropped(reason, messages),

@@ -20,7 +20,8 @@ export type EndCode = keyof typeof END_MESSAGES;
 export interface BridgeEnd {
   readonly code: EndCode;
   readonly message: string;
-  /** As the card signed it. Undefined when the card was not there at the end: it settles when it is inserted again. */
+  /** As the card signed it. Undefined when the card was not there at the end or did not answer: it settles when it
+   * is opened again. */
   readonly bill: Bill | undefined;
 }
 

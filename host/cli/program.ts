@@ -4,6 +4,7 @@ import { addAttackCommand } from './attack/attack-command.ts';
 import { addCardCommand } from './card/card-command.ts';
 import { addHeadendCommand } from './headend/headend-command.ts';
 import { addIssuerCommand } from './issuer/issuer-command.ts';
+import { endProcess } from './terminal/end-process.ts';
 import { takeSecrets } from './terminal/environment-secrets.ts';
 import { reportError } from './terminal/error-report.ts';
 import { readVersion } from './version.ts';
@@ -45,5 +46,5 @@ try {
 
 // Wait until everything is printed, but not for what a transport or a source still holds open.
 process.stdout.write('', (error) => {
-  if (error === undefined || error === null) process.exit();
+  if (error === undefined || error === null) void endProcess();
 });

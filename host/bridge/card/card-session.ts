@@ -8,8 +8,10 @@ import { parseReceipt, type Receipt, RECEIPT_RING } from '../../../apdu/decode-m
 import { PROTOCOL_VERSION, type SelectAnswer } from '../../../apdu/decode-module/select-answer.ts';
 import { CardGoneError, TollcastError } from '../../../apdu/errors.ts';
 import { readUint, toHex } from '../../../apdu/octets.ts';
+import type { Clock } from '../../clock/clock.ts';
 import { requireActive } from '../../holder/life.ts';
 import { presentPin } from '../../holder/pin.ts';
+import { TimeLimitedChannel } from '../../transport/card/time-limit.ts';
 import type { Bill } from '../run-end.ts';
 import type { Resources } from './stop-reason.ts';
 
@@ -17,14 +19,23 @@ export interface CardSessionOptions {
   readonly open: (signal: AbortSignal) => Promise<CardChannel>;
   /** As `encodePin` makes it. */
   readonly pin: Uint8Array | undefined;
+  readonly clock: Clock;
   /** Called before each command to the card. */
   readonly onCommand: () => void;
+  /** Called when the card takes long for a command, in words for the user. */
+  readonly onSlow: (text: string) => void;
+  /** Called when it has answered after all. */
+  readonly onAnswer: () => void;
 }
+
+/** ms without an answer after which the user is told. */
+const SLOW_AFTER = 2_000;
+/** ms that each command may take once the run is to end. */
+const MAX_LAST_COMMAND = 3_000;
 
 /** The one card of a run, also when it is pulled out and inserted again. */
 export class CardSession {
-  readonly #open: (signal: AbortSignal) => Promise<CardChannel>;
-  readonly #onCommand: () => void;
+  readonly #options: CardSessionOptions;
   /** Forgotten unless the card accepts it, so that no more tries are used up unasked. */
   #pin: Uint8Array | undefined;
   #trusted: readonly VerificationKey[] = [];
@@ -37,10 +48,9 @@ export class CardSession {
   /** Service of the open session. */
   #service: number | undefined;
 
-  constructor({ open, pin, onCommand }: CardSessionOptions) {
-    this.#open = open;
-    this.#onCommand = onCommand;
-    this.#pin = pin;
+  constructor(options: CardSessionOptions) {
+    this.#options = options;
+    this.#pin = options.pin;
   }
 
   /**
@@ -51,10 +61,10 @@ export class CardSession {
    */
   async connect(signal: AbortSignal): Promise<void> {
     await this.release();
-    const channel = await this.#open(signal);
+    const channel = this.#limitTime(await this.#options.open(signal), signal);
     this.#channel = channel;
     try {
-      const module = new DecodeModule(countCommands(channel, this.#onCommand));
+      const module = new DecodeModule(countCommands(channel, this.#options.onCommand));
       const answer = await module.select();
       this.#requireUsable(answer);
       await this.#present(module);
@@ -158,10 +168,25 @@ export class CardSession {
     await channel?.close();
   }
 
+  /** @param signal aborts when the run is to end. */
+  #limitTime(channel: CardChannel, signal: AbortSignal): CardChannel {
+    const { clock, onSlow, onAnswer } = this.#options;
+    const text = `the card has not answered for ${SLOW_AFTER / 1000} s; wait, or take it out and insert it again`;
+    return new TimeLimitedChannel(channel, {
+      clock,
+      slowAfter: SLOW_AFTER,
+      onSlow: () => onSlow(text),
+      onAnswer,
+      signal,
+      limitAfterAbort: MAX_LAST_COMMAND,
+    });
+  }
+
   async #openSession(service: number): Promise<void> {
     try {
       await this.module.openSession(service);
     } catch (error) {
+      if (error instanceof ModuleError && error.code === 'NOT_NOW') requireActive(await this.module.select());
       // Protocol 8: a module that another program selects forgets the PIN.
       if (!(error instanceof ModuleError) || error.code !== 'SECURITY' || this.#pin === undefined) throw error;
       await this.#present(this.module);

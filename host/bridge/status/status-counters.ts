@@ -12,6 +12,8 @@ type WritableStatus = { -readonly [Field in keyof BridgeStatus]: BridgeStatus[Fi
 /** Keeps the status of a run. Nothing else writes to it: each method says what happened. */
 export class StatusCounters {
   readonly #status: WritableStatus;
+  /** What the state was when the card began to take long, until it changes. */
+  #beforeSlow: Pick<BridgeStatus, 'state' | 'reason'> | undefined;
   readonly #onState: (status: BridgeStatus) => void;
 
   /** @param service the one that was asked for, if one was. */
@@ -26,10 +28,24 @@ export class StatusCounters {
   }
 
   stateChanged(state: BridgeState, reason?: string): void {
+    this.#beforeSlow = undefined;
     if (this.#status.state === state && this.#status.reason === reason) return;
     this.#status.state = state;
     this.#status.reason = reason;
     this.#onState(this.#status);
+  }
+
+  /** The card takes long for a command. @param text what the user is told. */
+  cardSlow(text: string): void {
+    const { state, reason } = this.#status;
+    this.stateChanged('waiting for the card', text);
+    this.#beforeSlow = { state, reason };
+  }
+
+  /** A card that took long has answered: the state is what it was before, unless it has changed since. */
+  cardAnswered(): void {
+    const before = this.#beforeSlow;
+    if (before !== undefined) this.stateChanged(before.state, before.reason);
   }
 
   cardConnected({ cardId, purse, trusted }: Pick<CardSession, 'cardId' | 'purse' | 'trusted'>): void {

@@ -4,7 +4,7 @@ import { OutOfRangeError, TollcastError } from '../../../apdu/errors.ts';
 import { toHex } from '../../../apdu/octets.ts';
 import { Bridge, type BridgeEnd, type BridgeStatus, receiveService } from '../../bridge/index.ts';
 import { openOutput, OUTPUT_SYNTAX } from '../../player/open-output.ts';
-import { CARD_ADDRESS_SYNTAX, openCard, parseCardAddress } from '../../transport/card/card-address.ts';
+import { CARD_ADDRESS_SYNTAX, createCardOpener, parseCardAddress } from '../../transport/card/card-address.ts';
 import { nodeAead } from '../../transport/crypto/node-aead.ts';
 import { loadOpensslAead } from '../../transport/crypto/node-openssl-aead.ts';
 import { type MulticastAddress, parseMulticastAddress } from '../../transport/network/multicast-address.ts';
@@ -84,12 +84,11 @@ async function watch(options: WatchOptions): Promise<void> {
   const decision = new PriceDecision(options, printer);
   try {
     const bridge = new Bridge({
-      open: (signal) =>
-        openCard(card, {
-          wait: options.wait,
-          onWaiting: (reason) => printer.print(`waiting: ${reason.message}`),
-          signal,
-        }),
+      open: createCardOpener(card, {
+        wait: options.wait,
+        onWaiting: (reason) => printer.print(`waiting: ${reason.message}`),
+        lendAs: 'tollcast watch',
+      }),
       sink: output,
       aead: (await loadOpensslAead()) ?? nodeAead,
       service: options.service,

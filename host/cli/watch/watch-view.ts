@@ -29,7 +29,11 @@ export function describeBill(status: BridgeStatus, end: BridgeEnd): string[] {
     .filter(([, count]) => count > 0)
     .map(([reason, count]) => `let go    ${count}: ${meanings[reason]}`);
   if (bill === undefined) {
-    return [`counted   ${counts}`, ...drops, 'bill      the card is not here; it settles when it is next inserted'];
+    return [
+      `counted   ${counts}`,
+      ...drops,
+      'bill      the card is not here, or does not answer; it settles when it is next opened',
+    ];
   }
   const currency = currencyByNumber(bill.currency);
   const torn = bill.torn === 0n ? '' : `, ${formatMoney(bill.torn, currency)} torn, which the next load gives back`;

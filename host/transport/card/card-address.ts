@@ -1,6 +1,10 @@
 import type { CardChannel } from '../../../apdu/card-channel.ts';
 import { OutOfRangeError, type TollcastError } from '../../../apdu/errors.ts';
+import { systemClock } from '../../clock/clock.ts';
+import { pcscPlace, softPlace, takeCard, tcpPlace } from './card-place.ts';
+import { nameLender } from './lending/lent-card.ts';
 import type { TcpAddress } from './tcp/tcp-address.ts';
+import { TimeLimitedChannel } from './time-limit.ts';
 import { waitForCard } from './wait-for-card.ts';
 
 /** Where a card is, as written after `--card`. */
@@ -11,7 +15,7 @@ export type CardAddress =
 
 /** The syntax in words, for `--help` and for errors. */
 export const CARD_ADDRESS_SYNTAX =
-  'pcsc (first reader with a card), pcsc:READER or READER (name or part of it), tcp:HOST:PORT (runner), ' +
+  'pcsc (the one reader with a card), pcsc:READER or READER (name or part of it), tcp:HOST:PORT (runner), ' +
   'soft or soft:FILE';
 
 export interface OpenCardOptions {
@@ -23,6 +27,13 @@ export interface OpenCardOptions {
   readonly signal?: AbortSignal | undefined;
   /** Whether `soft:FILE` may be a new, blank card. */
   readonly create?: boolean | undefined;
+  /**
+   * Name of this program, as in `tollcast watch`, when it has the card for long: other programs of this user work
+   * through it meanwhile. Without it a card that such a program has is opened through that one.
+   */
+  readonly lendAs?: string | undefined;
+  /** Called with the name of the PC/SC reader in which the card was found. */
+  readonly onReader?: ((reader: string) => void) | undefined;
 }
 
 /** Reads an address as `CARD_ADDRESS_SYNTAX` has it. @throws OutOfRangeError */
@@ -56,26 +67,58 @@ function parseTcpAddress(text: string, rest: string): TcpAddress {
 }
 
 /**
- * Opens the card at an address (see `CARD_ADDRESS_SYNTAX`). What carries it is loaded only now.
+ * Opens the card at an address (see `CARD_ADDRESS_SYNTAX`). What carries it is loaded only now. A command that the card
+ * does not answer in time fails with `CARD_STALLED`.
  * @throws OutOfRangeError when the text is not an address.
- * @throws TransportError when the card is not there.
+ * @throws TransportError when the card is not there, or another program has it.
  */
 export async function openCard(address: string | CardAddress, options: OpenCardOptions = {}): Promise<CardChannel> {
   const where = typeof address === 'string' ? parseCardAddress(address) : address;
+  const { wait, signal, lendAs } = options;
   switch (where.kind) {
     case 'pcsc': {
       const { openPcscCard } = await import('./pcsc/pcsc-card.ts');
-      return openPcscCard(where.reader, options);
+      return openPcscCard(where.reader, {
+        ...options,
+        nameUser: (reader) => nameLender(pcscPlace(reader)),
+        take: async (reader, open) => {
+          const channel = await takeCard(pcscPlace(reader), open, lendAs, signal);
+          options.onReader?.(reader);
+          return channel;
+        },
+      });
     }
     case 'tcp': {
       const { openTcpCard } = await import('./tcp/tcp-card.ts');
-      const open = () => openTcpCard(where.at, options.signal);
-      return options.wait === true ? waitForCard(open, options) : open();
+      const open = async () => limitTime(await openTcpCard(where.at, signal));
+      const take = () => takeCard(tcpPlace(where.at), open, lendAs, signal);
+      return wait === true ? waitForCard(take, options) : take();
     }
     case 'soft': {
       const { openSoftCard } = await import('./soft/soft-card.ts');
-      const open = async () => openSoftCard(where.file, options.create === true);
-      return options.wait === true ? waitForCard(open, options) : open();
+      const { file } = where;
+      const open = async () => limitTime(openSoftCard(file, options.create === true));
+      const take = () => (file === undefined ? open() : takeCard(softPlace(file), open, lendAs, signal));
+      return wait === true ? waitForCard(take, options) : take();
     }
   }
+}
+
+function limitTime(channel: CardChannel): CardChannel {
+  return new TimeLimitedChannel(channel, { clock: systemClock });
+}
+
+/**
+ * Opens the card of one program again and again, always where it was at first: `pcsc` without a reader means the
+ * reader in which the first card was found, whatever comes into another one later.
+ */
+export function createCardOpener(
+  address: string | CardAddress,
+  options: Omit<OpenCardOptions, 'signal' | 'onReader'>,
+): (signal: AbortSignal) => Promise<CardChannel> {
+  let where = typeof address === 'string' ? parseCardAddress(address) : address;
+  const onReader = (reader: string): void => {
+    where = { kind: 'pcsc', reader };
+  };
+  return (signal) => openCard(where, { ...options, signal, onReader });
 }

@@ -160,7 +160,7 @@ test('a player that stops reading ends the run without an error, and the card se
   expect(run.said()).toBe('');
 });
 
-test('a second watch on a soft card says which process uses it', async () => {
+test('a second watch on a card says which process has it', async () => {
   await makeCard(1_000_000n);
   const service = new TestService({ cards: [cardId] });
   const first = watch();
@@ -168,7 +168,7 @@ test('a second watch on a soft card says which process uses it', async () => {
   await send(first, service, payloads);
   const second = watch();
   expect(await second.ended).toBe(4);
-  expect(second.said()).toContain(`process ${first.child.pid} uses the soft card ${state}; end it first`);
+  expect(second.said()).toContain(`the card is in use by tollcast watch (process ${first.child.pid}); end that first`);
   first.child.kill('SIGINT');
   expect(await first.ended).toBe(0);
   expect(first.out().equals(Buffer.concat(payloads))).toBe(true);

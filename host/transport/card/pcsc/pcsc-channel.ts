@@ -6,9 +6,6 @@ import type { PcscHandle } from './pcscd.ts';
 import { type CardConnection, countEvents, type Reader } from './pcsclite-reader.ts';
 import { transmitOverT0 } from './t0-mapping.ts';
 
-/** SELECT without a name: every card answers it, and it changes nothing on any. */
-const SELECT_NOTHING = Uint8Array.of(0x00, 0xa4, 0x04, 0x00, 0x00);
-
 /**
  * A channel to the one card that was in the reader when it was opened. A reader outlives its cards, so the channel
  * watches the reader's count of cards that came and went. When the count moves, or the card is reset or leaves in
@@ -70,18 +67,6 @@ export class PcscChannel implements CardChannel {
     this.#lost ??= new CardGoneError(`${cause.message}; then the session starts anew`, { cause });
     void this.#connection.disconnect('leave');
     return this.#lost;
-  }
-
-  /**
-   * Sends one command to see whether there is a card: pcscd accepts connections up to 0.4 s after a removal.
-   * @throws PcscError when there is none.
-   */
-  async requireCard(): Promise<void> {
-    try {
-      await this.transmit(SELECT_NOTHING);
-    } catch (error) {
-      throw error instanceof CardGoneError && error.cause instanceof PcscError ? error.cause : error;
-    }
   }
 
   /** Resets the card, so that no key and no open session stays in it for the next program. */

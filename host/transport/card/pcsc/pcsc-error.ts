@@ -95,6 +95,7 @@ const LASTING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'PCSC_WORKER',
   'PCSC_DENIED',
   'PCSC_AMBIGUOUS_READER',
+  'PCSC_SEVERAL_CARDS',
 ]);
 
 /** A PC/SC call that failed; `code` is `PCSC_...`. */

@@ -1,7 +1,12 @@
-import { type PcscError, pcscErrorFrom, pcscErrorOf, SCARD } from './pcsc-error.ts';
+import { TransportError } from '../../../../apdu/errors.ts';
+import { type Clock, systemClock } from '../../../clock/clock.ts';
+import { MAX_COMMAND_MS, stalledError } from '../time-limit.ts';
+import { PcscError, pcscErrorFrom, pcscErrorOf, SCARD } from './pcsc-error.ts';
+import { callBegins, callEnds } from './pcsclite-calls.ts';
 import type { NativeCallback, NativeReader } from './pcsclite-native.ts';
 
 const SHARE_EXCLUSIVE = 1;
+const SHARE_SHARED = 2;
 const PROTOCOL_T0 = 1;
 const PROTOCOL_T1 = 2;
 const LEAVE_CARD = 0;
@@ -22,13 +27,14 @@ export interface Reader {
   /** Unplugged, or its context closed: nothing works any more. */
   readonly gone: boolean;
   /**
-   * Takes the card for this process alone.
+   * Takes the card for this process alone; where another program shares it already, shares it too.
    * @throws PcscError
+   * @throws TransportError `CARD_STALLED` when the reader does not answer, or has not answered an earlier call yet.
    */
   connect(): Promise<CardConnection>;
 }
 
-/** A card that this process alone has. */
+/** A card that this process has. */
 export interface CardConnection {
   readonly protocol: 'T=0' | 'T=1';
   /**
@@ -52,12 +58,14 @@ export class PcscliteReader implements Reader {
   gone = false;
   readonly #native: NativeReader;
   readonly #onError: (error: PcscError) => void;
+  readonly #clock: Clock;
   #connection: PcscliteConnection | undefined;
 
   /** @param onError called with every failure of a call. */
-  constructor(native: NativeReader, onError: (error: PcscError) => void) {
+  constructor(native: NativeReader, onError: (error: PcscError) => void, clock: Clock = systemClock) {
     this.#native = native;
     this.#onError = onError;
+    this.#clock = clock;
     this.name = native.name;
   }
 
@@ -69,12 +77,13 @@ export class PcscliteReader implements Reader {
   async connect(): Promise<CardConnection> {
     if (this.gone) throw pcscErrorOf(SCARD.READER_UNAVAILABLE, this.name);
     if (this.#connection?.open === true) throw pcscErrorOf(SCARD.SHARING_VIOLATION, this.name);
+    if (this.#connection?.isAsking === true) throw stillStalledError(this.name);
     const connection = new PcscliteConnection(this.#native, this.#onError);
     const before = this.#connection;
     this.#connection = connection;
     try {
       await before?.disconnect('leave');
-      await connection.connect();
+      await this.#inTime(connection.connect());
     } catch (error) {
       connection.open = false;
       throw error;
@@ -84,8 +93,31 @@ export class PcscliteReader implements Reader {
 
   close(): void {
     this.gone = true;
-    this.#native.close();
+    // pcsclite would wait for the call here, and this thread with it.
+    if (this.#connection?.isAsking !== true) this.#native.close();
   }
+
+  /** @throws TransportError `CARD_STALLED` */
+  async #inTime(connecting: Promise<void>): Promise<void> {
+    const over = new AbortController();
+    const patience = this.#clock.sleep(MAX_COMMAND_MS, over.signal).then(() => {
+      throw stalledError(MAX_COMMAND_MS);
+    });
+    try {
+      await Promise.race([connecting, patience]);
+    } finally {
+      over.abort();
+      patience.catch(() => {});
+      connecting.catch(() => {});
+    }
+  }
+}
+
+function stillStalledError(reader: string): TransportError {
+  return new TransportError(
+    'CARD_STALLED',
+    `${reader}: the card has not answered yet what it was asked; take it out and insert it again`,
+  );
 }
 
 class PcscliteConnection implements CardConnection {
@@ -94,17 +126,34 @@ class PcscliteConnection implements CardConnection {
   readonly #native: NativeReader;
   readonly #onError: (error: PcscError) => void;
   #disconnected: Promise<void> | undefined;
+  /** Calls that a card or a reader can hold up for ever. */
+  #calls = 0;
 
   constructor(native: NativeReader, onError: (error: PcscError) => void) {
     this.#native = native;
     this.#onError = onError;
   }
 
+  /** Whether the card or the reader still has to answer. */
+  get isAsking(): boolean {
+    return this.#calls > 0;
+  }
+
   async connect(): Promise<void> {
+    try {
+      await this.#connect(SHARE_EXCLUSIVE);
+    } catch (error) {
+      if (!(error instanceof PcscError) || error.result !== SCARD.SHARING_VIOLATION) throw error;
+      // A program that shares the card lets us have it too. Where it resets the card, the next command tells.
+      await this.#connect(SHARE_SHARED);
+    }
+  }
+
+  async #connect(shareMode: number): Promise<void> {
     // pcsclite answers without asking pcscd when it believes that it is connected.
     this.#native.connected = false;
-    const options = { share_mode: SHARE_EXCLUSIVE, protocol: PROTOCOL_T0 | PROTOCOL_T1 };
-    const protocol = await this.#call<number>((callback) => this.#native.connect(options, callback));
+    const options = { share_mode: shareMode, protocol: PROTOCOL_T0 | PROTOCOL_T1 };
+    const protocol = await this.#ask<number>((callback) => this.#native.connect(options, callback));
     this.protocol = protocol === PROTOCOL_T0 ? 'T=0' : 'T=1';
   }
 
@@ -112,7 +161,7 @@ class PcscliteConnection implements CardConnection {
     if (!this.open) throw pcscErrorOf(SCARD.INVALID_HANDLE, this.#native.name);
     const octets = Buffer.from(command.buffer, command.byteOffset, command.length);
     const protocol = this.protocol === 'T=0' ? PROTOCOL_T0 : PROTOCOL_T1;
-    const answer = await this.#call<Uint8Array>((callback) =>
+    const answer = await this.#ask<Uint8Array>((callback) =>
       this.#native.transmit(octets, ANSWER_OCTETS, protocol, callback),
     );
     // Not as a Buffer, whose `slice` does not copy.
@@ -127,13 +176,24 @@ class PcscliteConnection implements CardConnection {
     return this.#disconnected;
   }
 
+  async #ask<T>(start: (callback: NativeCallback<T>) => void): Promise<T> {
+    this.#calls++;
+    try {
+      return await this.#call(start);
+    } finally {
+      this.#calls--;
+    }
+  }
+
   /**
    * Settles promises in a turn of the event loop. pcsclite calls back with the reader's lock held and runs no
    * microtasks: a promise settled there stalls, and a reader closed there waits for itself.
    */
   #call<T>(start: (callback: NativeCallback<T>) => void): Promise<T> {
+    callBegins();
     return new Promise((resolve, reject) => {
       start((error, value) => {
+        callEnds();
         setImmediate(() => {
           if (!error) return resolve(value);
           const failure = pcscErrorFrom(error, this.#native.name);

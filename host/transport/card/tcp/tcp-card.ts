@@ -14,6 +14,8 @@ const MAX_FRAME_OCTETS = 65_535;
 /** An ISO/IEC 7816-3 ATR has 2 to 33 octets. */
 const MAX_ATR_OCTETS = 33;
 const CONNECT_TIMEOUT_MS = 5_000;
+/** ms that a command under way may still take when the channel is closed. */
+const CLOSE_TIMEOUT_MS = 1_000;
 
 /**
  * Opens a card behind TCP, as the jCardSim runner offers it: connecting switches the card on.
@@ -138,10 +140,14 @@ export class TcpChannel implements CardChannel {
   /** Switches the card off. */
   async close(): Promise<void> {
     if (this.#lost !== undefined) return;
+    const patience = setTimeout(() => this.#end(`the card at ${this.#where} did not answer`), CLOSE_TIMEOUT_MS);
     await this.#queue.run(async () => {
-      this.#lost ??= new CardGoneError('the channel to the card is closed; open the card again');
+      clearTimeout(patience);
+      if (this.#lost !== undefined) return;
+      this.#lost = new CardGoneError('the channel to the card is closed; open the card again');
       const sent = new Promise<void>((resolve) => {
         this.#socket.end(encodeFrame(Uint8Array.of(POWER_OFF)), resolve);
+        this.#socket.once('close', resolve);
       });
       await sent;
       this.#socket.destroy();

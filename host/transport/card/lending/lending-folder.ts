@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto';
+import { lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+
+/** Characters of the digest that name a card; a path of a Unix socket has room for 107 octets. */
+const NAME_LENGTH = 24;
+
+/** A socket on which a program of this user lends a card. */
+export interface LendingSocket {
+  readonly path: string;
+  /** Id of the process that made it. */
+  readonly process: number;
+}
+
+/**
+ * The folder of the sockets on which this user's programs lend cards: private, in the folder that the system has for
+ * such things, or beside the temporary files.
+ * @returns nothing where it cannot be made or is not this user's alone; then nothing is lent and nothing borrowed.
+ */
+export function openLendingFolder(): string | undefined {
+  // Windows has neither Unix sockets with rights nor user ids.
+  const user = process.getuid?.();
+  if (user === undefined) return undefined;
+  const runtime = process.env['XDG_RUNTIME_DIR'];
+  const folder =
+    runtime === undefined || runtime === '' ? join(tmpdir(), `tollcast-${user}`) : join(runtime, 'tollcast');
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) return undefined;
+  }
+  // Another user may have made it first, with what suits them inside.
+  const stat = lstatSync(folder, { throwIfNoEntry: false });
+  const isOurs = stat?.isDirectory() === true && stat.uid === user && (stat.mode & 0o077) === 0;
+  return isOurs ? folder : undefined;
+}
+
+/** Path of the socket on which this process lends the card at a place. */
+export function socketOf(folder: string, place: string): string {
+  return join(folder, `${nameOf(place)}-${process.pid}.sock`);
+}
+
+/** The sockets on which the card at a place is lent. What a process left that has ended is removed. */
+export function findSockets(folder: string, place: string): LendingSocket[] {
+  const name = nameOf(place);
+  const sockets: LendingSocket[] = [];
+  for (const entry of readdirSync(folder)) {
+    const [, card, digits] = /^([0-9a-f]+)-(\d+)\.sock$/.exec(entry) ?? [];
+    if (card !== name) continue;
+    const path = join(folder, entry);
+    if (isRunning(Number(digits))) sockets.push({ path, process: Number(digits) });
+    else rmSync(path, { force: true });
+  }
+  return sockets;
+}
+
+function nameOf(place: string): string {
+  return createHash('sha256').update(place).digest('hex').slice(0, NAME_LENGTH);
+}
+
+function isRunning(id: number): boolean {
+  try {
+    process.kill(id, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
