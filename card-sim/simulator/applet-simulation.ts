@@ -37,13 +37,16 @@ export class AppletSimulation implements SimulatedCard {
    * @throws TransportError `NO_RUNNER`, `NO_JAVA`, `RUNNER_FAILED`; for a card in a reader `NO_PCSCD`,
    * `NO_FREE_READER`.
    */
-  static async start({ kind, state, lacks = [], apduBuffer }: StartCardOptions): Promise<AppletSimulation> {
+  static async start(options: StartCardOptions): Promise<AppletSimulation> {
+    const { kind, state, lacks = [], apduBuffer, strict = true, t0 = false } = options;
     if (state?.includes(',') === true) throw new OutOfRangeError(`the runner takes no comma in a file name: ${state}`);
     const reader = kind === 'pcsc' ? await takeVirtualReader() : undefined;
     try {
       const port = reader === undefined ? 'tcp=0' : `vpcd=127.0.0.1:${reader.port}`;
       const spec = [
         port,
+        ...(strict ? ['strict=1'] : []),
+        ...(t0 ? ['t0=1'] : []),
         ...lacks.map((feature) => `${feature}=0`),
         ...(apduBuffer === undefined ? [] : [`buffer=${apduBuffer}`]),
         ...(state === undefined ? [] : [`state=${state}`]),

@@ -74,6 +74,13 @@ export interface StartCardOptions {
   readonly kind: CardKind;
   /** What the chip of an applet on jCardSim lacks; a soft module lacks nothing. */
   readonly lacks?: readonly ChipFeature[] | undefined;
+  /**
+   * Whether an applet's card is strict (default): it throws where the API may throw, and forgets at deselect how its
+   * engines were initialised. jCardSim itself forgives.
+   */
+  readonly strict?: boolean | undefined;
+  /** Whether an applet's card speaks T=0, where nothing tells it that a command has no data; false unless told. */
+  readonly t0?: boolean | undefined;
   /** File that keeps the card from one start to the next; without it the card is new, and gone when it is closed. */
   readonly state?: string | undefined;
   /** Octets of its APDU buffer, 133 to 261 (default); what follows from it is in protocol 2.1. */

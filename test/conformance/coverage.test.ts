@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { INS } from '../../apdu/decode-module/instruction.ts';
 import { KIND } from '../../apdu/decode-module/kinds.ts';
 import { STATUS } from '../../apdu/decode-module/module-status.ts';
+import { formatStatus } from '../../apdu/iso7816/status-word.ts';
 import { fromHex } from '../../apdu/octets.ts';
 import { ROWS } from './cases/card/matrix.ts';
 import { CASES } from './cases/index.ts';
@@ -40,6 +41,17 @@ const PAIRS = [...MAY_CARRY].flatMap(([parent, children]) =>
   }),
 );
 
+/** Whether the platform answers a step: the module is not selected where it comes, or its lengths do not agree. */
+function hasPlatformAnswer(steps: readonly Step[]): boolean {
+  return steps.some((step) => {
+    if (typeof step === 'string' || step[1] === null) return false;
+    const command = fromHex(step[0]);
+    const lc = command[4] ?? 0;
+    const agrees = command.length <= 5 || (lc > 0 && [5 + lc, 6 + lc].includes(command.length));
+    return !agrees || step[1] === formatStatus(STATUS.NOT_SELECTED).toLowerCase();
+  });
+}
+
 function formatHex(octet: number): string {
   return octet.toString(16).padStart(2, '0');
 }
@@ -48,6 +60,16 @@ describe('what the conformance cases cover', () => {
   it('every instruction, in the matrix of classes, P1 P2, lengths and life states', () => {
     const inMatrix = new Set(ROWS.map(({ ins }) => ins));
     expect([...inMatrix].toSorted((a, b) => a - b)).toEqual(Object.values(INS).toSorted((a, b) => a - b));
+  });
+
+  it('the cases in which the platform answers are marked', () => {
+    for (const [topic, cases] of Object.entries(CASES)) {
+      const { cases: vectors } = readVectors(topic);
+      for (const { name, platform = false } of cases) {
+        const steps = vectors.find((held) => held.name === name)?.steps ?? [];
+        expect({ topic, name, platform }).toEqual({ topic, name, platform: hasPlatformAnswer(steps) });
+      }
+    }
   });
 
   it('a card with an APDU buffer of 133 octets is spared only what it cannot do', () => {

@@ -44,6 +44,11 @@ export interface Case {
   readonly from: Beginning;
   /** It needs commands of over 127 octets of data, or names what follows from a longer APDU buffer than 133 octets. */
   readonly long?: boolean;
+  /**
+   * Some of its answers are the platform's own: before the module is selected, on another logical channel, or to what
+   * does not agree with its own Lc. Other platforms may answer otherwise there.
+   */
+  readonly platform?: boolean;
   readonly run: (tester: Tester) => Promise<void>;
 }
 

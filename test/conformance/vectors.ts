@@ -8,6 +8,8 @@ import type { Beginning, Step } from './tester.ts';
 export interface VectorCase {
   readonly name: string;
   readonly from: Beginning;
+  /** As in `Case`. */
+  readonly platform?: true;
   readonly steps: readonly Step[];
 }
 
@@ -23,7 +25,8 @@ const ABOUT = [
   'Commands to a decode module of version 1 (firmware-notes/protocol.md) and the only right answers, in hexadecimal.',
   'Each case starts with a new, blank, powered module and the steps of the beginning it is "from". A step is [command, answer], or "reset":',
   'the power goes and comes. After "cut before" the power fails before the next command does anything, after "cut after" when it has done',
-  'everything but answer; the answer is null then, and the module is powered again. Keys and ids: given.json.',
+  'everything but answer; the answer is null then, and the module is powered again. Keys and ids: given.json. In a case of "platform"',
+  "some answers are those of the simulated cards themselves, and not the module's: another Java Card may answer otherwise there.",
 ];
 
 function findPath(topic: string): URL {
@@ -42,8 +45,8 @@ export function writeVectors(topic: string, file: Omit<VectorFile, 'about'>): vo
     ([name, steps]) => `\n    ${JSON.stringify(name)}: [${lines(steps, '      ')}\n    ]`,
   );
   const cases = file.cases.map(
-    ({ name, from, steps }) =>
-      `\n    {\n      "name": ${JSON.stringify(name)},\n      "from": ${JSON.stringify(from)},\n      "steps": [${lines(steps, '        ')}\n      ]\n    }`,
+    ({ name, from, platform, steps }) =>
+      `\n    {\n      "name": ${JSON.stringify(name)},\n      "from": ${JSON.stringify(from)},\n${platform === true ? '      "platform": true,\n' : ''}      "steps": [${lines(steps, '        ')}\n      ]\n    }`,
   );
   const about = ABOUT.map((line) => `\n    ${JSON.stringify(line)}`).join(',');
   writeFileSync(

@@ -55,7 +55,14 @@ export type Command =
   | Load
   | { readonly do: 'receipt'; readonly number: number }
   | { readonly do: 'acknowledge'; readonly upTo: number }
-  | { readonly do: 'any'; readonly cla: number; readonly ins: number; readonly p: number; readonly length: number };
+  | {
+      readonly do: 'any';
+      readonly cla: number;
+      readonly ins: number;
+      readonly p: number;
+      readonly length: number;
+      readonly le: number;
+    };
 
 export interface Store {
   readonly do: 'store';
@@ -241,6 +248,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       ),
       p: favour(0, 1, 0x80),
       length: fc.constantFrom(0, 0, 1, 4, 9, 32, 56, 64, 255),
+      le: fc.constantFrom(0, 1, 4, 48, 255, 256),
     }),
   },
 );

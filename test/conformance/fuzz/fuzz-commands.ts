@@ -64,7 +64,14 @@ function makeApdu(what: Command, position: number): CommandApdu {
     case 'more':
       return { ...command, cla: CLA_ISO, ins: INS.GET_RESPONSE };
     case 'any':
-      return { cla: what.cla, ins: what.ins, p1: what.p, p2: 0, data: new Uint8Array(what.length) };
+      return {
+        cla: what.cla,
+        ins: what.ins,
+        p1: what.p,
+        p2: 0,
+        data: new Uint8Array(what.length),
+        ...(what.le === 0 ? {} : { le: what.le }),
+      };
     case 'store':
       return {
         ...command,

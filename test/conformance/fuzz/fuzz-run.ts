@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
-import { startCard } from '../../../card-sim/index.ts';
+import { type ChipFeature, startCard } from '../../../card-sim/index.ts';
 import { type Action, life } from './fuzz-actions.ts';
 import { encodeAction } from './fuzz-commands.ts';
 import { Side } from './fuzz-side.ts';
@@ -10,6 +10,8 @@ export interface FuzzOptions {
   readonly seed: number;
   /** Octets of the APDU buffer of both cards, 133 to 261 (default). */
   readonly apduBuffer?: number | undefined;
+  /** What the applet's chip lacks. */
+  readonly lacks?: readonly ChipFeature[] | undefined;
   /** Where a run of this seed failed: plays that alone. */
   readonly path?: string | undefined;
 }
@@ -94,9 +96,9 @@ async function runLife(soft: Side, applet: Side, actions: readonly Action[], tal
  * Holds the soft module against the applet on jCardSim for a while, with lives of cards that are made up as they go.
  * @throws TransportError when what a card needs is missing.
  */
-export async function fuzz({ seconds, seed, apduBuffer, path }: FuzzOptions): Promise<FuzzResult> {
+export async function fuzz({ seconds, seed, apduBuffer, lacks, path }: FuzzOptions): Promise<FuzzResult> {
   const soft = new Side(await startCard({ kind: 'soft', apduBuffer }));
-  const applet = new Side(await startCard({ kind: 'jcardsim', apduBuffer }));
+  const applet = new Side(await startCard({ kind: 'jcardsim', apduBuffer, lacks }));
   try {
     const tally = new Tally();
     const started = performance.now();

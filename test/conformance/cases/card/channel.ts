@@ -207,6 +207,7 @@ export const channelCases: readonly Case[] = [
   {
     name: 'classes: 82 is 84 alone, SELECT and GET RESPONSE are 00 alone',
     from: 'active',
+    platform: true,
     async run(tester) {
       for (const command of ['8082010000', '84a40400', '84c00000', '00500000', '00820100']) {
         await tester.raw(fromHex(command), STATUS.UNKNOWN_CLASS);

@@ -61,6 +61,7 @@ export const commandCases: readonly Case[] = [
   {
     name: 'before SELECT nothing else is answered',
     from: 'active',
+    platform: true,
     async run(tester) {
       await tester.reset();
       for (const command of ['80400000', '00400000', '84400000', 'ff400000', '80770000', '84820100', '00c00000']) {
@@ -220,6 +221,7 @@ export const commandCases: readonly Case[] = [
   {
     name: 'a command that is not what its length fields say, or has extended ones: 6700',
     from: 'active',
+    platform: true,
     async run(tester) {
       await tester.raw(fromHex('80300000 05 00000007'), STATUS.WRONG_LENGTH);
       await tester.raw(fromHex('80300000 02 0000000700'), STATUS.WRONG_LENGTH);
@@ -303,6 +305,7 @@ export const commandCases: readonly Case[] = [
   {
     name: 'what does not agree with its Lc, is extended, or is a GET RESPONSE with wrong parameters leaves the rest; all else drops it',
     from: 'active',
+    platform: true,
     long: true,
     async run(tester) {
       for (let number = 1; number <= 13; number++) await tester.loadKey(sealService(number, {}, { service: number }));

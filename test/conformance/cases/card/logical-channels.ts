@@ -76,6 +76,7 @@ export const logicalChannelCases: readonly Case[] = [
   {
     name: 'selected on the basic channel, the module is refused on another: 6985, and all goes on where it was',
     from: 'playing',
+    platform: true,
     long: true,
     async run(tester) {
       for (let keyId = 2; keyId <= 16; keyId++) await tester.loadKey(sealService(keyId, {}, { keyId }));
@@ -103,6 +104,7 @@ export const logicalChannelCases: readonly Case[] = [
   {
     name: 'selected on another channel, the module is refused on the basic one until a reset',
     from: 'active',
+    platform: true,
     async run(tester) {
       for (const logicalChannel of CHANNELS) {
         await moveTo(tester, logicalChannel);
@@ -119,6 +121,7 @@ export const logicalChannelCases: readonly Case[] = [
   {
     name: 'before SELECT nothing else is answered on any logical channel',
     from: 'active',
+    platform: true,
     async run(tester) {
       for (const logicalChannel of CHANNELS) {
         await tester.reset();

@@ -53,6 +53,7 @@ export const wrappingCases: readonly Case[] = [
   {
     name: 'a wrapped command that does not agree with its Lc, or is extended, is 6700 and closes nothing',
     from: 'active',
+    platform: true,
     async run(tester) {
       await tester.select();
       await tester.raw(fromHex('8440000009 0000000000000000'), STATUS.WRONG_LENGTH);
