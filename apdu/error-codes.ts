@@ -138,6 +138,7 @@ const CATALOGUE = {
   CARD_FAULT: { kind: 'failure', meaning: 'the card failed at one group after the other' },
   PRICE_NOT_ACCEPTED: { kind: 'price', meaning: 'nobody has accepted the price of the stream' },
   NOTHING_OPENED: { kind: 'failure', meaning: 'the stream ended and nothing of it was opened' },
+  OUTPUT_EXISTS: { kind: 'usage', meaning: 'the file for the output holds something already' },
   OUTPUT: { kind: 'failure', meaning: 'the output cannot be written or offered' },
   CONFIRMS: { kind: 'failure', meaning: 'the file for confirms cannot be written' },
   PORT_TAKEN: { kind: 'busy', meaning: 'another program uses the port' },

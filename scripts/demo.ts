@@ -35,7 +35,7 @@ try {
 }
 
 const stop = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop.abort());
 const folder = await mkdtemp(join(tmpdir(), 'tollcast-demo-'));
 try {
   // Read only now: an older Node does not get through all of it.

@@ -1,21 +1,29 @@
-import { close, constants, fstat, ftruncate, open, write } from 'node:fs';
+import { close, constants, fstat, ftruncate, open, type Stats, stat, write } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { TransportError } from '../../apdu/errors.ts';
+import { type Clock, systemClock } from '../clock/clock.ts';
 import type { ClearPackets } from '../stream/opening/clear-packets.ts';
+import { hasCode, outputError } from './output-error.ts';
 import type { Output } from './output.ts';
+import { openNamedPipe, openPipe } from './pipe-output.ts';
 
 const STDOUT = 1;
-/** Octets that may wait before it is not ready for more, some seconds of a stream. */
-const MAX_WAITING = 16 * 1024 * 1024;
+/** Octets that may wait: what is paid when the disk or the reader stops taking them. A group and a batch come on top. */
+const MAX_WAITING = 192 * 1024;
+/** Octets that are written at once, with no more to wait for. */
+const MAX_LINGERING = MAX_WAITING / 2;
+/** ms without an end of a write after which it is not ready for more. */
+const MAX_STALL = 1000;
 /** Octets written by one system call at most. */
-const MAX_PART = 1024 * 1024;
+const MAX_PART = 256 * 1024;
 /** ms for which a small write to a regular file waits for more. */
 const LINGER = 50;
-/** ms between attempts to write to a pipe that is full and does not block. */
-const FULL_PIPE = 5;
+/** ms between attempts to write to a socket that is full and does not block. */
+const FULL_SOCKET = 5;
 
 const fstatAsync = promisify(fstat);
+const statAsync = promisify(stat);
 const openAsync = promisify(open);
 const truncateAsync = promisify(ftruncate);
 const closeAsync = promisify(close);
@@ -24,27 +32,52 @@ const writeAsync = promisify(write);
 /**
  * Opens a file, a named pipe or a device. What was in a file stays until there is something to write; a new one is its
  * owner's alone.
- * @throws TransportError `OUTPUT` when it cannot be opened.
+ * @param overwrite whether a file with something in it may be written over.
+ * @throws TransportError `OUTPUT` when it cannot be opened, `OUTPUT_EXISTS`.
  */
-export async function openFileOutput(path: string): Promise<Output> {
+export async function openFileOutput(path: string, overwrite: boolean): Promise<Output> {
   try {
-    const fd = await openAsync(path, constants.O_WRONLY | constants.O_CREAT, 0o600);
-    return new FileOutput(path, fd, await kindOf(fd), () => closeAsync(fd));
+    const present = await statAsync(path).catch(() => undefined);
+    if (present?.isFIFO() === true) return openNamedPipe(path);
+    // Nothing may come between the look and the opening.
+    const flags = overwrite || present !== undefined ? constants.O_CREAT : constants.O_CREAT | constants.O_EXCL;
+    const fd = await openAsync(path, constants.O_WRONLY | flags, 0o600);
+    const opened = await fstatAsync(fd);
+    if (!overwrite && opened.isFile() && opened.size > 0) {
+      await closeAsync(fd);
+      throw fileIsThere(path);
+    }
+    return new FileOutput(path, fd, kindOf(opened), () => closeAsync(fd));
   } catch (error) {
-    throw outputError(path, error);
+    if (error instanceof TransportError) throw error;
+    throw hasCode(error, 'EEXIST') ? fileIsThere(path) : outputError(path, error);
   }
+}
+
+function fileIsThere(path: string): TransportError {
+  return new TransportError(
+    'OUTPUT_EXISTS',
+    `${path} is there already, and is kept; name another file with --out, or add --overwrite`,
+  );
 }
 
 /** Opens standard output, for payload and nothing else. It is never closed. */
 export async function openStandardOutput(): Promise<Output> {
-  const { linger } = await kindOf(STDOUT);
-  return new FileOutput('stdout', STDOUT, { linger, hasOldContent: false }, async () => undefined);
+  const opened = await fstatAsync(STDOUT);
+  if (opened.isFIFO()) {
+    try {
+      // A handle of our own: what others do with standard output is their affair.
+      return openPipe('stdout', await openAsync(`/proc/self/fd/${STDOUT}`, constants.O_WRONLY | constants.O_NONBLOCK));
+    } catch {
+      // Not every system has it; the pipe is written to as a file is.
+    }
+  }
+  return new FileOutput('stdout', STDOUT, { ...kindOf(opened), hasOldContent: false }, async () => undefined);
 }
 
 /** A pipe is written to at once, as somebody may watch. A file can wait: each write costs two changes of thread. */
-async function kindOf(fd: number): Promise<Kind> {
-  const stat = await fstatAsync(fd);
-  return { linger: stat.isFile() || stat.isCharacterDevice() ? LINGER : 0, hasOldContent: stat.isFile() };
+function kindOf(opened: Stats): Kind {
+  return { linger: opened.isFile() || opened.isCharacterDevice() ? LINGER : 0, hasOldContent: opened.isFile() };
 }
 
 interface Kind {
@@ -57,7 +90,7 @@ interface Kind {
 /** Writes payload to a file or a pipe. What a slow reader leaves waiting is written together. */
 class FileOutput implements Output {
   readonly where: string;
-  readonly lost = 0;
+  lost = 0;
   readonly ended: Promise<TransportError | undefined>;
   onReady: (() => void) | undefined;
   readonly #fd: number;
@@ -72,9 +105,16 @@ class FileOutput implements Output {
   #spare: Part | undefined;
   #waiting = 0;
   #writing: Promise<void> | undefined;
+  /** ms, when the write began that the system has not ended yet. */
+  #writingSince: number | undefined;
+  #wasReady = true;
+  /** Ends a wait for more to write. */
+  #stopLingering: (() => void) | undefined;
   #over = false;
+  readonly #clock: Clock;
 
   constructor(where: string, fd: number, { linger, hasOldContent }: Kind, closeFile: () => Promise<void>) {
+    this.#clock = systemClock;
     this.where = where;
     this.#fd = fd;
     this.#linger = linger;
@@ -86,11 +126,16 @@ class FileOutput implements Output {
   }
 
   get isReady(): boolean {
-    return this.#waiting < MAX_WAITING && !this.#over;
+    const isStalled = this.#writingSince !== undefined && this.#clock.monotonic() - this.#writingSince > MAX_STALL;
+    this.#wasReady = this.#waiting < MAX_WAITING && !isStalled && !this.#over;
+    return this.#wasReady;
   }
 
   write({ payload }: ClearPackets): void {
-    if (this.#over) return;
+    if (this.#over) {
+      this.lost += payload.length;
+      return;
+    }
     for (let at = 0; at < payload.length;) {
       const part = this.#filling();
       const octets = Math.min(payload.length - at, MAX_PART - part.filled);
@@ -99,6 +144,7 @@ class FileOutput implements Output {
       at += octets;
     }
     this.#waiting += payload.length;
+    if (this.#waiting >= MAX_LINGERING) this.#stopLingering?.();
     this.#writing ??= this.#writeAll();
   }
 
@@ -122,33 +168,43 @@ class FileOutput implements Output {
       if (this.#hasOldContent) await truncateAsync(this.#fd, 0);
       this.#hasOldContent = false;
       for (let part = this.#queue[0]; part !== undefined; part = this.#queue[0]) {
-        if (this.#linger > 0 && part.filled < MAX_PART) await sleep(this.#linger);
+        await this.#waitForMore();
         const octets = await this.#writeSome(part.memory.subarray(part.written, part.filled));
-        const full = !this.isReady;
         this.#waiting -= octets;
         part.written += octets;
         if (part.written === part.filled) {
           this.#queue.shift();
           this.#spare = { memory: part.memory, filled: 0, written: 0 };
         }
-        if (full && this.isReady) this.onReady?.();
+        if (!this.#wasReady && this.isReady) this.onReady?.();
       }
     } catch (error) {
       this.#over = true;
       this.#queue = [];
+      this.lost += this.#waiting;
       // A reader that has seen enough and closes, as `head` does, is not a failure.
-      const closed = error instanceof Error && 'code' in error && error.code === 'EPIPE';
-      this.#end(closed ? undefined : outputError(this.where, error));
+      this.#end(hasCode(error, 'EPIPE') ? undefined : outputError(this.where, error));
     }
     this.#writing = undefined;
   }
 
+  async #waitForMore(): Promise<void> {
+    if (this.#linger === 0 || this.#waiting >= MAX_LINGERING) return;
+    const lingering = new AbortController();
+    this.#stopLingering = () => lingering.abort();
+    await this.#clock.sleep(this.#linger, lingering.signal).catch(() => undefined);
+    this.#stopLingering = undefined;
+  }
+
   async #writeSome(octets: Uint8Array): Promise<number> {
+    this.#writingSince ??= this.#clock.monotonic();
     try {
-      return (await writeAsync(this.#fd, octets)).bytesWritten;
+      const { bytesWritten } = await writeAsync(this.#fd, octets);
+      this.#writingSince = undefined;
+      return bytesWritten;
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error;
-      await sleep(FULL_PIPE);
+      if (!hasCode(error, 'EAGAIN')) throw error;
+      await sleep(FULL_SOCKET);
       return 0;
     }
   }
@@ -158,9 +214,4 @@ interface Part {
   readonly memory: Uint8Array;
   filled: number;
   written: number;
-}
-
-function outputError(where: string, cause: unknown): TransportError {
-  const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-  return new TransportError('OUTPUT', `cannot write to ${where} (${reason}); name another place with --out`, { cause });
 }

@@ -1,14 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { TransportError } from '../../apdu/errors.ts';
 import type { ClearPackets } from '../stream/opening/clear-packets.ts';
 import { PAYLOAD_TYPE_MPEG_TS, parseRtpHeader } from '../stream/packet/rtp-packet.ts';
+import { readTcpQueues, type UnreadOctets } from '../transport/network/tcp-queues.ts';
 import type { Output, OutputAddress } from './output.ts';
+import { PlayerQueue } from './player-queue.ts';
 import { checkRequest, type OfferedAt } from './request-check.ts';
 
-/** Octets that may wait for one player, some seconds of a stream. A player that is slower is cut off. */
-const MAX_WAITING = 8 * 1024 * 1024;
+/** ms between looks at what players have not read; while none of them reads, at first and at most. */
+const LOOK_EVERY = 200;
+const LOOKS_PAUSED = [4, 50] as const;
+/** Octets after which it is looked sooner. */
+const LOOK_AFTER = 64 * 1024;
 const MAX_PLAYERS = 24;
 /** Players and those that have asked for nothing yet: each takes a file descriptor, which the card's file wants too. */
 const MAX_CONNECTIONS = MAX_PLAYERS + 8;
@@ -61,7 +67,13 @@ class HttpOutput implements Output {
   onReady: (() => void) | undefined;
   readonly #server: Server;
   readonly #at: OfferedAt;
-  readonly #players = new Set<ServerResponse>();
+  readonly #players = new Map<ServerResponse, PlayerQueue>();
+  /** Octets written since it was looked what players have not read. */
+  #unlooked = 0;
+  #isLooking = false;
+  /** ms. */
+  #lookEvery = LOOK_EVERY;
+  #lookTimer: NodeJS.Timeout | undefined;
   /** Of the stream; the first packets tell it. */
   #contentType: string | undefined;
 
@@ -74,30 +86,31 @@ class HttpOutput implements Output {
     server.on('request', (request, response) => this.#answer(request, response));
   }
 
-  /** While nobody watches, nothing is paid. */
+  /** While nobody watches, or whoever watches has paused, nothing is paid. */
   get isReady(): boolean {
-    return this.#players.size > 0;
+    for (const queue of this.#players.values()) if (queue.isReady) return true;
+    return false;
   }
 
+  /** A player that does not read misses what the others get. */
   write(clear: ClearPackets): void {
     this.#contentType ??= contentTypeOf(clear);
     const payload = clear.payload.slice();
-    for (const player of this.#players) {
-      if (player.writableLength > MAX_WAITING) {
-        this.lost += player.writableLength;
-        this.#players.delete(player);
-        player.destroy();
-      } else {
-        if (!player.headersSent) player.setHeader('Content-Type', this.#contentType);
-        player.write(payload);
-      }
+    if (this.#players.size === 0) this.lost += payload.length;
+    const { isReady } = this;
+    for (const [player, queue] of this.#players) {
+      if (isReady && !queue.isReady) continue;
+      if (!player.headersSent) player.setHeader('Content-Type', this.#contentType);
+      queue.write(payload);
     }
+    this.#unlooked += payload.length;
+    if (this.#unlooked >= LOOK_AFTER) void this.#lookAtPlayers();
   }
 
   async close(): Promise<void> {
     const closed = once(this.#server, 'close');
     this.#server.close();
-    for (const player of this.#players) player.end();
+    for (const player of this.#players.keys()) player.end();
     // A player that does not take the rest within a second is cut off.
     const timer = setTimeout(() => this.#server.closeAllConnections(), 1000);
     this.#server.closeIdleConnections();
@@ -127,13 +140,44 @@ class HttpOutput implements Output {
 
   #add(player: ServerResponse): void {
     player.on('error', () => undefined);
-    player.on('close', () => this.#players.delete(player));
+    player.on('close', () => this.#remove(player));
     // Of a stream that has not begun the headers go with the first octets, when it is known what they are.
     if (this.#contentType !== undefined) player.setHeader('Content-Type', this.#contentType).flushHeaders();
-    const first = this.#players.size === 0;
-    this.#players.add(player);
-    if (first) this.onReady?.();
+    const { isReady } = this;
+    this.#players.set(player, new PlayerQueue(player, () => this.onReady?.()));
+    if (!isReady) this.onReady?.();
+    void this.#lookAtPlayers();
   }
+
+  #remove(player: ServerResponse): void {
+    // What waited for the last one nobody gets.
+    if (this.#players.size === 1) this.lost += player.writableLength;
+    this.#players.delete(player);
+  }
+
+  /** Looks at what each player has not read, as far as the system tells, and again after a while. */
+  async #lookAtPlayers(): Promise<void> {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    this.#unlooked = 0;
+    clearTimeout(this.#lookTimer);
+    const unread = await readTcpQueues();
+    this.#isLooking = false;
+    for (const [{ socket }, queue] of this.#players) queue.setHeld(countHeld(socket, unread));
+    if (this.#players.size === 0) return;
+    const [first, most] = LOOKS_PAUSED;
+    this.#lookEvery = this.isReady
+      ? LOOK_EVERY
+      : Math.min(this.#lookEvery === LOOK_EVERY ? first : 2 * this.#lookEvery, most);
+    this.#lookTimer = setTimeout(() => void this.#lookAtPlayers(), this.#lookEvery).unref();
+  }
+}
+
+/** Octets on their way to a player, or come and not read. */
+function countHeld(socket: Socket | null, unread: UnreadOctets | undefined): number {
+  const { localAddress, localPort = 0, remoteAddress, remotePort = 0 } = socket ?? {};
+  if (unread === undefined || localAddress === undefined || remoteAddress === undefined) return 0;
+  return unread({ address: localAddress, port: localPort }, { address: remoteAddress, port: remotePort });
 }
 
 function refuse(response: ServerResponse, status: number, text: string): void {

@@ -28,16 +28,21 @@ const SCHEMES = new Map<string, Scheme>([
   ['http', { minPort: 0, hasPath: true, open: openHttpOutput }],
 ]);
 
+export interface OpenOutputOptions {
+  /** Whether a file that has something in it may be written over. */
+  readonly overwrite?: boolean;
+}
+
 /**
  * Opens an output.
  * @param text see `OUTPUT_SYNTAX`.
  * @param local IPv4 address of the interface that multicast leaves by.
  * @throws OutOfRangeError when `text` does not name an output.
- * @throws TransportError `OUTPUT`, `PORT_TAKEN`, `UDP_SEND` when it cannot be opened.
+ * @throws TransportError `OUTPUT`, `OUTPUT_EXISTS`, `PORT_TAKEN`, `UDP_SEND` when it cannot be opened.
  */
-export async function openOutput(text: string, local: string): Promise<Output> {
+export async function openOutput(text: string, local: string, options: OpenOutputOptions = {}): Promise<Output> {
   if (text === 'stdout' || text === '-') return openStandardOutput();
-  if (text !== '' && !/^\w+:\/\//.test(text)) return openFileOutput(text);
+  if (text !== '' && !/^\w+:\/\//.test(text)) return openFileOutput(text, options.overwrite === true);
   const [, scheme = '', address = '', digits = '', path] = ADDRESS.exec(text) ?? [];
   const found = SCHEMES.get(scheme);
   const port = Number(digits);

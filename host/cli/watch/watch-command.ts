@@ -28,6 +28,7 @@ interface WatchOptions extends PriceOptions {
   confirms?: string;
   minShare: number;
   out: string;
+  overwrite?: true;
   json?: true;
   quiet?: true;
 }
@@ -59,7 +60,8 @@ export function addWatchCommand(program: Command): void {
       'append what the card confirms of its grants to this file, in hexadecimal, for the operator',
     )
     .option('--min-share <percent>', 'smallest part of a damaged group that is paid for', wholeNumber(0, 100), 50)
-    .option('--out <output>', OUTPUT_SYNTAX, 'stdout');
+    .option('--out <output>', OUTPUT_SYNTAX, 'stdout')
+    .option('--overwrite', 'write over the file that --out names, if there is one');
   addPriceOptions(command)
     .option('--json', 'end standard output with one line of JSON; amounts in micro-units, 1000000 to the unit')
     .option('--quiet', 'print warnings and errors only')
@@ -78,8 +80,10 @@ async function watch(options: WatchOptions): Promise<void> {
   const confirms = options.confirms === undefined ? undefined : openConfirms(options.confirms);
   const stop = new AbortController();
   const interrupt = () => stop.abort();
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
-  const output = await openOutput(options.out, options.interface);
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt).once('SIGHUP', interrupt);
+  const output = await openOutput(options.out, options.interface, { overwrite: options.overwrite === true });
+  let closing: Promise<void> | undefined;
+  const closeOutput = () => (closing ??= output.close());
   const printer = new StatusPrinter(options.quiet === true);
   const decision = new PriceDecision(options, printer);
   try {
@@ -121,17 +125,20 @@ async function watch(options: WatchOptions): Promise<void> {
       printer.stop();
       await receiver.close();
     }
-    for (const line of describeBill(bridge.status, end)) printer.print(line);
+    // What is thrown away in the end stands in the bill.
+    await closeOutput();
+    const { lost } = output;
+    for (const line of describeBill(bridge.status, end, lost)) printer.print(line);
     if (options.json === true) {
       const seconds = Math.round(performance.now() - started) / 1000;
-      process.stdout.write(`${JSON.stringify(billToJson(bridge.status, end, seconds))}\n`);
+      process.stdout.write(`${JSON.stringify(billToJson(bridge.status, end, lost, seconds))}\n`);
     }
     failure ??= errorOfEnd(end, bridge.status, options.card, decision.refusal);
     if (failure !== undefined) throw failure;
   } finally {
-    await output.close();
+    await closeOutput();
     confirms?.close();
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt).off('SIGHUP', interrupt);
   }
 }
 

@@ -18,8 +18,8 @@ export function formatStatus(status: BridgeStatus, rate: number): string {
   return parts.join('  ');
 }
 
-/** What a run received and what it cost. */
-export function describeBill(status: BridgeStatus, end: BridgeEnd): string[] {
+/** What a run received and what it cost. @param lost octets that the output let go. */
+export function describeBill(status: BridgeStatus, end: BridgeEnd, lost: number): string[] {
   const { bill } = end;
   const counts =
     `${status.paid} octets in ${status.groups} groups paid, ` +
@@ -28,6 +28,7 @@ export function describeBill(status: BridgeStatus, end: BridgeEnd): string[] {
   const drops = Object.entries(status.drops)
     .filter(([, count]) => count > 0)
     .map(([reason, count]) => `let go    ${count}: ${meanings[reason]}`);
+  if (lost > 0) drops.push(`thrown    ${lost} octets paid, which the player did not take`);
   if (bill === undefined) {
     return [
       `counted   ${counts}`,
@@ -45,7 +46,12 @@ export function describeBill(status: BridgeStatus, end: BridgeEnd): string[] {
 }
 
 /** The same for programs; amounts in micro-units, times in ms. */
-export function billToJson(status: BridgeStatus, end: BridgeEnd, seconds: number): Record<string, unknown> {
+export function billToJson(
+  status: BridgeStatus,
+  end: BridgeEnd,
+  lost: number,
+  seconds: number,
+): Record<string, unknown> {
   const { bill } = end;
   return {
     end: end.code,
@@ -54,6 +60,7 @@ export function billToJson(status: BridgeStatus, end: BridgeEnd, seconds: number
     paid: status.paid,
     received: status.received,
     missing: status.missing,
+    lost,
     groups: status.groups,
     packets: status.packets,
     drops: status.drops,

@@ -160,6 +160,42 @@ test('a player that stops reading ends the run without an error, and the card se
   expect(run.said()).toBe('');
 });
 
+test.each(['SIGTERM', 'SIGHUP'] as const)('a named pipe that nobody reads is said, and %s ends it', async (signal) => {
+  await makeCard(1_000_000n);
+  const fifo = join(directory, 'fifo');
+  await once(spawn('mkfifo', [fifo], { stdio: 'ignore' }), 'exit');
+  const run = watch('--quiet', '--out', fifo);
+  while (!run.said().includes('waiting for a player: nobody takes the output; nothing is paid meanwhile\n')) {
+    await sleep(20);
+    expect(run.child.exitCode).toBe(null);
+  }
+  run.child.kill(signal);
+  expect(await run.ended).toBe(0);
+});
+
+test('a pipe of the shell gets the stream; a reader that has seen enough ends it, with the bill', async () => {
+  await makeCard(1_000_000n);
+  const service = new TestService({ cards: [cardId] });
+  const at = ['--address', `${network.address}:${network.port}`, '--card', `soft:${state}`, '--yes'];
+  const line = `"$@" 2>${directory}/said | head -c 20000 >${directory}/read; exit "\${PIPESTATUS[0]}"`;
+  const child = spawn('bash', ['-c', line, 'bash', process.execPath, TOLLCAST, 'watch', ...at], { stdio: 'ignore' });
+  children.push(child);
+  const ended = once(child, 'exit').then(([code]) => code as number | null);
+  const sent: Buffer[] = [];
+  while (child.exitCode === null) {
+    const payloads = makePayloads(10);
+    sent.push(...payloads.map((payload) => Buffer.from(payload)));
+    network.keys(service.keys());
+    await network.groups(service.seal(payloads));
+    await sleep(50);
+  }
+  expect(await ended).toBe(0);
+  const read = await readFile(join(directory, 'read'));
+  expect(read).toHaveLength(20_000);
+  expect(Buffer.concat(sent).includes(read)).toBe(true);
+  expect(await readFile(join(directory, 'said'), 'utf8')).toMatch(/\nbill {6}0\.0\d+ USD; balance/);
+});
+
 test('a second watch on a card says which process has it', async () => {
   await makeCard(1_000_000n);
   const service = new TestService({ cards: [cardId] });

@@ -75,11 +75,27 @@ describe('a file', () => {
     expect((await readFile(path)).equals(Buffer.concat(sent))).toBe(true);
   });
 
-  test('keeps what it held until there is something to write', async () => {
+  test('with something in it is kept; asked to write over it, only when there is something to write', async () => {
     const path = join(directory, 'older.ts');
-    await writeFile(path, 'an older recording, longer than what comes');
-    await (await openOutput(path, LOOPBACK)).close();
-    expect(await readFile(path, 'utf8')).toContain('an older recording');
+    const older = 'an older recording, longer than what comes';
+    await writeFile(path, older);
+    await expect(openOutput(path, LOOPBACK)).rejects.toMatchObject({
+      code: 'OUTPUT_EXISTS',
+      exitStatus: 2,
+      message: `${path} is there already, and is kept; name another file with --out, or add --overwrite`,
+    });
+    const over = { overwrite: true };
+    await (await openOutput(path, LOOPBACK, over)).close();
+    expect(await readFile(path, 'utf8')).toBe(older);
+    const output = await openOutput(path, LOOPBACK, over);
+    const payload = write(output, 10);
+    await output.close();
+    expect((await readFile(path)).equals(payload)).toBe(true);
+  });
+
+  test('that is there and empty is written to', async () => {
+    const path = join(directory, 'empty.ts');
+    await writeFile(path, '');
     const output = await openOutput(path, LOOPBACK);
     const payload = write(output, 10);
     await output.close();
@@ -106,9 +122,13 @@ describe('a file', () => {
   test('on a full disk ends the output with the reason', async () => {
     const output = await open('/dev/full');
     write(output, 1316);
-    await expect(output.ended).resolves.toMatchObject({ code: 'OUTPUT' });
+    await expect(output.ended).resolves.toMatchObject({
+      code: 'OUTPUT',
+      message: 'there is no room left to write /dev/full; free some, or name another place with --out',
+    });
     expect(output.isReady).toBe(false);
     write(output, 1316);
+    expect(output.lost).toBe(2 * 1316);
   });
 
   test('whose reader has seen enough ends without an error', async () => {
@@ -214,26 +234,31 @@ describe('HTTP', () => {
     await until(() => !output.isReady);
   });
 
-  test('cuts a player off that is too slow, and only that one', async () => {
+  test('a player that does not read misses what the others get, and they miss nothing', async () => {
     const output = await open(`http://${LOOPBACK}:0`);
+    const { port, host, pathname } = new URL(output.where);
+    const slow = connect(Number(port), LOOPBACK);
+    slow.on('error', () => undefined);
+    slow.write(`GET ${pathname} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+    await until(() => output.isReady);
     const asked = player(output.where);
     await until(() => output.isReady);
-    let sent = write(output, 1316).length;
+    await sleep(50);
+    const sent: Buffer[] = [write(output, 1316)];
     const quick = await asked;
-    const { host, pathname, port } = new URL(output.where);
-    const socket = connect(Number(port), LOOPBACK);
-    socket.on('error', () => undefined);
-    socket.write(`GET ${pathname} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
-    await once(socket, 'readable');
-    await sleep(20);
-    for (; output.lost === 0; sent += 200_000) {
-      write(output, 100_000, 100_000);
-      await sleep(1);
-      if (sent > 1e9) throw new Error('the slow player is still there');
+    const total = () => sent.reduce((sum, { length }) => sum + length, 0);
+    for (let i = 0; i < 150; i++) {
+      sent.push(write(output, 100_000, 100_000));
+      await until(() => quick.read().length === total() && output.isReady);
     }
-    await until(() => quick.read().length >= sent);
-    expect(output.isReady).toBe(true);
-    socket.destroy();
+    expect(quick.read().equals(Buffer.concat(sent))).toBe(true);
+    let read = 0;
+    slow.on('data', (chunk: Buffer) => (read += chunk.length));
+    slow.resume();
+    await sleep(300);
+    expect(read).toBeLessThan(4_000_000);
+    expect(output.lost).toBe(0);
+    slow.destroy();
   });
 
   test('ends the stream for players when it is closed', async () => {

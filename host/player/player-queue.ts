@@ -1,0 +1,66 @@
+import type { Writable } from 'node:stream';
+import { type Clock, systemClock } from '../clock/clock.ts';
+
+/** Octets that may wait for a player: what is paid when it stops reading. A group and a batch come on top. */
+const MAX_WAITING = 192 * 1024;
+/** ms without reading after which a player counts as paused, if at least so many octets wait for it. */
+const MAX_STALL = 1000;
+const MIN_STALLED = 16 * 1024;
+
+/** What waits for one player, and whether the player reads it. */
+export class PlayerQueue {
+  readonly #stream: Writable;
+  readonly #clock: Clock;
+  readonly #onReady: () => void;
+  #written = 0;
+  /** Octets that the system holds for the player, as far as it tells. */
+  #held = 0;
+  /** The most octets that the player is known to have read. */
+  #read = 0;
+  /** ms, when it was last seen reading, or had nothing to read. */
+  #readAt: number;
+  #wasReady = true;
+
+  /** @param onReady called when the player takes more again. */
+  constructor(stream: Writable, onReady: () => void, clock: Clock = systemClock) {
+    this.#stream = stream;
+    this.#clock = clock;
+    this.#onReady = onReady;
+    this.#readAt = clock.monotonic();
+  }
+
+  /** Octets that the player has not read. */
+  get waiting(): number {
+    return this.#stream.writableLength + this.#held;
+  }
+
+  /** Whether the player reads. */
+  get isReady(): boolean {
+    const { waiting } = this;
+    const isStalled = waiting >= MIN_STALLED && this.#clock.monotonic() - this.#readAt > MAX_STALL;
+    this.#wasReady = waiting < MAX_WAITING && !isStalled;
+    return this.#wasReady;
+  }
+
+  /** @param octets are kept until they are written. */
+  write(octets: Uint8Array): void {
+    if (this.waiting === 0) this.#readAt = this.#clock.monotonic();
+    this.#written += octets.length;
+    this.#stream.write(octets, () => this.#look());
+  }
+
+  /** The system tells how much of what was written the player has not read. */
+  setHeld(octets: number): void {
+    this.#held = octets;
+    this.#look();
+  }
+
+  #look(): void {
+    const read = this.#written - this.waiting;
+    if (read > this.#read) {
+      this.#read = read;
+      this.#readAt = this.#clock.monotonic();
+    }
+    if (!this.#wasReady && this.isReady) this.#onReady();
+  }
+}
