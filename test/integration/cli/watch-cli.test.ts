@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -121,7 +121,7 @@ test('Ctrl-C settles, and the bill is there for programs', async () => {
   const run = watch('--out', file, '--json');
   const payloads = makePayloads(20);
   await send(run, service, payloads);
-  await sleep(300);
+  while ((await stat(file)).size < 2 * OCTETS) await sleep(20);
   run.child.kill('SIGINT');
   expect(await run.ended).toBe(0);
   expect((await readFile(file)).equals(Buffer.concat(payloads))).toBe(true);
