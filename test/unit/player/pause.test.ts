@@ -54,7 +54,7 @@ const READERS: Record<string, () => Promise<{ output: Output; reader: ChildProce
     const path = join(folder, `fifo-${performance.now()}`);
     spawnSync('mkfifo', [path]);
     const output = await openOutput(path, LOOPBACK);
-    return { output, reader: spawn('dd', [`if=${path}`, 'of=/dev/null', 'bs=4k'], { stdio: 'ignore' }) };
+    return { output, reader: spawn('cat', [path], { stdio: 'ignore' }) };
   },
 };
 
