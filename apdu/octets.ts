@@ -1,9 +1,11 @@
 import { InputError } from './errors.ts';
 
+const HEX = Array.from({ length: 256 }, (_, octet) => octet.toString(16).padStart(2, '0'));
+
 /** Lower-case hexadecimal, no separators. */
 export function toHex(octets: Uint8Array): string {
   let text = '';
-  for (const octet of octets) text += octet.toString(16).padStart(2, '0');
+  for (let i = 0; i < octets.length; i++) text += HEX[octets[i]!]!;
   return text;
 }
 

@@ -111,9 +111,11 @@ export class Bridge {
   }
 
   /** Takes in datagrams of the key port. What is kept of them is copied. */
-  receiveKeys(datagrams: readonly Uint8Array[]): void {
+  receiveKeys(datagrams: readonly Uint8Array[], sources: ArrayLike<number> = []): void {
     const now = this.#clock.monotonic();
-    for (const datagram of datagrams) if (this.#keys.add(datagram, now)) this.#arrival.notify();
+    for (const [i, datagram] of datagrams.entries()) {
+      if (this.#keys.add(datagram, now, sources[i])) this.#arrival.notify();
+    }
   }
 
   /** Takes in datagrams of the RTCP port. */
@@ -199,9 +201,12 @@ export class Bridge {
   }
 
   async #loadKey(): Promise<boolean> {
-    const key = this.#keys.next();
+    const now = this.#clock.monotonic();
+    const key = this.#keys.next(this.#mayStrangersAsk(now));
     if (key === undefined) return false;
-    const error = await this.#keys.load(this.#cards.module, key, this.#clock.monotonic());
+    const isStrange = key.sender.loaded === 0;
+    const error = await this.#keys.load(this.#cards.module, key, now);
+    if (isStrange) this.#strangersTime.use(now, this.#clock.monotonic());
     if (error !== undefined) this.#diagnosis.keyRefused(error);
     return true;
   }
@@ -210,8 +215,7 @@ export class Bridge {
   async #passGroup(): Promise<boolean> {
     const now = this.#clock.monotonic();
     let keyMissing = false;
-    const asksStrangers = !this.#intake.isPlaying(now) || this.#strangersTime.isLeft(now);
-    for (const taken of this.#intake.take(now, asksStrangers)) {
+    for (const taken of this.#intake.take(now, this.#mayStrangersAsk(now))) {
       this.#diagnosis.groupAsked(taken.card.header.packets);
       const outcome = await this.#gate.pass(taken, now);
       if (taken.isStrange) this.#strangersTime.use(now, this.#clock.monotonic());
@@ -229,6 +233,11 @@ export class Bridge {
     }
     this.#diagnosis.keyMissing = keyMissing;
     return false;
+  }
+
+  /** While groups are being opened, those of whom none was have a share of the card's time and no more. */
+  #mayStrangersAsk(now: number): boolean {
+    return !this.#intake.isPlaying(now) || this.#strangersTime.isLeft(now);
   }
 
   /** Does what an outcome means for the run. */

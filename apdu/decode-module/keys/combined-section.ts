@@ -41,9 +41,10 @@ export function combine(messages: readonly KeyMessage[]): Uint8Array {
 /**
  * Takes a section apart into messages as LOAD KEY takes them. Nothing of it is authenticated; only the card can tell.
  * @param octets begins with a section; what follows it is left alone.
+ * @param isWanted whether a message is, by the id of its parent; the others are left out before anything is copied.
  * @throws FormatError when it is not a section, or is cut short.
  */
-export function separate(octets: Uint8Array): Uint8Array[] {
+export function separate(octets: Uint8Array, isWanted: (parentId: number) => boolean = () => true): Uint8Array[] {
   const length = SECTION_HEADER.readUint(octets, 'length');
   const common = SECTION_HEADER.view(octets, 'common');
   const kind = KEY_MESSAGE_HEADER.readUint(common, 'kind');
@@ -67,9 +68,12 @@ export function separate(octets: Uint8Array): Uint8Array[] {
     throw new FormatError('a combined section has whole entries, at least one; drop it');
   }
   const body = octets.subarray(SECTION_HEADER.length, entriesAt);
-  return Array.from({ length: count }, (_, i) => {
+  const messages: Uint8Array[] = [];
+  for (let i = 0; i < count; i++) {
     const entryAt = entriesAt + i * SECTION_ENTRY.length;
+    if (!isWanted(SECTION_ENTRY.readUint(octets, 'parentId', entryAt))) continue;
     const tag = SECTION_ENTRY.view(octets, 'tag', entryAt);
-    return concat(common, octets.subarray(entryAt, entryAt + SECTION_ENTRY.at.tag), body, tag);
-  });
+    messages.push(concat(common, octets.subarray(entryAt, entryAt + SECTION_ENTRY.at.tag), body, tag));
+  }
+  return messages;
 }

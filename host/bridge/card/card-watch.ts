@@ -51,7 +51,7 @@ export class CardWatch {
     const { session, keys, counters, notices } = this.#options;
     await session.connect(signal);
     counters.cardConnected(session);
-    keys.reset(session.serial);
+    keys.reset(session.serial, await session.module.listKeys());
     notices.forget();
     const warning = warnOfReceipts(session.purse?.receiptsDue ?? 0);
     if (warning !== undefined) notices.say(warning);

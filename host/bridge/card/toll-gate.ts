@@ -206,7 +206,8 @@ export class TollGate {
     const packetsBefore = writer.packets;
     let opened: OpenedGroup;
     try {
-      opened = opener.open(group, card, answer, salt, writer, intake.othersOf(taken));
+      const others = intake.othersOf(taken).map((other) => other.group);
+      opened = opener.open(group, card, answer, salt, writer, others);
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
       this.#charged = undefined;

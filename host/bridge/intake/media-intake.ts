@@ -31,6 +31,11 @@ export interface TakenGroup {
   readonly isStrange: boolean;
 }
 
+/** The same group as another sender sent it. */
+export type OtherGroup = Pick<TakenGroup, 'group' | 'stream' | 'sender'>;
+
+const NO_OTHERS: readonly OtherGroup[] = [];
+
 export interface MediaIntakeOptions {
   readonly onDrop: (reason: IntakeDrop, packets: number) => void;
   /** Whether the card holds a content key for a stream. */
@@ -93,12 +98,13 @@ export class MediaIntake {
   }
 
   /** The same group as other senders sent it. */
-  othersOf({ group, card, sender }: TakenGroup): readonly PacketGroup[] {
-    if (this.#senders.count === 1) return [];
-    const others: PacketGroup[] = [];
+  othersOf({ group, card, sender }: Pick<TakenGroup, 'group' | 'card' | 'sender'>): readonly OtherGroup[] {
+    if (this.#senders.count === 1) return NO_OTHERS;
+    const others: OtherGroup[] = [];
     for (const other of this.#senders.all) {
-      const same = other === sender ? undefined : other.streams.get(card.header.ssrc)?.find(group.number);
-      if (same !== undefined) others.push(same);
+      const stream = other === sender ? undefined : other.streams.get(card.header.ssrc);
+      const same = stream?.find(group.number);
+      if (same !== undefined) others.push({ group: same, stream: stream!, sender: other });
     }
     return others;
   }
@@ -107,13 +113,9 @@ export class MediaIntake {
   canAwaitPackets(taken: TakenGroup, now: number): boolean {
     const { group, stream, card, sender } = taken;
     if (stream.canAwaitPackets(group, now)) return true;
-    for (const other of this.#senders.all) {
-      if (other === sender || (sender.hasOpened && !other.hasOpened)) continue;
-      const theirs = other.streams.get(card.header.ssrc);
-      const same = theirs?.find(group.number);
-      if (same !== undefined && theirs!.canAwaitPackets(same, now)) return true;
-    }
-    return false;
+    return this.othersOf({ group, card, sender }).some(
+      (other) => (other.sender.hasOpened || !sender.hasOpened) && other.stream.canAwaitPackets(other.group, now),
+    );
   }
 
   /**
@@ -126,6 +128,7 @@ export class MediaIntake {
     this.#positions.set(ssrc, { group: group.number, card, sender, at: now });
     if (this.#positions.size > MAX_POSITIONS) this.#positions.delete(this.#positions.keys().next().value!);
     if (isRight) this.#senders.markOpened(sender, now);
+    for (const other of this.othersOf({ group, card, sender })) other.sender.dropped('late', other.group.packets);
     for (const each of this.#senders.all) each.streams.get(ssrc)?.settle(group.number, card, now);
   }
 

@@ -3,8 +3,10 @@ import { type ContentTerms, decodeContentTerms } from '../../../apdu/decode-modu
 import { type KeyMessage, parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { FormatError } from '../../../apdu/errors.ts';
+import { KEY_MESSAGE_HEADER, SECTION_HEADER } from '../../../apdu/layout/keys.ts';
 import { MESSAGE_FRAME } from '../../../apdu/layout/message-frame.ts';
 import { MAX_DATAGRAM } from '../../stream/packet/rtp-packet.ts';
+import type { ParentName } from './held-keys.ts';
 
 /** A key message that the key port brought. Only the card can tell whether it is authentic. */
 export interface AnnouncedKey {
@@ -13,14 +15,23 @@ export interface AnnouncedKey {
   readonly terms: ContentTerms | undefined;
 }
 
+/** What a message is worth, told from its first octets alone: most are for others, or forged. */
+export interface MessageHead extends ParentName {
+  readonly kind: number;
+}
+
 /** Octets of the shortest key message. */
 const MIN_MESSAGE = 56;
 
 /**
  * Reads a datagram of the key port, `firmware-notes/protocol.md` 5.3.
+ * @param isWanted whether a message is worth reading; the others are left out before anything is copied.
  * @returns its messages, copied, in order; undefined for each part that is malformed.
  */
-export function* readKeyDatagram(datagram: Uint8Array): Generator<AnnouncedKey | undefined, void, undefined> {
+export function* readKeyDatagram(
+  datagram: Uint8Array,
+  isWanted: (head: MessageHead) => boolean = () => true,
+): Generator<AnnouncedKey | undefined, void, undefined> {
   if (datagram.length > MAX_DATAGRAM) {
     yield undefined;
     return;
@@ -30,15 +41,27 @@ export function* readKeyDatagram(datagram: Uint8Array): Generator<AnnouncedKey |
     if (MESSAGE_FRAME.readUint(datagram, 'kind', at) === KIND.combinedSection) {
       const section = datagram.subarray(at, at + Math.max(MIN_MESSAGE, length));
       at += section.length;
-      yield* readSection(section);
+      yield* readSection(section, isWanted);
       continue;
     }
-    const key = readMessage(datagram.subarray(at));
-    yield key;
-    // What is malformed may be of a later version. Its length field still leads to the next message.
-    if (key === undefined && length < MIN_MESSAGE) return;
+    const octets = datagram.subarray(at);
+    if (octets.length < MIN_MESSAGE || length < MIN_MESSAGE || isWanted(readHead(octets, 0))) {
+      const key = readMessage(octets);
+      yield key;
+      // What is malformed may be of a later version. Its length field still leads to the next message.
+      if (key === undefined && length < MIN_MESSAGE) return;
+    }
     at += length;
   }
+}
+
+function readHead(octets: Uint8Array, at: number): MessageHead {
+  return {
+    kind: KEY_MESSAGE_HEADER.readUint(octets, 'kind', at),
+    service: KEY_MESSAGE_HEADER.readUint(octets, 'service', at),
+    parentKind: KEY_MESSAGE_HEADER.readUint(octets, 'parentKind', at),
+    parentId: KEY_MESSAGE_HEADER.readUint(octets, 'parentId', at),
+  };
 }
 
 function readMessage(octets: Uint8Array): AnnouncedKey | undefined {
@@ -51,9 +74,13 @@ function readMessage(octets: Uint8Array): AnnouncedKey | undefined {
   }
 }
 
-function readSection(section: Uint8Array): readonly (AnnouncedKey | undefined)[] {
+function readSection(
+  section: Uint8Array,
+  isWanted: (head: MessageHead) => boolean,
+): readonly (AnnouncedKey | undefined)[] {
   try {
-    return separate(section).map(readMessage);
+    const head = { ...readHead(section, SECTION_HEADER.at.common) };
+    return separate(section, (parentId) => isWanted({ ...head, parentId })).map(readMessage);
   } catch (error) {
     if (error instanceof FormatError) return [undefined];
     throw error;

@@ -1,35 +1,19 @@
 import type { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import type { ContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
+import type { KeyEntry } from '../../../apdu/decode-module/keys/key-list.ts';
 import type { KeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import { isPersonal, KIND } from '../../../apdu/decode-module/kinds.ts';
 import { ModuleError, type ModuleErrorCode } from '../../../apdu/decode-module/module-status.ts';
-import { toHex } from '../../../apdu/octets.ts';
 import type { DropReason } from '../status/bridge-status.ts';
-import { type AnnouncedKey, readKeyDatagram } from './key-datagram.ts';
-import { isParent, KeyTurns } from './key-turns.ts';
-import { RefusalCount } from './refusal-count.ts';
+import { HeldKeys, type ParentName } from './held-keys.ts';
+import { type AnnouncedKey, type MessageHead, readKeyDatagram } from './key-datagram.ts';
+import { isParent } from './key-turns.ts';
+import { type KeySender, type KnownKey, KnownKeys } from './known-keys.ts';
 
 /** A content key that the card holds. */
 export interface LoadedContent {
   readonly service: number;
   readonly terms: ContentTerms;
-}
-
-/**
- * `due`: it is loaded when its turn comes. `loaded`: the card holds it. `waiting`: its parent is not on the card.
- * `full`: there was no free place for it. `refused`: the card does not accept it.
- */
-type KeyState = 'due' | 'loaded' | 'waiting' | 'full' | 'refused';
-
-interface KnownKey extends AnnouncedKey {
-  state: KeyState;
-  /** ms, when it was last announced. */
-  seenAt: number;
-  /** How often it was loaded since the card was selected. */
-  loads: number;
-  /** Whether its confirm was passed on. */
-  isConfirmed: boolean;
-  readonly refusals: RefusalCount;
 }
 
 export interface KeyLoaderOptions {
@@ -41,8 +25,10 @@ export interface KeyLoaderOptions {
   readonly onConfirm?: (confirm: Uint8Array) => void;
 }
 
-/** Messages remembered; a head-end announces a handful at a time. */
-const MAX_KNOWN = 256;
+/** Messages of one sender remembered whose parent is not on the card. It may still come. */
+const MAX_ORPHANS = 64;
+/** ms after which a message counts as repeated when it comes again: a head-end repeats, who forges varies. */
+const REPEATED_AFTER = 100;
 /** Loads of one message while the card is selected. A card that loses it more often is faulty. */
 const MAX_LOADS = 8;
 /** ms without an announcement from which on a key counts as no longer needed. */
@@ -52,14 +38,15 @@ const REFUSALS: Partial<Record<ModuleErrorCode, DropReason>> = { CRYPTO: 'keyFor
 
 /**
  * Brings the key messages of the key port to the card: each once, parents before children, and again when the card lost
- * them. None is authentic before the card has said so, so no kind of them may keep the others waiting.
+ * them. None is authentic before the card has said so, so nobody who sends them may keep the others waiting: those
+ * whose keys the card took go first, then what is repeated, and each sender has its turn.
  */
 export class KeyLoader {
   readonly #onDrop: (reason: DropReason, messages: number) => void;
   readonly #onConfirm: ((confirm: Uint8Array) => void) | undefined;
-  /** By the octets of the message, in hexadecimal; the one that came first stands first. */
-  readonly #known = new Map<string, KnownKey>();
-  readonly #turns = new KeyTurns();
+  readonly #known: KnownKeys;
+  readonly #held = new HeldKeys();
+  #turns = 0;
   /** Number by which messages name the card; undefined before there is one. */
   #serial: number | undefined;
   #service: number | undefined;
@@ -68,6 +55,7 @@ export class KeyLoader {
     this.#service = service;
     this.#onDrop = onDrop;
     this.#onConfirm = onConfirm;
+    this.#known = new KnownKeys(onDrop);
   }
 
   /** The service that the run is of; undefined while it may be any. */
@@ -80,10 +68,14 @@ export class KeyLoader {
     this.#service ??= service;
   }
 
-  /** A card was selected, for the first time or again. What it held in RAM may be gone. */
-  reset(serial: number): void {
+  /**
+   * A card was selected, for the first time or again. What it held in RAM may be gone.
+   * @param held what it lists.
+   */
+  reset(serial: number, held: readonly KeyEntry[] = []): void {
     this.#serial = serial;
-    for (const known of this.#known.values()) {
+    this.#held.replace(held);
+    for (const known of this.#known) {
       known.state = 'due';
       known.loads = 0;
     }
@@ -91,22 +83,43 @@ export class KeyLoader {
 
   /**
    * Takes in a datagram of the key port; what is kept of it is copied.
+   * @param source where it came from, as a number for each address and port.
    * @returns whether it brought something to load.
    */
-  add(datagram: Uint8Array, now: number): boolean {
+  add(datagram: Uint8Array, now: number, source = 0): boolean {
+    const sender = this.#known.senderAt(source, now);
+    if (sender === undefined) return false;
+    let orphans: number | undefined;
+    const isWanted = (head: MessageHead): boolean => {
+      if (!this.#concernsCard(head) || !this.#isWorthKnowing(head)) return false;
+      if (this.#serial !== undefined && this.#held.hasParent(head)) return true;
+      orphans = (orphans ?? this.#countOrphans(sender)) + 1;
+      return orphans <= MAX_ORPHANS;
+    };
     let isDue = false;
-    for (const key of readKeyDatagram(datagram)) {
+    for (const key of readKeyDatagram(datagram, isWanted)) {
       if (key === undefined) this.#onDrop('keyMalformed', 1);
-      else if (this.#addKey(key, now)) isDue = true;
+      else if (this.#addKey(key, sender, now)) isDue = true;
     }
     return isDue;
   }
 
-  /** The next message for the card, parents first; undefined when there is none. */
-  next(): KeyMessage | undefined {
-    const due = this.#inState('due').filter((message) => this.#concerns(message));
-    // Called for every group; usually nothing is due.
-    return due.length === 0 ? undefined : this.#turns.next(due, this.#inState('loaded'));
+  /**
+   * The next message for the card, parents first; undefined when there is none. One whose parent is not on the card is
+   * none: the card could not use it.
+   * @param asksStrangers whether those have a turn of whom the card took no key.
+   */
+  next(asksStrangers = true): KnownKey | undefined {
+    let best: { readonly sender: KeySender; readonly due: KnownKey[]; readonly rank: number } | undefined;
+    for (const [sender, due] of this.#dueBySender()) {
+      if (!asksStrangers && sender.loaded === 0) continue;
+      // What has come again goes before what came once, as that may be forged.
+      const repeated = due.filter(({ firstSeenAt, seenAt }) => seenAt - firstSeenAt >= REPEATED_AFTER);
+      const rank = (sender.loaded > 0 ? 2 : 0) + (repeated.length > 0 ? 1 : 0);
+      const isFirst = best === undefined || rank > best.rank || (rank === best.rank && sender.turn < best.sender.turn);
+      if (isFirst) best = { sender, due: repeated.length > 0 ? repeated : due, rank };
+    }
+    return best?.sender.turns.next(best.due);
   }
 
   /**
@@ -114,11 +127,11 @@ export class KeyLoader {
    * @returns why the card did not accept it; undefined when it did.
    * @throws CardGoneError, TransportError.
    */
-  async load(module: DecodeModule, message: KeyMessage, now: number): Promise<ModuleError | undefined> {
-    const known = this.#known.get(toHex(message.octets));
-    if (known === undefined) return undefined;
+  async load(module: DecodeModule, known: KnownKey, now: number): Promise<ModuleError | undefined> {
+    const { message, sender } = known;
     known.loads++;
-    this.#turns.take(message, this.#inState('loaded'));
+    sender.turn = ++this.#turns;
+    sender.turns.take(known);
     try {
       const confirm = await module.loadKey(message.octets);
       // The same message gives the same confirm: once is enough.
@@ -131,14 +144,16 @@ export class KeyLoader {
       return error;
     }
     known.state = 'loaded';
+    sender.loaded++;
+    this.#held.add(message);
     // Protocol 4.4: children of an earlier key of this name are gone from the card; those that waited may be loaded.
-    for (const child of this.#known.values()) if (isParent(message, child.message)) child.state = 'due';
+    for (const child of this.#known) if (isParent(message, child.message)) child.state = 'due';
     return undefined;
   }
 
   /** The content key of this id that is for this stream, if the card holds it. */
   content(id: number, ssrc: number): LoadedContent | undefined {
-    for (const { message, terms, state } of this.#known.values()) {
+    for (const { message, terms, state } of this.#known) {
       if (state === 'loaded' && isContentOf(message, terms, id, ssrc) && this.#isOfService(message)) {
         return { service: message.service, terms };
       }
@@ -149,7 +164,7 @@ export class KeyLoader {
   /** The other service that has a content key of this id for this stream, as messages say that may be forged. */
   otherService(id: number, ssrc: number): number | undefined {
     let other: number | undefined;
-    for (const { message, terms, state } of this.#known.values()) {
+    for (const { message, terms, state } of this.#known) {
       if (state === 'refused' || !isContentOf(message, terms, id, ssrc)) continue;
       // A key of our own is on its way to the card, so the message of the other service may be forged.
       if (this.#isOfService(message)) return undefined;
@@ -160,7 +175,7 @@ export class KeyLoader {
 
   /** Whether the card holds a content key for this stream. */
   hasContentFor(ssrc: number): boolean {
-    for (const { message, terms, state } of this.#known.values()) {
+    for (const { message, terms, state } of this.#known) {
       if (state === 'loaded' && terms?.ssrcs.includes(ssrc) === true && this.#isOfService(message)) return true;
     }
     return false;
@@ -168,7 +183,7 @@ export class KeyLoader {
 
   /** Whether the card holds a content key for any stream. */
   get hasContent(): boolean {
-    for (const { message, terms, state } of this.#known.values()) {
+    for (const { message, terms, state } of this.#known) {
       if (terms !== undefined && state === 'loaded' && this.#isOfService(message)) return true;
     }
     return false;
@@ -176,8 +191,8 @@ export class KeyLoader {
 
   /** The service of a key whose parent the card lacks: it seems that the service was not bought. */
   get lackingService(): number | undefined {
-    for (const { state, message } of this.#known.values()) {
-      if (state === 'waiting' && this.#isOfService(message)) return message.service;
+    for (const { state, message } of this.#known) {
+      if (state === 'due' && this.#isOfService(message) && !this.#held.hasParent(message)) return message.service;
     }
     return undefined;
   }
@@ -188,7 +203,7 @@ export class KeyLoader {
    */
   loadAgain(id: number): boolean {
     let isDue = false;
-    for (const known of this.#known.values()) {
+    for (const known of this.#known) {
       const { message, terms, state } = known;
       if (terms !== undefined && message.keyId === id && state === 'loaded' && this.#isOfService(message)) {
         isDue = this.#setDueAgain(known) || isDue;
@@ -197,8 +212,25 @@ export class KeyLoader {
     return isDue;
   }
 
-  #inState(asked: KeyState): KeyMessage[] {
-    return [...this.#known.values()].filter(({ state }) => state === asked).map(({ message }) => message);
+  /** What can be loaded, by sender. */
+  #dueBySender(): Map<KeySender, KnownKey[]> {
+    const senders = new Map<KeySender, KnownKey[]>();
+    for (const known of this.#known) {
+      const { state, message, sender } = known;
+      if (state !== 'due' || !this.#concerns(message) || !this.#held.hasParent(message)) continue;
+      const due = senders.get(sender);
+      if (due === undefined) senders.set(sender, [known]);
+      else due.push(known);
+    }
+    return senders;
+  }
+
+  #countOrphans(of: KeySender): number {
+    let count = 0;
+    for (const { sender, message } of this.#known) {
+      if (sender === of && (this.#serial === undefined || !this.#held.hasParent(message))) count++;
+    }
+    return count;
   }
 
   /** Whether a message is for this card and of the service of the run. */
@@ -206,60 +238,33 @@ export class KeyLoader {
     return this.#concernsCard(message) && this.#isOfService(message);
   }
 
-  #concernsCard(message: KeyMessage): boolean {
-    return !isPersonal(message.parentKind) || message.parentId === this.#serial;
+  #concernsCard({ parentKind, parentId }: ParentName): boolean {
+    return this.#serial === undefined || !isPersonal(parentKind) || parentId === this.#serial;
   }
 
-  #isOfService(message: KeyMessage): boolean {
-    return this.#service === undefined || message.service === this.#service;
+  #isOfService({ service }: ParentName): boolean {
+    return this.#service === undefined || service === this.#service;
+  }
+
+  /** Content keys of other services tell their packets from those whose key is still to come. */
+  #isWorthKnowing(head: MessageHead): boolean {
+    return head.kind === KIND.content || this.#isOfService(head);
   }
 
   /** @returns whether it is to be loaded. */
-  #addKey({ message, terms }: AnnouncedKey, now: number): boolean {
-    if (this.#serial !== undefined && !this.#concernsCard(message)) return false;
-    // Content keys of other services tell their packets from those whose key is still to come.
-    if (terms === undefined && !this.#isOfService(message)) return false;
-    const name = toHex(message.octets);
-    const known = this.#known.get(name);
-    if (known === undefined) {
-      if (this.#known.size >= MAX_KNOWN) this.#forget();
-      this.#known.set(name, {
-        message,
-        terms,
-        state: 'due',
-        seenAt: now,
-        loads: 0,
-        isConfirmed: false,
-        refusals: new RefusalCount(this.#onDrop),
-      });
-      return this.#isOfService(message);
+  #addKey(key: AnnouncedKey, sender: KeySender, now: number): boolean {
+    const { known, isNew } = this.#known.add(key, sender, now, ({ message }) => this.#isOfService(message));
+    if (!isNew) {
+      if (known.state === 'full') known.state = 'due';
+      if (known.state === 'refused') known.refusals.add();
     }
-    if (known.state === 'full') known.state = 'due';
-    if (known.state === 'refused') known.refusals.add();
-    known.seenAt = now;
-    return known.state === 'due' && this.#isOfService(message);
-  }
-
-  /** Makes room: keys of other services go first, then those refused, then those of no use yet, then the oldest. */
-  #forget(): void {
-    for (const [name, { message }] of this.#known) {
-      if (this.#isOfService(message)) continue;
-      this.#known.delete(name);
-      return;
-    }
-    for (const state of ['refused', 'waiting', 'due', 'full', 'loaded'] satisfies KeyState[]) {
-      for (const [name, known] of this.#known) {
-        if (known.state !== state) continue;
-        this.#known.delete(name);
-        return;
-      }
-    }
+    return known.state === 'due' && this.#isOfService(known.message);
   }
 
   async #refused(module: DecodeModule, known: KnownKey, error: ModuleError, now: number): Promise<void> {
     if (error.code === 'UNKNOWN_KEY' && !isPersonal(known.message.parentKind)) {
-      known.state = 'waiting';
-      for (const parent of this.#known.values()) {
+      this.#held.lacksParent(known.message);
+      for (const parent of this.#known) {
         if (parent.state === 'loaded' && isParent(parent.message, known.message)) this.#setDueAgain(parent);
       }
     } else if (error.code === 'NO_ROOM') {
@@ -288,13 +293,13 @@ export class KeyLoader {
   async #freePlace(module: DecodeModule, now: number): Promise<boolean> {
     for (const { kind, service, keyId } of await module.listKeys()) {
       if (kind !== KIND.content) continue;
-      const named = [...this.#known.values()].filter(
+      const named = [...this.#known].filter(
         ({ message, terms }) => terms !== undefined && message.service === service && message.keyId === keyId,
       );
       const needed = this.#service === undefined || this.#service === service;
       if (needed && named.some(({ seenAt }) => now - seenAt < UNNEEDED_AFTER)) continue;
       await module.deleteKey(kind, service, keyId);
-      for (const known of named) known.state = 'waiting';
+      for (const known of named) known.state = 'displaced';
       return true;
     }
     return false;

@@ -45,7 +45,7 @@ export class Relay {
           onDatagrams: (datagrams) => {
             for (const datagram of datagrams) {
               if (i === 0) relay.#forge(datagram);
-              socket.send(datagram.slice());
+              socket.send(Uint8Array.from(datagram));
             }
           },
         }),
@@ -60,7 +60,7 @@ export class Relay {
   }
 
   #forge(datagram: Uint8Array): void {
-    this.newest = datagram.slice();
+    this.newest = Uint8Array.from(datagram);
     if (this.flood === undefined) return;
     const packet = readMediaPacket(this.newest);
     if (packet === undefined) return;

@@ -16,7 +16,7 @@ describe.each(['jcardsim', 'pcsc'] as const)('a bridge with a card over %s', (ki
     const service = new TestService({ cards: [await personalise(card, 1, CREDIT)] });
     const run = await startBridge(network, card, { open: () => openCard(card.address) });
     network.keys(service.keys());
-    await run.until(() => run.bridge.status.commands >= 5);
+    await run.until(() => run.bridge.status.commands >= 6);
     const payloads = makePayloads(1000);
     const { commands } = run.bridge.status;
     await network.groups(service.seal(payloads));

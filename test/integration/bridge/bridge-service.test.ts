@@ -72,7 +72,7 @@ describe('a run is of one service', () => {
     const [own, other] = twoServices(await personalise(card, 1, CREDIT));
     const run = await start(card);
     network.keys([...own.keys(), ...other.keys()]);
-    await run.until(() => run.bridge.status.commands >= 9);
+    await run.until(() => run.bridge.status.commands >= 10);
     const [groups, others] = [own.seal(makePayloads(100)), other.seal(makePayloads(100))];
     for (let g = 0; g < 10; g++) {
       await network.groups([groups[g]!]);
@@ -114,7 +114,7 @@ test('a stream whose key is not there keeps no other one waiting', async ({ card
   // What is never let go would hold it up for good.
   const run = await start(card, { stream: { patience: 60_000 } });
   network.keys(own.keys());
-  await run.until(() => run.bridge.status.commands >= 6);
+  await run.until(() => run.bridge.status.commands >= 7);
   const [groups, others] = [own.seal(makePayloads(100)), unknown.seal(makePayloads(100))];
   for (let g = 0; g < 10; g++) {
     await network.groups([others[g]!, groups[g]!]);

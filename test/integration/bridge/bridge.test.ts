@@ -23,7 +23,7 @@ describe('a stream', () => {
       const service = new TestService({ cards: [cardId], ...shape });
       const run = await start(card);
       network.keys(service.keys());
-      await run.until(() => run.bridge.status.commands > 4);
+      await run.until(() => run.bridge.status.commands > 5);
       const payloads = makePayloads(420);
       const sealed = service.seal(payloads);
       await network.groups(sealed);
@@ -176,7 +176,7 @@ describe('bad input', () => {
     const service = new TestService({ cards: [await personalise(card, 1, CREDIT)] });
     const run = await start(card);
     network.keys(service.keys());
-    await run.until(() => run.bridge.status.commands > 4);
+    await run.until(() => run.bridge.status.commands > 5);
     const payloads = makePayloads(10);
     const packets = service.seal(payloads).flatMap((group) => group.packets.map(({ octets }) => octets));
     const forged = packets[9]!.map((octet, at) => (at === 100 ? octet ^ 1 : octet));

@@ -87,7 +87,7 @@ describe('a card that cannot be used', () => {
     };
     const run = await start(card, { open: async () => slow, stream: { maxOctets: 40 * 1400 } });
     network.keys(service.keys());
-    await run.until(() => run.bridge.status.commands === 6);
+    await run.until(() => run.bridge.status.commands === 7);
     await sleep(20);
     const payloads = makePayloads(300);
     await network.groups(service.seal(payloads));

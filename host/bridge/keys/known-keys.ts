@@ -1,0 +1,149 @@
+import { toHex } from '../../../apdu/octets.ts';
+import type { DropReason } from '../status/bridge-status.ts';
+import type { AnnouncedKey } from './key-datagram.ts';
+import { KeyTurns } from './key-turns.ts';
+import { RefusalCount } from './refusal-count.ts';
+
+/**
+ * `due`: it is loaded when its turn comes and its parent is on the card. `loaded`: the card holds it. `displaced`: it
+ * made room for another one. `full`: there was no free place for it. `refused`: the card does not accept it.
+ */
+export type KeyState = 'due' | 'loaded' | 'displaced' | 'full' | 'refused';
+
+/** One of those who send to the key port, told apart by address and port. */
+export interface KeySender {
+  readonly source: number;
+  /** ms, of its newest datagram. */
+  seenAt: number;
+  /** How many messages of it the card took. */
+  loaded: number;
+  /** Number of its last turn at the card. */
+  turn: number;
+  /** Which of its messages comes next. */
+  readonly turns: KeyTurns;
+}
+
+export interface KnownKey extends AnnouncedKey {
+  /** Whoever announced it first, or whoever announced it later and had keys loaded. */
+  sender: KeySender;
+  state: KeyState;
+  /** ms, when it was first and last announced. */
+  readonly firstSeenAt: number;
+  seenAt: number;
+  /** How often it was loaded since the card was selected. */
+  loads: number;
+  /** Whether its confirm was passed on. */
+  isConfirmed: boolean;
+  readonly refusals: RefusalCount;
+}
+
+/** Messages remembered; a head-end announces a handful at a time. */
+const MAX_KNOWN = 256;
+/** Senders at a time. */
+const MAX_SENDERS = 16;
+/** ms without a datagram after which a sender that brought no key gives its place to a new one. */
+const SILENT_AFTER = 500;
+/** Of one sender's messages those go first that are of least use. */
+const LEAST_USE: readonly KeyState[] = ['refused', 'displaced', 'due', 'full'];
+
+/** The key messages that were announced lately, and by whom. Nobody takes another one's room. */
+export class KnownKeys {
+  readonly #onDrop: (reason: DropReason, messages: number) => void;
+  /** By the octets of the message, in hexadecimal; the one that came first stands first. */
+  readonly #keys = new Map<string, KnownKey>();
+  readonly #senders = new Map<number, KeySender>();
+
+  constructor(onDrop: (reason: DropReason, messages: number) => void) {
+    this.#onDrop = onDrop;
+  }
+
+  [Symbol.iterator](): Iterator<KnownKey> {
+    return this.#keys.values();
+  }
+
+  get senders(): readonly KeySender[] {
+    return [...this.#senders.values()];
+  }
+
+  find(octets: Uint8Array): KnownKey | undefined {
+    return this.#keys.get(toHex(octets));
+  }
+
+  /** The sender at this address and port. @returns undefined when it is a new one and there is no place for it. */
+  senderAt(source: number, now: number): KeySender | undefined {
+    const known = this.#senders.get(source);
+    if (known !== undefined) {
+      known.seenAt = now;
+      return known;
+    }
+    if (this.#senders.size >= MAX_SENDERS && !this.#forgetSender(now)) return undefined;
+    const sender = { source, seenAt: now, loaded: 0, turn: 0, turns: new KeyTurns() };
+    this.#senders.set(source, sender);
+    return sender;
+  }
+
+  /**
+   * Takes in a message.
+   * @param isOfService whether it is of the service of the run.
+   */
+  add(
+    key: AnnouncedKey,
+    sender: KeySender,
+    now: number,
+    isOfService: (key: AnnouncedKey) => boolean,
+  ): { readonly known: KnownKey; readonly isNew: boolean } {
+    const name = toHex(key.message.octets);
+    const known = this.#keys.get(name);
+    if (known !== undefined) {
+      if (known.sender.loaded === 0) known.sender = sender;
+      known.seenAt = now;
+      return { known, isNew: false };
+    }
+    if (this.#keys.size >= MAX_KNOWN) this.#forget(isOfService);
+    const added: KnownKey = {
+      ...key,
+      sender,
+      state: 'due',
+      firstSeenAt: now,
+      seenAt: now,
+      loads: 0,
+      isConfirmed: false,
+      refusals: new RefusalCount(this.#onDrop),
+    };
+    this.#keys.set(name, added);
+    return { known: added, isNew: true };
+  }
+
+  /** Makes room: whoever has most that the card does not hold gives up what is of least use. */
+  #forget(isOfService: (key: AnnouncedKey) => boolean): void {
+    const counts = new Map<KeySender, number>();
+    for (const { sender, state } of this.#keys.values()) {
+      if (state !== 'loaded') counts.set(sender, (counts.get(sender) ?? 0) + 1);
+    }
+    let greedy: KeySender | undefined;
+    for (const [sender, count] of counts) if (greedy === undefined || count > counts.get(greedy)!) greedy = sender;
+    const gone =
+      this.#findName((known) => known.sender === greedy && !isOfService(known) && known.state !== 'loaded') ??
+      LEAST_USE.map((state) => this.#findName((known) => known.sender === greedy && known.state === state)).find(
+        (name) => name !== undefined,
+      ) ??
+      this.#keys.keys().next().value;
+    if (gone !== undefined) this.#keys.delete(gone);
+  }
+
+  #findName(isWanted: (known: KnownKey) => boolean): string | undefined {
+    for (const [name, known] of this.#keys) if (isWanted(known)) return name;
+    return undefined;
+  }
+
+  /** @returns whether there was one that has fallen silent without a key that the card took. */
+  #forgetSender(now: number): boolean {
+    for (const [source, sender] of this.#senders) {
+      if (sender.loaded > 0 || now - sender.seenAt < SILENT_AFTER) continue;
+      this.#senders.delete(source);
+      for (const [name, known] of this.#keys) if (known.sender === sender) this.#keys.delete(name);
+      return true;
+    }
+    return false;
+  }
+}
