@@ -61,7 +61,7 @@ export const LAYERS: readonly Layer[] = [
     mayImport: ['apdu', 'host/clock', 'host/headend/sender', 'host/stream', 'host/money', 'host/store', 'host/issuer'],
   },
   // Who asked for what, and what it owes: they know cards by their ids and keys by their octets.
-  { path: 'host/headend/charging', mayImport: ['apdu', 'host/contract', 'host/money'], packages: [] },
+  { path: 'host/headend/charging', mayImport: ['apdu', 'host/contract', 'host/money', 'host/store'], packages: [] },
   { path: 'host/headend/membership', mayImport: ['apdu', 'host/contract', 'host/headend/charging'], packages: [] },
   {
     path: 'host/headend/requests',

@@ -16,9 +16,13 @@ export type { MediaChunk, MediaSource } from './sources/media-source.ts';
 export { openSource } from './sources/open-source.ts';
 export { detectFormat, type Detected } from './sources/detect-format.ts';
 export type { SourceFormat } from './sources/source-format.ts';
+export type { BillingPort, ChargingMode, SessionMeter } from './charging/billing-port.ts';
 export type { ChargeTerms } from './charging/charge-terms.ts';
+export { StoreBilling } from './charging/store-billing.ts';
 export type { ListedMember, MemberList } from './membership/member-list.ts';
 export type { SoldSession } from './membership/sold-session.ts';
+export type { Reply } from './requests/reply.ts';
+export { RequestDesk, type RequestDeskOptions } from './requests/request-desk.ts';
 export type { CardStandings, OfferBook } from './requests/request-ports.ts';
 export type {
   EndedMember,

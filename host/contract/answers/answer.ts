@@ -42,10 +42,10 @@ const MAX_AMOUNT = 2n ** 63n - 1n;
 /** One command to a card has 255 octets at most. */
 const BASE64 = /^(?=.{4,344}$)(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
-/** Writes an answer as JSON in UTF-8. */
-export function encodeAnswer(answer: Answer): Uint8Array {
+/** Writes an answer as JSON. */
+export function formatAnswer(answer: Answer): string {
   const { messages, charge, ...rest } = answer;
-  const text = JSON.stringify({
+  return JSON.stringify({
     ...rest,
     messages: messages.map(toBase64),
     ...(charge !== undefined && {
@@ -56,7 +56,6 @@ export function encodeAnswer(answer: Answer): Uint8Array {
       },
     }),
   });
-  return new TextEncoder().encode(text);
 }
 
 /**

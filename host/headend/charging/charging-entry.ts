@@ -24,6 +24,14 @@ export interface ChargingEntry {
   readonly firstReading?: bigint;
 }
 
+/** An entry, and what is known of its end. */
+export interface KeptEntry extends ChargingEntry {
+  /** Seconds since 1970 at which it was closed. */
+  readonly closedAt?: number;
+  /** What the meter showed then. */
+  readonly lastReading?: bigint;
+}
+
 /** An entry as it stands at one moment. */
 export interface EntryState {
   readonly user: string;

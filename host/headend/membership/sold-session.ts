@@ -11,6 +11,9 @@ export interface SoldSession {
   /** The first 20 octets of the offer's hash, in hexadecimal. */
   readonly sessionHash: string;
   readonly terms: ChargeTerms;
+  /** Seconds since 1970: joins and extensions under the offer are answered in [from, to). */
+  readonly from: number;
+  readonly to: number;
   /** Where time is sold by slots. */
   readonly slots?: SlotGrid;
   /** Classes of modules that may play. */

@@ -4,10 +4,10 @@ import type { SoldSession } from '../membership/sold-session.ts';
 export interface OfferBook {
   /**
    * @param sessionHash of the request, 40 hexadecimal digits.
-   * @param now seconds since 1970.
-   * @returns undefined when no offer of this hash is open.
+   * @returns undefined when no offer has this hash. One that has ended is still found while somebody may be joined under
+   *   it.
    */
-  find(sessionHash: string, now: number): SoldSession | undefined;
+  find(sessionHash: string): SoldSession | undefined;
 }
 
 /** What the issuer says of cards. A head-end without an issuer's accounts takes every card that signs rightly. */

@@ -1,0 +1,64 @@
+import { decodeCardId } from '../../../apdu/decode-module/card-id.ts';
+import { deriveCardKey } from '../../../apdu/decode-module/keys/card-keys.ts';
+import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import { type Confirm, openConfirm } from '../../../apdu/decode-module/requests/confirm.ts';
+import { type LeaveRecord, openLeaveRecord } from '../../../apdu/decode-module/requests/leave-record.ts';
+import { openRequest, type SignedRequest } from '../../../apdu/decode-module/requests/signed-request.ts';
+import { ForgedError } from '../../../apdu/decode-module/signed-message.ts';
+import { TollcastError } from '../../../apdu/errors.ts';
+import { MESSAGE_FRAME } from '../../../apdu/layout/message-frame.ts';
+import { CONFIRM, REQUEST } from '../../../apdu/layout/requests.ts';
+import type { ProblemCode } from '../../contract/answers/problem.ts';
+
+/** What a card says, once its tag was found right. */
+export type CardMessage =
+  | { readonly what: 'request'; readonly request: SignedRequest; readonly tag: Uint8Array }
+  | { readonly what: 'confirm'; readonly confirm: Confirm }
+  | { readonly what: 'leave record'; readonly record: LeaveRecord };
+
+/** The three messages have the card id in the same place. */
+const CARD_ID_AT = REQUEST.at.cardId;
+const CARD_ID_END = CARD_ID_AT + 8;
+
+/**
+ * Tells what a card says from what others say in its name. All that it needs to know of a card is in the card's id: a
+ * card that was never seen before is as good as any other.
+ */
+export class CardAuthentication {
+  readonly #masters: ReadonlyMap<number, Uint8Array>;
+
+  /** @param masters uplink masters by the number of their issuer, 16 octets each. */
+  constructor(masters: ReadonlyMap<number, Uint8Array>) {
+    this.#masters = masters;
+  }
+
+  /** @returns the message, or the problem that it is answered with. */
+  open(octets: Uint8Array): CardMessage | Extract<ProblemCode, 'malformed' | 'foreign-issuer' | 'wrong-signature'> {
+    if (octets.length !== REQUEST.length && octets.length !== CONFIRM.length) return 'malformed';
+    const cardId = octets.subarray(CARD_ID_AT, CARD_ID_END);
+    try {
+      const master = this.#masters.get(decodeCardId(cardId).issuer);
+      if (master === undefined) return 'foreign-issuer';
+      return openMessage(octets, deriveCardKey(master, 'uplink', cardId));
+    } catch (error) {
+      if (error instanceof ForgedError) return 'wrong-signature';
+      if (error instanceof TollcastError) return 'malformed';
+      throw error;
+    }
+  }
+}
+
+function openMessage(octets: Uint8Array, uplinkKey: Uint8Array): CardMessage {
+  switch (MESSAGE_FRAME.readUint(octets, 'kind')) {
+    case KIND.confirm:
+      return { what: 'confirm', confirm: openConfirm(octets, uplinkKey) };
+    case KIND.leaveRecord:
+      return { what: 'leave record', record: openLeaveRecord(octets, uplinkKey) };
+    default:
+      return {
+        what: 'request',
+        request: openRequest(octets, uplinkKey),
+        tag: octets.slice(REQUEST.at.tag),
+      };
+  }
+}

@@ -1,0 +1,25 @@
+/**
+ * The one allocator of message numbers of each card (protocol 4.4 step 4), whatever session or service asks. They rise
+ * by one. A card's first number is the present second, so that a head-end that lost its database goes on above what it
+ * gave.
+ */
+export class CardNumbers {
+  readonly #last: Map<string, number>;
+
+  /** @param last the number that each card was given last. */
+  constructor(last: Iterable<readonly [cardId: string, number: number]>) {
+    this.#last = new Map(last);
+  }
+
+  /** @param now seconds since 1970. @returns u32. */
+  take(cardId: string, now: number): number {
+    const number = (this.#last.get(cardId) ?? now - 1) + 1;
+    this.#last.set(cardId, number);
+    return number;
+  }
+
+  /** The last number of a card, to be kept. */
+  last(cardId: string): number | undefined {
+    return this.#last.get(cardId);
+  }
+}

@@ -1,0 +1,319 @@
+import type { Charge, Outcome } from '../../contract/answers/answer.ts';
+import type { ProblemCode } from '../../contract/answers/problem.ts';
+import { deadlineOf } from '../../contract/requests/requested-time.ts';
+import type { StoreChange } from '../../store/group-writer.ts';
+import type { SessionMeter } from '../charging/billing-port.ts';
+import type { EntryBook } from '../charging/entry-book.ts';
+import type { MemberBook } from '../membership/member-book.ts';
+import type { MemberEvent } from '../membership/member-states.ts';
+import { advance, type Member, refresh } from '../membership/member.ts';
+import type { SoldSession } from '../membership/sold-session.ts';
+import type { CardNumbers } from './card-numbers.ts';
+import { deleteMemberChange, memberChange, numberChange } from './request-rows.ts';
+import type { EndedMember, EndReason, SessionKeys } from './session-keys.ts';
+
+/** A request that is to be answered, with all that was found out about it. */
+export interface Asked {
+  /** 8 octets in hexadecimal, and as they are. */
+  readonly cardId: string;
+  readonly cardOctets: Uint8Array;
+  readonly user: string;
+  readonly sold: SoldSession;
+  readonly from: number;
+  readonly to?: number;
+  /** Seconds since 1970. */
+  readonly now: number;
+  /** Of the log row; a join's entry is called the same. */
+  readonly logId: number;
+}
+
+/** What a request has changed; it holds once the changes are on disk. */
+export interface Applied {
+  readonly outcome: Outcome;
+  readonly member: Member;
+  readonly changes: readonly StoreChange[];
+  readonly messages: readonly Uint8Array[];
+  readonly segmentId?: number;
+  readonly charge?: Charge;
+  /** Told to the key manager afterwards. */
+  readonly ended?: EndedMember;
+  /** Whether the list has one more or one less now. */
+  readonly hasListChanged?: boolean;
+}
+
+/** Why a request changes nothing. */
+export interface Refusal {
+  readonly problem: ProblemCode;
+  readonly particulars?: string;
+}
+
+/** Grants of a card that it may leave without a confirm: its window has 32 numbers (protocol 4.4 step 4). */
+const MAX_UNCONFIRMED = 31;
+
+const NOT_JOINED: Refusal = { problem: 'not-joined' };
+const REASONS: Partial<Record<MemberEvent, EndReason>> = {
+  'confirm time-out': 'unconfirmed',
+  silence: 'silent',
+  evict: 'evicted',
+};
+
+/** What requests, timers and operators do to the list of requesters and to the charging entries. */
+export class Joins {
+  readonly #members: MemberBook;
+  readonly #entries: EntryBook;
+  readonly #numbers: CardNumbers;
+  readonly #keys: SessionKeys;
+  readonly #meter: SessionMeter | undefined;
+
+  constructor(
+    state: { readonly members: MemberBook; readonly entries: EntryBook; readonly numbers: CardNumbers },
+    ports: { readonly keys: SessionKeys; readonly meter?: SessionMeter | undefined },
+  ) {
+    this.#members = state.members;
+    this.#entries = state.entries;
+    this.#numbers = state.numbers;
+    this.#keys = ports.keys;
+    this.#meter = ports.meter;
+  }
+
+  join(asked: Asked): Applied | Refusal {
+    const { cardId, user, sold, from, to = from, now, logId } = asked;
+    if (!isOpen(sold, now)) return { problem: 'unknown-offer', particulars: 'the offer has ended' };
+    if (to <= now) return { problem: 'too-late', particulars: `the end asked for is over at ${now}` };
+    const present = this.#members.find(cardId, sold.session);
+    if (present !== undefined) return to > present.to ? this.extend(asked) : this.#sendKey(asked, present, 'join');
+    const granted = this.#grant(asked, { from, to });
+    if ('problem' in granted) return granted;
+    const { session, service, sessionHash, confirmTimeout, keepAlive, terms } = sold;
+    const member = refresh(
+      {
+        entryId: logId,
+        cardId,
+        session,
+        service,
+        sessionHash,
+        state: 'asked',
+        from,
+        to,
+        number: granted.number,
+        isConfirmed: false,
+        confirmBy: Math.max(now, from) + confirmTimeout,
+        ...(keepAlive !== undefined && { keepAlive }),
+      },
+      now,
+    );
+    const changes = [this.#entries.open({ id: logId, user, session, service, terms, from, to })];
+    if (from <= now) changes.push(...this.start(member));
+    return this.#keep(member, { ...granted, outcome: 'joined', changes: [...granted.changes, ...changes] }, now, true);
+  }
+
+  extend(asked: Asked): Applied | Refusal {
+    const { cardId, sold, from, to = from, now } = asked;
+    const member = this.#members.find(cardId, sold.session);
+    if (member === undefined) return NOT_JOINED;
+    if (!isOpen(sold, now)) return { problem: 'unknown-offer', particulars: 'the offer has ended' };
+    if (from > member.to || to <= member.to) {
+      return { problem: 'not-later', particulars: `the agreed end is ${member.to}` };
+    }
+    if (!hasSameTerms(this.#entries.find(member.entryId)!.terms, sold.terms)) {
+      return { problem: 'unknown-offer', particulars: `the join until ${member.to} is at another price` };
+    }
+    if (isPastDeadline(sold, member.to, now)) return { problem: 'too-late', particulars: 'the deadline is over' };
+    const granted = this.#grant(asked, { from: member.from, to });
+    if ('problem' in granted) return granted;
+    const changes = [...granted.changes, this.#entries.extend(member.entryId, to)];
+    const { number } = granted;
+    const isFirst = member.state === 'leaving';
+    const extended: Member = {
+      ...advance(member, 'extend')!,
+      to,
+      number,
+      isConfirmed: false,
+      sessionHash: sold.sessionHash,
+      ...(isFirst && { confirmBy: now + sold.confirmTimeout }),
+    };
+    return this.#keep(extended, { ...granted, outcome: 'extended', changes }, now);
+  }
+
+  leave({ cardId, sold, from, to = from, now }: Asked): Applied | Refusal {
+    const member = this.#members.find(cardId, sold.session);
+    if (member === undefined) return NOT_JOINED;
+    let end = Math.max(to, now);
+    if (sold.slots !== undefined && isPastDeadline(sold, end, now)) end += sold.slots.length;
+    return this.#end(member, end, now, false);
+  }
+
+  keyRequest(asked: Asked): Applied | Refusal {
+    const member = this.#members.find(asked.cardId, asked.sold.session);
+    return member === undefined ? NOT_JOINED : this.#sendKey(asked, member, 'key request');
+  }
+
+  stay({ cardId, sold, now }: Asked): Applied | Refusal {
+    const member = this.#members.find(cardId, sold.session);
+    if (member === undefined) return NOT_JOINED;
+    const staying = refresh(advance(member, 'stay')!, now);
+    this.#members.put(staying);
+    // A keep-alive is not worth a write: after a restart every member is given its time anew.
+    return { outcome: 'stayed', member: staying, changes: [], messages: [] };
+  }
+
+  /** A card has its key. A confirm of a grant that another has replaced changes nothing. */
+  confirm(cardId: string, number: number, service: number, now: number): Applied | Refusal {
+    const joined = this.#members.ofCard(cardId).filter((member) => member.service === service);
+    const member = joined.find((known) => known.number === number);
+    const [other] = joined;
+    if (member === undefined) {
+      if (other === undefined) return NOT_JOINED;
+      return { outcome: 'confirmed', member: other, changes: [], messages: [] };
+    }
+    const confirmed = refresh(advance(member, 'confirm')!, now);
+    return this.#keep({ ...confirmed, isConfirmed: true }, { outcome: 'confirmed', changes: [], messages: [] }, now);
+  }
+
+  /**
+   * A card has signed that it opens nothing of a purchase after an end. What it was granted before and has not confirmed
+   * it takes no more, so that is issued anew (protocol 4.5).
+   * @param find the offer that a member joined under.
+   */
+  leaveRecord(
+    record: { readonly cardId: Uint8Array; readonly number: number; readonly service: number; readonly to: number },
+    cardId: string,
+    find: (sessionHash: string) => SoldSession | undefined,
+    now: number,
+  ): Applied | Refusal {
+    const members = this.#members.ofCard(cardId);
+    const member = members.find(({ service, number }) => service === record.service && number === record.number);
+    const lost = members.filter(({ number, isConfirmed }) => !isConfirmed && number < record.number);
+    const reissued = lost.flatMap((other) => {
+      const sold = find(other.sessionHash);
+      if (sold === undefined) return [];
+      const asked = { cardId, cardOctets: record.cardId, sold, now };
+      const granted = this.#grant(asked, other);
+      if ('problem' in granted) return [];
+      const renewed: Member = { ...other, number: granted.number, isConfirmed: false };
+      this.#members.put(renewed);
+      return { ...granted, changes: [...granted.changes, memberChange(renewed)] };
+    });
+    const messages = reissued.flatMap((granted) => granted.messages);
+    const changes = reissued.flatMap((granted) => granted.changes);
+    if (member === undefined) {
+      // It has left before, by a request.
+      const [other] = members;
+      return other === undefined ? NOT_JOINED : { outcome: 'left', member: other, changes, messages };
+    }
+    const end = Math.max(record.to, now);
+    const applied =
+      end >= member.to
+        ? { outcome: 'left' as const, member, changes: [], messages: [] }
+        : this.#end(member, end, now, true);
+    if ('problem' in applied) return applied;
+    return { ...applied, changes: [...applied.changes, ...changes], messages };
+  }
+
+  /** What a timer or an operator brings. @param now seconds since 1970. */
+  happen(member: Member, event: 'confirm time-out' | 'silence' | 'end' | 'evict', now: number): Applied {
+    const reason = REASONS[event];
+    const isEarly = reason !== undefined && now < member.to;
+    const ended: Member = isEarly ? { ...member, to: Math.max(now, member.from) } : member;
+    const changes = isEarly ? [this.#entries.shorten(member.entryId, ended.to, now)] : [];
+    advance(member, event);
+    return {
+      ...this.#remove(ended, changes, now),
+      ...(isEarly && { ended: { ...ended, reason, hasLeaveRecord: false } }),
+    };
+  }
+
+  /** The meter's reading at the start of a connection, where octets are charged. */
+  start({ entryId, session }: Pick<Member, 'entryId' | 'session'>): readonly StoreChange[] {
+    const entry = this.#entries.find(entryId);
+    const reading = this.#read(entryId, session);
+    if (entry === undefined || entry.firstReading !== undefined || reading === undefined) return [];
+    return [this.#entries.start(entryId, reading)];
+  }
+
+  #end(member: Member, to: number, now: number, hasLeaveRecord: boolean): Applied | Refusal {
+    if (to >= member.to) return { problem: 'not-earlier', particulars: `the agreed end is ${member.to}` };
+    const end = Math.max(to, member.from);
+    const leaving = refresh({ ...advance(member, hasLeaveRecord ? 'leave record' : 'leave')!, to: end }, now);
+    const changes = [this.#entries.shorten(member.entryId, end, now)];
+    const ended: EndedMember = { ...leaving, reason: 'left', hasLeaveRecord };
+    const charge = this.#charge(member, end, now);
+    if (end <= now || end <= member.from) return { ...this.#remove(leaving, changes, now), ended, ...charge };
+    return { ...this.#keep(leaving, { outcome: 'left', changes, messages: [] }, now), ended };
+  }
+
+  #sendKey(asked: Asked, member: Member, event: 'join' | 'key request'): Applied | Refusal {
+    if (member.state === 'leaving') return { problem: 'too-late', particulars: `the join ends at ${member.to}` };
+    const granted = this.#grant(asked, member);
+    if ('problem' in granted) return granted;
+    const sent: Member = { ...advance(member, event)!, number: granted.number, isConfirmed: false };
+    const outcome = event === 'join' ? 'joined' : 'keys';
+    return this.#keep(refresh(sent, asked.now), { ...granted, outcome }, asked.now);
+  }
+
+  #grant(
+    { cardId, cardOctets, sold, now }: Pick<Asked, 'cardId' | 'cardOctets' | 'sold' | 'now'>,
+    { from, to }: { readonly from: number; readonly to: number },
+  ): (Pick<Applied, 'changes' | 'messages' | 'segmentId'> & { readonly number: number }) | Refusal {
+    const others = this.#members.ofCard(cardId).filter(({ session }) => session !== sold.session);
+    if (others.filter(({ isConfirmed }) => !isConfirmed).length >= MAX_UNCONFIRMED) return { problem: 'confirm-first' };
+    let number = this.#numbers.last(cardId) ?? now;
+    const takeNumber = (): number => (number = this.#numbers.take(cardId, now));
+    const { messages, segmentId, changes = [] } = this.#keys.grant({ sold, cardId: cardOctets, from, to, takeNumber });
+    return { messages, segmentId, number, changes: [numberChange(cardId, number), ...changes] };
+  }
+
+  #keep(member: Member, applied: Omit<Applied, 'member' | 'charge'>, now: number, hasListChanged = false): Applied {
+    this.#members.put(member);
+    return {
+      ...applied,
+      member,
+      changes: [...applied.changes, memberChange(member)],
+      ...(hasListChanged && { hasListChanged }),
+      ...this.#charge(member, member.to, now),
+    };
+  }
+
+  #remove(member: Member, changes: readonly StoreChange[], now: number): Applied {
+    this.#members.remove(member);
+    const reading = this.#read(member.entryId, member.session);
+    const closing = this.#entries.close(member.entryId, now, reading);
+    return {
+      outcome: 'left',
+      member,
+      changes: [...changes, ...closing, deleteMemberChange(member)],
+      messages: [],
+      hasListChanged: true,
+    };
+  }
+
+  /** What the join comes to at an end; by octets, only what is sent until now is known. */
+  #charge({ entryId, session }: Member, end: number, now: number): { readonly charge?: Charge } {
+    const { terms } = this.#entries.find(entryId)!;
+    const reading = this.#read(entryId, session);
+    if (reading !== undefined && end > now) return {};
+    const { seconds, amount } = this.#entries.bill(entryId, end, reading);
+    return { charge: { seconds, amount, ...(terms.currency !== undefined && { currency: terms.currency }) } };
+  }
+
+  #read(entryId: number, session: string): bigint | undefined {
+    return this.#entries.find(entryId)?.terms.tariff.kind === 'octets' ? this.#meter?.read(session) : undefined;
+  }
+}
+
+function isOpen({ from, to }: SoldSession, now: number): boolean {
+  return from <= now && now < to;
+}
+
+function isPastDeadline({ slots }: SoldSession, end: number, now: number): boolean {
+  return slots !== undefined && now >= deadlineOf(end, slots);
+}
+
+function hasSameTerms(a: SoldSession['terms'], b: SoldSession['terms']): boolean {
+  return (
+    a.tariff.kind === b.tariff.kind &&
+    a.tariff.price === b.tariff.price &&
+    a.settlement === b.settlement &&
+    a.currency?.number === b.currency?.number
+  );
+}
