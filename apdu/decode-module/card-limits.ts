@@ -25,19 +25,29 @@ export const NO_LIMITS: CardLimits = {
   pinLiftsRating: false,
 };
 
+type PinPolicy = Pick<CardLimits, 'pinForSessions' | 'pinLiftsRating'>;
+
+/** The octet of a PIN policy. */
+export function encodePinPolicy({ pinForSessions, pinLiftsRating }: PinPolicy): number {
+  return (pinForSessions ? PIN_POLICY.forSessions : 0) | (pinLiftsRating ? PIN_POLICY.liftsRating : 0);
+}
+
+/** @throws FormatError when the octet sets bits that this version reserves. */
+export function parsePinPolicy(octet: number): PinPolicy {
+  if (octet > MAX_PIN_POLICY) throw new FormatError(`PIN policy ${octet} sets bits that this version reserves`);
+  return {
+    pinForSessions: (octet & PIN_POLICY.forSessions) !== 0,
+    pinLiftsRating: (octet & PIN_POLICY.liftsRating) !== 0,
+  };
+}
+
 /** @returns 16 octets. @throws OutOfRangeError when the limit or the rating does not fit. */
 export function encodeCardLimits({ pinForSessions, pinLiftsRating, ...limits }: CardLimits): Uint8Array {
-  const pinPolicy = (pinForSessions ? PIN_POLICY.forSessions : 0) | (pinLiftsRating ? PIN_POLICY.liftsRating : 0);
-  return CARD_LIMITS.encode({ ...limits, pinPolicy });
+  return CARD_LIMITS.encode({ ...limits, pinPolicy: encodePinPolicy({ pinForSessions, pinLiftsRating }) });
 }
 
 /** @throws FormatError when it is not 16 octets, or sets what this version reserves. */
 export function decodeCardLimits(value: Uint8Array): CardLimits {
   const { pinPolicy, ...limits } = CARD_LIMITS.decode(value);
-  if (pinPolicy > MAX_PIN_POLICY) throw new FormatError(`PIN policy ${pinPolicy} sets bits that this version reserves`);
-  return {
-    ...limits,
-    pinForSessions: (pinPolicy & PIN_POLICY.forSessions) !== 0,
-    pinLiftsRating: (pinPolicy & PIN_POLICY.liftsRating) !== 0,
-  };
+  return { ...limits, ...parsePinPolicy(pinPolicy) };
 }

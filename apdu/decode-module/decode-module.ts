@@ -9,6 +9,7 @@ import { CLA_ISO, CLA_MODULE, DECODE_BLIND, INS, STORE_LAST, STORE_MORE } from '
 import { type KeyEntry, parseKeyList } from './keys/key-list.ts';
 import { parseVerificationKeys, type VerificationKey } from './keys/verification-key.ts';
 import { KIND } from './kinds.ts';
+import { type LimitsInForce, parseLimitsInForce } from './limits-in-force.ts';
 import { DATA_OBJECT, type ModuleData, parseModuleData } from './module-data.ts';
 import { ModuleError, STATUS } from './module-status.ts';
 import { type LogRecord, parseLogRecord } from './money/log-record.ts';
@@ -194,6 +195,15 @@ export class DecodeModule {
   async getModuleData(): Promise<ModuleData> {
     const object = DATA_OBJECT.module;
     return parseModuleData(await this.#send('GET_DATA', object >>> 8, NO_DATA, object & 0xff));
+  }
+
+  /**
+   * Gets what holds for the holder at present.
+   * @throws ModuleError `UNKNOWN_KEY` from a card made before this could be asked.
+   */
+  async getLimits(): Promise<LimitsInForce> {
+    const object = DATA_OBJECT.limits;
+    return parseLimitsInForce(await this.#send('GET_DATA', object >>> 8, NO_DATA, object & 0xff));
   }
 
   /** Gets the keys whose signatures the hosts of this card are to trust. */

@@ -2,7 +2,7 @@ import { MODULE_DATA } from '../layout/card.ts';
 import type { Values } from '../layout/field-table.ts';
 
 /** Objects of GET DATA, P1 P2; `firmware-notes/protocol.md` 2.3. */
-export const DATA_OBJECT = { module: 0x0100, verificationKeys: 0x0103, publicKey: 0x0104 } as const;
+export const DATA_OBJECT = { module: 0x0100, limits: 0x0102, verificationKeys: 0x0103, publicKey: 0x0104 } as const;
 
 /** What a module can do. */
 export interface ModuleData extends Values<typeof MODULE_DATA> {}

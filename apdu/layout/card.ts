@@ -77,6 +77,18 @@ export const MODULE_DATA = layout('module data', {
   freePages: u16(),
 });
 
+/** GET DATA 0102; `firmware-notes/protocol.md` 2.3. */
+export const LIMITS_IN_FORCE = layout('limits in force', {
+  /** Age; 0: none. */
+  ratingLimit: u8(),
+  /** As in DGI 0002. */
+  pinPolicy: u8(),
+  /** Of the PIN; 255 where none was set. */
+  triesLeft: u8(),
+  /** 1 while the PIN is verified, else 0. */
+  verified: u8({ max: 1 }),
+});
+
 /** The data objects in the SELECT answer: tag and octets of each; `firmware-notes/protocol.md` 2.1. */
 export const SELECT_ANSWER = {
   version: { tag: 0x80, size: 2 },

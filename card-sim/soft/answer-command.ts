@@ -77,7 +77,7 @@ function dispatch(persistent: PersistentState, transient: TransientState, sent: 
 function run(persistent: PersistentState, transient: TransientState, command: CommandApdu): Uint8Array | undefined {
   const { ins, p1, p2, data = NO_DATA } = command;
   // GET DATA says its own order (protocol 2.3).
-  if (ins === INS.GET_DATA) return getData(persistent, transient.limits, (p1 << 8) | p2, data);
+  if (ins === INS.GET_DATA) return getData(persistent, transient, (p1 << 8) | p2, data);
   requireAllowed(persistent, transient.level, command);
   switch (ins) {
     case INS.DECODE:

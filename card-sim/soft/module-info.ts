@@ -1,8 +1,10 @@
+import { encodeLimitsInForce } from '../../apdu/decode-module/limits-in-force.ts';
 import { DATA_OBJECT, encodeModuleData } from '../../apdu/decode-module/module-data.ts';
 import { STATUS } from '../../apdu/decode-module/module-status.ts';
 import { encodeSelectAnswer, lifeStateOf, PROTOCOL_VERSION } from '../../apdu/decode-module/select-answer.ts';
 import type { CommandLimits } from './command-limits.ts';
 import type { PersistentState } from './memory/persistent-state.ts';
+import type { TransientState } from './memory/transient-state.ts';
 import { refuse } from './refusal.ts';
 
 /** 1.0 */
@@ -28,17 +30,21 @@ export function selectAnswer(persistent: PersistentState, limits: CommandLimits)
 /** GET DATA (protocol 2.3). @param object P1 P2. @throws Refusal 6A88 for an unknown object, 6700 where data came. */
 export function getData(
   persistent: PersistentState,
-  limits: CommandLimits,
+  transient: TransientState,
   object: number,
   data: Uint8Array,
 ): Uint8Array {
-  const value = readDataObject(persistent, limits, object);
+  const value = readDataObject(persistent, transient, object);
   if (value === undefined) refuse(STATUS.UNKNOWN_KEY);
   if (data.length !== 0) refuse(STATUS.WRONG_LENGTH);
   return value;
 }
 
-function readDataObject(persistent: PersistentState, limits: CommandLimits, object: number): Uint8Array | undefined {
+function readDataObject(
+  persistent: PersistentState,
+  { limits, pinVerified }: TransientState,
+  object: number,
+): Uint8Array | undefined {
   const { capabilities, maxSpan, maxCommandData } = limits;
   switch (object) {
     case DATA_OBJECT.module:
@@ -49,6 +55,10 @@ function readDataObject(persistent: PersistentState, limits: CommandLimits, obje
         appletVersion: MODULE_VERSION,
         freePages: FREE_PAGES,
       });
+    case DATA_OBJECT.limits: {
+      const triesLeft = persistent.pin === undefined ? undefined : persistent.triesLeft;
+      return encodeLimitsInForce({ ...persistent.limits, triesLeft, pinVerified });
+    }
     case DATA_OBJECT.verificationKeys:
       return persistent.verificationKeys.slice();
     case DATA_OBJECT.publicKey:

@@ -2,6 +2,8 @@ import { decodeCardId, type ModuleClass } from '../../apdu/decode-module/card-id
 import type { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import type { KeyEntry } from '../../apdu/decode-module/keys/key-list.ts';
 import type { VerificationKey } from '../../apdu/decode-module/keys/verification-key.ts';
+import type { LimitsInForce } from '../../apdu/decode-module/limits-in-force.ts';
+import { ModuleError } from '../../apdu/decode-module/module-status.ts';
 import type { LogRecord } from '../../apdu/decode-module/money/log-record.ts';
 import type { PurseStatus } from '../../apdu/decode-module/money/purse-status.ts';
 import {
@@ -27,6 +29,8 @@ export interface CardSnapshot {
   readonly capabilities: readonly Capability[];
   /** Undefined when the card has none. */
   readonly purse: PurseSnapshot | undefined;
+  /** What holds for its holder; undefined when the card was made before it told that. */
+  readonly limits: LimitsInForce | undefined;
   readonly keys: readonly KeyEntry[];
   /** Whose signatures the issuer of the card trusts. */
   readonly trusted: readonly VerificationKey[];
@@ -41,9 +45,19 @@ export async function readCard(module: DecodeModule): Promise<CardSnapshot> {
     moduleClass: moduleClassOf(answer),
     capabilities: capabilitiesOf(answer),
     purse: withPurse ? { status: await module.getPurse(), record: await module.getLog(0) } : undefined,
+    limits: await readLimits(module),
     keys: withPurse ? await module.listKeys() : [],
     trusted: await module.getVerificationKeys(),
   };
+}
+
+async function readLimits(module: DecodeModule): Promise<LimitsInForce | undefined> {
+  try {
+    return await module.getLimits();
+  } catch (error) {
+    if (error instanceof ModuleError && error.code === 'UNKNOWN_KEY') return undefined;
+    throw error;
+  }
 }
 
 function moduleClassOf({ cardId }: SelectAnswer): ModuleClass | undefined {

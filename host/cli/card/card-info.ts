@@ -3,9 +3,11 @@ import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import type { KeyEntry } from '../../../apdu/decode-module/keys/key-list.ts';
 import type { VerificationKey } from '../../../apdu/decode-module/keys/verification-key.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import type { LimitsInForce } from '../../../apdu/decode-module/limits-in-force.ts';
 import type { LogRecord } from '../../../apdu/decode-module/money/log-record.ts';
 import { toHex } from '../../../apdu/octets.ts';
 import { type CardSnapshot, readCard } from '../../holder/card-snapshot.ts';
+import { policyOfLimits } from '../../issuer/cards/holder-limits.ts';
 import { formatMoney } from '../../money/amount.ts';
 import { type Currency, currencyByNumber } from '../../money/currency.ts';
 import { formatSpendLimit } from '../../money/spend-limit.ts';
@@ -29,6 +31,7 @@ export async function showCard(options: CardOptions): Promise<void> {
         ...cardToJson(card),
         ...purse?.json,
         ...limits?.json,
+        ...(card.limits && holderLimitsToJson(card.limits)),
         trust: trusted.map(trustToJson),
         keys: keys.map(keyToJson),
       },
@@ -37,6 +40,7 @@ export async function showCard(options: CardOptions): Promise<void> {
         ...describeModule(card),
         ...(purse?.lines ?? []),
         ...(limits?.lines ?? []),
+        ...(card.limits === undefined ? [] : describeHolderLimits(card.limits)),
         ...trusted.map(({ id, key }) => `trusts    ${id}: ${toHex(key)}`),
         ...keys.map((key) => `key       ${describeKey(key)}`),
       ],
@@ -56,6 +60,27 @@ function describeSpending({ spendLimit, day, spentOfDay, creditLimit }: LogRecor
     },
     lines: [`limits    spend a day ${limit}${spent}; credit ${formatMoney(creditLimit, currency)}`],
   };
+}
+
+function holderLimitsToJson(limits: LimitsInForce): Record<string, unknown> {
+  const { ratingLimit, triesLeft } = limits;
+  return {
+    ratingLimit: ratingLimit === 0 ? null : ratingLimit,
+    pinPolicy: policyOfLimits(limits),
+    pinTries: triesLeft ?? null,
+  };
+}
+
+function describeHolderLimits({ ratingLimit, pinLiftsRating, pinForSessions, triesLeft }: LimitsInForce): string[] {
+  const lifted = pinLiftsRating ? '; the PIN lifts it' : '';
+  const rating = ratingLimit === 0 ? 'no limit' : `content for ages to ${ratingLimit}${lifted}`;
+  return [`rating    ${rating}`, `PIN       ${describePin(triesLeft)}${pinForSessions ? '; needed to watch' : ''}`];
+}
+
+function describePin(triesLeft: number | undefined): string {
+  if (triesLeft === undefined) return 'none was set';
+  if (triesLeft === 0) return 'blocked; its issuer gives a new one: tollcast issuer pin';
+  return triesLeft === 1 ? 'set, one try left' : `set, ${triesLeft} tries left`;
 }
 
 function trustToJson({ id, key }: VerificationKey): Record<string, unknown> {

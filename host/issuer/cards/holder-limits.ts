@@ -16,7 +16,10 @@ export function limitsOfPolicy(policy: PinPolicy): Pick<CardLimits, 'pinForSessi
   };
 }
 
-export function policyOfLimits({ pinForSessions, pinLiftsRating }: CardLimits): PinPolicy {
+export function policyOfLimits({
+  pinForSessions,
+  pinLiftsRating,
+}: Pick<CardLimits, 'pinForSessions' | 'pinLiftsRating'>): PinPolicy {
   if (pinForSessions) return pinLiftsRating ? 'both' : 'sessions';
   return pinLiftsRating ? 'rating' : 'none';
 }

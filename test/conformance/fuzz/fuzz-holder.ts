@@ -136,7 +136,7 @@ export const holderCommand: fc.Arbitrary<HolderCommand> = fc.oneof(
   fc.record({ do: fc.constant('leave'), id, to }),
   fc.record({ do: fc.constant('sign'), kind: fc.constantFrom(0x42, 0x43, 0x44, 0x45, 0x46, 0x47, 0x48), to }),
   fc.record({ do: fc.constant('log'), back: fc.constantFrom(0, 0, 1, 2, 5, 63, 64) }),
-  fc.record({ do: fc.constant('data'), object: fc.constantFrom(0x0103, 0x0101, 0x0200) }),
+  fc.record({ do: fc.constant('data'), object: fc.constantFrom(0x0102, 0x0103, 0x0101, 0x0200) }),
   fc.record({ do: fc.constant('verify'), pin: fc.constantFrom(0, 0, 1) }),
   fc.record({ do: fc.constant('change'), pin: fc.constantFrom(0, 1), next: fc.constantFrom(0, 0, 1) }),
   fc.record({ do: fc.constant('spend limit'), amount: fc.oneof(amount, fc.constantFrom(300_000, 600_000)) }),

@@ -88,6 +88,10 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', { timeout: 120_000 }, (ki
       class: kind === 'soft' ? 'soft' : 'card',
       spendLimit: 5_000_000,
       creditLimit: 0,
+      ratingLimit: 12,
+      pinPolicy: 'rating',
+      pinTries: 3,
+      maxSpan: 208,
       trust: [
         { id: 1, key: pem },
         { id: 7, key: hex },
@@ -106,6 +110,10 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', { timeout: 120_000 }, (ki
       ratingLimit: 16,
     });
     await expectFailure(2, /nothing to change/, ['issuer', 'limits', ...at]);
+    await expectFailure(5, /2 tries are left/, ['card', 'spend-limit', ...at, '1.00'], { TOLLCAST_PIN: '9999' });
+    expect((await tollcast(['card', 'info', ...at])).stdout).toMatch(
+      /\nlimits {4}spend a day none; credit 0\.00 USD\nrating {4}content for ages to 16; the PIN lifts it\nPIN {7}set, 2 tries left\n/,
+    );
 
     expect(await json(['issuer', 'trust', ...at, '--place', '0', '--empty'])).toMatchObject({
       trust: [{ id: 7, key: hex }],

@@ -4,7 +4,7 @@ import { INS } from '../../../../apdu/decode-module/instruction.ts';
 import { encodeVerificationKey, parseVerificationKeys } from '../../../../apdu/decode-module/keys/verification-key.ts';
 import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { encodePin } from '../../../../apdu/decode-module/pin.ts';
-import { concat } from '../../../../apdu/octets.ts';
+import { concat, toHex } from '../../../../apdu/octets.ts';
 import { type Case, encodeU32 } from '../../tester.ts';
 
 const PIN = encodePin('2580');
@@ -43,11 +43,36 @@ export const dataObjectCases: readonly Case[] = [
     async run(tester) {
       const data = (p1: number, p2: number, status: number, octets = 0): Promise<Uint8Array> =>
         tester.command({ cla: 0x80, ins: INS.GET_DATA, p1, p2, data: new Uint8Array(octets), le: 256 }, status);
-      for (const p2 of [1, 2, 4, 255]) await data(1, p2, STATUS.UNKNOWN_KEY, 1);
+      for (const p2 of [1, 4, 5, 255]) await data(1, p2, STATUS.UNKNOWN_KEY, 1);
       await data(0, 0, STATUS.UNKNOWN_KEY);
       await data(0x80, 0, STATUS.UNKNOWN_KEY);
       expect(await data(1, 3, STATUS.DONE, 255)).toEqual(new Uint8Array(144));
       expect(await data(1, 3, STATUS.DONE)).toEqual(new Uint8Array(144));
+    },
+  },
+  {
+    name: 'GET DATA 0102: rating limit and PIN policy in force, tries left, and whether the PIN is verified',
+    from: 'active',
+    async run(tester) {
+      const expectLimits = async (hex: string): Promise<void> => {
+        const answer = await tester.command({ cla: 0x80, ins: INS.GET_DATA, p1: 1, p2: 2, le: 256 });
+        expect(toHex(answer)).toBe(hex);
+      };
+      const pin = (digits: string, status: number = STATUS.DONE): Promise<Uint8Array> =>
+        tester.command({ cla: 0x80, ins: INS.VERIFY, p1: 0, p2: 0, data: encodePin(digits), le: 256 }, status);
+      await expectLimits('0000ff00');
+      const limits = { ...NO_LIMITS, ratingLimit: 16, pinForSessions: true, pinLiftsRating: true };
+      await tester.storeData(0x0002, encodeCardLimits(limits), false);
+      await tester.storeData(0x8002, PIN, false);
+      await tester.select();
+      await expectLimits('10030300');
+      await pin('2580');
+      await expectLimits('10030301');
+      await pin('9999', STATUS.WRONG_PIN | 2);
+      await expectLimits('10030200');
+      await pin('9999', STATUS.WRONG_PIN | 1);
+      await pin('9999', STATUS.WRONG_PIN);
+      await expectLimits('10030000');
     },
   },
   {

@@ -19,15 +19,19 @@ final class DataAnswer {
     short object = Util.getShort(buffer, ISO7816.OFFSET_P1);
     KeyPairs pairs = persistent.keyPairs;
     boolean hasPoint = object == DataObjects.PUBLIC_KEY && pairs != null && pairs.hasOwn();
-    if (object != DataObjects.MODULE && object != DataObjects.VERIFICATION_KEYS && !hasPoint) {
+    if (object != DataObjects.MODULE && object != DataObjects.LIMITS && object != DataObjects.VERIFICATION_KEYS
+        && !hasPoint) {
       ISOException.throwIt(StatusWords.UNKNOWN_KEY);
     }
     Command.requireNoData(length);
     return object;
   }
 
-  /** Writes the point or the module data to the start of the buffer and returns its length. */
-  static short write(Persistent persistent, byte[] buffer, short object) {
+  /** Writes the point, the limits or the module data to the start of the buffer and returns its length. */
+  static short write(Persistent persistent, HolderPin pin, byte[] buffer, short object) {
+    if (object == DataObjects.LIMITS) {
+      return pin.writeLimits(buffer);
+    }
     if (object == DataObjects.PUBLIC_KEY) {
       return persistent.keyPairs.copyPoint(buffer);
     }

@@ -352,7 +352,7 @@ public final class DecodeModuleApplet extends Applet {
       sendStored(apdu, buffer, persistent.verificationKeys, (short) 0,
           (short) (Persistent.VERIFICATION_KEYS * VerificationKey.SIZE));
     }
-    return DataAnswer.write(persistent, buffer, object);
+    return DataAnswer.write(persistent, pin, buffer, object);
   }
 
   /**

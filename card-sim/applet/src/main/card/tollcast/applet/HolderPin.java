@@ -8,6 +8,8 @@ import javacard.framework.OwnerPIN;
 final class HolderPin {
   static final byte TRIES = 3;
   static final byte LENGTH = 8;
+  /** Stands for the tries left where no PIN was set. */
+  private static final byte NO_PIN = (byte) 0xFF;
 
   /** Bits of the PIN policy in DGI 0002. */
   private static final byte NEEDED_FOR_SESSIONS = 0x01;
@@ -66,6 +68,16 @@ final class HolderPin {
     if ((byte) (persistent.limits[CardLimits.PIN_POLICY] & NEEDED_FOR_SESSIONS) != 0) {
       requireVerified();
     }
+  }
+
+  /** Writes the limits in force to the start of the buffer and returns their length. */
+  short writeLimits(byte[] buffer) {
+    boolean isSet = (byte) (persistent.present & Persistent.HAS_PIN) != 0;
+    buffer[LimitsInForce.RATING_LIMIT] = persistent.limits[CardLimits.RATING_LIMIT];
+    buffer[LimitsInForce.PIN_POLICY] = persistent.limits[CardLimits.PIN_POLICY];
+    buffer[LimitsInForce.TRIES_LEFT] = isSet ? pin.getTriesRemaining() : NO_PIN;
+    buffer[LimitsInForce.VERIFIED] = pin.isValidated() ? (byte) 1 : (byte) 0;
+    return LimitsInForce.SIZE;
   }
 
   /** Whether content of this rating, an age u8, may be opened. */
