@@ -7,8 +7,8 @@ import type { Output, OutputAddress } from './output.ts';
 
 /** The syntax in words, for `--help` and for errors. */
 export const OUTPUT_SYNTAX =
-  'stdout, FILE, udp://ADDRESS:PORT (MPEG-TS), rtp://ADDRESS:PORT, or http://ADDRESS:PORT[/NAME] (players open the ' +
-  'address that is printed; without NAME it ends in one that nobody can guess)';
+  'stdout, FILE, udp://ADDRESS:PORT (MPEG-TS), rtp://ADDRESS:PORT, or http://ADDRESS:PORT[/PATH] (players open the ' +
+  'address that is printed; without PATH it ends in one that nobody can guess)';
 
 interface Scheme {
   /** 0 where the system may choose a free port. */
@@ -18,8 +18,12 @@ interface Scheme {
   readonly open: (to: OutputAddress) => Promise<Output>;
 }
 
-/** Scheme, address, port, and a path that no player writes in another way. */
-const ADDRESS = /^(\w+):\/\/([\d.]+):(\d{1,5})(?:\/([\w~-][\w.~-]{0,63})?)?$/;
+/** Scheme, address, port and path, as somebody may have meant them. */
+const ADDRESS = /^(\w+):\/\/([^/:]*)(?::([^/]*))?(?:\/(.*))?$/;
+/** A path of up to 8 parts that no player writes in another way. */
+const PATH = /^[\w~-][\w.~-]{0,63}(?:\/[\w~-][\w.~-]{0,63}){0,7}$/;
+/** The names that stand for an address, whatever a name server says. */
+const NAMES = new Map([['localhost', '127.0.0.1']]);
 
 /** The outputs that have an address. A new one of them goes here. */
 const SCHEMES = new Map<string, Scheme>([
@@ -43,12 +47,25 @@ export interface OpenOutputOptions {
 export async function openOutput(text: string, local: string, options: OpenOutputOptions = {}): Promise<Output> {
   if (text === 'stdout' || text === '-') return openStandardOutput();
   if (text !== '' && !/^\w+:\/\//.test(text)) return openFileOutput(text, options.overwrite === true);
-  const [, scheme = '', address = '', digits = '', path] = ADDRESS.exec(text) ?? [];
-  const found = SCHEMES.get(scheme);
+  const { scheme, ...to } = parseOutputAddress(text);
+  return scheme.open({ ...to, interface: local });
+}
+
+/** @throws OutOfRangeError saying what is wrong with it. */
+function parseOutputAddress(text: string): { scheme: Scheme; address: string; port: number; path: string | undefined } {
+  const [, name = '', host = '', digits = '', path = ''] = ADDRESS.exec(text) ?? [];
+  const scheme = SCHEMES.get(name);
+  const address = NAMES.get(host) ?? host;
   const port = Number(digits);
-  const isPathRight = path === undefined || found?.hasPath === true;
-  if (found === undefined || !isIPv4(address) || port < found.minPort || port > 65_535 || !isPathRight) {
-    throw new OutOfRangeError(`"${text.slice(0, 60)}" is not an output; write ${OUTPUT_SYNTAX}`);
+  const refuse = (why: string) =>
+    new OutOfRangeError(`"${text.slice(0, 60)}" is not an output, as ${why}; write ${OUTPUT_SYNTAX}`);
+  if (text === '') throw refuse('it is empty');
+  if (scheme === undefined) throw refuse(`there is no output by ${name || 'that name'}`);
+  if (!isIPv4(address)) throw refuse(`"${host.slice(0, 40)}" is not an IPv4 address or localhost`);
+  if (!/^\d{1,5}$/.test(digits) || port < scheme.minPort || port > 65_535) {
+    throw refuse(`its port is not a number from ${scheme.minPort} to 65535`);
   }
-  return found.open({ address, port, path, interface: local });
+  if (path !== '' && scheme.hasPath !== true) throw refuse(`nothing may follow the port of ${name}`);
+  if (path !== '' && !PATH.test(path)) throw refuse('its path has more than letters, digits, "-", "_", "." and "~"');
+  return { scheme, address, port, path: path === '' ? undefined : path };
 }

@@ -108,7 +108,8 @@ export class CardSession {
   /** Reads what decides whether a card that stopped would go on. */
   async readResources(): Promise<Resources> {
     const { loadNumber, receiptsDue } = await this.readPurse();
-    return { loadNumber, receiptsDue, spendLimit: (await this.module.getLog(0)).spendLimit };
+    const { spendLimit, day } = await this.module.getLog(0);
+    return { loadNumber, receiptsDue, spendLimit, day };
   }
 
   async readPurse(): Promise<PurseStatus> {

@@ -87,7 +87,7 @@ export class CardWatch {
     const { session, counters } = this.#options;
     this.#bill = await this.#settle();
     const before = await session.readResources();
-    counters.cardStopped(reason);
+    counters.cardStopped(reason, before.day);
     return before;
   }
 

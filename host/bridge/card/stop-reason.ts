@@ -21,6 +21,8 @@ export interface Resources {
   readonly receiptsDue: number;
   /** Micro-units a day of media time. */
   readonly spendLimit: bigint;
+  /** The day of media time that the card is at, since 1970. */
+  readonly day: number;
 }
 
 /** Whether what stopped the card has been changed since then. */

@@ -49,6 +49,8 @@ export interface BridgeStatus {
   readonly reason: string | undefined;
   /** Why the card stopped; undefined while it goes on. */
   readonly stopReason: StopReason | undefined;
+  /** The day of media time that the card was at when it stopped last, since 1970. */
+  readonly stoppedOn: number | undefined;
   /** Whose signatures the issuer of this card trusts; nobody else's count. */
   readonly trusted: readonly VerificationKey[];
   /** Card id as people write it; undefined before the card was there. */

@@ -62,8 +62,10 @@ export class StatusCounters {
     this.#status.purse = purse;
   }
 
-  cardStopped(reason: StopReason): void {
+  /** @param day of media time that the card is at, since 1970. */
+  cardStopped(reason: StopReason, day: number): void {
     this.#status.stopReason = reason;
+    this.#status.stoppedOn = day;
   }
 
   cardResumed(): void {
@@ -115,6 +117,7 @@ function emptyStatus(service: number | undefined): WritableStatus {
     state: 'waiting for the card',
     reason: undefined,
     stopReason: undefined,
+    stoppedOn: undefined,
     trusted: [],
     card: undefined,
     service,

@@ -117,7 +117,10 @@ async function watch(options: WatchOptions): Promise<void> {
       printer.print(
         `listening to ${address}:${port} on ${options.interface} (${receiver.media.way}, buffer ${kilobytes} KiB)`,
       );
-      printer.print(`output to ${output.where}`);
+      const where = `output to ${output.where}`;
+      // Without its address no player can open it.
+      if (output.where.startsWith('http:')) printer.warn(where);
+      else printer.print(where);
       if (decision.warning !== undefined) printer.print(decision.warning);
       printer.follow(bridge.status);
       end = await bridge.run(stop.signal);

@@ -3,6 +3,10 @@ import { formatMoney } from '../../money/amount.ts';
 import { type Currency, currencyByNumber } from '../../money/currency.ts';
 import { formatPrice } from '../../money/price.ts';
 import { quoteWord } from '../../transport/card/quote-word.ts';
+import { formatDay, now } from '../terminal/time.ts';
+
+/** Seconds. */
+const DAY = 86_400;
 
 /** What a run is doing, on one line. @param rate bit/s of what is delivered. */
 export function formatStatus(status: BridgeStatus, rate: number): string {
@@ -89,7 +93,13 @@ export function describeStopReason(reason: StopReason, status: BridgeStatus, car
       return `the card starts nothing new before its issuer has its receipts; type: tollcast issuer collect ${at}`;
     case 'SPEND_LIMIT': {
       const raise = `tollcast card spend-limit AMOUNT ${at}`;
-      return `the spend limit of this day is reached${known.join('')}; wait for the next day, or type: ${raise}`;
+      const { stoppedOn = 0 } = status;
+      // Days are of media time. One that was once far ahead, by a wrong clock, counts until it is over.
+      const isAhead = stoppedOn > now() / DAY + 1;
+      const next = isAhead
+        ? `the card is at ${formatDay(stoppedOn)}, as a stream once said, and the limit holds until then; type`
+        : 'wait for the next day, or type';
+      return `the spend limit of this day is reached${known.join('')}; ${next}: ${raise}`;
     }
   }
 }

@@ -173,6 +173,41 @@ test.each(['SIGTERM', 'SIGHUP'] as const)('a named pipe that nobody reads is sai
   expect(await run.ended).toBe(0);
 });
 
+test('--quiet still tells the address that players open', async () => {
+  await makeCard(1_000_000n);
+  const run = watch('--quiet', '--out', 'http://localhost:0/tv');
+  while (!/^output to http:\/\/127\.0\.0\.1:\d+\/tv\n/.test(run.said())) {
+    await sleep(20);
+    expect(run.child.exitCode).toBe(null);
+  }
+  run.child.kill('SIGTERM');
+  expect(await run.ended).toBe(0);
+});
+
+test.each([
+  ['of today', 0, 'wait for the next day, or type: '],
+  [
+    'that a wrong clock put years ahead',
+    1500,
+    /the card is at 20\d\d-\d\d-\d\d, as a stream once said, and the limit holds/,
+  ],
+])('a spend limit of a day %s says what helps', async (_name, ahead, says) => {
+  await makeCard(1_000_000n);
+  await administer((secure) =>
+    secure.storeData(DGI.limits, encodeCardLimits({ ...NO_LIMITS, spendLimit: 4000n }), false),
+  );
+  const start = Math.floor(Date.now() / 1000) + ahead * 86_400;
+  const service = new TestService({ cards: [cardId], quantum: 1000n, start });
+  const run = watch('--quiet');
+  for (let tries = 0; run.child.exitCode === null && tries < 100; tries++) {
+    network.keys(service.keys());
+    await network.groups(service.seal(makePayloads(10)));
+    await sleep(100);
+  }
+  expect(await run.ended).toBe(6);
+  expect(run.said()).toMatch(says);
+});
+
 test('a pipe of the shell gets the stream; a reader that has seen enough ends it, with the bill', async () => {
   await makeCard(1_000_000n);
   const service = new TestService({ cards: [cardId] });
@@ -301,7 +336,11 @@ describe('what does not fit is refused in one line', () => {
     [['--address', '239.1.2.3:5000', '--service', '0'], /from 1 to 4294967295/, 2],
     [['--address', '239.1.2.3:5000', '--card', ' '], /no card is named/, 2],
     [['--address', '239.1.2.3:5000', '--json'], /--json needs standard output for itself/, 2],
-    [['--address', '239.1.2.3:5000', '--out', 'ftp://1.2.3.4:5'], /is not an output; write stdout, FILE/, 2],
+    [
+      ['--address', '239.1.2.3:5000', '--out', 'ftp://1.2.3.4:5'],
+      /is not an output, as there is no output by ftp; write stdout, FILE/,
+      2,
+    ],
     [
       ['--address', '239.1.2.3:5000', '--interface', '192.0.2.9', '--card', 'soft'],
       /cannot join 239\.1\.2\.3:5002 on interface/,

@@ -419,18 +419,33 @@ describe('HTTP', () => {
 });
 
 test.each([
-  'udp://localhost:5000',
-  'udp://1.2.3.4',
-  'udp://1.2.3.4:5000/name',
-  'rtp://1.2.3.4:70000',
-  'ftp://1.2.3.4:5',
-  'http://1.2.3:80',
-  'http://127.0.0.1:0/..',
-  'http://127.0.0.1:0/two/parts',
-  'http://127.0.0.1:0/a?b',
-  '',
-])('"%s" is not an output', async (text) => {
+  ['udp://example.org:5000', '"example.org" is not an IPv4 address or localhost'],
+  ['udp://1.2.3.4', 'its port is not a number from 1 to 65535'],
+  ['udp://1.2.3.4:0', 'its port is not a number from 1 to 65535'],
+  ['udp://1.2.3.4:5000/name', 'nothing may follow the port of udp'],
+  ['rtp://1.2.3.4:70000', 'its port is not a number from 1 to 65535'],
+  ['rtp://1.2.3.4:x', 'its port is not a number from 1 to 65535'],
+  ['ftp://1.2.3.4:5', 'there is no output by ftp'],
+  ['http://1.2.3:80', '"1.2.3" is not an IPv4 address or localhost'],
+  ['http://127.0.0.1:70000', 'its port is not a number from 0 to 65535'],
+  ['http://127.0.0.1:0/..', 'its path has more than'],
+  ['http://127.0.0.1:0/a/../b', 'its path has more than'],
+  ['http://127.0.0.1:0/a//b', 'its path has more than'],
+  ['http://127.0.0.1:0/a?b', 'its path has more than'],
+  ['', 'it is empty'],
+])('"%s" is not an output, and it is said why', async (text, why) => {
   await expect(openOutput(text, LOOPBACK)).rejects.toThrow(OutOfRangeError);
+  await expect(openOutput(text, LOOPBACK)).rejects.toThrow(`"${text}" is not an output, as ${why}`);
+});
+
+test('localhost is this machine, and a path may have several parts', async () => {
+  const output = await open('http://localhost:0/tv/one.ts');
+  expect(output.where).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/tv\/one\.ts$/);
+  const playing = get(output.where.replace('127.0.0.1', 'localhost'), { family: 4 }).on('error', () => undefined);
+  await until(() => output.isReady);
+  playing.destroy();
+  const datagrams = await open('udp://localhost:5000');
+  expect(datagrams.where).toBe('udp://127.0.0.1:5000');
 });
 
 test('packets handed to a sink are valid only until it returns', () => {
