@@ -46,7 +46,7 @@ export const LAYERS: readonly Layer[] = [
     packages: [],
   },
   { path: 'host/player', mayImport: ['apdu', 'host/clock', 'host/stream', 'host/transport'] },
-  { path: 'host/issuer', mayImport: ['apdu', 'host/money', 'host/store', 'host/transport'] },
+  { path: 'host/issuer', mayImport: ['apdu', 'host/contract', 'host/money', 'host/store', 'host/transport'] },
   { path: 'host/headend/index.ts', mayImport: ['apdu', 'host/headend', 'host/money'] },
   { path: 'host/headend/sources', mayImport: ['apdu', 'host/clock', 'host/stream', 'host/transport'] },
   {

@@ -147,6 +147,12 @@ const CATALOGUE = {
   // Offers and requests
   OFFER_NOT_TRUSTED: { kind: 'refused', meaning: 'the offer is not signed by a key that the card trusts' },
 
+  // Files of a card and its issuer that do not meet
+  CARD_FILE: { kind: 'failure', meaning: 'a file of card and issuer is damaged, of another kind, or none' },
+  FOREIGN_FILE: { kind: 'failure', meaning: 'a file of card and issuer is for another card' },
+  STALE_FILE: { kind: 'failure', meaning: 'a file of card and issuer is older than what is known since' },
+  NO_RECEIPTS: { kind: 'refused', meaning: 'the issuer has all receipts of the card' },
+
   // Head-end
   CONFIG: { kind: 'usage', meaning: 'the configuration of the head-end cannot be used' },
   SOURCE: { kind: 'failure', meaning: 'the source cannot be read' },

@@ -27,6 +27,6 @@ export {
   type CreditRequest,
   setCreditLimit,
 } from './orders/credit.ts';
-export { DEFAULT_SOFT_LIMIT, type OrderContext, type OrderRequest } from './orders/order.ts';
+export { DEFAULT_SOFT_LIMIT, type OrderContext, type OrderRequest } from './orders/order-plan.ts';
 export { StoreError } from '../store/store-error.ts';
 export { type Collection, collectReceipts, collectSoftReceipts } from './orders/receipts.ts';

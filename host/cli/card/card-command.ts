@@ -8,6 +8,7 @@ import { decimalNumber, wholeNumber } from '../options/number-option.ts';
 import { addPassphraseOptions } from '../terminal/passphrase.ts';
 import { runCommands } from './card-apdu.ts';
 import { benchCard, parseChipName, parseSpan } from './card-bench.ts';
+import { addFileCommands } from './card-files.ts';
 import { addHolderCommands } from './card-holder.ts';
 import { showCard } from './card-info.ts';
 import { listCards } from './card-list.ts';
@@ -30,6 +31,7 @@ export function addCardCommand(program: Command): void {
     .option('--last <n>', 'how many records to show, the newest first', wholeNumber(1, 64), 64)
     .action(showLog);
   addHolderCommands(card);
+  addFileCommands(card);
   addCardOptions(card.command('apdu').description('send commands as they are and show the answers in plain text'))
     .argument('<command...>', 'hexadecimal, as in "00 A4 04 00"', collectCommand)
     .action(runCommands);

@@ -6,7 +6,7 @@ import type { BatchCard } from '../../issuer/batch/run-batch.ts';
 import { parseRatingLimit, PIN_POLICIES } from '../../issuer/cards/holder-limits.ts';
 import { requireUsableCard } from '../../issuer/cards/personalisation.ts';
 import { type CreditRequest, DEFAULT_REFUND_CAP } from '../../issuer/orders/credit.ts';
-import { DEFAULT_SOFT_LIMIT } from '../../issuer/orders/order.ts';
+import { DEFAULT_SOFT_LIMIT } from '../../issuer/orders/order-plan.ts';
 import { parseAmount } from '../../money/amount.ts';
 import { currencyByCode } from '../../money/currency.ts';
 import { parseCardAddress } from '../../transport/card/card-address.ts';

@@ -20,6 +20,7 @@ import { addCopyCommands } from './issuer-copies.ts';
 import { addCreditCommands } from './issuer-credit.ts';
 import { addListCommands } from './issuer-list.ts';
 import { addPersonaliseCommand } from './issuer-personalise.ts';
+import { addRemoteCommands } from './issuer-remote.ts';
 
 /** Adds `tollcast issuer` with its commands to the program. */
 export function addIssuerCommand(program: Command): void {
@@ -32,6 +33,7 @@ export function addIssuerCommand(program: Command): void {
   addPersonaliseCommand(issuer);
   addBatchCommand(issuer);
   addCreditCommands(issuer);
+  addRemoteCommands(issuer);
   addAdministrationCommands(issuer);
   addListCommands(issuer);
   addCopyCommands(issuer);

@@ -4,7 +4,7 @@ import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import type { Receipt } from '../../../apdu/decode-module/money/receipt.ts';
 import { MAX_MONEY } from '../../../apdu/layout/max-money.ts';
 import { DEFAULT_REFUND_CAP, loadCredit, setCreditLimit } from '../../issuer/orders/credit.ts';
-import { DEFAULT_SOFT_LIMIT, type OrderRequest } from '../../issuer/orders/order.ts';
+import { DEFAULT_SOFT_LIMIT, type OrderRequest } from '../../issuer/orders/order-plan.ts';
 import { collectReceipts, collectSoftReceipts } from '../../issuer/orders/receipts.ts';
 import { formatMoney, type Money, parseAmount, parseMoney } from '../../money/amount.ts';
 import { type Currency, currencyByNumber } from '../../money/currency.ts';

@@ -150,6 +150,16 @@ export class Accounts implements AsyncDisposable {
       .executeTakeFirst();
   }
 
+  /** The order that has this number. */
+  order(cardId: Uint8Array, number: number): Promise<PlacedOrder | undefined> {
+    return this.#store
+      .selectFrom('loadOrder')
+      .select(['kind', 'number', 'loadId', 'asked', 'refund', 'signedAt', 'proved'])
+      .where('cardId', '=', cardId)
+      .where('number', '=', number)
+      .executeTakeFirst();
+  }
+
   /** What the loads up to this number come to, refunds included, in micro-units. */
   async orderedUpTo(cardId: Uint8Array, number: number): Promise<bigint> {
     const { sum } = await this.#store
@@ -212,6 +222,17 @@ export class Accounts implements AsyncDisposable {
     octets: Uint8Array,
   ): Promise<void> {
     await this.#store.insertInto('receipt').values({ cardId, number, amount, torn, octets }).execute();
+  }
+
+  /** The octets of a receipt that was collected. */
+  async receipt(cardId: Uint8Array, number: number): Promise<Uint8Array | undefined> {
+    const row = await this.#store
+      .selectFrom('receipt')
+      .select('octets')
+      .where('cardId', '=', cardId)
+      .where('number', '=', number)
+      .executeTakeFirst();
+    return row?.octets;
   }
 
   async receiptTotals(cardId: Uint8Array): Promise<ReceiptTotals> {

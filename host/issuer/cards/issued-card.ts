@@ -23,18 +23,26 @@ export async function findIssuedCard(
     throw new IssuerError('BLANK', 'this card is blank; type: tollcast issuer personalise');
   }
   const name = formatCardId(answer.cardId);
-  if (decodeCardId(answer.cardId).issuer !== accounts.issuer) {
-    throw new IssuerError('WRONG_ISSUER', `card ${name} is of another issuer; insert one of yours, or name its store`);
-  }
-  const card = await accounts.card(answer.cardId);
-  if (card === undefined) {
-    throw new IssuerError('NOT_IN_ACCOUNTS', `card ${name} is not in these accounts; put the newest copy of them back`);
-  }
+  const card = await findAccount(answer.cardId, accounts);
   if (!lives.includes(answer.life)) {
     const advice = answer.life === 'blocked' ? 'type tollcast issuer unblock, or use another card' : 'use another card';
     throw new IssuerError('NOT_IN_USE', `card ${name} is ${answer.life}; ${advice}`);
   }
   return { answer, card };
+}
+
+/**
+ * Finds the account of a card that is not here.
+ * @throws IssuerError `WRONG_ISSUER` or `NOT_IN_ACCOUNTS`.
+ */
+export async function findAccount(cardId: Uint8Array, accounts: Accounts): Promise<IssuedCard> {
+  const name = formatCardId(cardId);
+  if (decodeCardId(cardId).issuer !== accounts.issuer) {
+    throw new IssuerError('WRONG_ISSUER', `card ${name} is of another issuer; insert one of yours, or name its store`);
+  }
+  const card = await accounts.card(cardId);
+  if (card !== undefined) return card;
+  throw new IssuerError('NOT_IN_ACCOUNTS', `card ${name} is not in these accounts; put the newest copy of them back`);
 }
 
 /** @throws IssuerError `WITHDRAWN` when the card once showed that it is a copy, or an old state put back. */

@@ -4,7 +4,8 @@ import { formatMoney } from '../../money/amount.ts';
 import { currencyByNumber } from '../../money/currency.ts';
 import type { Accounts, IssuedCard } from '../cards/accounts.ts';
 import { IssuerError } from '../issuer-error.ts';
-import { carryOutOrder, type OrderContext, type OrderRequest, type OrderTerms } from './order.ts';
+import type { OrderContext, OrderPlan, OrderRequest, OrderTerms } from './order-plan.ts';
+import { carryOutOrder } from './order.ts';
 
 /** What to load; an amount of 0 asks for the refund alone. */
 export interface CreditRequest extends OrderRequest {
@@ -41,11 +42,10 @@ const MAX_LOADED = 2n ** 48n - 2n ** 39n;
  * @throws those of {@link carryOutOrder}, and IssuerError `OVER_MAXIMUM`, `NOTHING_TO_LOAD`.
  */
 export async function loadCredit(context: OrderContext, request: CreditRequest): Promise<LoadResult> {
-  const { card, loadRequest, asked, refund, number, repeated } = await carryOutOrder(context, {
-    kind: 'load',
-    request,
-    decideRefund: (terms, accounts) => computeRefund(accounts, terms, request, context.now),
-  });
+  const { card, loadRequest, asked, refund, number, repeated } = await carryOutOrder(
+    context,
+    planLoad(request, context.now),
+  );
   const balance = (await context.accounts.orderedUpTo(card.cardId, number)) - loadRequest.spent;
   return { cardId: card.cardId, amount: asked, refund, balance, repeated };
 }
@@ -55,16 +55,30 @@ export async function loadCredit(context: OrderContext, request: CreditRequest):
  * @throws those of {@link carryOutOrder}, and IssuerError `OVER_MAXIMUM`.
  */
 export async function setCreditLimit(context: OrderContext, request: OrderRequest): Promise<CreditLimitResult> {
-  const { card, loadRequest, asked, number, repeated } = await carryOutOrder(context, {
+  const { card, loadRequest, asked, number, repeated } = await carryOutOrder(context, planCreditLimit(request));
+  const balance = (await context.accounts.orderedUpTo(card.cardId, number)) - loadRequest.spent;
+  return { cardId: card.cardId, creditLimit: asked, balance, repeated };
+}
+
+/** The order that loads credit. @param now seconds since 1970. */
+export function planLoad(request: CreditRequest, now: number): OrderPlan {
+  return {
+    kind: 'load',
+    request,
+    decideRefund: (terms, accounts) => computeRefund(accounts, terms, request, now),
+  };
+}
+
+/** The order that sets the credit limit. */
+export function planCreditLimit(request: OrderRequest): OrderPlan {
+  return {
     kind: 'credit limit',
     request,
     decideRefund: async (terms) => {
       requireLimitFits(terms, request.amount);
       return 0n;
     },
-  });
-  const balance = (await context.accounts.orderedUpTo(card.cardId, number)) - loadRequest.spent;
-  return { cardId: card.cardId, creditLimit: asked, balance, repeated };
+  };
 }
 
 /** @throws IssuerError `OVER_MAXIMUM` when the card cannot count the limit, or is not trusted with it. */

@@ -49,18 +49,7 @@ export async function collectReceipts(module: DecodeModule, keys: KeyStore, acco
   }
   const fetched: Uint8Array[] = [];
   for (let number = last + 1; number <= written; number++) fetched.push(await module.getReceipt(number));
-  let receipts: Receipt[];
-  try {
-    receipts = await accounts.transaction(async (inside) => {
-      const kept: Receipt[] = [];
-      for (const octets of fetched) kept.push(await keepReceipt(inside, card, openReceipt(octets, receiptKey), octets));
-      return kept;
-    });
-  } catch (error) {
-    const disagreed = error instanceof IssuerError && error.code === 'RECEIPTS_DISAGREE';
-    if (disagreed && decodeCardId(cardId).moduleClass === 'soft') await accounts.withdraw(cardId);
-    throw error;
-  }
+  const receipts = await keepReceipts(accounts, card, fetched, receiptKey, { mayRepeat: false });
   if (written > acknowledged) {
     await module.acknowledgeReceipts(
       signAcknowledgement(cardId, written, deriveCardKey(master, 'acknowledgement', cardId)),
@@ -83,6 +72,66 @@ export async function collectSoftReceipts(module: DecodeModule, keys: KeyStore, 
   if (receiptsWritten > last) await collectReceipts(module, keys, accounts);
 }
 
+/**
+ * Keeps the receipts of a card, all of them or none.
+ * @param mayRepeat whether they come by a way on which some may be kept already, or missing.
+ * @returns those that were new.
+ * @throws IssuerError `RECEIPTS_DISAGREE`, after which a soft module is withdrawn, or `ACCOUNTS_BEHIND`.
+ * @throws ForgedError when a receipt is not under the card's own key.
+ */
+export async function keepReceipts(
+  accounts: Accounts,
+  card: IssuedCard,
+  octetsOfAll: readonly Uint8Array[],
+  receiptKey: Uint8Array,
+  { mayRepeat }: { readonly mayRepeat: boolean },
+): Promise<readonly Receipt[]> {
+  try {
+    return await accounts.transaction(async (inside) => {
+      const kept: Receipt[] = [];
+      for (const octets of octetsOfAll) {
+        const receipt = openReceipt(octets, receiptKey);
+        if (mayRepeat && (await isKept(inside, card, receipt, octets))) continue;
+        kept.push(await keepReceipt(inside, card, receipt, octets));
+      }
+      return kept;
+    });
+  } catch (error) {
+    const disagreed = error instanceof IssuerError && error.code === 'RECEIPTS_DISAGREE';
+    if (disagreed && decodeCardId(card.cardId).moduleClass === 'soft') await accounts.withdraw(card.cardId);
+    throw error;
+  }
+}
+
+/**
+ * Whether this very receipt came before. A card signs each number once, so another of that number does not follow.
+ * @throws IssuerError `ACCOUNTS_BEHIND` when one before it is missing.
+ */
+async function isKept(
+  accounts: Accounts,
+  { cardId }: IssuedCard,
+  { number }: Receipt,
+  octets: Uint8Array,
+): Promise<boolean> {
+  const { last } = await accounts.receiptTotals(cardId);
+  if (number > last + 1) {
+    throw new IssuerError(
+      'ACCOUNTS_BEHIND',
+      `card ${formatCardId(cardId)} sends receipt ${number}, and these accounts end at ${last}; ` +
+        'take the file before this one first, or put the newest copy of the accounts back',
+    );
+  }
+  const before = await accounts.receipt(cardId, number);
+  return before !== undefined && equalTags(before, octets);
+}
+
+function disagreeing({ cardId }: IssuedCard, { number }: Receipt): IssuerError {
+  return new IssuerError(
+    'RECEIPTS_DISAGREE',
+    `receipt ${number} of card ${formatCardId(cardId)} does not follow from those before it; keep the card for inquiry`,
+  );
+}
+
 /** @throws IssuerError `RECEIPTS_DISAGREE` when the receipt does not follow from those before it. */
 async function keepReceipt(
   accounts: Accounts,
@@ -97,13 +146,7 @@ async function keepReceipt(
     receipt.currency === card.currency &&
     // What was spent is the sum of all receipts, protocol 7.5.
     receipt.spent === before.amount + before.torn + receipt.amount + receipt.torn;
-  if (!follows) {
-    throw new IssuerError(
-      'RECEIPTS_DISAGREE',
-      `receipt ${receipt.number} of card ${formatCardId(card.cardId)} does not follow from those before it; ` +
-        'keep the card for inquiry',
-    );
-  }
+  if (!follows) throw disagreeing(card, receipt);
   await accounts.addReceipt(card.cardId, receipt, octets);
   return receipt;
 }

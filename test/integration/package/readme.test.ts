@@ -21,7 +21,7 @@ test('the commands of "By hand" run as typed', async () => {
   const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
   const section = /\n## By hand\n([^]*?)\n## /.exec(readme)?.[1] ?? '';
   const commands = [...section.matchAll(/```sh\n([^]*?)```/g)].map(([, block]) => block!);
-  expect(commands).toHaveLength(2);
+  expect(commands).toHaveLength(3);
   const env = {
     ...process.env,
     TOLLCAST_PASSPHRASE: 'a passphrase for this test alone',
