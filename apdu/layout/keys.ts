@@ -100,7 +100,7 @@ export const SEED_MESSAGE = layout('seed message', {
 /** What a combined section says once for all its messages before their body; `firmware-notes/protocol.md` 4.8. */
 export const SECTION_HEADER = layout('section header', {
   ...FRAME,
-  /** Octets 0 to 27 of each message. */
+  /** Octets 0 to 27 of each message; of tree nodes without the key id, which is the node above the parent id. */
   common: opaque(KEY_MESSAGE_HEADER.at.parentId),
 });
 

@@ -4,8 +4,9 @@ import type { ChannelKeySet } from '../../apdu/secure-channel/scp03-keys.ts';
 import { TEST_KEY_SET } from '../../apdu/secure-channel/test-key-set.ts';
 import { answerCommand } from './answer-command.ts';
 import { type CommandLimits, deriveCommandLimits } from './command-limits.ts';
-import { blankImage, openEeprom, requireImage } from './memory/card-image.ts';
+import { blankImage } from './memory/card-image.ts';
 import { type CardStore, type CutPoint, type Eeprom, PowerCut } from './memory/eeprom.ts';
+import { openEeprom, openImage } from './memory/open-eeprom.ts';
 import { PersistentState } from './memory/persistent-state.ts';
 import { TransientState } from './memory/transient-state.ts';
 import { CardSecureChannel } from './secure-channel.ts';
@@ -69,9 +70,9 @@ export class SoftCard {
    * @throws FormatError when it is not a memory of this version.
    */
   restore(image: Uint8Array): void {
-    requireImage(image);
+    const memory = openImage(image);
     const powered = this.#transient !== undefined;
-    this.#eeprom.write({ at: 0, octets: image });
+    this.#eeprom.write({ at: 0, octets: memory });
     this.powerOn();
     if (!powered) this.powerOff();
   }

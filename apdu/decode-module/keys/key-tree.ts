@@ -6,7 +6,7 @@ import { type KeyMessage, sealKeyMessage } from './key-message.ts';
 const DEGREE = 4;
 /** The node whose key is the epoch key. */
 export const ROOT_NODE = 1;
-/** Most levels below the root; a card has room for as many nodes. */
+/** Most levels below the root; a card has room for its part of two such trees. */
 const MAX_DEPTH = 10;
 const FOR_EVER = 0xffff_ffff;
 

@@ -21,6 +21,7 @@ import {
   type TreeNode,
 } from './keys.ts';
 import { NumberWindow } from './number-window.ts';
+import { paidLength, PaidSegments } from './paid-segments.ts';
 
 const PARTS = 4;
 /** A part of a seed purchase in persistent memory; this card's own way. */
@@ -36,8 +37,17 @@ const PURCHASES_AT = WINDOW_LENGTH;
 const NODES_AT = PURCHASES_AT + PURCHASES * PURCHASE_LENGTH;
 const SEEDS_AT = NODES_AT + NODES * NODE_LENGTH;
 
+const PAID_AT = SEEDS_AT + SEED_PURCHASES * SEEDS_LENGTH;
+
 /** Octets that it takes in the image. */
-export const KEY_MEMORY_LENGTH = SEEDS_AT + SEED_PURCHASES * SEEDS_LENGTH;
+export const KEY_MEMORY_LENGTH = PAID_AT + paidLength(PURCHASES);
+
+/** What version 1 of an image did not have: more nodes, and the segments paid. Zeros say that nothing is there. */
+const NODES_OF_VERSION_1 = 12;
+export const ADDED_TO_KEY_MEMORY: readonly { readonly at: number; readonly length: number }[] = [
+  { at: NODES_AT + NODES_OF_VERSION_1 * NODE_LENGTH, length: (NODES - NODES_OF_VERSION_1) * NODE_LENGTH },
+  { at: PAID_AT, length: paidLength(PURCHASES) },
+];
 
 /** A seed and its key. */
 export interface StoredSeed extends SeedLabel {
@@ -51,6 +61,7 @@ export class KeyMemory {
   #window: NumberWindow;
   readonly #purchases: (Purchase | undefined)[] = [];
   readonly #nodes: (TreeNode | undefined)[] = [];
+  readonly #paid: PaidSegments;
 
   /** @param at where it begins in the image. */
   constructor(eeprom: Eeprom, at: number) {
@@ -60,6 +71,7 @@ export class KeyMemory {
     for (let place = 0; place < PURCHASES; place++) {
       this.#purchases.push(decodePurchase(this.#view(purchaseAt(place), PURCHASE_LENGTH)));
     }
+    this.#paid = new PaidSegments(eeprom.image, at + PAID_AT, PURCHASES);
     for (let place = 0; place < NODES; place++) this.#nodes.push(decodeNode(this.#view(nodeAt(place), NODE_LENGTH)));
   }
 
@@ -68,7 +80,12 @@ export class KeyMemory {
   }
 
   #write(...changes: readonly Change[]): void {
-    this.#eeprom.write(...changes.map(({ at, octets }) => ({ at: this.#at + at, octets })));
+    this.#eeprom.write(...this.#place(...changes));
+  }
+
+  /** Changes of this memory as the image has them. */
+  #place(...changes: readonly Change[]): Change[] {
+    return changes.map(({ at, octets }) => ({ at: this.#at + at, octets }));
   }
 
   get window(): NumberWindow {
@@ -88,7 +105,10 @@ export class KeyMemory {
   writePurchase(place: number, purchase: NewPurchase, key: Uint8Array): Purchase | undefined {
     const octets = encodePurchase(purchase, key);
     const window = this.#window.take(purchase.number);
-    this.#write({ at: purchaseAt(place), octets }, { at: 0, octets: window.encode() });
+    this.#eeprom.write(
+      ...this.#paid.takePlace(place, purchase.service),
+      ...this.#place({ at: purchaseAt(place), octets }, { at: 0, octets: window.encode() }),
+    );
     this.#window = window;
     const before = this.#purchases[place];
     this.#purchases[place] = decodePurchase(octets);
@@ -109,7 +129,7 @@ export class KeyMemory {
     const isNew = this.#purchases[place] === undefined;
     const entry = encodePurchase(purchase, new Uint8Array(0));
     if (isNew) changes.push({ at: purchaseAt(place), octets: entry });
-    this.#write(...changes);
+    this.#eeprom.write(...this.#paid.takePlace(place, purchase.service), ...this.#place(...changes));
     this.#window = window;
     if (isNew) this.#purchases[place] = decodePurchase(entry);
   }
@@ -142,6 +162,16 @@ export class KeyMemory {
     if (place >= FIRST_SEEDS) changes.push({ at: partAt(place, 0), octets: new Uint8Array(SEEDS_LENGTH) });
     this.#write(...changes);
     this.#purchases[place] = undefined;
+  }
+
+  /** Whether the flat price of a segment is paid (protocol 7.3). */
+  isPaid(service: number, segment: number): boolean {
+    return this.#paid.has(service, segment);
+  }
+
+  /** Notes a segment as paid through a purchase. @returns what has to be written with the record. */
+  addPaid(purchase: Purchase, segment: number): Change {
+    return this.#paid.add(this.#purchases.indexOf(purchase), purchase.service, segment);
   }
 
   /** Writes a tree node; of a leaf it takes the number too, as one. */

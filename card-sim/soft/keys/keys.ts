@@ -85,7 +85,7 @@ export const SEED_PURCHASES = 4;
 /** Places of purchases: keys, then pairs, then seeds. */
 export const FIRST_SEEDS = KEY_PURCHASES + PAIR_PURCHASES;
 export const PURCHASES = FIRST_SEEDS + SEED_PURCHASES;
-export const NODES = 12;
+export const NODES = 24;
 export const SEGMENT_PLACES = 4;
 export const CONTENT_PLACES = 2;
 

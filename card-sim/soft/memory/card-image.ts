@@ -5,14 +5,15 @@ import { FormatError } from '../../../apdu/errors.ts';
 import { CARD_KEY_VALUE, CARD_LIMITS, CARD_PROFILE, VERIFICATION_KEY } from '../../../apdu/layout/card.ts';
 import { layout } from '../../../apdu/layout/field-table.ts';
 import { flag, opaque, reserved, u8, u24 } from '../../../apdu/layout/field.ts';
+import { concat } from '../../../apdu/octets.ts';
 import { CHANNEL_KEY_LENGTH, type ChannelKeySet, requireKeySet } from '../../../apdu/secure-channel/scp03-keys.ts';
-import { KEY_MEMORY_LENGTH } from '../keys/key-memory.ts';
+import { ADDED_TO_KEY_MEMORY, KEY_MEMORY_LENGTH } from '../keys/key-memory.ts';
 import { KEY_PAIRS_LENGTH } from '../keys/key-pairs.ts';
 import { RECEIPTS_LENGTH, RECORDS_LENGTH } from '../money/purse-memory.ts';
-import { type CardStore, Eeprom } from './eeprom.ts';
 
-/** "TCSM", version 1: the first octets of an image. */
-const MAGIC = Uint8Array.of(0x54, 0x43, 0x53, 0x4d, 0x00, 0x01);
+/** "TCSM", version 2: the first octets of an image. */
+const MAGIC = Uint8Array.of(0x54, 0x43, 0x53, 0x4d, 0x00, 0x02);
+const MAGIC_OF_VERSION_1 = Uint8Array.of(0x54, 0x43, 0x53, 0x4d, 0x00, 0x01);
 
 /** The persistent memory of a soft card; this card's own way. */
 export const CARD_IMAGE = layout('soft card', {
@@ -54,19 +55,33 @@ export function blankImage(keys: ChannelKeySet): Uint8Array {
   return image;
 }
 
-/** Opens the persistent memory of a card. @throws FormatError when the store holds something else. */
-export function openEeprom(keys: ChannelKeySet, store?: CardStore): Eeprom {
-  const image = store?.load()?.slice() ?? blankImage(keys);
-  requireImage(image);
-  return new Eeprom(image, store);
-}
-
-/** Whether octets have the length and the beginning of an image of this version. */
+/** Whether octets have the length and the beginning of an image of this version or the one before. */
 export function isImage(octets: Uint8Array): boolean {
-  return octets.length === CARD_IMAGE.length && MAGIC.every((octet, index) => octets[index] === octet);
+  return (octets.length === CARD_IMAGE.length && startsWith(octets, MAGIC)) || isOlderImage(octets);
 }
 
-/** @throws FormatError when this is not the image of a card of this version. */
+/** Whether octets are an image of version 1. */
+export function isOlderImage(octets: Uint8Array): boolean {
+  const added = ADDED_TO_KEY_MEMORY.reduce((sum, { length }) => sum + length, 0);
+  return octets.length === CARD_IMAGE.length - added && startsWith(octets, MAGIC_OF_VERSION_1);
+}
+
+/** Makes room in an image of version 1 for what was added since. @returns an image of this version. */
+export function growImage(older: Uint8Array): Uint8Array {
+  let image = older;
+  for (const { at, length } of ADDED_TO_KEY_MEMORY) {
+    const end = CARD_IMAGE.at.keyMemory + at;
+    image = concat(image.subarray(0, end), new Uint8Array(length), image.subarray(end));
+  }
+  image.set(MAGIC);
+  return image;
+}
+
+function startsWith(octets: Uint8Array, beginning: Uint8Array): boolean {
+  return beginning.every((octet, index) => octets[index] === octet);
+}
+
+/** @throws FormatError when this is not the image of a card of these versions. */
 export function requireImage(image: Uint8Array): void {
   if (!isImage(image)) {
     throw new FormatError(

@@ -69,7 +69,7 @@ function charge(
   key: ContentKey,
   group: GroupHeader,
 ): void {
-  const cost = computeCost(persistent.purse.record, key, group);
+  const cost = computeCost(persistent, key, group);
   if (cost.units === 0 && cost.rest === 0) return;
   const used = addTicks(session.used, cost);
   if (key.tariff === TARIFF.flat || amountOfTicks(used) > session.taken) {
@@ -79,22 +79,17 @@ function charge(
 }
 
 /** The ticks of a group by the tariff of its content key (7.1). */
-function computeCost(record: PurseRecord, key: ContentKey, { octets, duration }: GroupHeader): Ticks {
+function computeCost({ keyMemory }: PersistentState, key: ContentKey, { octets, duration }: GroupHeader): Ticks {
   switch (key.tariff) {
     case TARIFF.octets:
       return ticksOfOctets(octets, key.price);
     case TARIFF.duration:
       return ticksOfDuration(duration, key.price);
     case TARIFF.flat:
-      return isFlatPaid(record, key) ? NO_TICKS : { units: key.price, rest: 0 };
+      return keyMemory.isPaid(key.service, key.segment) ? NO_TICKS : { units: key.price, rest: 0 };
     default:
       return NO_TICKS;
   }
-}
-
-/** Whether the last flat charge was for the segment of this key. */
-function isFlatPaid({ lastFlatService, lastFlatSegment }: PurseRecord, key: ContentKey): boolean {
-  return lastFlatService === key.service && lastFlatSegment === key.segment;
 }
 
 /**
@@ -102,7 +97,7 @@ function isFlatPaid({ lastFlatService, lastFlatSegment }: PurseRecord, key: Cont
  * @param used with this group.
  */
 function take(
-  { purse, maximumUnacknowledged }: PersistentState,
+  { purse, keyMemory, maximumUnacknowledged }: PersistentState,
   transient: TransientState,
   session: Session,
   key: ContentKey,
@@ -123,7 +118,7 @@ function take(
   const taken = Math.min(wanted, Math.max(0, record.spendLimit - spentOfDay));
   if (taken < missing) refuse(STATUS.SPEND_LIMIT);
   // Step 4.
-  purse.changeRecord({
+  const change = {
     session: isFirst ? record.session + 1 : record.session,
     service: session.service,
     taken: session.taken + taken,
@@ -133,7 +128,8 @@ function take(
     openTotals: copyTotals(session),
     ...(isFlat ? { lastFlatService: key.service, lastFlatSegment: key.segment } : {}),
     marks: transient.marks.map(({ ssrc, group }) => ({ ssrc, group })),
-  });
+  };
+  purse.changeRecord(change, ...(isFlat ? [keyMemory.addPaid(key.purchase, key.segment)] : []));
   session.taken += taken;
 }
 

@@ -119,11 +119,15 @@ export function makeBlindCipher(keyId = BLIND_KEY_ID): AesCbc {
 }
 
 /** A key tree whose keys never change from run to run. */
-export function makeFixedTree(depth: number, epoch = 1): KeyTree {
+export function makeFixedTree(depth: number, epoch = 1, service = SERVICE): KeyTree {
   let made = 0;
-  return new KeyTree(SERVICE, depth, epoch, () => makeFixedKey(`tree ${made++}`));
+  return new KeyTree(service, depth, epoch, () => makeFixedKey(`tree ${made++}`));
 }
 
-export function sealTreeLeaf(number: number, place: { readonly leaf: number; readonly key: Uint8Array }): Uint8Array {
-  return sealLeaf(SERVICE, place, number, SERIAL, CARD_KEYS.downlink).octets;
+export function sealTreeLeaf(
+  number: number,
+  place: { readonly leaf: number; readonly key: Uint8Array },
+  service = SERVICE,
+): Uint8Array {
+  return sealLeaf(service, place, number, SERIAL, CARD_KEYS.downlink).octets;
 }

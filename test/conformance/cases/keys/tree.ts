@@ -7,6 +7,7 @@ import { childNodes, type KeyTree, pathAbove } from '../../../../apdu/decode-mod
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
 import { STATUS } from '../../../../apdu/decode-module/module-status.ts';
 import { KEY_MESSAGE_HEADER as KEY } from '../../../../apdu/layout/keys.ts';
+import { concat } from '../../../../apdu/octets.ts';
 import { CARD_KEYS, sealPart, END, makeFixedKey, sealAnew, SERVICE, START } from '../../messages/messages.ts';
 import { makeFixedTree, sealTreeLeaf, sealSeedParts, sealUnderSlot } from '../../messages/purchase-messages.ts';
 import type { Case, Tester } from '../../tester.ts';
@@ -90,9 +91,7 @@ export const treeCases: readonly Case[] = [
 
       const first = tree.evict([others[18]!.leaf]);
       await tester.loadKey(content(tree), STATUS.UNKNOWN_KEY);
-      const byNode = Map.groupBy(first, ({ keyId }) => keyId);
-      const sections = [...byNode.values()].map((messages) => separate(combine(messages)));
-      expect(sections.flat()).toEqual(first.map(({ octets }) => octets));
+      expect(separate(combine(first))).toEqual(first.map(({ octets }) => octets));
       for (const { octets } of first) {
         const forMe = usable(first, mine.leaf).some((message) => message.octets === octets);
         await tester.loadKey(octets, forMe ? STATUS.DONE : STATUS.UNKNOWN_KEY);
@@ -234,7 +233,33 @@ export const treeCases: readonly Case[] = [
     },
   },
   {
-    name: 'a leaf replaces what has its place; twelve nodes, then 6A84',
+    name: 'two services of a million members each: the path of both is on the card',
+    from: 'active',
+    long: true,
+    async run(tester) {
+      const trees = [7, 8].map((service) => {
+        const tree = makeFixedTree(10, service, service);
+        return { service, tree, place: tree.join() };
+      });
+      for (const { service, tree, place } of trees) {
+        await tester.loadKey(sealTreeLeaf(service, place, service));
+        await loadAll(tester, tree.path(place.leaf));
+      }
+      const ids = parseKeyList(
+        concat(
+          await tester.send(INS.LIST_KEYS, undefined, 0x61c8),
+          await tester.command({ cla: 0, ins: INS.GET_RESPONSE, p1: 0, p2: 0, le: 256 }),
+        ),
+      ).map(({ service, keyId }) => [service, keyId]);
+      expect(ids).toEqual(
+        trees.flatMap(({ service, place }) => [place.leaf, ...pathAbove(place.leaf)].map((id) => [service, id])),
+      );
+      await tester.loadKey(sealSeedParts(10, 0, 8)[0]!);
+      await tester.loadKey(content(trees[0]!.tree));
+    },
+  },
+  {
+    name: 'a leaf replaces what has its place; 24 nodes, then 6A84',
     from: 'active',
     async run(tester) {
       await tester.loadKey(sealTreeLeaf(1, { leaf: 6, key: makeFixedKey('one') }));
@@ -242,12 +267,12 @@ export const treeCases: readonly Case[] = [
       await tester.loadKey(sealTreeLeaf(1, { leaf: 6, key: makeFixedKey('one') }), STATUS.OLD_NUMBER);
       await tester.loadKey(node(2, 6, 3, makeFixedKey('one')), STATUS.CRYPTO);
       await tester.loadKey(node(2, 6, 3, makeFixedKey('two')));
-      for (let i = 3; i <= 12; i++) await tester.loadKey(sealTreeLeaf(i, { leaf: 100 + i, key: makeFixedKey('x') }));
-      await tester.loadKey(sealTreeLeaf(13, { leaf: 200, key: makeFixedKey('x') }), STATUS.NO_ROOM);
+      for (let i = 3; i <= 24; i++) await tester.loadKey(sealTreeLeaf(i, { leaf: 100 + i, key: makeFixedKey('x') }));
+      await tester.loadKey(sealTreeLeaf(25, { leaf: 200, key: makeFixedKey('x') }), STATUS.NO_ROOM);
       await tester.loadKey(node(1, 2, 3, makeFixedKey('node 2.3')), STATUS.NO_ROOM);
       await tester.deleteKey(KIND.node, SERVICE, 103);
       await tester.loadKey(node(1, 2, 3, makeFixedKey('node 2.3')));
-      await tester.loadKey(sealTreeLeaf(13, { leaf: 2, key: makeFixedKey('x') }));
+      await tester.loadKey(sealTreeLeaf(25, { leaf: 2, key: makeFixedKey('x') }));
     },
   },
 ];

@@ -8,6 +8,7 @@ import {
   parseKeyMessage,
   sealKeyMessage,
 } from '../../../../apdu/decode-module/keys/key-message.ts';
+import { KeyTree, parentNode } from '../../../../apdu/decode-module/keys/key-tree.ts';
 import { EPHEMERAL_LENGTH } from '../../../../apdu/decode-module/keys/p256.ts';
 import { isPairKind, type KeyKind, KIND, type ParentKind } from '../../../../apdu/decode-module/kinds.ts';
 import { makeContentCiphers, sealCardPart } from '../../../../apdu/decode-module/packets/card-part.ts';
@@ -15,7 +16,13 @@ import { encodeDetachedPart, parseDetachedPart } from '../../../../apdu/decode-m
 import { FormatError, OutOfRangeError } from '../../../../apdu/errors.ts';
 import { concat, writeUint } from '../../../../apdu/octets.ts';
 
-function message(kind: KeyKind, parentKind: ParentKind, parentId: number, keyId = 5, content = 3): KeyMessage {
+function message(
+  kind: KeyKind,
+  parentKind: ParentKind,
+  parentId: number,
+  keyId = kind === KIND.node ? parentNode(parentId) : 5,
+  content = 3,
+): KeyMessage {
   const header = { kind, service: 7, keyId, from: 1, to: 2, number: 0, parentKind, parentId };
   const body = new Uint8Array(keyBodyLength(kind, parentKind)).fill(content);
   const ephemeral = new Uint8Array(isPairKind(parentKind) ? EPHEMERAL_LENGTH : 0);
@@ -57,6 +64,24 @@ test('messages that differ in more are not combined', () => {
   expect(() => combine([])).toThrow(OutOfRangeError);
   expect(() => combine([message(KIND.service, KIND.unique, 1)])).toThrow(OutOfRangeError);
   expect(() => combine([message(KIND.content, KIND.servicePair, 1)])).toThrow(OutOfRangeError);
+});
+
+test('one section carries every node of an update, each above the node that wraps it', () => {
+  const tree = new KeyTree(7, 5, 1, (octets) => new Uint8Array(randomBytes(octets)));
+  const members = Array.from({ length: 40 }, () => tree.join());
+  const update = tree.evict([members[17]!.leaf]);
+  expect(new Set(update.map(({ keyId }) => keyId)).size).toBe(5);
+  const section = combine(update);
+  expect(section.length).toBe(32 + 28 * update.length);
+  expect(separate(section)).toEqual(update.map(({ octets }) => new Uint8Array(octets)));
+});
+
+test('a node that is not above its parent is not combined, and a section of nodes names none', () => {
+  expect(() => combine([message(KIND.node, KIND.node, 6, 1)])).toThrow(OutOfRangeError);
+  const section = combine([message(KIND.node, KIND.node, 6)]);
+  expect(section.subarray(12, 16)).toEqual(new Uint8Array(4));
+  section[15] = 2;
+  expect(() => separate(section)).toThrow(FormatError);
 });
 
 test('a section holds as many messages as 1,400 octets do', () => {

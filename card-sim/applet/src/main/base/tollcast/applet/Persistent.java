@@ -5,7 +5,7 @@ import javacard.framework.Util;
 import javacard.security.AESKey;
 import javacard.security.KeyBuilder;
 
-/** All that lasts without power, about 19 KB. It is made at installation and never after. */
+/** All that lasts without power, about 20 KB. It is made at installation and never after. */
 final class Persistent {
   /** Bits of `present`: which data objects the card has. */
   static final byte HAS_PROFILE = 0x01;
@@ -33,7 +33,7 @@ final class Persistent {
   static final byte PAIR_PURCHASES = 4;
   static final byte FIRST_SEEDS = 20;
   static final byte PURCHASES = 24;
-  static final byte NODES = 12;
+  static final byte NODES = 24;
   static final short RECORDS = 64;
   static final short RECEIPTS = 32;
 
@@ -76,8 +76,8 @@ final class Persistent {
     downlinkEncryption = KeyTable.makeKey(KeyBuilder.TYPE_AES);
     downlinkMac = KeyTable.makeKey(KeyBuilder.TYPE_AES);
     window = new byte[NumberWindow.LENGTH];
-    purchases = new KeyTable(new byte[(short) (PURCHASES * KeyTable.PURCHASE_LENGTH)], PURCHASES,
-        KeyTable.PURCHASE_LENGTH, KEYED_PURCHASES, KeyBuilder.TYPE_AES);
+    purchases = new KeyTable(new byte[(short) (PURCHASES * KeyTable.PURCHASE_ROW_LENGTH)], PURCHASES,
+        KeyTable.PURCHASE_ROW_LENGTH, KEYED_PURCHASES, KeyBuilder.TYPE_AES);
     seeds = new byte[Marks.STORAGE_LENGTH];
     nodes = new KeyTable(new byte[(short) (NODES * Tree.LENGTH)], NODES, Tree.LENGTH, (byte) 0, KeyBuilder.TYPE_AES);
     records = new byte[(short) (RECORDS * PurseRecord.SIZE)];

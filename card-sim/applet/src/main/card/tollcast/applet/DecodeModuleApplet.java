@@ -52,7 +52,8 @@ public final class DecodeModuleApplet extends Applet {
     receipts = new ReceiptRing(persistent, transients, purse, mac);
     session = new Session(transients, purse, receipts, streams);
     tally = new Tally(transients);
-    Debit debit = new Debit(persistent, transients, purse, streams, tally);
+    PaidSegments paid = new PaidSegments(persistent.purchases);
+    Debit debit = new Debit(persistent, transients, purse, paid, streams, tally);
     pin = new HolderPin(persistent);
     personalisation = new Personalisation(persistent, transients, purse, workingKeys, pin);
     keys = new KeyStore(persistent, transients);
@@ -61,7 +62,7 @@ public final class DecodeModuleApplet extends Applet {
     NumberWindow window = new NumberWindow(persistent, transients);
     Marks marks = new Marks(persistent, transients, workingKeys);
     Parents parents = new Parents(persistent, transients, keys, marks, workingKeys);
-    purchases = new Purchases(persistent, transients, keys, parents, marks, workingKeys, window, uplink);
+    purchases = new Purchases(persistent, transients, keys, parents, marks, paid, workingKeys, window, uplink);
     Tree tree = new Tree(persistent, transients, parents, window);
     keyLoader = new KeyLoader(persistent, transients, keys, parents, purchases, tree, uplink, workingKeys, mac, pin);
     decoder = new Decoder(persistent, transients, keys, session, debit, streams, tally);

@@ -30,6 +30,10 @@ final class KeyTable {
   static final short CEILINGS_LENGTH = Ceilings.CURRENCY;
   static final short PURCHASE_LENGTH = (short) (CEILINGS + CEILINGS_LENGTH);
 
+  /** Behind that come the segments paid through this place, laid out by PaidSegments; they outlast the purchase. */
+  static final short PAID = PURCHASE_LENGTH;
+  static final short PURCHASE_ROW_LENGTH = (short) (PAID + PaidSegments.LENGTH);
+
   /** A content key goes on with these of its terms. */
   static final short TARIFF = 20;
   static final short PRICE = 21;

@@ -1,6 +1,7 @@
 package tollcast.applet;
 
 import javacard.framework.ISOException;
+import javacard.framework.JCSystem;
 import javacard.framework.Util;
 
 /** The debit of a group (protocol 7.3): its charge, a take where what was taken does not cover it, the totals. */
@@ -18,13 +19,16 @@ final class Debit {
   private final Purse purse;
   private final Streams streams;
   private final Tally tally;
+  private final PaidSegments paid;
   private final KeyTable purchases;
   private final KeyTable contents;
   private final byte[] ram;
   private final byte[] work;
 
-  Debit(Persistent persistent, Transients transients, Purse purse, Streams streams, Tally tally) {
+  Debit(Persistent persistent, Transients transients, Purse purse, PaidSegments paid, Streams streams,
+      Tally tally) {
     this.purse = purse;
+    this.paid = paid;
     this.streams = streams;
     this.tally = tally;
     purchases = persistent.purchases;
@@ -94,7 +98,7 @@ final class Debit {
     byte[] terms = contents.entries;
     byte tariff = terms[(short) (entry + KeyTable.TARIFF)];
     boolean flat = tariff == Tariffs.FLAT;
-    if (tariff == Tariffs.FREE || (flat && isFlatPaid(entry))) {
+    if (tariff == Tariffs.FREE || (flat && paid.has(terms, entry))) {
       return;
     }
     short price = (short) (entry + KeyTable.PRICE);
@@ -115,15 +119,6 @@ final class Debit {
       take(entry, flat, part, at, blind);
     }
     Util.arrayCopyNonAtomic(ram, Transients.USED_WITH_GROUP, ram, Transients.USED, Ticks.LENGTH);
-  }
-
-  /** Whether the last flat charge was for the content key's service and segment. */
-  private boolean isFlatPaid(short entry) {
-    byte[] terms = contents.entries;
-    return Util.arrayCompare(purse.records, purse.at(PurseRecord.LAST_FLAT_SERVICE), terms,
-        (short) (entry + KeyTable.SERVICE), (short) 4) == 0
-        && Util.arrayCompare(purse.records, purse.at(PurseRecord.LAST_FLAT_SEGMENT), terms,
-            (short) (entry + KeyTable.SEGMENT_ID), (short) 4) == 0;
   }
 
   /** A take, steps 1 to 4: one record that covers the present group. A blind one has no media time to move the day. */
@@ -154,8 +149,13 @@ final class Debit {
           (short) 4);
       Util.arrayCopyNonAtomic(terms, (short) (entry + KeyTable.SEGMENT_ID), work, PurseRecord.LAST_FLAT_SEGMENT,
           (short) 4);
+      JCSystem.beginTransaction();
+      paid.add(terms, entry);
+      purse.commit();
+      JCSystem.commitTransaction();
+    } else {
+      purse.commit();
     }
-    purse.commit();
     Unsigned.widen(work, PurseRecord.TAKEN, Amount.LENGTH, ram, Transients.TAKEN_TICKS);
     Ticks.fromMicroUnits(ram, Transients.TAKEN_TICKS);
   }

@@ -25,6 +25,7 @@ final class Purchases {
   private final KeyStore keys;
   private final Parents parents;
   private final Marks marks;
+  private final PaidSegments paid;
   private final WorkingKeys workingKeys;
   private final NumberWindow window;
   private final Uplink uplink;
@@ -33,10 +34,11 @@ final class Purchases {
   private final byte[] work;
 
   Purchases(Persistent persistent, Transients transients, KeyStore keys, Parents parents, Marks marks,
-      WorkingKeys workingKeys, NumberWindow window, Uplink uplink) {
+      PaidSegments paid, WorkingKeys workingKeys, NumberWindow window, Uplink uplink) {
     this.keys = keys;
     this.parents = parents;
     this.marks = marks;
+    this.paid = paid;
     this.workingKeys = workingKeys;
     this.window = window;
     this.uplink = uplink;
@@ -92,6 +94,7 @@ final class Purchases {
     }
     short entry = purchases.at(place);
     if (!purchases.isUsed(place)) {
+      paid.forgetOthers(place, work, (short) (TERMS + KeyTable.SERVICE));
       // All but the kind, which makes the purchase valid.
       Util.arrayCopyNonAtomic(work, STORED, purchases.entries, (short) (entry + KeyTable.PARENT_KIND), STORED_LENGTH);
       if (seeds) {
