@@ -39,7 +39,7 @@ export class MemberBook implements MemberList {
 
   /** Takes the members that a timer has run out for. @param now seconds since 1970. */
   takeDue(now: number): { readonly member: Member; readonly due: DueEvent }[] {
-    return this.#due.take(now).flatMap((key) => {
+    return [...new Set(this.#due.take(now))].flatMap((key) => {
       const blank = key.indexOf(' ');
       const member = this.find(key.slice(0, blank), key.slice(blank + 1));
       if (member === undefined) return [];
