@@ -154,6 +154,10 @@ const CATALOGUE = {
   NO_RECEIPTS: { kind: 'refused', meaning: 'the issuer has all receipts of the card' },
 
   // Head-end
+  HTTPS: { kind: 'failure', meaning: 'a head-end does not answer, or is not the one that is known' },
+  OPERATOR: { kind: 'failure', meaning: 'the head-end refused what an operator asked for' },
+  TLS_FILES: { kind: 'usage', meaning: 'the key and certificate of the head-end cannot be used' },
+  SIGNING_KEY: { kind: 'usage', meaning: 'the key that signs offers cannot be used' },
   CONFIG: { kind: 'usage', meaning: 'the configuration of the head-end cannot be used' },
   SOURCE: { kind: 'failure', meaning: 'the source cannot be read' },
   EMPTY_SOURCE: { kind: 'failure', meaning: 'the source was empty' },

@@ -2,7 +2,6 @@ import { type Command, Option } from 'commander';
 import { type ModuleClass, parseCardId } from '../../../apdu/decode-module/card-id.ts';
 import { MAX_PACKETS } from '../../../apdu/decode-module/packets/card-part.ts';
 import { TollcastError } from '../../../apdu/errors.ts';
-import { readConfig } from '../../headend/config/read-config.ts';
 import { openGrantNumbers } from '../../headend/keys/grant-numbers.ts';
 import { openGrantedCards } from '../../headend/keys/granted-cards.ts';
 import { KeyManager } from '../../headend/keys/key-manager.ts';
@@ -23,6 +22,8 @@ import { loadOpensslAead } from '../../transport/crypto/node-openssl-aead.ts';
 import { type MulticastAddress, parseMulticastAddress } from '../../transport/network/multicast-address.ts';
 import { decimalNumber, wholeNumber } from '../options/number-option.ts';
 import { addPassphraseOptions, askPassphrase, type PassphraseOptions } from '../terminal/passphrase.ts';
+import { addOperatorCommands } from './operator-commands.ts';
+import { addServeCommands } from './serve-command.ts';
 
 interface SendOptions extends PassphraseOptions {
   source: string;
@@ -105,19 +106,8 @@ export function addHeadendCommand(program: Command): void {
     .option('--end-at-stop', 'a stop of a live source ends the programme: viewers do not wait for it to come back')
     .option('--json', 'end standard output with one line of JSON')
     .action(send);
-  headend
-    .command('check')
-    .description('check the configuration of a head-end')
-    .requiredOption('--config <file>', 'required: YAML or JSON')
-    .action(checkConfig);
-}
-
-async function checkConfig({ config }: { readonly config: string }): Promise<void> {
-  const { plan } = await readConfig(config);
-  for (const { number, name, sessions } of plan.services) {
-    const to = sessions.map(({ to: { address, port } }) => `${address}:${port}`).join(', ');
-    process.stdout.write(`service ${number}, ${name}: ${to}\n`);
-  }
+  addServeCommands(headend);
+  addOperatorCommands(headend);
 }
 
 async function send(options: SendOptions): Promise<void> {

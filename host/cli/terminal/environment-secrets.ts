@@ -1,5 +1,11 @@
 /** Variables that a secret may stand in instead of being typed. It is never an argument: other users can read those. */
-const VARIABLES = ['TOLLCAST_PASSPHRASE', 'TOLLCAST_NEW_PASSPHRASE', 'TOLLCAST_PIN', 'TOLLCAST_NEW_PIN'] as const;
+const VARIABLES = [
+  'TOLLCAST_PASSPHRASE',
+  'TOLLCAST_NEW_PASSPHRASE',
+  'TOLLCAST_PIN',
+  'TOLLCAST_NEW_PIN',
+  'TOLLCAST_OPERATOR_TOKEN',
+] as const;
 
 export type SecretVariable = (typeof VARIABLES)[number];
 

@@ -10,7 +10,7 @@ export interface ConfigFault {
 }
 
 /** Writes a place as people do: `services[0].price.content`. */
-function formatPath(path: FieldPath): string {
+export function formatPath(path: FieldPath): string {
   return path
     .map((part) => (typeof part === 'number' ? `[${part}]` : `.${part}`))
     .join('')

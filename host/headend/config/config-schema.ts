@@ -25,7 +25,8 @@ const NAME = Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,39}$', description: 'l
 
 export const COMPONENT = Type.Object(
   {
-    price: textOf('"0.25 USD/MB", "5.00 USD/h", "1.50 USD/segment" or "free"', 40),
+    price: textOf('"0.25 USD/MB", "5.00 USD/h", "1.50 USD/programme", "9.90 USD/period" or "free"', 40),
+    period: Type.Optional(whole(1, YEAR, 'seconds of a period; with such a price alone')),
     payer: Type.Optional(oneOf(['user', 'provider'], 'who pays it; the user when left out')),
     settlement: Type.Optional(oneOf(['purse', 'invoice'], 'who takes the money; the purse when left out')),
   },
@@ -97,6 +98,10 @@ export const SERVICE = Type.Object(
         {
           length: Type.Optional(whole(MIN_PERIOD, YEAR, 'seconds that a join lasts; 1800 when left out')),
           interval: Type.Optional(whole(1, DAY, 'seconds between the requests of a client; 60 when left out')),
+          confirm: Type.Optional(whole(1, DAY, 'seconds within which a card confirms its key; 60 when left out')),
+          keepAlive: Type.Optional(
+            whole(10, DAY, 'seconds after which a silent member is dropped; never when left out'),
+          ),
         },
         CLOSED,
       ),

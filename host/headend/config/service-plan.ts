@@ -1,8 +1,9 @@
 import { isIPv4 } from 'node:net';
-import type { Tariff } from '../../../apdu/decode-module/money/tariff.ts';
-import { InputError } from '../../../apdu/errors.ts';
+import type { Tariff, TariffKind } from '../../../apdu/decode-module/money/tariff.ts';
+import type { PriceBasis, PriceComponent } from '../../contract/offer/offer.ts';
+import { parseSession, type SessionIdentity } from '../../contract/session/session-identity.ts';
 import type { Currency } from '../../money/currency.ts';
-import { parsePrice, type Price } from '../../money/price.ts';
+import { parsePrice } from '../../money/price.ts';
 import { parseMulticastAddress } from '../../transport/network/multicast-address.ts';
 import { chooseQuantum, parseQuantum } from '../keys/quantum.ts';
 import { chooseProfile, type SealingProfile } from '../sender/sealing-profile.ts';
@@ -10,23 +11,6 @@ import { completeAddress, type ServiceAddress } from '../sender/service-ports.ts
 import type { SourceFormat } from '../sources/source-format.ts';
 import type { FaultList, FieldPath } from './config-fault.ts';
 import type { ComponentDefinition, ServiceDefinition, SessionDefinition } from './config-schema.ts';
-
-/** A component of a price: content or delivery. */
-export interface PriceComponent {
-  readonly price: Price;
-  readonly payer: 'user' | 'provider';
-  /** What is settled one way is free the other. */
-  readonly settlement: 'purse' | 'invoice';
-}
-
-/** The identity of a session: an SDP origin without its version (RFC 4566 5.2). */
-export interface SessionOrigin {
-  readonly user: string;
-  /** Decimal digits. */
-  readonly id: string;
-  /** IPv4. */
-  readonly address: string;
-}
 
 /** A programme, media time [from, to). */
 export interface Programme {
@@ -39,7 +23,7 @@ export interface Programme {
 export interface SessionPlan {
   readonly name: string;
   /** Made at the first start when the operator names none. */
-  readonly origin: SessionOrigin | undefined;
+  readonly origin: SessionIdentity | undefined;
   readonly source: string;
   readonly format: SourceFormat | undefined;
   readonly rate: number | undefined;
@@ -61,8 +45,10 @@ export interface ServicePlan {
   readonly rating: number;
   readonly classes: { readonly card: boolean; readonly soft: boolean };
   readonly suites: readonly number[];
-  readonly content: PriceComponent;
-  readonly delivery: PriceComponent;
+  /** Content first. */
+  readonly components: readonly PriceComponent[];
+  /** Whether a user is billed for what it could open, and not for what it opened. */
+  readonly isInvoiced: boolean;
   /** What the card takes: the components that are settled by purse. */
   readonly tariff: Tariff;
   /** Of all prices; undefined when everything is free. */
@@ -73,6 +59,10 @@ export interface ServicePlan {
   readonly joinLength: number;
   /** Seconds between the requests of a client. */
   readonly requestInterval: number;
+  /** Seconds within which a card confirms its key. */
+  readonly confirmTimeout: number;
+  /** Seconds after which a silent member is dropped; undefined: never. */
+  readonly keepAlive: number | undefined;
   readonly sessions: readonly SessionPlan[];
 }
 
@@ -87,8 +77,8 @@ const MAX_PRICE = 2n ** 32n - 1n;
  */
 export function planService(definition: ServiceDefinition, at: FieldPath, faults: FaultList): ServicePlan | undefined {
   const { price, accept = ['card', 'soft'], join } = definition;
-  const content = planComponent(price.content, [...at, 'price', 'content'], faults);
-  const delivery = planComponent(price.delivery ?? FREE, [...at, 'price', 'delivery'], faults);
+  const content = planComponent('content', price.content, [...at, 'price', 'content'], faults);
+  const delivery = planComponent('delivery', price.delivery ?? FREE, [...at, 'price', 'delivery'], faults);
   const sessions = definition.sessions.map((session, i) => planSession(session, [...at, 'sessions', i], faults));
   requireDistinct(definition.sessions, at, faults);
   if (content === undefined || delivery === undefined) return undefined;
@@ -103,10 +93,9 @@ export function planService(definition: ServiceDefinition, at: FieldPath, faults
           tariff.kind === 'free' ? { tariff } : { tariff, ...(currency && { currency }) },
         ),
   );
-  const isInvoiced = [content, delivery].some(
-    ({ price: { tariff: own }, payer, settlement }) =>
-      own.kind !== 'free' && payer === 'user' && settlement === 'invoice',
-  );
+  const parts = price.delivery === undefined ? [content] : [content, delivery];
+  const components = parts.map(({ component }) => component);
+  const isInvoiced = components.some(isInvoicedToUser);
   for (const [i, session] of definition.sessions.entries()) {
     if (!isInvoiced || session.keys?.strategy !== 'shared') continue;
     faults.add(
@@ -121,50 +110,100 @@ export function planService(definition: ServiceDefinition, at: FieldPath, faults
     rating: definition.rating ?? 0,
     classes: { card: accept.includes('card'), soft: accept.includes('soft') },
     suites: definition.suites ?? [1],
-    content,
-    delivery,
+    components,
+    isInvoiced,
     tariff,
     currency,
     quantum,
     joinLength: join?.length ?? 1800,
     requestInterval: join?.interval ?? 60,
+    confirmTimeout: join?.confirm ?? 60,
+    keepAlive: join?.keepAlive,
     sessions: sessions.filter((session) => session !== undefined),
   };
 }
 
+/** A component, and the currency that it is priced in. */
+interface PlannedComponent {
+  readonly component: PriceComponent;
+  readonly currency: Currency | undefined;
+}
+
+/** How a basis is written behind the price. */
+const UNIT_BASES: ReadonlyMap<string, PriceBasis> = new Map([
+  ['MB', 'octets'],
+  ['h', 'duration'],
+  ['programme', 'programme'],
+  ['period', 'period'],
+]);
+
+/** What the card reckons by; a period is no business of a card. */
+const CARD_TARIFFS: Readonly<Record<PriceBasis, TariffKind | undefined>> = {
+  free: 'free',
+  octets: 'octets',
+  duration: 'duration',
+  programme: 'flat',
+  period: undefined,
+};
+
 function planComponent(
-  { price: text, payer = 'user', settlement = 'purse' }: ComponentDefinition,
+  part: PriceComponent['part'],
+  { price: text, period, payer = 'user', settlement = 'purse' }: ComponentDefinition,
   at: FieldPath,
   faults: FaultList,
-): PriceComponent | undefined {
-  const price = faults.read([...at, 'price'], () => parsePrice(text));
+): PlannedComponent | undefined {
+  const [, amount = text, unit = ''] = /^(.*)\/(\w+)\s*$/.exec(text) ?? [];
+  const basis = UNIT_BASES.get(unit) ?? (text.trim() === 'free' ? 'free' : undefined);
+  if (basis === undefined) {
+    faults.add(
+      [...at, 'price'],
+      `"${text}" is not a price; write "0.25 USD/MB", "5.00 USD/h", "1.50 USD/programme", "9.90 USD/period" or "free"`,
+    );
+    return undefined;
+  }
+  // A card's flat price is per segment, and a programme is one.
+  const isFlat = basis === 'programme' || basis === 'period';
+  const price = faults.read([...at, 'price'], () => parsePrice(isFlat ? `${amount}/segment` : text));
   if (price === undefined) return undefined;
-  if (payer === 'provider' && settlement === 'purse' && price.tariff.kind !== 'free') {
+  if ((basis === 'period') !== (period !== undefined)) {
+    faults.add([...at, 'period'], 'a price per period needs its seconds here, and no other price has them');
+  }
+  if (settlement === 'purse' && payer === 'provider' && basis !== 'free') {
     faults.add([...at, 'settlement'], 'a provider has no purse here; write invoice');
   }
-  return { price, payer, settlement };
+  if (settlement === 'purse' && basis === 'period') {
+    faults.add([...at, 'settlement'], 'a card does not take by periods; write invoice');
+  }
+  const { tariff, currency } = price;
+  const own = { part, payer, basis, settlement, price: tariff.price };
+  return { component: { ...own, ...(period !== undefined && { period }) }, currency };
+}
+
+function isInvoicedToUser({ basis, payer, settlement }: PriceComponent): boolean {
+  return basis !== 'free' && payer === 'user' && settlement === 'invoice';
 }
 
 /** What the card takes. Two components settled by purse add up, so they need one basis. */
 function addUp(
-  content: PriceComponent,
-  delivery: PriceComponent,
+  content: PlannedComponent,
+  delivery: PlannedComponent,
   at: FieldPath,
   faults: FaultList,
 ): { tariff: Tariff; currency: Currency | undefined } | undefined {
-  const currency = content.price.currency ?? delivery.price.currency;
-  const other = delivery.price.currency;
-  if (currency !== undefined && other !== undefined && other.number !== currency.number) {
+  const currency = content.currency ?? delivery.currency;
+  if (currency !== undefined && delivery.currency !== undefined && delivery.currency.number !== currency.number) {
     faults.add([...at, 'delivery', 'price'], `content is priced in ${currency.code}; price delivery in it too`);
     return undefined;
   }
-  const taken = [content, delivery].filter(
-    ({ settlement, payer, price }) => settlement === 'purse' && payer === 'user' && price.tariff.kind !== 'free',
-  );
-  const [first, second] = taken.map(({ price }) => price.tariff);
+  const [first, second] = [content, delivery]
+    .map(({ component }) => component)
+    .filter(({ settlement, payer, basis }) => settlement === 'purse' && payer === 'user' && basis !== 'free');
   if (first === undefined) return { tariff: { kind: 'free', price: 0n }, currency };
-  if (second === undefined) return { tariff: first, currency };
-  if (second.kind !== first.kind) {
+  const kind = CARD_TARIFFS[first.basis];
+  // It was told above why a card does not take it.
+  if (kind === undefined) return undefined;
+  if (second === undefined) return { tariff: { kind, price: first.price }, currency };
+  if (second.basis !== first.basis) {
     faults.add(
       [...at, 'delivery'],
       'a purse takes one kind of price; price it like the content, or settle it by invoice',
@@ -176,7 +215,7 @@ function addUp(
     faults.add([...at, 'delivery', 'price'], 'with the content it is above 4294.967295, the most; lower it');
     return undefined;
   }
-  return { tariff: { kind: first.kind, price }, currency };
+  return { tariff: { kind, price }, currency };
 }
 
 function planSession(session: SessionDefinition, at: FieldPath, faults: FaultList): SessionPlan | undefined {
@@ -184,7 +223,8 @@ function planSession(session: SessionDefinition, at: FieldPath, faults: FaultLis
   const address = faults.read([...at, 'address'], () => parseMulticastAddress(session.address));
   const sender = session.interface ?? '127.0.0.1';
   if (!isIPv4(sender)) faults.add([...at, 'interface'], 'write the IPv4 address of an interface of this machine');
-  const origin = session.origin === undefined ? undefined : readOrigin(session.origin, [...at, 'origin'], faults);
+  const { origin: text } = session;
+  const origin = text === undefined ? undefined : faults.read([...at, 'origin'], () => parseSession(text.trim()));
   const span = wanted.span ?? 64;
   if (span % 16 !== 0) faults.add([...at, 'profile', 'span'], 'write a multiple of 16');
   const profile = faults.read([...at, 'profile'], () =>
@@ -218,24 +258,6 @@ function planSession(session: SessionDefinition, at: FieldPath, faults: FaultLis
     grace: keys.grace ?? 5,
     programme,
   };
-}
-
-function readOrigin(text: string, at: FieldPath, faults: FaultList): SessionOrigin | undefined {
-  return faults.read(at, () => parseOrigin(text));
-}
-
-/**
- * Reads the identity of a session: user name, session id and address of the originator.
- * @throws InputError when it is not written so.
- */
-function parseOrigin(text: string): SessionOrigin {
-  const [user = '', id = '', address = '', more] = text.trim().split(/\s+/);
-  if (!/^[!-~]{1,60}$/.test(user) || !/^\d{1,20}$/.test(id) || !isIPv4(address) || more !== undefined) {
-    throw new InputError(
-      'write user name, session id in digits and IPv4 address, as in "tollcast 457286529 192.0.2.1"',
-    );
-  }
-  return { user, id, address };
 }
 
 function planProgramme(

@@ -36,6 +36,8 @@ export interface ServiceSenderOptions {
   };
   /** Whether a stop ends the programme for its viewers, as the end of the source does. A file's always does. */
   readonly endsAtStop?: boolean;
+  /** Whether another stream of the session follows a stop, also where a file is the source. */
+  readonly resumes?: boolean;
   readonly clock?: Clock;
   /** Called with the first content key and with every next one. */
   readonly onKey?: (period: ContentPeriod) => void;
@@ -104,13 +106,13 @@ export class ServiceSender {
    * @throws TollcastError `NO_PCR`, `GRANTS_ENDED`.
    */
   async run(signal: AbortSignal): Promise<void> {
-    const { stream, source, keys, to, pace, endsAtStop = false } = this.#options;
+    const { stream, source, keys, to, pace, endsAtStop = false, resumes = false } = this.#options;
     const ports = await ServicePorts.open(to);
     const { mediaTime } = stream;
     const isLive = source.isLive === true;
     const announcer = new KeyAnnouncer(keys, ports.keys, this.#clock, { mediaTime, isLive });
     // A file that is stopped is not gone on with.
-    let isOver = endsAtStop || !isLive;
+    let isOver = endsAtStop || (!isLive && !resumes);
     try {
       announcer.start();
       await this.#clock.sleep(pace.lead, signal).catch((error: unknown) => {

@@ -35,19 +35,12 @@ export const services: Migration = {
       .addColumn('segment', 'bigint', (column) => column.notNull())
       .addColumn('valid_from', 'bigint', (column) => column.notNull())
       .addColumn('valid_to', 'bigint', (column) => column.notNull())
-      .addColumn('sealed', 'bytea', (column) => column.notNull())
       .addPrimaryKeyConstraint('segment_key', ['service', 'key_id'])
       .execute();
     await schema
-      .createTable('service_key')
-      .addColumn('service', 'bigint', (column) => column.notNull())
+      .createTable('shared_key')
+      .addColumn('session', 'bigint', (column) => column.primaryKey().references('session.id'))
       .addColumn('key_id', 'bigint', (column) => column.notNull())
-      .addColumn('session', 'bigint', (column) => column.notNull().references('session.id'))
-      .addColumn('card_id', 'bytea')
-      .addColumn('valid_from', 'bigint', (column) => column.notNull())
-      .addColumn('valid_to', 'bigint', (column) => column.notNull())
-      .addColumn('sealed', 'bytea', (column) => column.notNull())
-      .addPrimaryKeyConstraint('service_key_key', ['service', 'key_id'])
       .execute();
     await schema
       .createTable('operator')
@@ -72,7 +65,7 @@ export const services: Migration = {
       .addColumn('valid_from', 'bigint', (column) => column.notNull())
       .addColumn('valid_to', 'bigint', (column) => column.notNull())
       .execute();
-    for (const table of ['segment', 'service_key', 'offer']) {
+    for (const table of ['segment', 'offer']) {
       await schema.createIndex(`${table}_by_time`).on(table).columns(['session', 'valid_to']).execute();
     }
   },

@@ -28,7 +28,7 @@ export interface KeyCounterTable {
   readonly next: number;
 }
 
-/** Segment keys; media time [validFrom, validTo). */
+/** Segment keys, which are derived of their ids; media time [validFrom, validTo). */
 export interface SegmentTable {
   readonly service: number;
   /** Key id. */
@@ -38,20 +38,12 @@ export interface SegmentTable {
   readonly segment: number;
   readonly validFrom: number;
   readonly validTo: number;
-  /** Nonce, ciphertext and tag of the key. */
-  readonly sealed: Uint8Array;
 }
 
-/** Service keys: one for all members, or one for each. */
-export interface ServiceKeyTable {
-  readonly service: number;
-  readonly keyId: number;
+/** The service key that all members of a session share. */
+export interface SharedKeyTable {
   readonly session: number;
-  /** Whose it is; null for a key that all share. */
-  readonly cardId: Uint8Array | null;
-  readonly validFrom: number;
-  readonly validTo: number;
-  readonly sealed: Uint8Array;
+  readonly keyId: number;
 }
 
 /** Who may change what is sold. */
@@ -89,7 +81,7 @@ export type ServeTables = {
   readonly session: SessionTable;
   readonly keyCounter: KeyCounterTable;
   readonly segment: SegmentTable;
-  readonly serviceKey: ServiceKeyTable;
+  readonly sharedKey: SharedKeyTable;
   readonly operator: OperatorTable;
   readonly change: ChangeTable;
   readonly offer: OfferTable;

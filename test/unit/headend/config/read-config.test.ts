@@ -38,7 +38,11 @@ describe('parseConfig', () => {
         quantum: 525_000n,
         classes: { card: true, soft: true },
         joinLength: 1800,
-        delivery: { settlement: 'invoice', price: { tariff: { kind: 'duration', price: 5_000_000n } } },
+        components: [
+          { part: 'content', payer: 'user', basis: 'octets', settlement: 'purse', price: 250_000n },
+          { part: 'delivery', payer: 'user', basis: 'duration', settlement: 'invoice', price: 5_000_000n },
+        ],
+        isInvoiced: true,
         sessions: [
           {
             origin: { user: 'finnkino', id: '457286529', address: '172.10.20.212' },
@@ -73,7 +77,12 @@ describe('parseConfig', () => {
     ['two currencies', '5.00 USD/h', '5.00 EUR/h', /delivery\.price: content is priced in USD/],
     ['a provider with a purse', 'settlement: invoice', 'payer: provider', /settlement: a provider has no purse/],
     ['an odd port', ':5000', ':5001', /sessions\[0\]\.address: .*even port/],
-    ['an origin with a version', '457286529 172', '457286529 1453 172', /origin: write user name, session id/],
+    [
+      'an origin with a version',
+      '457286529 172',
+      '457286529 1453 172',
+      /origin: .* is not a session; write user name, session id/,
+    ],
     ['a programme that ends before it starts', '20:30', '19:30', /programme\[0\]\.to: it is not after the start/],
     [
       'keys that leavers get too, with an invoice',

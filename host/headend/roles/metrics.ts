@@ -1,0 +1,45 @@
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import type { SessionRunner } from './session-runner.ts';
+
+/** A session whose counters are told. */
+export interface MeteredSession {
+  readonly service: number;
+  readonly session: string;
+  readonly runner: Pick<SessionRunner, 'isSending' | 'totals'>;
+}
+
+const LABELS = ['service', 'session'] as const;
+
+/** Makes what Prometheus reads. @param list the sessions that run now. */
+export function makeMetrics(list: () => readonly MeteredSession[]): Registry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  for (const [name, help] of [
+    ['octets', 'Octets of payload sent, before sealing'],
+    ['packets', 'Packets sent'],
+    ['groups', 'Groups sent, with a card packet each'],
+    ['contentKeys', 'Content keys that came into force'],
+  ] as const) {
+    const counter: Counter<(typeof LABELS)[number]> = new Counter({
+      name: `tollcast_sent_${name === 'contentKeys' ? 'content_keys' : name}_total`,
+      help,
+      labelNames: LABELS,
+      registers: [registry],
+      collect() {
+        counter.reset();
+        for (const { service, session, runner } of list()) counter.inc({ service, session }, runner.totals[name]);
+      },
+    });
+  }
+  const sending: Gauge<(typeof LABELS)[number]> = new Gauge({
+    name: 'tollcast_sending',
+    help: 'Whether a stream of the session is being sent',
+    labelNames: LABELS,
+    registers: [registry],
+    collect() {
+      sending.reset();
+      for (const { service, session, runner } of list()) sending.set({ service, session }, runner.isSending ? 1 : 0);
+    },
+  });
+  return registry;
+}

@@ -1,0 +1,138 @@
+import { deriveCardKey } from '../../../apdu/decode-module/keys/card-keys.ts';
+import type { Clock } from '../../clock/clock.ts';
+import { formatSession } from '../../contract/session/session-identity.ts';
+import type { HeadendStore } from '../../store/headend/headend-store.ts';
+import type { ServicePlan } from '../config/service-plan.ts';
+import { chooseStrategy } from '../keys/choose-strategy.ts';
+import { deriveCeilings } from '../keys/grant.ts';
+import { KeyIds } from '../keys/key-ids.ts';
+import { KeyRoot } from '../keys/key-root.ts';
+import type { KeyStrategy } from '../keys/key-strategy.ts';
+import { MemberListStrategy } from '../keys/member-list-strategy.ts';
+import type { SegmentKey } from '../keys/segment-key.ts';
+import { SessionKeyManager } from '../keys/session-key-manager.ts';
+import { SharedKeyStrategy } from '../keys/shared-key-strategy.ts';
+import type { ListedMember } from '../membership/member-list.ts';
+import { limitGroups } from '../sender/sealing-profile.ts';
+import type { Log } from './log.ts';
+import type { KeptSession } from './sold-services.ts';
+
+/** Keys that all members share have ids above those of single cards. */
+const SHARED_KEY_BASE = 0xf000_0000;
+
+export interface SessionBookOptions {
+  readonly store: HeadendStore;
+  /** 16 octets. */
+  readonly uniqueMaster: Uint8Array;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Makes the keys of sessions: ids and segments from the database, keys derived from the unique master. */
+export class SessionBook {
+  readonly #options: SessionBookOptions;
+  readonly #root: KeyRoot;
+  readonly #ids = new Map<number, Promise<KeyIds>>();
+  readonly #writes = new Set<Promise<unknown>>();
+
+  constructor(options: SessionBookOptions) {
+    this.#options = options;
+    this.#root = new KeyRoot(options.uniqueMaster);
+  }
+
+  /** Opens the keys of a session, where it was left. @param members who are on its list. */
+  async open(plan: ServicePlan, session: KeptSession, members: Iterable<ListedMember>): Promise<SessionKeyManager> {
+    const { log } = this.#options;
+    const service = plan.number;
+    const ids = await this.#idsOf(service);
+    const { strategy: asked, period, segment, programme, grace } = session.plan;
+    const { strategy: name, reason } = chooseStrategy(asked, plan.isInvoiced);
+    log.info({ service, session: formatSession(session.identity), strategy: name }, `key strategy ${name}: ${reason}`);
+    return new SessionKeyManager({
+      service,
+      tariff: plan.tariff,
+      rating: plan.rating,
+      classes: plan.classes,
+      period,
+      segment,
+      programme,
+      grace,
+      strategy: await this.#makeStrategy(name, plan, session),
+      takeId: (kind) => ids.take(kind),
+      deriveSegmentKey: (keyId) => this.#root.deriveSegmentKey(service, keyId),
+      segments: await this.#loadSegments(service, session),
+      members,
+      onSegment: (made) => this.#keepSegment(service, session, made),
+    });
+  }
+
+  /** Waits until everything is on disk. */
+  async settle(): Promise<void> {
+    await Promise.all(this.#writes);
+    for (const ids of this.#ids.values()) await (await ids).settle();
+  }
+
+  #idsOf(service: number): Promise<KeyIds> {
+    const ids = this.#ids.get(service) ?? KeyIds.open(this.#options.store, service);
+    this.#ids.set(service, ids);
+    return ids;
+  }
+
+  async #makeStrategy(name: KeyStrategy['name'], plan: ServicePlan, session: KeptSession): Promise<KeyStrategy> {
+    const { tariff, currency, quantum, number: service } = plan;
+    const ceilings = {
+      ...deriveCeilings(tariff, limitGroups(session.plan.profile), quantum),
+      ...(currency !== undefined && tariff.kind !== 'free' && { currency: currency.number }),
+    };
+    const common = {
+      service,
+      root: this.#root,
+      downlinkKey: (cardId: Uint8Array) => deriveCardKey(this.#options.uniqueMaster, 'downlink', cardId),
+      ceilings,
+      grace: session.plan.grace,
+    };
+    if (name === 'shared') return new SharedKeyStrategy({ ...common, keyId: await this.#sharedKeyOf(session) });
+    return new MemberListStrategy(common);
+  }
+
+  async #sharedKeyOf({ id }: KeptSession): Promise<number> {
+    const { store } = this.#options;
+    await store
+      .insertInto('sharedKey')
+      .values({ session: id, keyId: SHARED_KEY_BASE + id })
+      .onConflict((conflict) => conflict.column('session').doNothing())
+      .execute();
+    const row = await store.selectFrom('sharedKey').select('keyId').where('session', '=', id).executeTakeFirstOrThrow();
+    return row.keyId;
+  }
+
+  async #loadSegments(service: number, { id }: KeptSession): Promise<SegmentKey[]> {
+    const { store, clock } = this.#options;
+    const rows = await store
+      .selectFrom('segment')
+      .selectAll()
+      .where('session', '=', id)
+      .where('validTo', '>', Math.floor(clock.now() / 1000))
+      .orderBy('keyId')
+      .execute();
+    return rows.map(({ keyId, segment, validFrom, validTo }) => ({
+      keyId,
+      segment,
+      from: validFrom,
+      to: validTo,
+      key: this.#root.deriveSegmentKey(service, keyId),
+    }));
+  }
+
+  /** It is written while it is announced, well before it holds: a sender waits for no disk. */
+  #keepSegment(service: number, { id }: KeptSession, { keyId, segment, from, to }: SegmentKey): void {
+    const { store, log } = this.#options;
+    const write = store
+      .insertInto('segment')
+      .values({ service, keyId, session: id, segment, validFrom: from, validTo: to })
+      .execute()
+      .catch((error: unknown) => log.error({ service, segment, err: error }, 'a segment could not be kept'))
+      .finally(() => this.#writes.delete(write));
+    this.#writes.add(write);
+  }
+}

@@ -1,0 +1,114 @@
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import type { Clock } from '../../host/clock/clock.ts';
+import { systemClock } from '../../host/clock/clock.ts';
+import { openTlsIdentity } from '../../host/headend/api/tls-identity.ts';
+import { parseConfig } from '../../host/headend/config/read-config.ts';
+import { Headend } from '../../host/headend/roles/headend.ts';
+import { createStore, KeyStore } from '../../host/issuer/keys/key-store.ts';
+import { type PinnedAnswer, requestPinned } from '../../host/transport/network/pinned-https.ts';
+import { PASSPHRASE } from './issuer-fixture.ts';
+
+/** A head-end in this process, with a directory of its own, which can be started again. */
+export interface HeadendFixture {
+  readonly directory: string;
+  readonly port: number;
+  readonly headend: Headend;
+  /** Lines that it logged. */
+  readonly log: Record<string, unknown>[];
+  /** Starts it again, as after a crash or an update. @param services instead of those that it had. */
+  restart(services?: unknown): Promise<void>;
+  ask(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, options?: AskOptions): Promise<PinnedAnswer>;
+  askOperator(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<PinnedAnswer>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+interface AskOptions {
+  readonly body?: Uint8Array;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Octets of an answer in tests. */
+const MAX_ANSWER = 1_000_000;
+
+/** @param services as a configuration has them. */
+export async function startHeadend(
+  services: unknown,
+  { clock = systemClock }: { clock?: Clock } = {},
+): Promise<HeadendFixture> {
+  const directory = await mkdtemp(join(tmpdir(), 'tollcast-headend-'));
+  const issuer = join(directory, 'issuer');
+  // 14: the least that a store may cost.
+  await createStore(issuer, 0x0a1b2c, PASSPHRASE, 14);
+  const state = join(directory, 'state');
+  const port = await findFreeTcpPort();
+  const keys = new KeyStore(issuer, async () => PASSPHRASE);
+  const log: Record<string, unknown>[] = [];
+  const logger = pino({ level: 'debug' }, { write: (line) => log.push(JSON.parse(line) as Record<string, unknown>) });
+  let current = services;
+  const start = () => {
+    const text = JSON.stringify({ listen: `127.0.0.1:${port}`, state, issuer, services: current });
+    return Headend.start({
+      config: parseConfig(text, 'test.json'),
+      openMaster: (name) => keys.open(name),
+      log: logger,
+      clock,
+    });
+  };
+  let headend = await start();
+  const { fingerprint } = await openTlsIdentity(state, undefined, '127.0.0.1');
+  const ask: HeadendFixture['ask'] = (method, path, options = {}) =>
+    requestPinned({
+      url: new URL(path, `https://127.0.0.1:${port}`),
+      tlsKey: fingerprint,
+      method,
+      maxAnswer: MAX_ANSWER,
+      ...options,
+    });
+  return {
+    directory,
+    port,
+    log,
+    get headend() {
+      return headend;
+    },
+    async restart(others) {
+      if (others !== undefined) current = others;
+      await headend.close();
+      headend = await start();
+    },
+    ask,
+    async askOperator(method, path, body) {
+      const token = (await readFile(join(state, 'operator.token'), 'utf8')).trim();
+      return ask(method, path, {
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+        },
+        ...(body !== undefined && { body: Buffer.from(JSON.stringify(body)) }),
+      });
+    },
+    async [Symbol.asyncDispose]() {
+      await headend.close();
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+/** Reads an answer's JSON. */
+export function readJson(answer: PinnedAnswer): Record<string, unknown> {
+  return JSON.parse(Buffer.from(answer.body).toString()) as Record<string, unknown>;
+}
+
+async function findFreeTcpPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
