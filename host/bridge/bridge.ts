@@ -312,7 +312,9 @@ export class Bridge {
   }
 
   #checkBye(): void {
-    if (this.#bye.isOver(this.#intake, this.#clock.monotonic())) this.#finish('BYE');
+    const isOpening = this.status.state === 'playing' || this.status.state === 'waiting for the stream';
+    const isBlocked = !isOpening || this.#consent.isAsking || !this.#options.sink.isReady || !this.#keys.hasContent;
+    if (this.#bye.isOver(this.#intake, this.#clock.monotonic(), isBlocked)) this.#finish('BYE');
   }
 
   #isOver(): boolean {

@@ -13,7 +13,10 @@ const MIN_FIRST_GAP = 500;
 /** ms for which media may go on after a true BYE. RTCP is not authenticated, so a BYE may be forged. */
 const MAX_MEDIA_AFTER_BYE = 1000;
 
-type Intake = Pick<MediaIntake, 'lastArrival' | 'isEmpty' | 'hasStream'>;
+/** ms after that silence in which what was received before can still be opened; then what is left is not the stream's. */
+const MAX_LEFT_OVER = 3500;
+
+type Intake = Pick<MediaIntake, 'lastOwnArrival' | 'isEmpty' | 'canEnd'>;
 
 /** Tells the end of a stream from a BYE that somebody else sent. */
 export class ByeWatch {
@@ -45,15 +48,23 @@ export class ByeWatch {
 
   /** Takes in a datagram of the RTCP port. */
   receive(datagram: Uint8Array, intake: Intake, now: number): void {
-    if (readLeavingStreams(datagram).some((ssrc) => intake.hasStream(ssrc))) this.#byeAt ??= now;
+    if (readLeavingStreams(datagram).some((ssrc) => intake.canEnd(ssrc))) this.#byeAt ??= now;
   }
 
-  /** Whether the stream has ended and everything that came of it has been dealt with. */
-  isOver(intake: Intake, now: number): boolean {
+  /**
+   * Whether the stream has ended and everything that came of it has been dealt with. Groups that were opened show that
+   * it goes on: packets alone do not, as anybody can send them.
+   * @param isBlocked whether no group can be opened at present, so that packets have to do.
+   */
+  isOver(intake: Intake, now: number, isBlocked: boolean): boolean {
     if (this.#byeAt === undefined) return false;
-    if (intake.lastArrival - this.#byeAt > MAX_MEDIA_AFTER_BYE) this.#byeAt = undefined;
-    if (this.#byeAt === undefined || !intake.isEmpty) return false;
-    return now - Math.max(this.#byeAt, intake.lastArrival) > this.#silenceAfter(this.#byeAt);
+    const newest = isBlocked ? intake.lastOwnArrival : (this.#lastGroupAt ?? intake.lastOwnArrival);
+    if (newest - this.#byeAt > MAX_MEDIA_AFTER_BYE) {
+      this.#byeAt = undefined;
+      return false;
+    }
+    const silent = now - Math.max(this.#byeAt, newest) - this.#silenceAfter(this.#byeAt);
+    return silent > (intake.isEmpty ? 0 : MAX_LEFT_OVER);
   }
 
   #silenceAfter(byeAt: number): number {

@@ -142,10 +142,21 @@ export class MediaIntake {
     return now - this.#senders.lastOpenedAt < TAKEN_OVER_AFTER;
   }
 
+  /** Whether the end of this stream can end the run: something of it was opened, or nothing of any was. */
+  canEnd(ssrc: number): boolean {
+    return this.#positions.size > 0 ? this.#positions.has(ssrc) : this.hasStream(ssrc);
+  }
+
   /** Whether it holds, or lately held, packets of this stream. */
   hasStream(ssrc: number): boolean {
     for (const { streams } of this.#senders.all) if (streams.has(ssrc)) return true;
     return false;
+  }
+
+  /** ms, of the newest packet of those who have opened a group; of anybody, where none has. */
+  get lastOwnArrival(): number {
+    const { opened } = this.#senders;
+    return opened.length === 0 ? this.lastArrival : Math.max(...opened.map(({ lastArrival }) => lastArrival));
   }
 
   /** Lets the groups go that have waited too long. `take` does it too. */

@@ -50,7 +50,8 @@ export class PacketGroup {
 
   /** ms, when it was seen that the sender is past this group; undefined before. */
   get closedAt(): number | undefined {
-    return this.passedAt ?? this.#endedAt;
+    if (this.passedAt === undefined || this.#endedAt === undefined) return this.passedAt ?? this.#endedAt;
+    return Math.min(this.passedAt, this.#endedAt);
   }
 
   /** Takes in a packet; its octets are copied. */

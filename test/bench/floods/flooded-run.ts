@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -74,6 +74,7 @@ export async function runFlooded(flood: Flood, usual: number, watched: Watched):
   const { sender, port } = await makeSender([watched.card], source, 'data', { rate: RATE }, { mode, period });
   const relay = await Relay.open(ADDRESS, WATCHED, port);
   const out = join(watched.folder, 'out');
+  rmSync(out, { force: true });
   const watch = () => new Watcher(port, watched.card, { to: WATCHED, out, node: watched.node });
   let watcher = flood.isJoined === true ? undefined : watch();
   await watcher?.says('listening');

@@ -9,21 +9,21 @@ const BYE = encodeGoodbye({ ssrc: SSRC, now: 0, timestamp: 0, packets: 0, octets
 /** A stream whose groups come at these ms, and a BYE at another. */
 function hear(groups: readonly number[], bye: number, duration?: number) {
   const watch = new ByeWatch();
-  const intake = { lastArrival: -Infinity, isEmpty: true, hasStream: (ssrc: number) => ssrc === SSRC };
+  const intake = { lastOwnArrival: -Infinity, isEmpty: true, canEnd: (ssrc: number) => ssrc === SSRC };
   /** When the run ends, from 10 ms to 10 ms; undefined when it does not up to then. */
   const endBefore = (until: number) => {
     const waiting = [...groups];
     let heard = false;
     for (let now = 0; now <= until; now += 10) {
       while (waiting[0] !== undefined && waiting[0] <= now) {
-        intake.lastArrival = waiting.shift()!;
-        watch.groupOpened(intake.lastArrival, duration);
+        intake.lastOwnArrival = waiting.shift()!;
+        watch.groupOpened(intake.lastOwnArrival, duration);
       }
       if (!heard && now >= bye) {
         watch.receive(BYE, intake, now);
         heard = true;
       }
-      if (watch.isOver(intake, now)) return now;
+      if (watch.isOver(intake, now, false)) return now;
     }
     return undefined;
   };
@@ -92,5 +92,29 @@ describe('the end of a stream', () => {
 
   test('is never seen without a BYE', () => {
     expect(hear(every(100, 20), Infinity).endBefore(60_000)).toBeUndefined();
+  });
+
+  test('is seen although somebody goes on sending packets that nothing opens, at the address of the sender too', () => {
+    const watch = new ByeWatch();
+    const intake = { lastOwnArrival: 0, isEmpty: false, canEnd: (ssrc: number) => ssrc === SSRC };
+    for (const at of every(200, 20)) watch.groupOpened(at, 200);
+    watch.receive(BYE, intake, 3800);
+    let endedAt: number | undefined;
+    for (let now = 3800; now < 30_000 && endedAt === undefined; now += 10) {
+      if (now % 500 === 0) intake.lastOwnArrival = now;
+      if (watch.isOver(intake, now, false)) endedAt = now;
+    }
+    expect(endedAt).toBeLessThan(3800 + 6000);
+  });
+
+  test('is not seen while packets come and no group can be opened, as without credit', () => {
+    const watch = new ByeWatch();
+    const intake = { lastOwnArrival: 0, isEmpty: true, canEnd: (ssrc: number) => ssrc === SSRC };
+    for (const at of every(200, 20)) watch.groupOpened(at, 200);
+    watch.receive(BYE, intake, 3800);
+    for (let now = 3800; now < 30_000; now += 10) {
+      intake.lastOwnArrival = now;
+      expect(watch.isOver(intake, now, true)).toBe(false);
+    }
   });
 });
