@@ -60,9 +60,8 @@ const gapsOfThisGroup: Flood = (genuine) => {
 };
 
 /** The genuine card packet, and gap packets that do not open: who believes it pays for nothing. */
-const copiedCardPacket: Flood = (genuine) => [
-  ...(readMediaPacket(genuine)!.cardPacket ? [genuine, ...gapsOfThisGroup(genuine)] : []),
-];
+const copiedCardPacket: Flood = (genuine) =>
+  readMediaPacket(genuine)!.cardPacket ? [genuine, ...gapsOfThisGroup(genuine)] : [];
 
 const from = (flood: Flood, source: number) => (packet: Uint8Array) =>
   flood(packet).map((octets) => [octets, source] as const);
