@@ -245,6 +245,7 @@ export class Bridge {
     switch (outcome.kind) {
       case 'opened':
         this.#diagnosis.markPlaying(now);
+        this.#delivery.groupOpened(group.number);
         this.#bye.groupOpened(group.lastArrival, card.header.duration);
         this.#counters.stateChanged('playing');
         await this.#cards.lookIntoPurse(now);

@@ -14,6 +14,7 @@ export class Delivery {
   readonly #clock: Clock;
   readonly #counters: StatusCounters;
   #startedAt = 0;
+  #isStart = false;
 
   constructor(sink: ClearSink, clock: Clock, counters: StatusCounters) {
     this.#sink = sink;
@@ -26,6 +27,11 @@ export class Delivery {
     this.#startedAt = this.#clock.monotonic();
   }
 
+  /** A group was opened and written. @param number 1 for the first of a stream. */
+  groupOpened(number: number): void {
+    if (number === 1) this.#isStart = true;
+  }
+
   /** Passes on what was opened, if it is a whole batch. */
   flushBatch(): void {
     if (this.writer.octets >= BATCH) this.flush();
@@ -35,7 +41,8 @@ export class Delivery {
   flush(): void {
     if (this.writer.packets === 0) return;
     this.#counters.delivered(this.#clock.monotonic() - this.#startedAt);
-    this.#sink.write(this.writer.written);
+    this.#sink.write({ ...this.writer.written, isStart: this.#isStart });
+    this.#isStart = false;
     this.writer.clear();
   }
 }

@@ -18,6 +18,7 @@ export async function openDatagramOutput(scheme: 'udp' | 'rtp', to: OutputAddres
   return {
     where: `${scheme}://${to.address}:${to.port}`,
     lost: 0,
+    withheld: 0,
     ended,
     onReady: undefined,
     get isReady() {

@@ -91,6 +91,7 @@ interface Kind {
 class FileOutput implements Output {
   readonly where: string;
   lost = 0;
+  readonly withheld = 0;
   readonly ended: Promise<TransportError | undefined>;
   onReady: (() => void) | undefined;
   readonly #fd: number;

@@ -3,10 +3,13 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { TransportError } from '../../apdu/errors.ts';
+import { concat } from '../../apdu/octets.ts';
 import type { ClearPackets } from '../stream/opening/clear-packets.ts';
 import { PAYLOAD_TYPE_MPEG_TS, parseRtpHeader } from '../stream/packet/rtp-packet.ts';
 import { readTcpQueues, type UnreadOctets } from '../transport/network/tcp-queues.ts';
 import type { Output, OutputAddress } from './output.ts';
+import { MAX_PICTURE_WAIT } from './picture/picture-output.ts';
+import { type PictureEntry, PictureTracker } from './picture/picture-tracker.ts';
 import { PlayerQueue } from './player-queue.ts';
 import { checkRequest, type OfferedAt } from './request-check.ts';
 
@@ -64,10 +67,12 @@ class HttpOutput implements Output {
   readonly where: string;
   readonly ended = new Promise<undefined>(() => undefined);
   lost = 0;
+  withheld = 0;
   onReady: (() => void) | undefined;
   readonly #server: Server;
   readonly #at: OfferedAt;
-  readonly #players = new Map<ServerResponse, PlayerQueue>();
+  readonly #players = new Map<ServerResponse, Player>();
+  readonly #tracker = new PictureTracker();
   /** Octets written since it was looked what players have not read. */
   #unlooked = 0;
   #isLooking = false;
@@ -88,22 +93,30 @@ class HttpOutput implements Output {
 
   /** While nobody watches, or whoever watches has paused, nothing is paid. */
   get isReady(): boolean {
-    for (const queue of this.#players.values()) if (queue.isReady) return true;
+    for (const { queue } of this.#players.values()) if (queue.isReady) return true;
     return false;
   }
 
   /** A player that does not read misses what the others get. */
   write(clear: ClearPackets): void {
     this.#contentType ??= contentTypeOf(clear);
-    const payload = clear.payload.slice();
-    if (this.#players.size === 0) this.lost += payload.length;
+    const { length } = clear.payload;
+    if (this.#players.size === 0) this.lost += length;
+    const entry = clear.isStart === true ? 'anywhere' : this.#tracker.findEntry(clear.payload);
+    const parts = new PartsOfBatch(clear, entry, this.#tracker);
     const { isReady } = this;
-    for (const [player, queue] of this.#players) {
-      if (isReady && !queue.isReady) continue;
-      if (!player.headersSent) player.setHeader('Content-Type', this.#contentType);
-      queue.write(payload);
+    let given = 0;
+    for (const [response, player] of this.#players) {
+      if (isReady && !player.queue.isReady) continue;
+      const part = player.hasBegun ? parts.whole : parts.begin(player.waitsSince);
+      if (part === undefined) continue;
+      if (!response.headersSent) response.setHeader('Content-Type', this.#contentType);
+      player.queue.write(part);
+      given = Math.max(given, player.hasBegun ? length : parts.begun);
+      player.hasBegun = true;
     }
-    this.#unlooked += payload.length;
+    if (this.#players.size > 0) this.withheld += Math.max(0, length - given);
+    this.#unlooked += length;
     if (this.#unlooked >= LOOK_AFTER) void this.#lookAtPlayers();
   }
 
@@ -144,7 +157,8 @@ class HttpOutput implements Output {
     // Of a stream that has not begun the headers go with the first octets, when it is known what they are.
     if (this.#contentType !== undefined) player.setHeader('Content-Type', this.#contentType).flushHeaders();
     const { isReady } = this;
-    this.#players.set(player, new PlayerQueue(player, () => this.onReady?.()));
+    const queue = new PlayerQueue(player, () => this.onReady?.());
+    this.#players.set(player, { queue, waitsSince: performance.now(), hasBegun: false });
     if (!isReady) this.onReady?.();
     void this.#lookAtPlayers();
   }
@@ -163,13 +177,55 @@ class HttpOutput implements Output {
     clearTimeout(this.#lookTimer);
     const unread = await readTcpQueues();
     this.#isLooking = false;
-    for (const [{ socket }, queue] of this.#players) queue.setHeld(countHeld(socket, unread));
+    for (const [{ socket }, { queue }] of this.#players) queue.setHeld(countHeld(socket, unread));
     if (this.#players.size === 0) return;
     const [first, most] = LOOKS_PAUSED;
     this.#lookEvery = this.isReady
       ? LOOK_EVERY
       : Math.min(this.#lookEvery === LOOK_EVERY ? first : 2 * this.#lookEvery, most);
     this.#lookTimer = setTimeout(() => void this.#lookAtPlayers(), this.#lookEvery).unref();
+  }
+}
+
+/** Somebody who watches. */
+interface Player {
+  readonly queue: PlayerQueue;
+  /** ms, when it connected. */
+  readonly waitsSince: number;
+  /** Whether it has got its first picture. */
+  hasBegun: boolean;
+}
+
+/** What the players of one batch of packets get. */
+class PartsOfBatch {
+  readonly #clear: ClearPackets;
+  readonly #entry: PictureEntry | 'anywhere' | undefined;
+  readonly #tracker: PictureTracker;
+  #whole: Uint8Array | undefined;
+  #begun: Uint8Array | undefined;
+  /** Octets of the stream that a player gets that begins. */
+  begun = 0;
+
+  constructor(clear: ClearPackets, entry: PictureEntry | 'anywhere' | undefined, tracker: PictureTracker) {
+    this.#clear = clear;
+    this.#entry = entry;
+    this.#tracker = tracker;
+  }
+
+  /** For a player that has begun. */
+  get whole(): Uint8Array {
+    return (this.#whole ??= this.#clear.payload.slice());
+  }
+
+  /** For a player that begins; undefined while no picture does. @param since ms, when it connected. */
+  begin(since: number): Uint8Array | undefined {
+    this.begun = this.#clear.payload.length;
+    if (this.#entry === 'anywhere') return this.whole;
+    const isLate = performance.now() - since > MAX_PICTURE_WAIT;
+    const entry = this.#entry ?? (isLate ? { offset: 0, tables: this.#tracker.tables } : undefined);
+    if (entry === undefined) return undefined;
+    this.begun -= entry.offset;
+    return (this.#begun ??= concat(entry.tables, this.#clear.payload.subarray(entry.offset)));
   }
 }
 

@@ -4,6 +4,7 @@ import { openDatagramOutput } from './datagram-output.ts';
 import { openFileOutput, openStandardOutput } from './file-output.ts';
 import { openHttpOutput } from './http-output.ts';
 import type { Output, OutputAddress } from './output.ts';
+import { PictureOutput } from './picture/picture-output.ts';
 
 /** The syntax in words, for `--help` and for errors. */
 export const OUTPUT_SYNTAX =
@@ -27,8 +28,8 @@ const NAMES = new Map([['localhost', '127.0.0.1']]);
 
 /** The outputs that have an address. A new one of them goes here. */
 const SCHEMES = new Map<string, Scheme>([
-  ['udp', { minPort: 1, open: (to) => openDatagramOutput('udp', to) }],
-  ['rtp', { minPort: 1, open: (to) => openDatagramOutput('rtp', to) }],
+  ['udp', { minPort: 1, open: async (to) => new PictureOutput(await openDatagramOutput('udp', to)) }],
+  ['rtp', { minPort: 1, open: async (to) => new PictureOutput(await openDatagramOutput('rtp', to)) }],
   ['http', { minPort: 0, hasPath: true, open: openHttpOutput }],
 ]);
 
@@ -45,8 +46,9 @@ export interface OpenOutputOptions {
  * @throws TransportError `OUTPUT`, `OUTPUT_EXISTS`, `PORT_TAKEN`, `UDP_SEND` when it cannot be opened.
  */
 export async function openOutput(text: string, local: string, options: OpenOutputOptions = {}): Promise<Output> {
-  if (text === 'stdout' || text === '-') return openStandardOutput();
-  if (text !== '' && !/^\w+:\/\//.test(text)) return openFileOutput(text, options.overwrite === true);
+  if (text === 'stdout' || text === '-') return new PictureOutput(await openStandardOutput());
+  if (text !== '' && !/^\w+:\/\//.test(text))
+    return new PictureOutput(await openFileOutput(text, options.overwrite === true));
   const { scheme, ...to } = parseOutputAddress(text);
   return scheme.open({ ...to, interface: local });
 }

@@ -7,6 +7,8 @@ export interface Output extends ClearSink {
   readonly where: string;
   /** Octets let go because a player was too slow. */
   readonly lost: number;
+  /** Octets that came before the first picture that a player can show, and that no player got. */
+  readonly withheld: number;
   /** Resolves when nothing can be passed on any more: with the error, or undefined if the reader has seen enough. */
   readonly ended: Promise<TransportError | undefined>;
   /** Passes on what still waits, then closes. */

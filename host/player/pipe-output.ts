@@ -36,6 +36,7 @@ class PipeOutput implements Output {
   readonly ended: Promise<TransportError | undefined>;
   onReady: (() => void) | undefined;
   lost = 0;
+  readonly withheld = 0;
   readonly #end: (error: TransportError | undefined) => void;
   readonly #closed = new AbortController();
   #player: { readonly socket: Socket; readonly queue: PlayerQueue } | undefined;

@@ -130,11 +130,10 @@ async function watch(options: WatchOptions): Promise<void> {
     }
     // What is thrown away in the end stands in the bill.
     await closeOutput();
-    const { lost } = output;
-    for (const line of describeBill(bridge.status, end, lost)) printer.print(line);
+    for (const line of describeBill(bridge.status, end, output)) printer.print(line);
     if (options.json === true) {
       const seconds = Math.round(performance.now() - started) / 1000;
-      process.stdout.write(`${JSON.stringify(billToJson(bridge.status, end, lost, seconds))}\n`);
+      process.stdout.write(`${JSON.stringify(billToJson(bridge.status, end, output, seconds))}\n`);
     }
     failure ??= errorOfEnd(end, bridge.status, options.card, decision.refusal);
     if (failure !== undefined) throw failure;

@@ -2,6 +2,7 @@ import { type BridgeEnd, type BridgeStatus, DROP_REASONS, type StopReason } from
 import { formatMoney } from '../../money/amount.ts';
 import { type Currency, currencyByNumber } from '../../money/currency.ts';
 import { formatPrice } from '../../money/price.ts';
+import type { Output } from '../../player/output.ts';
 import { quoteWord } from '../../transport/card/quote-word.ts';
 import { formatDay, now } from '../terminal/time.ts';
 
@@ -22,8 +23,11 @@ export function formatStatus(status: BridgeStatus, rate: number): string {
   return parts.join('  ');
 }
 
-/** What a run received and what it cost. @param lost octets that the output let go. */
-export function describeBill(status: BridgeStatus, end: BridgeEnd, lost: number): string[] {
+/** What an output did with what was paid. */
+type OutputCounts = Pick<Output, 'lost' | 'withheld'>;
+
+/** What a run received and what it cost. */
+export function describeBill(status: BridgeStatus, end: BridgeEnd, output: OutputCounts): string[] {
   const { bill } = end;
   const counts =
     `${status.paid} octets in ${status.groups} groups paid, ` +
@@ -32,6 +36,8 @@ export function describeBill(status: BridgeStatus, end: BridgeEnd, lost: number)
   const drops = Object.entries(status.drops)
     .filter(([, count]) => count > 0)
     .map(([reason, count]) => `let go    ${count}: ${meanings[reason]}`);
+  const { withheld, lost } = output;
+  if (withheld > 0) drops.push(`joining   ${withheld} octets paid before the first picture that can be shown`);
   if (lost > 0) drops.push(`thrown    ${lost} octets paid, which the player did not take`);
   if (bill === undefined) {
     return [
@@ -53,7 +59,7 @@ export function describeBill(status: BridgeStatus, end: BridgeEnd, lost: number)
 export function billToJson(
   status: BridgeStatus,
   end: BridgeEnd,
-  lost: number,
+  { lost, withheld }: OutputCounts,
   seconds: number,
 ): Record<string, unknown> {
   const { bill } = end;
@@ -65,6 +71,7 @@ export function billToJson(
     received: status.received,
     missing: status.missing,
     lost,
+    withheld,
     groups: status.groups,
     packets: status.packets,
     drops: status.drops,

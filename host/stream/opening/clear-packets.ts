@@ -6,6 +6,8 @@ export interface ClearPackets {
   readonly headers: Uint8Array;
   /** Where each packet's RTP header ends in `headers`. */
   readonly headerEnds: readonly number[];
+  /** Whether they begin with the first packets that the sender sent. */
+  readonly isStart?: boolean;
 }
 
 /** Octets of memory for payloads at the start. */

@@ -31,7 +31,7 @@ function play(output: Output, rate: number) {
     for (due += (rate / 8000) * STEP; due >= GROUP; due -= GROUP) {
       if (!output.isReady) continue;
       const writer = new ClearWriter();
-      writer.reserve(GROUP).fill(0x47);
+      writer.reserve(GROUP).fill(0x55);
       const header = new Uint8Array(12);
       writeRtpHeader(header, { marker: false, payloadType: 33, sequence: 1, timestamp: 1, ssrc: 2 });
       writer.push(header, 12, GROUP);
