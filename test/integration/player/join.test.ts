@@ -21,10 +21,7 @@ const SOUND = ['-f', 'lavfi', '-i', `sine=frequency=440:duration=${SECONDS}`];
 /** Real streams, with a whole picture every second. */
 const CLIPS: Readonly<Record<string, readonly string[]>> = {
   'H.264 and AAC': [...PICTURE, ...SOUND, '-c:v', 'libx264', '-preset', 'ultrafast', '-g', '25', '-c:a', 'aac'],
-  'H.265 and AAC': [
-    ...[...PICTURE, ...SOUND, '-c:v', 'libx265', '-preset', 'ultrafast', '-x265-params', 'keyint=25:log-level=none'],
-    ...['-c:a', 'aac'],
-  ],
+  'H.265 and AAC': [...PICTURE, ...SOUND, '-c:v', 'libx265', '-x265-params', 'keyint=25:log-level=none', '-c:a', 'aac'],
   'MPEG-2 and MP2': [...PICTURE, ...SOUND, '-c:v', 'mpeg2video', '-g', '25', '-c:a', 'mp2'],
   'AAC alone': [...SOUND, '-c:a', 'aac'],
 };
