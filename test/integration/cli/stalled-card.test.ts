@@ -89,7 +89,7 @@ describe.each([
     stall = await start(card);
     const service = new TestService({ cards: [cardId] });
     const file = join(directory, 'out.ts');
-    const at = ['--address', `${network.address}:${network.port}`, '--card', stall.address, '--wait'];
+    const at = ['--address', `${network.address}:${network.port}`, '--card', stall.address, '--wait', '--yes'];
     const run = spawn(process.execPath, [TOLLCAST, 'watch', ...at, '--out', file, '--json']);
     child = run;
     let said = '';
