@@ -37,7 +37,11 @@ export const LAYERS: readonly Layer[] = [
   { path: 'card-sim/simulator', mayImport: ['apdu', 'card-sim/soft', 'host/clock', 'host/transport'] },
   { path: 'card-sim/index.ts', mayImport: ['apdu', 'card-sim'] },
   { path: 'card-sim/vitest.ts', mayImport: ['apdu', 'card-sim'] },
-  { path: 'host/holder', mayImport: ['apdu', 'host/contract', 'host/money', 'host/transport'], packages: [] },
+  {
+    path: 'host/holder',
+    mayImport: ['apdu', 'host/clock', 'host/contract', 'host/money', 'host/transport'],
+    packages: [],
+  },
   // It measures a card under keys that its caller has for it.
   { path: 'host/card-bench', mayImport: ['apdu', 'host/clock'] },
   {

@@ -8,3 +8,11 @@ export { hasPurse, requireActive, requirePurseShown, selectActive } from './life
 export { changePin, presentPin } from './pin.ts';
 export { type LogEntry, type PurseEvent, readPurseLog } from './purse-log.ts';
 export { setSpendLimit } from './spend-limit.ts';
+export {
+  type PostMessage,
+  type PostReply,
+  RequestRefusedError,
+  Subscription,
+  type SubscriptionOptions,
+} from './requests/subscription.ts';
+export { requireWithinOffer } from './requests/require-within-offer.ts';

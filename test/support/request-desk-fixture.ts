@@ -27,9 +27,9 @@ import { NOW } from './sample-offer.ts';
 import { SimulatedClock } from './simulated-clock.ts';
 import { TIMELINE_SESSION } from './timeline-names.ts';
 
-const ISSUER = 0x0a1b2c;
-const UPLINK_MASTER = fromHex('a0a1a2a3a4a5a6a7a8a9aaabacadaeaf');
-const UNIQUE_MASTER = fromHex('000102030405060708090a0b0c0d0e0f');
+export const ISSUER = 0x0a1b2c;
+export const UPLINK_MASTER = fromHex('a0a1a2a3a4a5a6a7a8a9aaabacadaeaf');
+export const UNIQUE_MASTER = fromHex('000102030405060708090a0b0c0d0e0f');
 
 /** Free of charge by default, at 5.00 USD an hour and the like where a test says so. */
 export const SOLD: SoldSession = {

@@ -1,0 +1,157 @@
+import type { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
+import { parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
+import type { RequestKind } from '../../../apdu/decode-module/requests/signed-request.ts';
+import { TollcastError, TransportError } from '../../../apdu/errors.ts';
+import { OPEN_REQUEST_END } from '../../../apdu/layout/requests.ts';
+import type { Clock } from '../../clock/clock.ts';
+import { type Answer, parseAnswer } from '../../contract/answers/answer.ts';
+import { parseProblem, type Problem } from '../../contract/answers/problem.ts';
+import type { SignedOffer } from '../../contract/offer/signed-offer.ts';
+import { requireWithinOffer } from './require-within-offer.ts';
+
+/** What a head-end answered over HTTP. */
+export interface PostReply {
+  readonly status: number;
+  readonly body: Uint8Array;
+}
+
+/**
+ * Sends octets to the head-end of an offer.
+ * @throws TransportError when there is no answer; the same octets are then sent again.
+ */
+export type PostMessage = (octets: Uint8Array) => Promise<PostReply>;
+
+/** The head-end refused a request. */
+export class RequestRefusedError extends TollcastError {
+  override readonly name = 'RequestRefusedError';
+  readonly problem: Problem;
+
+  constructor(problem: Problem) {
+    super('REQUEST_REFUSED', `the head-end refused: ${problem.detail}`);
+    this.problem = problem;
+  }
+}
+
+export interface SubscriptionOptions {
+  readonly module: DecodeModule;
+  /** As the viewer accepted it. */
+  readonly offer: SignedOffer;
+  readonly post: PostMessage;
+  readonly clock: Clock;
+  /** Loads a message into the card; where a bridge has turns of its own. @returns the card's confirm, if it has one. */
+  readonly load?: (message: Uint8Array) => Promise<Uint8Array | undefined>;
+}
+
+/** ms until the same octets are sent again, after each attempt without an answer. */
+const PAUSES = [500, 1000, 2000, 4000];
+
+/**
+ * What a receiver asks of the head-end of one offer, in the card's name. Answers are loaded into the card, and their
+ * keys confirmed. Every method throws RequestRefusedError for a problem, TransportError when no attempt was answered,
+ * TollcastError `ABOVE_OFFER` for a purchase that the offer does not cover, and what the card throws.
+ */
+export class Subscription {
+  readonly #options: SubscriptionOptions;
+  /** Seconds by which the head-end's clock is ahead of ours, as far as it told us. */
+  #offset = 0;
+
+  constructor(options: SubscriptionOptions) {
+    this.#options = options;
+  }
+
+  /** Seconds since 1970, by the head-end's clock once it has told that ours is wrong. */
+  get now(): number {
+    return Math.floor(this.#options.clock.now() / 1000) + this.#offset;
+  }
+
+  /**
+   * Asks for keys from now or later on.
+   * @param to seconds since 1970, or whole slots.
+   * @param from seconds since 1970; now when left out.
+   */
+  join(to: number, from?: number): Promise<Answer> {
+    return this.#ask('join', to, from);
+  }
+
+  /** Asks for a later end. @param agreed the end that the last answer told. */
+  extend(agreed: number, to: number): Promise<Answer> {
+    return this.#ask('extend', to, agreed);
+  }
+
+  /** Ends the join earlier. @param to seconds since 1970; now when left out, 0 for the end of the slot. */
+  leave(to?: number): Promise<Answer> {
+    return this.#ask('leave', to);
+  }
+
+  /** Asks for the keys of the join anew. */
+  requestKeys(): Promise<Answer> {
+    return this.#ask('keyRequest', OPEN_REQUEST_END);
+  }
+
+  /** Says that the receiver is still there. */
+  stay(): Promise<Answer> {
+    return this.#ask('stay', 0);
+  }
+
+  /**
+   * Passes on a leave record.
+   * @param record 48 octets.
+   * @returns the answer. What had to be issued anew for other services is left to who has their offers.
+   */
+  async reportLeave(record: Uint8Array): Promise<Answer> {
+    const reply = await this.#post(record);
+    if ('code' in reply) return this.#take(reply);
+    const { service } = this.#options.offer;
+    const [own, others] = [true, false].map((isOwn) =>
+      reply.messages.filter((message) => (parseKeyMessage(message).service === service) === isOwn),
+    );
+    await this.#take({ ...reply, messages: own! });
+    return { ...reply, messages: others! };
+  }
+
+  async #ask(kind: RequestKind, to: number | undefined, from?: number): Promise<Answer> {
+    const { service, sessionHash } = this.#options.offer;
+    for (let isSecond = false; ; isSecond = true) {
+      const { now } = this;
+      const requestId = crypto.getRandomValues(new Uint8Array(8));
+      const request = { service, from: from ?? now, to: to ?? now, requestId, sessionHash };
+      const reply = await this.#post(await this.#options.module.signRequest(kind, request));
+      if ('outcome' in reply || isSecond || !this.#setClock(reply)) return this.#take(reply);
+    }
+  }
+
+  /** Sets the clock by a head-end that says that ours is wrong. @returns whether it said so. */
+  #setClock({ code, now }: Problem): boolean {
+    if (code !== 'skewed' || now === undefined) return false;
+    this.#offset += now - this.now;
+    return true;
+  }
+
+  async #post(octets: Uint8Array): Promise<Answer | Problem> {
+    for (const pause of [...PAUSES, undefined]) {
+      try {
+        const { status, body } = await this.#options.post(octets);
+        if (status === 200) return parseAnswer(body);
+        const problem = parseProblem(body);
+        if (problem.code !== 'unavailable' || pause === undefined) return problem;
+      } catch (error) {
+        if (!(error instanceof TransportError) || pause === undefined) throw error;
+      }
+      await this.#options.clock.sleep(pause);
+    }
+    throw new Error('the last attempt ends the loop');
+  }
+
+  async #take(reply: Answer | Problem): Promise<Answer> {
+    if ('code' in reply) throw new RequestRefusedError(reply);
+    const { module, offer, load = (message) => module.loadKey(message) } = this.#options;
+    for (const message of reply.messages) {
+      requireWithinOffer(message, offer);
+      const confirm = await load(message);
+      if (confirm === undefined) continue;
+      const confirmed = await this.#post(confirm);
+      if ('code' in confirmed) throw new RequestRefusedError(confirmed);
+    }
+    return reply;
+  }
+}
