@@ -18,6 +18,7 @@ export { type NewCard, type Personalisation, personalise } from './cards/persona
 export { IssuerError } from './issuer-error.ts';
 export { readKeySet } from './keys/key-set-file.ts';
 export { createStore, DEFAULT_STORE, KeyStore } from './keys/key-store.ts';
+export { openUplinkKeys, type UplinkKeys } from './keys/uplink-keys.ts';
 export { readVerificationKey } from './keys/verification-key-file.ts';
 export {
   type CreditLimitResult,

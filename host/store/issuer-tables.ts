@@ -28,6 +28,8 @@ export interface CardTable {
   readonly withdrawn: Generated<boolean>;
   /** Its keys were on their way to it: whoever says to be this card must know its channel keys. */
   readonly keyed: ColumnType<boolean, boolean>;
+  /** The master that its uplink key comes from: *unique* for a card that was made before there was another. */
+  readonly uplinkMaster: 'unique' | 'uplink';
 }
 
 /** Numbered orders that were signed; amounts in micro-units. */

@@ -112,7 +112,7 @@ describe('the card of the kit', () => {
     expect((await stat(join(directory, 'kit.json'))).mode & 0o777).toBe(0o600);
     const kit = await readFile(join(directory, 'kit.json'), 'utf8');
     const masters = kit.match(/[0-9a-f]{32}/g);
-    expect(masters).toHaveLength(4);
+    expect(masters).toHaveLength(5);
     for (const key of masters!) expect(stdout).not.toContain(key.slice(0, 16));
     const lost = await tollcast('replay', '--card', 'soft:again', '--kit', 'another.json');
     expect(lost).toMatchObject({ code: 1, stdout: '' });

@@ -5,14 +5,14 @@ import type { ChannelKeySet } from '../../secure-channel/scp03-keys.ts';
 import { decodeCardId } from '../card-id.ts';
 
 /** The issuer's masters, 16 octets each, generated and kept apart; `firmware-notes/protocol.md` 1.2. */
-export const MASTERS = ['unique', 'receipt', 'load', 'personalisation'] as const;
+export const MASTERS = ['unique', 'uplink', 'receipt', 'load', 'personalisation'] as const;
 
 export type MasterName = (typeof MASTERS)[number];
 
 /** The keys of one card, each with the master that it comes from. */
 export const CARD_KEYS = {
   downlink: 'unique',
-  uplink: 'unique',
+  uplink: 'uplink',
   receipt: 'receipt',
   acknowledgement: 'receipt',
   'load-in': 'load',

@@ -5,7 +5,6 @@ import {
   type CardKeyName,
   CARD_KEYS,
   deriveCardKey,
-  MASTERS,
   type MasterName,
 } from '../../../apdu/decode-module/keys/card-keys.ts';
 import type { CardKeySet } from '../../../apdu/decode-module/personalisation.ts';
@@ -46,7 +45,13 @@ export class KitFile {
   /** Draws the masters of a new card and saves them, before any of them is on the card. */
   add(cardId: Uint8Array): void {
     this.#put(cardId, {
-      masters: { unique: drawMaster(), receipt: drawMaster(), load: drawMaster(), personalisation: drawMaster() },
+      masters: {
+        unique: drawMaster(),
+        uplink: drawMaster(),
+        receipt: drawMaster(),
+        load: drawMaster(),
+        personalisation: drawMaster(),
+      },
       runs: 0,
     });
   }
@@ -112,8 +117,18 @@ function readEntry(value: unknown): Entry {
     return text;
   };
   if (typeof runs !== 'number' || !Number.isInteger(runs) || runs < 0) throw new TypeError('no runs');
-  const [unique, receipt, load, personalisation] = MASTERS.map(master);
-  return { masters: { unique: unique!, receipt: receipt!, load: load!, personalisation: personalisation! }, runs };
+  const unique = master('unique');
+  return {
+    masters: {
+      unique,
+      // A card of an older kit has an uplink key of the unique master.
+      uplink: readField(masters, 'uplink') === undefined ? unique : master('uplink'),
+      receipt: master('receipt'),
+      load: master('load'),
+      personalisation: master('personalisation'),
+    },
+    runs,
+  };
 }
 
 function readField(value: unknown, name: string): unknown {

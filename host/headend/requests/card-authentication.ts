@@ -8,6 +8,7 @@ import { ForgedError } from '../../../apdu/decode-module/signed-message.ts';
 import { TollcastError } from '../../../apdu/errors.ts';
 import { MESSAGE_FRAME } from '../../../apdu/layout/message-frame.ts';
 import { CONFIRM, REQUEST } from '../../../apdu/layout/requests.ts';
+import { toHex } from '../../../apdu/octets.ts';
 import type { ProblemCode } from '../../contract/answers/problem.ts';
 
 /** What a card says, once its tag was found right. */
@@ -26,10 +27,15 @@ const CARD_ID_END = CARD_ID_AT + 8;
  */
 export class CardAuthentication {
   readonly #masters: ReadonlyMap<number, Uint8Array>;
+  readonly #older: ReadonlyMap<string, Uint8Array>;
 
-  /** @param masters uplink masters by the number of their issuer, 16 octets each. */
-  constructor(masters: ReadonlyMap<number, Uint8Array>) {
+  /**
+   * @param masters uplink masters by the number of their issuer, 16 octets each.
+   * @param older uplink keys of cards that were made before there was an uplink master, by card id in hexadecimal.
+   */
+  constructor(masters: ReadonlyMap<number, Uint8Array>, older: ReadonlyMap<string, Uint8Array> = new Map()) {
     this.#masters = masters;
+    this.#older = older;
   }
 
   /** @returns the message, or the problem that it is answered with. */
@@ -39,7 +45,7 @@ export class CardAuthentication {
     try {
       const master = this.#masters.get(decodeCardId(cardId).issuer);
       if (master === undefined) return 'foreign-issuer';
-      return openMessage(octets, deriveCardKey(master, 'uplink', cardId));
+      return openMessage(octets, this.#older.get(toHex(cardId)) ?? deriveCardKey(master, 'uplink', cardId));
     } catch (error) {
       if (error instanceof ForgedError) return 'wrong-signature';
       if (error instanceof TollcastError) return 'malformed';

@@ -25,6 +25,8 @@ import type { MembershipEvents, SessionKeys } from './session-keys.ts';
 export interface RequestDeskOptions extends DeskStore {
   /** Uplink masters by the number of their issuer, 16 octets each. */
   readonly masters: ReadonlyMap<number, Uint8Array>;
+  /** Uplink keys of cards that were made before there was an uplink master, by card id in hexadecimal. */
+  readonly olderUplinkKeys?: ReadonlyMap<string, Uint8Array> | undefined;
   readonly offers: OfferBook;
   readonly keys: SessionKeys;
   /** Left out, every card is good that signs rightly and is not blocked here. */
@@ -67,7 +69,7 @@ export class RequestDesk implements MemberList {
     const { masters, keys, meter, charging, writer, clock } = options;
     this.#options = options;
     this.#state = state;
-    this.#authentication = new CardAuthentication(masters);
+    this.#authentication = new CardAuthentication(masters, options.olderUplinkKeys);
     this.#joins = new Joins(state, { keys, meter });
     this.#forwarder = new ChargeForwarder({ ...charging, book: state.entries, writer, meter });
     this.#timers = new DeskTimers(state, clock, charging.period, {

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { CardChannel } from '../../../apdu/card-channel.ts';
 import { formatCardId } from '../../../apdu/decode-module/card-id.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
+import { MASTERS } from '../../../apdu/decode-module/keys/card-keys.ts';
 import { encodePin } from '../../../apdu/decode-module/pin.ts';
 import type { SelectAnswer } from '../../../apdu/decode-module/select-answer.ts';
 import { InputError, TollcastError } from '../../../apdu/errors.ts';
@@ -9,6 +10,7 @@ import type { ChannelKeySet } from '../../../apdu/secure-channel/scp03-keys.ts';
 import type { Accounts } from '../cards/accounts.ts';
 import { type NewCard, personalise } from '../cards/personalisation.ts';
 import type { KeyStore } from '../keys/key-store.ts';
+import { openUplinkMaster } from '../keys/uplink-keys.ts';
 import { type CreditRequest, loadCredit } from '../orders/credit.ts';
 import type { BatchEntry, BatchJournal } from './batch-journal.ts';
 
@@ -58,7 +60,8 @@ const PIN_DIGITS = 6;
 export async function runBatch(cards: readonly BatchCard[], context: BatchContext): Promise<void> {
   for (const card of cards) requireSameBatch(card, context.journal);
   // A wrong passphrase ends the batch before the first card.
-  for (const name of ['unique', 'receipt', 'load', 'personalisation'] as const) await context.keys.open(name);
+  for (const name of MASTERS.filter((other) => other !== 'uplink')) await context.keys.open(name);
+  await openUplinkMaster(context.keys, context.accounts);
   const queues = [...Map.groupBy(cards, ({ address }) => address).values()];
   const work = async (): Promise<void> => {
     for (let queue = queues.shift(); queue !== undefined; queue = queues.shift()) {

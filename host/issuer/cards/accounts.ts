@@ -110,14 +110,31 @@ export class Accounts implements AsyncDisposable {
           `card ${formatCardId(cardId)} was issued before; leave --serial out and the next free one is taken`,
         );
       }
-      const card = { cardId, moduleClass, serial, currency, maximumBalance, issuedAt: now, keyed: false };
-      await accounts.#store.insertInto('card').values(card).execute();
+      await accounts.#store
+        .insertInto('card')
+        .values({
+          cardId,
+          moduleClass,
+          serial,
+          currency,
+          maximumBalance,
+          issuedAt: now,
+          keyed: false,
+          uplinkMaster: 'uplink',
+        })
+        .execute();
       return cardId;
     });
   }
 
   card(cardId: Uint8Array): Promise<IssuedCard | undefined> {
     return this.#store.selectFrom('card').selectAll().where('cardId', '=', cardId).executeTakeFirst();
+  }
+
+  /** The ids of the cards whose uplink key comes from this master. */
+  async cardsWithUplinkOf(master: IssuedCard['uplinkMaster']): Promise<readonly Uint8Array[]> {
+    const cards = await this.#store.selectFrom('card').select('cardId').where('uplinkMaster', '=', master).execute();
+    return cards.map(({ cardId }) => cardId);
   }
 
   /** Records the counters that a card has proved. */

@@ -27,6 +27,7 @@ import { formatMoney } from '../../money/amount.ts';
 import { currencyByNumber } from '../../money/currency.ts';
 import { IssuerError } from '../issuer-error.ts';
 import type { KeyStore } from '../keys/key-store.ts';
+import { openUplinkMaster } from '../keys/uplink-keys.ts';
 import type { Accounts } from './accounts.ts';
 import { openChannel } from './card-administration.ts';
 
@@ -85,6 +86,7 @@ export async function personalise(
   const trust = (wanted.trust ?? []).map((key, place) => encodeVerificationKey(place, key));
   const masters = {
     unique: await keys.open('unique'),
+    uplink: await openUplinkMaster(keys, accounts),
     receipt: await keys.open('receipt'),
     load: await keys.open('load'),
   };
@@ -98,10 +100,12 @@ export async function personalise(
   if (!resumed) await module.storeData(DGI.profile, encodeCardProfile({ ...wanted, cardId }), false);
   if (held === installed) await putKey(secure, installed, deriveChannelKeys(master, cardId));
   if (life === 'blank') {
+    // A card that was begun before there was an uplink master gets the key that its account names.
+    const uplinkMaster = known?.uplinkMaster ?? 'uplink';
     const key = (name: CardKeyName) => deriveCardKey(masters[CARD_KEYS[name]], name, cardId);
     const cardKeys: CardKeySet = {
       downlink: key('downlink'),
-      uplink: key('uplink'),
+      uplink: deriveCardKey(masters[uplinkMaster], 'uplink', cardId),
       receipt: key('receipt'),
       acknowledgement: key('acknowledgement'),
       'load-in': key('load-in'),

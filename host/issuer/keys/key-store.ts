@@ -1,11 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import { open, readdir } from 'node:fs/promises';
+import { open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CARD_KEY_LENGTH, MASTERS, type MasterName } from '../../../apdu/decode-module/keys/card-keys.ts';
 import { Accounts } from '../cards/accounts.ts';
 import { IssuerError } from '../issuer-error.ts';
-import { newPassphraseCost, openMaster, parseMaster, passphraseKey, sealMaster } from './master-file.ts';
-import { createPrivateDirectory, isSystemError, writePrivate } from './private-directory.ts';
+import {
+  newPassphraseCost,
+  openMaster,
+  parseMaster,
+  type PassphraseCost,
+  passphraseKey,
+  sealMaster,
+} from './master-file.ts';
+import { createPrivateDirectory, isSystemError, syncDirectory, writePrivate } from './private-directory.ts';
 
 /** Where `tollcast issuer` keeps its store unless told otherwise. */
 export const DEFAULT_STORE = '.tollcast/issuer';
@@ -35,17 +42,42 @@ export class KeyStore {
    */
   async open(name: MasterName): Promise<Uint8Array> {
     const sealed = parseMaster(name, await readPrivate(this.#directory, name));
+    return openMaster(sealed, await this.#keyAt(sealed.cost));
+  }
+
+  /** Whether the store has this master. */
+  async has(name: MasterName): Promise<boolean> {
+    return (await listMasters(this.#directory)).includes(name);
+  }
+
+  /**
+   * Makes a master that a store of an earlier version lacks. It is sealed as another one is, which must open: all
+   * masters of a store have one passphrase.
+   * @param like the other one.
+   * @throws IssuerError as {@link open} does for that.
+   */
+  async make(name: MasterName, like: MasterName): Promise<void> {
+    await this.open(like);
+    const { cost } = parseMaster(like, await readPrivate(this.#directory, like));
+    const draft = `${masterPath(this.#directory, name)}.new`;
+    await rm(draft, { force: true });
+    await writePrivate(draft, sealMaster(name, randomBytes(CARD_KEY_LENGTH), await this.#keyAt(cost), cost));
+    await rename(draft, masterPath(this.#directory, name));
+    await syncDirectory(this.#directory);
+  }
+
+  async #keyAt(cost: PassphraseCost): Promise<Uint8Array> {
     this.#asked ??= this.#passphrase();
     const passphrase = await this.#asked;
-    const at = `${sealed.cost.logN} ${Buffer.from(sealed.cost.salt).toString('hex')}`;
-    const key = this.#keys.get(at) ?? passphraseKey(passphrase, sealed.cost);
+    const at = `${cost.logN} ${Buffer.from(cost.salt).toString('hex')}`;
+    const key = this.#keys.get(at) ?? passphraseKey(passphrase, cost);
     this.#keys.set(at, key);
-    return openMaster(sealed, await key);
+    return key;
   }
 }
 
 /**
- * Makes a whole store, all of it or nothing: four random masters and empty accounts.
+ * Makes a whole store, all of it or nothing: five random masters and empty accounts.
  * @param issuer u24, the first three octets of every card id.
  * @param passphrase 8 characters or more.
  * @param logN cost of the passphrase, 14 to 20.

@@ -4,6 +4,7 @@ import { creditLimits } from './0002-credit-limits.ts';
 import { keyedCards } from './0003-keyed-cards.ts';
 import { plainNames } from './0004-plain-names.ts';
 import { grantNumbers } from './0005-grant-numbers.ts';
+import { uplinkMasters } from './0006-uplink-masters.ts';
 
 /**
  * What each version of the store adds to the one before, by name and in the order of the names. Each can be repeated.
@@ -15,4 +16,5 @@ export const ISSUER_MIGRATIONS: Record<string, Migration> = {
   '0003-keyed-cards': keyedCards,
   '0004-plain-names': plainNames,
   '0005-grant-numbers': grantNumbers,
+  '0006-uplink-masters': uplinkMasters,
 };

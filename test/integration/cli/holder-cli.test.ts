@@ -196,7 +196,7 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', { timeout: 120_000 }, (ki
     const { record } = await json([...leave, ...ending]);
     expect((await readFile(join(directory, 'leave.hex'), 'utf8')).trim()).toBe(record);
     expect((await stat(join(directory, 'leave.hex'))).mode & 0o777).toBe(0o600);
-    const uplink = deriveCardKey(await store.open('unique'), 'uplink', parseCardId(String(id)));
+    const uplink = deriveCardKey(await store.open('uplink'), 'uplink', parseCardId(String(id)));
     expect(openLeaveRecord(fromHex(String(record)), uplink)).toMatchObject({
       service: 5,
       keyId: 1,

@@ -41,14 +41,21 @@ async function expectRefusal(work: Promise<unknown>, code: string, message = /./
 }
 
 describe('a new store', () => {
-  test('has four different masters, each in a file of its own, that nobody else can read', async () => {
+  test('has five different masters, each in a file of its own, that nobody else can read', async () => {
     const files = (await readdir(store)).toSorted();
-    expect(files).toEqual(['accounts.sqlite', 'load.key', 'personalisation.key', 'receipt.key', 'unique.key']);
+    expect(files).toEqual([
+      'accounts.sqlite',
+      'load.key',
+      'personalisation.key',
+      'receipt.key',
+      'unique.key',
+      'uplink.key',
+    ]);
     for (const file of files) expect((await stat(join(store, file))).mode & 0o777).toBe(0o600);
     expect((await stat(store)).mode & 0o777).toBe(0o700);
     const masters = await Promise.all(MASTERS.map((name) => open(name)));
-    expect(masters.map((master) => master.length)).toEqual([16, 16, 16, 16]);
-    expect(new Set(masters.map(toHex)).size).toBe(4);
+    expect(masters.map((master) => master.length)).toEqual([16, 16, 16, 16, 16]);
+    expect(new Set(masters.map(toHex)).size).toBe(5);
     // Nothing is left of the draft beside it.
     expect(await readdir(join(root, 'deep'))).toEqual(['issuer']);
   });
