@@ -11,6 +11,7 @@ import { type GroupOutcome, type NewPrice, TollGate } from './card/toll-gate.ts'
 import { Delivery } from './delivery.ts';
 import { CardTime } from './intake/card-time.ts';
 import { MediaIntake, type TakenGroup } from './intake/media-intake.ts';
+import type { Preference } from './intake/stranger-share.ts';
 import { KeyLoader } from './keys/key-loader.ts';
 import { PaceMeter } from './price/pace-meter.ts';
 import { PriceConsent } from './price/price-consent.ts';
@@ -47,6 +48,11 @@ export class Bridge {
   readonly #arrival: Signal;
   readonly #over = new AbortController();
   #end: EndCode | undefined;
+  /**
+   * Called when so much comes from strangers that the media port had better let most of it go before it is read, and
+   * when it need not do so any longer.
+   */
+  onPreference: ((preference: Preference) => void) | undefined;
 
   constructor(options: BridgeOptions) {
     const { sink, aead, service, pin, clock = systemClock, minShare = 50, purseEvery = 1000 } = options;
@@ -105,9 +111,15 @@ export class Bridge {
     this.#pace.add(octets, now);
     this.#intake.add(datagrams, sources, now);
     this.#intake.expire(now);
+    this.#lookAtStrangers(now);
+    this.#arrival.notify();
+  }
+
+  #lookAtStrangers(now: number): void {
     const loudest = this.#intake.lookAtStrangers(now);
     if (loudest !== undefined) this.#diagnosis.strangerSends(loudest);
-    this.#arrival.notify();
+    const preference = this.#intake.choosePreference(now);
+    if (preference !== undefined) this.onPreference?.(preference);
   }
 
   /** Takes in datagrams of the key port. What is kept of them is copied. */
@@ -176,6 +188,7 @@ export class Bridge {
       this.#delivery.flushBatch();
       const now = this.#clock.monotonic();
       if (!worked) {
+        this.#lookAtStrangers(now);
         this.#delivery.flush();
         this.#describeIdleness(now);
         await this.#rest(now);

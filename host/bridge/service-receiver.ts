@@ -38,5 +38,7 @@ export async function receiveService(from: ServiceAddress, bridge: Bridge): Prom
     await close();
     throw error;
   }
-  return { media: open[2]!, close };
+  const media = open[2]!;
+  bridge.onPreference = ({ sources, share }) => media.prefer(sources, share);
+  return { media, close };
 }

@@ -10,6 +10,7 @@ import { PacketPool } from '../../stream/opening/packet-pool.ts';
 import { readMediaPacket } from '../../stream/packet/media-packet.ts';
 import { MediaSender } from './media-sender.ts';
 import { SenderTable } from './sender-table.ts';
+import { type Preference, StrangerShare } from './stranger-share.ts';
 
 /** Octets of memory for packets of all who have opened nothing. */
 const MAX_STRANGER_OCTETS = 16 * 1024 * 1024;
@@ -60,11 +61,13 @@ export class MediaIntake {
   readonly #onDrop: (reason: IntakeDrop, packets: number) => void;
   readonly #isKnown: (ssrc: number) => boolean;
   readonly #options: AssemblerOptions;
+  readonly #pool = new PacketPool();
   readonly #senders: SenderTable;
   /** By SSRC; the one opened longest ago stands first. */
   readonly #positions = new Map<number, Position>();
   /** Where the newest packet went. */
   #newest: { sender: MediaSender; ssrc: number; stream: GroupAssembler } | undefined;
+  readonly #strangerShare = new StrangerShare();
   #turns = 0;
   /** ms, of the newest packet; -Infinity before. */
   lastArrival = -Infinity;
@@ -72,8 +75,7 @@ export class MediaIntake {
   constructor({ onDrop, isKnown = () => false, stream = {} }: MediaIntakeOptions) {
     this.#onDrop = onDrop;
     this.#isKnown = isKnown;
-    const pool = new PacketPool();
-    this.#options = { ...ASSEMBLER_DEFAULTS, ...stream, pool, onDrop: () => undefined };
+    this.#options = { ...ASSEMBLER_DEFAULTS, ...stream, pool: this.#pool, onDrop: () => undefined };
     this.#senders = new SenderTable((source, now) => this.#makeSender(source, now));
   }
 
@@ -82,7 +84,9 @@ export class MediaIntake {
    * @param sources where each came from; 0 for those left out.
    */
   add(datagrams: readonly Uint8Array[], sources: ArrayLike<number>, now: number): void {
-    for (let i = 0; i < datagrams.length; i++) this.#addOne(datagrams[i]!, sources[i] ?? 0, now);
+    let strange = 0;
+    for (let i = 0; i < datagrams.length; i++) if (!this.#addOne(datagrams[i]!, sources[i] ?? 0, now)) strange++;
+    this.#strangerShare.add(strange);
     this.#limitStrangers();
   }
 
@@ -137,6 +141,11 @@ export class MediaIntake {
     sender.refused++;
   }
 
+  /** Octets of memory for packets, used or not. */
+  get memory(): number {
+    return this.#pool.octets;
+  }
+
   /** Whether groups are being opened at present: then those who send them come first. */
   isPlaying(now: number): boolean {
     return now - this.#senders.lastOpenedAt < TAKEN_OVER_AFTER;
@@ -182,35 +191,47 @@ export class MediaIntake {
     return true;
   }
 
+  /** Whose packets the network should prefer from now on; undefined when that stays as it is. */
+  choosePreference(now: number): Preference | undefined {
+    const { opened } = this.#senders;
+    return this.#strangerShare.look(
+      now,
+      this.isPlaying(now),
+      opened.map(({ source }) => source),
+    );
+  }
+
   /** The one of those that open nothing who sent most since the last look; undefined when nobody else does. */
   lookAtStrangers(now: number): { readonly source: number; readonly perSecond: number } | undefined {
     return this.#senders.lookAtStrangers(now);
   }
 
-  #addOne(datagram: Uint8Array, source: number, now: number): void {
+  /** @returns whether it came of one who has opened a group. */
+  #addOne(datagram: Uint8Array, source: number, now: number): boolean {
     const sender = this.#newest?.sender.source === source ? this.#newest.sender : this.#senders.find(source, now);
     if (sender === undefined) {
       this.#onDrop('stranger', 1);
-      return;
+      return false;
     }
     sender.packets++;
     sender.lastArrival = now;
     const packet = readMediaPacket(datagram);
     if (packet === undefined) {
       sender.dropped('malformed', 1);
-      return;
+      return sender.hasOpened;
     }
     const { ssrc } = packet.rtp;
     if (this.#newest?.sender !== sender || this.#newest.ssrc !== ssrc) {
       const stream = this.#streamOf(sender, ssrc, now);
       if (stream === undefined) {
         this.#onDrop('stranger', 1);
-        return;
+        return false;
       }
       this.#newest = { sender, ssrc, stream };
     }
     this.#newest.stream.add(packet, now);
     this.lastArrival = now;
+    return sender.hasOpened;
   }
 
   /** @returns undefined when somebody who has opened nothing begins a stream that no key is for, while others play. */

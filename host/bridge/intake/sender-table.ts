@@ -1,4 +1,5 @@
 import type { MediaSender } from './media-sender.ts';
+import { RecentNumbers } from './recent-numbers.ts';
 
 /** Senders at a time. */
 const MAX_SENDERS = 32;
@@ -8,8 +9,6 @@ const MAX_OPENED = 4;
 const SILENT_AFTER = 100;
 /** ms after which it does so although it goes on sending. */
 const MAX_TENURE = 1000;
-/** Addresses of those who found no place. */
-const WAITING = 4096;
 /** ms between looks at who sends how much. */
 const LOOK_EVERY = 1000;
 /** Packets a second from which on it is told that somebody else sends. */
@@ -21,9 +20,7 @@ export class SenderTable {
   readonly #senders = new Map<number, MediaSender>();
   #opened: readonly MediaSender[] = [];
   #strangers: readonly MediaSender[] = [];
-  /** By a hash of their own: who found no place and comes again within a moment is no address made up for one packet. */
-  readonly #waiting = new Float64Array(WAITING);
-  readonly #salt = Math.floor(Math.random() * 2 ** 32);
+  readonly #waiting = new RecentNumbers();
   #lookedAt = -Infinity;
   /** ms, when the newest group of anybody was opened. */
   lastOpenedAt = -Infinity;
@@ -53,7 +50,7 @@ export class SenderTable {
   find(source: number, now: number): MediaSender | undefined {
     const known = this.#senders.get(source);
     if (known !== undefined) return known;
-    if (this.#senders.size >= MAX_SENDERS && !(this.#hasWaited(source) && this.#forget(now))) return undefined;
+    if (this.#senders.size >= MAX_SENDERS && !(this.#waiting.comesAgain(source) && this.#forget(now))) return undefined;
     const sender = this.#make(source, now);
     this.#senders.set(source, sender);
     this.#sort();
@@ -85,15 +82,6 @@ export class SenderTable {
       if (perSecond > (loudest?.perSecond ?? MIN_TOLD)) loudest = { source: sender.source, perSecond };
     }
     return this.#opened.length > 0 ? loudest : undefined;
-  }
-
-  #hasWaited(source: number): boolean {
-    const address = Math.imul(Math.floor(source / 0x10000) ^ this.#salt, 0x9e3779b1);
-    const mixed = address ^ Math.imul((source % 0x10000) ^ this.#salt, 0x85ebca6b);
-    const slot = Math.floor((mixed >>> 0) / (2 ** 32 / WAITING));
-    const hasWaited = this.#waiting[slot] === source;
-    this.#waiting[slot] = source;
-    return hasWaited;
   }
 
   /** Makes room: whoever has been silent longest goes, else whoever had a place for longest. @returns whether one went. */

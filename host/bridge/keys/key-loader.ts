@@ -87,7 +87,7 @@ export class KeyLoader {
    * @returns whether it brought something to load.
    */
   add(datagram: Uint8Array, now: number, source = 0): boolean {
-    const sender = this.#known.senderAt(source, now);
+    const sender = this.#known.senderAt(source, datagram, now);
     if (sender === undefined) return false;
     let orphans: number | undefined;
     const isWanted = (head: MessageHead): boolean => {

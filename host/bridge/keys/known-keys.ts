@@ -1,4 +1,5 @@
 import { toHex } from '../../../apdu/octets.ts';
+import { RecentNumbers } from '../intake/recent-numbers.ts';
 import type { DropReason } from '../status/bridge-status.ts';
 import type { AnnouncedKey } from './key-datagram.ts';
 import { KeyTurns } from './key-turns.ts';
@@ -41,8 +42,11 @@ export interface KnownKey extends AnnouncedKey {
 const MAX_KNOWN = 256;
 /** Senders at a time. */
 const MAX_SENDERS = 16;
-/** ms without a datagram after which a sender that brought no key gives its place to a new one. */
+/** ms without a datagram after which a sender gives its place to a new one: who brought no key, and who did. */
 const SILENT_AFTER = 500;
+const LONG_SILENT_AFTER = 10_000;
+/** No source is below 0. */
+const CROWD = -1;
 /** Of one sender's messages those go first that are of least use. */
 const LEAST_USE: readonly KeyState[] = ['refused', 'displaced', 'due', 'full'];
 
@@ -52,6 +56,9 @@ export class KnownKeys {
   /** By the octets of the message, in hexadecimal; the one that came first stands first. */
   readonly #keys = new Map<string, KnownKey>();
   readonly #senders = new Map<number, KeySender>();
+  /** All for whom there is no place, and what they sent lately. */
+  readonly #crowd = makeSender(CROWD, 0);
+  readonly #repeated = new RecentNumbers();
 
   constructor(onDrop: (reason: DropReason, messages: number) => void) {
     this.#onDrop = onDrop;
@@ -61,23 +68,21 @@ export class KnownKeys {
     return this.#keys.values();
   }
 
-  get senders(): readonly KeySender[] {
-    return [...this.#senders.values()];
-  }
-
-  find(octets: Uint8Array): KnownKey | undefined {
-    return this.#keys.get(toHex(octets));
-  }
-
-  /** The sender at this address and port. @returns undefined when it is a new one and there is no place for it. */
-  senderAt(source: number, now: number): KeySender | undefined {
+  /**
+   * The sender at this address and port. Those for whom there is no place count as one, and are heard when they repeat
+   * what they sent: a head-end does.
+   * @returns undefined when the datagram is not to be looked at.
+   */
+  senderAt(source: number, datagram: Uint8Array, now: number): KeySender | undefined {
     const known = this.#senders.get(source);
     if (known !== undefined) {
       known.seenAt = now;
       return known;
     }
-    if (this.#senders.size >= MAX_SENDERS && !this.#forgetSender(now)) return undefined;
-    const sender = { source, seenAt: now, loaded: 0, turn: 0, turns: new KeyTurns() };
+    if (this.#senders.size >= MAX_SENDERS && !this.#forgetSender(now)) {
+      return this.#repeated.comesAgain(hash(datagram)) ? this.#crowd : undefined;
+    }
+    const sender = makeSender(source, now);
     this.#senders.set(source, sender);
     return sender;
   }
@@ -136,14 +141,26 @@ export class KnownKeys {
     return undefined;
   }
 
-  /** @returns whether there was one that has fallen silent without a key that the card took. */
+  /** @returns whether there was one that has fallen silent. */
   #forgetSender(now: number): boolean {
-    for (const [source, sender] of this.#senders) {
-      if (sender.loaded > 0 || now - sender.seenAt < SILENT_AFTER) continue;
-      this.#senders.delete(source);
-      for (const [name, known] of this.#keys) if (known.sender === sender) this.#keys.delete(name);
-      return true;
+    const senders = [...this.#senders.values()];
+    const gone = senders.find(({ loaded, seenAt }) => now - seenAt > (loaded > 0 ? LONG_SILENT_AFTER : SILENT_AFTER));
+    if (gone === undefined) return false;
+    this.#senders.delete(gone.source);
+    for (const [name, { sender, state }] of this.#keys) {
+      if (sender === gone && state !== 'loaded') this.#keys.delete(name);
     }
-    return false;
+    return true;
   }
+}
+
+function makeSender(source: number, now: number): KeySender {
+  return { source, seenAt: now, loaded: 0, turn: 0, turns: new KeyTurns() };
+}
+
+/** FNV-1a, 32 bits. */
+function hash(octets: Uint8Array): number {
+  let value = 0x811c9dc5;
+  for (let i = 0; i < octets.length; i++) value = Math.imul(value ^ octets[i]!, 0x01000193);
+  return value >>> 0;
 }

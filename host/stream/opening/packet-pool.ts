@@ -20,6 +20,8 @@ export interface HeldPacket extends MediaPacket {
 /** Buffers that are used again. To collect them as garbage costs more than all else that is done to a packet. */
 export class PacketPool {
   readonly #free: PacketBuffer[] = [];
+  /** Octets of memory, used or not. */
+  octets = 0;
 
   /** Copies a packet in. */
   hold(packet: MediaPacket): HeldPacket {
@@ -38,6 +40,7 @@ export class PacketPool {
 
   #grow(): PacketBuffer {
     const slab = new Uint8Array(SLAB * PACKET_BUFFER);
+    this.octets += slab.length;
     for (let i = 0; i < SLAB; i++) {
       const memory = slab.subarray(i * PACKET_BUFFER, (i + 1) * PACKET_BUFFER);
       this.#free.push({ memory, view: memory });

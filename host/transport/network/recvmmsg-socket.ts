@@ -2,6 +2,7 @@ import { isIPv4 } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { loadKoffi } from '../koffi-library.ts';
 import { type DatagramHandler, toSource } from './datagram-source.ts';
+import { makeSourceFilter, MAX_FILTER_SOURCES } from './socket-filter.ts';
 
 // Linux on x86-64 and arm64 (asm-generic): socket.h, in.h, and the layout of struct mmsghdr with pointers of 8 octets.
 const AF_INET = 2;
@@ -9,6 +10,8 @@ const SOCK_DGRAM_NONBLOCK_CLOEXEC = 2 | 0o4000 | 0o2000000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_RCVBUF = 8;
+const SO_ATTACH_FILTER = 26;
+const SO_DETACH_FILTER = 27;
 const SO_RCVBUFFORCE = 33;
 const IPPROTO_IP = 0;
 const IP_ADD_MEMBERSHIP = 35;
@@ -48,6 +51,8 @@ export interface RecvmmsgSocket {
   readonly port: number;
   /** Octets of receive buffer that the system granted. */
   readonly buffer: number;
+  /** As `UdpReceiver.prefer`. */
+  prefer(sources: readonly number[], share: number): void;
   /** Closing twice does nothing. */
   close(): void;
 }
@@ -78,11 +83,16 @@ export async function openRecvmmsgSocket(options: RecvmmsgOptions): Promise<Recv
     const port = bindSocket(libc, fd, options);
     const buffer = growBuffer(libc, fd, options.buffer);
     const pause = buffer >= LONG_PAUSE_BUFFER ? LONG_PAUSE : SHORT_PAUSE;
+    let isClosed = false;
     const stop = startReceiving(libc, fd, pause, options.onDatagrams);
     return {
       port,
       buffer,
+      prefer(sources, share) {
+        if (!isClosed) filterSources(libc, fd, sources, share);
+      },
       close() {
+        isClosed = true;
         if (stop()) libc.close(fd);
       },
     };
@@ -153,6 +163,23 @@ function growBuffer(libc: Libc, fd: number, octets: number): number {
   const granted = int32(0);
   libc.getsockopt(fd, SOL_SOCKET, SO_RCVBUF, granted, int32(4));
   return new DataView(granted.buffer).getInt32(0, true);
+}
+
+/** Where the system refuses a filter, all datagrams come as before. */
+function filterSources(libc: Libc, fd: number, sources: readonly number[], share: number): void {
+  if (share >= 1 || sources.length > MAX_FILTER_SOURCES) {
+    libc.setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, int32(0), 4);
+    return;
+  }
+  const filter = makeSourceFilter(sources, share);
+  // struct sock_fprog. The kernel copies the program before the call returns.
+  const program = new Uint8Array(16);
+  const view = new DataView(program.buffer);
+  view.setUint16(0, filter.length / 8, true);
+  setPointer(view, 8, libc.addressOf(filter));
+  libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, program.length);
+  // The collector must not take what is known to the call by its address alone.
+  filter.fill(0);
 }
 
 function int32(value: number): Uint8Array<ArrayBuffer> {

@@ -26,6 +26,13 @@ export interface UdpReceiver {
   /** Octets of receive buffer that the system granted of `RECEIVE_BUFFER`. Linux counts its own overhead among them. */
   readonly buffer: number;
   readonly way: 'recvmmsg' | 'dgram';
+  /**
+   * From now on takes all datagrams of these sources, and of all others a share, by chance; what is left out takes no
+   * room in the buffer. Where the system cannot do it, all come.
+   * @param sources as `toSource` makes them.
+   * @param share 0 to 1; 1 takes everything.
+   */
+  prefer(sources: readonly number[], share: number): void;
   close(): Promise<void>;
 }
 
@@ -53,7 +60,13 @@ async function openRecvmmsg(options: UdpReceiverOptions): Promise<UdpReceiver | 
   });
   if (socket === undefined) return undefined;
   const { port, buffer } = socket;
-  return { port, buffer, way: 'recvmmsg', close: async () => socket.close() };
+  return {
+    port,
+    buffer,
+    way: 'recvmmsg',
+    prefer: (sources, share) => socket.prefer(sources, share),
+    close: async () => socket.close(),
+  };
 }
 
 async function openDgram(options: UdpReceiverOptions): Promise<UdpReceiver> {
@@ -98,6 +111,7 @@ async function openDgram(options: UdpReceiverOptions): Promise<UdpReceiver> {
     port: socket.address().port,
     buffer: socket.getRecvBufferSize(),
     way: 'dgram',
+    prefer: () => undefined,
     async close() {
       const closed = once(socket, 'close');
       socket.close();

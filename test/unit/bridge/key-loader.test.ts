@@ -14,37 +14,8 @@ import { startCard } from '../../../card-sim/index.ts';
 import { KeyLoader } from '../../../host/bridge/keys/key-loader.ts';
 import { deriveCeilings, sealGrant } from '../../../host/headend/keys/grant.ts';
 import { limitGroups } from '../../../host/headend/sender/sealing-profile.ts';
+import { content, segment, SERIAL, service, SERVICE, TARIFF, VALID } from '../../support/announced-keys.ts';
 import { deriveTestCardKey, personalise, START } from '../../support/test-service.ts';
-
-const SERVICE = 7;
-const SERIAL = 1;
-const TARIFF = { kind: 'octets', price: 250_000n } as const;
-const SERVICE_KEY = new Uint8Array(16).fill(5);
-const SEGMENT_KEY = new Uint8Array(16).fill(6);
-const VALID = { service: SERVICE, from: START, to: START + 1000, number: 0 };
-
-function service(cardId: Uint8Array, number = START): Uint8Array {
-  const ceilings = deriveCeilings(TARIFF, limitGroups({ every: 10, closingTime: 1000 }), 1000n);
-  const purchase = { service: SERVICE, keyId: 1, key: SERVICE_KEY, from: START, to: START + 1000, number, ceilings };
-  return sealGrant(purchase, cardId, deriveTestCardKey('downlink', cardId)).octets;
-}
-
-function segment(id: number): Uint8Array {
-  const header = { ...VALID, kind: KIND.segment, keyId: id, parentKind: KIND.service, parentId: 1 } as const;
-  return sealKeyMessage(header, SEGMENT_KEY, new Uint8Array(0), SERVICE_KEY).octets;
-}
-
-function content(id: number, under: number, ssrc: number): Uint8Array {
-  const terms = {
-    tariff: TARIFF,
-    classes: { card: true, soft: true },
-    segmentId: under,
-    ssrcs: [ssrc],
-    masterSalt: new Uint8Array(12),
-  } as const;
-  const header = { ...VALID, kind: KIND.content, keyId: id, parentKind: KIND.segment, parentId: under } as const;
-  return sealKeyMessage(header, new Uint8Array(16).fill(id), encodeContentTerms(terms), SEGMENT_KEY).octets;
-}
 
 async function startLoader() {
   const card = await startCard({ kind: 'soft' });
@@ -218,7 +189,15 @@ test('a damaged datagram is counted and never throws', () => {
 
 function purchaseOf(number: number) {
   const ceilings = deriveCeilings(TARIFF, limitGroups({ every: 10, closingTime: 1000 }), 1000n);
-  return { service: SERVICE, keyId: 1, key: SERVICE_KEY, from: START, to: START + 1000, number, ceilings };
+  return {
+    service: SERVICE,
+    keyId: 1,
+    key: new Uint8Array(16).fill(5),
+    from: START,
+    to: START + 1000,
+    number,
+    ceilings,
+  };
 }
 
 function otherCard(serial: number): Uint8Array {

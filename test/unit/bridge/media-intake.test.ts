@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
+import { writeUint } from '../../../apdu/octets.ts';
 import { MediaIntake, type TakenGroup } from '../../../host/bridge/intake/media-intake.ts';
+import { PACKET_BUFFER } from '../../../host/stream/opening/packet-pool.ts';
 import { makePayloads, TestService } from '../../support/test-service.ts';
 
 function startIntake() {
@@ -82,4 +84,24 @@ test('a group that is being asked about survives the end of its stream', () => {
   expect(group.inOrder(card).map(({ octets }) => octets)).toEqual(packets.slice(1));
   stream.settle(group.number, card, 0);
   expect([stream.groups, stream.size, stream.hasOpened]).toEqual([0, 0, true]);
+});
+
+test('a forged stream takes the memory of its packets and no more', () => {
+  const { intake } = startIntake();
+  const [packet] = packetsOf(new TestService({ cards: [] }), 1);
+  for (let i = 0; i < 10_000; i++) {
+    const forged = packet!.slice();
+    writeUint(forged, 8, 4, 2 * i);
+    intake.add([forged], [i % 8], i);
+  }
+  // 8 senders with 4 streams each hold a packet each, in slabs of 64.
+  expect(intake.memory).toBeLessThanOrEqual(64 * PACKET_BUFFER);
+});
+
+test('streams that the card has a key for are kept when others are forgotten', () => {
+  const known = new TestService({ cards: [] });
+  const intake = new MediaIntake({ onDrop: () => undefined, isKnown: (ssrc) => ssrc === known.ssrc });
+  intake.add(packetsOf(known, 1).slice(0, 1), [], 0);
+  for (let i = 0; i < 50; i++) intake.add(packetsOf(new TestService({ cards: [] }), 1), [], i);
+  expect(intake.hasStream(known.ssrc)).toBe(true);
 });

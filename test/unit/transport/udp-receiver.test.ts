@@ -1,9 +1,9 @@
-import { createSocket } from 'node:dgram';
+import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { TransportError } from '../../../apdu/errors.ts';
-import { formatSource } from '../../../host/transport/network/datagram-source.ts';
+import { formatSource, parseSource } from '../../../host/transport/network/datagram-source.ts';
 import { openUdpReceiver, type UdpReceiver } from '../../../host/transport/network/udp-receiver.ts';
 import { UdpSender } from '../../../host/transport/network/udp-sender.ts';
 
@@ -118,6 +118,32 @@ describe.each([
     await expect(opening).rejects.toMatchObject({ code: 'ADDRESS_UNREACHABLE' });
     await expect(opening).rejects.toThrow(/^cannot join 239\.255\.77\.4:0 on interface 192\.0\.2\.1 .*--interface$/);
   });
+});
+
+test('a receiver by recvmmsg takes what it prefers, a share of the rest, and all again when told', async () => {
+  const { receiver, received } = await receive(LOOPBACK, true);
+  const senders = [createSocket('udp4'), createSocket('udp4')];
+  for (const sender of senders) {
+    sender.bind(0, LOOPBACK);
+    await once(sender, 'listening');
+  }
+  const count = async (share: number) => {
+    received.length = 0;
+    receiver.prefer([parseSource(LOOPBACK, senders[0]!.address().port)], share);
+    for (let i = 0; i < 300; i++) for (const [who, sender] of senders.entries()) await send(sender, who);
+    await sleep(50);
+    return [0, 1].map((who) => received.filter(([first]) => first === who).length);
+  };
+  const send = (sender: Socket, who: number) =>
+    new Promise((resolve) => sender.send(Uint8Array.of(who), receiver.port, LOOPBACK, resolve));
+  expect(await count(0)).toEqual([300, 0]);
+  const [preferred, others] = await count(0.5);
+  expect(preferred).toBe(300);
+  // Of 300 by chance: one run in a billion is outside.
+  expect(others).toBeGreaterThan(95);
+  expect(others).toBeLessThan(205);
+  expect(await count(1)).toEqual([300, 300]);
+  for (const sender of senders) sender.close();
 });
 
 test('closing twice does nothing', async () => {

@@ -176,3 +176,31 @@ describe('the turn of a group', () => {
     expect(assembler.dueAt).toBe(180);
   });
 });
+
+describe('a flood of groups far ahead', () => {
+  test('pushes out nothing that is nearer', () => {
+    const assembler = start();
+    addWhole(assembler, 1, 0);
+    settle(assembler, assembler.take(0)!);
+    assembler.add(makeGapPacket(2, 201, 2), 0);
+    for (let i = 0; i < 20_000; i++) assembler.add(makeGapPacket(3 + ((i * 7919) % 4000), i % 0x10000), 1);
+    expect(assembler.size).toBeLessThanOrEqual(ASSEMBLER_DEFAULTS.maxOctets);
+    assembler.add(makeCardPacket(2, 200), 2);
+    assembler.add(makeGapPacket(2, 202, 2), 2);
+    const { group } = assembler.take(2)!;
+    expect(group.number).toBe(2);
+    expectWhole(group);
+  });
+
+  test('is let go before it takes memory, unless the stream may have gone on so far', () => {
+    const assembler = start();
+    addWhole(assembler, 1, 0);
+    settle(assembler, assembler.take(0)!, 0);
+    for (const number of [10_000, 100_000, 2 ** 31 - 1]) assembler.add(makeGapPacket(number, 7), 1);
+    expect([assembler.groups, assembler.size]).toEqual([0, 0]);
+    expect(drops).toEqual([10_000, 100_000, 2 ** 31 - 1].map(() => ['outside', 1]));
+    // A second later as many groups may have been sent, and none of them have come.
+    assembler.add(makeGapPacket(100_000, 7), 1000);
+    expect(assembler.groups).toBe(1);
+  });
+});
