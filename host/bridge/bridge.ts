@@ -74,7 +74,8 @@ export class Bridge {
       onConfirm: (confirm) => options.onConfirm?.(confirm),
     });
     const intake = new MediaIntake({
-      onDrop: (reason, packets) => counters.dropped(this.#diagnosis.whyDropped(reason, counters.status), packets),
+      onDrop: (reason, packets) =>
+        counters.dropped(this.#diagnosis.whyDropped(reason, packets, counters.status), packets),
       isKnown: (ssrc) => keys.hasContentFor(ssrc),
       stream: options.stream,
     });
@@ -118,6 +119,7 @@ export class Bridge {
   #lookAtStrangers(now: number): void {
     const loudest = this.#intake.lookAtStrangers(now);
     if (loudest !== undefined) this.#diagnosis.strangerSends(loudest);
+    this.#diagnosis.lookAtForged(this.#intake.newestSource, now);
     const preference = this.#intake.choosePreference(now);
     if (preference !== undefined) this.onPreference?.(preference);
   }
@@ -231,6 +233,7 @@ export class Bridge {
     for (const taken of this.#intake.take(now, this.#mayStrangersAsk(now))) {
       this.#diagnosis.groupAsked(taken.card.header.packets);
       const outcome = await this.#gate.pass(taken, now);
+      if (taken.sender.hasOpened) this.#diagnosis.packetsForged(countForged(outcome));
       if (taken.isStrange) this.#strangersTime.use(now, this.#clock.monotonic());
       if (outcome.kind === 'waitsForKey') {
         keyMissing = true;
@@ -347,4 +350,9 @@ export class Bridge {
     const described = this.#diagnosis.whyNothing(this.status, now);
     if (described !== undefined) this.#counters.stateChanged(...described);
   }
+}
+
+function countForged(outcome: GroupOutcome): number {
+  if (outcome.kind === 'opened') return outcome.opened.forged;
+  return outcome.kind === 'dropped' && outcome.reason === 'forged' ? 1 : 0;
 }

@@ -141,6 +141,11 @@ export class MediaIntake {
     sender.refused++;
   }
 
+  /** Whose group was opened last, by address and port; undefined before. */
+  get newestSource(): number | undefined {
+    return [...this.#positions.values()].at(-1)?.sender.source;
+  }
+
   /** Octets of memory for packets, used or not. */
   get memory(): number {
     return this.#pool.octets;

@@ -12,10 +12,13 @@ const SILENT_AFTER = 2000;
 /** ms without an opened group after which it is said why. */
 const IDLE_AFTER = 1000;
 const MAX_STRANGERS_TOLD = 4;
+/** ms between looks at how many packets were forged, and how many a second are told. */
+const LOOK_EVERY = 1000;
+const MIN_FORGED = 10;
 
 export interface DiagnosisOptions {
   readonly keys: Pick<KeyLoader, 'hasContent' | 'lackingService' | 'service'>;
-  readonly intake: Pick<MediaIntake, 'lastArrival'>;
+  readonly intake: Pick<MediaIntake, 'lastOwnArrival'>;
   readonly sink: Pick<ClearSink, 'isReady'>;
   readonly consent: Pick<PriceConsent, 'isAsking'>;
   readonly notices: Notices;
@@ -29,6 +32,11 @@ export class Diagnosis {
   /** Whether the group whose turn it is in some stream waits for its key. */
   keyMissing = false;
   readonly #strangersTold = new Set<number>();
+  /** Packets since the last look that came from the sender's own address and are not its own. */
+  #forged = 0;
+  #lookedAt = -Infinity;
+  /** Whether there were many of them at the last look. */
+  #isForged = false;
   /** ms, when the run began or the newest group was opened. */
   #playingAt = -Infinity;
 
@@ -56,15 +64,17 @@ export class Diagnosis {
     if (consent.isAsking) return undefined;
     if (!sink.isReady) return ['waiting for a player', 'nobody takes the output; nothing is paid meanwhile'];
     if (!keys.hasContent) return ['waiting for keys', whyNoKeys(keys, status.card)];
-    if (now - intake.lastArrival > SILENT_AFTER)
+    if (now - intake.lastOwnArrival > SILENT_AFTER)
       return ['waiting for the stream', 'no packets come; check the address, the port and the interface'];
     return undefined;
   }
 
   /** Why packets were let go, as it is counted. */
-  whyDropped(reason: IntakeDrop, status: BridgeStatus): DropReason {
+  whyDropped(reason: IntakeDrop, packets: number, status: BridgeStatus): DropReason {
+    if (reason === 'outside' || reason === 'forged') this.#forged += packets;
     if (reason !== 'overflow') return reason;
     const cause = this.#whyOverflow(status);
+    if (cause === 'cardSlow' && this.#isForged) return 'stranger';
     if (cause === 'cardSlow' && this.#groupPackets > 0) {
       this.#options.notices.say(
         `n = ${this.#groupPackets} is too small for this card, it cannot keep up; ask the operator for a larger --every, or take a faster card`,
@@ -73,13 +83,38 @@ export class Diagnosis {
     return cause;
   }
 
+  /** Packets of the sender whose groups open did not open. */
+  packetsForged(packets: number): void {
+    this.#forged += packets;
+  }
+
+  /** Tells when many packets were forged of late. @param source the address that they were sent under. */
+  lookAtForged(source: number | undefined, now: number): void {
+    const passed = now - this.#lookedAt;
+    if (passed < LOOK_EVERY) return;
+    const perSecond = (1000 * this.#forged) / passed;
+    this.#lookedAt = now;
+    this.#forged = 0;
+    this.#isForged = perSecond >= MIN_FORGED;
+    if (!this.#isForged || source === undefined) return;
+    this.#tellStranger(
+      -1,
+      `somebody else sends to this group under the sender's own address, ${formatSource(source)}: about ${Math.round(perSecond)} packets a second that it did not seal`,
+    );
+  }
+
   /** Somebody else sends than those whose groups open. Told of a few: addresses can be forged without end. */
   strangerSends({ source, perSecond }: { readonly source: number; readonly perSecond: number }): void {
-    if (this.#strangersTold.has(source) || this.#strangersTold.size >= MAX_STRANGERS_TOLD) return;
-    this.#strangersTold.add(source);
-    this.#options.notices.say(
-      `somebody else sends to this group: ${formatSource(source)}, ${Math.round(perSecond)} packets a second that nothing opens; they are let go unpaid; tell the operator of the network`,
+    this.#tellStranger(
+      source,
+      `somebody else sends to this group: ${formatSource(source)}, ${Math.round(perSecond)} packets a second that nothing opens`,
     );
+  }
+
+  #tellStranger(who: number, what: string): void {
+    if (this.#strangersTold.has(who) || this.#strangersTold.size >= MAX_STRANGERS_TOLD) return;
+    this.#strangersTold.add(who);
+    this.#options.notices.say(`${what}; they are let go unpaid; tell the operator of the network`);
   }
 
   /** The card did not accept a key message. */

@@ -211,6 +211,18 @@ describe('a flood', () => {
     await flooded.stop();
   });
 
+  test("is told too when it comes from the sender's own address", async ({ card }) => {
+    const { service, flooded } = await start(card);
+    await flooded.join(service.keys());
+    await flooded.play(service, makePayloads(60 * EVERY, LENGTH), from(forgedCardPackets, SENDER));
+    expect(flooded.notices).toEqual([
+      expect.stringMatching(
+        /^somebody else sends to this group under the sender's own address, 192\.0\.2\.1:5000: about \d+ packets a second that it did not seal; they are let go unpaid; /,
+      ),
+    ]);
+    await flooded.stop();
+  });
+
   test('of card packets for the stream that nobody sends uses a share of the card, and no more', async ({ card }) => {
     const cardId = await personalise(card, 1, CREDIT);
     const service = new TestService({ cards: [cardId], every: EVERY });
