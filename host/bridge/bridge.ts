@@ -9,9 +9,9 @@ import { CardWatch } from './card/card-watch.ts';
 import type { StopReason } from './card/stop-reason.ts';
 import { type GroupOutcome, type NewPrice, TollGate } from './card/toll-gate.ts';
 import { Delivery } from './delivery.ts';
-import { CardTime } from './intake/card-time.ts';
 import { MediaIntake, type TakenGroup } from './intake/media-intake.ts';
 import type { Preference } from './intake/stranger-share.ts';
+import { StrangerWatch } from './intake/stranger-watch.ts';
 import { KeyLoader } from './keys/key-loader.ts';
 import { PaceMeter } from './price/pace-meter.ts';
 import { PriceConsent } from './price/price-consent.ts';
@@ -42,8 +42,7 @@ export class Bridge {
   readonly #diagnosis: Diagnosis;
   readonly #consent: PriceConsent;
   readonly #pace = new PaceMeter();
-  /** What those whose groups were not opened may use of the card while others play. */
-  readonly #strangersTime = new CardTime();
+  readonly #strangers: StrangerWatch;
   /** Wakes the loop when something comes in. */
   readonly #arrival: Signal;
   readonly #over = new AbortController();
@@ -88,6 +87,7 @@ export class Bridge {
     const checkEnd = () => this.#checkBye();
     this.#cards = new CardWatch({ session, keys, counters, notices, clock, purseEvery, checkEnd });
     this.#diagnosis = new Diagnosis({ keys, intake, sink, consent, notices, hasPin: pin !== undefined });
+    this.#strangers = new StrangerWatch(intake, this.#diagnosis);
     this.#arrival = new Signal(clock);
     this.#counters = counters;
     this.#keys = keys;
@@ -117,10 +117,7 @@ export class Bridge {
   }
 
   #lookAtStrangers(now: number): void {
-    const loudest = this.#intake.lookAtStrangers(now);
-    if (loudest !== undefined) this.#diagnosis.strangerSends(loudest);
-    this.#diagnosis.lookAtForged(this.#intake.newestSource, now);
-    const preference = this.#intake.choosePreference(now);
+    const preference = this.#strangers.look(now);
     if (preference !== undefined) this.onPreference?.(preference);
   }
 
@@ -217,11 +214,11 @@ export class Bridge {
 
   async #loadKey(): Promise<boolean> {
     const now = this.#clock.monotonic();
-    const key = this.#keys.next(this.#mayStrangersAsk(now));
+    const key = this.#keys.next(this.#strangers.mayAsk(now));
     if (key === undefined) return false;
     const isStrange = key.sender.loaded === 0;
     const error = await this.#keys.load(this.#cards.module, key, now);
-    if (isStrange) this.#strangersTime.use(now, this.#clock.monotonic());
+    if (isStrange) this.#strangers.asked(now, this.#clock.monotonic());
     if (error !== undefined) this.#diagnosis.keyRefused(error);
     return true;
   }
@@ -230,11 +227,10 @@ export class Bridge {
   async #passGroup(): Promise<boolean> {
     const now = this.#clock.monotonic();
     let keyMissing = false;
-    for (const taken of this.#intake.take(now, this.#mayStrangersAsk(now))) {
+    for (const taken of this.#intake.take(now, this.#strangers.mayAsk(now))) {
       this.#diagnosis.groupAsked(taken.card.header.packets);
       const outcome = await this.#gate.pass(taken, now);
-      if (taken.sender.hasOpened) this.#diagnosis.packetsForged(countForged(outcome));
-      if (taken.isStrange) this.#strangersTime.use(now, this.#clock.monotonic());
+      this.#strangers.groupPassed(taken, outcome, now, this.#clock.monotonic());
       if (outcome.kind === 'waitsForKey') {
         keyMissing = true;
         continue;
@@ -249,11 +245,6 @@ export class Bridge {
     }
     this.#diagnosis.keyMissing = keyMissing;
     return false;
-  }
-
-  /** While groups are being opened, those of whom none was have a share of the card's time and no more. */
-  #mayStrangersAsk(now: number): boolean {
-    return !this.#intake.isPlaying(now) || this.#strangersTime.isLeft(now);
   }
 
   /** Does what an outcome means for the run. */
@@ -350,9 +341,4 @@ export class Bridge {
     const described = this.#diagnosis.whyNothing(this.status, now);
     if (described !== undefined) this.#counters.stateChanged(...described);
   }
-}
-
-function countForged(outcome: GroupOutcome): number {
-  if (outcome.kind === 'opened') return outcome.opened.forged;
-  return outcome.kind === 'dropped' && outcome.reason === 'forged' ? 1 : 0;
 }
