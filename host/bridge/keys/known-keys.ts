@@ -40,6 +40,8 @@ export interface KnownKey extends AnnouncedKey {
 
 /** Messages remembered; a head-end announces a handful at a time. */
 const MAX_KNOWN = 256;
+/** ms without an announcement after which a key that the card took is no longer needed: a head-end repeats what is. */
+const FORGOTTEN_AFTER = 60_000;
 /** Senders at a time. */
 const MAX_SENDERS = 16;
 /** ms without a datagram after which a sender gives its place to a new one: who brought no key, and who did. */
@@ -104,7 +106,7 @@ export class KnownKeys {
       known.seenAt = now;
       return { known, isNew: false };
     }
-    if (this.#keys.size >= MAX_KNOWN) this.#forget(isOfService);
+    if (this.#keys.size >= MAX_KNOWN) this.#forget(isOfService, now);
     const added: KnownKey = {
       ...key,
       sender,
@@ -119,8 +121,16 @@ export class KnownKeys {
     return { known: added, isNew: true };
   }
 
-  /** Makes room: whoever has most that the card does not hold gives up what is of least use. */
-  #forget(isOfService: (key: AnnouncedKey) => boolean): void {
+  /**
+   * Makes room: what the card took goes when it has not been announced for long. Otherwise whoever has most that the card
+   * does not hold gives up what is of least use.
+   */
+  #forget(isOfService: (key: AnnouncedKey) => boolean, now: number): void {
+    const old = this.#findName(({ state, seenAt }) => state === 'loaded' && now - seenAt >= FORGOTTEN_AFTER);
+    if (old !== undefined) {
+      this.#keys.delete(old);
+      return;
+    }
     const counts = new Map<KeySender, number>();
     for (const { sender, state } of this.#keys.values()) {
       if (state !== 'loaded') counts.set(sender, (counts.get(sender) ?? 0) + 1);

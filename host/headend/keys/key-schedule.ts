@@ -40,6 +40,8 @@ export interface KeyScheduleOptions {
 export interface ScheduledPeriod extends ContentPeriod {
   readonly segment: Segment;
   readonly message: KeyMessage;
+  /** The same key under the segment key before, where that is another one. It ends with the grace of that segment. */
+  readonly ahead?: KeyMessage | undefined;
 }
 
 interface Segment {
@@ -90,7 +92,8 @@ export class KeySchedule {
   }
 
   /**
-   * The messages of the keys that hold, and of the next ones once their time is near; parents first.
+   * The messages of the keys that hold, and of the next ones once their time is near; parents first. The next content
+   * key of another segment comes under both segment keys, so that either copy may be lost.
    * @returns the same object for the same message, as long as it is due.
    */
   messages(mediaTime: number): readonly KeyMessage[] {
@@ -103,13 +106,16 @@ export class KeySchedule {
       segment.message,
       ...(next !== undefined && next.segment !== segment ? [next.segment.message] : []),
       current.message,
+      ...(next?.ahead !== undefined ? [next.ahead] : []),
       ...(next !== undefined ? [next.message] : []),
     ];
   }
 
   #makeNext(current: ScheduledPeriod): ScheduledPeriod {
     const { segment, to } = current;
-    return this.#makePeriod(to < segment.to ? segment : this.#makeSegment(segment.id + 1, to), current.id + 1, to);
+    const id = current.id + 1;
+    if (to < segment.to) return this.#makePeriod(segment, id, to);
+    return this.#makePeriod(this.#makeSegment(segment.id + 1, to), id, to, segment);
   }
 
   #makeSegment(id: number, from: number): Segment {
@@ -136,28 +142,21 @@ export class KeySchedule {
     return { id, from, to, key, message };
   }
 
-  #makePeriod(segment: Segment, id: number, from: number): ScheduledPeriod {
+  /** @param before the segment that ends where this one begins. */
+  #makePeriod(segment: Segment, id: number, from: number, before?: Segment): ScheduledPeriod {
     const { service, period, terms, random } = this.#options;
     const left = segment.to - from;
     const to = from + Math.ceil(left / Math.ceil(left / period));
     const key = random(16);
     const masterSalt = random(12);
-    const message = sealKeyMessage(
-      {
-        kind: KIND.content,
-        service,
-        keyId: id,
-        from,
-        to: to + GRACE,
-        number: 0,
-        parentKind: KIND.segment,
-        parentId: segment.id,
-      },
-      key,
-      encodeContentTerms({ ...terms, segmentId: segment.id, masterSalt }),
-      segment.key,
-    );
+    const body = encodeContentTerms({ ...terms, segmentId: segment.id, masterSalt });
+    const sealUnder = (parent: Segment): KeyMessage => {
+      const header = { kind: KIND.content, service, keyId: id, from, to: to + GRACE, number: 0 };
+      return sealKeyMessage({ ...header, parentKind: KIND.segment, parentId: parent.id }, key, body, parent.key);
+    };
+    const message = sealUnder(segment);
     const ciphers = makeContentCiphers(deriveWorkingKeys(KIND.content, service, id, key));
-    return { id, from, to, segmentId: segment.id, segment, ciphers, masterSalt, message };
+    const ahead = before && sealUnder(before);
+    return { id, from, to, segmentId: segment.id, segment, ciphers, masterSalt, message, ahead };
   }
 }

@@ -193,10 +193,13 @@ describe('keys', () => {
       keys: { period: 20, segment: 60 },
     });
     expect(octets.equals(source)).toBe(true);
-    const contents = unwrapped.filter(({ kind }) => kind === 0x12);
+    const copies = unwrapped.filter(({ kind }) => kind === 0x12);
     const segments = unwrapped.filter(({ kind }) => kind === 0x11);
     expect(sender.totals).toMatchObject({ contentKeys: 7, segments: 3 });
+    // The first content key of a segment comes under the segment key before, too.
+    const contents = copies.filter(({ body, parentId }) => body.readUInt32BE(8) === parentId);
     expect(contents).toHaveLength(7);
+    expect(copies).toHaveLength(9);
     expect(segments).toHaveLength(3);
     for (const { mediaTime, contentKeyId } of groups) {
       const content = contents.find(({ keyId }) => keyId === contentKeyId)!;
