@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
-import { type KeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
+import type { KeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { sealCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
 import { type CardKind, startCard } from '../../../card-sim/index.ts';
