@@ -140,6 +140,8 @@ const CATALOGUE = {
   NOTHING_OPENED: { kind: 'failure', meaning: 'the stream ended and nothing of it was opened' },
   OUTPUT_EXISTS: { kind: 'usage', meaning: 'the file for the output holds something already' },
   OUTPUT: { kind: 'failure', meaning: 'the output cannot be written or offered' },
+  FILE_INCOMPLETE: { kind: 'failure', meaning: 'a file that was sent did not come whole' },
+  FILE_DAMAGED: { kind: 'failure', meaning: 'a file came whole and is not the one that was announced' },
   CONFIRMS: { kind: 'failure', meaning: 'the file for confirms cannot be written' },
   PORT_TAKEN: { kind: 'busy', meaning: 'another program uses the port' },
   ADDRESS_UNREACHABLE: { kind: 'failure', meaning: 'the address cannot be received from or joined' },

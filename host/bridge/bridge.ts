@@ -1,5 +1,6 @@
 import { TollcastError } from '../../apdu/errors.ts';
 import { type Clock, systemClock } from '../clock/clock.ts';
+import type { GroupPreview } from '../stream/opening/clear-sink.ts';
 import { GroupOpener } from '../stream/opening/group-opener.ts';
 import { RTP_HEADER } from '../stream/packet/rtp-packet.ts';
 import type { BridgeOptions } from './bridge-options.ts';
@@ -83,7 +84,8 @@ export class Bridge {
     const opener = new GroupOpener(aead);
     const consent = new PriceConsent(options.decidePrice);
     this.#consent = consent;
-    this.#gate = new TollGate({ session, keys, intake, opener, writer, counters, notices, consent, minShare });
+    const judge = (group: GroupPreview) => sink.judge?.(group) ?? 'wanted';
+    this.#gate = new TollGate({ session, keys, intake, opener, writer, counters, notices, consent, judge, minShare });
     const checkEnd = () => this.#checkBye();
     this.#cards = new CardWatch({ session, keys, counters, notices, clock, purseEvery, checkEnd });
     this.#diagnosis = new Diagnosis({ keys, intake, sink, consent, notices, hasPin: pin !== undefined });
@@ -275,6 +277,10 @@ export class Bridge {
       case 'askedAgain':
       case 'dropped':
       case 'damaged':
+        return;
+      case 'held':
+        // What is let go so is a sign that the stream plays.
+        this.#diagnosis.markPlaying(now);
         return;
     }
   }

@@ -1,14 +1,18 @@
+import { statSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
+import { join } from 'node:path';
 import { OutOfRangeError } from '../../apdu/errors.ts';
 import { openDatagramOutput } from './datagram-output.ts';
 import { openFileOutput, openStandardOutput } from './file-output.ts';
+import { FileAwareOutput, type FilePlace } from './files/file-aware-output.ts';
+import { openFolderOutput } from './files/folder-output.ts';
 import { openHttpOutput } from './http-output.ts';
 import type { Output, OutputAddress } from './output.ts';
 import { PictureOutput } from './picture/picture-output.ts';
 
 /** The syntax in words, for `--help` and for errors. */
 export const OUTPUT_SYNTAX =
-  'stdout, FILE, udp://ADDRESS:PORT (MPEG-TS), rtp://ADDRESS:PORT, or http://ADDRESS:PORT[/PATH] (players open the ' +
+  'stdout, FILE, FOLDER (a file by its own name), udp://ADDRESS:PORT (MPEG-TS), rtp://ADDRESS:PORT, or http://ADDRESS:PORT[/PATH] (players open the ' +
   'address that is printed; without PATH it ends in one that nobody can guess)';
 
 interface Scheme {
@@ -36,6 +40,8 @@ const SCHEMES = new Map<string, Scheme>([
 export interface OpenOutputOptions {
   /** Whether a file that has something in it may be written over. */
   readonly overwrite?: boolean;
+  /** Whether damaged groups of a file are paid for, too. */
+  readonly takesDamaged?: boolean;
 }
 
 /**
@@ -46,11 +52,22 @@ export interface OpenOutputOptions {
  * @throws TransportError `OUTPUT`, `OUTPUT_EXISTS`, `PORT_TAKEN`, `UDP_SEND` when it cannot be opened.
  */
 export async function openOutput(text: string, local: string, options: OpenOutputOptions = {}): Promise<Output> {
-  if (text === 'stdout' || text === '-') return new PictureOutput(await openStandardOutput());
-  if (text !== '' && !/^\w+:\/\//.test(text))
-    return new PictureOutput(await openFileOutput(text, options.overwrite === true));
+  const { overwrite = false, takesDamaged = false } = options;
+  const aware = (stream: Output, pathOf: FilePlace['pathOf']) =>
+    new FileAwareOutput(stream, { pathOf, overwrite, takesDamaged });
+  if (text === 'stdout' || text === '-') return aware(new PictureOutput(await openStandardOutput()), noPath);
+  if (text !== '' && !/^\w+:\/\//.test(text)) {
+    const isFolder = statSync(text, { throwIfNoEntry: false })?.isDirectory() === true;
+    if (isFolder) return aware(openFolderOutput(text), ({ name }) => join(text, name));
+    return aware(new PictureOutput(await openFileOutput(text, overwrite)), () => text);
+  }
   const { scheme, ...to } = parseOutputAddress(text);
-  return scheme.open({ ...to, interface: local });
+  return aware(await scheme.open({ ...to, interface: local }), noPath);
+}
+
+/** A file that comes has no place there. */
+function noPath(): undefined {
+  return undefined;
 }
 
 /** @throws OutOfRangeError saying what is wrong with it. */

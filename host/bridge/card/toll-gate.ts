@@ -2,8 +2,10 @@ import { ModuleError } from '../../../apdu/decode-module/module-status.ts';
 import type { Tariff } from '../../../apdu/decode-module/money/tariff.ts';
 import { CardGoneError, FormatError, type TollcastError } from '../../../apdu/errors.ts';
 import type { ClearWriter } from '../../stream/opening/clear-packets.ts';
+import type { GroupPreview, GroupVerdict } from '../../stream/opening/clear-sink.ts';
 import type { GroupOpener, OpenedGroup } from '../../stream/opening/group-opener.ts';
 import { type HeldCardPacket, isSamePart } from '../../stream/opening/held-card-packet.ts';
+import type { PacketGroup } from '../../stream/opening/packet-group.ts';
 import type { MediaIntake, TakenGroup } from '../intake/media-intake.ts';
 import type { KeyLoader, LoadedContent } from '../keys/key-loader.ts';
 import type { PriceConsent } from '../price/price-consent.ts';
@@ -35,8 +37,8 @@ export type GroupOutcome =
   | { readonly kind: 'stopped'; readonly reason: StopReason }
   /** Its card packet was let go. Another card packet that came for the same group gets its turn. */
   | { readonly kind: 'dropped'; readonly reason: DropReason }
-  /** It was let go unpaid: too little of it came. */
-  | { readonly kind: 'damaged' }
+  /** It was let go unpaid: too little of it came, or there is no use for it. */
+  | { readonly kind: 'damaged' | 'held' }
   /** It was let go: the card refuses it, and would refuse others like it. */
   | { readonly kind: 'refused'; readonly error: TollcastError }
   /** It was let go: the card opens nothing without its PIN. */
@@ -54,6 +56,8 @@ export interface TollGateOptions {
   readonly counters: StatusCounters;
   readonly notices: Notices;
   readonly consent: Pick<PriceConsent, 'isAccepted'>;
+  /** Says whether the one who takes the clear packets wants a group. */
+  readonly judge: (group: GroupPreview) => GroupVerdict;
   /** Percent of a damaged group's octets that must have come for the group to be paid at all. */
   readonly minShare: number;
 }
@@ -148,11 +152,11 @@ export class TollGate {
       this.#options.notices.say(OVER_DECLARED);
       return { kind: 'dropped', reason: 'overDeclared' };
     }
+    const verdict = this.#options.judge(previewGroup(group, card));
+    if (verdict !== 'wanted') return letGo(group, verdict);
     const received = group.receivedOctets(card) * 100;
     const isTooLittle = group.missingPackets(card) > 0 && received < card.header.octets * this.#options.minShare;
-    if (!isTooLittle) return undefined;
-    // A card packet that claims too much may be forged, and must not take the true one along.
-    return group.cards.length > 1 ? { kind: 'dropped', reason: 'damaged' } : { kind: 'damaged' };
+    return isTooLittle ? letGo(group, 'damaged') : undefined;
   }
 
   /** Has the card charge for a group and answer its card part. @returns why it did not, if it did not. */
@@ -246,7 +250,8 @@ export class TollGate {
         stream.putBack(group);
         return;
       case 'damaged':
-        counters.dropped('damaged', group.packets);
+      case 'held':
+        counters.dropped(outcome.kind, group.packets);
         stream.drop(group);
         return;
       case 'dropped':
@@ -276,6 +281,22 @@ export class TollGate {
       `packets of service ${other} come here and are let go: this run is of service ${own}; to watch the other one start again with --service ${other}`,
     );
   }
+}
+
+/** A card packet that claims what is not so may be forged, and must not take the true one along. */
+function letGo(group: PacketGroup, why: 'damaged' | 'held'): GroupOutcome {
+  return group.cards.length > 1 ? { kind: 'dropped', reason: why } : { kind: why };
+}
+
+function previewGroup(group: PacketGroup, card: HeldCardPacket): GroupPreview {
+  const { rtp } = card.packet;
+  return {
+    mode: card.header.mode,
+    ssrc: card.header.ssrc,
+    payloadType: rtp.payloadType,
+    isComplete: group.isComplete(card),
+    timestamps: () => [rtp.timestamp, ...group.inOrder(card).map((gap) => gap.rtp.timestamp)],
+  };
 }
 
 function isSameGroup({ header: a }: HeldCardPacket, { header: b }: HeldCardPacket): boolean {

@@ -16,6 +16,7 @@ export const DROP_REASONS = {
   forged: 'not what the sender sealed',
   overDeclared: 'of a group that says it has more octets than came',
   damaged: 'of a group too damaged to be paid for',
+  held: 'of a file, and here already or not described yet',
   cardSlow: 'the card did not get round to them',
   noCard: 'no card was there',
   noKey: 'their key did not come in time',

@@ -140,6 +140,7 @@ function emptyStatus(service: number | undefined): WritableStatus {
       forged: 0,
       overDeclared: 0,
       damaged: 0,
+      held: 0,
       cardSlow: 0,
       noCard: 0,
       noKey: 0,

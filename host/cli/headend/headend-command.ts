@@ -12,8 +12,6 @@ import { chooseProfile, limitGroups, type ProfileMode } from '../../headend/send
 import { completeAddress, type ServiceAddress } from '../../headend/sender/service-ports.ts';
 import { ServiceSender, type ServiceTotals } from '../../headend/sender/service-sender.ts';
 import { startStream } from '../../headend/sender/stream-start.ts';
-import { detectFormat, type Detected } from '../../headend/sources/detect-format.ts';
-import { openSource } from '../../headend/sources/open-source.ts';
 import { MAX_RATE, MIN_RATE } from '../../headend/sources/rate-packer.ts';
 import { SOURCE_FORMATS, type SourceFormat } from '../../headend/sources/source-format.ts';
 import { DEFAULT_STORE } from '../../issuer/keys/key-store.ts';
@@ -23,10 +21,13 @@ import { type MulticastAddress, parseMulticastAddress } from '../../transport/ne
 import { decimalNumber, wholeNumber } from '../options/number-option.ts';
 import { addPassphraseOptions, askPassphrase, type PassphraseOptions } from '../terminal/passphrase.ts';
 import { addOperatorCommands } from './operator-commands.ts';
+import { nameSource, openSendSource } from './send-source.ts';
 import { addServeCommands } from './serve-command.ts';
 
 interface SendOptions extends PassphraseOptions {
-  source: string;
+  source?: string;
+  file?: string;
+  passes?: number;
   address: MulticastAddress;
   price: Price;
   service: number;
@@ -59,7 +60,9 @@ const DAY = 86_400;
 export function addHeadendCommand(program: Command): void {
   const headend = program.command('headend').description('send pay streams');
   addPassphraseOptions(headend.command('send').description('seal a source and send it with its keys'))
-    .requiredOption('--source <source>', 'required: a file, - for standard input, udp:// or rtp://ADDRESS:PORT')
+    .option('--source <source>', 'a stream: a file, - for standard input, udp:// or rtp://ADDRESS:PORT')
+    .option('--file <file>', 'a file for everybody to have whole: sent again and again, with its name and SHA-256')
+    .option('--passes <n>', 'how often --file is sent (default: until it is stopped)', wholeNumber(1, 1_000_000))
     .requiredOption(
       '--address <address:port>',
       'required: where to send, as in 239.1.2.3:5000; the port is even, RTCP takes the next',
@@ -131,7 +134,7 @@ async function send(options: SendOptions): Promise<void> {
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt).once('SIGHUP', interrupt);
   try {
     say(`reading ${nameSource(options)}`);
-    const { media, format, isLive } = await openFormatted(options, stop.signal);
+    const { media, format, isLive, file } = await openSendSource(options, profile, stop.signal);
     if (stop.signal.aborted) return;
     const stream = startStream();
     const sale = {
@@ -149,7 +152,7 @@ async function send(options: SendOptions): Promise<void> {
     );
     const sender = new ServiceSender({
       stream,
-      source: { media, format, isLive, rate: options.rate },
+      source: { media, format, isLive, rate: options.rate, file },
       profile: { ...profile, aead: await loadOpensslAead() },
       keys,
       to,
@@ -160,7 +163,7 @@ async function send(options: SendOptions): Promise<void> {
       onKey: ({ id, segmentId }) => say(`content key ${id} of segment ${segmentId}`),
     });
     say(
-      `service ${options.service}: ${options.source} (${format}) to ${to.address}:${to.port} by ${to.interface}, ` +
+      `service ${options.service}: ${nameSource(options)} (${file === undefined ? format : 'a file'}) to ${to.address}:${to.port} by ${to.interface}, ` +
         `keys to port ${to.keyPort}, ${options.mode}, card packet 1 in ${profile.every}, span ${profile.span}, ` +
         `${formatPrice(price)}, ${cards.length} ${cards.length === 1 ? 'card' : 'cards'} granted`,
     );
@@ -188,33 +191,19 @@ interface SendResult {
 }
 
 /** @throws TollcastError `EMPTY_SOURCE` when nothing was sent and nobody interrupted it. */
-function printTotals(
-  { source, service, json }: SendOptions,
-  { to, format, totals, seconds, stopped }: SendResult,
-): void {
+function printTotals(options: SendOptions, { to, format, totals, seconds, stopped }: SendResult): void {
+  const { service, json } = options;
   const { octets, duration, groups } = totals;
   if (octets === 0 && !stopped) {
     throw new TollcastError(
       'EMPTY_SOURCE',
-      `${nameSource({ source })} was empty, nothing was sent; name another --source`,
+      `${nameSource(options)} was empty, nothing was sent; name another --source`,
     );
   }
   say(`${stopped ? 'stopped' : 'end of the source'}: ${octets} octets, ${duration} ms in ${groups} groups`);
   if (json !== true) return;
   const { address, port, keyPort } = to;
   process.stdout.write(`${JSON.stringify({ service, address, port, keyPort, format, ...totals, seconds })}\n`);
-}
-
-async function openFormatted(
-  { source, format, interface: networkInterface }: SendOptions,
-  signal: AbortSignal,
-): Promise<Detected> {
-  const media = await openSource(source, networkInterface, signal);
-  return detectFormat(media, format === 'auto' ? undefined : format);
-}
-
-function nameSource({ source }: Pick<SendOptions, 'source'>): string {
-  return source === '-' ? 'standard input' : source;
 }
 
 /** Status goes to standard error: standard output is for programs. */

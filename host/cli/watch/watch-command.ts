@@ -4,6 +4,7 @@ import { OutOfRangeError, TollcastError } from '../../../apdu/errors.ts';
 import { toHex } from '../../../apdu/octets.ts';
 import { Bridge, type BridgeEnd, type BridgeStatus, receiveService } from '../../bridge/index.ts';
 import { openOutput, OUTPUT_SYNTAX } from '../../player/open-output.ts';
+import type { FileProgress } from '../../player/output.ts';
 import { CARD_ADDRESS_SYNTAX, createCardOpener, parseCardAddress } from '../../transport/card/card-address.ts';
 import { nodeAead } from '../../transport/crypto/node-aead.ts';
 import { loadOpensslAead } from '../../transport/crypto/node-openssl-aead.ts';
@@ -13,7 +14,7 @@ import { addPriceOptions, type PriceOptions } from '../options/price-option.ts';
 import { askPin } from '../terminal/pin-entry.ts';
 import { PriceDecision } from './price-decision.ts';
 import { StatusPrinter } from './status-printer.ts';
-import { billToJson, describeBill, describeStopReason } from './watch-view.ts';
+import { billToJson, describeBill, describeFile, describeStopReason } from './watch-view.ts';
 
 interface WatchOptions extends PriceOptions {
   address: MulticastAddress;
@@ -26,7 +27,7 @@ interface WatchOptions extends PriceOptions {
   pin?: true;
   pinFile?: string;
   confirms?: string;
-  minShare: number;
+  minShare?: number;
   out: string;
   overwrite?: true;
   json?: true;
@@ -59,7 +60,11 @@ export function addWatchCommand(program: Command): void {
       '--confirms <file>',
       'append what the card confirms of its grants to this file, in hexadecimal, for the operator',
     )
-    .option('--min-share <percent>', 'smallest part of a damaged group that is paid for', wholeNumber(0, 100), 50)
+    .option(
+      '--min-share <percent>',
+      'smallest part of a damaged group that is paid for (default: 50; of a file 100, as it is sent again)',
+      wholeNumber(0, 100),
+    )
     .option('--out <output>', OUTPUT_SYNTAX, 'stdout')
     .option('--overwrite', 'write over the file that --out names, if there is one');
   addPriceOptions(command)
@@ -81,7 +86,10 @@ async function watch(options: WatchOptions): Promise<void> {
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt).once('SIGHUP', interrupt);
-  const output = await openOutput(options.out, options.interface, { overwrite: options.overwrite === true });
+  const output = await openOutput(options.out, options.interface, {
+    overwrite: options.overwrite === true,
+    takesDamaged: options.minShare !== undefined,
+  });
   let closing: Promise<void> | undefined;
   const closeOutput = () => (closing ??= output.close());
   const printer = new StatusPrinter(options.quiet === true);
@@ -99,7 +107,7 @@ async function watch(options: WatchOptions): Promise<void> {
       pin,
       onConfirm: (confirm) => confirms?.add(confirm),
       waitForCredit: options.waitForCredit === true,
-      minShare: options.minShare,
+      ...(options.minShare !== undefined && { minShare: options.minShare }),
       decidePrice: decision.decide,
       onNotice: (line) => printer.warn(line),
       onState: (status) => printer.printState(status, options.card),
@@ -135,7 +143,7 @@ async function watch(options: WatchOptions): Promise<void> {
       const seconds = Math.round(performance.now() - started) / 1000;
       process.stdout.write(`${JSON.stringify(billToJson(bridge.status, end, output, seconds))}\n`);
     }
-    failure ??= errorOfEnd(end, bridge.status, options.card, decision.refusal);
+    failure ??= errorOfEnd(end, bridge.status, options.card, decision.refusal) ?? errorOfFile(output.file);
     if (failure !== undefined) throw failure;
   } finally {
     await closeOutput();
@@ -164,6 +172,15 @@ function requireFreeStandardOutput({ out, json }: WatchOptions): void {
       `standard output is a terminal; pipe it into a player, or name with --out: ${OUTPUT_SYNTAX}`,
     );
   }
+}
+
+/** @returns the error of a file that did not come whole. */
+function errorOfFile(file: FileProgress | undefined): TollcastError | undefined {
+  if (file === undefined || file.isComplete) return undefined;
+  return new TollcastError(
+    'FILE_INCOMPLETE',
+    `${describeFile(file)}; start again with the same --out: what is here is not paid again`,
+  );
 }
 
 /** @returns the error with which this end of a run is reported; undefined for a success. */

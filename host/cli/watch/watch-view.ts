@@ -2,7 +2,7 @@ import { type BridgeEnd, type BridgeStatus, DROP_REASONS, type StopReason } from
 import { formatMoney } from '../../money/amount.ts';
 import { type Currency, currencyByNumber } from '../../money/currency.ts';
 import { formatPrice } from '../../money/price.ts';
-import type { Output } from '../../player/output.ts';
+import type { FileProgress, Output } from '../../player/output.ts';
 import { quoteWord } from '../../transport/card/quote-word.ts';
 import { formatDay, now } from '../terminal/time.ts';
 
@@ -24,7 +24,7 @@ export function formatStatus(status: BridgeStatus, rate: number): string {
 }
 
 /** What an output did with what was paid. */
-type OutputCounts = Pick<Output, 'lost' | 'withheld'>;
+type OutputCounts = Pick<Output, 'lost' | 'withheld' | 'file'>;
 
 /** What a run received and what it cost. */
 export function describeBill(status: BridgeStatus, end: BridgeEnd, output: OutputCounts): string[] {
@@ -36,9 +36,10 @@ export function describeBill(status: BridgeStatus, end: BridgeEnd, output: Outpu
   const drops = Object.entries(status.drops)
     .filter(([, count]) => count > 0)
     .map(([reason, count]) => `let go    ${count}: ${meanings[reason]}`);
-  const { withheld, lost } = output;
+  const { withheld, lost, file } = output;
   if (withheld > 0) drops.push(`joining   ${withheld} octets paid before the first picture that can be shown`);
   if (lost > 0) drops.push(`thrown    ${lost} octets paid, which the player did not take`);
+  if (file !== undefined) drops.push(`file      ${describeFile(file)}`);
   if (bill === undefined) {
     return [
       `counted   ${counts}`,
@@ -55,15 +56,22 @@ export function describeBill(status: BridgeStatus, end: BridgeEnd, output: Outpu
   ];
 }
 
+/** How much came of a file. */
+export function describeFile({ name, length, received, missing, isComplete }: FileProgress): string {
+  if (isComplete) return `${name} is whole, ${length} octets with the SHA-256 that was announced`;
+  return `${name}: ${received} of ${length} octets came, ${missing} pieces are missing`;
+}
+
 /** The same for programs; amounts in micro-units, times in ms. */
 export function billToJson(
   status: BridgeStatus,
   end: BridgeEnd,
-  { lost, withheld }: OutputCounts,
+  { lost, withheld, file }: OutputCounts,
   seconds: number,
 ): Record<string, unknown> {
   const { bill } = end;
   return {
+    ...(file !== undefined && { file }),
     end: end.code,
     card: status.card,
     service: status.service,

@@ -1,5 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { type Clock, systemClock } from '../../clock/clock.ts';
+import type { FileDescription } from '../../stream/file/file-description.ts';
 import { GroupSealer, type SealedGroup } from '../../stream/sealing/group-sealer.ts';
 import { nodeAead } from '../../transport/crypto/node-aead.ts';
 import type { MediaSource } from '../sources/media-source.ts';
@@ -24,6 +25,8 @@ export interface ServiceSenderOptions {
     readonly isLive?: boolean;
     /** bit/s, in place of the source's own clock or times of arrival; a file of data has 10,000,000 when left out. */
     readonly rate?: number | undefined;
+    /** Sent piece by piece, for receivers to put together. */
+    readonly file?: FileDescription | undefined;
   };
   readonly profile: SealingProfile;
   readonly keys: ContentKeys;
@@ -92,7 +95,7 @@ export class ServiceSender {
       span: profile.span,
       every: profile.every,
       closingTime: profile.closingTime,
-      payloadType: payloadTypeOf(source.format),
+      payloadType: payloadTypeOf(source.format, source.file),
       firstSequence: randomInt(MAX_FIRST_SEQUENCE),
       random: randomBytes,
       aead: profile.aead ?? nodeAead,
@@ -132,7 +135,7 @@ export class ServiceSender {
   async #sendSource(announcer: KeyAnnouncer, ports: ServicePorts, signal: AbortSignal): Promise<void> {
     const { stream, source, profile, pace } = this.#options;
     const isLive = source.isLive === true;
-    const packer = makePacker(this.#timeline, source.format, { ...source, isLive, packing: profile.packing });
+    const packer = makePacker(this.#timeline, source.format, { ...profile, ...source, isLive });
     const check = this.#checkRate(isLive);
     const reading = {
       patience: () => this.#patience(packer),
@@ -164,7 +167,7 @@ export class ServiceSender {
   #checkRate(isLive: boolean): RateCheck | undefined {
     const { source, profile, onWrongRate } = this.#options;
     const { format, rate } = source;
-    if (rate === undefined || onWrongRate === undefined) return undefined;
+    if (rate === undefined || onWrongRate === undefined || source.file !== undefined) return undefined;
     const hasClock = format !== 'lines' && format !== 'data';
     const own = { packing: profile.packing, isLive };
     return new RateCheck(rate, hasClock ? makePacker(new MediaTimeline(0), format, own) : undefined, onWrongRate);

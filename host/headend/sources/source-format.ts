@@ -1,5 +1,7 @@
+import { type FileDescription, PAYLOAD_TYPE_FILE } from '../../stream/file/file-description.ts';
 import { PAYLOAD_TYPE_MPEG_TS } from '../../stream/packet/rtp-packet.ts';
 import { AudioPacker } from './audio/audio-packer.ts';
+import { chooseGroupPieces, FilePacker } from './file/file-packer.ts';
 import type { MediaTimeline } from './media-timeline.ts';
 import { type Packer, RatePacker } from './rate-packer.ts';
 import { RecordPacker } from './record-packer.ts';
@@ -20,8 +22,9 @@ const PAYLOAD_TYPE_DATA = 96;
 /** bit/s of a file without a clock. */
 const DEFAULT_RATE = 10_000_000;
 
-/** The RTP payload type of a format. */
-export function payloadTypeOf(format: SourceFormat): number {
+/** The RTP payload type of a format. @param file that is sent as a file, and not as a stream. */
+export function payloadTypeOf(format: SourceFormat, file?: FileDescription): number {
+  if (file !== undefined) return PAYLOAD_TYPE_FILE;
   return format === 'ts' ? PAYLOAD_TYPE_MPEG_TS : PAYLOAD_TYPE_DATA;
 }
 
@@ -32,14 +35,23 @@ export interface PackerOptions {
   readonly packing: number;
   /** Whether the source comes as time passes; a file is there before it is read. */
   readonly isLive: boolean;
+  /** The file that is sent piece by piece; what is sent is a stream when left out. */
+  readonly file?: FileDescription | undefined;
+  /** Most packets and ms of a group. */
+  readonly every?: number | undefined;
+  readonly closingTime?: number | undefined;
 }
 
 /** Makes the packer of a format. */
 export function makePacker(
   timeline: MediaTimeline,
   format: SourceFormat,
-  { rate, packing, isLive }: PackerOptions,
+  { rate, packing, isLive, file, every = 1, closingTime = 1000 }: PackerOptions,
 ): Packer {
+  if (file !== undefined) {
+    const pace = rate ?? DEFAULT_RATE;
+    return new FilePacker(timeline, file, { rate: pace, groupPieces: chooseGroupPieces(every, pace, closingTime) });
+  }
   const size = packing * TS_PACKET;
   const isRecords = format === 'lines' || format === 'data';
   if (isRecords && isLive) return new RecordPacker(timeline, { size, lines: format === 'lines', rate });

@@ -29,6 +29,8 @@ export interface MediaPayload {
   readonly at: number;
   /** RTP timestamp, u32. */
   readonly timestamp: number;
+  /** Whether it is the first of a group, whatever room the group before it has. */
+  readonly startsGroup?: boolean;
 }
 
 export interface SealerOptions {
@@ -82,7 +84,7 @@ const CHUNK = 0x10000;
 
 /**
  * Seals payloads into groups of packets (protocol 5). A group closes when it has the number of packets asked for,
- * before it would last longer than the closing time, at a change of key, and at once when its first payload is shorter
+ * before it would last longer than the closing time, at a change of key, before a payload that starts a group, and at once when its first payload is shorter
  * than the span.
  */
 export class GroupSealer {
@@ -126,7 +128,9 @@ export class GroupSealer {
     }
     const closed: SealedGroup[] = [];
     let group = this.#group;
-    if (group !== undefined && (group.key !== key || group.duration + payload.duration > this.#options.closingTime)) {
+    const isLast = (open: OpenGroup): boolean =>
+      open.key !== key || payload.startsGroup === true || open.duration + payload.duration > this.#options.closingTime;
+    if (group !== undefined && isLast(group)) {
       closed.push(this.#sealGroup(group));
       group = undefined;
     }

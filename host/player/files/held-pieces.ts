@@ -1,0 +1,33 @@
+/** Which pieces of a file are here: a bit for each. */
+export class HeldPieces {
+  readonly #bits: Uint8Array;
+  readonly pieces: number;
+  #count = 0;
+
+  /** @param bits as {@link HeldPieces.bits} gave them. */
+  constructor(pieces: number, bits?: Uint8Array) {
+    this.pieces = pieces;
+    this.#bits = bits?.slice() ?? new Uint8Array(Math.ceil(pieces / 8));
+    if (bits === undefined) return;
+    for (let position = 0; position < pieces; position++) if (this.has(position)) this.#count++;
+  }
+
+  /** How many are here. */
+  get count(): number {
+    return this.#count;
+  }
+
+  get bits(): Uint8Array {
+    return this.#bits;
+  }
+
+  has(position: number): boolean {
+    return ((this.#bits[position >>> 3] ?? 0) & (1 << (position & 7))) !== 0;
+  }
+
+  add(position: number): void {
+    if (this.has(position)) return;
+    this.#bits[position >>> 3]! |= 1 << (position & 7);
+    this.#count += 1;
+  }
+}
