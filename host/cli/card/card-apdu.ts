@@ -5,6 +5,7 @@ import { parseResponse } from '../../../apdu/iso7816/response-apdu.ts';
 import { describeStatus, formatStatus, SW_OK, type StatusMeaning } from '../../../apdu/iso7816/status-word.ts';
 import { toHex } from '../../../apdu/octets.ts';
 import { type CardOptions, print, withCard } from '../options/card-option.ts';
+import { formatHex } from './card-trace.ts';
 
 const INS_SELECT = 0xa4;
 /** Octets on a line of a dump. */
@@ -31,7 +32,7 @@ function isSelect(command: Uint8Array): boolean {
 function describeExchange(command: Uint8Array, data: Uint8Array, status: number, meaning: StatusMeaning): string[] {
   const advice = status === SW_OK ? '' : `; ${meaning.advice}`;
   return [
-    `> ${formatHex(command)}`,
+    `> ${formatHex(toHex(command))}`,
     ...dumpHex(data).map((line) => `  ${line}`),
     ...describeTlv(tryParseTlv(data) ?? [], '  '),
     `< ${formatStatus(status)} ${meaning.text}${advice}`,
@@ -41,16 +42,9 @@ function describeExchange(command: Uint8Array, data: Uint8Array, status: number,
 function describeTlv(objects: readonly Tlv[], indent: string): string[] {
   return objects.flatMap(({ tag, value, children }) => {
     const name = tag.toString(16).toUpperCase().padStart(2, '0');
-    if (children === undefined) return [`${indent}${name} (${value.length}) ${formatHex(value)}`.trimEnd()];
+    if (children === undefined) return [`${indent}${name} (${value.length}) ${formatHex(toHex(value))}`.trimEnd()];
     return [`${indent}${name} (${value.length})`, ...describeTlv(children, `${indent}  `)];
   });
-}
-
-/** Writes octets as in "00 A4 04 00". */
-function formatHex(octets: Uint8Array): string {
-  return toHex(octets)
-    .toUpperCase()
-    .replaceAll(/(..)(?=.)/g, '$1 ');
 }
 
 /** Writes lines of 16 octets: offset, octets, and those of them that are printable ASCII. */
@@ -61,7 +55,7 @@ function dumpHex(octets: Uint8Array): string[] {
     const text = Array.from(part, (octet) => (octet >= 0x20 && octet < 0x7f ? String.fromCodePoint(octet) : '.')).join(
       '',
     );
-    lines.push(`${at.toString(16).padStart(4, '0')}  ${formatHex(part).padEnd(3 * PER_LINE - 1)}  ${text}`);
+    lines.push(`${at.toString(16).padStart(4, '0')}  ${formatHex(toHex(part)).padEnd(3 * PER_LINE - 1)}  ${text}`);
   }
   return lines;
 }

@@ -3,8 +3,9 @@ import { InputError } from '../../../apdu/errors.ts';
 import { parseCommand } from '../../../apdu/iso7816/command-apdu.ts';
 import { fromHex } from '../../../apdu/octets.ts';
 import { DEFAULT_STORE } from '../../issuer/keys/key-store.ts';
-import { addCardOptions } from '../options/card-option.ts';
+import { addCardOptions, addOpenOptions } from '../options/card-option.ts';
 import { decimalNumber, wholeNumber } from '../options/number-option.ts';
+import { runShell } from '../shell/card-shell.ts';
 import { addPassphraseOptions } from '../terminal/passphrase.ts';
 import { runCommands } from './card-apdu.ts';
 import { benchCard, parseChipName, parseSpan } from './card-bench.ts';
@@ -35,6 +36,9 @@ export function addCardCommand(program: Command): void {
   addCardOptions(card.command('apdu').description('send commands as they are and show the answers in plain text'))
     .argument('<command...>', 'hexadecimal, as in "00 A4 04 00"', collectCommand)
     .action(runCommands);
+  addOpenOptions(card.command('shell').description('ask a card one thing after the other, in words or hexadecimal'))
+    .addHelpText('after', '\nWhat is typed is kept in a private file, but for lines with a PIN or a key.')
+    .action(runShell);
 
   const bench = card
     .command('bench')

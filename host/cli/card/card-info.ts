@@ -1,3 +1,4 @@
+import type { CardChannel } from '../../../apdu/card-channel.ts';
 import { formatCardId } from '../../../apdu/decode-module/card-id.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import type { KeyEntry } from '../../../apdu/decode-module/keys/key-list.ts';
@@ -19,33 +20,38 @@ import { spendLimitToJson } from './card-view.ts';
 /** `tollcast card info` */
 export async function showCard(options: CardOptions): Promise<void> {
   await withCard(options, async (channel) => {
-    const card = await readCard(new DecodeModule(channel));
-    const { answer, keys, trusted } = card;
-    const purse = card.purse && describePurse(card.purse.status);
-    const limits = card.purse && describeSpending(card.purse.record, currencyByNumber(answer.currency));
-    const atr = toHex(channel.atr);
-    print(
-      options,
-      {
-        atr,
-        ...cardToJson(card),
-        ...purse?.json,
-        ...limits?.json,
-        ...(card.limits && holderLimitsToJson(card.limits)),
-        trust: trusted.map(trustToJson),
-        keys: keys.map(keyToJson),
-      },
-      [
-        `ATR       ${atr}`,
-        ...describeModule(card),
-        ...(purse?.lines ?? []),
-        ...(limits?.lines ?? []),
-        ...(card.limits === undefined ? [] : describeHolderLimits(card.limits)),
-        ...trusted.map(({ id, key }) => `trusts    ${id}: ${toHex(key)}`),
-        ...keys.map((key) => `key       ${describeKey(key)}`),
-      ],
-    );
+    const { json, lines } = await readCardView(channel);
+    print(options, json, lines);
   });
+}
+
+/** All that a card tells anybody who selects it. */
+export async function readCardView(channel: CardChannel): Promise<View> {
+  const card = await readCard(new DecodeModule(channel));
+  const { answer, keys, trusted } = card;
+  const purse = card.purse && describePurse(card.purse.status);
+  const limits = card.purse && describeSpending(card.purse.record, currencyByNumber(answer.currency));
+  const atr = toHex(channel.atr);
+  return {
+    json: {
+      atr,
+      ...cardToJson(card),
+      ...purse?.json,
+      ...limits?.json,
+      ...(card.limits && holderLimitsToJson(card.limits)),
+      trust: trusted.map(trustToJson),
+      keys: keys.map(keyToJson),
+    },
+    lines: [
+      `ATR       ${atr}`,
+      ...describeModule(card),
+      ...(purse?.lines ?? []),
+      ...(limits?.lines ?? []),
+      ...(card.limits === undefined ? [] : describeHolderLimits(card.limits)),
+      ...trusted.map(({ id, key }) => `trusts    ${id}: ${toHex(key)}`),
+      ...keys.map((key) => `key       ${describeKey(key)}`),
+    ],
+  };
 }
 
 /** Spend limit and credit limit, as the newest record has them. */
@@ -111,6 +117,7 @@ function describeModule({ answer, moduleClass, capabilities }: CardSnapshot): st
   ];
 }
 
+/** A kind of key as the protocol page names it, in camel case. */
 function nameKind(kind: number): string {
   return Object.entries(KIND).find(([, number]) => number === kind)?.[0] ?? `kind ${kind}`;
 }
@@ -126,6 +133,6 @@ function keyToJson({ kind, parentKind, service, keyId, from, to }: KeyEntry): Re
   };
 }
 
-function describeKey({ kind, service, keyId, from, to }: KeyEntry): string {
+export function describeKey({ kind, service, keyId, from, to }: KeyEntry): string {
   return `${nameKind(kind)} ${keyId} of service ${service}, valid from ${formatTime(from)} to ${formatTime(to)}`;
 }

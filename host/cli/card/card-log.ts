@@ -1,3 +1,4 @@
+import type { CardChannel } from '../../../apdu/card-channel.ts';
 import { formatCardId } from '../../../apdu/decode-module/card-id.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import type { LogRecord } from '../../../apdu/decode-module/money/log-record.ts';
@@ -9,41 +10,46 @@ import { currencyByNumber } from '../../money/currency.ts';
 import { formatSpendLimit } from '../../money/spend-limit.ts';
 import { type CardOptions, print, withCard } from '../options/card-option.ts';
 import { formatDay } from '../terminal/time.ts';
-import { spendLimitToJson } from './card-view.ts';
+import { spendLimitToJson, type View } from './card-view.ts';
 
 /** `tollcast card log`: the purse record by record, the newest first. */
 export async function showLog(options: CardOptions & { readonly last: number }): Promise<void> {
   await withCard(options, async (channel) => {
-    const module = new DecodeModule(channel);
-    const answer = await module.select();
-    requirePurseShown(answer);
-    const { cardId, currency: number } = answer;
-    const entries = await readPurseLog(module, options.last);
-    const currency = currencyByNumber(number);
-    const format = (amount: bigint) => formatMoney(amount, currency).replace(` ${currency.code}`, '');
-    const rows = entries.map(({ record, event }) => [
-      String(record.sequence),
-      describeEvent(event, (amount) => formatMoney(amount, currency)),
-      format(record.loaded - record.spent),
-      format(record.taken),
-      `${record.receiptsWritten}/${record.receiptsAcknowledged}`,
-      record.day === 0 ? '' : `${formatDay(record.day)} ${format(record.spentOfDay)}`,
-      formatSpendLimit(record.spendLimit, currency).replace(` ${currency.code}`, ''),
-    ]);
-    const head = ['record', 'what', 'balance', 'taken', 'receipts', 'spent of day', 'spend limit'];
-    print(
-      options,
-      {
-        card: formatCardId(cardId),
-        currency: currency.code,
-        records: entries.map(({ record }) => recordToJson(record)),
-      },
-      [
-        ...formatTable([head, ...rows]),
-        `card ${formatCardId(cardId)}, amounts in ${currency.code}; receipts: written/collected`,
-      ],
-    );
+    const { json, lines } = await readLogView(channel, options.last);
+    print(options, json, lines);
   });
+}
+
+/** The newest records of a purse. @param count 1 to 64. */
+export async function readLogView(channel: CardChannel, count: number): Promise<View> {
+  const module = new DecodeModule(channel);
+  const answer = await module.select();
+  requirePurseShown(answer);
+  const { cardId, currency: number } = answer;
+  const entries = await readPurseLog(module, count);
+  const currency = currencyByNumber(number);
+  const format = (amount: bigint) => formatMoney(amount, currency).replace(` ${currency.code}`, '');
+  const rows = entries.map(({ record, event }) => [
+    String(record.sequence),
+    describeEvent(event, (amount) => formatMoney(amount, currency)),
+    format(record.loaded - record.spent),
+    format(record.taken),
+    `${record.receiptsWritten}/${record.receiptsAcknowledged}`,
+    record.day === 0 ? '' : `${formatDay(record.day)} ${format(record.spentOfDay)}`,
+    formatSpendLimit(record.spendLimit, currency).replace(` ${currency.code}`, ''),
+  ]);
+  const head = ['record', 'what', 'balance', 'taken', 'receipts', 'spent of day', 'spend limit'];
+  return {
+    json: {
+      card: formatCardId(cardId),
+      currency: currency.code,
+      records: entries.map(({ record }) => recordToJson(record)),
+    },
+    lines: [
+      ...formatTable([head, ...rows]),
+      `card ${formatCardId(cardId)}, amounts in ${currency.code}; receipts: written/collected`,
+    ],
+  };
 }
 
 function describeEvent(event: PurseEvent, write: (amount: bigint) => string): string {

@@ -6,22 +6,32 @@ import {
   openCard,
   parseCardAddress,
 } from '../../transport/card/card-address.ts';
+import { tellCommands } from '../card/card-trace.ts';
 
 export interface CardOptions {
   readonly card: CardAddress;
   readonly wait?: true;
   readonly json?: true;
+  readonly trace?: true;
 }
 
 /** Help for the `--json` of every command. */
 const JSON_HELP = 'print one line of JSON; amounts in micro-units, 1000000 to the unit';
 
-/** Adds the options of every command that opens one card. */
+/** Adds the options of every command that opens one card and prints what comes of it. */
 export function addCardOptions(command: Command): Command {
+  return addOpenOptions(command).option('--json', JSON_HELP);
+}
+
+/** Adds the options of every command that opens one card. */
+export function addOpenOptions(command: Command): Command {
   const address = new Option('--card <address>', CARD_ADDRESS_SYNTAX)
     .default({ kind: 'pcsc' } satisfies CardAddress, 'pcsc')
     .argParser(parseCardAddress);
-  return command.addOption(address).option('--wait', 'wait for the card').option('--json', JSON_HELP);
+  return command
+    .addOption(address)
+    .option('--wait', 'wait for the card')
+    .option('--trace', 'show each command and its answer on standard error, without what is secret');
 }
 
 /**
@@ -32,8 +42,9 @@ export async function withCard<T>(
   options: CardOptions & { readonly create?: true },
   work: (channel: CardChannel) => Promise<T>,
 ): Promise<T> {
-  const { card, wait, create } = options;
-  const channel = await openCard(card, { wait, create, onWaiting: printWaiting });
+  const { card, wait, create, trace } = options;
+  const opened = await openCard(card, { wait, create, onWaiting: printWaiting });
+  const channel = trace === true ? tellCommands(opened, (line) => process.stderr.write(`${line}\n`)) : opened;
   try {
     return await work(channel);
   } finally {

@@ -32,6 +32,8 @@ export interface OpenCardOptions {
    * through it meanwhile. Without it a card that such a program has is opened through that one.
    */
   readonly lendAs?: string | undefined;
+  /** Whether this program, too, would work through another one that has the card; without `lendAs` it always does. */
+  readonly mayBorrow?: boolean | undefined;
   /** Called with the name of the PC/SC reader in which the card was found. */
   readonly onReader?: ((reader: string) => void) | undefined;
 }
@@ -74,7 +76,7 @@ function parseTcpAddress(text: string, rest: string): TcpAddress {
  */
 export async function openCard(address: string | CardAddress, options: OpenCardOptions = {}): Promise<CardChannel> {
   const where = typeof address === 'string' ? parseCardAddress(address) : address;
-  const { wait, signal, lendAs } = options;
+  const { wait, signal } = options;
   switch (where.kind) {
     case 'pcsc': {
       const { openPcscCard } = await import('./pcsc/pcsc-card.ts');
@@ -82,7 +84,7 @@ export async function openCard(address: string | CardAddress, options: OpenCardO
         ...options,
         nameUser: (reader) => nameLender(pcscPlace(reader)),
         take: async (reader, open) => {
-          const channel = await takeCard(pcscPlace(reader), open, lendAs, signal);
+          const channel = await takeCard(pcscPlace(reader), open, options);
           options.onReader?.(reader);
           return channel;
         },
@@ -91,14 +93,14 @@ export async function openCard(address: string | CardAddress, options: OpenCardO
     case 'tcp': {
       const { openTcpCard } = await import('./tcp/tcp-card.ts');
       const open = async () => limitTime(await openTcpCard(where.at, signal));
-      const take = () => takeCard(tcpPlace(where.at), open, lendAs, signal);
+      const take = () => takeCard(tcpPlace(where.at), open, options);
       return wait === true ? waitForCard(take, options) : take();
     }
     case 'soft': {
       const { openSoftCard } = await import('./soft/soft-card.ts');
       const { file } = where;
       const open = async () => limitTime(openSoftCard(file, options.create === true));
-      const take = () => (file === undefined ? open() : takeCard(softPlace(file), open, lendAs, signal));
+      const take = () => (file === undefined ? open() : takeCard(softPlace(file), open, options));
       return wait === true ? waitForCard(take, options) : take();
     }
   }

@@ -31,23 +31,30 @@ export function softPlace(file: string): string {
   }
 }
 
+interface TakeOptions {
+  /** Name of this program if it is to lend the card itself. */
+  readonly lendAs?: string | undefined;
+  /** Whether it works through a program that lends the card. */
+  readonly mayBorrow?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Takes the card at a place: through the program that lends it, else by `open`.
- * @param lendAs name of this program if it is to lend the card itself.
- * @throws TransportError `CARD_IN_USE` when another program lends it and this one would, too; what `open` throws.
+ * @throws TransportError `CARD_IN_USE` when another program lends it and this one may not borrow it; what `open` throws.
  */
 export async function takeCard(
   place: string,
   open: () => Promise<CardChannel>,
-  lendAs: string | undefined,
-  signal: AbortSignal | undefined,
+  options: TakeOptions,
 ): Promise<CardChannel> {
+  const { lendAs, mayBorrow = lendAs === undefined, signal } = options;
   const clock = systemClock;
   for (const start = clock.monotonic(); ; await clock.sleep(IN_USE_PAUSE_MS, signal)) {
     const lender = await findLender(place);
     if (lender !== undefined) {
       // The lender has a time limit of its own, and may have lent the card to another program for some time.
-      if (lendAs === undefined) return new TimeLimitedChannel(lender.channel, { clock, limit: 2 * MAX_COMMAND_MS });
+      if (mayBorrow) return new TimeLimitedChannel(lender.channel, { clock, limit: 2 * MAX_COMMAND_MS });
       await lender.channel.close();
       throw new TransportError('CARD_IN_USE', `the card is in use by ${lender.name}; end that first`);
     }
