@@ -16,12 +16,14 @@ import {
   SERVICE_KEY_ID,
   sealService,
   START,
+  makeFixedKey,
 } from '../../messages/messages.ts';
 import {
   SEED_PURCHASE_ID,
   sealSeedParts,
   SEGMENT_PURCHASE_ID,
   sealSegmentPurchase,
+  sealTreeLeaf,
   sealUnderSlot,
 } from '../../messages/purchase-messages.ts';
 import { type Case, type Tester, encodeU32 } from '../../tester.ts';
@@ -132,6 +134,23 @@ export const leaveCases: readonly Case[] = [
       await tester.decode(sealPart(1, { mediaTime: MIDDLE - 1 }));
       await tester.decode(sealPart(2, { mediaTime: MIDDLE }), STATUS.OUTSIDE_VALIDITY);
       await tester.loadKey(sealUnderSlot(3, { from: MIDDLE }, { kind: 'free' }), STATUS.OUTSIDE_VALIDITY);
+    },
+  },
+  {
+    name: 'after a leave 31 messages that are issued anew are taken in any order',
+    from: 'playing',
+    async run(tester) {
+      await leave(tester, SERVICE_KEY_ID, MIDDLE);
+      const numbers = Array.from({ length: 31 }, (_, i) => 32 - i);
+      for (const number of numbers) {
+        const message =
+          number > 16
+            ? sealTreeLeaf(number, { leaf: number, key: makeFixedKey('leaf') })
+            : sealService(number, {}, { keyId: number });
+        await tester.loadKey(message);
+        await tester.loadKey(message);
+      }
+      await tester.loadKey(sealService(1), STATUS.OLD_NUMBER);
     },
   },
   {
