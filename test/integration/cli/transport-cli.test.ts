@@ -140,6 +140,9 @@ describe('tollcast card info', () => {
       capabilities: ['suite1', 'octets', 'duration', 'flat', 'scp03', 'pin', 'marks', 'tree', 'p256', 'blind'],
       maxSpan: 208,
       maxCommandData: 255,
+      ratingLimit: null,
+      pinPolicy: 'none',
+      pinTries: null,
       trust: [],
       keys: [],
     });
