@@ -9,6 +9,7 @@ import { measureCardPackets } from './card-packets.ts';
 import { formatFigure, formatGoal, isGoalMet, type Measurement } from './figures.ts';
 import { FLOOD_SECONDS, measureFloods } from './floods/measure-floods.ts';
 import { measureJoinTime } from './join-time.ts';
+import { measureJoins } from './joins.ts';
 import { endWithThisProcess } from './left-behind.ts';
 import { MeasurementError } from './measurement-error.ts';
 import { measureRoundTrips } from './round-trips.ts';
@@ -21,6 +22,7 @@ const MEASUREMENTS: Readonly<Record<string, () => Promise<Measurement>>> = {
   'bridge-cost': measureBridgeCost,
   'seal-and-send': measureSealAndSend,
   'join-time': measureJoinTime,
+  joins: measureJoins,
   floods: () => measureFloods({ card: 'soft', withKoffi: true, seconds: FLOOD_SECONDS.whole }),
 };
 /** These run when they are asked for by name. */
