@@ -66,7 +66,7 @@ export const LAYERS: readonly Layer[] = [
     path: 'host/headend/announce',
     mayImport: ['apdu', 'host/clock', 'host/contract', 'host/headend', 'host/store', 'host/transport/network'],
   },
-  { path: 'host/headend/api', mayImport: ['apdu', 'host/contract', 'host/headend'] },
+  { path: 'host/headend/api', mayImport: ['apdu', 'host/contract', 'host/headend', 'host/money'] },
   // A role puts together what the others are.
   {
     path: 'host/headend/roles',

@@ -4,14 +4,14 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import type { Clock } from '../../host/clock/clock.ts';
 import { systemClock } from '../../host/clock/clock.ts';
 import { openTlsIdentity } from '../../host/headend/api/tls-identity.ts';
 import { parseConfig } from '../../host/headend/config/read-config.ts';
-import { Headend } from '../../host/headend/roles/headend.ts';
-import { createStore, KeyStore } from '../../host/issuer/keys/key-store.ts';
+import { Headend, type HeadendOptions } from '../../host/headend/roles/headend.ts';
+import { createStore } from '../../host/issuer/keys/key-store.ts';
 import { type PinnedAnswer, requestPinned } from '../../host/transport/network/pinned-https.ts';
 import { PASSPHRASE } from './issuer-fixture.ts';
+import { MASTERS } from './test-service.ts';
 
 /** A head-end in this process, with a directory of its own, which can be started again. */
 export interface HeadendFixture {
@@ -38,7 +38,7 @@ const MAX_ANSWER = 1_000_000;
 /** @param services as a configuration has them. */
 export async function startHeadend(
   services: unknown,
-  { clock = systemClock }: { clock?: Clock } = {},
+  { clock = systemClock, openSource }: Pick<HeadendOptions, 'clock' | 'openSource'> = {},
 ): Promise<HeadendFixture> {
   const directory = await mkdtemp(join(tmpdir(), 'tollcast-headend-'));
   const issuer = join(directory, 'issuer');
@@ -46,7 +46,6 @@ export async function startHeadend(
   await createStore(issuer, 0x0a1b2c, PASSPHRASE, 14);
   const state = join(directory, 'state');
   const port = await findFreeTcpPort();
-  const keys = new KeyStore(issuer, async () => PASSPHRASE);
   const log: Record<string, unknown>[] = [];
   const logger = pino({ level: 'debug' }, { write: (line) => log.push(JSON.parse(line) as Record<string, unknown>) });
   let current = services;
@@ -54,9 +53,10 @@ export async function startHeadend(
     const text = JSON.stringify({ listen: `127.0.0.1:${port}`, state, issuer, services: current });
     return Headend.start({
       config: parseConfig(text, 'test.json'),
-      openMaster: (name) => keys.open(name),
+      openMaster: async (name) => openTestMaster(name),
       log: logger,
       clock,
+      ...(openSource !== undefined && { openSource }),
     });
   };
   let headend = await start();
@@ -97,6 +97,13 @@ export async function startHeadend(
       await rm(directory, { recursive: true });
     },
   };
+}
+
+/** The masters of the cards that `personalise` makes. */
+function openTestMaster(name: string): Uint8Array {
+  const master = Object.entries(MASTERS).find(([known]) => known === name)?.[1];
+  if (master === undefined) throw new Error(`these tests have no ${name} master`);
+  return master;
 }
 
 /** Reads an answer's JSON. */

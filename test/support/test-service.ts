@@ -24,7 +24,13 @@ export const LOOPBACK = '127.0.0.1';
 export const START = 1_700_000_000;
 const USD = 840;
 
-const MASTERS = { unique: randomBytes(16), uplink: randomBytes(16), receipt: randomBytes(16), load: randomBytes(16) };
+/** Of the tests' issuer. */
+export const MASTERS = {
+  unique: randomBytes(16),
+  uplink: randomBytes(16),
+  receipt: randomBytes(16),
+  load: randomBytes(16),
+};
 
 /** A key of a card, as the issuer of these tests derives it. */
 export function deriveTestCardKey(name: CardKeyName, cardId: Uint8Array): Uint8Array {

@@ -41,7 +41,6 @@ async function serve({ config: path, ...options }: ConfigOption & PassphraseOpti
   if (publicFile !== undefined) {
     log.info({ publicFile }, `offers are signed; cards trust them after: issuer trust --trust ${keyId}=${publicFile}`);
   }
-  log.info({ url: headend.url }, 'the head-end runs');
   await stopped;
   log.info({}, 'stopping');
   await headend.close();

@@ -67,11 +67,11 @@ export class OpenOffers implements OfferBook {
     const offers = new Map<string, OpenOffer>();
     for (const row of rows) {
       const signed = parseOffer(row.octets);
-      const sale = sessions.find(({ session }) => session.id === row.session);
+      const sale = sessions.find(({ session }) => session.id === row.sessionId);
       const isOpen = row.validTo > now && sale !== undefined && this.#saysTheSame(signed, sale.plan, sale.session);
       const to = isOpen ? row.validTo : Math.min(row.validTo, now);
       if (to !== row.validTo) await store.updateTable('offer').set({ validTo: to }).where('id', '=', row.id).execute();
-      offers.set(row.id, { id: row.id, session: row.session, signed, sold: describeSale(signed, to, sale?.plan) });
+      offers.set(row.id, { id: row.id, session: row.sessionId, signed, sold: describeSale(signed, to, sale?.plan) });
     }
     for (const { plan, session } of sessions) {
       const isFresh = [...offers.values()].some(
@@ -124,7 +124,7 @@ export class OpenOffers implements OfferBook {
     const octets = signOffer(makeOffer(plan, session, this.#api, now, now + VALIDITY), this.#signer);
     const signed = parseOffer(octets);
     const id = toHex(signed.sessionHash);
-    const row = { id, session: session.id, octets, validFrom: signed.from, validTo: signed.to };
+    const row = { id, sessionId: session.id, octets, validFrom: signed.from, validTo: signed.to };
     // The same price again, in the same second, opens the offer again.
     await this.#store
       .insertInto('offer')

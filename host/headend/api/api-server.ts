@@ -1,16 +1,21 @@
 import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify';
+import { EXIT_STATUS } from '../../../apdu/error-codes.ts';
+import { TollcastError } from '../../../apdu/errors.ts';
 import { ConfigError, formatPath } from '../config/config-fault.ts';
 import type { Api } from './api.ts';
+import { addMemberRoutes, type MemberPorts } from './member-routes.ts';
 import { addMetricRoutes, type Metrics } from './metric-routes.ts';
 import { addOfferRoutes, type OfferPorts } from './offer-routes.ts';
 import { addOperatorRoutes, type OperatorPorts } from './operator-routes.ts';
 import { type ApiProblem, sendProblem } from './problem-reply.ts';
+import { addRequestRoutes, type RequestPorts } from './request-routes.ts';
 import type { TlsIdentity } from './tls-identity.ts';
 
 /** What the API tells and changes. */
-export interface ApiPorts extends OfferPorts, OperatorPorts {
+export interface ApiPorts extends OfferPorts, RequestPorts, OperatorPorts, MemberPorts {
+  readonly services: OperatorPorts['services'];
   readonly metrics: Metrics;
 }
 
@@ -72,8 +77,10 @@ export async function makeApi(
   api.get('/healthz', { schema: { summary: 'Whether the head-end runs', hide: false } }, () => ({ status: 'ok' }));
   api.get('/openapi.json', { schema: { hide: true } }, () => api.swagger());
   addOfferRoutes(api, ports);
+  addRequestRoutes(api, ports);
   addMetricRoutes(api, ports);
   addOperatorRoutes(api, ports);
+  addMemberRoutes(api, ports);
   await api.ready();
   return api;
 }
@@ -82,6 +89,9 @@ function describeError(error: unknown): ApiProblem {
   if (error instanceof ConfigError) {
     const errors = error.faults.map(({ path, message }) => ({ field: formatPath(path), message }));
     return { status: 422, detail: 'The definition cannot be used; correct the fields that are named.', errors };
+  }
+  if (error instanceof TollcastError && error.exitStatus === EXIT_STATUS.usage) {
+    return { status: 422, detail: `${error.message}.` };
   }
   const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500;
   if (status >= 400 && status < 500 && error instanceof Error)

@@ -117,6 +117,20 @@ export const HEADEND = Type.Object(
     url: Type.Optional(textOf('how receivers reach the API; https:// and what listens when left out')),
     state: Type.Optional(textOf('directory of database, TLS key and tokens; .tollcast/headend when left out', 4096)),
     issuer: Type.Optional(textOf('the issuer store with the masters; .tollcast/issuer when left out', 4096)),
+    issuerNumber: Type.Optional(
+      textOf('number of the issuer, six hexadecimal digits, where its store holds nothing but masters', 6),
+    ),
+    charging: Type.Optional(
+      Type.Object(
+        {
+          mode: Type.Optional(
+            oneOf(['forward', 'transfer', 'direct'], 'entries are billed when they close, again and again, or at once'),
+          ),
+          period: Type.Optional(whole(10, DAY, 'seconds between two transfers; 300 when left out')),
+        },
+        CLOSED,
+      ),
+    ),
     tls: Type.Optional(
       Type.Object({ key: textOf('PEM file', 4096), certificate: textOf('PEM file with the chain', 4096) }, CLOSED),
     ),

@@ -11,6 +11,10 @@ export interface HeadendPlan {
   readonly url: string | undefined;
   readonly state: string;
   readonly issuer: string;
+  /** u24; undefined: as the accounts of the issuer store say. */
+  readonly issuerNumber: number | undefined;
+  /** Seconds of the period. */
+  readonly charging: { readonly mode: 'forward' | 'transfer' | 'direct'; readonly period: number };
   readonly tls: { readonly key: string; readonly certificate: string } | undefined;
   readonly signing: { readonly id: number; readonly key: string | undefined };
   readonly announce: {
@@ -33,6 +37,11 @@ const SAP_ADDRESS = '239.255.255.255';
 /** Reads what the configuration says. @returns undefined when it cannot be used; the list says why then. */
 export function planHeadend(definition: HeadendDefinition, faults: FaultList): HeadendPlan | undefined {
   const { url, announce = {}, services } = definition;
+  const { issuerNumber: digits } = definition;
+  const issuerNumber = digits === undefined ? undefined : Number.parseInt(digits, 16);
+  if (digits !== undefined && (!/^[0-9a-f]{6}$/i.test(digits) || issuerNumber === 0)) {
+    faults.add(['issuerNumber'], 'write six hexadecimal digits, not all zero, as in "0a1b2c"');
+  }
   const listen = faults.read(['listen'], () => parseListen(definition.listen ?? '127.0.0.1:8443'));
   if (url !== undefined && !/^https:\/\/[^\s/?#]+\/?$/.test(url)) {
     faults.add(['url'], 'write https:// and a host, as in https://tv.example:8443');
@@ -49,6 +58,8 @@ export function planHeadend(definition: HeadendDefinition, faults: FaultList): H
     url: url?.replace(/\/$/, ''),
     state: definition.state ?? DEFAULT_STATE,
     issuer: definition.issuer ?? DEFAULT_ISSUER,
+    issuerNumber,
+    charging: { mode: definition.charging?.mode ?? 'forward', period: definition.charging?.period ?? 300 },
     tls: definition.tls,
     signing: { id: definition.signing?.id ?? 1, key: definition.signing?.key },
     announce: {

@@ -49,7 +49,7 @@ class Period implements ContentPeriod {
   readonly segment: SegmentKey;
   readonly ciphers: ContentCiphers;
   readonly masterSalt: Uint8Array;
-  /** Messages that carry the key. */
+  /** The key under its own segment key, and ahead of its time under the one before, where that is another. */
   readonly copies: readonly Uint8Array[];
 
   constructor(fields: Omit<Period, 'segmentId'>) {
@@ -118,7 +118,7 @@ export class SessionSchedule {
     return {
       segments:
         next === undefined || next.segment === current.segment ? [current.segment] : [current.segment, next.segment],
-      contents: [...current.copies, ...(next?.copies ?? [])],
+      contents: [current.copies[0]!, ...(next?.copies ?? [])],
     };
   }
 
@@ -146,7 +146,7 @@ export class SessionSchedule {
   #makeNext(current: Period): Period {
     const { segment, to } = current;
     if (to < segment.to) return this.#makePeriod(segment, to);
-    return this.#makePeriod(this.#segmentAt(to), to);
+    return this.#makePeriod(this.#segmentAt(to), to, { before: segment });
   }
 
   /**
@@ -196,7 +196,7 @@ export class SessionSchedule {
   #makePeriod(
     segment: SegmentKey,
     from: number,
-    { id = this.#options.takeId('content') }: { id?: number | undefined } = {},
+    { id = this.#options.takeId('content'), before }: { id?: number | undefined; before?: SegmentKey } = {},
   ): Period {
     const { service, period, grace, terms, random } = this.#options;
     const left = segment.to - from;
@@ -204,12 +204,14 @@ export class SessionSchedule {
     const key = random(16);
     const masterSalt = random(12);
     const body = encodeContentTerms({ ...terms, ssrcs: [this.#ssrc], segmentId: segment.segment, masterSalt });
-    const seal = (parent: SegmentKey) => {
-      const header = { kind: KIND.content, service, keyId: id, from, to: to + grace, number: 0 };
+    const seal = (parent: SegmentKey, until: number) => {
+      const header = { kind: KIND.content, service, keyId: id, from, to: until, number: 0 };
       return sealKeyMessage({ ...header, parentKind: KIND.segment, parentId: parent.keyId }, key, body, parent.key)
         .octets;
     };
-    const copies = [seal(segment)];
+    const copies = [seal(segment, to + grace)];
+    // The copy under the segment before ends with the grace of that; a card keeps the one that ends later.
+    if (before !== undefined && grace > 0) copies.push(seal(before, Math.min(to, before.to) + grace));
     const ciphers = makeContentCiphers(deriveWorkingKeys(KIND.content, service, id, key));
     return new Period({ id, from, to, segment, ciphers, masterSalt, copies });
   }

@@ -1,19 +1,25 @@
 import type { FastifyBaseLogger } from 'fastify';
-import type { MasterName } from '../../../apdu/decode-module/keys/card-keys.ts';
+import { CARD_KEYS, type MasterName } from '../../../apdu/decode-module/keys/card-keys.ts';
 import { type Clock, systemClock } from '../../clock/clock.ts';
-import { type HeadendStore, openHeadendStore } from '../../store/headend/headend-store.ts';
+import { GroupWriter } from '../../store/group-writer.ts';
+import { headendDatabase, type HeadendStore, openHeadendStore } from '../../store/headend/headend-store.ts';
 import { type NamedSigner, openOfferSigner } from '../announce/offer-signer.ts';
 import { OpenOffers } from '../announce/open-offers.ts';
 import { makeApi } from '../api/api-server.ts';
 import type { Api } from '../api/api.ts';
-import { openTlsIdentity } from '../api/tls-identity.ts';
+import { openTlsIdentity, type TlsIdentity } from '../api/tls-identity.ts';
+import { StoreBilling } from '../charging/store-billing.ts';
 import type { Config } from '../config/read-config.ts';
-import { lockService } from '../keys/service-lock.ts';
-import type { SessionKeyManager } from '../keys/session-key-manager.ts';
+import { RequestDesk } from '../requests/request-desk.ts';
+import { findIssuerNumber } from './issuer-number.ts';
 import { makeMetrics } from './metrics.ts';
 import { Operators } from './operators.ts';
+import { RunningServices } from './running-services.ts';
+import { SentOctets } from './sent-octets.ts';
 import { SessionBook } from './session-book.ts';
-import { SessionRunner } from './session-runner.ts';
+import { SessionRouter } from './session-router.ts';
+import type { SessionRunnerPorts } from './session-runner.ts';
+import { SoldLog } from './sold-log.ts';
 import { type KeptService, SoldServices } from './sold-services.ts';
 
 export interface HeadendOptions {
@@ -22,41 +28,38 @@ export interface HeadendOptions {
   readonly openMaster: (name: MasterName) => Promise<Uint8Array>;
   readonly log: FastifyBaseLogger;
   readonly clock?: Clock;
+  /** Opens a source by its name; files, pipes and the network when left out. */
+  readonly openSource?: SessionRunnerPorts['openSource'];
 }
 
-/** A session that is being sent. */
-interface RunningSession {
-  readonly keys: SessionKeyManager;
-  readonly runner: SessionRunner;
-  readonly stop: AbortController;
-  readonly done: Promise<void>;
-}
-
-/** A running service; what it is made of stays the same until its definition changes. */
-interface RunningService {
-  readonly kept: KeptService;
-  readonly lock: Disposable;
-  readonly sessions: ReadonlyMap<string, RunningSession>;
+/** What a head-end is made of. */
+interface Parts {
+  readonly url: string;
+  readonly tls: TlsIdentity;
+  readonly signer: NamedSigner;
+  readonly clock: Clock;
+  readonly store: HeadendStore;
+  readonly writer: GroupWriter;
+  readonly services: SoldServices;
+  readonly offers: OpenOffers;
+  readonly desk: RequestDesk;
+  readonly running: RunningServices;
+  readonly meter: SentOctets;
 }
 
 /** ms between two looks at whether offers are to be renewed. */
 const RENEW_INTERVAL = 600_000;
 
-/** A whole head-end in one process: it sends what is sold, offers it, and lets operators change it. */
+/** A whole head-end in one process: it sends what is sold, offers it, answers cards, and lets operators change it. */
 export class Headend {
   /** How receivers reach the API. */
   readonly url: string;
   readonly signer: NamedSigner;
   readonly #options: HeadendOptions;
-  readonly #clock: Clock;
-  readonly #store: HeadendStore;
-  readonly #services: SoldServices;
-  readonly #offers: OpenOffers;
-  readonly #book: SessionBook;
-  readonly #running = new Map<number, RunningService>();
+  readonly #parts: Parts;
   readonly #stop = new AbortController();
+  readonly #tasks: Promise<unknown>[] = [];
   #api: Api | undefined;
-  #renewing: Promise<void> = Promise.resolve();
   #change: Promise<unknown> = Promise.resolve();
 
   /**
@@ -64,172 +67,123 @@ export class Headend {
    * @throws ConfigError, StoreError, IssuerError, TollcastError `TLS_FILES`, `SIGNING_KEY`, `SERVICE_TAKEN`.
    */
   static async start(options: HeadendOptions): Promise<Headend> {
-    const { config, openMaster, clock = systemClock, log } = options;
-    const { plan } = config;
+    const { plan } = options.config;
     const store = await openHeadendStore(plan.state);
+    const writer = new GroupWriter(headendDatabase(plan.state));
     try {
-      const uniqueMaster = await openMaster('unique');
-      const url = plan.url ?? `https://${plan.listen.address}:${plan.listen.port}`;
-      const tls = await openTlsIdentity(plan.state, plan.tls, new URL(url).hostname);
-      const signer = await openOfferSigner(plan.state, plan.signing.id, plan.signing.key);
-      const services = await SoldServices.open(store, clock);
-      await services.applyConfiguration(config.definition.services);
-      const offers = new OpenOffers(store, signer, { url, tlsKey: tls.fingerprint }, clock);
-      const book = new SessionBook({ store, uniqueMaster, clock, log });
-      const headend = new Headend(options, { url, signer, clock, store, services, offers, book });
-      await headend.#open(tls);
+      const headend = new Headend(options, await assemble(options, store, writer));
+      await headend.#open();
       return headend;
     } catch (error) {
+      await writer.close();
       await store.destroy();
       throw error;
     }
   }
 
-  private constructor(
-    options: HeadendOptions,
-    parts: {
-      readonly url: string;
-      readonly signer: NamedSigner;
-      readonly clock: Clock;
-      readonly store: HeadendStore;
-      readonly services: SoldServices;
-      readonly offers: OpenOffers;
-      readonly book: SessionBook;
-    },
-  ) {
+  private constructor(options: HeadendOptions, parts: Parts) {
     this.#options = options;
+    this.#parts = parts;
     this.url = parts.url;
     this.signer = parts.signer;
-    this.#clock = parts.clock;
-    this.#store = parts.store;
-    this.#services = parts.services;
-    this.#offers = parts.offers;
-    this.#book = parts.book;
   }
 
   /** Ends all streams; viewers wait for the head-end to come back. */
   async close(): Promise<void> {
-    this.#stop.abort();
-    await this.#api?.close();
-    await this.#change.catch(() => undefined);
-    await this.#renewing;
-    for (const number of this.#running.keys()) await this.#stopService(number);
-    await this.#book.settle();
-    await this.#store.destroy();
-  }
-
-  async #open(tls: Awaited<ReturnType<typeof openTlsIdentity>>): Promise<void> {
-    const { config, log } = this.#options;
-    const { plan } = config;
-    try {
-      await this.#offers.renew(this.#services.list());
-      for (const service of this.#services.list()) await this.#startService(service);
-      const operators = new Operators(this.#store, this.#clock);
-      await operators.makeFirst(plan.state);
-      const api = await makeApi(
-        {
-          offers: this.#offers,
-          operators,
-          services: {
-            list: () => this.#services.list(),
-            find: (number) => this.#services.find(number),
-            changes: (limit) => this.#services.changes(limit),
-            put: (definition, operator) => this.#put(definition, operator),
-            remove: (number, operator) => this.#remove(number, operator),
-          },
-          sending: { stateOf: (service, session) => this.#stateOf(service, session) },
-          metrics: makeMetrics(() => this.#listRunning()),
-        },
-        { tls, log },
-      );
-      this.#api = api;
-      await api.listen({ host: plan.listen.address, port: plan.listen.port });
-      this.#renewing = this.#keepOffers();
-    } catch (error) {
-      await this.close();
-      throw error;
-    }
-  }
-
-  /** The port that the API listens on. */
-  get port(): number {
-    const address = this.#api?.server.address();
-    return typeof address === 'object' && address !== null ? address.port : this.#options.config.plan.listen.port;
+    const { running, meter, writer, store } = this.#parts;
+    await this.#halt();
+    await running.close();
+    await meter.note();
+    await writer.close();
+    await store.destroy();
   }
 
   /** Ends when every session's file has ended, or the head-end was closed; a live session has no end. */
   async ended(): Promise<void> {
-    await Promise.all(this.#listRunning().map(({ done }) => done));
+    await this.#parts.running.ended();
   }
 
-  #listRunning(): {
-    readonly service: number;
-    readonly session: string;
-    readonly runner: SessionRunner;
-    readonly done: Promise<void>;
-  }[] {
-    return [...this.#running].flatMap(([service, { sessions }]) =>
-      [...sessions].map(([session, { runner, done }]) => ({ service, session, runner, done })),
+  async #open(): Promise<void> {
+    const { clock, services, offers, running, meter, desk } = this.#parts;
+    const { plan } = this.#options.config;
+    try {
+      await offers.renew(services.list());
+      meter.holdAgainst(desk.entries());
+      for (const service of services.list()) await running.start(service);
+      await this.#listen();
+      const { signal } = this.#stop;
+      this.#tasks.push(desk.run(signal), meter.run(clock, signal), this.#keepOffers());
+      this.#options.log.info({ url: this.url, state: plan.state }, 'the head-end runs');
+    } catch (error) {
+      await this.#halt();
+      await running.close();
+      throw error;
+    }
+  }
+
+  async #listen(): Promise<void> {
+    const { clock, store, tls, services, offers, running, desk } = this.#parts;
+    const { config, log } = this.#options;
+    const { state, listen } = config.plan;
+    const operators = new Operators(store, clock);
+    await operators.makeFirst(state);
+    const api = await makeApi(
+      {
+        offers,
+        operators,
+        desk,
+        services: {
+          list: () => services.list(),
+          find: (number) => services.find(number),
+          changes: (limit) => services.changes(limit),
+          put: (definition, operator) => this.#put(definition, operator),
+          remove: (number, operator) => this.#remove(number, operator),
+        },
+        sending: running,
+        members: desk,
+        log: new SoldLog(store),
+        note: (operator, action, subject) => services.log(operator, action, subject),
+        metrics: makeMetrics(() => running.list()),
+      },
+      { tls, log },
     );
+    this.#api = api;
+    await api.listen({ host: listen.address, port: listen.port });
   }
 
-  #stateOf(service: number, session: string) {
-    const running = this.#running.get(service)?.sessions.get(session);
-    if (running === undefined) return undefined;
-    const { runner, keys } = running;
-    return { isSending: runner.isSending, strategy: keys.strategy, totals: runner.totals };
+  async #halt(): Promise<void> {
+    this.#stop.abort();
+    await this.#api?.close();
+    await Promise.all([this.#change, ...this.#tasks]);
   }
 
   async #put(definition: unknown, operator: string): Promise<KeptService> {
     return this.#inTurn(async () => {
-      const kept = await this.#services.put(definition, operator);
-      await this.#stopService(kept.plan.number);
-      await this.#offers.renew(this.#services.list());
-      await this.#startService(kept);
+      const { services, running, offers } = this.#parts;
+      const kept = await services.put(definition, operator);
+      await running.stop(kept.plan.number);
+      await offers.renew(services.list());
+      await running.start(kept);
       return kept;
     });
   }
 
   async #remove(number: number, operator: string): Promise<boolean> {
     return this.#inTurn(async () => {
-      const wasSold = await this.#services.remove(number, operator);
-      await this.#stopService(number);
-      await this.#offers.renew(this.#services.list());
+      const { services, running, offers } = this.#parts;
+      const wasSold = await services.remove(number, operator);
+      await running.stop(number);
+      await offers.renew(services.list());
       return wasSold;
     });
   }
 
-  async #startService(kept: KeptService): Promise<void> {
-    const { plan } = kept;
-    const { issuer } = this.#options.config.plan;
-    const lock = lockService(issuer, plan.number);
-    const sessions = new Map<string, RunningSession>();
-    this.#running.set(plan.number, { kept, lock, sessions });
-    for (const session of kept.sessions) {
-      const keys = await this.#book.open(plan, session, []);
-      const runner = new SessionRunner(session.plan, keys, this.#clock, this.#options.log);
-      const stop = new AbortController();
-      const done = runner.run(AbortSignal.any([stop.signal, this.#stop.signal]));
-      sessions.set(session.plan.name, { keys, runner, stop, done });
-      const { address, port } = session.plan.to;
-      this.#options.log.info({ service: plan.number, session: session.plan.name, to: `${address}:${port}` }, 'sending');
-    }
-  }
-
-  async #stopService(number: number): Promise<void> {
-    const running = this.#running.get(number);
-    if (running === undefined) return;
-    for (const { stop } of running.sessions.values()) stop.abort();
-    await Promise.all([...running.sessions.values()].map(({ done }) => done));
-    running.lock[Symbol.dispose]();
-    this.#running.delete(number);
-  }
-
   async #keepOffers(): Promise<void> {
+    const { clock, offers, services } = this.#parts;
     try {
       for (;;) {
-        await this.#clock.sleep(RENEW_INTERVAL, this.#stop.signal);
-        await this.#inTurn(() => this.#offers.renew(this.#services.list()));
+        await clock.sleep(RENEW_INTERVAL, this.#stop.signal);
+        await this.#inTurn(() => offers.renew(services.list()));
       }
     } catch (error) {
       if (!this.#stop.signal.aborted) this.#options.log.error({ err: error }, 'offers are not renewed any more');
@@ -242,4 +196,46 @@ export class Headend {
     this.#change = done.catch(() => undefined);
     return done;
   }
+}
+
+async function assemble(
+  { config, openMaster, log, clock = systemClock, openSource }: HeadendOptions,
+  store: HeadendStore,
+  writer: GroupWriter,
+): Promise<Parts> {
+  const { plan, definition } = config;
+  const uniqueMaster = await openMaster('unique');
+  const masters = new Map([
+    [await findIssuerNumber(plan.issuer, plan.issuerNumber), await openMaster(CARD_KEYS.uplink)],
+  ]);
+  const url = plan.url ?? `https://${plan.listen.address}:${plan.listen.port}`;
+  const tls = await openTlsIdentity(plan.state, plan.tls, new URL(url).hostname);
+  const signer = await openOfferSigner(plan.state, plan.signing.id, plan.signing.key);
+  const services = await SoldServices.open(store, clock);
+  await services.applyConfiguration(definition.services);
+  const offers = new OpenOffers(store, signer, { url, tlsKey: tls.fingerprint }, clock);
+  const router = new SessionRouter();
+  const meter = await SentOctets.open(store, () => running.sent());
+  const desk = await RequestDesk.open({
+    store,
+    writer,
+    masters,
+    offers,
+    keys: router,
+    meter,
+    charging: { ...plan.charging, billing: new StoreBilling(writer) },
+    clock,
+  });
+  const book = new SessionBook({ store, uniqueMaster, clock, log });
+  const running = new RunningServices({
+    book,
+    router,
+    members: desk,
+    meter,
+    clock,
+    log,
+    locks: plan.issuer,
+    openSource,
+  });
+  return { url, tls, signer, clock, store, writer, services, offers, desk, running, meter };
 }

@@ -99,10 +99,14 @@ export class SessionBook {
     const { store } = this.#options;
     await store
       .insertInto('sharedKey')
-      .values({ session: id, keyId: SHARED_KEY_BASE + id })
-      .onConflict((conflict) => conflict.column('session').doNothing())
+      .values({ sessionId: id, keyId: SHARED_KEY_BASE + id })
+      .onConflict((conflict) => conflict.column('sessionId').doNothing())
       .execute();
-    const row = await store.selectFrom('sharedKey').select('keyId').where('session', '=', id).executeTakeFirstOrThrow();
+    const row = await store
+      .selectFrom('sharedKey')
+      .select('keyId')
+      .where('sessionId', '=', id)
+      .executeTakeFirstOrThrow();
     return row.keyId;
   }
 
@@ -111,7 +115,7 @@ export class SessionBook {
     const rows = await store
       .selectFrom('segment')
       .selectAll()
-      .where('session', '=', id)
+      .where('sessionId', '=', id)
       .where('validTo', '>', Math.floor(clock.now() / 1000))
       .orderBy('keyId')
       .execute();
@@ -129,7 +133,7 @@ export class SessionBook {
     const { store, log } = this.#options;
     const write = store
       .insertInto('segment')
-      .values({ service, keyId, session: id, segment, validFrom: from, validTo: to })
+      .values({ service, keyId, sessionId: id, segment, validFrom: from, validTo: to })
       .execute()
       .catch((error: unknown) => log.error({ service, segment, err: error }, 'a segment could not be kept'))
       .finally(() => this.#writes.delete(write));

@@ -15,20 +15,29 @@ const LEAD = 300;
 const MIN_PAUSE = 1000;
 const MAX_PAUSE = 30_000;
 
+export interface SessionRunnerPorts {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Opens a source by its name; files, pipes and the network when left out. */
+  readonly openSource?: typeof openSource | undefined;
+}
+
 /** Sends one session, from one stream to the next, until it is stopped or its file ends. */
 export class SessionRunner {
   readonly plan: SessionPlan;
   readonly #keys: SessionKeyManager;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #openSource: typeof openSource;
   readonly #past: ServiceTotals[] = [];
   #sender: ServiceSender | undefined;
 
-  constructor(plan: SessionPlan, keys: SessionKeyManager, clock: Clock, log: Log) {
+  constructor(plan: SessionPlan, keys: SessionKeyManager, ports: SessionRunnerPorts) {
     this.plan = plan;
     this.#keys = keys;
-    this.#clock = clock;
-    this.#log = log;
+    this.#clock = ports.clock;
+    this.#log = ports.log;
+    this.#openSource = ports.openSource ?? openSource;
   }
 
   /** Whether a stream is being sent. */
@@ -76,7 +85,7 @@ export class SessionRunner {
   /** @returns whether the source was a live one. */
   async #sendStream(signal: AbortSignal): Promise<boolean> {
     const { plan } = this;
-    const { media, format, isLive } = await this.#openSource(signal);
+    const { media, format, isLive } = await this.#detect(signal);
     const stream = this.#keys.startStream(startStream(this.#clock));
     const sender = new ServiceSender({
       stream,
@@ -91,6 +100,7 @@ export class SessionRunner {
         this.#log.debug({ session: plan.name, contentKey: id, segment: segmentId }, 'content key'),
     });
     this.#sender = sender;
+    this.#log.info({ session: plan.name, ssrc: stream.ssrc, format }, 'a stream begins');
     try {
       await sender.run(signal);
     } finally {
@@ -100,9 +110,9 @@ export class SessionRunner {
     return isLive;
   }
 
-  async #openSource(signal: AbortSignal): Promise<Detected> {
+  async #detect(signal: AbortSignal): Promise<Detected> {
     const { source, format, repeats, to } = this.plan;
-    const open = () => openSource(source, to.interface, signal, this.#clock);
+    const open = () => this.#openSource(source, to.interface, signal, this.#clock);
     return detectFormat(repeats ? repeatSource(open, signal) : await open(), format, this.#clock);
   }
 }

@@ -31,7 +31,7 @@ export const services: Migration = {
       .createTable('segment')
       .addColumn('service', 'bigint', (column) => column.notNull())
       .addColumn('key_id', 'bigint', (column) => column.notNull())
-      .addColumn('session', 'bigint', (column) => column.notNull().references('session.id'))
+      .addColumn('session_id', 'bigint', (column) => column.notNull().references('session.id'))
       .addColumn('segment', 'bigint', (column) => column.notNull())
       .addColumn('valid_from', 'bigint', (column) => column.notNull())
       .addColumn('valid_to', 'bigint', (column) => column.notNull())
@@ -39,8 +39,13 @@ export const services: Migration = {
       .execute();
     await schema
       .createTable('shared_key')
-      .addColumn('session', 'bigint', (column) => column.primaryKey().references('session.id'))
+      .addColumn('session_id', 'bigint', (column) => column.primaryKey().references('session.id'))
       .addColumn('key_id', 'bigint', (column) => column.notNull())
+      .execute();
+    await schema
+      .createTable('session_meter')
+      .addColumn('session', 'text', (column) => column.primaryKey())
+      .addColumn('octets', 'bigint', (column) => column.notNull())
       .execute();
     await schema
       .createTable('operator')
@@ -60,13 +65,13 @@ export const services: Migration = {
     await schema
       .createTable('offer')
       .addColumn('id', 'text', (column) => column.primaryKey())
-      .addColumn('session', 'bigint', (column) => column.notNull().references('session.id'))
+      .addColumn('session_id', 'bigint', (column) => column.notNull().references('session.id'))
       .addColumn('octets', 'bytea', (column) => column.notNull())
       .addColumn('valid_from', 'bigint', (column) => column.notNull())
       .addColumn('valid_to', 'bigint', (column) => column.notNull())
       .execute();
     for (const table of ['segment', 'offer']) {
-      await schema.createIndex(`${table}_by_time`).on(table).columns(['session', 'valid_to']).execute();
+      await schema.createIndex(`${table}_by_time`).on(table).columns(['session_id', 'valid_to']).execute();
     }
   },
 };

@@ -33,7 +33,7 @@ export interface SegmentTable {
   readonly service: number;
   /** Key id. */
   readonly keyId: number;
-  readonly session: number;
+  readonly sessionId: number;
   /** Id of the segment that is sold, which several keys may follow each other in. */
   readonly segment: number;
   readonly validFrom: number;
@@ -42,8 +42,15 @@ export interface SegmentTable {
 
 /** The service key that all members of a session share. */
 export interface SharedKeyTable {
-  readonly session: number;
+  readonly sessionId: number;
   readonly keyId: number;
+}
+
+/** What sessions have sent. */
+export interface SessionMeterTable {
+  /** As `formatSession` writes it. */
+  readonly session: string;
+  readonly octets: bigint;
 }
 
 /** Who may change what is sold. */
@@ -70,7 +77,7 @@ export interface ChangeTable {
 export interface OfferTable {
   /** SHA-256 of the octets, the first 20 in hexadecimal. */
   readonly id: string;
-  readonly session: number;
+  readonly sessionId: number;
   readonly octets: Uint8Array;
   readonly validFrom: number;
   readonly validTo: number;
@@ -82,6 +89,7 @@ export type ServeTables = {
   readonly keyCounter: KeyCounterTable;
   readonly segment: SegmentTable;
   readonly sharedKey: SharedKeyTable;
+  readonly sessionMeter: SessionMeterTable;
   readonly operator: OperatorTable;
   readonly change: ChangeTable;
   readonly offer: OfferTable;
@@ -93,7 +101,7 @@ export const SERVE_COLUMNS = {
   changedAt: 'number',
   id: 'number',
   service: 'number',
-  session: 'number',
+  sessionId: 'number',
   next: 'number',
   keyId: 'number',
   segment: 'number',

@@ -1,0 +1,193 @@
+import { Type } from 'typebox';
+import { formatCardId, parseCardId } from '../../../apdu/decode-module/card-id.ts';
+import { fromHex } from '../../../apdu/octets.ts';
+import { formatSession } from '../../contract/session/session-identity.ts';
+import { formatMoney } from '../../money/amount.ts';
+import { currencyByNumber } from '../../money/currency.ts';
+import type { ListedMember } from '../membership/member-list.ts';
+import type { SoldLog } from '../roles/sold-log.ts';
+import type { Api } from './api.ts';
+import { operatorOf, requireOperator, type OperatorAccess } from './operator-access.ts';
+import type { OperatorPorts } from './operator-routes.ts';
+import { sendProblem } from './problem-reply.ts';
+
+/** What operators see and do of members. */
+export interface MemberPorts {
+  readonly operators: OperatorAccess;
+  readonly services: Pick<OperatorPorts['services'], 'find'>;
+  readonly members: {
+    members(session: string): Iterable<ListedMember>;
+    remove(cardId: Uint8Array, session: string): Promise<boolean>;
+    evict(cardId: Uint8Array): Promise<number>;
+    unblock(cardId: Uint8Array): Promise<void>;
+  };
+  readonly log: SoldLog;
+  /** Logs what an operator did to a card. */
+  readonly note: (operator: string, action: string, subject: string) => Promise<void>;
+}
+
+const CARD = { card: Type.String({ description: 'card id, as it is printed', maxLength: 40 }) };
+const SESSION = {
+  number: Type.String({ pattern: '^[1-9][0-9]{0,9}$', description: 'of the service' }),
+  name: Type.String({ maxLength: 40 }),
+};
+const LOG_ROW = Type.Object({
+  id: Type.Integer(),
+  at: Type.Integer({ description: 'seconds since 1970' }),
+  card: Type.String(),
+  kind: Type.String(),
+  service: Type.Integer(),
+  session: Type.Union([Type.String(), Type.Null()]),
+  segment: Type.Union([Type.Integer(), Type.Null()]),
+  from: Type.Integer(),
+  to: Type.Union([Type.Integer(), Type.Null()]),
+  outcome: Type.String(),
+});
+const BILL = Type.Object({
+  user: Type.String(),
+  session: Type.String(),
+  service: Type.Integer(),
+  from: Type.Integer(),
+  to: Type.Integer(),
+  seconds: Type.Integer(),
+  octets: Type.String({ description: 'digits' }),
+  settlement: Type.String(),
+  charge: Type.String({
+    description: 'what it comes to, with its currency: what the receipts of a card must agree with',
+  }),
+  amount: Type.String({ description: 'what is to be paid by invoice' }),
+  isClosed: Type.Boolean(),
+});
+const LIMIT = Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,4}$', description: '100 when left out' }));
+
+/** Adds what operators ask for and do about members, and the log of what was sold. */
+export function addMemberRoutes(api: Api, { operators, services, members, log, note }: MemberPorts): void {
+  const common = { tags: ['operators'], security: [{ operator: [] }] };
+  const preHandler = requireOperator(operators);
+  const unknown = { status: 404, detail: 'No such session or member is here; list them first.' };
+  const find = (number: string, name: string) =>
+    services.find(Number(number))?.sessions.find(({ plan }) => plan.name === name);
+
+  api.get(
+    '/v1/operator/services/:number/sessions/:name/members',
+    {
+      schema: {
+        ...common,
+        summary: 'Who may decode a session',
+        params: Type.Object(SESSION),
+      },
+      preHandler,
+    },
+    (request, reply) => {
+      const session = find(request.params.number, request.params.name);
+      if (session === undefined) return sendProblem(reply, unknown);
+      const listed = [...members.members(formatSession(session.identity))];
+      return {
+        members: listed.map(({ cardId, from, to }) => ({ card: formatCardId(fromHex(cardId)), from, to })),
+      };
+    },
+  );
+  api.delete(
+    '/v1/operator/services/:number/sessions/:name/members/:card',
+    {
+      schema: { ...common, summary: 'Take a card off the list', params: Type.Object({ ...SESSION, ...CARD }) },
+      preHandler,
+    },
+    async (request, reply) => {
+      const { number, name, card } = request.params;
+      const session = find(number, name);
+      const isGone =
+        session !== undefined && (await members.remove(parseCardId(card), formatSession(session.identity)));
+      if (!isGone) return sendProblem(reply, unknown);
+      await note(operatorOf(request), 'take off', `card ${card}, service ${number}, session ${name}`);
+      return reply.code(204).send();
+    },
+  );
+  api.put(
+    '/v1/operator/cards/:card/block',
+    {
+      schema: {
+        ...common,
+        summary: 'Block a card, as one that was stolen: it is off every list at once, and gets no answer',
+        params: Type.Object(CARD),
+      },
+      preHandler,
+    },
+    async (request) => {
+      const { card } = request.params;
+      const sessions = await members.evict(parseCardId(card));
+      await note(operatorOf(request), 'block', `card ${card}`);
+      return { card, sessions };
+    },
+  );
+  api.delete(
+    '/v1/operator/cards/:card/block',
+    { schema: { ...common, summary: 'Let a blocked card ask again', params: Type.Object(CARD) }, preHandler },
+    async (request, reply) => {
+      const { card } = request.params;
+      await members.unblock(parseCardId(card));
+      await note(operatorOf(request), 'unblock', `card ${card}`);
+      return reply.code(204).send();
+    },
+  );
+  api.get(
+    '/v1/operator/log',
+    {
+      schema: {
+        ...common,
+        summary: 'What cards asked for and got, the newest first',
+        querystring: Type.Object({ limit: LIMIT, card: Type.Optional(CARD.card) }),
+        response: { 200: Type.Object({ log: Type.Array(LOG_ROW) }) },
+      },
+      preHandler,
+    },
+    async (request) => {
+      const { limit = '100', card } = request.query;
+      const rows = await log.requests(Number(limit), card === undefined ? undefined : parseCardId(card));
+      return {
+        log: rows.map(({ id, at, cardId, kind, service, session, segmentId, timeFrom, timeTo, outcome }) => ({
+          id,
+          at,
+          card: formatCardId(fromHex(cardId)),
+          kind,
+          service,
+          session,
+          segment: segmentId,
+          from: timeFrom,
+          to: timeTo,
+          outcome,
+        })),
+      };
+    },
+  );
+  api.get(
+    '/v1/operator/bills',
+    {
+      schema: {
+        ...common,
+        summary: 'What joins came to, the newest first',
+        querystring: Type.Object({ limit: LIMIT }),
+        response: { 200: Type.Object({ bills: Type.Array(BILL) }) },
+      },
+      preHandler,
+    },
+    async (request) => {
+      const bills = await log.bills(Number(request.query.limit ?? '100'));
+      return {
+        bills: bills.map(({ user, session, service, timeFrom, timeTo, seconds, octets, settlement, ...bill }) => ({
+          user,
+          session,
+          service,
+          from: timeFrom,
+          to: timeTo,
+          seconds,
+          octets: octets.toString(),
+          settlement,
+          charge: bill.currency === null ? '0' : formatMoney(bill.charge, currencyByNumber(bill.currency)),
+          amount: bill.currency === null ? '0' : formatMoney(bill.amount, currencyByNumber(bill.currency)),
+          isClosed: bill.isClosed,
+        })),
+      };
+    },
+  );
+}
