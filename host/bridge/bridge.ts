@@ -326,9 +326,14 @@ export class Bridge {
   }
 
   #checkBye(): void {
-    const isOpening = this.status.state === 'playing' || this.status.state === 'waiting for the stream';
-    const isBlocked = !isOpening || this.#consent.isAsking || !this.#options.sink.isReady || !this.#keys.hasContent;
-    if (this.#bye.isOver(this.#intake, this.#clock.monotonic(), isBlocked)) this.#finish('BYE');
+    if (this.#bye.isOver(this.#intake, this.#clock.monotonic(), () => this.#isBlocked())) this.#finish('BYE');
+  }
+
+  /** Whether no group can be opened at present. */
+  #isBlocked(): boolean {
+    const { state } = this.status;
+    if (state !== 'playing' && state !== 'waiting for the stream') return true;
+    return this.#consent.isAsking || !this.#options.sink.isReady || !this.#keys.hasContent;
   }
 
   #isOver(): boolean {

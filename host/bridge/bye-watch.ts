@@ -56,9 +56,9 @@ export class ByeWatch {
    * it goes on: packets alone do not, as anybody can send them.
    * @param isBlocked whether no group can be opened at present, so that packets have to do.
    */
-  isOver(intake: Intake, now: number, isBlocked: boolean): boolean {
+  isOver(intake: Intake, now: number, isBlocked: () => boolean): boolean {
     if (this.#byeAt === undefined) return false;
-    const newest = isBlocked ? intake.lastOwnArrival : (this.#lastGroupAt ?? intake.lastOwnArrival);
+    const newest = isBlocked() ? intake.lastOwnArrival : (this.#lastGroupAt ?? intake.lastOwnArrival);
     if (newest - this.#byeAt > MAX_MEDIA_AFTER_BYE) {
       this.#byeAt = undefined;
       return false;

@@ -65,6 +65,7 @@ export class MediaIntake {
   readonly #senders: SenderTable;
   /** By SSRC; the one opened longest ago stands first. */
   readonly #positions = new Map<number, Position>();
+  #newestPosition: Position | undefined;
   /** Where the newest packet went. */
   #newest: { sender: MediaSender; ssrc: number; stream: GroupAssembler } | undefined;
   readonly #strangerShare = new StrangerShare();
@@ -129,7 +130,8 @@ export class MediaIntake {
   settle({ group, card, sender }: TakenGroup, isRight: boolean, now: number): void {
     const { ssrc } = card.header;
     this.#positions.delete(ssrc);
-    this.#positions.set(ssrc, { group: group.number, card, sender, at: now });
+    this.#newestPosition = { group: group.number, card, sender, at: now };
+    this.#positions.set(ssrc, this.#newestPosition);
     if (this.#positions.size > MAX_POSITIONS) this.#positions.delete(this.#positions.keys().next().value!);
     if (isRight) this.#senders.markOpened(sender, now);
     for (const other of this.othersOf({ group, card, sender })) other.sender.dropped('late', other.group.packets);
@@ -143,7 +145,7 @@ export class MediaIntake {
 
   /** Whose group was opened last, by address and port; undefined before. */
   get newestSource(): number | undefined {
-    return [...this.#positions.values()].at(-1)?.sender.source;
+    return this.#newestPosition?.sender.source;
   }
 
   /** Octets of memory for packets, used or not. */
@@ -198,12 +200,7 @@ export class MediaIntake {
 
   /** Whose packets the network should prefer from now on; undefined when that stays as it is. */
   choosePreference(now: number): Preference | undefined {
-    const { opened } = this.#senders;
-    return this.#strangerShare.look(
-      now,
-      this.isPlaying(now),
-      opened.map(({ source }) => source),
-    );
+    return this.#strangerShare.look(now, this.isPlaying(now), () => this.#senders.opened.map(({ source }) => source));
   }
 
   /** The one of those that open nothing who sent most since the last look; undefined when nobody else does. */

@@ -27,7 +27,7 @@ export class StrangerShare {
   }
 
   /** @returns what is preferred from now on; undefined when that stays as it is. */
-  look(now: number, isPlaying: boolean, sources: readonly number[]): Preference | undefined {
+  look(now: number, isPlaying: boolean, sources: () => readonly number[]): Preference | undefined {
     this.#lookedAt ??= now;
     const passed = now - this.#lookedAt;
     if (passed < LOOK_EVERY) return undefined;
@@ -37,6 +37,6 @@ export class StrangerShare {
     const share = isPlaying && perSecond > MANY ? TAKEN_IN / perSecond : 1;
     if (share === 1 && this.#share === 1) return undefined;
     this.#share = share;
-    return { sources, share };
+    return { sources: sources(), share };
   }
 }

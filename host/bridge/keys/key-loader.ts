@@ -25,6 +25,7 @@ export interface KeyLoaderOptions {
   readonly onConfirm?: (confirm: Uint8Array) => void;
 }
 
+const NONE_DUE = new Map<KeySender, KnownKey[]>();
 /** Messages of one sender remembered whose parent is not on the card. It may still come. */
 const MAX_ORPHANS = 64;
 /** ms after which a message counts as repeated when it comes again: a head-end repeats, who forges varies. */
@@ -213,11 +214,13 @@ export class KeyLoader {
   }
 
   /** What can be loaded, by sender. */
-  #dueBySender(): Map<KeySender, KnownKey[]> {
-    const senders = new Map<KeySender, KnownKey[]>();
+  #dueBySender(): ReadonlyMap<KeySender, KnownKey[]> {
+    // Called for every group; usually nothing is due.
+    let senders: Map<KeySender, KnownKey[]> = NONE_DUE;
     for (const known of this.#known) {
       const { state, message, sender } = known;
       if (state !== 'due' || !this.#concerns(message) || !this.#held.hasParent(message)) continue;
+      if (senders === NONE_DUE) senders = new Map();
       const due = senders.get(sender);
       if (due === undefined) senders.set(sender, [known]);
       else due.push(known);

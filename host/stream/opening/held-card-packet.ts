@@ -19,6 +19,8 @@ export interface HeldCardPacket {
   /** Octets of the card part as it was sent. */
   readonly sentLength: number;
   readonly header: CardHeader;
+  /** Sequence number of the last packet that it names. */
+  readonly last: number;
 }
 
 /** What a card packet says; undefined when it is malformed. */
@@ -39,7 +41,8 @@ export function readCardPacket(packet: MediaPacket): Omit<HeldCardPacket, 'packe
     header.packets >= 1 &&
     header.packets <= MAX_PACKETS &&
     payload.length >= sentLength + (header.mode === 'sealed' ? AEAD_TAG : 0);
-  return isWellFormed ? { part, sentLength, header } : undefined;
+  const last = (header.index + header.packets - 1) % 0x10000;
+  return isWellFormed ? { part, sentLength, header, last } : undefined;
 }
 
 export function isSamePart(a: Uint8Array, b: Uint8Array): boolean {

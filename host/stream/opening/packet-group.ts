@@ -61,8 +61,7 @@ export class PacketGroup {
     if (outcome === 'rival') return 'held';
     if (outcome === 'held') {
       this.lastArrival = now;
-      if (packet.cardPacket) this.#lookForEnd();
-      else if (this.cards.some((card) => lastOf(card) === packet.rtp.sequence)) this.#lookForEnd();
+      if (packet.cardPacket || this.#isLast(packet.rtp.sequence)) this.#lookForEnd();
     }
     return outcome;
   }
@@ -161,9 +160,14 @@ export class PacketGroup {
     return 'held';
   }
 
+  #isLast(sequence: number): boolean {
+    for (const { last } of this.cards) if (last === sequence) return true;
+    return false;
+  }
+
   /** A forged card packet that names few packets must not end the group of the true one. */
   #lookForEnd(): void {
-    const hasEnded = this.cards.every((card) => card.header.packets === 1 || this.#gaps.at(lastOf(card)).length > 0);
+    const hasEnded = this.cards.every((card) => card.header.packets === 1 || this.#gaps.at(card.last).length > 0);
     this.#endedAt = hasEnded && this.cards.length > 0 ? (this.#endedAt ?? this.lastArrival) : undefined;
   }
 
@@ -177,8 +181,4 @@ export class PacketGroup {
 
 function firstGapOf({ header }: HeldCardPacket): number {
   return (header.index + 1) % 0x10000;
-}
-
-function lastOf({ header }: HeldCardPacket): number {
-  return (header.index + header.packets - 1) % 0x10000;
 }

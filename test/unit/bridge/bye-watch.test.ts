@@ -23,7 +23,7 @@ function hear(groups: readonly number[], bye: number, duration?: number) {
         watch.receive(BYE, intake, now);
         heard = true;
       }
-      if (watch.isOver(intake, now, false)) return now;
+      if (watch.isOver(intake, now, () => false)) return now;
     }
     return undefined;
   };
@@ -102,7 +102,7 @@ describe('the end of a stream', () => {
     let endedAt: number | undefined;
     for (let now = 3800; now < 30_000 && endedAt === undefined; now += 10) {
       if (now % 500 === 0) intake.lastOwnArrival = now;
-      if (watch.isOver(intake, now, false)) endedAt = now;
+      if (watch.isOver(intake, now, () => false)) endedAt = now;
     }
     expect(endedAt).toBeLessThan(3800 + 6000);
   });
@@ -114,7 +114,7 @@ describe('the end of a stream', () => {
     watch.receive(BYE, intake, 3800);
     for (let now = 3800; now < 30_000; now += 10) {
       intake.lastOwnArrival = now;
-      expect(watch.isOver(intake, now, true)).toBe(false);
+      expect(watch.isOver(intake, now, () => true)).toBe(false);
     }
   });
 });

@@ -1,3 +1,6 @@
+import { randomBytes } from 'node:crypto';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { fromHex, toHex } from '../../../apdu/octets.ts';
@@ -63,6 +66,30 @@ describe('AEAD_AES_128_GCM by the OpenSSL inside Node', () => {
       }),
       { numRuns: 200 },
     );
+  });
+
+  test('gives the right octets while memory is collected and moved', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as (options: { type: 'minor' | 'major' }) => void;
+    const ciphers = Array.from({ length: 20 }, () => {
+      const key = randomBytes(16);
+      return [factory(key), nodeAead(key)] as const;
+    });
+    for (let round = 0; round < 60; round++) {
+      // What is not referred to any more goes, and its memory is used again by what is made next.
+      collect({ type: round % 10 === 0 ? 'major' : 'minor' });
+      const fresh = (await loadOpensslAead())!;
+      for (const [openssl, node] of ciphers) {
+        const [iv, aad, plaintext] = [randomBytes(12), randomBytes(12), randomBytes(1 + ((37 * round) % 1400))];
+        const sealed = openssl.seal(iv, aad, plaintext);
+        expect(sealed).toEqual(node.seal(iv, aad, plaintext));
+        collect({ type: 'minor' });
+        expect(Buffer.compare(openssl.open(iv, aad, sealed)!, plaintext)).toBe(0);
+      }
+      const key = randomBytes(16);
+      const sealed = nodeAead(key).seal(new Uint8Array(12), new Uint8Array(12), new Uint8Array(100));
+      expect(fresh(key).open(new Uint8Array(12), new Uint8Array(12), sealed)).toEqual(new Uint8Array(100));
+    }
   });
 
   test('never lets OpenSSL write outside the memory given', () => {
