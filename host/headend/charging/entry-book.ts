@@ -20,11 +20,12 @@ export interface Opening {
 export class EntryBook {
   readonly #mode: ChargingMode;
   readonly #entries = new Map<number, KeptEntry>();
+  readonly #closed = new Set<number>();
 
   /** @param kept entries as they are on disk. */
   constructor(mode: ChargingMode, kept: Iterable<KeptEntry> = []) {
     this.#mode = mode;
-    for (const entry of kept) this.#entries.set(entry.id, entry);
+    for (const entry of kept) this.#keep(entry);
   }
 
   find(id: number): KeptEntry | undefined {
@@ -37,7 +38,11 @@ export class EntryBook {
 
   /** Entries that are closed and not forwarded yet. */
   closed(): readonly KeptEntry[] {
-    return this.entries().filter(({ closedAt }) => closedAt !== undefined);
+    return [...this.#closed].map((id) => this.#require(id));
+  }
+
+  get hasClosed(): boolean {
+    return this.#closed.size > 0;
   }
 
   open({ from, to, ...opened }: Opening): StoreChange {
@@ -76,6 +81,7 @@ export class EntryBook {
   /** Drops an entry whose forward was confirmed. */
   remove(id: number): StoreChange {
     this.#entries.delete(id);
+    this.#closed.delete(id);
     return deleteEntryChange(id);
   }
 
@@ -89,6 +95,7 @@ export class EntryBook {
 
   #keep(entry: KeptEntry): StoreChange {
     this.#entries.set(entry.id, entry);
+    if (entry.closedAt !== undefined) this.#closed.add(entry.id);
     return entryChange(entry);
   }
 

@@ -1,9 +1,11 @@
 /** What falls due when, to the second. Something may be in it more often than it is due: whoever takes it looks. */
 export class DueTimes<T> {
   readonly #bySecond = new Map<number, Set<T>>();
+  #next = Infinity;
 
   /** @param at seconds. */
   add(at: number, what: T): void {
+    if (at < this.#next) this.#next = at;
     const present = this.#bySecond.get(at);
     if (present === undefined) this.#bySecond.set(at, new Set([what]));
     else present.add(what);
@@ -11,18 +13,19 @@ export class DueTimes<T> {
 
   /** Takes out all that is due up to a second, this one counted; what is due earlier comes first. */
   take(now: number): T[] {
-    const seconds = [...this.#bySecond.keys()].filter((at) => at <= now).toSorted((a, b) => a - b);
-    return seconds.flatMap((at) => {
-      const due = [...this.#bySecond.get(at)!];
+    if (now < this.#next) return [];
+    const seconds = [...this.#bySecond.keys()].toSorted((a, b) => a - b);
+    const due = seconds.filter((at) => at <= now);
+    this.#next = seconds[due.length] ?? Infinity;
+    return due.flatMap((at) => {
+      const what = [...this.#bySecond.get(at)!];
       this.#bySecond.delete(at);
-      return due;
+      return what;
     });
   }
 
   /** The next second at which something may be due. */
   get next(): number {
-    let next = Infinity;
-    for (const at of this.#bySecond.keys()) if (at < next) next = at;
-    return next;
+    return this.#next;
   }
 }

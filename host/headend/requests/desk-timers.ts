@@ -30,7 +30,8 @@ export class DeskTimers {
   readonly #starts = new DueTimes<number>();
   #nextTransfer: number;
   #nextForget: number;
-  #retryAt = Infinity;
+  #retryAt = 0;
+  #charging: Promise<void> | undefined;
   #sleep: { readonly until: number; readonly wake: () => void } | undefined;
 
   constructor(state: DeskState, clock: Clock, period: number | undefined, work: DueWork) {
@@ -41,35 +42,48 @@ export class DeskTimers {
     const now = this.#now();
     this.#nextTransfer = period === undefined ? Infinity : now + this.#period;
     this.#nextForget = now + FORGET_PERIOD;
-    if (state.entries.closed().length > 0) this.#retryAt = now;
     for (const entry of state.entries.entries()) this.#awaitStart(entry.id);
   }
 
+  /** Members end in time, however long billing takes. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await this.tick();
+      await this.#tend();
+      this.#charging ??= this.#charge().finally(() => {
+        this.#charging = undefined;
+        this.wake();
+      });
       await this.#sleepUntilDue(signal);
     }
+    await this.#charging;
   }
 
+  /** Does what is due, and waits until billing has answered. */
   async tick(): Promise<void> {
+    await this.#tend();
+    await this.#charge();
+  }
+
+  async #tend(): Promise<void> {
     const now = this.#now();
     const { members, entries } = this.#state;
     const begun = this.#starts.take(now).flatMap((id) => entries.find(id) ?? []);
     await Promise.all(begun.map(({ id, session }) => this.#work.start(id, session)));
     const due = members.takeDue(now);
     await Promise.all(due.map(({ member, due: { event } }) => this.#work.happen(member, event, now)));
-    if (now >= this.#nextTransfer) {
-      this.#nextTransfer = now + this.#period;
-      await this.#work.transfer(now);
-    }
-    if (now >= this.#retryAt || entries.closed().length > 0) {
-      this.#retryAt = (await this.#work.forward(now)) > 0 ? now + RETRY : Infinity;
-    }
     if (now >= this.#nextForget) {
       this.#nextForget = now + FORGET_PERIOD;
       await this.#work.forget(now);
     }
+  }
+
+  async #charge(): Promise<void> {
+    const now = this.#now();
+    if (now >= this.#nextTransfer) {
+      this.#nextTransfer = now + this.#period;
+      await this.#work.transfer(now);
+    }
+    if (now >= this.#forwardAt()) this.#retryAt = (await this.#work.forward(now)) > 0 ? now + RETRY : 0;
   }
 
   /** Something may be due earlier than it was. @param entryId of an entry that was just opened. */
@@ -103,10 +117,14 @@ export class DeskTimers {
     return Math.min(
       this.#state.members.nextDue,
       this.#starts.next,
-      this.#nextTransfer,
       this.#nextForget,
-      this.#retryAt,
+      this.#charging === undefined ? Math.min(this.#nextTransfer, this.#forwardAt()) : Infinity,
     );
+  }
+
+  /** When something is to be forwarded: at once, or after a while where billing did not take it. */
+  #forwardAt(): number {
+    return this.#state.entries.hasClosed ? this.#retryAt : Infinity;
   }
 
   #now(): number {

@@ -243,7 +243,6 @@ export class RequestDesk implements MemberList {
     const applied = this.#joins.happen(member, event, now);
     // What just expires was logged with its end.
     await this.#conclude(applied, applied.ended === undefined ? [] : [this.#logEnd(applied, event, now)], now);
-    await this.#forwarder.forwardClosed(now);
   }
 
   #logEnd({ member }: Applied, kind: string, now: number): StoreChange {
