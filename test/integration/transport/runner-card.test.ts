@@ -31,6 +31,21 @@ describe.each(['jcardsim', 'pcsc'] as const)('%s', (kind) => {
     await again.close();
   });
 
+  test('a second client of a card in use is told so, and the first one goes on', async () => {
+    await using card = await startCard({ kind });
+    const channel = await openCard(card.address, { wait: true, signal: AbortSignal.timeout(10_000) });
+    const module = new DecodeModule(channel);
+    await module.select();
+    await expect(openCard(card.address)).rejects.toMatchObject({
+      exitStatus: 4,
+      message: expect.stringMatching(/in use by another program|another program is using the card/) as unknown,
+    });
+    // A power-on by the second one would have made the module one that is not selected.
+    expect(await module.getModuleData()).toMatchObject({ maxSpan: 208 });
+    await channel.close();
+    await (await openCard(card.address)).close();
+  });
+
   test('150 channels one after the other', async () => {
     const card = await startCard({ kind });
     cards.push(card);

@@ -11,6 +11,8 @@ const POWER_ON = 1;
 const GIVE_ATR = 4;
 /** The length in front of a frame has 2 octets. */
 const MAX_FRAME_OCTETS = 65_535;
+/** What a runner says in the place of the ATR while another connection has the card; it is longer than any ATR. */
+const IN_USE = 'in use: ';
 /** An ISO/IEC 7816-3 ATR has 2 to 33 octets. */
 const MAX_ATR_OCTETS = 33;
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -19,7 +21,8 @@ const CLOSE_TIMEOUT_MS = 1_000;
 
 /**
  * Opens a card behind TCP, as the jCardSim runner offers it: connecting switches the card on.
- * @throws TransportError with code TCP_UNREACHABLE when nothing is there, TCP_NO_ATR when it is not a card.
+ * @throws TransportError with code TCP_UNREACHABLE when nothing is there, TCP_NO_ATR when it is not a card, CARD_IN_USE
+ *   when another connection has it.
  */
 export async function openTcpCard({ host, port }: TcpAddress, signal?: AbortSignal): Promise<TcpChannel> {
   const where = `${host}:${port}`;
@@ -44,6 +47,7 @@ export async function openTcpCard({ host, port }: TcpAddress, signal?: AbortSign
   } catch (cause) {
     socket.destroy();
     signal?.throwIfAborted();
+    if (cause instanceof TransportError) throw cause;
     throw new TransportError(
       'TCP_NO_ATR',
       `what listens at ${where} gives no ATR; check that it is a card runner and that a card is inserted`,
@@ -76,6 +80,10 @@ export class TcpChannel implements CardChannel {
     try {
       this.#socket.write(encodeFrame(Uint8Array.of(POWER_ON)));
       const atr = await this.#request(Uint8Array.of(GIVE_ATR));
+      if (Buffer.from(atr).toString('latin1').startsWith(IN_USE)) {
+        const text = `the card at ${this.#where} is in use by another program; end that program first`;
+        throw new TransportError('CARD_IN_USE', text);
+      }
       if (atr.length < 2 || atr.length > MAX_ATR_OCTETS) this.#end(`${this.#where} gave no ATR`);
       if (this.#lost !== undefined) throw this.#lost;
       this.atr = atr.slice();
@@ -140,18 +148,21 @@ export class TcpChannel implements CardChannel {
   /** Switches the card off. */
   async close(): Promise<void> {
     if (this.#lost !== undefined) return;
-    const patience = setTimeout(() => this.#end(`the card at ${this.#where} did not answer`), CLOSE_TIMEOUT_MS);
+    const patience = setTimeout(() => this.#giveUp(), CLOSE_TIMEOUT_MS);
     await this.#queue.run(async () => {
-      clearTimeout(patience);
       if (this.#lost !== undefined) return;
       this.#lost = new CardGoneError('the channel to the card is closed; open the card again');
-      const sent = new Promise<void>((resolve) => {
-        this.#socket.end(encodeFrame(Uint8Array.of(POWER_OFF)), resolve);
-        this.#socket.once('close', resolve);
-      });
-      await sent;
-      this.#socket.destroy();
+      // The runner closes its side when it has let go of the card: from then on the next client gets it.
+      const closed = new Promise<void>((resolve) => this.#socket.once('close', () => resolve()));
+      this.#socket.end(encodeFrame(Uint8Array.of(POWER_OFF)));
+      await closed;
     });
+    clearTimeout(patience);
+  }
+
+  #giveUp(): void {
+    this.#end(`the card at ${this.#where} did not answer`);
+    this.#socket.destroy();
   }
 }
 

@@ -102,6 +102,8 @@ class TransportTest {
     try (Reader first = connect(0); Reader second = connect(0)) {
       first.frame((byte) 1);
       assertEquals("3b80800101", first.send((byte) 4));
+      first.frame((byte) 0);
+      assertEquals("3b80800101", first.send((byte) 4));
       second.frame((byte) 1);
       assertEquals("9000", second.send(Rig.SELECT));
       first.frame((byte) 0);
@@ -109,6 +111,32 @@ class TransportTest {
       assertEquals("00019000", second.send((byte) 0x80, TestApplet.COUNT, (byte) 0, (byte) 0, (byte) 0));
       second.frame((byte) 0);
       assertEquals("6986", second.send((byte) 0x80, TestApplet.COUNT, (byte) 0, (byte) 0, (byte) 0));
+    }
+  }
+
+  @Test
+  void aSecondReaderOfACardInUseIsToldSoAndDisturbsNothing() throws Exception {
+    cards.add("tcp=0");
+    try (Reader second = connect(0)) {
+      try (Reader first = connect(0)) {
+        first.frame((byte) 1);
+        assertEquals("9000", first.send(Rig.SELECT));
+        second.frame((byte) 1);
+        String said = new String(HexFormat.of().parseHex(second.send((byte) 4)));
+        assertEquals("in use: another program has this card; end that program first", said);
+        assertEquals("00019000", first.send((byte) 0x80, TestApplet.COUNT, (byte) 0, (byte) 0, (byte) 0));
+        second.frame(Rig.SELECT);
+        assertTrue(second.dropped());
+        assertEquals("00029000", first.send((byte) 0x80, TestApplet.COUNT, (byte) 0, (byte) 0, (byte) 0));
+      }
+    }
+    while (cards.get(0).card().info().connections() > 0) {
+      Thread.sleep(1);
+    }
+    try (Reader third = connect(0)) {
+      third.frame((byte) 1);
+      assertEquals("3b80800101", third.send((byte) 4));
+      assertEquals("6986", third.send((byte) 0x80, TestApplet.COUNT, (byte) 0, (byte) 0, (byte) 0));
     }
   }
 

@@ -87,8 +87,9 @@ public final class Card implements Closeable {
 
   /** A reader that goes takes the power with it. */
   public synchronized void disconnect(Closeable connection) {
-    if (connections.remove(connection) && connections.isEmpty()) {
+    if (connections.remove(connection) && (connections.isEmpty() || poweredBy == connection)) {
       powered = false;
+      poweredBy = null;
     }
   }
 
@@ -100,17 +101,31 @@ public final class Card implements Closeable {
     return !closed;
   }
 
+  /** Whether another connection has switched the card on, and has it still: a card is in one reader at a time. */
+  public synchronized boolean isUsedByAnother(Closeable connection) {
+    return powered && poweredBy != null && poweredBy != connection;
+  }
+
   /** Ignored from a connection if another one has powered the card up since. */
   public synchronized void powerOff(Closeable by) {
     if (poweredBy == null || poweredBy == by) {
       powered = false;
+      poweredBy = null;
     }
   }
 
-  /** Powers the card up, or resets it, on behalf of a connection. */
-  public synchronized void powerOn(Closeable by) {
+  /**
+   * Powers the card up, or resets it, on behalf of a connection.
+   *
+   * @return false, and nothing is done, while another connection uses the card
+   */
+  public synchronized boolean powerOn(Closeable by) {
+    if (isUsedByAnother(by)) {
+      return false;
+    }
     poweredBy = by;
     powerOn();
+    return true;
   }
 
   /** Powers the card up, or resets it: RAM is cleared. */

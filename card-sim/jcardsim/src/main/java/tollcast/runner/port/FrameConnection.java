@@ -5,21 +5,28 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.Socket;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import jdk.net.ExtendedSocketOptions;
 import tollcast.runner.card.Card;
 
 /**
  * vpcd's framing on one socket, the card's side: length (2 octets, big-endian) and payload; a payload of one octet is
- * for the reader: 0 power off, 1 power on, 2 reset, 4 tell the ATR.
+ * for the reader: 0 power off, 1 power on, 2 reset, 4 tell the ATR. While another connection uses the card, a sentence
+ * that says so stands in the place of the ATR, which is never as long.
  */
 public final class FrameConnection implements Closeable {
   private static final int LENGTH = 2;
   private static final int MAX_FRAME = LENGTH + 65_535;
 
+  private static final byte[] IN_USE =
+      "in use: another program has this card; end that program first".getBytes(StandardCharsets.US_ASCII);
+
   private final Socket socket;
   private final Card card;
   private final boolean quickAck;
+  /** Whether the card was in use by another connection when this one asked for power. */
+  private boolean isRefused;
 
   public FrameConnection(Socket socket, Card card) throws IOException {
     this.socket = socket;
@@ -74,11 +81,14 @@ public final class FrameConnection implements Closeable {
     if (payload.length == 1) {
       switch (payload[0]) {
         case 0 -> card.powerOff(this);
-        case 1, 2 -> card.powerOn(this);
-        case 4 -> send(card.spec.atr());
+        case 1, 2 -> isRefused = !card.powerOn(this);
+        case 4 -> send(isRefused ? IN_USE : card.spec.atr());
         default -> System.err.println("card " + card.id + ": unknown reader control " + payload[0] + " ignored");
       }
       return true;
+    }
+    if (card.isUsedByAnother(this)) {
+      return false;
     }
     byte[] response = card.transmit(payload);
     if (response == null) {
