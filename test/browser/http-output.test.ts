@@ -1,7 +1,9 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import type { SimulatedCard } from '../../card-sim/index.ts';
@@ -147,6 +149,36 @@ test('a visit of the address, as the user types it, brings the stream', async ({
   await visiting;
   const file = await (await downloading).path();
   expect((await readFile(file)).equals(payload)).toBe(true);
+});
+
+test('a visit of the address of an MP3 plays it', async ({ card, network, start }) => {
+  const service = new TestService({ cards: [await personalise(card, 1, CREDIT)], payloadType: 96 });
+  output = await openOutput(`http://${LOOPBACK}:0`, LOOPBACK);
+  const run = await start(card, { sink: output });
+  network.keys(service.keys());
+  await run.until(() => run.bridge.status.state === 'waiting for a player');
+  page = await browser.newPage();
+  const visiting = page.goto(output.where).catch(() => undefined);
+  await run.until(() => output.isReady);
+  const sound = execFileSync('ffmpeg', [
+    ...['-v', 'error', '-f', 'lavfi', '-i', 'sine=frequency=440:duration=60', '-c:a', 'libmp3lame', '-b:a', '64k'],
+    ...['-id3v2_version', '0', '-write_xing', '0', '-f', 'mp3', '-'],
+  ]);
+  const payloads = Array.from({ length: Math.floor(sound.length / 1045) }, (_none, i) =>
+    sound.subarray(i * 1045, (i + 1) * 1045),
+  );
+  // Chromium asks once for the page that it makes, and then for the sound in it: the stream goes on meanwhile.
+  const playing = page.waitForFunction('document.querySelector("video, audio")?.currentTime > 0.5', undefined, {
+    timeout: 20_000,
+  });
+  const state = { isPlaying: false };
+  void playing.then(() => (state.isPlaying = true)).catch(() => undefined);
+  for (let i = 0; i < payloads.length && !state.isPlaying; i += 4) {
+    await network.groups(service.seal(payloads.slice(i, i + 4)));
+    await sleep(50);
+  }
+  await playing;
+  await visiting;
 });
 
 function portOf(server: Server): number {

@@ -78,6 +78,8 @@ export interface TestServiceOptions {
   readonly classes?: { readonly card: boolean; readonly soft: boolean };
   /** Downlink keys other than the cards' own: of another issuer. */
   readonly foreign?: boolean;
+  /** MPEG-TS by default. */
+  readonly payloadType?: number;
 }
 
 let ssrcs = 0x1000;
@@ -117,7 +119,7 @@ export class TestService {
       span,
       every,
       closingTime: 1000,
-      payloadType: 33,
+      payloadType: options.payloadType ?? 33,
       firstSequence: 0x7ff0,
       random: randomBytes,
       aead: nodeAead,
