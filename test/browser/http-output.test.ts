@@ -160,10 +160,9 @@ test('a visit of the address of an MP3 plays it', async ({ card, network, start 
   page = await browser.newPage();
   const visiting = page.goto(output.where).catch(() => undefined);
   await run.until(() => output.isReady);
-  const sound = execFileSync('ffmpeg', [
-    ...['-v', 'error', '-f', 'lavfi', '-i', 'sine=frequency=440:duration=60', '-c:a', 'libmp3lame', '-b:a', '64k'],
-    ...['-id3v2_version', '0', '-write_xing', '0', '-f', 'mp3', '-'],
-  ]);
+  const source = '-f lavfi -i sine=frequency=440:duration=60 -c:a libmp3lame -b:a 64k';
+  const words = `-v error ${source} -id3v2_version 0 -write_xing 0 -f mp3 -`.split(' ');
+  const sound = execFileSync('ffmpeg', words);
   const payloads = Array.from({ length: Math.floor(sound.length / 1045) }, (_none, i) =>
     sound.subarray(i * 1045, (i + 1) * 1045),
   );

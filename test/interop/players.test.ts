@@ -44,18 +44,20 @@ const PLAYERS: Readonly<Record<string, Player>> = {
     count: async (said) => said.match(/showinfo.* n: *\d+ /g)?.length ?? 0,
   },
   mpv: {
-    args: (input, shown) => [
-      ...`mpv --no-config --really-quiet --of=nut --ovc=rawvideo --oac=pcm_s16le --o=${shown}`.split(' '),
-      ...['--demuxer-lavf-o=protocol_whitelist=[file,rtp,udp]', input],
-    ],
+    args: (input, shown) =>
+      (
+        `mpv --no-config --really-quiet --of=nut --ovc=rawvideo --oac=pcm_s16le --o=${shown} ` +
+        `--demuxer-lavf-o=protocol_whitelist=[file,rtp,udp] ${input}`
+      ).split(' '),
     inputs: { HTTP: plain, pipe: () => '-', UDP: (port) => `udp://${LOOPBACK}:${port}`, RTP: plain },
     count: async (_said, shown) => Math.floor((await sizeOf(shown)) / RAW),
   },
   VLC: {
-    args: (input, shown) => [
-      ...`cvlc -q --no-dbus --play-and-exit --sout-transcode-vcodec=mp2v --sout-transcode-vb=4000`.split(' '),
-      ...['--sout', `#transcode{vcodec=mp2v,vb=4000,acodec=none}:std{access=file,mux=ts,dst=${shown}}`, input],
-    ],
+    args: (input, shown) =>
+      (
+        `cvlc -q --no-dbus --play-and-exit --sout ` +
+        `#transcode{vcodec=mp2v,vb=4000,acodec=none}:std{access=file,mux=ts,dst=${shown}} ${input}`
+      ).split(' '),
     inputs: { HTTP: plain, pipe: () => '-', UDP: (port) => `udp://@:${port}`, RTP: (port) => `rtp://@:${port}` },
     // A picture has a start code of its own, ISO/IEC 13818-2 6.2.3.
     count: async (_said, shown) =>
