@@ -35,10 +35,14 @@ interface AskOptions {
 /** Octets of an answer in tests. */
 const MAX_ANSWER = 1_000_000;
 
+interface FixtureOptions extends Pick<HeadendOptions, 'clock' | 'openSource'> {
+  readonly announce?: { readonly address?: string; readonly interval?: number };
+}
+
 /** @param services as a configuration has them. */
 export async function startHeadend(
   services: unknown,
-  { clock = systemClock, openSource }: Pick<HeadendOptions, 'clock' | 'openSource'> = {},
+  { clock = systemClock, openSource, announce = {} }: FixtureOptions = {},
 ): Promise<HeadendFixture> {
   const directory = await mkdtemp(join(tmpdir(), 'tollcast-headend-'));
   const issuer = join(directory, 'issuer');
@@ -50,7 +54,7 @@ export async function startHeadend(
   const logger = pino({ level: 'debug' }, { write: (line) => log.push(JSON.parse(line) as Record<string, unknown>) });
   let current = services;
   const start = () => {
-    const text = JSON.stringify({ listen: `127.0.0.1:${port}`, state, issuer, services: current });
+    const text = JSON.stringify({ listen: `127.0.0.1:${port}`, state, issuer, announce, services: current });
     return Headend.start({
       config: parseConfig(text, 'test.json'),
       openMaster: async (name) => openTestMaster(name),

@@ -5,6 +5,8 @@ import { GroupWriter } from '../../store/group-writer.ts';
 import { headendDatabase, type HeadendStore, openHeadendStore } from '../../store/headend/headend-store.ts';
 import { type NamedSigner, openOfferSigner } from '../announce/offer-signer.ts';
 import { OpenOffers } from '../announce/open-offers.ts';
+import { SapAnnouncer } from '../announce/sap-announcer.ts';
+import { describeSession } from '../announce/session-sdp.ts';
 import { makeApi } from '../api/api-server.ts';
 import type { Api } from '../api/api.ts';
 import { openTlsIdentity, type TlsIdentity } from '../api/tls-identity.ts';
@@ -112,6 +114,11 @@ export class Headend {
       for (const service of services.list()) await running.start(service);
       await this.#listen();
       const { signal } = this.#stop;
+      const announcer = await SapAnnouncer.open(plan.announce, () => this.#describeSessions(), {
+        clock,
+        log: this.#options.log,
+      });
+      this.#tasks.push(announcer.run(signal));
       this.#tasks.push(desk.run(signal), meter.run(clock, signal), this.#keepOffers());
       this.#options.log.info({ url: this.url, state: plan.state }, 'the head-end runs');
     } catch (error) {
@@ -119,6 +126,17 @@ export class Headend {
       await running.close();
       throw error;
     }
+  }
+
+  /** The SDP of each session that is sold. */
+  #describeSessions(): string[] {
+    const { offers, running, url, tls } = this.#parts;
+    const api = { url, tlsKey: tls.fingerprint };
+    return offers.list().flatMap((offer) => {
+      const sent = running.list().find(({ identity }) => identity === offer.sold.session);
+      if (sent === undefined) return [];
+      return describeSession(offer, api, sent.runner.plan.to.ttl, sent.runner.format);
+    });
   }
 
   async #listen(): Promise<void> {

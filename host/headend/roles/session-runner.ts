@@ -7,6 +7,7 @@ import { startStream } from '../sender/stream-start.ts';
 import { detectFormat, type Detected } from '../sources/detect-format.ts';
 import { openSource } from '../sources/open-source.ts';
 import { repeatSource } from '../sources/repeat-source.ts';
+import type { SourceFormat } from '../sources/source-format.ts';
 import type { Log } from './log.ts';
 
 /** ms for which the keys are on the wire before the first packet. */
@@ -31,13 +32,20 @@ export class SessionRunner {
   readonly #openSource: typeof openSource;
   readonly #past: ServiceTotals[] = [];
   #sender: ServiceSender | undefined;
+  #format: SourceFormat;
 
   constructor(plan: SessionPlan, keys: SessionKeyManager, ports: SessionRunnerPorts) {
     this.plan = plan;
+    this.#format = plan.format ?? 'ts';
     this.#keys = keys;
     this.#clock = ports.clock;
     this.#log = ports.log;
     this.#openSource = ports.openSource ?? openSource;
+  }
+
+  /** What is sent, or was sent last; MPEG-TS before the first stream. */
+  get format(): SourceFormat {
+    return this.#format;
   }
 
   /** Whether a stream is being sent. */
@@ -100,6 +108,7 @@ export class SessionRunner {
         this.#log.debug({ session: plan.name, contentKey: id, segment: segmentId }, 'content key'),
     });
     this.#sender = sender;
+    this.#format = format;
     this.#log.info({ session: plan.name, ssrc: stream.ssrc, format }, 'a stream begins');
     try {
       await sender.run(signal);

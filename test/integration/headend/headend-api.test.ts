@@ -1,14 +1,21 @@
 import { createPublicKey, verify } from 'node:crypto';
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parse } from 'sdp-transform';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { OFFER_ATTRIBUTE, parseOfferHint } from '../../../host/contract/announcement/offer-hint.ts';
+import { parseSapPacket } from '../../../host/contract/announcement/sap-packet.ts';
 import { verifyOffer } from '../../../host/contract/offer/signed-offer.ts';
 import { requestPinned } from '../../../host/transport/network/pinned-https.ts';
 import { type HeadendFixture, readJson, startHeadend } from '../../support/headend-fixture.ts';
 import { findFreePort } from '../../support/test-service.ts';
 
 let fixture: HeadendFixture;
+let announcements: Socket;
+const heard: Buffer[] = [];
 let service: { number: number; sessions: Record<string, unknown>[] } & Record<string, unknown>;
 
 beforeAll(async () => {
@@ -29,10 +36,19 @@ beforeAll(async () => {
       },
     ],
   };
-  fixture = await startHeadend([service]);
+  announcements = createSocket({ type: 'udp4', reuseAddr: true });
+  announcements.on('message', (octets: Buffer) => heard.push(octets));
+  const address = `239.255.${process.pid & 0xff}.251`;
+  announcements.bind(9875, address);
+  await once(announcements, 'listening');
+  announcements.addMembership(address, '127.0.0.1');
+  fixture = await startHeadend([service], { announce: { address, interval: 1 } });
 });
 
-afterAll(() => fixture[Symbol.asyncDispose]());
+afterAll(async () => {
+  await fixture[Symbol.asyncDispose]();
+  announcements.close();
+});
 
 describe('what receivers are told', () => {
   test('offers are signed by a key that cards can be told to trust, and say what a join costs', async () => {
@@ -64,6 +80,26 @@ describe('what receivers are told', () => {
     const health = { url: new URL('/healthz', url), maxAnswer: 100 };
     expect(readJson(await requestPinned({ ...health, tlsKey }))).toEqual({ status: 'ok' });
     await expect(requestPinned({ ...health, tlsKey: '00'.repeat(32) })).rejects.toMatchObject({ code: 'HTTPS' });
+  });
+
+  test('each session is announced by SAP, with the place of its offer', async () => {
+    while (heard.length === 0) await once(announcements, 'message');
+    const { isDeletion, source, sdp } = parseSapPacket(heard[0]!);
+    expect([isDeletion, [...source]]).toEqual([false, [127, 0, 0, 1]]);
+    const described = parse(sdp);
+    expect(described).toMatchObject({
+      name: 'Harbour',
+      origin: { username: 'finnkino', sessionId: 457_286_529, address: '172.10.20.212' },
+      connection: { ip: expect.stringMatching(/^239\.255\.7\.1\/1$/) as string },
+      media: [{ type: 'application', protocol: 'RTP/AVP', payloads: 96 }],
+    });
+    const { offers } = readJson(await fixture.ask('GET', '/v1/offers')) as { offers: { id: string }[] };
+    const attribute = described.invalid?.map(({ value }) => value).find((value) => value.startsWith(OFFER_ATTRIBUTE));
+    const { id, url, tlsKey } = parseOfferHint(attribute!.slice(OFFER_ATTRIBUTE.length + 1));
+    expect([id, url]).toEqual([offers[0]!.id, `https://127.0.0.1:${fixture.port}`]);
+    expect((await requestPinned({ url: new URL(`/v1/offers/${id}`, url), tlsKey, maxAnswer: 10_000 })).status).toBe(
+      200,
+    );
   });
 
   test('its private files are for its owner alone', async () => {
@@ -151,6 +187,7 @@ describe('what operators see and change', () => {
 
   test('a service that is removed is offered no longer, and comes back when the configuration changes', async () => {
     expect((await fixture.askOperator('DELETE', '/v1/operator/services/7')).status).toBe(204);
+    while (!parseSapPacket(heard.at(-1)!).isDeletion) await once(announcements, 'message');
     expect(readJson(await fixture.ask('GET', '/v1/offers'))['offers']).toEqual([]);
     await fixture.restart([{ ...service, name: 'Harbour again' }]);
     expect(readJson(await fixture.ask('GET', '/v1/offers'))['offers']).toMatchObject([{ name: 'Harbour again' }]);
