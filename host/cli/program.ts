@@ -4,6 +4,7 @@ import { addAttackCommand } from './attack/attack-command.ts';
 import { addCardCommand } from './card/card-command.ts';
 import { addHeadendCommand } from './headend/headend-command.ts';
 import { addIssuerCommand } from './issuer/issuer-command.ts';
+import { readCommandName } from './terminal/command-name.ts';
 import { endProcess } from './terminal/end-process.ts';
 import { takeSecrets } from './terminal/environment-secrets.ts';
 import { reportError } from './terminal/error-report.ts';
@@ -17,7 +18,7 @@ const GROUPS = [addAttackCommand, addCardCommand, addHeadendCommand, addIssuerCo
 
 const EXIT_STATUSES = EXIT_MEANINGS.map((meaning, status) => `  ${status}  ${meaning}`);
 
-const program = new Command('tollcast')
+const program = new Command(readCommandName())
   .description('a smart card takes the toll for a pay stream')
   .version(readVersion())
   .option('--debug', 'show where an error comes from')

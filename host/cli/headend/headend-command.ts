@@ -91,7 +91,7 @@ export function addHeadendCommand(program: Command): void {
     .addOption(new Option('--accept <class>', 'only modules of this class may watch').choices(['card', 'soft']))
     .option('--rating <age>', 'only cards whose rating limit allows this age may watch', wholeNumber(1, 255))
     .addOption(new Option('--grant <card-id...>', 'ids of the cards that get the service key').default([], 'none'))
-    .option('--days <n>', 'days for which they get it', wholeNumber(1, 366), 30)
+    .option('--days <n>', 'days for which they get it; the service goes on', wholeNumber(1, 366), 30)
     .option('--store <directory>', 'the issuer store that made these cards', DEFAULT_STORE)
     .addOption(
       new Option('--format <format>', 'format of the source').choices(['auto', ...SOURCE_FORMATS]).default('auto'),

@@ -15,6 +15,7 @@ import { openCard } from '../../transport/card/card-address.ts';
 import { print, printWaiting } from '../options/card-option.ts';
 import { createStoreCommand, readInstalledKeys, type StoreOptions } from '../options/issuer-option.ts';
 import { wholeNumber } from '../options/number-option.ts';
+import { writeAsTyped } from '../terminal/command-name.ts';
 import { addPassphraseOptions, askPassphrase, type PassphraseOptions } from '../terminal/passphrase.ts';
 import { now } from '../terminal/time.ts';
 import { type BatchDefaults, readBatch } from './batch-file.ts';
@@ -78,7 +79,7 @@ async function makeBatch(path: string, options: BatchOptions): Promise<void> {
       keepLetter: (card, pin) => keepLetter(letters!, card, pin),
       onEntry: (entry) => {
         entries.push(entry);
-        process.stderr.write(`${entries.length}/${cards.length}  ${describeEntry(entry)}\n`);
+        process.stderr.write(`${entries.length}/${cards.length}  ${writeAsTyped(describeEntry(entry))}\n`);
       },
     });
   } finally {

@@ -7,6 +7,7 @@ import {
   parseCardAddress,
 } from '../../transport/card/card-address.ts';
 import { tellCommands } from '../card/card-trace.ts';
+import { writeAsTyped } from '../terminal/command-name.ts';
 
 export interface CardOptions {
   readonly card: CardAddress;
@@ -53,9 +54,11 @@ export async function withCard<T>(
 }
 
 export function printWaiting(reason: Error): void {
-  process.stderr.write(`tollcast: waiting: ${reason.message}\n`);
+  process.stderr.write(`tollcast: waiting: ${writeAsTyped(reason.message)}\n`);
 }
 
 export function print(options: { readonly json?: true }, json: unknown, lines: readonly string[]): void {
-  process.stdout.write(options.json === true ? `${JSON.stringify(json)}\n` : lines.map((line) => `${line}\n`).join(''));
+  process.stdout.write(
+    options.json === true ? `${JSON.stringify(json)}\n` : writeAsTyped(lines.map((line) => `${line}\n`).join('')),
+  );
 }

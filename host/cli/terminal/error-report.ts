@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
 import { TollcastError } from '../../../apdu/errors.ts';
+import { writeAsTyped } from './command-name.ts';
 
 /** How errors are shown. */
 interface ReportOptions {
@@ -24,13 +25,16 @@ export function reportError(error: unknown, { json, debug }: ReportOptions): num
 
 /** Turns any error into one of the catalogue, with its message on one line. */
 function asTollcastError(error: unknown): TollcastError {
-  const message = oneLine(error instanceof Error ? error.message : String(error));
+  const message = writeAsTyped(oneLine(error instanceof Error ? error.message : String(error)));
   const options = { cause: error };
   if (error instanceof TollcastError) return new TollcastError(error.code, message, options);
   if (error instanceof CommanderError && error.code === 'commander.help') {
     return new TollcastError('USAGE', 'no command is named; write one of those above', options);
   }
   if (error instanceof CommanderError) return new TollcastError('USAGE', message.replace(/^error: /, ''), options);
+  if (error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')) {
+    return new TollcastError('SYSTEM', `${message}; free some room on the disk, and try again`, options);
+  }
   // The message of the system names the path.
   if (error instanceof Error && 'syscall' in error) {
     return new TollcastError(

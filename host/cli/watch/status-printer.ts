@@ -1,4 +1,5 @@
 import type { BridgeStatus } from '../../bridge/index.ts';
+import { writeAsTyped } from '../terminal/command-name.ts';
 import { describeStopReason, formatPriceAndBalance, formatStatus, formatTrust } from './watch-view.ts';
 
 /** ms between status lines on a terminal, where they replace each other, and elsewhere. */
@@ -101,7 +102,7 @@ export class StatusPrinter {
       this.#held.push(line);
       return;
     }
-    process.stderr.write(`${this.#isStatusShown ? CLEAR_LINE : ''}${line}\n`);
+    process.stderr.write(`${this.#isStatusShown ? CLEAR_LINE : ''}${writeAsTyped(line)}\n`);
     this.#isStatusShown = false;
   }
 }

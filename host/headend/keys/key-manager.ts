@@ -34,12 +34,16 @@ export interface KeyManagerOptions {
 }
 
 const SERVICE_KEY_ID = 1;
+/** Media time of the last keys, a minute before the last that a u32 holds: a channel outlasts its purchases. */
+const LAST_KEYS = 0xffff_ffff - 60;
 
 /** Gives a sender its keys under one service key, which every granted card is sent under its own downlink key. */
 export class KeyManager implements ContentKeys {
   readonly #schedule: KeySchedule;
   readonly #grants: readonly Uint8Array[];
   readonly #start: number;
+  /** Media time at which the purchases end. */
+  readonly #grantsEnd: number;
 
   /**
    * Makes the keys of a stream, and numbers and seals its grants.
@@ -62,6 +66,7 @@ export class KeyManager implements ContentKeys {
     };
     const purchase = { service, keyId: SERVICE_KEY_ID, key, ...validity, ceilings };
     this.#start = stream.mediaTime;
+    this.#grantsEnd = validity.to;
     this.#grants = options.cards.map(
       ({ cardId, downlinkKey }, i) => sealGrant({ ...purchase, number: numbers[i]! }, cardId, downlinkKey).octets,
     );
@@ -70,7 +75,7 @@ export class KeyManager implements ContentKeys {
       serviceKey: key,
       serviceKeyId: SERVICE_KEY_ID,
       start: validity.from,
-      end: validity.to,
+      end: LAST_KEYS,
       period,
       segment,
       terms: { tariff, rating, classes: { card: accept !== 'soft', soft: accept !== 'card' }, ssrcs: [stream.ssrc] },
@@ -84,7 +89,7 @@ export class KeyManager implements ContentKeys {
 
   due(mediaTime: number): DueMessages {
     const shared = this.#schedule.messages(mediaTime).map(({ octets }) => octets);
-    return { personal: this.#grants, shared };
+    return { personal: mediaTime < this.#grantsEnd ? this.#grants : [], shared };
   }
 
   /**

@@ -78,7 +78,7 @@ export class KeySchedule {
   /**
    * The key of a media time, or the key that already holds when the time is earlier.
    * @param mediaTime seconds since 1970.
-   * @throws TollcastError `GRANTS_ENDED` at the end of the purchases.
+   * @throws TollcastError `GRANTS_ENDED` at the end of the stream.
    */
   at(mediaTime: number): ScheduledPeriod {
     while (mediaTime >= this.#current.to) {

@@ -213,15 +213,20 @@ describe('keys', () => {
     expect(new Set(salts).size).toBe(7);
   });
 
-  test('end with the purchases, and so does the run', async () => {
-    const { sender } = await makeCardSender({
+  test('go on when the purchases end, which the cards see to', async () => {
+    const { sender, stream } = await makeCardSender({
       source: { media: sourceOf([randomBytes(300_000)]), rate: 80_000 },
       pace: { speed: 100 },
-      keys: { granted: 20 },
+      keys: { granted: 20, period: 20 },
     });
-    await expect(sender.run(NEVER)).rejects.toMatchObject({ code: 'GRANTS_ENDED' });
+    await sender.run(NEVER);
     await sleep(50);
-    expect(capture.control.length).toBeGreaterThan(0);
+    expect(sender.totals).toMatchObject({ octets: 300_000, duration: 30_000, contentKeys: 2 });
+    const { unwrapped } = capture.open(7, DOWNLINK);
+    const grant = unwrapped.find(({ kind }) => kind === 0x10);
+    expect(grant?.to).toBe(stream.mediaTime + 20);
+    const contents = unwrapped.filter(({ kind }) => kind === 0x12);
+    expect(contents.at(-1)!.to).toBeGreaterThan(stream.mediaTime + 40);
   });
 });
 

@@ -177,6 +177,8 @@ for (const kind of CARD_KINDS) {
 
 test('the command tells its version and lists readers', async () => {
   expect(await succeed('npx', ['tollcast', '--version'])).toBe(`${described.version}\n`);
+  const { output } = await run('npx', ['tollcast', 'issuer', 'list'], project);
+  expect(output).toContain('type: npx tollcast issuer init\n');
   const pcscd = await PrivatePcscd.start();
   try {
     const expected = PrivatePcscd.readers.map((reader) => `${reader}: no card\n`).join('');

@@ -62,6 +62,16 @@ test('the price, the rating and the accepted class are in the content message, a
   });
 });
 
+test('a channel outlasts its purchases: it has keys for years, and repeats no grant that is over', async () => {
+  const keys = await KeyManager.start(OPTIONS, NUMBERS);
+  const end = START + OPTIONS.granted;
+  expect(keys.due(end - 1).personal).toHaveLength(CARDS.length);
+  expect(keys.due(end).personal).toEqual([]);
+  const years = end + 3 * 366 * 86_400;
+  expect(keys.at(years).to).toBeGreaterThan(years);
+  expect(keys.at(years).to).toBeLessThanOrEqual(years + OPTIONS.period);
+});
+
 test('a message that is due is the same object every time', async () => {
   const keys = await KeyManager.start(OPTIONS, NUMBERS);
   const first = keys.due(START);
