@@ -3,6 +3,7 @@ import { getSystemErrorName } from 'node:util';
 import { loadKoffi } from '../koffi-library.ts';
 import { type DatagramHandler, toSource } from './datagram-source.ts';
 import { makeSourceFilter, MAX_FILTER_SOURCES } from './socket-filter.ts';
+import { nextPause, type PauseBounds } from './turn-pause.ts';
 
 // Linux on x86-64 and arm64 (asm-generic): socket.h, in.h, and the layout of struct mmsghdr with pointers of 8 octets.
 const AF_INET = 2;
@@ -24,14 +25,13 @@ const IOVEC = { size: 16, length: 8 } as const;
 const BUFFERS = 256;
 /** Octets of a datagram's buffer: more than the 1,400 that a packet may have, so that a longer one is seen as such. */
 const BUFFER_OCTETS = 1408;
-/** ms between two looks at the socket. A long pause means few wake-ups; the socket keeps what comes meanwhile. */
-const LONG_PAUSE = 10;
-const SHORT_PAUSE = 1;
 /**
- * Octets of receive buffer from which on the long pause is safe. Of Linux's 4 MiB a third holds packets; that lasts
- * for 10 ms at 1 Gbit/s.
+ * Octets of receive buffer from which on long pauses are safe, and the pauses then and below. Of Linux's 4 MiB a third
+ * holds packets; that lasts for 10 ms at 1 Gbit/s, and for 40 ms at 250.
  */
-const LONG_PAUSE_BUFFER = 4 * 1024 * 1024;
+const LARGE_BUFFER = 4 * 1024 * 1024;
+const PAUSES: PauseBounds = { min: 10, max: 40 };
+const PAUSES_OF_SMALL_BUFFER: PauseBounds = { min: 1, max: 5 };
 
 export interface RecvmmsgOptions {
   /** IPv4; the socket joins it on `interface` where it is multicast. */
@@ -82,9 +82,9 @@ export async function openRecvmmsgSocket(options: RecvmmsgOptions): Promise<Recv
   try {
     const port = bindSocket(libc, fd, options);
     const buffer = growBuffer(libc, fd, options.buffer);
-    const pause = buffer >= LONG_PAUSE_BUFFER ? LONG_PAUSE : SHORT_PAUSE;
+    const pauses = buffer >= LARGE_BUFFER ? PAUSES : PAUSES_OF_SMALL_BUFFER;
     let isClosed = false;
-    const stop = startReceiving(libc, fd, pause, options.onDatagrams);
+    const stop = startReceiving(libc, fd, pauses, options.onDatagrams);
     return {
       port,
       buffer,
@@ -192,7 +192,7 @@ function int32(value: number): Uint8Array<ArrayBuffer> {
 function startReceiving(
   libc: Libc,
   fd: number,
-  pause: number,
+  pauses: PauseBounds,
   onDatagrams: RecvmmsgOptions['onDatagrams'],
 ): () => boolean {
   // All turns read into one piece of memory: the kernel writes through addresses that the garbage collector does not
@@ -216,6 +216,7 @@ function startReceiving(
   let timer: NodeJS.Timeout | undefined;
   let immediate: NodeJS.Immediate | undefined;
   let stopped = false;
+  let pause = pauses.min;
   // Views are kept: most packets have one length, and a new view costs as much as a packet's share of a system call.
   const views = Array.from({ length: BUFFERS }, (_, i) =>
     memory.subarray(buffersFrom + i * BUFFER_OCTETS, buffersFrom + (i + 1) * BUFFER_OCTETS),
@@ -232,6 +233,7 @@ function startReceiving(
     }
     if (count > 0) onDatagrams(views.slice(0, count), sources);
     if (stopped) return;
+    pause = nextPause(pause, count, pauses);
     // A turn that was not full has emptied the socket.
     if (count < BUFFERS) timer = setTimeout(turn, pause);
     else immediate = setImmediate(turn);

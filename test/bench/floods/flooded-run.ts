@@ -23,7 +23,7 @@ const RECOVERED = (0.9 * RATE) / 8;
 
 /** Datagrams that a process of its own sends without end. */
 export interface ProcessFlood {
-  readonly port: 'media' | 'keys';
+  readonly port: 'media' | 'rtcp' | 'keys';
   readonly perSecond: number;
   readonly kind: 'octets' | 'packet' | 'rtp' | 'section';
   /** Which the kind changes; the newest genuine packet when left out. */
@@ -129,7 +129,7 @@ async function startFlood(flood: Flood, relay: Relay, port: number): Promise<() 
 
 function startFlooder(flood: ProcessFlood, relay: Relay, port: number): ChildProcess {
   const { datagram = flood.kind === 'octets' ? new Uint8Array(0) : relay.newest! } = flood;
-  const at = flood.port === 'media' ? port : port + 2;
+  const at = port + { media: 0, rtcp: 1, keys: 2 }[flood.port];
   const args = [FLOODER, WATCHED, at, flood.perSecond, flood.kind, Buffer.from(datagram).toString('hex')].map(String);
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   endWithThisProcess(child);

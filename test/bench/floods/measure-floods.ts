@@ -138,6 +138,9 @@ const FLOODS: readonly Flood[] = [
   ...[20_000, 100_000].map((perSecond): Flood => {
     return { what: `any UDP, ${perSecond}`, process: { port: 'media', perSecond, kind: 'octets' } };
   }),
+  ...(['keys', 'rtcp'] as const).map((port): Flood => {
+    return { what: `any UDP to the port of ${port}`, process: { port, perSecond: 20_000, kind: 'octets' } };
+  }),
   {
     what: 'sections of 48 foreign entries across a change of keys',
     // The shortest period; its next key is announced 7 s ahead.
