@@ -111,7 +111,12 @@ function readable<T>(path: string, read: () => T): T {
     return read();
   } catch (cause) {
     if (cause instanceof TransportError) throw cause;
-    const text = `the soft card ${path} cannot be read (${reasonOf(cause)}); check its folder, or name another file`;
+    const reason = reasonOf(cause);
+    // To lock it takes room too.
+    const text =
+      reason === 'ENOSPC' || reason === 'EDQUOT'
+        ? `there is no room left beside the soft card ${path}; free some, or name another file`
+        : `the soft card ${path} cannot be read (${reason}); check its folder, or name another file`;
     throw new TransportError('SOFT_CARD_FILE', text, { cause });
   }
 }

@@ -37,17 +37,21 @@ function asTollcastError(error: unknown): TollcastError {
   }
   // The message of the system names the path.
   if (error instanceof Error && 'syscall' in error) {
-    return new TollcastError(
-      'SYSTEM',
-      `${message}; check that it is there, and that it may be read and written`,
-      options,
-    );
+    const advice = hasNoRoom(error)
+      ? 'free some room there and start again'
+      : 'check that it is there, and that it may be read and written';
+    return new TollcastError('SYSTEM', `${message}; ${advice}`, options);
   }
   if (error instanceof Error && 'code' in error && error.code === 'ERR_SQLITE_ERROR') {
     const advice = 'check that it may be written, and that its disk has room';
     return new TollcastError('STORE_FAILED', `the issuer store failed: ${message}; ${advice}`, options);
   }
   return new TollcastError('UNEXPECTED', `unexpected error: ${message}; --debug shows where it happened`, options);
+}
+
+/** Whether the system failed because a disk is full, or its user's share of it. */
+export function hasNoRoom(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 }
 
 function oneLine(text: string): string {

@@ -1,7 +1,5 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Command } from 'commander';
 import { OutOfRangeError, TollcastError } from '../../../apdu/errors.ts';
-import { toHex } from '../../../apdu/octets.ts';
 import { Bridge, type BridgeEnd, type BridgeStatus, receiveService } from '../../bridge/index.ts';
 import { openOutput, OUTPUT_SYNTAX } from '../../player/open-output.ts';
 import type { FileProgress } from '../../player/output.ts';
@@ -12,6 +10,7 @@ import { type MulticastAddress, parseMulticastAddress } from '../../transport/ne
 import { wholeNumber } from '../options/number-option.ts';
 import { addPriceOptions, type PriceOptions } from '../options/price-option.ts';
 import { askPin } from '../terminal/pin-entry.ts';
+import { ConfirmFile } from './confirm-file.ts';
 import { PriceDecision } from './price-decision.ts';
 import { StatusPrinter } from './status-printer.ts';
 import { billToJson, describeBill, describeFile, describeStopReason } from './watch-view.ts';
@@ -82,7 +81,7 @@ async function watch(options: WatchOptions): Promise<void> {
   const card = parseCardAddress(options.card);
   requireFreeStandardOutput(options);
   const pin = options.pin === true || options.pinFile !== undefined ? await askPin(options.pinFile) : undefined;
-  const confirms = options.confirms === undefined ? undefined : openConfirms(options.confirms);
+  const confirms = options.confirms === undefined ? undefined : ConfirmFile.open(options.confirms);
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt).once('SIGHUP', interrupt);
@@ -94,6 +93,7 @@ async function watch(options: WatchOptions): Promise<void> {
   const closeOutput = () => (closing ??= output.close());
   const printer = new StatusPrinter(options.quiet === true);
   const decision = new PriceDecision(options, printer);
+  let failure: TollcastError | undefined;
   try {
     const bridge = new Bridge({
       open: createCardOpener(card, {
@@ -105,16 +105,18 @@ async function watch(options: WatchOptions): Promise<void> {
       aead: (await loadOpensslAead()) ?? nodeAead,
       service: options.service,
       pin,
-      onConfirm: (confirm) => confirms?.add(confirm),
+      onConfirm: (confirm) => {
+        failure = confirms?.add(confirm) ?? failure;
+        if (failure !== undefined) stop.abort();
+      },
       waitForCredit: options.waitForCredit === true,
       ...(options.minShare !== undefined && { minShare: options.minShare }),
       decidePrice: decision.decide,
       onNotice: (line) => printer.warn(line),
       onState: (status) => printer.printState(status, options.card),
     });
-    let failure: TollcastError | undefined;
     void output.ended.then((error) => {
-      failure = error;
+      failure ??= error;
       stop.abort();
     });
     const started = performance.now();
@@ -149,16 +151,6 @@ async function watch(options: WatchOptions): Promise<void> {
     await closeOutput();
     confirms?.close();
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt).off('SIGHUP', interrupt);
-  }
-}
-
-/** @throws TollcastError `CONFIRMS` when the file cannot be written. */
-function openConfirms(path: string): { add(confirm: Uint8Array): void; close(): void } {
-  try {
-    const file = openSync(path, 'a', 0o600);
-    return { add: (confirm) => writeSync(file, `${toHex(confirm)}\n`), close: () => closeSync(file) };
-  } catch (cause) {
-    throw new TollcastError('CONFIRMS', `${path} cannot be written; name another file with --confirms`, { cause });
   }
 }
 

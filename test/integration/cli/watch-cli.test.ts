@@ -313,6 +313,16 @@ test('a card that wants its PIN opens the stream only with it; confirms and trus
   });
 });
 
+test('a full disk under the file for confirms ends the run, with the bill', async () => {
+  await makeCard(1_000_000n);
+  const service = new TestService({ cards: [cardId] });
+  const run = watch('--confirms', '/dev/full');
+  await send(run, service, makePayloads(10));
+  expect(await run.ended).toBe(1);
+  expect(run.said()).toMatch(/\nbill {6}.*balance/);
+  expect(run.said()).toContain('tollcast: there is no room left to write /dev/full; free some, or name another file');
+});
+
 test('--wait-for-credit waits, and settles when it is stopped', async () => {
   await makeCard(1000n);
   const service = new TestService({ cards: [cardId], quantum: 1000n });

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -56,6 +56,18 @@ const READERS: Record<string, () => Promise<{ output: Output; reader: ChildProce
     const output = await openOutput(path, LOOPBACK);
     return { output, reader: spawn('cat', [path], { stdio: 'ignore' }) };
   },
+  // A terminal that nobody reads keeps a write waiting, as a disk does that is too slow.
+  async 'a slow device'() {
+    const name = join(folder, `tty-${performance.now()}`);
+    const line = `stty raw -echo; tty >${name}; sleep 60`;
+    const reader = spawn('script', ['-qfc', line, '/dev/null'], { stdio: ['ignore', 'ignore', 'ignore'] });
+    let device = '';
+    while (!device.endsWith('\n')) {
+      await sleep(20);
+      device = await readFile(name, 'utf8').catch(() => '');
+    }
+    return { output: await openOutput(device.trim(), LOOPBACK), reader };
+  },
 };
 
 describe.concurrent.each(Object.keys(READERS))('a player that pauses, by %s', (name) => {
@@ -75,6 +87,7 @@ describe.concurrent.each(Object.keys(READERS))('a player that pauses, by %s', (n
     await sleep(300);
     expect(state.paid).toBeGreaterThan(paidPaused);
     stop();
+    await sleep(500);
     reader.kill('SIGKILL');
     await output.close();
     expect(octets).toBeLessThanOrEqual(512 * 1024);
