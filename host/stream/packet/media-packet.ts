@@ -1,5 +1,5 @@
-import { MKI_LENGTH, readMki } from './mki.ts';
-import { MAX_DATAGRAM, parseRtpHeader, type RtpHeader } from './rtp-packet.ts';
+import { findMki, MKI_LENGTH } from './mki.ts';
+import { MAX_DATAGRAM, readRtpHeader, type RtpHeader } from './rtp-packet.ts';
 
 /** A packet of the media port, with what can be read before it is opened. */
 export interface MediaPacket {
@@ -22,12 +22,8 @@ const REPAIR_MARK_AT = 11;
 export function readMediaPacket(octets: Uint8Array): MediaPacket | undefined {
   if (octets.length > MAX_DATAGRAM) return undefined;
   if ((octets[REPAIR_MARK_AT]! & 1) !== 0) octets[REPAIR_MARK_AT]! &= 0xfe;
-  try {
-    const rtp = parseRtpHeader(octets);
-    if (octets.length < rtp.length + MKI_LENGTH) return undefined;
-    const { cardPacket, group } = readMki(octets);
-    return { octets, rtp, cardPacket, group };
-  } catch {
-    return undefined;
-  }
+  const rtp = readRtpHeader(octets);
+  if (rtp === undefined || octets.length < rtp.length + MKI_LENGTH) return undefined;
+  const mki = findMki(octets);
+  return mki && { octets, rtp, cardPacket: mki.cardPacket, group: mki.group };
 }

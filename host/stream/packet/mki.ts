@@ -20,12 +20,17 @@ export interface Mki {
  * @throws FormatError when the packet is shorter than an MKI or names group 0.
  */
 export function readMki(packet: Uint8Array): Mki {
+  const mki = findMki(packet);
+  if (mki !== undefined) return mki;
+  throw new FormatError('this packet does not end in an MKI; check that nothing else sends to this port');
+}
+
+/** The same without an error. */
+export function findMki(packet: Uint8Array): Mki | undefined {
+  if (packet.length < MKI_LENGTH) return undefined;
   const mki = readUint(packet, packet.length - MKI_LENGTH, MKI_LENGTH);
   const group = mki % CARD_PACKET;
-  if (packet.length < MKI_LENGTH || group === 0) {
-    throw new FormatError('this packet does not end in an MKI; check that nothing else sends to this port');
-  }
-  return { cardPacket: mki >= CARD_PACKET, group };
+  return group === 0 ? undefined : { cardPacket: mki >= CARD_PACKET, group };
 }
 
 /** @throws OutOfRangeError when the group number is not within 1 and 2^31 - 1. */

@@ -36,20 +36,27 @@ export interface RtpHeader extends RtpFields {
  * @throws FormatError when the version is not 2 or the header is cut short.
  */
 export function parseRtpHeader(packet: Uint8Array): RtpHeader {
-  const first = packet[0] ?? 0;
-  const second = packet[1] ?? 0;
-  if (packet.length < RTP_HEADER || first >>> 6 !== RTP_VERSION) {
+  const header = readRtpHeader(packet);
+  if (header !== undefined) return header;
+  if (!isRtp(packet)) {
     throw new FormatError(
       'these octets are not an RTP packet of version 2; check that nothing else sends to this port',
     );
   }
+  throw new FormatError('an RTP packet ends within its header or its extension; it was cut short');
+}
+
+/** The same without an error, which costs more than all else where somebody floods a port with anything. */
+export function readRtpHeader(packet: Uint8Array): RtpHeader | undefined {
+  if (!isRtp(packet)) return undefined;
+  const first = packet[0]!;
+  const second = packet[1]!;
   let length = RTP_HEADER + 4 * (first & 15);
   if ((first & 0x10) !== 0) {
-    if (packet.length < length + 4)
-      throw new FormatError('an RTP packet ends before its header extension; it was cut short');
+    if (packet.length < length + 4) return undefined;
     length += 4 + 4 * readUint(packet, length + 2, 2);
   }
-  if (packet.length < length) throw new FormatError('an RTP packet ends within its header; it was cut short');
+  if (packet.length < length) return undefined;
   return {
     marker: (second & 0x80) !== 0,
     payloadType: second & 0x7f,
@@ -59,6 +66,10 @@ export function parseRtpHeader(packet: Uint8Array): RtpHeader {
     length,
     padding: (first & 0x20) !== 0,
   };
+}
+
+function isRtp(packet: Uint8Array): boolean {
+  return packet.length >= RTP_HEADER && packet[0]! >>> 6 === RTP_VERSION;
 }
 
 /**
