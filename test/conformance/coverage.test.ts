@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { INS } from '../../apdu/decode-module/instruction.ts';
 import { KIND } from '../../apdu/decode-module/kinds.ts';
 import { STATUS } from '../../apdu/decode-module/module-status.ts';
-import { formatStatus } from '../../apdu/iso7816/status-word.ts';
 import { fromHex } from '../../apdu/octets.ts';
 import { ROWS } from './cases/card/matrix.ts';
 import { CASES } from './cases/index.ts';
@@ -41,14 +40,28 @@ const PAIRS = [...MAY_CARRY].flatMap(([parent, children]) =>
   }),
 );
 
-/** Whether the platform answers a step: the module is not selected where it comes, or its lengths do not agree. */
+/**
+ * Whether the platform answers a step: its lengths do not agree, or the module is not selected, or not on the logical
+ * channel of its class.
+ */
 function hasPlatformAnswer(steps: readonly Step[]): boolean {
+  // Every case begins with the module selected on the basic channel.
+  let selectedOn: number | undefined = 0;
   return steps.some((step) => {
-    if (typeof step === 'string' || step[1] === null) return false;
+    if (typeof step === 'string') {
+      if (step === 'reset') selectedOn = undefined;
+      return false;
+    }
+    if (step[1] === null) {
+      selectedOn = undefined;
+      return false;
+    }
     const command = fromHex(step[0]);
+    const [cla = 0, ins] = command;
     const lc = command[4] ?? 0;
     const agrees = command.length <= 5 || (lc > 0 && [5 + lc, 6 + lc].includes(command.length));
-    return !agrees || step[1] === formatStatus(STATUS.NOT_SELECTED).toLowerCase();
+    if (agrees && ins === INS.SELECT && selectedOn === undefined && step[1].endsWith('9000')) selectedOn = cla & 0x03;
+    return !agrees || selectedOn === undefined || (cla & 0x40) !== 0 || (cla & 0x03) !== selectedOn;
   });
 }
 

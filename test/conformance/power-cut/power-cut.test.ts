@@ -17,7 +17,7 @@ import {
   SERVICE,
   sealService,
 } from '../messages/messages.ts';
-import { cutStages } from './cut-stages.ts';
+import { cutStages, WITHOUT_MAC } from './cut-stages.ts';
 
 interface Stage {
   readonly name: string;
@@ -127,4 +127,4 @@ async function play(card: SimulatedCard, cutStage: number, point: CutPoint): Pro
   return fired;
 }
 
-cutStages('what a holder does', STAGES, play);
+cutStages('what a holder does', STAGES, play, [WITHOUT_MAC]);

@@ -82,6 +82,7 @@ export const commandCases: readonly Case[] = [
   {
     name: 'a class that is not the instruction’s: 6E00',
     from: 'active',
+    platform: true,
     async run(tester) {
       for (const [, ins, data] of DATA) {
         for (const cla of [0x00, 0x91, 0x90, 0xa0])

@@ -137,6 +137,7 @@ export const logicalChannelCases: readonly Case[] = [
   {
     name: 'a class that is not the instruction’s is 6E00 on every logical channel; further channels are 6E00',
     from: 'active',
+    platform: true,
     async run(tester) {
       for (const logicalChannel of [0, ...CHANNELS]) {
         await moveTo(tester, logicalChannel);

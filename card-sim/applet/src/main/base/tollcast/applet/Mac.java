@@ -27,7 +27,8 @@ final class Mac {
   /** Whether the tag of `tagLength` octets behind `length` octets is right. */
   boolean isTagRight(AESKey key, byte[] message, short at, short length, short tagLength) {
     engine.init(key);
-    return isTagRight(engine, work, message, at, length, tagLength);
+    engine.sign(message, at, length, work, TAG);
+    return isTagAt(work, message, (short) (at + length), tagLength);
   }
 
   /**
@@ -37,7 +38,10 @@ final class Mac {
   static boolean isTagRight(MacEngine engine, byte[] work, byte[] message, short at, short length,
       short tagLength) {
     engine.sign(message, at, length, work, TAG);
-    short tag = (short) (at + length);
+    return isTagAt(work, message, (short) (at + length), tagLength);
+  }
+
+  private static boolean isTagAt(byte[] work, byte[] message, short tag, short tagLength) {
     return tagLength == SHORT_LENGTH ? areShortTagsEqual(work, message, tag)
         : areEqual(work, TAG, message, tag, tagLength);
   }

@@ -84,8 +84,12 @@ final class MacEngine {
   void sign(byte[] message, short at, short length, byte[] out, short outAt) {
     if (signature != null) {
       signature.sign(message, at, length, out, outAt);
-      return;
+    } else {
+      encipher(message, at, length, out, outAt);
     }
+  }
+
+  private void encipher(byte[] message, short at, short length, byte[] out, short outAt) {
     short last = encipherPieces(message, at, length);
     short enciphered = cipher.doFinal(message, (short) ((short) (at + length) - last), last, room, (short) 0);
     Util.arrayCopyNonAtomic(room, (short) (enciphered - BLOCK), out, outAt, BLOCK);

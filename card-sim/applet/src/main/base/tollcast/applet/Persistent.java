@@ -5,7 +5,7 @@ import javacard.framework.Util;
 import javacard.security.AESKey;
 import javacard.security.KeyBuilder;
 
-/** All that lasts without power, about 20 KB. It is made at installation and never after. */
+/** All that lasts without power, about 26 KB. It is made at installation and never after. */
 final class Persistent {
   /** Bits of `present`: which data objects the card has. */
   static final byte HAS_PROFILE = 0x01;

@@ -77,7 +77,7 @@ final class Transients {
   final Cipher[] contentCipher;
   final MacEngine[] contentMac;
   /** The engine of all other messages. Each use initialises it anew. */
-  final MacEngine macEngine;
+  MacEngine macEngine;
 
   Transients() {
     ram = JCSystem.makeTransientByteArray(RAM_LENGTH, JCSystem.CLEAR_ON_RESET);
@@ -88,7 +88,14 @@ final class Transients {
     contents = makeTable(CONTENTS, KeyTable.CONTENT_LENGTH);
     contentCipher = new Cipher[CONTENTS];
     contentMac = new MacEngine[CONTENTS];
-    Signature signature = MacEngine.findSignature(channelKeys[0], work);
+  }
+
+  /**
+   * Makes the engines, once. The probe that finds `signature` goes deep into the runtime, so it is not called from here.
+   *
+   * @param signature as {@link MacEngine#findSignature} finds it, or null
+   */
+  void makeEngines(Signature signature) {
     boolean hasAlgorithm = signature != null;
     byte[] room = hasAlgorithm ? null : MacEngine.makeRoom();
     macEngine = new MacEngine(signature, room);

@@ -41,9 +41,9 @@ public final class DecodeModuleApplet extends Applet {
   private final ChannelKeys channelKeys;
   private final SecureChannel channel;
 
-  private DecodeModuleApplet(byte[] parameters, short at, short length) {
+  private DecodeModuleApplet(Transients transients, byte[] parameters, short at, short length) {
+    this.transients = transients;
     persistent = new Persistent();
-    transients = new Transients();
     Mac mac = new Mac(transients);
     WorkingKeys workingKeys = new WorkingKeys(transients);
     Streams streams = new Streams(transients);
@@ -82,7 +82,9 @@ public final class DecodeModuleApplet extends Applet {
   public static void install(byte[] parameters, short offset, byte length) {
     short control = (short) ((short) (offset + 1) + parameters[offset]);
     short data = (short) ((short) (control + 1) + parameters[control]);
-    new DecodeModuleApplet(parameters, (short) (data + 1), (short) (parameters[data] & 0xFF)).register();
+    Transients transients = new Transients();
+    transients.makeEngines(MacEngine.findSignature(transients.channelKeys[0], transients.work));
+    new DecodeModuleApplet(transients, parameters, (short) (data + 1), (short) (parameters[data] & 0xFF)).register();
   }
 
   /** Another application is selected, or this one again: the open session ends as by CLOSE. */
@@ -95,7 +97,35 @@ public final class DecodeModuleApplet extends Applet {
   @Override
   public void process(APDU apdu) {
     try {
-      answer(apdu);
+      byte[] buffer = apdu.getBuffer();
+      byte cla = (byte) (buffer[ISO7816.OFFSET_CLA] & Command.WITHOUT_CHANNEL);
+      start(cla, buffer[ISO7816.OFFSET_INS]);
+      short length = CommandData.receive(apdu, buffer, cla == CLA_WRAPPED);
+      if (buffer[ISO7816.OFFSET_INS] == INS_EXTERNAL_AUTHENTICATE) {
+        channel.externalAuthenticate(buffer, length);
+        return;
+      }
+      if (cla == CLA_WRAPPED) {
+        length = channel.unwrap(buffer, length);
+      }
+      short status = StatusWords.DONE;
+      short answer = 0;
+      try {
+        answer = run(apdu, buffer, length);
+      } catch (ISOException e) {
+        status = e.getReason();
+        // A wrong PIN is a warning, so its answer gets an R-MAC (9.2); the answer of an error gets none.
+        if ((short) (status & (short) 0xFFF0) != StatusWords.WRONG_PIN) {
+          ISOException.throwIt(status);
+        }
+      }
+      answer = channel.wrap(buffer, (short) 0, answer, status);
+      if (answer != 0) {
+        apdu.setOutgoingAndSend((short) 0, answer);
+      }
+      if (status != StatusWords.DONE) {
+        ISOException.throwIt(status);
+      }
     } catch (CryptoException e) {
       // An engine of the chip failed (protocol 2.2). It may be initialised with a key that is gone.
       channel.end();
@@ -103,10 +133,8 @@ public final class DecodeModuleApplet extends Applet {
     }
   }
 
-  private void answer(APDU apdu) {
-    byte[] buffer = apdu.getBuffer();
-    byte cla = (byte) (buffer[ISO7816.OFFSET_CLA] & Command.WITHOUT_CHANNEL);
-    byte ins = buffer[ISO7816.OFFSET_INS];
+  /** What every command does before its data are received; throws 6E00. */
+  private void start(byte cla, byte ins) {
     channel.startCommand();
     if (cla != CLA_INTERINDUSTRY || ins != INS_GET_RESPONSE) {
       listing.dropRest();
@@ -120,32 +148,6 @@ public final class DecodeModuleApplet extends Applet {
     }
     if (!isClassOf(cla, ins)) {
       ISOException.throwIt(StatusWords.UNKNOWN_CLASS);
-    }
-    short length = CommandData.receive(apdu, buffer, cla == CLA_WRAPPED);
-    if (ins == INS_EXTERNAL_AUTHENTICATE) {
-      channel.externalAuthenticate(buffer, length);
-      return;
-    }
-    if (cla == CLA_WRAPPED) {
-      length = channel.unwrap(buffer, length);
-    }
-    short status = StatusWords.DONE;
-    short answer = 0;
-    try {
-      answer = run(apdu, buffer, ins, length);
-    } catch (ISOException e) {
-      status = e.getReason();
-      // A wrong PIN is a warning, so its answer gets an R-MAC (9.2); the answer of an error gets none.
-      if ((short) (status & (short) 0xFFF0) != StatusWords.WRONG_PIN) {
-        ISOException.throwIt(status);
-      }
-    }
-    answer = channel.wrap(buffer, (short) 0, answer, status);
-    if (answer != 0) {
-      apdu.setOutgoingAndSend((short) 0, answer);
-    }
-    if (status != StatusWords.DONE) {
-      ISOException.throwIt(status);
     }
   }
 
@@ -167,8 +169,8 @@ public final class DecodeModuleApplet extends Applet {
    *
    * @return length of the answer, which starts at the start of the buffer
    */
-  private short run(APDU apdu, byte[] buffer, byte ins, short length) {
-    switch (ins) {
+  private short run(APDU apdu, byte[] buffer, short length) {
+    switch (buffer[ISO7816.OFFSET_INS]) {
       case INS_SELECT:
         return select(buffer);
       case INS_GET_RESPONSE:

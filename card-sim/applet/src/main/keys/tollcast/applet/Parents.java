@@ -137,7 +137,9 @@ final class Parents {
 
   /** Deciphers the wrapped key and prepares its working keys, for {@link WorkingKeys#store}. */
   void prepareKeys(byte[] message, short at, byte parentKind, byte parent) {
-    unwrap(message, at, parentKind, parent, work, WorkingKeys.KEY, KeyMessage.KEY_LENGTH);
+    // Not by unwrap: every call costs Java stack, and here it is deepest.
+    cipher.init(encryptionKey(parentKind, parent), Cipher.MODE_DECRYPT);
+    cipher.doFinal(message, (short) (at + KeyMessage.WRAPPED_KEY), KeyMessage.KEY_LENGTH, work, WorkingKeys.KEY);
     workingKeys.setName(message[at], message, (short) (at + KeyMessage.SERVICE), message,
         (short) (at + KeyMessage.KEY_ID));
     workingKeys.prepare();

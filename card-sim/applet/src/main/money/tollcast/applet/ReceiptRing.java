@@ -30,13 +30,12 @@ final class ReceiptRing {
   }
 
   /**
-   * Makes the next receipt from the newest record and puts it into the ring. It does not count before the record that
-   * follows. A power cut between them only repeats both.
+   * Makes the next receipt from the newest record, in `work`; {@link #write} follows.
    *
    * @param amounts has the amount and the torn part
    * @param totals laid out as in SessionTotals
    */
-  void write(byte reason, byte[] amounts, short amountAt, short tornAt, byte[] totals, short totalsAt) {
+  void make(byte reason, byte[] amounts, short amountAt, short tornAt, byte[] totals, short totalsAt) {
     Util.arrayFillNonAtomic(work, (short) 0, Receipt.SIZE, (byte) 0);
     Mac.writeHeader(work, Kinds.RECEIPT, Receipt.SIZE);
     Util.arrayCopyNonAtomic(persistent.card, CardProfile.CARD_ID, work, Receipt.CARD_ID, CardId.SIZE);
@@ -59,7 +58,16 @@ final class ReceiptRing {
     Unsigned.add(work, Receipt.SPENT, Amount.LENGTH, amounts, tornAt, Amount.LENGTH);
     Util.arrayCopyNonAtomic(persistent.card, CardProfile.CURRENCY, work, Receipt.CURRENCY, (short) 2);
     work[Receipt.REASON] = reason;
-    mac.sign(persistent.cardKeys[Persistent.RECEIPT], work, (short) 0, Receipt.TAG);
+  }
+
+  /**
+   * Signs the receipt that {@link #make} made, and writes it to the ring. It does not count before the record that
+   * follows. A power cut between them only repeats both. deselect() calls it, where little Java stack is left: so it is
+   * no part of make(), and calls the engine itself.
+   */
+  void write() {
+    mac.engine.init(persistent.cardKeys[Persistent.RECEIPT]);
+    mac.engine.sign(work, (short) 0, Receipt.TAG, work, Receipt.TAG);
     Util.arrayCopy(work, (short) 0, ring, offsetOf(work, Receipt.NUMBER), Receipt.SIZE);
   }
 

@@ -90,7 +90,8 @@ final class Session {
 
   /** Writes the receipt into the ring and then the record, as 7.3 lists its fields. */
   private void settle(byte reason, byte[] totals, short totalsAt) {
-    receipts.write(reason, ram, SETTLED_AMOUNT, TORN_AMOUNT, totals, totalsAt);
+    receipts.make(reason, ram, SETTLED_AMOUNT, TORN_AMOUNT, totals, totalsAt);
+    receipts.write();
     purse.begin();
     if (reason == ReceiptRing.CLOSED) {
       giveBackSpentOfDay();
