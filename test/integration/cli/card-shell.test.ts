@@ -152,6 +152,17 @@ test('lends its card, and works through a program that lends it', async () => {
   }
 });
 
+test('a program that has the card and stands still is named', async () => {
+  const shell = start(false);
+  await shell.until('decode module');
+  child!.kill('SIGSTOP');
+  const { code, stderr } = await runTollcast(['card', 'info', '--card', address], { env });
+  expect([code, stderr]).toEqual([
+    4,
+    `tollcast: the card is in use by process ${child!.pid}, which does not answer; let it go on, or end it\n`,
+  ]);
+});
+
 test('--trace tells of every command of any other command, without what is secret', async () => {
   const pin = { env: { ...env, TOLLCAST_PIN: '1234' } };
   const { code, stderr } = await runTollcast(['card', 'spend-limit', '2.00', '--card', address, '--trace'], pin);
