@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
 import { type SimulatedCard, startCard } from '../../../card-sim/index.ts';
 import { type BridgeRun, startBridge } from '../../support/bridge-run.ts';
@@ -20,7 +20,12 @@ afterEach(async () => {
 
 /** The runner of this process's cards, which alone it starts with Java. */
 function findRunner(): number {
-  return Number(execFileSync('pgrep', ['-P', String(process.pid), 'java'], { encoding: 'utf8' }).trim());
+  const children = readdirSync('/proc/self/task').flatMap((thread) =>
+    readFileSync(`/proc/self/task/${thread}/children`, 'utf8').split(' ').filter(Boolean),
+  );
+  const [found, ...others] = children.filter((child) => readFileSync(`/proc/${child}/comm`, 'utf8') === 'java\n');
+  expect(others).toEqual([]);
+  return Number(found);
 }
 
 test(
