@@ -67,7 +67,9 @@ export async function runBatch(cards: readonly BatchCard[], context: BatchContex
     for (let queue = queues.shift(); queue !== undefined; queue = queues.shift()) {
       for (const card of queue) {
         if (context.signal?.aborted === true) return;
-        context.onEntry?.(await settle(card, context));
+        const entry = await settle(card, context);
+        if (entry === undefined) return;
+        context.onEntry?.(entry);
       }
     }
   };
@@ -82,8 +84,8 @@ function requireSameBatch({ row, address }: BatchCard, journal: BatchJournal): v
   );
 }
 
-/** Makes one card. @returns what became of it, which the journal has too. */
-async function settle(card: BatchCard, context: BatchContext): Promise<BatchEntry> {
+/** Makes one card. @returns what became of it, which the journal has too; undefined when the batch was stopped. */
+async function settle(card: BatchCard, context: BatchContext): Promise<BatchEntry | undefined> {
   const { row, address } = card;
   const before = context.journal.last(row);
   if (before?.state === 'done') return before;
@@ -91,7 +93,11 @@ async function settle(card: BatchCard, context: BatchContext): Promise<BatchEntr
   try {
     entry = { row, address, card: await makeCard(card, context), state: 'done' };
   } catch (error) {
-    if (!(error instanceof TollcastError)) throw error;
+    if (!(error instanceof TollcastError)) {
+      // A wait for the next card was broken off.
+      if (context.signal?.aborted === true) return undefined;
+      throw error;
+    }
     const { code, message } = error;
     entry = { row, address, card: context.journal.last(row)?.card ?? '', state: 'failed', code, message };
   }

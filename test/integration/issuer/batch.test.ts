@@ -1,21 +1,24 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
-import { afterEach, assert, beforeEach, expect, test } from 'vitest';
+import { afterEach, assert, beforeEach, expect, test, vi } from 'vitest';
 import type { CardChannel } from '../../../apdu/card-channel.ts';
 import { formatCardId } from '../../../apdu/decode-module/card-id.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { encodePin } from '../../../apdu/decode-module/pin.ts';
 import { TEST_KEY_SET } from '../../../apdu/secure-channel/test-key-set.ts';
+import { startCard } from '../../../card-sim/index.ts';
 import { readBatch } from '../../../host/cli/issuer/batch-file.ts';
 import { type BatchEntry, BatchJournal } from '../../../host/issuer/batch/batch-journal.ts';
 import { type BatchCard, type BatchContext, runBatch } from '../../../host/issuer/batch/run-batch.ts';
 import { openCard } from '../../../host/transport/card/card-address.ts';
 import { expectRefusal, NOVEMBER, UNIT } from '../../support/issuer-desk.ts';
 import { FaultyChannel, type IssuerFixture, PASSPHRASE, startIssuer } from '../../support/issuer-fixture.ts';
-import { runTollcast } from '../../support/tollcast-cli.ts';
+import { runTollcast, TOLLCAST } from '../../support/tollcast-cli.ts';
 
 const PROFILE = {
   moduleClass: 'soft',
@@ -98,7 +101,7 @@ test('100 cards are made and loaded, several at a time', async () => {
   const again = await run(cards, { open: () => assert.fail('this card was done') });
   expect(again).toEqual(entries);
   expect((await issuer.accounts.tables.count()).cards).toBe(100);
-});
+}, 120_000);
 
 test('a batch that is cut off at any command of a card goes on there', async () => {
   // The commands that one card gets.
@@ -199,6 +202,43 @@ test('a CSV of cards is made by one command, with letters and results', async ()
   const said = first.stdout + first.stderr + second.stdout + second.stderr;
   expect(said + (await readFile(join(folder, 'cards.csv.results.csv'), 'utf8'))).not.toContain(pin);
 }, 60_000);
+
+test('the cards of one reader are made one after the other, as they are inserted', async () => {
+  await using card = await startCard({ kind: 'jcardsim' });
+  await writeFile(join(folder, 'cards.csv'), `card\n${`${card.address}\n`.repeat(2)}`);
+  const env = { ...process.env, TOLLCAST_PASSPHRASE: PASSPHRASE };
+  const args = [TOLLCAST, 'issuer', 'batch', 'cards.csv', '--store', issuer.store, '--json'];
+  const child = spawn(process.execPath, args, { cwd: folder, env });
+  let said = '';
+  let out = '';
+  child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()));
+  await vi.waitFor(() => expect(said).toMatch(/card 0a1b2c-01-[0-9a-f]{8} is done; insert that of row 2\n/), {
+    timeout: 30_000,
+  });
+  // A blank one in its place.
+  await card.erase();
+  const [code] = (await once(child, 'close')) as [number];
+  expect({ code, said }).toEqual({ code: 0, said: expect.stringContaining('2/2') as string });
+  const { cards } = JSON.parse(out) as { cards: BatchEntry[] };
+  expect(cards.map(({ state }) => state)).toEqual(['done', 'done']);
+  expect(cards[0]!.card).not.toBe(cards[1]!.card);
+}, 60_000);
+
+test('a batch that is stopped ends after the cards that are being made', async () => {
+  const cards = makeCards(4);
+  const stop = new AbortController();
+  const open: BatchContext['open'] = async ({ row, address }) => {
+    if (row < 3) return openCard(address, { create: true });
+    stop.abort();
+    throw stop.signal.reason;
+  };
+  const entries = await run(cards, { open, jobs: 1, signal: stop.signal });
+  expect(entries.map(({ row, state }) => [row, state])).toEqual([
+    [1, 'done'],
+    [2, 'done'],
+  ]);
+});
 
 test.each([
   ['', /has 0 cards/],
