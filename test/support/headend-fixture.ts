@@ -17,6 +17,8 @@ import { MASTERS } from './test-service.ts';
 export interface HeadendFixture {
   readonly directory: string;
   readonly port: number;
+  /** SHA-256 of the API's public key, hexadecimal. */
+  readonly tlsKey: string;
   readonly headend: Headend;
   /** Lines that it logged. */
   readonly log: Record<string, unknown>[];
@@ -76,6 +78,7 @@ export async function startHeadend(
   return {
     directory,
     port,
+    tlsKey: fingerprint,
     log,
     get headend() {
       return headend;

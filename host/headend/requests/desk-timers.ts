@@ -49,10 +49,12 @@ export class DeskTimers {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#tend();
-      this.#charging ??= this.#charge().finally(() => {
-        this.#charging = undefined;
-        this.wake();
-      });
+      if (this.#chargeAt() <= this.#now()) {
+        this.#charging = this.#charge().finally(() => {
+          this.#charging = undefined;
+          this.wake();
+        });
+      }
       await this.#sleepUntilDue(signal);
     }
     await this.#charging;
@@ -114,12 +116,12 @@ export class DeskTimers {
 
   /** Seconds since 1970. */
   #dueAt(): number {
-    return Math.min(
-      this.#state.members.nextDue,
-      this.#starts.next,
-      this.#nextForget,
-      this.#charging === undefined ? Math.min(this.#nextTransfer, this.#forwardAt()) : Infinity,
-    );
+    return Math.min(this.#state.members.nextDue, this.#starts.next, this.#nextForget, this.#chargeAt());
+  }
+
+  /** When entries are to be seen to; while that is done, nothing more of it is due. */
+  #chargeAt(): number {
+    return this.#charging === undefined ? Math.min(this.#nextTransfer, this.#forwardAt()) : Infinity;
   }
 
   /** When something is to be forwarded: at once, or after a while where billing did not take it. */

@@ -97,6 +97,19 @@ test('a leave at once is forwarded without waiting for another timer', async () 
   expect(await fixture.bills()).toMatchObject([{ seconds: 10 }]);
 });
 
+test('open entries are transferred each period, and the desk sleeps in between', async () => {
+  const seconds: number[] = [];
+  const billing = { forward: async (bill: Bill) => void seconds.push(bill.seconds) };
+  fixture = await DeskFixture.open({ charging: { mode: 'transfer', billing, period: 60 } });
+  await fixture.join(card, NOW, NOW + 200);
+  const stop = new AbortController();
+  const running = fixture.desk.run(stop.signal);
+  await fixture.clock.advance(190_000);
+  stop.abort();
+  await running;
+  expect(seconds).toEqual([60, 120, 180]);
+});
+
 describe('entries survive a restart', () => {
   test('with all their parts and terms', async () => {
     const currency = { code: 'USD', number: 840, digits: 2 };
