@@ -216,7 +216,7 @@ export class Bridge {
 
   async #loadKey(): Promise<boolean> {
     const now = this.#clock.monotonic();
-    const key = this.#keys.next(this.#strangers.mayAsk(now));
+    const key = this.#keys.next(this.#strangers.canAsk(now));
     if (key === undefined) return false;
     const isStrange = key.sender.loaded === 0;
     const error = await this.#keys.load(this.#cards.module, key, now);
@@ -229,7 +229,7 @@ export class Bridge {
   async #passGroup(): Promise<boolean> {
     const now = this.#clock.monotonic();
     let keyMissing = false;
-    for (const taken of this.#intake.take(now, this.#strangers.mayAsk(now))) {
+    for (const taken of this.#intake.take(now, this.#strangers.canAsk(now))) {
       this.#diagnosis.groupAsked(taken.card.header.packets);
       const outcome = await this.#gate.pass(taken, now);
       this.#strangers.groupPassed(taken, outcome, now, this.#clock.monotonic());

@@ -15,12 +15,12 @@ export class RecentNumbers {
    * @param number 0 to 2^48 - 1.
    * @returns whether it came before, lately.
    */
-  comesAgain(number: number): boolean {
+  add(number: number): boolean {
     const high = Math.imul(Math.floor(number / 0x10000) ^ this.#salt, 0x9e3779b1);
     const mixed = high ^ Math.imul((number % 0x10000) ^ this.#salt, 0x85ebca6b);
     const slot = Math.floor((mixed >>> 0) / (2 ** 32 / SLOTS));
-    const comesAgain = this.#numbers[slot] === number;
+    const cameBefore = this.#numbers[slot] === number;
     this.#numbers[slot] = number;
-    return comesAgain;
+    return cameBefore;
   }
 }

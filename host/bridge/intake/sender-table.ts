@@ -50,7 +50,7 @@ export class SenderTable {
   find(source: number, now: number): MediaSender | undefined {
     const known = this.#senders.get(source);
     if (known !== undefined) return known;
-    if (this.#senders.size >= MAX_SENDERS && !(this.#waiting.comesAgain(source) && this.#forget(now))) return undefined;
+    if (this.#senders.size >= MAX_SENDERS && !(this.#waiting.add(source) && this.#forget(now))) return undefined;
     const sender = this.#make(source, now);
     this.#senders.set(source, sender);
     this.#sort();

@@ -25,7 +25,7 @@ export class StrangerWatch {
   }
 
   /** While groups are being opened, those of whom none was have a share of the card's time and no more. */
-  mayAsk(now: number): boolean {
+  canAsk(now: number): boolean {
     return !this.#intake.isPlaying(now) || this.#cardTime.isLeft(now);
   }
 

@@ -82,7 +82,7 @@ export class KnownKeys {
       return known;
     }
     if (this.#senders.size >= MAX_SENDERS && !this.#forgetSender(now)) {
-      return this.#repeated.comesAgain(hash(datagram)) ? this.#crowd : undefined;
+      return this.#repeated.add(hash(datagram)) ? this.#crowd : undefined;
     }
     const sender = makeSender(source, now);
     this.#senders.set(source, sender);
