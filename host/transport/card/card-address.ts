@@ -76,6 +76,30 @@ function parseTcpAddress(text: string, rest: string): TcpAddress {
  */
 export async function openCard(address: string | CardAddress, options: OpenCardOptions = {}): Promise<CardChannel> {
   const where = typeof address === 'string' ? parseCardAddress(address) : address;
+  const { signal } = options;
+  const opening = openAt(where, options);
+  if (signal === undefined) return opening;
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    // A reader that does not answer cannot be told to stop.
+    return await Promise.race([opening, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+    if (signal.aborted) closeLater(opening);
+  }
+}
+
+function closeLater(opening: Promise<CardChannel>): void {
+  opening.then(
+    (channel) => channel.close(),
+    () => {},
+  );
+}
+
+async function openAt(where: CardAddress, options: OpenCardOptions): Promise<CardChannel> {
   const { wait, signal } = options;
   switch (where.kind) {
     case 'pcsc': {

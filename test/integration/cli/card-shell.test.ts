@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -161,6 +161,16 @@ test('a program that has the card and stands still is named', async () => {
     4,
     `tollcast: the card is in use by process ${child!.pid}, which does not answer; let it go on, or end it\n`,
   ]);
+});
+
+test('what a killed program leaves behind keeps nobody from the card', async () => {
+  const shell = start(false);
+  await shell.until('decode module');
+  expect(await readdir(join(folder, 'tollcast'))).toHaveLength(1);
+  child!.kill('SIGKILL');
+  await shell.ended;
+  expect((await runTollcast(['card', 'info', '--card', address], { env })).code).toBe(0);
+  expect(await readdir(join(folder, 'tollcast'))).toEqual([]);
 });
 
 test('--trace tells of every command of any other command, without what is secret', async () => {

@@ -127,6 +127,27 @@ describe.each([
   });
 });
 
+test('watch ends on the first signal, too, while it opens the card', { timeout: 30_000 }, async () => {
+  const { card } = await makeCard();
+  const reader = await overPcsc(card);
+  stall = reader;
+  const { env } = process;
+  expect((await runTollcast(['card', 'info', '--card', reader.address, '--wait'], { env })).code).toBe(0);
+  reader.isStill = true;
+  const at = ['--address', `${network.address}:${network.port}`, '--card', reader.address];
+  const run = spawn(process.execPath, [TOLLCAST, 'watch', ...at, '--out', join(directory, 'out')], { env });
+  child = run;
+  let said = '';
+  run.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  const ended = once(run, 'exit') as Promise<[number | null]>;
+  while (!said.includes('output to')) await sleep(10);
+  await sleep(500); // the reader is asked now
+  const signalled = performance.now();
+  run.kill('SIGINT');
+  expect((await ended)[0]).toBe(0);
+  expect(performance.now() - signalled).toBeLessThan(5_000);
+});
+
 test('another command ends after 10 s with what to do, over PC/SC and over TCP', { timeout: 60_000 }, async () => {
   const { card } = await makeCard();
   const reader = await overPcsc(card);

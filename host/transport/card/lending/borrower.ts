@@ -12,8 +12,11 @@ import { isHarmless, isModuleSelect, SELECT_MODULE } from './lending-rules.ts';
 
 /** ms between two commands after which a card that a program has to itself goes back to its owner. */
 const MAX_IDLE_MS = 1_000;
-/** ms for which a program has the card to itself at most. */
-const MAX_LOAN_MS = 5_000;
+/**
+ * ms for which a program has the card to itself at most. A run that is to end gives each command of its own 3 s, and is
+ * to settle all the same.
+ */
+const MAX_LOAN_MS = 2_500;
 /** A program sends its next command when the one before is answered. */
 const MAX_WAITING = 4;
 
@@ -24,8 +27,11 @@ export interface CardOnLoan {
   lend<T>(work: (channel: CardChannel) => Promise<T>): Promise<T>;
   /** What the module answers to SELECT, without asking it again where that is known. */
   readSelectAnswer(): Promise<Uint8Array>;
-  /** Puts the card back as its owner had it, but for the session, after another program had it to itself. */
-  restore(channel: CardChannel): Promise<void>;
+  /**
+   * Puts the card back as its owner had it, but for the session, after another program had it to itself.
+   * @returns what the module answered to SELECT.
+   */
+  restore(channel: CardChannel): Promise<Uint8Array>;
 }
 
 /** Another program at the socket of a card that is lent. It sees the card as one that it has opened itself. */
@@ -106,8 +112,7 @@ export class Borrower {
       if (clock.monotonic() >= endsAt) break;
       command = await this.#awaitCommand();
       if (command !== undefined && isModuleSelect(command)) {
-        await this.#lender.restore(channel);
-        return this.#reply(() => this.#lender.readSelectAnswer());
+        return this.#reply(() => this.#lender.restore(channel));
       }
     }
     this.#hasSelected = false;

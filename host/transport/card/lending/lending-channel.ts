@@ -138,13 +138,14 @@ export class LendingChannel implements CardChannel, CardOnLoan {
     return answer;
   }
 
-  async restore(channel: CardChannel): Promise<void> {
-    await this.#select(channel);
+  async restore(channel: CardChannel): Promise<Uint8Array> {
+    const answer = await this.#select(channel);
     const verify = this.#verify;
     // The other program may have changed the PIN: no second try is used up.
     this.#verify = undefined;
-    if (verify === undefined || statusOf(await channel.transmit(verify)) !== STATUS.DONE) return;
-    this.#verify = verify;
+    const isVerified = verify !== undefined && statusOf(await channel.transmit(verify)) === STATUS.DONE;
+    if (isVerified) this.#verify = verify;
+    return answer;
   }
 
   /** Ends the lending, after borrowers that are at work, and closes the card. */

@@ -42,18 +42,21 @@ export function socketOf(folder: string, place: string): string {
   return join(folder, `${nameOf(place)}-${process.pid}.sock`);
 }
 
-/** The sockets on which the card at a place is lent. What a process left that has ended is removed. */
+/** The sockets on which the card at a place is lent, and those that a process has left behind. */
 export function findSockets(folder: string, place: string): LendingSocket[] {
   const name = nameOf(place);
   const sockets: LendingSocket[] = [];
   for (const entry of readdirSync(folder)) {
     const [, card, digits] = /^([0-9a-f]+)-(\d+)\.sock$/.exec(entry) ?? [];
     if (card !== name) continue;
-    const path = join(folder, entry);
-    if (isRunning(Number(digits))) sockets.push({ path, process: Number(digits) });
-    else rmSync(path, { force: true });
+    sockets.push({ path: join(folder, entry), process: Number(digits) });
   }
   return sockets;
+}
+
+/** Removes a socket that nobody answers on, unless its process runs and may be about to. */
+export function removeLeftSocket({ path, process: id }: LendingSocket): void {
+  if (!isRunning(id)) rmSync(path, { force: true });
 }
 
 function nameOf(place: string): string {

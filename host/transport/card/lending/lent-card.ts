@@ -5,7 +5,7 @@ import { isErrorCode } from '../../../../apdu/error-codes.ts';
 import { CardGoneError, TransportError } from '../../../../apdu/errors.ts';
 import { fromHex } from '../../../../apdu/octets.ts';
 import { SerialQueue } from '../serial-queue.ts';
-import { findSockets, openLendingFolder } from './lending-folder.ts';
+import { findSockets, openLendingFolder, removeLeftSocket } from './lending-folder.ts';
 import { parseFailure, parseGreeting, readFrames, REPLY, writeFrame } from './lending-frames.ts';
 
 /** ms within which the program that has the card greets. */
@@ -27,9 +27,11 @@ export interface Lender {
 export async function findLender(place: string): Promise<Lender | undefined> {
   const folder = openLendingFolder();
   if (folder === undefined) return undefined;
-  for (const { path, process } of findSockets(folder, place)) {
-    const socket = connect(path);
-    socket.on('error', () => {}); // 'close' follows
+  for (const left of findSockets(folder, place)) {
+    const socket = connect(left.path);
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ECONNREFUSED') removeLeftSocket(left);
+    });
     try {
       return await greet(socket);
     } catch {
@@ -37,7 +39,7 @@ export async function findLender(place: string): Promise<Lender | undefined> {
       socket.destroy();
       // It has just closed its socket, or ended.
       if (isRefused) continue;
-      const text = `the card is in use by process ${process}, which does not answer; let it go on, or end it`;
+      const text = `the card is in use by process ${left.process}, which does not answer; let it go on, or end it`;
       throw new TransportError('CARD_IN_USE', text);
     }
   }
