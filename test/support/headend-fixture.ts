@@ -118,7 +118,7 @@ export function readJson(answer: PinnedAnswer): Record<string, unknown> {
   return JSON.parse(Buffer.from(answer.body).toString()) as Record<string, unknown>;
 }
 
-async function findFreeTcpPort(): Promise<number> {
+export async function findFreeTcpPort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

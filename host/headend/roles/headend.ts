@@ -222,6 +222,7 @@ async function assemble(
   writer: GroupWriter,
 ): Promise<Parts> {
   const { plan, definition } = config;
+  const { mode, period } = plan.charging;
   const uniqueMaster = await openMaster('unique');
   const masters = new Map([
     [await findIssuerNumber(plan.issuer, plan.issuerNumber), await openMaster(CARD_KEYS.uplink)],
@@ -241,7 +242,7 @@ async function assemble(
     offers,
     keys: router,
     meter,
-    charging: { ...plan.charging, billing: new StoreBilling(writer) },
+    charging: { mode, billing: new StoreBilling(writer), ...(mode === 'transfer' && { period }) },
     clock,
   });
   const book = new SessionBook({ store, uniqueMaster, clock, log });

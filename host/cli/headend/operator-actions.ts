@@ -1,0 +1,61 @@
+import { readFile } from 'node:fs/promises';
+import { parse } from 'yaml';
+import { InputError } from '../../../apdu/errors.ts';
+import { systemClock } from '../../clock/clock.ts';
+import { readConfig } from '../../headend/config/read-config.ts';
+import { Operators } from '../../headend/roles/operators.ts';
+import { openHeadendStore } from '../../store/headend/headend-store.ts';
+import { OperatorClient } from './operator-client.ts';
+
+/** Sells a service, or sells it otherwise. @param file its definition. */
+export async function putService(file: string, config: string): Promise<void> {
+  const definition = await readDefinition(file);
+  const number = Number(Reflect.get(definition, 'number'));
+  if (!Number.isInteger(number)) throw new InputError(`${file} names no number of a service; add it`);
+  await change(config, 'PUT', `/v1/operator/services/${number}`, definition);
+}
+
+/** Adds a session to a service, or changes it. @param file its definition. */
+export async function putSession(number: number, file: string, config: string): Promise<void> {
+  const definition = await readDefinition(file);
+  const name = encodeURIComponent(String(Reflect.get(definition, 'name')));
+  await change(config, 'PUT', `/v1/operator/services/${number}/sessions/${name}`, definition);
+}
+
+/** Changes something by the API. */
+export async function change(config: string, method: 'PUT' | 'DELETE', path: string, body?: unknown): Promise<void> {
+  await (await OperatorClient.open(config)).ask(method, path, body);
+}
+
+/** Prints what the API says, JSON. */
+export async function show(config: string, path: string): Promise<void> {
+  const answer = await (await OperatorClient.open(config)).ask('GET', path);
+  process.stdout.write(`${JSON.stringify(answer, undefined, 2)}\n`);
+}
+
+/** Adds an operator, whose token is printed. */
+export async function addOperator(name: string, config: string): Promise<void> {
+  await using store = await openState(config);
+  process.stdout.write(`${await new Operators(store, systemClock).add(name)}\n`);
+}
+
+export async function removeOperator(name: string, config: string): Promise<void> {
+  await using store = await openState(config);
+  const wasThere = await new Operators(store, systemClock).remove(name);
+  if (!wasThere) throw new InputError(`there is no operator ${name.slice(0, 60)}; check the name`);
+}
+
+async function readDefinition(file: string): Promise<object> {
+  try {
+    const value: unknown = parse(await readFile(file, 'utf8'));
+    if (typeof value === 'object' && value !== null) return value;
+  } catch {
+    // The refusal below says it.
+  }
+  throw new InputError(`${file} is not a definition in YAML or JSON; write it as it stands in a configuration`);
+}
+
+async function openState(config: string): ReturnType<typeof openHeadendStore> {
+  const { plan } = await readConfig(config);
+  return openHeadendStore(plan.state);
+}
