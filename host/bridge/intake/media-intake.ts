@@ -210,7 +210,7 @@ export class MediaIntake {
 
   /** @returns whether it came of one who has opened a group. */
   #addOne(datagram: Uint8Array, source: number, now: number): boolean {
-    const sender = this.#newest?.sender.source === source ? this.#newest.sender : this.#senders.find(source, now);
+    const sender = this.#senderOf(source, now);
     if (sender === undefined) {
       this.#onDrop('stranger', 1);
       return false;
@@ -234,6 +234,11 @@ export class MediaIntake {
     this.#newest.stream.add(packet, now);
     this.lastArrival = now;
     return sender.hasOpened;
+  }
+
+  #senderOf(source: number, now: number): MediaSender | undefined {
+    const newest = this.#newest?.sender;
+    return newest?.source === source && !newest.isForgotten ? newest : this.#senders.find(source, now);
   }
 
   /** @returns undefined when somebody who has opened nothing begins a stream that no key is for, while others play. */

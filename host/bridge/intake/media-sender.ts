@@ -18,6 +18,8 @@ export class MediaSender {
   openedAt = -Infinity;
   /** Card packets of it that the card refused since. */
   refused = 0;
+  /** Whether it has lost its place to another one. */
+  isForgotten = false;
   /** Number of its last turn at the card. */
   turn = 0;
   /** Packets since `lookedAt`, in ms. */
@@ -81,8 +83,9 @@ export class MediaSender {
     return largest?.dropFarthest() === true;
   }
 
-  /** Lets everything go but a group that is taken. */
-  clear(): void {
+  /** It has lost its place. Everything goes but a group that is taken. */
+  forget(): void {
+    this.isForgotten = true;
     for (const stream of this.#streams.values()) stream.clear();
     this.#streams.clear();
   }

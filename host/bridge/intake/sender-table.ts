@@ -100,7 +100,7 @@ export class SenderTable {
           : undefined;
     if (gone === undefined) return false;
     this.#senders.delete(gone.source);
-    gone.clear();
+    gone.forget();
     this.#sort();
     return true;
   }

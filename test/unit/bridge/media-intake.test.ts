@@ -105,3 +105,20 @@ test('streams that the card has a key for are kept when others are forgotten', (
   for (let i = 0; i < 50; i++) intake.add(packetsOf(new TestService({ cards: [] }), 1), [], i);
   expect(intake.hasStream(known.ssrc)).toBe(true);
 });
+
+test('who has lost its place to another sender has none until there is one again', () => {
+  const { intake, drops } = startIntake();
+  const service = new TestService({ cards: [] });
+  const packets = packetsOf(service, 4);
+  intake.add(packets.slice(0, 1), [1], 0);
+  // It has had its place for longest when all of these go on sending and one more comes.
+  for (let source = 2; source <= 32; source++) intake.add(packets.slice(1, 2), [source], 500);
+  for (const now of [990, 1050]) {
+    for (let source = 32; source >= 1; source--) intake.add(packets.slice(2, 3), [source], now);
+  }
+  intake.add(packets.slice(3, 4), [33], 1060);
+  intake.add([Uint8Array.of(1)], [33], 1060);
+  intake.add(packets.slice(3, 4), [1], 1060);
+  // The first packet of the new sender, and that of the one that made room.
+  expect(drops.get('stranger')).toBe(2);
+});
