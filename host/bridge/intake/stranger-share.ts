@@ -1,8 +1,9 @@
-/** ms between looks at how many packets come of strangers. */
-const LOOK_EVERY = 250;
+/** ms between looks at how many packets come of strangers: while all are taken in, and while a share is. */
+const LOOK_EVERY = 50;
+const LIMITED_LOOK_EVERY = 500;
 /** Packets of strangers a second from which on only a share of them is taken in, and how many that is. */
-const MANY = 10_000;
-const TAKEN_IN = 4000;
+const MANY = 3000;
+const TAKEN_IN = 1000;
 
 /** Whose packets are all taken in, and what share of everybody else's. */
 export interface Preference {
@@ -30,8 +31,9 @@ export class StrangerShare {
   look(now: number, isPlaying: boolean, sources: () => readonly number[]): Preference | undefined {
     this.#lookedAt ??= now;
     const passed = now - this.#lookedAt;
-    if (passed < LOOK_EVERY) return undefined;
-    const perSecond = (1000 * this.#count) / passed / this.#share;
+    const isOver = this.#share < 1 && !isPlaying;
+    if (!isOver && passed < (this.#share < 1 ? LIMITED_LOOK_EVERY : LOOK_EVERY)) return undefined;
+    const perSecond = (1000 * this.#count) / Math.max(1, passed) / this.#share;
     this.#lookedAt = now;
     this.#count = 0;
     const share = isPlaying && perSecond > MANY ? TAKEN_IN / perSecond : 1;
