@@ -116,6 +116,7 @@ const CATALOGUE = {
   OLD_NUMBER: { kind: 'refused', meaning: '940B: the number of the message is used or too old' },
   FOREIGN_STREAM: { kind: 'refused', meaning: '940C: the stream is not one of the content key' },
   WRONG_PARENT: { kind: 'refused', meaning: '940D: this kind of key may not come under that parent' },
+  SPAN_TOO_LONG: { kind: 'refused', meaning: 'the stream puts more of each group through the card than it takes' },
   DEFECT: { kind: 'refused', meaning: 'the card answered a status word that the protocol page does not have' },
 
   // Messages and the secure channel

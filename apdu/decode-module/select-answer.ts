@@ -65,6 +65,8 @@ export interface SelectAnswer {
 
 /** Of a card with an APDU buffer of 133 octets, the least that Java Card 2.2.2 promises. */
 const MIN_MAX_SPAN = 80;
+/** Octets of the longest span, that of a card whose APDU buffer limits nothing (protocol 2.1). */
+export const MAX_SPAN = 208;
 const MIN_MAX_COMMAND_DATA = 127;
 
 export function hasCapability(answer: SelectAnswer, capability: Capability): boolean {

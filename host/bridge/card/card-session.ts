@@ -5,7 +5,7 @@ import type { VerificationKey } from '../../../apdu/decode-module/keys/verificat
 import { ModuleError } from '../../../apdu/decode-module/module-status.ts';
 import type { PurseStatus } from '../../../apdu/decode-module/money/purse-status.ts';
 import { parseReceipt, type Receipt, RECEIPT_RING } from '../../../apdu/decode-module/money/receipt.ts';
-import { PROTOCOL_VERSION, type SelectAnswer } from '../../../apdu/decode-module/select-answer.ts';
+import { MAX_SPAN, PROTOCOL_VERSION, type SelectAnswer } from '../../../apdu/decode-module/select-answer.ts';
 import { CardGoneError, TollcastError } from '../../../apdu/errors.ts';
 import { readUint, toHex } from '../../../apdu/octets.ts';
 import type { Clock } from '../../clock/clock.ts';
@@ -83,6 +83,11 @@ export class CardSession {
   get module(): DecodeModule {
     if (this.#module === undefined) throw new CardGoneError();
     return this.#module;
+  }
+
+  /** Most octets of a span that the card takes; a card that was never connected is taken for one that takes all. */
+  get maxSpan(): number {
+    return this.#answer?.maxSpan ?? MAX_SPAN;
   }
 
   /** Card id as people write it; undefined before the first card. */

@@ -1,6 +1,7 @@
 import { ModuleError } from '../../../apdu/decode-module/module-status.ts';
 import type { Tariff } from '../../../apdu/decode-module/money/tariff.ts';
-import { CardGoneError, FormatError, type TollcastError } from '../../../apdu/errors.ts';
+import { MAX_SPAN } from '../../../apdu/decode-module/select-answer.ts';
+import { CardGoneError, FormatError, TollcastError } from '../../../apdu/errors.ts';
 import type { ClearWriter } from '../../stream/opening/clear-packets.ts';
 import type { GroupPreview, GroupVerdict } from '../../stream/opening/clear-sink.ts';
 import type { GroupOpener, OpenedGroup } from '../../stream/opening/group-opener.ts';
@@ -121,6 +122,8 @@ export class TollGate {
       const { contentKeyId, ssrc } = taken.card.header;
       const content = this.#options.keys.content(contentKeyId, ssrc);
       if (content === undefined) return this.#decideWithoutKey(taken);
+      const misfit = this.#findMisfit(taken);
+      if (misfit !== undefined) return { kind: 'refused', error: misfit };
       const doubt = this.#findDoubt(taken);
       if (doubt !== undefined) return doubt;
       const price = this.#findNewPrice(content);
@@ -143,6 +146,18 @@ export class TollGate {
     // Another card packet of the group may be the true one: this one makes room where that one can be asked about.
     const hasOther = group.cards.some(({ header }) => this.#options.keys.content(header.contentKeyId, header.ssrc));
     return hasOther ? { kind: 'dropped', reason: 'forged' } : { kind: 'waitsForKey' };
+  }
+
+  /** Why the card cannot take a card part of a stream that it has the key for: its APDU buffer may be small. */
+  #findMisfit({ card }: TakenGroup): TollcastError | undefined {
+    const { maxSpan } = this.#options.session;
+    const span = 16 * card.header.spanBlocks;
+    // No card takes a longer one: it is not from a sender.
+    if (span <= maxSpan || span > MAX_SPAN) return undefined;
+    return new TollcastError(
+      'SPAN_TOO_LONG',
+      `this stream puts ${span} octets of each group through the card, and this card takes ${maxSpan} at most; ask the operator to send with --span ${maxSpan} or less, or use another card`,
+    );
   }
 
   /** Why a group is not worth its toll, if it is not. */

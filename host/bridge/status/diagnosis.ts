@@ -147,6 +147,8 @@ function whyNoKeys({ lackingService, service }: DiagnosisOptions['keys'], card: 
 function adviseOnKey({ code, message }: ModuleError, hasPin: boolean): string {
   if (code === 'BAD_FIELD')
     return 'the card refuses a key that it was granted: it may be priced in another currency; ask the operator';
+  if (code === 'WRONG_LENGTH')
+    return 'a key that this card was granted is longer than it takes: tollcast card info says how long its commands may be; ask the operator for a purchase that is not by slots or by public key, or use another card';
   if (code !== 'ABOVE_RATING') return message;
   const next = hasPin
     ? 'the PIN does not lift that limit; ask its issuer'

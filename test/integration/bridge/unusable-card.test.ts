@@ -3,6 +3,7 @@ import { describe, expect } from 'vitest';
 import type { CardChannel } from '../../../apdu/card-channel.ts';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { TransportError } from '../../../apdu/errors.ts';
+import { startCard } from '../../../card-sim/index.ts';
 import { bridgeTest } from '../../support/bridge-test.ts';
 import { makePayloads, personalise, TestService } from '../../support/test-service.ts';
 import { makeTransportStream } from '../../support/transport-stream.ts';
@@ -56,6 +57,35 @@ describe('a card that cannot be used', () => {
     const chance = (7 * gaps.length) / 256;
     expect(Math.abs(at - chance)).toBeLessThan(6 * Math.sqrt(chance));
     expect(synced.filter((count) => count >= 3).length).toBeLessThan(3);
+  });
+
+  test('with a small APDU buffer is not asked about spans that it cannot take, and says so', async ({
+    network,
+    start,
+  }) => {
+    await using card = await startCard({ kind: 'soft', apduBuffer: 133 });
+    const cardId = await personalise(card, 1, CREDIT);
+    const service = new TestService({ cards: [cardId], span: 96 });
+    const run = await start(card);
+    network.keys(service.keys());
+    await network.groups(service.seal(makePayloads(10)));
+    await run.until(() => run.bridge.status.state === 'refused');
+    expect(run.bridge.status.reason).toBe(
+      'this stream puts 96 octets of each group through the card, and this card takes 80 at most; ask the operator to send with --span 80 or less, or use another card',
+    );
+    const { bill } = await run.stop();
+    expect([run.sink.packets.length, run.bridge.status.paid, bill!.amount]).toEqual([0, 0, 0n]);
+  });
+
+  test('with a small APDU buffer plays spans that it takes', async ({ network, start }) => {
+    await using card = await startCard({ kind: 'soft', apduBuffer: 133 });
+    const cardId = await personalise(card, 1, CREDIT);
+    const service = new TestService({ cards: [cardId], span: 80 });
+    const run = await start(card);
+    network.keys(service.keys());
+    await network.groups(service.seal(makePayloads(10)));
+    await run.until(() => run.bridge.status.groups === 1);
+    expect(run.bridge.status.paid).toBe(OCTETS);
   });
 
   test('of a class that the content does not accept says so', async ({ card, network, start }) => {
