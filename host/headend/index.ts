@@ -15,6 +15,7 @@ export { startStream, type StreamStart } from './sender/stream-start.ts';
 export type { MediaChunk, MediaSource } from './sources/media-source.ts';
 export { openSource } from './sources/open-source.ts';
 export { detectFormat, type Detected } from './sources/detect-format.ts';
+export { type FileCarousel, openFileCarousel } from './sources/file/file-carousel.ts';
 export type { SourceFormat } from './sources/source-format.ts';
 export type { BillingPort, ChargingMode, SessionMeter } from './charging/billing-port.ts';
 export type { ChargeTerms } from './charging/charge-terms.ts';

@@ -7,6 +7,8 @@ export { type LeftPurchase, leavePurchase, type PurchaseName } from './leave.ts'
 export { hasPurse, requireActive, requirePurseShown, selectActive } from './life.ts';
 export { changePin, presentPin } from './pin.ts';
 export { type LogEntry, type PurseEvent, readPurseLog } from './purse-log.ts';
+export { requestLoad, sendReceipts, takeAcknowledgement, takeLoad } from './remote-load.ts';
+export { type CardFile, type CardFileKind, encodeCardFile, parseCardFile } from '../contract/card-files/card-file.ts';
 export { setSpendLimit } from './spend-limit.ts';
 export {
   type PostMessage,

@@ -13,9 +13,15 @@ export {
   setPin,
   setVerificationKey,
 } from './cards/card-administration.ts';
+export { backUpStore } from './copies/backup.ts';
+export { type RestoredStore, restoreStore } from './copies/restore.ts';
+export type { StoreContents } from './copies/store-contents.ts';
+export { type BatchEntry, BatchJournal } from './batch/batch-journal.ts';
+export { type BatchCard, type BatchContext, runBatch } from './batch/run-batch.ts';
 export { findIssuedCard } from './cards/issued-card.ts';
 export { type NewCard, type Personalisation, personalise } from './cards/personalisation.ts';
 export { IssuerError } from './issuer-error.ts';
+export { changePassphrase } from './keys/change-passphrase.ts';
 export { readKeySet } from './keys/key-set-file.ts';
 export { createStore, DEFAULT_STORE, KeyStore } from './keys/key-store.ts';
 export { openUplinkKeys, type UplinkKeys } from './keys/uplink-keys.ts';
@@ -25,9 +31,19 @@ export {
   DEFAULT_REFUND_CAP,
   loadCredit,
   type LoadResult,
+  planCreditLimit,
+  planLoad,
   type CreditRequest,
   setCreditLimit,
 } from './orders/credit.ts';
 export { DEFAULT_SOFT_LIMIT, type OrderContext, type OrderRequest } from './orders/order-plan.ts';
+export {
+  answerLoadRequest,
+  type RemoteContext,
+  type RemoteOrder,
+  takeProof,
+  type TakenProof,
+} from './orders/remote-order.ts';
+export { acknowledgeReceipts, takeReceipts } from './orders/remote-receipts.ts';
 export { StoreError } from '../store/store-error.ts';
 export { type Collection, collectReceipts, collectSoftReceipts } from './orders/receipts.ts';

@@ -161,6 +161,17 @@ export class IssuerDesk {
     await this.reconnect();
   }
 
+  /** Lets the power fail after so many writes of the next command. */
+  async cutPower(writes: number): Promise<void> {
+    await present(this.#card).cut(writes);
+  }
+
+  /** Puts the card back in after the power failed. */
+  async insertAgain(): Promise<void> {
+    await present(this.#card).insert();
+    await this.reconnect();
+  }
+
   /** Octets of the S2s that were sent to the card in the reader, in their order. */
   ordersSent(): string[] {
     return this.channel.sent

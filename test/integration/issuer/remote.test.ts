@@ -1,4 +1,6 @@
 import { assert, afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { CardChannel } from '../../../apdu/card-channel.ts';
+import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { toHex } from '../../../apdu/octets.ts';
 import type { CardKind } from '../../../card-sim/index.ts';
@@ -111,6 +113,35 @@ describe.each<CardKind>(['soft', 'jcardsim'])('a %s card and an issuer that do n
     expect(await takeAcknowledgement(desk.module, acknowledgement)).toMatchObject({ left: 1 });
   });
 });
+
+test('an order that the power cuts off at any write of an applet is carried out once', async () => {
+  desk = await IssuerDesk.withCard('jcardsim');
+  let loads = 0n;
+  // As many writes as there are; after the last of them the answer is lost.
+  for (let writes = 0, isDone = false; !isDone; writes++) {
+    const order = await answer(await request(), UNIT);
+    const { channel } = desk;
+    const failing: CardChannel = {
+      atr: channel.atr,
+      async transmit(command) {
+        if (command[1] === INS.LOAD_CREDIT) await desk.cutPower(writes);
+        return channel.transmit(command);
+      },
+      close: () => channel.close(),
+    };
+    const cut = await takeLoad(new DecodeModule(failing), travel(order.file)).then(
+      () => false,
+      () => true,
+    );
+    isDone = !cut;
+    if (cut) await desk.insertAgain();
+    const proof = await carryOut(order);
+    await prove(proof);
+    loads += 1n;
+    await expectLoaded(loads, Number(loads));
+  }
+  expect(loads).toBeGreaterThan(2n);
+}, 60_000);
 
 describe('an issuer', () => {
   beforeEach(async () => {
