@@ -16,7 +16,7 @@ export interface DeskState {
   readonly answered: AnsweredRequests;
   readonly blocked: Set<string>;
   /** Users by card; a card that is not here is its own user. */
-  readonly users: ReadonlyMap<string, string>;
+  readonly users: Map<string, string>;
   /** Of the last row of the log. */
   lastLogId: number;
 }

@@ -1,6 +1,6 @@
 import { decodeCardId, formatCardId } from '../../../apdu/decode-module/card-id.ts';
 import type { SignedRequest } from '../../../apdu/decode-module/requests/signed-request.ts';
-import { TollcastError } from '../../../apdu/errors.ts';
+import { OutOfRangeError, TollcastError } from '../../../apdu/errors.ts';
 import { toHex } from '../../../apdu/octets.ts';
 import type { Clock } from '../../clock/clock.ts';
 import { formatAnswer } from '../../contract/answers/answer.ts';
@@ -19,7 +19,7 @@ import { DeskTimers } from './desk-timers.ts';
 import { type Applied, type Asked, Joins, type Refusal } from './joins.ts';
 import { parseReply, type Reply, textOfReply } from './reply.ts';
 import type { CardStandings, OfferBook } from './request-ports.ts';
-import { blockChange, forgetChange, logChange, rememberChange, unblockChange } from './request-rows.ts';
+import { blockChange, forgetChange, logChange, rememberChange, unblockChange, userChange } from './request-rows.ts';
 import type { MembershipEvents, SessionKeys } from './session-keys.ts';
 
 export interface RequestDeskOptions extends DeskStore {
@@ -42,6 +42,9 @@ export interface RequestDeskOptions extends DeskStore {
   };
   readonly clock: Clock;
 }
+
+/** Characters. */
+const MAX_USER = 100;
 
 /**
  * Answers what cards ask. What a request changes, its row in the log and its answer are on disk, in one transaction,
@@ -153,6 +156,22 @@ export class RequestDesk implements MemberList {
   async unblock(cardId: Uint8Array): Promise<void> {
     this.#state.blocked.delete(toHex(cardId));
     await this.#commit([unblockChange(toHex(cardId))]);
+  }
+
+  /**
+   * Says who uses a card: its next joins are charged to that user.
+   * @param cardId 8 octets.
+   * @param user 1 to 100 characters; the card itself when left out.
+   * @throws OutOfRangeError.
+   */
+  async assignUser(cardId: Uint8Array, user?: string): Promise<void> {
+    if (user === '' || (user !== undefined && user.length > MAX_USER)) {
+      throw new OutOfRangeError(`a user has 1 to ${MAX_USER} characters, not ${user.length}`);
+    }
+    const card = toHex(cardId);
+    if (user === undefined) this.#state.users.delete(card);
+    else this.#state.users.set(card, user);
+    await this.#commit([userChange(card, user)]);
   }
 
   /** Takes one card off the list of one session. @returns whether it was on it, when that is on disk. */

@@ -18,6 +18,10 @@ const DELETE_MEMBER = 'delete from member where entry_id = ?';
 const BLOCK = 'insert or ignore into blocked_card (card_id, at) values (?, ?)';
 const UNBLOCK = 'delete from blocked_card where card_id = ?';
 
+const ASSIGN = `insert into card_user (card_id, user) values (?, ?)
+  on conflict (card_id) do update set user = excluded.user`;
+const UNASSIGN = 'delete from card_user where card_id = ?';
+
 export function logChange(row: RequestLogTable): StoreChange {
   const { id, at, cardId, kind, service, session, segmentId, timeFrom, timeTo, requestId, outcome } = row;
   return {
@@ -63,6 +67,11 @@ export function blockChange(cardId: string, now: number): StoreChange {
 
 export function unblockChange(cardId: string): StoreChange {
   return { sql: UNBLOCK, values: [cardId] };
+}
+
+/** @param user undefined for a card that is its own user. */
+export function userChange(cardId: string, user: string | undefined): StoreChange {
+  return user === undefined ? { sql: UNASSIGN, values: [cardId] } : { sql: ASSIGN, values: [cardId, user] };
 }
 
 export function memberOfRow(row: MemberTable): Member {

@@ -32,8 +32,7 @@ beforeAll(async () => {
       },
     },
   });
-  await fixture.store.insertInto('cardUser').values({ cardId: card.hex, user: TIMELINE_USER }).execute();
-  await fixture.restart();
+  await fixture.desk.assignUser(card.id, TIMELINE_USER);
   await fixture.join(other, T.tX0, NOW + 86_400);
 });
 

@@ -25,8 +25,7 @@ describe.each(['forward', 'direct', 'transfer'] as const)('%s', (mode) => {
       };
       fixture = await DeskFixture.open({ sold: [HOURLY], charging: { mode, billing, period: 600 } });
     }
-    await fixture.store.insertInto('cardUser').values({ cardId: card.hex, user: TIMELINE_USER }).execute();
-    await fixture.restart();
+    await fixture.desk.assignUser(card.id, TIMELINE_USER);
   });
 
   afterAll(() => fixture.close());

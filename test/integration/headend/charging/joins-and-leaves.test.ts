@@ -146,3 +146,15 @@ test('an extension at another price is refused: no entry spans two prices', asyn
   // The offer was renewed at the same price.
   expect(problemOf(await ask('extend', NOW + 600, NOW + 900, { sold: same }))).toBe('answered');
 });
+
+test('a join is charged to the user of its card, and to the card itself where it has none', async () => {
+  await open(SOLD);
+  await fixture.desk.assignUser(card.id, '21323421');
+  await fixture.restart();
+  await fixture.join(card, NOW, NOW + 60);
+  await fixture.goTo(NOW + 60);
+  await fixture.desk.assignUser(card.id);
+  await fixture.join(card, NOW + 60, NOW + 120);
+  await fixture.goTo(NOW + 120);
+  expect((await fixture.bills()).map(({ user }) => user)).toEqual(['21323421', '0a1b2c-02-00000001']);
+});
