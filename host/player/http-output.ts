@@ -6,6 +6,7 @@ import { TransportError } from '../../apdu/errors.ts';
 import { concat } from '../../apdu/octets.ts';
 import type { ClearPackets } from '../stream/opening/clear-packets.ts';
 import { PAYLOAD_TYPE_MPEG_TS, parseRtpHeader } from '../stream/packet/rtp-packet.ts';
+import { loadSendLimits, type SendLimits } from '../transport/network/send-limits.ts';
 import { readTcpQueues, type UnreadOctets } from '../transport/network/tcp-queues.ts';
 import type { Output, OutputAddress } from './output.ts';
 import { MAX_PICTURE_WAIT } from './picture/picture-output.ts';
@@ -13,11 +14,14 @@ import { type PictureEntry, PictureTracker } from './picture/picture-tracker.ts'
 import { PlayerQueue } from './player-queue.ts';
 import { checkRequest, type OfferedAt } from './request-check.ts';
 
-/** ms between looks at what players have not read; while none of them reads, at first and at most. */
-const LOOK_EVERY = 200;
-const LOOKS_PAUSED = [4, 50] as const;
-/** Octets after which it is looked sooner. */
-const LOOK_AFTER = 64 * 1024;
+/** ms between looks at what players have not read. A look takes some ms where the system has large tables. */
+const LOOK_EVERY = 250;
+/** Octets that may wait for one player; the buffers of the system on both sides come on top. */
+const MAX_WAITING = 96 * 1024;
+/** Octets that the system takes for a player on this machine, and for one that answers from further away. */
+const SEND_BUFFER = 64 * 1024;
+const MAX_SEGMENT = 8 * 1024;
+const SEND_BUFFER_FAR = 256 * 1024;
 const MAX_PLAYERS = 24;
 /** Players and those that have asked for nothing yet: each takes a file descriptor, which the card's file wants too. */
 const MAX_CONNECTIONS = MAX_PLAYERS + 8;
@@ -60,7 +64,9 @@ export async function openHttpOutput(at: Omit<OutputAddress, 'interface'>): Prom
       cause,
     });
   }
-  return new HttpOutput(server, { address, token: path });
+  const limits = await loadSendLimits();
+  limits?.limitSegments(server, MAX_SEGMENT);
+  return new HttpOutput(server, { address, token: path }, limits);
 }
 
 class HttpOutput implements Output {
@@ -71,18 +77,15 @@ class HttpOutput implements Output {
   onReady: (() => void) | undefined;
   readonly #server: Server;
   readonly #at: OfferedAt;
+  readonly #limits: SendLimits | undefined;
   readonly #players = new Map<ServerResponse, Player>();
   readonly #tracker = new PictureTracker();
-  /** Octets written since it was looked what players have not read. */
-  #unlooked = 0;
-  #isLooking = false;
-  /** ms. */
-  #lookEvery = LOOK_EVERY;
   #lookTimer: NodeJS.Timeout | undefined;
   /** Of the stream; the first packets tell it. */
   #contentType: string | undefined;
 
-  constructor(server: Server, at: OfferedAt) {
+  constructor(server: Server, at: OfferedAt, limits: SendLimits | undefined) {
+    this.#limits = limits;
     const bound = server.address();
     const port = bound !== null && typeof bound === 'object' ? bound.port : 0;
     this.where = `http://${at.address}:${port}/${at.token}`;
@@ -116,8 +119,6 @@ class HttpOutput implements Output {
       player.hasBegun = true;
     }
     if (this.#players.size > 0) this.withheld += Math.max(0, length - given);
-    this.#unlooked += length;
-    if (this.#unlooked >= LOOK_AFTER) void this.#lookAtPlayers();
   }
 
   async close(): Promise<void> {
@@ -157,7 +158,9 @@ class HttpOutput implements Output {
     // Of a stream that has not begun the headers go with the first octets, when it is known what they are.
     if (this.#contentType !== undefined) player.setHeader('Content-Type', this.#contentType).flushHeaders();
     const { isReady } = this;
-    const queue = new PlayerQueue(player, () => this.onReady?.());
+    const queue = new PlayerQueue(player, MAX_WAITING, () => this.onReady?.());
+    const { socket } = player;
+    if (socket !== null) this.#limits?.limitBuffer(socket, isNear(socket) ? SEND_BUFFER : SEND_BUFFER_FAR);
     this.#players.set(player, { queue, waitsSince: performance.now(), hasBegun: false });
     if (!isReady) this.onReady?.();
     void this.#lookAtPlayers();
@@ -165,25 +168,20 @@ class HttpOutput implements Output {
 
   #remove(player: ServerResponse): void {
     // What waited for the last one nobody gets.
-    if (this.#players.size === 1) this.lost += player.writableLength;
+    if (this.#players.size === 1) this.lost += this.#players.get(player)?.queue.unread ?? 0;
     this.#players.delete(player);
   }
 
   /** Looks at what each player has not read, as far as the system tells, and again after a while. */
   async #lookAtPlayers(): Promise<void> {
-    if (this.#isLooking) return;
-    this.#isLooking = true;
-    this.#unlooked = 0;
     clearTimeout(this.#lookTimer);
     const unread = await readTcpQueues();
-    this.#isLooking = false;
-    for (const [{ socket }, { queue }] of this.#players) queue.setHeld(countHeld(socket, unread));
+    for (const [{ socket }, { queue }] of this.#players) {
+      const held = countHeld(socket, unread);
+      if (held !== undefined) queue.setHeld(held);
+    }
     if (this.#players.size === 0) return;
-    const [first, most] = LOOKS_PAUSED;
-    this.#lookEvery = this.isReady
-      ? LOOK_EVERY
-      : Math.min(this.#lookEvery === LOOK_EVERY ? first : 2 * this.#lookEvery, most);
-    this.#lookTimer = setTimeout(() => void this.#lookAtPlayers(), this.#lookEvery).unref();
+    this.#lookTimer = setTimeout(() => void this.#lookAtPlayers(), LOOK_EVERY).unref();
   }
 }
 
@@ -229,10 +227,15 @@ class PartsOfBatch {
   }
 }
 
+/** Whether the player is on this machine. */
+function isNear({ localAddress, remoteAddress }: Socket): boolean {
+  return remoteAddress === localAddress;
+}
+
 /** Octets on their way to a player, or come and not read. */
-function countHeld(socket: Socket | null, unread: UnreadOctets | undefined): number {
+function countHeld(socket: Socket | null, unread: UnreadOctets | undefined): number | undefined {
   const { localAddress, localPort = 0, remoteAddress, remotePort = 0 } = socket ?? {};
-  if (unread === undefined || localAddress === undefined || remoteAddress === undefined) return 0;
+  if (unread === undefined || localAddress === undefined || remoteAddress === undefined) return undefined;
   return unread({ address: localAddress, port: localPort }, { address: remoteAddress, port: remotePort });
 }
 

@@ -8,6 +8,8 @@ import { hasCode, outputError } from './output-error.ts';
 import type { Output } from './output.ts';
 import { PlayerQueue } from './player-queue.ts';
 
+/** Octets that may wait; the system holds 64 KB beside them. */
+const MAX_WAITING = 192 * 1024;
 /** ms between looks whether somebody reads a named pipe. */
 const READER_EVERY = 100;
 /** ms for which a reader may take the rest at the end. */
@@ -54,7 +56,7 @@ class PipeOutput implements Output {
 
   begin(fd: number): void {
     const socket = new Socket({ fd, readable: false, writable: true });
-    this.#player = { socket, queue: new PlayerQueue(socket, () => this.onReady?.()) };
+    this.#player = { socket, queue: new PlayerQueue(socket, MAX_WAITING, () => this.onReady?.()) };
     socket.on('error', (error) => {
       this.lost += socket.writableLength;
       // A reader that has seen enough and closes, as `head` does, is not a failure.

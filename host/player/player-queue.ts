@@ -1,8 +1,6 @@
 import type { Writable } from 'node:stream';
 import { type Clock, systemClock } from '../clock/clock.ts';
 
-/** Octets that may wait for a player: what is paid when it stops reading. A group and a batch come on top. */
-const MAX_WAITING = 192 * 1024;
 /** ms without reading after which a player counts as paused, if at least so many octets wait for it. */
 const MAX_STALL = 1000;
 const MIN_STALLED = 16 * 1024;
@@ -20,9 +18,14 @@ export class PlayerQueue {
   /** ms, when it was last seen reading, or had nothing to read. */
   #readAt: number;
   #wasReady = true;
+  readonly #maxWaiting: number;
 
-  /** @param onReady called when the player takes more again. */
-  constructor(stream: Writable, onReady: () => void, clock: Clock = systemClock) {
+  /**
+   * @param maxWaiting octets that may wait in the stream; a group, a batch and what the system holds come on top.
+   * @param onReady called when the player takes more again.
+   */
+  constructor(stream: Writable, maxWaiting: number, onReady: () => void, clock: Clock = systemClock) {
+    this.#maxWaiting = maxWaiting;
     this.#stream = stream;
     this.#clock = clock;
     this.#onReady = onReady;
@@ -34,11 +37,15 @@ export class PlayerQueue {
     return this.#stream.writableLength + this.#held;
   }
 
+  /** Octets that the player is not known to have read. */
+  get unread(): number {
+    return this.#written - this.#read;
+  }
+
   /** Whether the player reads. */
   get isReady(): boolean {
-    const { waiting } = this;
-    const isStalled = waiting >= MIN_STALLED && this.#clock.monotonic() - this.#readAt > MAX_STALL;
-    this.#wasReady = waiting < MAX_WAITING && !isStalled;
+    const isStalled = this.waiting >= MIN_STALLED && this.#clock.monotonic() - this.#readAt > MAX_STALL;
+    this.#wasReady = this.#stream.writableLength < this.#maxWaiting && !isStalled;
     return this.#wasReady;
   }
 

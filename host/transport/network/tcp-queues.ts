@@ -9,8 +9,11 @@ export interface TcpEnd {
   readonly port: number;
 }
 
-/** Tells how many octets that one end has sent the other has not read; those that no acknowledgement came for count. */
-export type UnreadOctets = (from: TcpEnd, to: TcpEnd) => number;
+/**
+ * Tells how many octets that one end has sent the other has not read; those that no acknowledgement came for count.
+ * Undefined when the connection is no more.
+ */
+export type UnreadOctets = (from: TcpEnd, to: TcpEnd) => number | undefined;
 
 /**
  * Reads the queues of the TCP connections of this machine (proc(5), /proc/net/tcp). Of a connection between two programs
@@ -26,15 +29,16 @@ export async function readTcpQueues(): Promise<UnreadOctets | undefined> {
   }
   return (from, to) => {
     const [near, far] = [formatEnd(from), formatEnd(to)];
-    return readQueue(table, near, far, 'sent') + readQueue(table, far, near, 'received');
+    const sent = readQueue(table, near, far, 'sent');
+    return sent === undefined ? undefined : sent + (readQueue(table, far, near, 'received') ?? 0);
   };
 }
 
 /** A line of the table: number, local end, other end, state, then both queues as sent:received. */
-function readQueue(table: string, local: string, other: string, queue: 'sent' | 'received'): number {
+function readQueue(table: string, local: string, other: string, queue: 'sent' | 'received'): number | undefined {
   const name = `: ${local} ${other} `;
   const at = table.indexOf(name);
-  if (at < 0) return 0;
+  if (at < 0) return undefined;
   const queues = at + name.length + '01 '.length;
   return Number.parseInt(table.slice(...(queue === 'sent' ? [queues, queues + 8] : [queues + 9, queues + 17])), 16);
 }

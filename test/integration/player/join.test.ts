@@ -64,6 +64,13 @@ async function probe(...from: readonly string[]): Promise<{ said: string; stream
   return { said: stderr, streams: [...new Set(stdout.split(/[\n,]+/).filter((word) => word !== ''))].toSorted() };
 }
 
+/** Connections to an HTTP output, as the system lists them: proc(5), state 01 is an established one. */
+async function countPlayers(output: Output): Promise<number> {
+  const port = Number(new URL(output.where).port).toString(16).toUpperCase().padStart(4, '0');
+  const table = await readFile('/proc/net/tcp', 'latin1');
+  return table.split('\n').filter((line) => new RegExp(`: \\w+:${port} \\w+:\\w+ 01 `).test(line)).length;
+}
+
 describe.each(Object.keys(CLIPS))('%s, joined in the middle of a picture', (name) => {
   const streams = name === 'AAC alone' ? ['audio'] : ['audio', 'video'];
   /** In the middle of a second, between two whole pictures. */
@@ -95,7 +102,8 @@ describe.each(Object.keys(CLIPS))('%s, joined in the middle of a picture', (name
     await play(output, clip, middle(), middle() + packets / 6, 5);
     const { withheld } = output;
     const second = probe(output.where);
-    await sleep(500);
+    while ((await countPlayers(output)) < 2) await sleep(20);
+    await sleep(100);
     await play(output, clip, middle() + Math.ceil(packets / 6), Infinity, 5);
     await output.close();
     expect(await first).toEqual({ said: '', streams });

@@ -25,7 +25,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** Groups are written as they come, while the output is ready; what it does not take is let go unpaid. */
 function play(output: Output, rate: number) {
-  const state = { paid: 0, paidAt: performance.now() };
+  const state = { paid: 0 };
   let due = 0;
   const timer = setInterval(() => {
     for (due += (rate / 8000) * STEP; due >= GROUP; due -= GROUP) {
@@ -37,7 +37,6 @@ function play(output: Output, rate: number) {
       writer.push(header, 12, GROUP);
       output.write(writer.written);
       state.paid += GROUP;
-      state.paidAt = performance.now();
     }
   }, STEP);
   return { state, stop: () => clearInterval(timer) };
@@ -74,23 +73,23 @@ describe.concurrent.each(Object.keys(READERS))('a player that pauses, by %s', (n
   test.each([1, 4, 20])('at %i Mbit/s: what is paid after the pause, and the start after it', async (megabits) => {
     const { output, reader } = await READERS[name]!();
     const { state, stop } = play(output, megabits * 1e6);
-    await sleep(1500);
-    expect(state.paid).toBeGreaterThan((megabits * 1e6) / 16);
+    while (state.paid < (megabits * 1e6) / 16) await sleep(20);
     const { paid: paidBefore } = state;
-    const pausedAt = performance.now();
     reader.kill('SIGSTOP');
     await sleep(3500);
-    const [octets, seconds] = [state.paid - paidBefore, (state.paidAt - pausedAt) / 1000];
+    const octets = state.paid - paidBefore;
     expect(output.isReady).toBe(false);
     const paidPaused = state.paid;
     reader.kill('SIGCONT');
-    await sleep(300);
-    expect(state.paid).toBeGreaterThan(paidPaused);
+    const goesOnAt = performance.now();
+    while (state.paid === paidPaused) await sleep(10);
+    // At once, for a machine that has much to do.
+    expect(performance.now() - goesOnAt).toBeLessThan(2000);
     stop();
     await sleep(500);
     reader.kill('SIGKILL');
     await output.close();
-    expect(octets).toBeLessThanOrEqual(512 * 1024);
-    expect(seconds).toBeLessThanOrEqual(2);
+    // 512 KB, and two seconds.
+    expect(octets).toBeLessThanOrEqual(Math.min(512 * 1024, (megabits * 1e6) / 4));
   });
 });
