@@ -1,5 +1,6 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import { dirname } from 'node:path';
 import process from 'node:process';
 import type { CardChannel } from '../../../../apdu/card-channel.ts';
 import { INS } from '../../../../apdu/decode-module/instruction.ts';
@@ -9,7 +10,7 @@ import { toHex } from '../../../../apdu/octets.ts';
 import type { Clock } from '../../../clock/clock.ts';
 import { SerialQueue } from '../serial-queue.ts';
 import { Borrower, type CardOnLoan } from './borrower.ts';
-import { openLendingFolder, socketOf } from './lending-folder.ts';
+import { makeLendingFolder, removeLendingFolder, socketOf } from './lending-folder.ts';
 import { type Greeting, writeFrame } from './lending-frames.ts';
 import { isModuleSelect, SELECT_MODULE } from './lending-rules.ts';
 
@@ -57,8 +58,11 @@ export class LendingChannel implements CardChannel, CardOnLoan {
   /** Begins to lend. Where there is no private folder, or no socket can be made, nothing is lent. */
   static async open(channel: CardChannel, options: LendingOptions): Promise<LendingChannel> {
     const lending = new LendingChannel(channel, options.clock);
-    const folder = openLendingFolder();
-    if (folder !== undefined) await lending.#listen(socketOf(folder, options.place), options.program);
+    // Another program that ends may remove the folder before the socket is in it.
+    for (let tries = 0; tries < 2 && lending.#server === undefined; tries++) {
+      const folder = makeLendingFolder();
+      if (folder !== undefined) await lending.#listen(socketOf(folder, options.place), options.program);
+    }
     return lending;
   }
 
@@ -157,6 +161,7 @@ export class LendingChannel implements CardChannel, CardOnLoan {
     if (server !== undefined) {
       server.close();
       rmSync(this.#path, { force: true });
+      removeLendingFolder(dirname(this.#path));
       await this.#awaitBorrowers();
       for (const borrower of this.#borrowers) borrower.dismiss();
     }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -15,26 +15,47 @@ export interface LendingSocket {
 }
 
 /**
- * The folder of the sockets on which this user's programs lend cards: private, in the folder that the system has for
- * such things, or beside the temporary files.
- * @returns nothing where it cannot be made or is not this user's alone; then nothing is lent and nothing borrowed.
+ * Makes the folder of the sockets on which this user's programs lend cards, unless it is there: private, in the folder
+ * that the system has for such things, or beside the temporary files.
+ * @returns nothing where it cannot be made or is not this user's alone; then nothing is lent.
  */
-export function openLendingFolder(): string | undefined {
+export function makeLendingFolder(): string | undefined {
+  const folder = nameLendingFolder();
+  if (folder === undefined) return undefined;
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch {
+    // It is there already, or cannot be made: the look at it tells.
+  }
+  return findLendingFolder();
+}
+
+/** Removes the folder when nothing is in it. */
+export function removeLendingFolder(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Another program lends a card.
+  }
+}
+
+/** @returns the folder; nothing where it is not there or not this user's alone. */
+export function findLendingFolder(): string | undefined {
+  const folder = nameLendingFolder();
+  if (folder === undefined) return undefined;
+  // Another user may have made it first, with what suits them inside.
+  const stat = lstatSync(folder, { throwIfNoEntry: false });
+  const isOurs = stat?.isDirectory() === true && stat.uid === process.getuid?.() && (stat.mode & 0o077) === 0;
+  return isOurs ? folder : undefined;
+}
+
+function nameLendingFolder(): string | undefined {
   // Windows has neither Unix sockets with rights nor user ids.
   const user = process.getuid?.();
   if (user === undefined) return undefined;
   const runtime = process.env['XDG_RUNTIME_DIR'];
-  const folder =
-    runtime === undefined || runtime === '' ? join(tmpdir(), `tollcast-${user}`) : join(runtime, 'tollcast');
-  try {
-    mkdirSync(folder, { mode: 0o700 });
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) return undefined;
-  }
-  // Another user may have made it first, with what suits them inside.
-  const stat = lstatSync(folder, { throwIfNoEntry: false });
-  const isOurs = stat?.isDirectory() === true && stat.uid === user && (stat.mode & 0o077) === 0;
-  return isOurs ? folder : undefined;
+  const isNamed = runtime !== undefined && runtime !== '';
+  return isNamed ? join(runtime, 'tollcast') : join(tmpdir(), `tollcast-${user}`);
 }
 
 /** Path of the socket on which this process lends the card at a place. */
@@ -46,12 +67,20 @@ export function socketOf(folder: string, place: string): string {
 export function findSockets(folder: string, place: string): LendingSocket[] {
   const name = nameOf(place);
   const sockets: LendingSocket[] = [];
-  for (const entry of readdirSync(folder)) {
+  for (const entry of readEntries(folder)) {
     const [, card, digits] = /^([0-9a-f]+)-(\d+)\.sock$/.exec(entry) ?? [];
     if (card !== name) continue;
     sockets.push({ path: join(folder, entry), process: Number(digits) });
   }
   return sockets;
+}
+
+function readEntries(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return []; // the last program that lent a card has just removed it
+  }
 }
 
 /** Removes a socket that nobody answers on, unless its process runs and may be about to. */

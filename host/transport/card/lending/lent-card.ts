@@ -5,7 +5,7 @@ import { isErrorCode } from '../../../../apdu/error-codes.ts';
 import { CardGoneError, TransportError } from '../../../../apdu/errors.ts';
 import { fromHex } from '../../../../apdu/octets.ts';
 import { SerialQueue } from '../serial-queue.ts';
-import { findSockets, openLendingFolder, removeLeftSocket } from './lending-folder.ts';
+import { findLendingFolder, findSockets, removeLeftSocket } from './lending-folder.ts';
 import { parseFailure, parseGreeting, readFrames, REPLY, writeFrame } from './lending-frames.ts';
 
 /** ms within which the program that has the card greets. */
@@ -25,7 +25,7 @@ export interface Lender {
  * @throws TransportError `CARD_IN_USE` when it does not answer.
  */
 export async function findLender(place: string): Promise<Lender | undefined> {
-  const folder = openLendingFolder();
+  const folder = findLendingFolder();
   if (folder === undefined) return undefined;
   for (const left of findSockets(folder, place)) {
     const socket = connect(left.path);
