@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { type ModuleClass, parseCardId } from '../../../apdu/decode-module/card-id.ts';
 import { MAX_PACKETS } from '../../../apdu/decode-module/packets/card-part.ts';
 import { TollcastError } from '../../../apdu/errors.ts';
+import { toHex } from '../../../apdu/octets.ts';
 import { openGrantNumbers } from '../../headend/keys/grant-numbers.ts';
 import { openGrantedCards } from '../../headend/keys/granted-cards.ts';
 import { KeyManager } from '../../headend/keys/key-manager.ts';
@@ -136,6 +137,7 @@ async function send(options: SendOptions): Promise<void> {
     say(`reading ${nameSource(options)}`);
     const { media, format, isLive, file } = await openSendSource(options, profile, stop.signal);
     if (stop.signal.aborted) return;
+    if (file !== undefined) say(`file ${file.name}: ${file.length} octets, SHA-256 ${toHex(file.digest)}`);
     const stream = startStream();
     const sale = {
       service: options.service,

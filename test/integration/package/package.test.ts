@@ -8,7 +8,7 @@ import { PrivatePcscd } from '../../../card-sim/simulator/private-pcscd.ts';
 import { countTally } from '../../support/tally.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
-const MAX_FILES = 600;
+const MAX_FILES = 1000;
 const MAX_OCTETS = 5_000_000;
 const MAX_PACKED_OCTETS = 3_000_000;
 const SETUP_MS = 300_000;
