@@ -37,7 +37,11 @@ export function isSkewed({ kind, from }: TimedRequest, now: number): boolean {
 export function resolveRequestedTime(request: TimedRequest, grid?: SlotGrid): RequestedTime | undefined {
   const { kind, from, to } = request;
   if (kind === 'stay') return { from };
-  if (to >= MIN_REQUEST_TIME) return to > from || kind === 'leave' ? { from, to } : undefined;
+  if (to >= MIN_REQUEST_TIME) {
+    if (kind !== 'leave') return to > from ? { from, to } : undefined;
+    // Who pays for whole slots leaves at the end of one.
+    return { from, to: grid === undefined ? to : slotEndUpTo(Math.max(from, to), grid) };
+  }
   if (kind === 'keyRequest') return to === OPEN_REQUEST_END ? { from } : undefined;
   if (grid === undefined) return undefined;
   switch (kind) {

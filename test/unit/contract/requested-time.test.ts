@@ -43,6 +43,13 @@ describe('with slots', () => {
     expect(resolveRequestedTime({ kind: 'leave', from: NOW, to: 0 }, GRID)).toEqual({ from: NOW, to: NOW + 500 });
   });
 
+  test('a leave at a time is at the end of the slot of that time', () => {
+    for (const to of [NOW - 700, NOW, NOW + 500]) {
+      expect(resolveRequestedTime({ kind: 'leave', from: NOW, to }, GRID)).toEqual({ from: NOW, to: NOW + 500 });
+    }
+    expect(resolveRequestedTime({ kind: 'leave', from: NOW, to: NOW + 501 }, GRID)).toMatchObject({ to: NOW + 1100 });
+  });
+
   test('the deadline of a slot is the offset before its end', () => {
     expect(deadlineOf(NOW + 500, GRID)).toBe(NOW + 440);
   });
