@@ -148,6 +148,7 @@ const CATALOGUE = {
   ADDRESS_UNREACHABLE: { kind: 'failure', meaning: 'the address cannot be received from or joined' },
 
   // Offers and requests
+  CHANNEL: { kind: 'failure', meaning: 'no channel of this name is offered, or the card may not watch it' },
   REQUEST_REFUSED: { kind: 'refused', meaning: 'the head-end refused a request' },
   ABOVE_OFFER: { kind: 'refused', meaning: 'the head-end sent a purchase that its offer does not cover' },
   OFFER_NOT_TRUSTED: { kind: 'refused', meaning: 'the offer is not signed by a key that the card trusts' },

@@ -29,6 +29,8 @@ export interface BridgeOptions {
   readonly clock?: Clock;
   /** Called when the state or its reason changes. */
   readonly onState?: (status: BridgeStatus) => void;
+  /** Called when the card was selected, for the first time or again: then its RAM is empty. */
+  readonly onCard?: () => void;
   /** Called once with each confirm, 48 octets: the card's word, for the head-end, that it took a purchase. */
   readonly onConfirm?: (confirm: Uint8Array) => void;
   /** Called once with each line that the user may want to act on. */

@@ -2,9 +2,9 @@ import { TollcastError } from '../../apdu/errors.ts';
 import { type Clock, systemClock } from '../clock/clock.ts';
 import type { GroupPreview } from '../stream/opening/clear-sink.ts';
 import { GroupOpener } from '../stream/opening/group-opener.ts';
-import { RTP_HEADER } from '../stream/packet/rtp-packet.ts';
 import type { BridgeOptions } from './bridge-options.ts';
 import { ByeWatch } from './bye-watch.ts';
+import { CardErrands } from './card/card-errands.ts';
 import { CardSession } from './card/card-session.ts';
 import { CardWatch } from './card/card-watch.ts';
 import type { StopReason } from './card/stop-reason.ts';
@@ -48,6 +48,8 @@ export class Bridge {
   readonly #arrival: Signal;
   readonly #over = new AbortController();
   #end: EndCode | undefined;
+  /** For what others do with the card between two groups. */
+  readonly card: CardErrands;
   /**
    * Called when so much comes from strangers that the media port had better let most of it go before it is read, and
    * when it need not do so any longer.
@@ -87,10 +89,12 @@ export class Bridge {
     const judge = (group: GroupPreview) => sink.judge?.(group) ?? 'wanted';
     this.#gate = new TollGate({ session, keys, intake, opener, writer, counters, notices, consent, judge, minShare });
     const checkEnd = () => this.#checkBye();
-    this.#cards = new CardWatch({ session, keys, counters, notices, clock, purseEvery, checkEnd });
+    const onConnected = () => options.onCard?.();
+    this.#cards = new CardWatch({ session, keys, counters, notices, clock, purseEvery, checkEnd, onConnected });
     this.#diagnosis = new Diagnosis({ keys, intake, sink, consent, notices, hasPin: pin !== undefined });
     this.#strangers = new StrangerWatch(intake, this.#diagnosis);
     this.#arrival = new Signal(clock);
+    this.card = new CardErrands({ keys, clock, onAdded: () => this.#arrival.notify() });
     this.#counters = counters;
     this.#keys = keys;
     this.#intake = intake;
@@ -109,9 +113,7 @@ export class Bridge {
    */
   receiveMedia(datagrams: readonly Uint8Array[], sources: ArrayLike<number> = []): void {
     const now = this.#clock.monotonic();
-    let octets = 0;
-    for (const { length } of datagrams) octets += length - RTP_HEADER;
-    this.#pace.add(octets, now);
+    this.#pace.addPackets(datagrams, now);
     this.#intake.add(datagrams, sources, now);
     this.#intake.expire(now);
     this.#lookAtStrangers(now);
@@ -154,6 +156,7 @@ export class Bridge {
       this.#arrival.close();
       this.#delivery.flush();
       this.#counters.stateChanged('ended', this.#end && END_MESSAGES[this.#end]);
+      this.card.close();
       await this.#cards.release();
     }
   }
@@ -191,7 +194,8 @@ export class Bridge {
       if (!worked) {
         this.#lookAtStrangers(now);
         this.#delivery.flush();
-        this.#describeIdleness(now);
+        const described = this.#diagnosis.whyNothing(this.status, now);
+        if (described !== undefined) this.#counters.stateChanged(...described);
         await this.#rest(now);
         workingSince = this.#clock.monotonic();
       } else if (now - workingSince > MAX_WORK) {
@@ -205,6 +209,7 @@ export class Bridge {
   /** Deals with one key and one group. @returns whether there was something to do. */
   async #work(): Promise<boolean> {
     this.#arrival.reset();
+    if (await this.card.runNext(this.#cards.module)) return true;
     const hadKey = await this.#loadKey();
     if (!this.#options.sink.isReady) {
       this.#askAhead();
@@ -346,10 +351,5 @@ export class Bridge {
     const isBlocked = this.#diagnosis.keyMissing || !this.#options.sink.isReady;
     const due = isBlocked ? Infinity : this.#intake.dueAt - now;
     await this.#arrival.wait(Math.min(Math.max(due, 1), MAX_REST));
-  }
-
-  #describeIdleness(now: number): void {
-    const described = this.#diagnosis.whyNothing(this.status, now);
-    if (described !== undefined) this.#counters.stateChanged(...described);
   }
 }

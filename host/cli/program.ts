@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { EXIT_MEANINGS, EXIT_STATUS } from '../../apdu/error-codes.ts';
 import { addAttackCommand } from './attack/attack-command.ts';
 import { addCardCommand } from './card/card-command.ts';
+import { addChannelsCommand } from './channels/channels-command.ts';
 import { addHeadendCommand } from './headend/headend-command.ts';
 import { addIssuerCommand } from './issuer/issuer-command.ts';
 import { readCommandName } from './terminal/command-name.ts';
@@ -14,7 +15,14 @@ import { addWatchCommand } from './watch/watch-command.ts';
 takeSecrets();
 
 // The file of each group of commands adds it to the program.
-const GROUPS = [addAttackCommand, addCardCommand, addHeadendCommand, addIssuerCommand, addWatchCommand];
+const GROUPS = [
+  addAttackCommand,
+  addCardCommand,
+  addChannelsCommand,
+  addHeadendCommand,
+  addIssuerCommand,
+  addWatchCommand,
+];
 
 const EXIT_STATUSES = EXIT_MEANINGS.map((meaning, status) => `  ${status}  ${meaning}`);
 

@@ -18,3 +18,4 @@ export {
   type SubscriptionOptions,
 } from './requests/subscription.ts';
 export { requireWithinOffer } from './requests/require-within-offer.ts';
+export { KeptJoin, type KeptJoinOptions } from './requests/kept-join.ts';

@@ -27,6 +27,8 @@ export interface CardWatchOptions {
   readonly purseEvery: number;
   /** Ends the run when it is to end; then the signal of the run aborts. Called while there is no card. */
   readonly checkEnd: () => void;
+  /** Called when the card was selected, for the first time or again. */
+  readonly onConnected: () => void;
 }
 
 /** Connects the card of a run, waits for its return when it has gone, and for credit when it has none. */
@@ -48,13 +50,14 @@ export class CardWatch {
 
   /** @throws as `CardSession.connect` does. */
   async connect(signal: AbortSignal): Promise<void> {
-    const { session, keys, counters, notices } = this.#options;
+    const { session, keys, counters, notices, onConnected } = this.#options;
     await session.connect(signal);
     counters.cardConnected(session);
     keys.reset(session.serial, await session.module.listKeys());
     notices.forget();
     const warning = warnOfReceipts(session.purse?.receiptsDue ?? 0);
     if (warning !== undefined) notices.say(warning);
+    onConnected();
   }
 
   /**

@@ -1,7 +1,7 @@
 import type { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import type { ContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
 import type { KeyEntry } from '../../../apdu/decode-module/keys/key-list.ts';
-import type { KeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
+import { type KeyMessage, parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import { isPersonal, KIND } from '../../../apdu/decode-module/kinds.ts';
 import { ModuleError, type ModuleErrorCode } from '../../../apdu/decode-module/module-status.ts';
 import type { DropReason } from '../status/bridge-status.ts';
@@ -150,6 +150,25 @@ export class KeyLoader {
     // Protocol 4.4: children of an earlier key of this name are gone from the card; those that waited may be loaded.
     for (const child of this.#known) if (isParent(message, child.message)) child.state = 'due';
     return undefined;
+  }
+
+  /**
+   * Loads a message that did not come by the key port.
+   * @returns the card's confirm, if it has one.
+   * @throws FormatError when it is not a key message; ModuleError when the card refuses it; CardGoneError,
+   *   TransportError.
+   */
+  async loadAnswered(module: DecodeModule, octets: Uint8Array, now: number): Promise<Uint8Array | undefined> {
+    const message = parseKeyMessage(octets);
+    // A content key counts as announced, so that it is found when its stream comes.
+    if (message.kind === KIND.content) {
+      this.add(octets, now);
+      return undefined;
+    }
+    const confirm = await module.loadKey(octets);
+    this.#held.add(message);
+    for (const child of this.#known) if (isParent(message, child.message)) child.state = 'due';
+    return confirm;
   }
 
   /** The content key of this id that is for this stream, if the card holds it. */

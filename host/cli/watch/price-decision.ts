@@ -1,7 +1,11 @@
+import type { TariffKind } from '../../../apdu/decode-module/money/tariff.ts';
+import { TollcastError } from '../../../apdu/errors.ts';
 import type { DecidePrice, PriceOffer } from '../../bridge/index.ts';
 import { type Clock, systemClock } from '../../clock/clock.ts';
+import type { Offer, PriceBasis, PriceComponent } from '../../contract/offer/offer.ts';
 import { currencyByNumber } from '../../money/currency.ts';
-import { formatPrice } from '../../money/price.ts';
+import { formatPrice, type Price } from '../../money/price.ts';
+import { formatOfferPrice, isPaidByUser } from '../channels/describe-offer.ts';
 import type { PriceOptions } from '../options/price-option.ts';
 import { canAsk, confirm } from '../terminal/ask.ts';
 import { describeOffer } from './price-question.ts';
@@ -21,6 +25,8 @@ export class PriceDecision {
   readonly #options: PriceOptions;
   readonly #printer: PricePrinter;
   readonly #clock: Clock;
+  /** The channel that was accepted at the prices of its offer. */
+  #channel: Offer | undefined;
   /** Why the last price was not accepted, and what to type. */
   refusal: string | undefined;
 
@@ -36,8 +42,34 @@ export class PriceDecision {
     return 'there is no terminal to ask at, so only what is free is opened; allow more with --max-price PRICE or --yes';
   }
 
+  /**
+   * Decides whether a channel is joined at the prices of its offer; the card's tolls within them are then paid unasked.
+   * @throws TollcastError `PRICE_NOT_ACCEPTED`.
+   */
+  async acceptChannel(offer: Offer): Promise<void> {
+    const { maxPrice } = this.#options;
+    const paid = offer.components.filter(isPaidByUser);
+    const text = `${offer.name} costs ${formatOfferPrice(offer)}`;
+    const isAllowed =
+      paid.length === 0 ||
+      (maxPrice.length > 0 ? paid.every((one) => isAllowedBy(one, offer, maxPrice)) : this.#options.yes === true);
+    if (isAllowed) this.#printer.print(text);
+    const isAccepted =
+      isAllowed ||
+      (!this.#isAnswered && canAsk() && (await this.#printer.whileAsking(() => confirm(`${text}. Join it?`))));
+    if (!isAccepted) {
+      throw new TollcastError(
+        'PRICE_NOT_ACCEPTED',
+        `${text}; this was not accepted, so it was not joined. To join it start again with --yes, or with --max-price ` +
+          'for each unit',
+      );
+    }
+    this.#channel = offer;
+  }
+
   readonly decide: DecidePrice = async (offer, signal) => {
     const { maxPrice } = this.#options;
+    if (this.#channel !== undefined && isWithinChannel(offer, this.#channel)) return true;
     if (offer.tariff.kind !== 'free' && !this.#isAnswered && canAsk()) return this.#askUser(offer, signal);
     const offered = describeOffer(offer);
     this.#printer.print(offered);
@@ -64,6 +96,30 @@ export class PriceDecision {
     if (!isAccepted) this.refusal = `${offered}; this was not accepted, so nothing was paid at it`;
     return isAccepted;
   }
+}
+
+function isAllowedBy({ basis, price }: PriceComponent, { currency }: Offer, maxPrice: readonly Price[]): boolean {
+  const kind = tariffOf(basis);
+  return maxPrice.some(
+    (max) => max.tariff.kind === kind && max.currency?.code === currency?.code && price <= max.tariff.price,
+  );
+}
+
+function isWithinChannel({ service, tariff, currency }: PriceOffer, offer: Offer): boolean {
+  if (service !== offer.service) return false;
+  if (tariff.kind === 'free') return true;
+  return (
+    currency === offer.currency?.number &&
+    offer.components.some(
+      ({ settlement, basis, price }) =>
+        settlement === 'purse' && tariffOf(basis) === tariff.kind && tariff.price <= price,
+    )
+  );
+}
+
+/** The tariff by which a card takes a price. */
+function tariffOf(basis: PriceBasis): TariffKind {
+  return basis === 'programme' || basis === 'period' ? 'flat' : basis;
 }
 
 function isWithin({ tariff, currency }: PriceOffer, { maxPrice }: PriceOptions): boolean {

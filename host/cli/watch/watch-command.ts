@@ -7,16 +7,20 @@ import { CARD_ADDRESS_SYNTAX, createCardOpener, parseCardAddress } from '../../t
 import { nodeAead } from '../../transport/crypto/node-aead.ts';
 import { loadOpensslAead } from '../../transport/crypto/node-openssl-aead.ts';
 import { type MulticastAddress, parseMulticastAddress } from '../../transport/network/multicast-address.ts';
+import { HEAD_END_OPTION } from '../options/head-end-option.ts';
 import { wholeNumber } from '../options/number-option.ts';
 import { addPriceOptions, type PriceOptions } from '../options/price-option.ts';
 import { askPin } from '../terminal/pin-entry.ts';
+import { chooseChannel } from './choose-channel.ts';
 import { ConfirmFile } from './confirm-file.ts';
+import { JoinedChannel } from './joined-channel.ts';
 import { PriceDecision } from './price-decision.ts';
 import { StatusPrinter } from './status-printer.ts';
-import { billToJson, describeBill, describeFile, describeStopReason } from './watch-view.ts';
+import { billToJson, describeBill, describeCharge, describeFile, describeStopReason } from './watch-view.ts';
 
 interface WatchOptions extends PriceOptions {
-  address: MulticastAddress;
+  address?: MulticastAddress;
+  headEnd: URL;
   keyPort?: number;
   service?: number;
   interface: string;
@@ -33,14 +37,19 @@ interface WatchOptions extends PriceOptions {
   quiet?: true;
 }
 
+/** ms within which the card must be there to leave a channel. */
+const LAST_OPEN = 5000;
+
 /** Adds `tollcast watch` to the program. */
 export function addWatchCommand(program: Command): void {
   const command = program
     .command('watch')
     .description('receive a pay stream, let a card open it and pass it on to a player')
-    .requiredOption(
+    .argument('[channel]', 'name of a channel that the head-end offers; it is joined, kept and left by itself')
+    .option(...HEAD_END_OPTION)
+    .option(
       '--address <address:port>',
-      'required: address of the stream, as in 239.1.2.3:5000',
+      'address of the stream, as in 239.1.2.3:5000, where no channel is named',
       parseMulticastAddress,
     )
     .option('--key-port <port>', 'port of the key messages (default: the media port + 2)', wholeNumber(1, 65_535))
@@ -72,12 +81,8 @@ export function addWatchCommand(program: Command): void {
     .action(watch);
 }
 
-async function watch(options: WatchOptions): Promise<void> {
-  const { address, port } = options.address;
-  const keyPort = options.keyPort ?? port + 2;
-  if (keyPort === port || keyPort === port + 1) {
-    throw new OutOfRangeError(`--key-port ${keyPort} is taken by the media or its RTCP; leave it out or name another`);
-  }
+async function watch(name: string | undefined, options: WatchOptions): Promise<void> {
+  requireOneSource(name, options);
   const card = parseCardAddress(options.card);
   requireFreeStandardOutput(options);
   const pin = options.pin === true || options.pinFile !== undefined ? await askPin(options.pinFile) : undefined;
@@ -94,26 +99,43 @@ async function watch(options: WatchOptions): Promise<void> {
   const printer = new StatusPrinter(options.quiet === true);
   const decision = new PriceDecision(options, printer);
   let failure: TollcastError | undefined;
+  let channel: JoinedChannel | undefined;
   try {
+    const offer = name === undefined ? undefined : await chooseChannel(name, { ...options, card });
+    if (offer !== undefined) await decision.acceptChannel(offer);
+    const { address, port, keyPort } = offer?.address ?? addressOf(options);
+    const open = createCardOpener(card, {
+      wait: options.wait,
+      onWaiting: (reason) => printer.print(`waiting: ${reason.message}`),
+      lendAs: 'tollcast watch',
+    });
     const bridge = new Bridge({
-      open: createCardOpener(card, {
-        wait: options.wait,
-        onWaiting: (reason) => printer.print(`waiting: ${reason.message}`),
-        lendAs: 'tollcast watch',
-      }),
+      open,
       sink: output,
       aead: (await loadOpensslAead()) ?? nodeAead,
-      service: options.service,
+      service: offer?.service ?? options.service,
       pin,
+      onCard: () => channel?.cardSelected(),
       onConfirm: (confirm) => {
         failure = confirms?.add(confirm) ?? failure;
         if (failure !== undefined) stop.abort();
+        channel?.confirm(confirm);
       },
       waitForCredit: options.waitForCredit === true,
       ...(options.minShare !== undefined && { minShare: options.minShare }),
       decidePrice: decision.decide,
       onNotice: (line) => printer.warn(line),
-      onState: (status) => printer.printState(status, options.card),
+      onState: (status) => {
+        // What was sent before the join came into force is for others.
+        const isEarly = channel !== undefined && status.groups === 0 && status.state === 'refused';
+        if (!isEarly) printer.printState(status, options.card);
+      },
+    });
+    if (offer !== undefined) channel = new JoinedChannel({ offer, bridge, warn: (line) => printer.warn(line) });
+    void channel?.run(stop.signal).catch((error: unknown) => {
+      if (stop.signal.aborted) return;
+      failure = error instanceof TollcastError ? error : new TollcastError('DEFECT', String(error), { cause: error });
+      stop.abort();
     });
     void output.ended.then((error) => {
       failure ??= error;
@@ -140,10 +162,12 @@ async function watch(options: WatchOptions): Promise<void> {
     }
     // What is thrown away in the end stands in the bill.
     await closeOutput();
+    const left = await channel?.leave(() => open(AbortSignal.timeout(LAST_OPEN)), pin);
     for (const line of describeBill(bridge.status, end, output)) printer.print(line);
+    if (left?.charge !== undefined) printer.print(describeCharge(left.charge));
     if (options.json === true) {
       const seconds = Math.round(performance.now() - started) / 1000;
-      process.stdout.write(`${JSON.stringify(billToJson(bridge.status, end, output, seconds))}\n`);
+      process.stdout.write(`${JSON.stringify(billToJson(bridge.status, end, output, seconds, left?.charge))}\n`);
     }
     failure ??= errorOfEnd(end, bridge.status, options.card, decision.refusal) ?? errorOfFile(output.file);
     if (failure !== undefined) throw failure;
@@ -152,6 +176,28 @@ async function watch(options: WatchOptions): Promise<void> {
     confirms?.close();
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt).off('SIGHUP', interrupt);
   }
+}
+
+/** @throws OutOfRangeError when neither a channel nor an address is named, or both are. */
+function requireOneSource(name: string | undefined, { address, keyPort, service }: WatchOptions): void {
+  if (name === undefined && address === undefined) {
+    throw new OutOfRangeError(
+      'nothing is named to watch; name a channel (see: tollcast channels), or the address of a stream with --address',
+    );
+  }
+  if (name !== undefined && (address ?? keyPort ?? service) !== undefined) {
+    throw new OutOfRangeError('a channel brings address, key port and service with its offer; leave these options out');
+  }
+}
+
+/** @throws OutOfRangeError when a port is needed for two things. */
+function addressOf(options: WatchOptions): { address: string; port: number; keyPort: number } {
+  const { address, port } = options.address!;
+  const keyPort = options.keyPort ?? port + 2;
+  if (keyPort === port || keyPort === port + 1) {
+    throw new OutOfRangeError(`--key-port ${keyPort} is taken by the media or its RTCP; leave it out or name another`);
+  }
+  return { address, port, keyPort };
 }
 
 /** @throws OutOfRangeError when standard output is wanted for two things, or is a terminal. */

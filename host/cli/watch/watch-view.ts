@@ -1,4 +1,5 @@
 import { type BridgeEnd, type BridgeStatus, DROP_REASONS, type StopReason } from '../../bridge/index.ts';
+import type { Charge } from '../../contract/answers/answer.ts';
 import { formatMoney } from '../../money/amount.ts';
 import { type Currency, currencyByNumber } from '../../money/currency.ts';
 import { formatPrice } from '../../money/price.ts';
@@ -56,6 +57,13 @@ export function describeBill(status: BridgeStatus, end: BridgeEnd, output: Outpu
   ];
 }
 
+/** What a join came to, as the head-end told when it was left. */
+export function describeCharge({ seconds, amount, currency }: Charge): string {
+  const owed =
+    currency === undefined || amount === 0n ? 'nothing is owed' : `${formatMoney(amount, currency)} by invoice`;
+  return `joined    ${seconds} s; ${owed}`;
+}
+
 /** How much came of a file. */
 export function describeFile({ name, length, received, missing, isComplete }: FileProgress): string {
   if (isComplete) return `${name} is whole, ${length} octets with the SHA-256 that was announced`;
@@ -68,6 +76,7 @@ export function billToJson(
   end: BridgeEnd,
   { lost, withheld, file }: OutputCounts,
   seconds: number,
+  charge?: Charge,
 ): Record<string, unknown> {
   const { bill } = end;
   return {
@@ -91,6 +100,7 @@ export function billToJson(
     currency: bill && currencyByNumber(bill.currency).code,
     receipts: bill?.receipts.map(({ number }) => number),
     trusted: status.trusted.map(({ id }) => id),
+    ...(charge !== undefined && { joined: charge.seconds, owed: Number(charge.amount) }),
     seconds,
   };
 }

@@ -33,7 +33,7 @@ export class RequestRefusedError extends TollcastError {
 }
 
 export interface SubscriptionOptions {
-  readonly module: DecodeModule;
+  readonly module: Pick<DecodeModule, 'signRequest' | 'loadKey'>;
   /** As the viewer accepted it. */
   readonly offer: SignedOffer;
   readonly post: PostMessage;
@@ -91,6 +91,12 @@ export class Subscription {
   /** Says that the receiver is still there. */
   stay(): Promise<Answer> {
     return this.#ask('stay', 0);
+  }
+
+  /** Passes on the confirm of a purchase that came by the key port. @param confirm 48 octets. */
+  async sendConfirm(confirm: Uint8Array): Promise<void> {
+    const confirmed = await this.#post(confirm);
+    if ('code' in confirmed) throw new RequestRefusedError(confirmed);
   }
 
   /**

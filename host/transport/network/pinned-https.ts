@@ -9,8 +9,11 @@ import { toHex } from '../../../apdu/octets.ts';
 /** A request to a server that is known by its key. */
 export interface PinnedRequest {
   readonly url: URL;
-  /** SHA-256 of the server's public key (SubjectPublicKeyInfo, DER), hexadecimal. */
-  readonly tlsKey: string;
+  /**
+   * SHA-256 of the server's public key (SubjectPublicKeyInfo, DER), hexadecimal. Left out, any server is asked: for
+   * what is signed, and proves itself.
+   */
+  readonly tlsKey?: string;
   readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
@@ -59,7 +62,8 @@ export async function requestPinned(pinned: PinnedRequest): Promise<PinnedAnswer
   }
 }
 
-function requireKey(certificate: X509Certificate | undefined, tlsKey: string, url: URL): void {
+function requireKey(certificate: X509Certificate | undefined, tlsKey: string | undefined, url: URL): void {
+  if (tlsKey === undefined) return;
   const key = certificate?.publicKey.export({ type: 'spki', format: 'der' });
   if (key !== undefined && toHex(createHash('sha256').update(key).digest()) === tlsKey) return;
   throw new TransportError('HTTPS', `${url.origin} shows another key than the one that is known; send it nothing`);

@@ -1,0 +1,144 @@
+import type { CardChannel } from '../../../apdu/card-channel.ts';
+import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
+import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import { TransportError } from '../../../apdu/errors.ts';
+import type { Bridge } from '../../bridge/index.ts';
+import { type Clock, systemClock } from '../../clock/clock.ts';
+import type { Answer } from '../../contract/answers/answer.ts';
+import type { SignedOffer } from '../../contract/offer/signed-offer.ts';
+import { leavePurchase } from '../../holder/leave.ts';
+import { selectActive } from '../../holder/life.ts';
+import { presentPin } from '../../holder/pin.ts';
+import { KeptJoin } from '../../holder/requests/kept-join.ts';
+import { type PostMessage, RequestRefusedError, Subscription } from '../../holder/requests/subscription.ts';
+import { requestPinned } from '../../transport/network/pinned-https.ts';
+import { formatTime } from '../terminal/time.ts';
+
+/** ms for an answer, while watching and when it is left. */
+const ANSWER_TIME = 10_000;
+const LAST_ANSWER_TIME = 3000;
+/** Octets of an answer. */
+const MAX_ANSWER = 65_536;
+
+interface JoinedChannelOptions {
+  readonly offer: SignedOffer;
+  readonly bridge: Bridge;
+  readonly warn: (line: string) => void;
+}
+
+/** A channel that is joined while a bridge plays it. */
+export class JoinedChannel {
+  readonly #options: JoinedChannelOptions;
+  readonly #clock: Clock = systemClock;
+  readonly #subscription: Subscription;
+  readonly #join: KeptJoin;
+  readonly #cardThere = Promise.withResolvers<void>();
+
+  constructor(options: JoinedChannelOptions) {
+    this.#options = options;
+    const { offer, bridge, warn } = options;
+    this.#subscription = new Subscription({
+      module: {
+        signRequest: (kind, request) => bridge.card.use((module) => module.signRequest(kind, request)),
+        loadKey: (message) => bridge.card.loadKey(message),
+      },
+      offer,
+      post: postTo(offer, ANSWER_TIME),
+      clock: this.#clock,
+    });
+    this.#join = new KeptJoin({
+      subscription: this.#subscription,
+      offer,
+      clock: this.#clock,
+      onUnanswered: (until) =>
+        warn(`the head-end does not answer, and is asked again; what was agreed holds until ${formatTime(until)}`),
+    });
+  }
+
+  /** The card was selected, for the first time or again. */
+  cardSelected(): void {
+    this.#cardThere.resolve();
+    this.#join.cardReturned();
+  }
+
+  /** The card confirms a purchase that came by multicast. */
+  confirm(confirm: Uint8Array): void {
+    // Without it the head-end drops the member in time, and says so.
+    this.#subscription.sendConfirm(confirm).catch(() => undefined);
+  }
+
+  /**
+   * Joins once the card is there, and stays joined until the signal aborts.
+   * @throws as `KeptJoin.run` does.
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    await Promise.race([this.#cardThere.promise, aborted]);
+    if (!signal.aborted) await this.#join.run(signal);
+  }
+
+  /**
+   * Leaves, after the run, and tells what was owed.
+   * @param open opens the card, which the bridge has let go.
+   * @returns undefined when it was not joined, or not left: then it ends by itself.
+   */
+  async leave(open: () => Promise<CardChannel>, pin: Uint8Array | undefined): Promise<Answer | undefined> {
+    const agreed = this.#join.answer;
+    if (agreed === undefined) return undefined;
+    try {
+      const channel = await open();
+      try {
+        const module = new DecodeModule(channel);
+        await selectActive(module);
+        if (pin !== undefined) await presentPin(module, pin);
+        return await this.#leaveWith(module);
+      } finally {
+        await channel.close();
+      }
+    } catch (error) {
+      if (error instanceof RequestRefusedError && error.problem.code === 'not-joined') return undefined;
+      if (!(error instanceof TransportError || error instanceof RequestRefusedError)) throw error;
+      this.#options.warn(`the channel could not be left: ${error.message}. It ends at ${formatTime(agreed.to)}`);
+      return undefined;
+    }
+  }
+
+  async #leaveWith(module: DecodeModule): Promise<Answer> {
+    const { offer } = this.#options;
+    const post = postTo(offer, LAST_ANSWER_TIME);
+    const subscription = new Subscription({ module, offer, post, clock: this.#clock });
+    // Whoever is billed for what it could open gives up what it holds, and its card signs that.
+    const isBilled = offer.components.some(({ payer, settlement }) => payer === 'user' && settlement === 'invoice');
+    const { now } = subscription;
+    const held = (await module.listKeys()).find(
+      ({ kind, service, to }) => kind === KIND.service && service === offer.service && to > now,
+    );
+    if (!isBilled || held === undefined) return subscription.leave();
+    const { record } = await leavePurchase(module, held, now);
+    return subscription.reportLeave(record);
+  }
+}
+
+/** Sends to the head-ends of an offer, the next one when one does not answer. */
+function postTo({ headEnds }: SignedOffer, timeout: number): PostMessage {
+  return async (body) => {
+    let failure = new TransportError('HTTPS', 'the offer names no head-end; ask its operator');
+    for (const { url, tlsKey } of headEnds) {
+      try {
+        return await requestPinned({
+          url: new URL('/v1/requests', url),
+          tlsKey,
+          method: 'POST',
+          headers: { 'content-type': 'application/octet-stream' },
+          body,
+          maxAnswer: MAX_ANSWER,
+          timeout,
+        });
+      } catch (error) {
+        if (!(error instanceof TransportError)) throw error;
+        failure = error;
+      }
+    }
+    throw failure;
+  };
+}

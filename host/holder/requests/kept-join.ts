@@ -1,0 +1,128 @@
+import { CardGoneError, TransportError } from '../../../apdu/errors.ts';
+import type { Clock } from '../../clock/clock.ts';
+import type { Answer } from '../../contract/answers/answer.ts';
+import type { Offer } from '../../contract/offer/offer.ts';
+import { RequestRefusedError, type Subscription } from './subscription.ts';
+
+export interface KeptJoinOptions {
+  readonly subscription: Subscription;
+  readonly offer: Offer;
+  readonly clock: Clock;
+  /** Called when the head-end does not answer. @param until seconds since 1970: what was agreed holds until then. */
+  readonly onUnanswered: (until: number) => void;
+}
+
+/** Seconds before the agreed end from which on an extension is asked for; an eighth of a join where that is less. */
+const EXTEND_AHEAD = 60;
+/** Seconds until a request is sent anew that no attempt brought an answer to. */
+const RETRY = 5;
+
+/**
+ * Keeps a channel joined for as long as somebody watches: joins, extends before the agreed end, says that it is still
+ * there where the offer wants to hear it, and asks for the keys again when the card has lost them.
+ */
+export class KeptJoin {
+  readonly #options: KeptJoinOptions;
+  #answer: Answer | undefined;
+  /** Seconds, by the head-end's clock, when the head-end last heard of us. */
+  #heardAt = 0;
+  #wake = new AbortController();
+  #isCardEmpty = false;
+
+  constructor(options: KeptJoinOptions) {
+    this.#options = options;
+  }
+
+  /** The last answer that told the agreed times; undefined before the join. */
+  get answer(): Answer | undefined {
+    return this.#answer;
+  }
+
+  /** The card was selected anew, so what it held in RAM is gone. */
+  cardReturned(): void {
+    if (this.#answer === undefined) return;
+    this.#isCardEmpty = true;
+    this.#wake.abort();
+  }
+
+  /**
+   * Joins, and stays joined until the signal aborts.
+   * @throws RequestRefusedError, TollcastError `ABOVE_OFFER`, what the card throws.
+   * @throws TransportError when the first join is not answered.
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    const { subscription, offer } = this.#options;
+    while (this.#answer === undefined && !signal.aborted) {
+      try {
+        this.#hear(await subscription.join(subscription.now + offer.joinLength));
+      } catch (error) {
+        if (!(error instanceof CardGoneError)) throw error;
+      }
+    }
+    while (!signal.aborted) {
+      await this.#sleepUntilDue(signal);
+      if (!signal.aborted) await this.#askWhatIsDue(signal);
+    }
+  }
+
+  #hear(answer: Answer): void {
+    this.#answer = answer;
+    this.#heardAt = this.#options.subscription.now;
+  }
+
+  get #extendAt(): number {
+    const { from, to } = this.#answer!;
+    const { joinLength, requestInterval } = this.#options.offer;
+    const latest = to - Math.min(EXTEND_AHEAD, Math.ceil(joinLength / 8));
+    // Requests are sent at the start of a join and whole intervals after it, where these are that short.
+    const due = from + Math.floor((latest - from) / requestInterval) * requestInterval;
+    return due > this.#heardAt ? due : latest;
+  }
+
+  get #stayAt(): number {
+    const { keepAlive } = this.#options.offer;
+    return keepAlive === undefined ? Infinity : this.#heardAt + Math.ceil(keepAlive / 3);
+  }
+
+  async #sleepUntilDue(signal: AbortSignal): Promise<void> {
+    const { clock, subscription } = this.#options;
+    const seconds = Math.min(this.#extendAt, this.#stayAt) - subscription.now;
+    if (this.#isCardEmpty || seconds <= 0) return;
+    this.#wake = new AbortController();
+    await clock.sleep(seconds * 1000, AbortSignal.any([signal, this.#wake.signal])).catch(() => undefined);
+  }
+
+  async #askWhatIsDue(signal: AbortSignal): Promise<void> {
+    const { subscription, offer, clock, onUnanswered } = this.#options;
+    const { to } = this.#answer!;
+    try {
+      if (this.#isCardEmpty) {
+        await subscription.requestKeys();
+        this.#isCardEmpty = false;
+        this.#heardAt = subscription.now;
+      } else if (subscription.now >= to) {
+        // The agreed end has passed, as while the head-end was away: this is a new join.
+        this.#hear(await subscription.join(subscription.now + offer.joinLength));
+      } else if (subscription.now >= this.#extendAt) {
+        this.#hear(await subscription.extend(to, to + offer.joinLength));
+      } else if (subscription.now >= this.#stayAt) {
+        await subscription.stay();
+        this.#heardAt = subscription.now;
+      }
+    } catch (error) {
+      // The card is waited for before it is asked again.
+      if (error instanceof CardGoneError) return;
+      if (error instanceof TransportError) {
+        onUnanswered(to);
+        await clock.sleep(RETRY * 1000, signal).catch(() => undefined);
+        return;
+      }
+      const isOver =
+        error instanceof RequestRefusedError &&
+        (error.problem.code === 'too-late' || error.problem.code === 'not-joined');
+      if (!isOver) throw error;
+      // It ended on the way, or the head-end has dropped us: this is a new join.
+      this.#hear(await subscription.join(subscription.now + offer.joinLength));
+    }
+  }
+}

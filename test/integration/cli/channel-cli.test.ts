@@ -1,0 +1,156 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { findFreePort } from '../../support/test-service.ts';
+import { runTollcast, TOLLCAST } from '../../support/tollcast-cli.ts';
+
+let folder: string;
+let env: NodeJS.ProcessEnv;
+let headEnd: string;
+let server: ChildProcess;
+/** What the session sends, again and again. */
+const CLIP = randomBytes(500_000);
+
+/** Runs a command that must succeed, and reads what it prints. */
+async function tollcast(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await runTollcast(args, { cwd: folder, env });
+  expect(code, stderr).toBe(0);
+  return stdout;
+}
+
+async function findFreeTcpPort(): Promise<number> {
+  const listener = createServer().listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const address = listener.address();
+  listener.close();
+  await once(listener, 'close');
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tollcast-channel-'));
+  env = { ...process.env, TOLLCAST_PASSPHRASE: 'a passphrase of tests' };
+  await writeFile(join(folder, 'clip.data'), CLIP);
+  await tollcast('issuer', 'init', '--id', '4b455a');
+  const port = await findFreeTcpPort();
+  headEnd = `https://127.0.0.1:${port}`;
+  const session = { name: 'main', source: 'clip.data', format: 'data', rate: 1_000_000, repeat: true };
+  const service = async (number: number, name: string, price: unknown, more = {}) => {
+    const address = `239.255.12.${number}:${await findFreePort()}`;
+    return { number, name, price, ...more, sessions: [{ ...session, address }] };
+  };
+  const price = { content: { price: '0.25 USD/MB' }, delivery: { price: '5.00 USD/h', settlement: 'invoice' } };
+  const services = [
+    await service(7, 'Harbour', price),
+    await service(8, 'Night', { content: { price: 'free' } }, { rating: 18, accept: ['card'] }),
+  ];
+  const config = { listen: `127.0.0.1:${port}`, state: 'state', issuer: '.tollcast/issuer', services };
+  await writeFile(join(folder, 'headend.yaml'), JSON.stringify(config));
+  server = spawn(process.execPath, [TOLLCAST, 'headend', 'serve', '--config', 'headend.yaml'], {
+    cwd: folder,
+    env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  for await (const line of server.stderr!) if (String(line).includes('the head-end runs')) break;
+  server.stderr!.resume();
+  await tollcast(
+    'issuer',
+    'personalise',
+    '--card',
+    'soft:card',
+    '--serial',
+    '1',
+    '--trust',
+    '1=state/offer-key.pub.pem',
+  );
+  await tollcast('issuer', 'load', '--card', 'soft:card', '--amount', '10.00 USD');
+}, 60_000);
+
+afterAll(async () => {
+  server.kill();
+  await once(server, 'exit');
+  await rm(folder, { recursive: true });
+});
+
+describe('channels', () => {
+  test('are listed with price in plain words, age, and whether this card may watch', async () => {
+    const words = ['channels', '--head-end', headEnd, '--card', 'soft:card'];
+    expect((await tollcast(...words)).trim().split('\n').toSorted()).toEqual([
+      'Harbour: 0.25 USD/MB from the card and 5.00 USD/h by invoice, for all; this card may watch it',
+      'Night: free, from 18 years; not with this card: it is for cards of class card',
+    ]);
+    const { channels } = JSON.parse(await tollcast(...words, '--json')) as { channels: { name: string }[] };
+    expect(channels.find(({ name }) => name === 'Harbour')).toMatchObject({ service: 7, rating: 0 });
+  });
+
+  test.each([
+    ['of a card that trusts nobody is not joined', 'Harbour', 'soft:stranger', 6, 'no verification key 1 of this card'],
+    ['that nobody offers is not found, and the others are named', 'Beach', 'soft:card', 1, 'name one of "'],
+    ['that the card may not watch is refused', 'night', 'soft:card', 1, 'it is for cards of class card'],
+    ['whose price nobody accepts is not joined', 'harb', 'soft:card', 8, 'this was not accepted, so it was not joined'],
+  ])('one %s', { timeout: 60_000 }, async (_title, name, card, status, why) => {
+    if (card === 'soft:stranger') await tollcast('issuer', 'personalise', '--card', card, '--serial', '2');
+    const words = ['watch', name, '--head-end', headEnd, '--card', card, '--out', 'nothing'];
+    const { code, stderr } = await runTollcast(words, { cwd: folder, env });
+    expect(stderr).toContain(why);
+    expect(code).toBe(status);
+    expect(await tollcast('headend', 'changes', '--config', 'headend.yaml')).not.toContain('joined');
+  });
+});
+
+test(
+  'watched by its name: joined, played, left; what the card paid and what is owed is told',
+  { timeout: 60_000 },
+  async () => {
+    const prices = ['--max-price', '0.25 USD/MB', '--max-price', '5.00 USD/h'];
+    const words = [
+      'watch',
+      'harbour',
+      '--head-end',
+      headEnd,
+      '--card',
+      'soft:card',
+      '--out',
+      'out',
+      ...prices,
+      '--json',
+    ];
+    const child = spawn(process.execPath, [TOLLCAST, ...words], {
+      cwd: folder,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let said = '';
+    let json = '';
+    child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    child.stdout.on('data', (chunk: Buffer) => (json += chunk.toString()));
+    const exit = once(child, 'close');
+    for (let tries = 0; !said.includes('first plaintext') && tries < 300; tries++) await sleep(100);
+    await sleep(2000);
+    child.kill('SIGINT');
+    const [code] = (await exit) as [number];
+    expect(code, said).toBe(0);
+    const bill = JSON.parse(json) as { paid: number; charged: number; joined: number; owed: number };
+    // By purse: 0.25 USD a megabyte of what was opened, rounded up once. By invoice: 5.00 USD an hour of the join.
+    expect(bill.paid).toBeGreaterThan(100_000);
+    expect(bill.charged).toBe(Math.ceil((bill.paid * 250_000) / 1e6));
+    expect(bill.joined).toBeGreaterThanOrEqual(2);
+    expect(bill.owed).toBe(Math.ceil((bill.joined * 5_000_000) / 3600));
+    expect(said).toContain(`joined    ${bill.joined} s; `);
+    expect(said).not.toMatch(/^refused/m);
+    const out = await readFile(join(folder, 'out'));
+    expect(out).toHaveLength(bill.paid);
+    expect(Buffer.concat([CLIP, CLIP, CLIP]).includes(out.subarray(0, 100_000))).toBe(true);
+    // The card has sworn off what it held: nothing of the purchase is left after its end.
+    const info = JSON.parse(await tollcast('card', 'info', '--card', 'soft:card', '--json')) as {
+      keys: { kind: string; to: string }[];
+    };
+    for (const key of info.keys) expect(Date.parse(key.to)).toBeLessThanOrEqual(Date.now());
+  },
+);

@@ -1,0 +1,151 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { encodeCardId } from '../../../../apdu/decode-module/card-id.ts';
+import { DecodeModule } from '../../../../apdu/decode-module/decode-module.ts';
+import { deriveCardKey } from '../../../../apdu/decode-module/keys/card-keys.ts';
+import { encodeCardKeys, encodeCardProfile } from '../../../../apdu/decode-module/personalisation.ts';
+import { TransportError } from '../../../../apdu/errors.ts';
+import { toHex } from '../../../../apdu/octets.ts';
+import { type SimulatedCard, startCard } from '../../../../card-sim/index.ts';
+import { detailsOf } from '../../../../host/contract/answers/problem.ts';
+import type { Offer } from '../../../../host/contract/offer/offer.ts';
+import { parseOffer, signOffer } from '../../../../host/contract/offer/signed-offer.ts';
+import { formatSession } from '../../../../host/contract/session/session-identity.ts';
+import { KeptJoin } from '../../../../host/holder/requests/kept-join.ts';
+import { Subscription } from '../../../../host/holder/requests/subscription.ts';
+import { activate } from '../../../support/activate.ts';
+import { DeskFixture, ISSUER, SOLD, UNIQUE_MASTER, UPLINK_MASTER } from '../../../support/request-desk-fixture.ts';
+import { NOW, SAMPLE_OFFER, SAMPLE_SIGNER } from '../../../support/sample-offer.ts';
+
+const CARD_ID = encodeCardId({ issuer: ISSUER, moduleClass: 'soft', serial: 77 });
+
+let card: SimulatedCard;
+let module: DecodeModule;
+let fixture: DeskFixture;
+let isReachable = true;
+/** Lets what is asked of the desk, which writes in a thread of its own, be answered. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < 40; i++) {
+    await sleep(5);
+    await fixture.clock.advance(1);
+  }
+}
+const stop = () => new AbortController();
+
+async function open(changes: Partial<Offer>) {
+  const offer = parseOffer(signOffer({ ...SAMPLE_OFFER, ...changes }, SAMPLE_SIGNER));
+  const sold = {
+    ...SOLD,
+    session: formatSession(offer.session),
+    sessionHash: toHex(offer.sessionHash),
+    terms: { tariff: { kind: 'duration', price: 5_000_000n }, settlement: 'invoice', currency: offer.currency! },
+    ...(offer.keepAlive !== undefined && { keepAlive: offer.keepAlive }),
+  } as const;
+  fixture = await DeskFixture.open({ sold: [sold], mode: 'direct' });
+  const subscription = new Subscription({
+    module,
+    offer,
+    clock: fixture.clock,
+    async post(octets) {
+      if (!isReachable) throw new TransportError('HTTPS', 'no answer');
+      const reply = await fixture.desk.answer(octets);
+      if ('answer' in reply) return { status: 200, body: new TextEncoder().encode(reply.answer) };
+      const details = detailsOf(reply.problem);
+      return { status: details.status, body: new TextEncoder().encode(JSON.stringify(details)) };
+    },
+  });
+  const unanswered: number[] = [];
+  const kept = new KeptJoin({
+    subscription,
+    offer,
+    clock: fixture.clock,
+    onUnanswered: (until) => unanswered.push(until),
+  });
+  return { kept, unanswered };
+}
+
+/** What was asked for, in its order. */
+const asked = async () => {
+  const rows = await fixture.store.selectFrom('requestLog').select(['kind', 'outcome']).orderBy('id').execute();
+  return rows.map(({ kind, outcome }) => `${kind}: ${outcome}`);
+};
+
+beforeEach(async () => {
+  isReachable = true;
+  card = await startCard({ kind: 'soft' });
+  const channel = await card.channel();
+  module = new DecodeModule(channel);
+  await module.select();
+  const zeros = new Uint8Array(16);
+  const keys = {
+    downlink: deriveCardKey(UNIQUE_MASTER, 'downlink', CARD_ID),
+    uplink: deriveCardKey(UPLINK_MASTER, 'uplink', CARD_ID),
+    receipt: zeros,
+    acknowledgement: zeros,
+    'load-in': zeros,
+    'load-out': zeros,
+  };
+  const profile = { cardId: CARD_ID, currency: 840, maximumBalance: 1n, maximumUnacknowledged: 1n };
+  await activate(channel, encodeCardProfile(profile), encodeCardKeys(keys));
+});
+
+afterEach(async () => {
+  await card.close();
+  await fixture.close();
+});
+
+test('a join is extended before its end, again and again', async () => {
+  const { kept } = await open({ joinLength: 600, requestInterval: 60 });
+  const end = stop();
+  const running = kept.run(end.signal);
+  await settle();
+  expect(kept.answer).toMatchObject({ outcome: 'joined', from: NOW, to: NOW + 600 });
+  await fixture.clock.advance(539_000);
+  expect(kept.answer!.to).toBe(NOW + 600);
+  await fixture.clock.advance(2000);
+  await settle();
+  expect(kept.answer).toMatchObject({ outcome: 'extended', to: NOW + 1200 });
+  await fixture.clock.advance(600_000);
+  await settle();
+  expect(kept.answer).toMatchObject({ outcome: 'extended', to: NOW + 1800 });
+  end.abort();
+  await fixture.clock.advanceUntil(running);
+  expect(await asked()).toEqual(['join: joined', 'extend: extended', 'extend: extended']);
+});
+
+test('a card that was selected anew is given its keys again', async () => {
+  const { kept } = await open({});
+  const end = stop();
+  // Before the join there is nothing to ask for.
+  kept.cardReturned();
+  const running = kept.run(end.signal);
+  await settle();
+  kept.cardReturned();
+  await settle();
+  end.abort();
+  await fixture.clock.advanceUntil(running);
+  expect(await asked()).toEqual(['join: joined', 'keyRequest: keys']);
+});
+
+test('a head-end that does not answer is asked again; what has ended meanwhile is joined anew', async () => {
+  const { kept, unanswered } = await open({ joinLength: 600, requestInterval: 60 });
+  const end = stop();
+  const running = kept.run(end.signal);
+  await settle();
+  isReachable = false;
+  await fixture.goTo(NOW + 700);
+  expect(unanswered[0]).toBe(NOW + 600);
+  isReachable = true;
+  await fixture.clock.advance(20_000);
+  await settle();
+  expect(kept.answer).toMatchObject({ outcome: 'joined' });
+  expect(kept.answer!.from).toBeGreaterThan(NOW + 700);
+  end.abort();
+  await fixture.clock.advanceUntil(running);
+});
+
+test('a first join that nobody answers ends it with the reason', async () => {
+  const { kept } = await open({});
+  isReachable = false;
+  await expect(fixture.clock.advanceUntil(kept.run(stop().signal))).rejects.toMatchObject({ code: 'HTTPS' });
+});
