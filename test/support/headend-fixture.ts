@@ -24,6 +24,8 @@ export interface HeadendFixture {
   readonly log: Record<string, unknown>[];
   /** Starts it again, as after a crash or an update. @param services instead of those that it had. */
   restart(services?: unknown): Promise<void>;
+  stop(): Promise<void>;
+  start(): Promise<void>;
   ask(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, options?: AskOptions): Promise<PinnedAnswer>;
   askOperator(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<PinnedAnswer>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -66,6 +68,7 @@ export async function startHeadend(
     });
   };
   let headend = await start();
+  let isRunning = true;
   const { fingerprint } = await openTlsIdentity(state, undefined, '127.0.0.1');
   const ask: HeadendFixture['ask'] = (method, path, options = {}) =>
     requestPinned({
@@ -88,6 +91,14 @@ export async function startHeadend(
       await headend.close();
       headend = await start();
     },
+    async stop() {
+      isRunning = false;
+      await headend.close();
+    },
+    async start() {
+      headend = await start();
+      isRunning = true;
+    },
     ask,
     async askOperator(method, path, body) {
       const token = (await readFile(join(state, 'operator.token'), 'utf8')).trim();
@@ -100,7 +111,7 @@ export async function startHeadend(
       });
     },
     async [Symbol.asyncDispose]() {
-      await headend.close();
+      if (isRunning) await headend.close();
       await rm(directory, { recursive: true });
     },
   };

@@ -103,8 +103,17 @@ export class SoftViewer {
       } catch (error) {
         // Others' entries of a section, and keys whose parent the card lacks.
         if (!(error instanceof ModuleError)) throw error;
+        if (error.code === 'NO_ROOM' && (await this.#makeRoom())) await this.#load(message);
       }
     }
+  }
+
+  /** Lets the oldest content key go, as a bridge does with those of a stream that has ended. */
+  async #makeRoom(): Promise<boolean> {
+    const contents = (await this.#module.listKeys()).filter(({ kind }) => kind === KIND.content);
+    const [oldest] = contents.toSorted((a, b) => a.keyId - b.keyId);
+    if (oldest !== undefined) await this.#module.deleteKey(oldest.kind, oldest.service, oldest.keyId);
+    return oldest !== undefined;
   }
 
   async #open(packet: Uint8Array): Promise<void> {

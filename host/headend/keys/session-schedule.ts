@@ -138,8 +138,7 @@ export class SessionSchedule {
 
   /** Seconds before its end from which on the key after a period is announced. */
   #aheadOf({ from, to }: Period): number {
-    // One that is shorter than its own grace is there for the rest of a segment; its successor comes with it.
-    if (to - from < MIN_PERIOD) return to - from;
+    // The grace of the key before is over by then, but for the rest of a segment that a stream begins with.
     return Math.min(MAX_AHEAD, Math.max(1, Math.floor((to - from - this.#options.grace) / 2)));
   }
 
