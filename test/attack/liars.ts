@@ -113,8 +113,10 @@ export const LIARS: ReadonlyArray<readonly [attack: string, what: string, lying:
   ['load-twice', 'charges for an order that it refuses', chargesRefusals(STATUS.OLD_NUMBER, INS.LOAD_CREDIT)],
   ['leave-replay', 'takes a left purchase again', insteadOf(STATUS.OLD_NUMBER, INS.LOAD_KEY, 48)],
   ['leave-replay', 'plays on after a leave', insteadOf(STATUS.OUTSIDE_VALIDITY, INS.DECODE, 64)],
+  ['leave-replay', 'signs any record', insteadOf(STATUS.WRONG_PARAMETERS, INS.SIGN_REQUEST, 80)],
   ['forge-price', 'knows no ceiling for a price', insteadOf(STATUS.ABOVE_CEILING, INS.LOAD_KEY, 0)],
   ['forge-price', 'knows no ceiling for a group', insteadOf(STATUS.ABOVE_CEILING, INS.DECODE, 64)],
   ['forge-price', 'knows no limit of a day', knowsNoDay()],
+  ['forge-price', 'keeps dear content under a cheaper purchase', insteadOf(STATUS.UNKNOWN_KEY, INS.DECODE, 64)],
   ['wrong-parent', 'takes any key under any parent', insteadOf(STATUS.WRONG_PARENT, INS.LOAD_KEY, 0)],
 ];

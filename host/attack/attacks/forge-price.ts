@@ -44,6 +44,7 @@ export const forgePrice: Attack = {
     );
     yield await expectRefusal(target, 'a longer group than the ceiling', long, ABOVE);
     yield await exceedQuanta(target);
+    yield await keepDearContent(target);
     yield* addOwnCeilings(target, service);
     yield* spendWithinCeilings(target);
     yield await goBackADay(target);
@@ -60,6 +61,15 @@ async function exceedQuanta(target: Target): Promise<Attempt> {
     decodePart(service.sealPart(1, { octets: 26 })),
   ];
   return expectRefusal(target, 'groups of more than 255 quanta of the purchase', commands, ABOVE);
+}
+
+/** Has the card agree to less after content at a higher price was loaded. */
+async function keepDearContent(target: Target): Promise<Attempt> {
+  const service = await HonestService.start(target);
+  const least: Partial<Ceilings> = { perMegabyte: 1n, perHour: 1n, flat: 1n };
+  await target.mustSucceed('the purchase again, at a lower price', loadKey(service.sealPurchase({}, least)));
+  const tried = 'content that was loaded before its purchase was agreed anew at a lower price';
+  return expectRefusal(target, tried, [decodePart(service.sealPart(1))], { expected: [STATUS.UNKNOWN_KEY] });
 }
 
 /** Adds ceilings to messages that are not under the unique key. */

@@ -2,6 +2,7 @@ import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { openLeaveRecord } from '../../../apdu/decode-module/requests/leave-record.ts';
+import { REQUEST_DATA } from '../../../apdu/layout/requests.ts';
 import { Answers, type Attack, type Attempt } from '../kit/attempt.ts';
 import { judge, expectRefusal, reportNotTried } from '../kit/expect-refusal.ts';
 import {
@@ -29,6 +30,7 @@ export const leaveReplay: Attack = {
     yield* leaveLater(target);
     yield* renewAfterLeave(target);
     yield* loadOlderPurchase(target);
+    yield await signFalseRecords(target);
     if (target.can('marks')) yield* loadHeldBackPart(target);
     else yield reportNotTried('a part of a seed purchase held back', 'the card sells no slots');
   },
@@ -128,6 +130,16 @@ async function* loadOlderPurchase(target: Target): AsyncIterable<Attempt> {
   await leave(target, service, SERVICE_KEY_ID, 0);
   await target.module.deleteKey(KIND.service, service.number, SERVICE_KEY_ID);
   yield await expectRefusal(target, 'an older purchase that was held back until after the leave', [longer], USED);
+}
+
+/** Has the card sign as a request what it signs of itself alone: that it left, or took a message. */
+async function signFalseRecords(target: Target): Promise<Attempt> {
+  const kinds = [KIND.leaveRecord, KIND.confirm, KIND.receipt, KIND.loadProof];
+  const data = new Uint8Array(REQUEST_DATA.length);
+  const commands = kinds.map((p2) => ({ ins: INS.SIGN_REQUEST, data, p2 }));
+  return expectRefusal(target, 'a leave record or a confirm as a request', commands, {
+    expected: [STATUS.WRONG_PARAMETERS],
+  });
 }
 
 async function* loadHeldBackPart(target: Target): AsyncIterable<Attempt> {
