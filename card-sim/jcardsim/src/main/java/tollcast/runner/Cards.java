@@ -40,7 +40,7 @@ final class Cards implements Closeable {
       try {
         tcp = new TcpPort(listen, spec.tcp(), "card " + card.id + " tcp", socket -> {
           try {
-            new FrameConnection(socket, card).serve();
+            new FrameConnection(socket, card, FrameConnection.FIRST_FRAME_MS).serve();
           } catch (IOException e) {
             System.err.println("card " + card.id + ": " + e.getMessage());
           }

@@ -17,6 +17,7 @@ import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import tollcast.runner.port.FrameConnection;
 import tollcast.runner.port.TcpPort;
 import tollcast.testapplet.TestApplet;
 
@@ -279,6 +280,32 @@ class TransportTest {
     }
     try (Reader reader = connect(0)) {
       assertEquals("3b80800101", reader.send((byte) 4));
+    }
+  }
+
+  @Test
+  void whoeverSaysNothingIsLetGoAndWhoeverSpokeOnceIsNot() throws Exception {
+    Rig rig = Rig.inMemory();
+    try (ServerSocket server = new ServerSocket(0, 2, LOOPBACK);
+        Socket silent = new Socket(LOOPBACK, server.getLocalPort())) {
+      // It returns when the connection is over.
+      new FrameConnection(server.accept(), rig.card, 50).serve();
+      assertEquals(-1, silent.getInputStream().read());
+    }
+    try (ServerSocket server = new ServerSocket(0, 2, LOOPBACK);
+        Socket idle = new Socket(LOOPBACK, server.getLocalPort())) {
+      Socket served = server.accept();
+      Thread thread = new Thread(() -> {
+        try {
+          new FrameConnection(served, rig.card, 2_000).serve();
+        } catch (IOException e) {
+          // The test ends it.
+        }
+      });
+      thread.start();
+      idle.getOutputStream().write(new byte[] {0, 1, 4});
+      assertEquals(0, idle.getInputStream().read());
+      assertEquals(0, served.getSoTimeout());
     }
   }
 

@@ -16,6 +16,8 @@ import tollcast.runner.card.Card;
  * that says so stands in the place of the ATR, which is never as long.
  */
 public final class FrameConnection implements Closeable {
+  /** A reader asks for power at once; whoever says nothing must not keep a place for ever. */
+  public static final int FIRST_FRAME_MS = 10_000;
   private static final int LENGTH = 2;
   private static final int MAX_FRAME = LENGTH + 65_535;
 
@@ -29,8 +31,14 @@ public final class FrameConnection implements Closeable {
   private boolean isRefused;
 
   public FrameConnection(Socket socket, Card card) throws IOException {
+    this(socket, card, 0);
+  }
+
+  /** @param firstFrameMs the connection is closed when it has not said anything by then; 0 for no such limit */
+  public FrameConnection(Socket socket, Card card, int firstFrameMs) throws IOException {
     this.socket = socket;
     this.card = card;
+    socket.setSoTimeout(firstFrameMs);
     socket.setTcpNoDelay(true);
     quickAck = socket.supportedOptions().contains(ExtendedSocketOptions.TCP_QUICKACK);
   }
@@ -63,6 +71,7 @@ public final class FrameConnection implements Closeable {
         byte[] payload = Arrays.copyOfRange(buffer, LENGTH, LENGTH + length);
         have -= LENGTH + length;
         System.arraycopy(buffer, LENGTH + length, buffer, 0, have);
+        socket.setSoTimeout(0);
         if (!handle(payload)) {
           return;
         }
