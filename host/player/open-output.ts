@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { OutOfRangeError } from '../../apdu/errors.ts';
 import { openDatagramOutput } from './datagram-output.ts';
 import { openFileOutput, openStandardOutput } from './file-output.ts';
-import { FileAwareOutput, type FilePlace } from './files/file-aware-output.ts';
+import { FileAwareOutput, type FileTarget } from './files/file-aware-output.ts';
 import { openFolderOutput } from './files/folder-output.ts';
 import { openHttpOutput } from './http-output.ts';
 import type { Output, OutputAddress } from './output.ts';
@@ -53,7 +53,7 @@ export interface OpenOutputOptions {
  */
 export async function openOutput(text: string, local: string, options: OpenOutputOptions = {}): Promise<Output> {
   const { overwrite = false, takesDamaged = false } = options;
-  const aware = (stream: Output, pathOf: FilePlace['pathOf']) =>
+  const aware = (stream: Output, pathOf: FileTarget['pathOf']) =>
     new FileAwareOutput(stream, { pathOf, overwrite, takesDamaged });
   if (text === 'stdout' || text === '-') return aware(new PictureOutput(await openStandardOutput()), noPath);
   if (text !== '' && !/^\w+:\/\//.test(text)) {

@@ -2,7 +2,7 @@ import { rmSync, statSync } from 'node:fs';
 import { TransportError } from '../../../apdu/errors.ts';
 import { toHex } from '../../../apdu/octets.ts';
 import {
-  DESCRIPTION_POSITION,
+  DESCRIPTION_PIECE,
   type FileDescription,
   parseFileDescription,
   PAYLOAD_TYPE_FILE,
@@ -14,7 +14,7 @@ import type { FileProgress, Output } from '../output.ts';
 import { ReceivedFile } from './received-file.ts';
 
 /** What is done with a file that is sent piece by piece. */
-export interface FilePlace {
+export interface FileTarget {
   /** Where it goes; undefined where the output is not a place for a file. */
   readonly pathOf: (description: FileDescription) => string | undefined;
   /** Whether a file that is there may be replaced. */
@@ -30,7 +30,7 @@ const MAX_SENDERS = 16;
 export class FileAwareOutput implements Output {
   readonly ended: Promise<TransportError | undefined>;
   readonly #stream: Output;
-  readonly #place: FilePlace;
+  readonly #target: FileTarget;
   readonly #end: (error: TransportError | undefined) => void;
   /** SSRCs of those that described the file. */
   readonly #senders = new Set<number>();
@@ -40,9 +40,9 @@ export class FileAwareOutput implements Output {
   #onReady: (() => void) | undefined;
   #finishing: Promise<void> | undefined;
 
-  constructor(stream: Output, place: FilePlace) {
+  constructor(stream: Output, target: FileTarget) {
     this.#stream = stream;
-    this.#place = place;
+    this.#target = target;
     const { promise, resolve } = Promise.withResolvers<TransportError | undefined>();
     this.ended = promise;
     this.#end = resolve;
@@ -86,13 +86,13 @@ export class FileAwareOutput implements Output {
     const { payloadType, mode, ssrc } = group;
     if (payloadType !== PAYLOAD_TYPE_FILE) return this.#stream.judge?.(group) ?? 'wanted';
     if (mode !== 'sealed') return 'held';
-    const positions = group.timestamps();
-    const isDescription = positions[0] === DESCRIPTION_POSITION;
+    const numbers = group.timestamps();
+    const isDescription = numbers[0] === DESCRIPTION_PIECE;
     const isWanted = isDescription
       ? !this.#senders.has(ssrc) && this.#senders.size < MAX_SENDERS
-      : this.#senders.has(ssrc) && positions.some((position) => this.#file?.lacks(position) === true);
+      : this.#senders.has(ssrc) && numbers.some((number) => this.#file?.lacks(number) === true);
     if (!isWanted) return 'held';
-    return group.isComplete || this.#place.takesDamaged ? 'wanted' : 'damaged';
+    return group.isComplete || this.#target.takesDamaged ? 'wanted' : 'damaged';
   }
 
   write(clear: ClearPackets): void {
@@ -125,10 +125,10 @@ export class FileAwareOutput implements Output {
   }
 
   #takePiece(header: Uint8Array, payload: Uint8Array): void {
-    const { timestamp: position, ssrc } = parseRtpHeader(header);
+    const { timestamp: number, ssrc } = parseRtpHeader(header);
     if (this.#isOver) return;
-    if (position !== DESCRIPTION_POSITION) {
-      if (this.#senders.has(ssrc)) this.#file?.add(position, payload);
+    if (number !== DESCRIPTION_PIECE) {
+      if (this.#senders.has(ssrc)) this.#file?.add(number, payload);
       return;
     }
     const description = parseFileDescription(payload);
@@ -143,8 +143,8 @@ export class FileAwareOutput implements Output {
   }
 
   #open(description: FileDescription): ReceivedFile {
-    const path = this.#place.pathOf(description);
-    if (path !== undefined) return new ReceivedFile(description, path, this.#place.overwrite || isEmptyFile(path));
+    const path = this.#target.pathOf(description);
+    if (path !== undefined) return new ReceivedFile(description, path, this.#target.overwrite || isEmptyFile(path));
     throw new TransportError(
       'OUTPUT',
       `what is sent is a file, ${description.name} of ${description.length} octets; name a file or a folder with --out`,

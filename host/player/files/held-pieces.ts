@@ -9,7 +9,7 @@ export class HeldPieces {
     this.pieces = pieces;
     this.#bits = bits?.slice() ?? new Uint8Array(Math.ceil(pieces / 8));
     if (bits === undefined) return;
-    for (let position = 0; position < pieces; position++) if (this.has(position)) this.#count++;
+    for (let number = 0; number < pieces; number++) if (this.has(number)) this.#count++;
   }
 
   /** How many are here. */
@@ -21,13 +21,13 @@ export class HeldPieces {
     return this.#bits;
   }
 
-  has(position: number): boolean {
-    return ((this.#bits[position >>> 3] ?? 0) & (1 << (position & 7))) !== 0;
+  has(number: number): boolean {
+    return ((this.#bits[number >>> 3] ?? 0) & (1 << (number & 7))) !== 0;
   }
 
-  add(position: number): void {
-    if (this.has(position)) return;
-    this.#bits[position >>> 3]! |= 1 << (position & 7);
+  add(number: number): void {
+    if (this.has(number)) return;
+    this.#bits[number >>> 3]! |= 1 << (number & 7);
     this.#count += 1;
   }
 }

@@ -78,19 +78,19 @@ export class ReceivedFile {
   }
 
   /** Whether a piece belongs to the file and is not here. */
-  lacks(position: number): boolean {
-    return position < this.#held.pieces && !this.#held.has(position);
+  lacks(number: number): boolean {
+    return number < this.#held.pieces && !this.#held.has(number);
   }
 
   /** Takes a piece in; its octets are copied. One that is here, or cannot be of the file, is let go. */
-  add(position: number, octets: Uint8Array): void {
-    const isLast = position === this.#held.pieces - 1;
+  add(number: number, octets: Uint8Array): void {
+    const isLast = number === this.#held.pieces - 1;
     const length = isLast ? this.#lastLength : this.description.pieceLength;
-    if (!this.lacks(position) || octets.length !== length || this.#failure !== undefined) return;
+    if (!this.lacks(number) || octets.length !== length || this.#failure !== undefined) return;
     const copy = octets.slice();
-    this.#held.add(position);
+    this.#held.add(number);
     this.#waiting += copy.length;
-    this.#writing = this.#writing.then(() => this.#write(copy, position * this.description.pieceLength));
+    this.#writing = this.#writing.then(() => this.#write(copy, number * this.description.pieceLength));
   }
 
   /** Waits until all is written that was taken in. @throws TransportError `OUTPUT`. */

@@ -3,8 +3,8 @@ import { readUint, writeUint } from '../../../apdu/octets.ts';
 
 /** RTP payload type of the packets of a file; dynamic, RFC 3551 3. */
 export const PAYLOAD_TYPE_FILE = 97;
-/** Position of a packet that describes the file instead of being a piece of it. */
-export const DESCRIPTION_POSITION = 0xffff_ffff;
+/** Number of a packet that describes the file instead of being a piece of it. */
+export const DESCRIPTION_PIECE = 0xffff_ffff;
 
 /** What a file is, `firmware-notes/protocol.md` 5.5. */
 export interface FileDescription {

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { chooseGroupPieces, FilePacker } from '../../../host/headend/sources/file/file-packer.ts';
 import { MediaTimeline } from '../../../host/headend/sources/media-timeline.ts';
-import { DESCRIPTION_POSITION, parseFileDescription } from '../../../host/stream/file/file-description.ts';
+import { DESCRIPTION_PIECE, parseFileDescription } from '../../../host/stream/file/file-description.ts';
 import type { MediaPayload } from '../../../host/stream/sealing/group-sealer.ts';
 
 function packerOf(length: number, rate = 10_000_000, groupPieces = 5) {
@@ -11,9 +11,9 @@ function packerOf(length: number, rate = 10_000_000, groupPieces = 5) {
   return { file, packer: new FilePacker(new MediaTimeline(0), file, { rate, groupPieces }) };
 }
 
-const isPiece = ({ timestamp }: MediaPayload): boolean => timestamp !== DESCRIPTION_POSITION;
+const isPiece = ({ timestamp }: MediaPayload): boolean => timestamp !== DESCRIPTION_PIECE;
 
-test('whatever chunks a file comes in, every pass has the same pieces at the same positions and group starts', () => {
+test('whatever chunks a file comes in, every pass has the same pieces at the same numbers and group starts', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 40_000 }),

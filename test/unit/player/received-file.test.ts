@@ -26,17 +26,17 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const open = (overwrite = false): ReceivedFile => new ReceivedFile(DESCRIPTION, path, overwrite);
-const pieceAt = (position: number): Uint8Array => CONTENT.subarray(position * PIECE, (position + 1) * PIECE);
+const pieceAt = (number: number): Uint8Array => CONTENT.subarray(number * PIECE, (number + 1) * PIECE);
 
 test('pieces may come in any order, twice, and over several runs', async () => {
   const first = open();
-  for (const position of [10, 3, 7, 3]) first.add(position, pieceAt(position));
+  for (const number of [10, 3, 7, 3]) first.add(number, pieceAt(number));
   expect(first).toMatchObject({ received: 207, missing: 8, isWhole: false });
   expect([first.lacks(3), first.lacks(4), first.lacks(11)]).toEqual([false, true, false]);
   await first.close();
   const second = open();
   expect(second).toMatchObject({ received: 207, missing: 8 });
-  for (let position = 0; position < 11; position++) second.add(position, pieceAt(position));
+  for (let number = 0; number < 11; number++) second.add(number, pieceAt(number));
   expect(second).toMatchObject({ received: CONTENT.length, missing: 0, isWhole: true });
   await second.finish();
   await second.close();
@@ -46,14 +46,14 @@ test('pieces may come in any order, twice, and over several runs', async () => {
 
 test('a piece that cannot be one of the file is let go', async () => {
   const file = open();
-  for (const [position, length] of [
+  for (const [number, length] of [
     [0, PIECE - 1],
     [0, PIECE + 1],
     [10, PIECE],
     [11, 7],
     [2 ** 31, PIECE],
   ] as const) {
-    file.add(position, new Uint8Array(length));
+    file.add(number, new Uint8Array(length));
   }
   expect(file.received).toBe(0);
   await file.close();
@@ -61,7 +61,7 @@ test('a piece that cannot be one of the file is let go', async () => {
 
 test('a file with another SHA-256 is not put in its place, and is received anew', async () => {
   const file = open();
-  for (let position = 0; position < 11; position++) file.add(position, pieceAt(position));
+  for (let number = 0; number < 11; number++) file.add(number, pieceAt(number));
   await file.flush();
   await writeFile(join(folder, 'x.part'), randomBytes(CONTENT.length));
   await expect(file.finish()).rejects.toMatchObject({ code: 'FILE_DAMAGED' });
@@ -88,7 +88,7 @@ test('what another file or somebody left behind is not taken for pieces of this 
 test('a file that came to its place meanwhile is kept, unless it may be replaced', async () => {
   for (const overwrite of [false, true]) {
     const file = open(overwrite);
-    for (let position = 0; position < 11; position++) file.add(position, pieceAt(position));
+    for (let number = 0; number < 11; number++) file.add(number, pieceAt(number));
     await writeFile(path, 'mine');
     if (overwrite) await file.finish();
     else await expect(file.finish()).rejects.toMatchObject({ code: 'OUTPUT_EXISTS' });

@@ -1,5 +1,5 @@
 import {
-  DESCRIPTION_POSITION,
+  DESCRIPTION_PIECE,
   encodeFileDescription,
   type FileDescription,
 } from '../../../stream/file/file-description.ts';
@@ -19,7 +19,7 @@ export interface FilePackerOptions {
 const DESCRIBE_EVERY = 2 * TICKS_PER_SECOND;
 
 /**
- * Cuts a file that comes again and again into pieces, each with its position (protocol 5.5). The description comes
+ * Cuts a file that comes again and again into pieces, each with its number (protocol 5.5). The description comes
  * first in every pass, and again and again between groups.
  */
 export class FilePacker implements Packer {
@@ -69,17 +69,17 @@ export class FilePacker implements Packer {
   }
 
   #piece(octets: Uint8Array): MediaPayload[] {
-    const position = this.#at / this.#file.pieceLength;
-    const startsGroup = position % this.#options.groupPieces === 0;
-    const isDue = position === 0 || (startsGroup && this.#timeline.position - this.#describedAt >= DESCRIBE_EVERY);
-    const described = isDue ? [this.#payload(this.#description, DESCRIPTION_POSITION, true)] : [];
+    const number = this.#at / this.#file.pieceLength;
+    const startsGroup = number % this.#options.groupPieces === 0;
+    const isDue = number === 0 || (startsGroup && this.#timeline.position - this.#describedAt >= DESCRIBE_EVERY);
+    const described = isDue ? [this.#payload(this.#description, DESCRIPTION_PIECE, true)] : [];
     if (isDue) this.#describedAt = this.#timeline.position;
-    return [...described, this.#payload(octets, position, startsGroup)];
+    return [...described, this.#payload(octets, number, startsGroup)];
   }
 
-  #payload(octets: Uint8Array, position: number, startsGroup: boolean): MediaPayload {
+  #payload(octets: Uint8Array, number: number, startsGroup: boolean): MediaPayload {
     const span = this.#timeline.advance(this.#ticks.take(octets.length * 8, this.#options.rate));
-    return { octets, ...span, timestamp: position, startsGroup };
+    return { octets, ...span, timestamp: number, startsGroup };
   }
 }
 
