@@ -1,5 +1,6 @@
 import { readConfig } from '../../headend/config/read-config.ts';
 import { KeyStore } from '../../issuer/keys/key-store.ts';
+import { openUplinkKeys } from '../../issuer/keys/uplink-keys.ts';
 import { backUpHeadendStore } from '../../store/headend/headend-store.ts';
 import { askPassphrase, type PassphraseOptions } from '../terminal/passphrase.ts';
 import type { ConfigOption } from './config-option.ts';
@@ -19,7 +20,12 @@ export async function serve({ config: path, ...options }: ConfigOption & Passphr
   const stopped = new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
   });
-  const headend = await Headend.start({ config, openMaster: (name) => keys.open(name), log });
+  const headend = await Headend.start({
+    config,
+    openMaster: (name) => keys.open(name),
+    openUplinkKeys: () => openUplinkKeys(plan.issuer, keys),
+    log,
+  });
   const { keyId, publicFile } = headend.signer;
   if (publicFile !== undefined) {
     log.info({ publicFile }, `offers are signed; cards trust them after: issuer trust --trust ${keyId}=${publicFile}`);

@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify';
-import { CARD_KEYS, type MasterName } from '../../../apdu/decode-module/keys/card-keys.ts';
+import type { MasterName } from '../../../apdu/decode-module/keys/card-keys.ts';
 import { type Clock, systemClock } from '../../clock/clock.ts';
+import type { UplinkKeys } from '../../issuer/keys/uplink-keys.ts';
 import { GroupWriter } from '../../store/group-writer.ts';
 import { headendDatabase, type HeadendStore, openHeadendStore } from '../../store/headend/headend-store.ts';
 import { type NamedSigner, openOfferSigner } from '../announce/offer-signer.ts';
@@ -28,6 +29,8 @@ export interface HeadendOptions {
   readonly config: Config;
   /** Opens a master of the issuer store, 16 octets. */
   readonly openMaster: (name: MasterName) => Promise<Uint8Array>;
+  /** Opens what tells the requests of the issuer's cards; left out, all are of the uplink master. */
+  readonly openUplinkKeys?: () => Promise<UplinkKeys>;
   readonly log: FastifyBaseLogger;
   readonly clock?: Clock;
   /** Opens a source by its name; files, pipes and the network when left out. */
@@ -217,16 +220,15 @@ export class Headend {
 }
 
 async function assemble(
-  { config, openMaster, log, clock = systemClock, openSource }: HeadendOptions,
+  { config, openMaster, openUplinkKeys, log, clock = systemClock, openSource }: HeadendOptions,
   store: HeadendStore,
   writer: GroupWriter,
 ): Promise<Parts> {
   const { plan, definition } = config;
   const { mode, period } = plan.charging;
   const uniqueMaster = await openMaster('unique');
-  const masters = new Map([
-    [await findIssuerNumber(plan.issuer, plan.issuerNumber), await openMaster(CARD_KEYS.uplink)],
-  ]);
+  const uplink = (await openUplinkKeys?.()) ?? { master: await openMaster('uplink'), older: undefined };
+  const masters = new Map([[await findIssuerNumber(plan.issuer, plan.issuerNumber), uplink.master]]);
   const url = plan.url ?? `https://${plan.listen.address}:${plan.listen.port}`;
   const tls = await openTlsIdentity(plan.state, plan.tls, new URL(url).hostname);
   const signer = await openOfferSigner(plan.state, plan.signing.id, plan.signing.key);
@@ -239,6 +241,7 @@ async function assemble(
     store,
     writer,
     masters,
+    olderUplinkKeys: uplink.older,
     offers,
     keys: router,
     meter,
