@@ -17,6 +17,14 @@ export type CardMessage =
   | { readonly what: 'confirm'; readonly confirm: Confirm }
   | { readonly what: 'leave record'; readonly record: LeaveRecord };
 
+/** What tells the requests of one issuer's cards from forged ones. */
+export interface IssuerUplinkKeys {
+  /** 16 octets. */
+  readonly master: Uint8Array;
+  /** Of cards that were made before there was an uplink master, by card id in hexadecimal, 16 octets each. */
+  readonly older?: ReadonlyMap<string, Uint8Array> | undefined;
+}
+
 /** The three messages have the card id in the same place. */
 const CARD_ID_AT = REQUEST.at.cardId;
 const CARD_ID_END = CARD_ID_AT + 8;

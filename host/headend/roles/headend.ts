@@ -1,7 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { MasterName } from '../../../apdu/decode-module/keys/card-keys.ts';
 import { type Clock, systemClock } from '../../clock/clock.ts';
-import type { UplinkKeys } from '../../issuer/keys/uplink-keys.ts';
 import { GroupWriter } from '../../store/group-writer.ts';
 import { headendDatabase, type HeadendStore, openHeadendStore } from '../../store/headend/headend-store.ts';
 import { type NamedSigner, openOfferSigner } from '../announce/offer-signer.ts';
@@ -13,6 +12,7 @@ import type { Api } from '../api/api.ts';
 import { openTlsIdentity, type TlsIdentity } from '../api/tls-identity.ts';
 import { StoreBilling } from '../charging/store-billing.ts';
 import type { Config } from '../config/read-config.ts';
+import type { IssuerUplinkKeys } from '../requests/card-authentication.ts';
 import { RequestDesk } from '../requests/request-desk.ts';
 import { findIssuerNumber } from './issuer-number.ts';
 import { makeMetrics } from './metrics.ts';
@@ -30,7 +30,7 @@ export interface HeadendOptions {
   /** Opens a master of the issuer store, 16 octets. */
   readonly openMaster: (name: MasterName) => Promise<Uint8Array>;
   /** Opens what tells the requests of the issuer's cards; left out, all are of the uplink master. */
-  readonly openUplinkKeys?: () => Promise<UplinkKeys>;
+  readonly openUplinkKeys?: () => Promise<IssuerUplinkKeys>;
   readonly log: FastifyBaseLogger;
   readonly clock?: Clock;
   /** Opens a source by its name; files, pipes and the network when left out. */
