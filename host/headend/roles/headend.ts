@@ -164,7 +164,10 @@ export class Headend {
         members: desk,
         log: new SoldLog(store),
         note: (operator, action, subject) => services.log(operator, action, subject),
-        metrics: makeMetrics(() => running.list()),
+        metrics: makeMetrics(
+          () => running.list(),
+          (session) => [...desk.members(session)].length,
+        ),
       },
       { tls, log },
     );

@@ -5,13 +5,21 @@ import type { SessionRunner } from './session-runner.ts';
 export interface MeteredSession {
   readonly service: number;
   readonly session: string;
+  readonly identity: string;
   readonly runner: Pick<SessionRunner, 'isSending' | 'totals'>;
 }
 
 const LABELS = ['service', 'session'] as const;
 
-/** Makes what Prometheus reads. @param list the sessions that run now. */
-export function makeMetrics(list: () => readonly MeteredSession[]): Registry {
+/**
+ * Makes what Prometheus reads.
+ * @param list the sessions that run now.
+ * @param countMembers of a session, as `formatSession` writes it.
+ */
+export function makeMetrics(
+  list: () => readonly MeteredSession[],
+  countMembers: (session: string) => number,
+): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   for (const [name, help] of [
@@ -39,6 +47,16 @@ export function makeMetrics(list: () => readonly MeteredSession[]): Registry {
     collect() {
       sending.reset();
       for (const { service, session, runner } of list()) sending.set({ service, session }, runner.isSending ? 1 : 0);
+    },
+  });
+  const members: Gauge<(typeof LABELS)[number]> = new Gauge({
+    name: 'tollcast_members',
+    help: 'Cards that may decode the session',
+    labelNames: LABELS,
+    registers: [registry],
+    collect() {
+      members.reset();
+      for (const { service, session, identity } of list()) members.set({ service, session }, countMembers(identity));
     },
   });
   return registry;

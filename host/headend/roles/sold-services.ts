@@ -35,6 +35,8 @@ export interface LoggedChange {
 
 /** Name under which the configuration file's changes are logged. */
 const CONFIGURATION = 'configuration';
+/** Stands for the definition of a service that an operator removed, and that the configuration still has. */
+const REMOVED = '';
 
 /**
  * What is sold, in the database. A change of the configuration file is applied at the next start; what was changed at
@@ -50,7 +52,7 @@ export class SoldServices {
   static async open(store: HeadendStore, clock: Clock): Promise<SoldServices> {
     const services = new SoldServices(store, clock);
     for (const { definition } of await store.selectFrom('service').select('definition').execute()) {
-      await services.#keep(readDefinition(JSON.parse(definition)));
+      if (definition !== REMOVED) await services.#keep(readDefinition(JSON.parse(definition)));
     }
     return services;
   }
@@ -122,7 +124,13 @@ export class SoldServices {
       const at = Math.floor(this.#clock.now() / 1000);
       const wasThere = this.#services.delete(number);
       await this.#store.transaction().execute(async (transaction) => {
-        await transaction.deleteFrom('service').where('number', '=', number).execute();
+        const row = transaction.deleteFrom('service').where('number', '=', number);
+        if (operator === CONFIGURATION) await row.execute();
+        else {
+          await row.where('configured', 'is', null).execute();
+          const gone = { definition: REMOVED, changedAt: at };
+          await transaction.updateTable('service').set(gone).where('number', '=', number).execute();
+        }
         await transaction
           .insertInto('change')
           .values({ at, operator, action: 'remove', subject: `service ${number}`, detail: null })

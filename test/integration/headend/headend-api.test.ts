@@ -189,6 +189,8 @@ describe('what operators see and change', () => {
     expect((await fixture.askOperator('DELETE', '/v1/operator/services/7')).status).toBe(204);
     while (!parseSapPacket(heard.at(-1)!).isDeletion) await once(announcements, 'message');
     expect(readJson(await fixture.ask('GET', '/v1/offers'))['offers']).toEqual([]);
+    await fixture.restart();
+    expect(readJson(await fixture.ask('GET', '/v1/offers'))['offers']).toEqual([]);
     await fixture.restart([{ ...service, name: 'Harbour again' }]);
     expect(readJson(await fixture.ask('GET', '/v1/offers'))['offers']).toMatchObject([{ name: 'Harbour again' }]);
   });
@@ -196,6 +198,7 @@ describe('what operators see and change', () => {
   test('Prometheus reads what was sent', async () => {
     const { body, type } = await fixture.askOperator('GET', '/metrics');
     expect(type).toBe('text/plain');
+    expect(Buffer.from(body).toString()).toMatch(/^tollcast_members\{service="7",session="main"\} 0$/m);
     expect(Buffer.from(body).toString()).toMatch(/^tollcast_sent_octets_total\{service="7",session="main"\} \d+$/m);
   });
 });
