@@ -16,8 +16,9 @@ import type { DeskQuestion, DeskReply } from '../../../support/request-desk-proc
 /** By hand: KILLS=100. */
 const KILLS = Number(process.env['KILLS'] ?? 10);
 const CLIENTS = 24;
-/** Most ms from when a head-end is ready to when it is killed. */
-const MAX_LIFE = 150;
+/** Replies of a head-end after which it is killed, at most; and ms after that. */
+const MAX_REPLIES = 150;
+const MAX_PAUSE = 3;
 const SCRIPT = new URL('../../../support/request-desk-process.ts', import.meta.url);
 
 let directory: string;
@@ -34,6 +35,8 @@ class MortalDesk {
   #lastId = 0;
   readonly #waiting = new Map<number, (reply: Reply | 'died') => void>();
   #isReady = Promise.withResolvers<void>();
+  #replies = 0;
+  #awaited: { readonly count: number; readonly resolve: () => void } | undefined;
 
   async start(): Promise<void> {
     const child = fork(SCRIPT, [directory], { serialization: 'advanced' });
@@ -43,11 +46,19 @@ class MortalDesk {
         if (message === 'ready') return resolve();
         this.#waiting.get(message.id)?.(message.reply);
         this.#waiting.delete(message.id);
+        if (++this.#replies === this.#awaited?.count) this.#awaited.resolve();
       });
     });
     await started;
     this.#child = child;
     this.#isReady.resolve();
+  }
+
+  /** Waits until it has given so many replies more. */
+  waitForReplies(count: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#awaited = { count: this.#replies + count, resolve };
+    });
   }
 
   async kill(): Promise<void> {
@@ -121,7 +132,8 @@ test(
     const failed = Promise.all(clients);
     for (let i = 0; i < KILLS; i++) {
       await desk.start();
-      await Promise.race([sleep(Math.random() * MAX_LIFE), failed]);
+      await Promise.race([desk.waitForReplies(1 + Math.floor(Math.random() * MAX_REPLIES)), failed]);
+      await sleep(Math.random() * MAX_PAUSE);
       await desk.kill();
     }
     stop.abort();
