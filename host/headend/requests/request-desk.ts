@@ -60,7 +60,8 @@ export class RequestDesk implements MemberList {
   readonly #forwarder: ChargeForwarder;
   /** Answers on their way to disk, by the row of the log. */
   readonly #pending = new Map<number, Promise<Reply>>();
-  #failure: unknown;
+  readonly #hasFailed = new AbortController();
+  #failure: Error | undefined;
 
   /** Reads what is on disk. */
   static async open(options: RequestDeskOptions): Promise<RequestDesk> {
@@ -85,7 +86,7 @@ export class RequestDesk implements MemberList {
   }
 
   /** Why nothing can be written any more; the program is to be started anew. */
-  get failure(): unknown {
+  get failure(): Error | undefined {
     return this.#failure;
   }
 
@@ -98,9 +99,14 @@ export class RequestDesk implements MemberList {
     return this.#state.entries.entries();
   }
 
-  /** Runs the timers until `signal` aborts. */
-  run(signal: AbortSignal): Promise<void> {
-    return this.#timers.run(signal);
+  /**
+   * Runs the timers until `signal` aborts.
+   * @throws StoreError `STORE_FAILED` as soon as something cannot be written: the program is to be started anew.
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    const stop = AbortSignal.any([signal, this.#hasFailed.signal]);
+    await this.#timers.run(stop);
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   /** Does what is due, and waits until it is on disk and forwarded, as far as billing takes it. */
@@ -305,7 +311,8 @@ export class RequestDesk implements MemberList {
       await this.#options.writer.commit(changes);
     } catch (error) {
       // What is in memory is not on disk: nothing may be built on it.
-      this.#failure ??= error;
+      this.#failure ??= error instanceof Error ? error : new Error(String(error));
+      this.#hasFailed.abort();
       throw error;
     }
   }

@@ -155,7 +155,10 @@ test('a head-end without keys says so, and the same request is answered when it 
 });
 
 test('a desk that cannot write gives no key, and no answer any more', async () => {
+  const running = fixture.desk.run(new AbortController().signal).catch((error: unknown) => error);
   await fixture.writer.close();
   expect(await ask(card.sign('join', NOW, NOW + 60))).toBe('unavailable');
+  // Whoever runs it is told, and starts the program anew.
+  expect(await running).toMatchObject({ code: 'STORE_FAILED' });
   expect(fixture.desk.failure).toMatchObject({ code: 'STORE_FAILED' });
 });
