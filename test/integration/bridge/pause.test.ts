@@ -42,6 +42,8 @@ test('the toll stops with the picture, and starts with it; what was paid and thr
   player.kill('SIGCONT');
   await run.until(() => status.paid > paidAfter);
   expect(output.lost).toBe(0);
+  // What waited in the bridge comes all at once.
+  await sleep(1500);
   player.kill('SIGSTOP');
   await run.until(() => status.state === 'waiting for a player');
   player.kill('SIGKILL');
@@ -50,6 +52,7 @@ test('the toll stops with the picture, and starts with it; what was paid and thr
   const { bill } = await run.stop();
   await output.close();
   expect(output.lost).toBeGreaterThan(0);
-  expect(output.lost).toBeLessThanOrEqual(512 * 1024);
+  // With what came since the system was asked last, a quarter of a second ago.
+  expect(output.lost).toBeLessThanOrEqual(1024 * 1024);
   expect(bill).toMatchObject({ amount: (BigInt(status.paid) * 250_000n + 999_999n) / 1_000_000n });
 });
