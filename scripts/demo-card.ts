@@ -10,12 +10,17 @@ import { TEST_KEY_SET } from '../apdu/secure-channel/test-key-set.ts';
 import { CARD_KINDS, type CardKind, type SimulatedCard, startCard } from '../card-sim/index.ts';
 import { askPassphrase, choosePassphrase } from '../host/cli/terminal/passphrase.ts';
 import { Accounts } from '../host/issuer/cards/accounts.ts';
+import { setVerificationKey } from '../host/issuer/cards/card-administration.ts';
 import { personalise } from '../host/issuer/cards/personalisation.ts';
 import { createStore, DEFAULT_STORE, KeyStore } from '../host/issuer/keys/key-store.ts';
+import { readVerificationKey } from '../host/issuer/keys/verification-key-file.ts';
 import { DEFAULT_REFUND_CAP, loadCredit } from '../host/issuer/orders/credit.ts';
 import { formatMoney, parseMoney } from '../host/money/amount.ts';
 import { currencyByCode } from '../host/money/currency.ts';
 import { openCard } from '../host/transport/card/card-address.ts';
+
+/** Place of a card of the user's for the key of the demo's head-end. */
+const TRUST_PLACE = 3;
 
 /** The card of the demo: one that it started, or the user's own. */
 export interface DemoCard {
@@ -97,8 +102,18 @@ export async function openStore(card: DemoCard, folder: string): Promise<DemoSto
   return { folder: store, passphrase };
 }
 
-/** Makes a blank card the issuer's, and loads it. @returns its id, as people write it. */
-export async function prepareCard(card: DemoCard, store: DemoStore, say: (line: string) => void): Promise<string> {
+/**
+ * Makes a blank card the issuer's, has it trust who signs the offers, and loads it.
+ * @param trust the key of the head-end, as `--trust` takes it.
+ * @returns its id, as people write it.
+ */
+export async function prepareCard(
+  card: DemoCard,
+  store: DemoStore,
+  trust: string,
+  say: (line: string) => void,
+): Promise<string> {
+  const key = await readVerificationKey(trust);
   const { amount, currency } = parseMoney('10.00 USD', MAX_MONEY);
   const keys = new KeyStore(store.folder, async () => store.passphrase);
   await using accounts = await Accounts.open(store.folder);
@@ -114,9 +129,13 @@ export async function prepareCard(card: DemoCard, store: DemoStore, say: (line: 
         currency: currencyByCode('USD').number,
         maximumBalance,
         maximumUnacknowledged: maximumBalance,
+        trust: [key],
       };
       const id = await personalise({ channel, keys, accounts, installed: TEST_KEY_SET, now }, wanted);
       say(`personalised  ${formatCardId(id)}`);
+    } else {
+      await setVerificationKey({ channel, keys, accounts, installed: TEST_KEY_SET }, TRUST_PLACE, key);
+      await module.select();
     }
     const format = (microUnits: bigint) => formatMoney(microUnits, currency);
     const request = { amount, currency: currency.number, refundCap: DEFAULT_REFUND_CAP };

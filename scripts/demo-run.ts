@@ -2,17 +2,25 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DecodeModule } from '../apdu/decode-module/decode-module.ts';
 import { TollcastError } from '../apdu/errors.ts';
 import { Bridge, type BridgeStatus, receiveService } from '../host/bridge/index.ts';
+import { formatOfferPrice } from '../host/cli/channels/describe-offer.ts';
+import { fetchChannels } from '../host/cli/channels/fetch-channels.ts';
+import { JoinedChannel } from '../host/cli/watch/joined-channel.ts';
+import { describeCharge } from '../host/cli/watch/watch-view.ts';
+import { type SignedOffer, verifyOffer } from '../host/contract/offer/signed-offer.ts';
+import { readCard } from '../host/holder/card-snapshot.ts';
 import { formatMoney } from '../host/money/amount.ts';
 import { currencyByNumber } from '../host/money/currency.ts';
 import { openOutput } from '../host/player/open-output.ts';
 import { nodeAead } from '../host/transport/crypto/node-aead.ts';
-import { type DemoCard, type DemoStore, findCard, openStore, prepareCard } from './demo-card.ts';
+import { type DemoCard, findCard, openStore, prepareCard } from './demo-card.ts';
+import { DemoHeadend } from './demo-headend.ts';
 
 /** As the command line gives them, and where the demo may put its files. */
 export interface DemoOptions {
@@ -30,7 +38,8 @@ export interface DemoOptions {
 }
 
 const LOOPBACK = '127.0.0.1';
-const CLI = join(import.meta.dirname, '../host/cli/tollcast.ts');
+/** ms without an octet after which the rest counts as lost. */
+const MAX_SILENCE = 4000;
 
 /** @returns the exit status: 0 when what came out is what went in. */
 export async function runDemo(options: DemoOptions): Promise<number> {
@@ -39,59 +48,104 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   try {
     say(`card          ${card.name}`);
     const store = await openStore(card, folder);
-    const cardId = await prepareCard(card, store, say);
     const source = options.source ?? (await makeClip(join(folder, 'clip.ts'), signal));
-    return await watchClip({ ...options, source }, card, store, cardId);
+    const headend = await DemoHeadend.start(options, store);
+    say('head-end      tollcast headend serve --config headend.json');
+    try {
+      const cardId = await prepareCard(card, store, headend.trust, say);
+      return await watchChannel({ ...options, source }, card, headend, cardId);
+    } finally {
+      await headend.stop();
+    }
   } finally {
     await card.close();
   }
 }
 
-async function watchClip(
+/** Finds the channel as a viewer does: by what the head-end offers and the card trusts. */
+async function findOffer(card: DemoCard, headend: DemoHeadend): Promise<SignedOffer> {
+  const [channel] = await fetchChannels(headend.url);
+  if (channel === undefined) throw new TollcastError('CHANNEL', `nothing is offered: ${headend.lastLine}`);
+  const channelToCard = await card.open();
+  try {
+    const { trusted } = await readCard(new DecodeModule(channelToCard));
+    return verifyOffer(channel.octets, trusted);
+  } finally {
+    await channelToCard.close();
+  }
+}
+
+async function watchChannel(
   options: DemoOptions & { readonly source: string },
   card: DemoCard,
-  store: DemoStore,
+  headend: DemoHeadend,
   cardId: string,
 ): Promise<number> {
   const { folder, signal } = options;
   const recovered = join(folder, 'recovered.ts');
+  const offer = await findOffer(card, headend);
+  say(`offered       ${offer.name}: ${formatOfferPrice(offer)}; the offer is signed by a key that the card trusts`);
+  say('consent       yes, as this is a demo; tollcast watch asks');
   const before = await readPurse(card);
   const writesBefore = await card.persistentWrites();
-  // Every run has a multicast address and a port of its own, so that two demos do not hear each other.
-  const address = {
-    address: `239.255.${process.pid & 255}.${(process.pid >>> 8) & 255}`,
-    port: 20_000 + 4 * (process.pid % 5000),
-  };
-
   const output = await openOutput(recovered, LOOPBACK);
+  let channel: JoinedChannel | undefined;
+  const joined = Promise.withResolvers<void>();
   const bridge = new Bridge({
     open: () => card.open(),
     sink: output,
     aead: nodeAead,
+    service: offer.service,
+    onCard: () => channel?.cardSelected(),
+    onConfirm: (confirm) => channel?.confirm(confirm),
     onNotice: (line) => {
       if (!signal.aborted) say(line);
     },
   });
-  const receiver = await receiveService({ ...address, keyPort: address.port + 2, interface: LOOPBACK }, bridge);
+  channel = new JoinedChannel({ offer, bridge, warn: say, onJoined: () => joined.resolve() });
+  const receiver = await receiveService({ ...offer.address, interface: LOOPBACK }, bridge);
   const stop = new AbortController();
-  const headend = startHeadend(options, address, store, cardId);
+  const over = AbortSignal.any([signal, stop.signal]);
   const progress = showProgress(bridge, before.balance, stop.signal);
   const started = performance.now();
+  let failure: unknown;
+  const fail = (error: unknown) => {
+    failure ??= over.aborted ? undefined : error;
+    stop.abort();
+  };
   try {
-    const failed = headend.exit.then((code) => (code === 0 ? undefined : stop.abort()));
-    const end = await bridge.run(AbortSignal.any([signal, stop.signal]));
+    const keeping = channel.run(over).catch(fail);
+    const { size } = await stat(options.source);
+    const sending = joined.promise
+      .then(() => headend.send(options.source, over))
+      .then(() => waitForRest(bridge, size, over))
+      .then(() => stop.abort(), fail);
+    const end = await bridge.run(over);
     const seconds = (performance.now() - started) / 1000;
     stop.abort();
-    if (signal.aborted) headend.stop();
-    await Promise.all([failed, progress]);
+    joined.resolve();
+    await Promise.all([keeping, sending, progress]);
     await output.close();
     if (signal.aborted) throw new TollcastError('STOPPED', 'stopped');
-    if (end.code !== 'BYE') throw new TollcastError(end.code, `no end of the stream: ${headend.said() || end.message}`);
-    return await report({ options, card, cardId, bridge, before, writesBefore, seconds, recovered });
+    if (failure !== undefined) throw failure;
+    if (end.code !== 'STOPPED') throw new TollcastError('NOTHING_OPENED', `${end.message}: ${headend.lastLine}`);
+    const left = await channel.leave(() => card.open(), undefined);
+    const owed = left?.charge === undefined ? 'not left' : describeCharge(left.charge).replace(/^joined\s+/, '');
+    return await report({ options, card, cardId, bridge, before, writesBefore, seconds, recovered, owed });
   } finally {
     stop.abort();
-    headend.stop();
     await receiver.close();
+  }
+}
+
+/** Waits until all octets of the clip were received, or nothing comes any more. */
+async function waitForRest({ status }: Bridge, size: number, signal: AbortSignal): Promise<void> {
+  let last = -1;
+  let since = performance.now();
+  while (!signal.aborted && status.received < size && performance.now() - since < MAX_SILENCE) {
+    if (status.received !== last) since = performance.now();
+    last = status.received;
+    await sleep(50, undefined, { signal }).catch(() => undefined);
   }
 }
 
@@ -104,6 +158,8 @@ interface Outcome {
   readonly writesBefore: number | undefined;
   readonly seconds: number;
   readonly recovered: string;
+  /** How long it was joined, and what is owed, in words. */
+  readonly owed: string;
 }
 
 async function report(outcome: Outcome): Promise<number> {
@@ -119,6 +175,7 @@ async function report(outcome: Outcome): Promise<number> {
 
   say('');
   say(`bill          ${money(charged)} for ${status.paid.toLocaleString('en')} octets at ${options.price}`);
+  say(`joined        ${outcome.owed}`);
   say(`balance       ${money(before.balance)} before, ${money(after.balance)} after`);
   say(`octets        ${status.received.toLocaleString('en')} received, ${status.missing} missing`);
   say(
@@ -166,28 +223,6 @@ async function readPurse(card: DemoCard): Promise<PurseSnapshot> {
   } finally {
     await channel.close();
   }
-}
-
-/** Starts the head-end as a process of its own, so that what it sends crosses a real socket. */
-function startHeadend(
-  options: DemoOptions & { readonly source: string },
-  { address, port }: { readonly address: string; readonly port: number },
-  store: DemoStore,
-  cardId: string,
-) {
-  const packets = options.mode === 'strict' ? [] : ['--every', String(options.every), '--span', String(options.span)];
-  const args = ['headend', 'send', '--source', options.source, '--address', `${address}:${port}`];
-  if (options.rate !== undefined) packets.push('--rate', String(options.rate));
-  args.push('--mode', options.mode, ...packets, '--price', options.price, '--grant', cardId, '--store', store.folder);
-  say(`head-end      tollcast ${args.slice(0, -4).join(' ')}`);
-  const child = spawn(process.execPath, [CLI, ...args, '--interface', LOOPBACK], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    env: { ...process.env, TOLLCAST_PASSPHRASE: store.passphrase },
-  });
-  let said = '';
-  child.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-2000)));
-  const exit = once(child, 'exit').then(([code]: unknown[]) => code);
-  return { exit, stop: () => child.kill(), said: () => said.trim().split('\n').at(-1) };
 }
 
 /** Keeps one line up to date on a terminal; prints a line every two seconds elsewhere. */

@@ -24,6 +24,8 @@ interface JoinedChannelOptions {
   readonly offer: SignedOffer;
   readonly bridge: Bridge;
   readonly warn: (line: string) => void;
+  /** Called when the card has its first keys. */
+  readonly onJoined?: () => void;
 }
 
 /** A channel that is joined while a bridge plays it. */
@@ -48,6 +50,7 @@ export class JoinedChannel {
     });
     this.#join = new KeptJoin({
       subscription: this.#subscription,
+      onJoined: () => options.onJoined?.(),
       offer,
       clock: this.#clock,
       onUnanswered: (until) =>

@@ -60,7 +60,7 @@ export function describeBill(status: BridgeStatus, end: BridgeEnd, output: Outpu
 /** What a join came to, as the head-end told when it was left. */
 export function describeCharge({ seconds, amount, currency }: Charge): string {
   const owed =
-    currency === undefined || amount === 0n ? 'nothing is owed' : `${formatMoney(amount, currency)} by invoice`;
+    currency === undefined || amount === 0n ? 'nothing by invoice' : `${formatMoney(amount, currency)} by invoice`;
   return `joined    ${seconds} s; ${owed}`;
 }
 

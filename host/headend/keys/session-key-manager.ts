@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { ModuleClass } from '../../../apdu/decode-module/card-id.ts';
 import type { Tariff } from '../../../apdu/decode-module/money/tariff.ts';
-import { TollcastError } from '../../../apdu/errors.ts';
 import { fromHex } from '../../../apdu/octets.ts';
 import type { DueMessages } from '../../stream/sealing/key-carousel.ts';
 import type { ListedMember } from '../membership/member-list.ts';
@@ -85,10 +84,9 @@ export class SessionKeyManager implements ContentKeys {
   /**
    * Gives a card keys for [from, to); an extension has the start of its join.
    * @returns messages for LOAD KEY in this order, and the id of the segment that it can open first.
-   * @throws TollcastError `GRANTS_ENDED` before the first stream.
    */
   grant(grant: MemberGrant): { messages: readonly Uint8Array[]; segmentId: number } {
-    const { segments, contents } = this.#live();
+    const { segments, contents } = this.#liveFor(grant);
     const purchase = this.#strategy.grant(grant);
     const opened = segments.filter(({ from, to }) => from < grant.to && grant.from < to);
     const wrapped = opened.map((segment) => this.#strategy.wrapFor(segment, grant.cardId));
@@ -103,10 +101,9 @@ export class SessionKeyManager implements ContentKeys {
     this.#strategy.end(cardId, at);
   }
 
-  #live(): LiveKeys {
-    if (this.#mediaTime === 0) {
-      throw new TollcastError('GRANTS_ENDED', 'no stream of the session has begun; wait for its source');
-    }
+  /** Before the first stream there is a segment key, which the stream will begin with, and no content key. */
+  #liveFor({ from }: MemberGrant): LiveKeys {
+    if (this.#mediaTime === 0) return { segments: [this.#schedule.segmentAt(from)], contents: [] };
     return this.#schedule.live(this.#mediaTime);
   }
 }

@@ -98,7 +98,7 @@ export class SessionSchedule {
     this.#ssrc = ssrc;
     this.#previousEnds = this.#current === undefined ? 0 : mediaTime + this.#options.grace;
     this.#next = undefined;
-    this.#current = this.#makePeriod(this.#segmentAt(mediaTime), mediaTime);
+    this.#current = this.#makePeriod(this.segmentAt(mediaTime), mediaTime);
   }
 
   /**
@@ -120,6 +120,14 @@ export class SessionSchedule {
         next === undefined || next.segment === current.segment ? [current.segment] : [current.segment, next.segment],
       contents: [current.copies[0]!, ...(next?.copies ?? [])],
     };
+  }
+
+  /** The segment key of a media time, which is made where there is none. */
+  segmentAt(mediaTime: number): SegmentKey {
+    // Of several, the one that was made last replaces the others.
+    const known = this.#segments.filter(({ from, to }) => from <= mediaTime && mediaTime < to);
+    const last = known.toSorted((a, b) => a.from - b.from || a.keyId - b.keyId).at(-1);
+    return last ?? this.#makeSegment(mediaTime, this.#options.endOfSegment(mediaTime));
   }
 
   #at(mediaTime: number): Period {
@@ -145,7 +153,7 @@ export class SessionSchedule {
   #makeNext(current: Period): Period {
     const { segment, to } = current;
     if (to < segment.to) return this.#makePeriod(segment, to);
-    return this.#makePeriod(this.#segmentAt(to), to, { before: segment });
+    return this.#makePeriod(this.segmentAt(to), to, { before: segment });
   }
 
   /**
@@ -174,13 +182,6 @@ export class SessionSchedule {
     if (cut >= segment.to) return;
     current.to = cut;
     this.#next = this.#makePeriod(this.#makeSegment(cut, segment.to, segment.segment), cut, { id: next?.id });
-  }
-
-  #segmentAt(mediaTime: number): SegmentKey {
-    // Of several, the one that was made last replaces the others.
-    const known = this.#segments.filter(({ from, to }) => from <= mediaTime && mediaTime < to);
-    const last = known.toSorted((a, b) => a.from - b.from || a.keyId - b.keyId).at(-1);
-    return last ?? this.#makeSegment(mediaTime, this.#options.endOfSegment(mediaTime));
   }
 
   #makeSegment(from: number, to: number, sold?: number): SegmentKey {

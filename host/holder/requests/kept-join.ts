@@ -8,6 +8,8 @@ export interface KeptJoinOptions {
   readonly subscription: Subscription;
   readonly offer: Offer;
   readonly clock: Clock;
+  /** Called when it is joined and the card has its keys. */
+  readonly onJoined?: () => void;
   /** Called when the head-end does not answer. @param until seconds since 1970: what was agreed holds until then. */
   readonly onUnanswered: (until: number) => void;
 }
@@ -55,6 +57,7 @@ export class KeptJoin {
     while (this.#answer === undefined && !signal.aborted) {
       try {
         this.#hear(await subscription.join(subscription.now + offer.joinLength));
+        this.#options.onJoined?.();
       } catch (error) {
         if (!(error instanceof CardGoneError)) throw error;
       }
