@@ -8,7 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { TollcastError } from '../apdu/errors.ts';
 import type { DemoStore } from './demo-card.ts';
-import type { DemoOptions } from './demo-run.ts';
+import type { DemoOptions } from './demo-options.ts';
 
 const LOOPBACK = '127.0.0.1';
 const CLI = join(import.meta.dirname, '../host/cli/tollcast.ts');

@@ -21,21 +21,7 @@ import { openOutput } from '../host/player/open-output.ts';
 import { nodeAead } from '../host/transport/crypto/node-aead.ts';
 import { type DemoCard, findCard, openStore, prepareCard } from './demo-card.ts';
 import { DemoHeadend } from './demo-headend.ts';
-
-/** As the command line gives them, and where the demo may put its files. */
-export interface DemoOptions {
-  readonly card?: string;
-  readonly source?: string;
-  readonly every: number;
-  readonly span: number;
-  readonly mode: string;
-  readonly price: string;
-  /** bit/s. */
-  readonly rate?: number;
-  readonly json?: true;
-  readonly folder: string;
-  readonly signal: AbortSignal;
-}
+import type { DemoOptions } from './demo-options.ts';
 
 const LOOPBACK = '127.0.0.1';
 /** ms without an octet after which the rest counts as lost. */
@@ -89,28 +75,27 @@ async function watchChannel(
   const before = await readPurse(card);
   const writesBefore = await card.persistentWrites();
   const output = await openOutput(recovered, LOOPBACK);
-  let channel: JoinedChannel | undefined;
   const joined = Promise.withResolvers<void>();
   const bridge = new Bridge({
     open: () => card.open(),
     sink: output,
     aead: nodeAead,
     service: offer.service,
-    onCard: () => channel?.cardSelected(),
-    onConfirm: (confirm) => channel?.confirm(confirm),
+    onCard: () => channel.cardSelected(),
+    onConfirm: (confirm) => channel.confirm(confirm),
     onNotice: (line) => {
       if (!signal.aborted) say(line);
     },
   });
-  channel = new JoinedChannel({ offer, bridge, warn: say, onJoined: () => joined.resolve() });
+  const channel = new JoinedChannel({ offer, bridge, warn: say, onJoined: () => joined.resolve() });
   const receiver = await receiveService({ ...offer.address, interface: LOOPBACK }, bridge);
   const stop = new AbortController();
   const over = AbortSignal.any([signal, stop.signal]);
   const progress = showProgress(bridge, before.balance, stop.signal);
   const started = performance.now();
-  let failure: unknown;
+  let failure: Error | undefined;
   const fail = (error: unknown) => {
-    failure ??= over.aborted ? undefined : error;
+    if (!over.aborted) failure ??= error instanceof Error ? error : new Error(String(error));
     stop.abort();
   };
   try {

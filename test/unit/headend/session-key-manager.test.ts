@@ -197,6 +197,13 @@ describe.each(['list', 'shared'] as const)('keys by strategy %s', (name) => {
     expect(await alice.opens(keys, START)).toBe(true);
   });
 
+  test.each([0, 7, 200])('who joins %d s before the first stream opens all of it', async (wait) => {
+    const keys = makeKeys({ strategy: makeStrategy() });
+    await alice.take(keys.grant(alice.grant(START, START + 1000)));
+    keys.startStream({ ssrc: SSRC, mediaTime: START + wait });
+    expect(await play(keys, START + wait, 60)).toBe('A'.repeat(60));
+  });
+
   test('an extension goes on without a gap', async () => {
     const keys = makeKeys({ strategy: makeStrategy() });
     keys.startStream({ ssrc: SSRC, mediaTime: START });
