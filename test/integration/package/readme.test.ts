@@ -11,6 +11,7 @@ const PIN = '246810';
 const ANSWERS = [
   [/(Passphrase|New passphrase) of the issuer store:/, PASSPHRASE],
   [/PIN of the card:/, PIN],
+  [/type help for what can be asked/, 'quit'],
 ] as const;
 /** These need a network or install programs, and have tests of their own. */
 const ELSEWHERE = /^(git clone|scripts\/demo)/m;
