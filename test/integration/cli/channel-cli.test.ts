@@ -2,11 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { findFreeTcpPort } from '../../support/headend-fixture.ts';
 import { findFreePort } from '../../support/test-service.ts';
 import { runTollcast, TOLLCAST } from '../../support/tollcast-cli.ts';
 
@@ -22,15 +22,6 @@ async function tollcast(...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await runTollcast(args, { cwd: folder, env });
   expect(code, stderr).toBe(0);
   return stdout;
-}
-
-async function findFreeTcpPort(): Promise<number> {
-  const listener = createServer().listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  const address = listener.address();
-  listener.close();
-  await once(listener, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 beforeAll(async () => {

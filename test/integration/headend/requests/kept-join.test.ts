@@ -1,23 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { encodeCardId } from '../../../../apdu/decode-module/card-id.ts';
-import { DecodeModule } from '../../../../apdu/decode-module/decode-module.ts';
-import { deriveCardKey } from '../../../../apdu/decode-module/keys/card-keys.ts';
-import { encodeCardKeys, encodeCardProfile } from '../../../../apdu/decode-module/personalisation.ts';
+import type { DecodeModule } from '../../../../apdu/decode-module/decode-module.ts';
 import { TransportError } from '../../../../apdu/errors.ts';
 import { toHex } from '../../../../apdu/octets.ts';
-import { type SimulatedCard, startCard } from '../../../../card-sim/index.ts';
-import { detailsOf } from '../../../../host/contract/answers/problem.ts';
+import type { SimulatedCard } from '../../../../card-sim/index.ts';
 import type { Offer } from '../../../../host/contract/offer/offer.ts';
 import { parseOffer, signOffer } from '../../../../host/contract/offer/signed-offer.ts';
 import { formatSession } from '../../../../host/contract/session/session-identity.ts';
 import { KeptJoin } from '../../../../host/holder/requests/kept-join.ts';
 import { Subscription } from '../../../../host/holder/requests/subscription.ts';
-import { activate } from '../../../support/activate.ts';
-import { DeskFixture, ISSUER, SOLD, UNIQUE_MASTER, UPLINK_MASTER } from '../../../support/request-desk-fixture.ts';
+import { DeskFixture, SOLD } from '../../../support/request-desk-fixture.ts';
 import { NOW, SAMPLE_OFFER, SAMPLE_SIGNER } from '../../../support/sample-offer.ts';
-
-const CARD_ID = encodeCardId({ issuer: ISSUER, moduleClass: 'soft', serial: 77 });
+import { postToDesk, startSubscribingCard } from '../../../support/subscribing-card.ts';
 
 let card: SimulatedCard;
 let module: DecodeModule;
@@ -48,10 +42,7 @@ async function open(changes: Partial<Offer>) {
     clock: fixture.clock,
     async post(octets) {
       if (!isReachable) throw new TransportError('HTTPS', 'no answer');
-      const reply = await fixture.desk.answer(octets);
-      if ('answer' in reply) return { status: 200, body: new TextEncoder().encode(reply.answer) };
-      const details = detailsOf(reply.problem);
-      return { status: details.status, body: new TextEncoder().encode(JSON.stringify(details)) };
+      return postToDesk(fixture, octets);
     },
   });
   const unanswered: number[] = [];
@@ -72,21 +63,7 @@ const asked = async () => {
 
 beforeEach(async () => {
   isReachable = true;
-  card = await startCard({ kind: 'soft' });
-  const channel = await card.channel();
-  module = new DecodeModule(channel);
-  await module.select();
-  const zeros = new Uint8Array(16);
-  const keys = {
-    downlink: deriveCardKey(UNIQUE_MASTER, 'downlink', CARD_ID),
-    uplink: deriveCardKey(UPLINK_MASTER, 'uplink', CARD_ID),
-    receipt: zeros,
-    acknowledgement: zeros,
-    'load-in': zeros,
-    'load-out': zeros,
-  };
-  const profile = { cardId: CARD_ID, currency: 840, maximumBalance: 1n, maximumUnacknowledged: 1n };
-  await activate(channel, encodeCardProfile(profile), encodeCardKeys(keys));
+  ({ card, module } = await startSubscribingCard());
 });
 
 afterEach(async () => {

@@ -1,20 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { encodeCardId } from '../../../../apdu/decode-module/card-id.ts';
-import { DecodeModule } from '../../../../apdu/decode-module/decode-module.ts';
-import { deriveCardKey } from '../../../../apdu/decode-module/keys/card-keys.ts';
+import type { DecodeModule } from '../../../../apdu/decode-module/decode-module.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
-import { encodeCardKeys, encodeCardProfile } from '../../../../apdu/decode-module/personalisation.ts';
 import { TransportError } from '../../../../apdu/errors.ts';
 import { toHex } from '../../../../apdu/octets.ts';
-import { type SimulatedCard, startCard } from '../../../../card-sim/index.ts';
+import type { SimulatedCard } from '../../../../card-sim/index.ts';
 import type { Clock } from '../../../../host/clock/clock.ts';
-import { detailsOf } from '../../../../host/contract/answers/problem.ts';
 import { parseOffer, signOffer } from '../../../../host/contract/offer/signed-offer.ts';
 import { formatSession } from '../../../../host/contract/session/session-identity.ts';
 import { type PostMessage, Subscription } from '../../../../host/holder/requests/subscription.ts';
-import { activate } from '../../../support/activate.ts';
-import { DeskFixture, ISSUER, SOLD, UNIQUE_MASTER, UPLINK_MASTER } from '../../../support/request-desk-fixture.ts';
+import { DeskFixture, SOLD } from '../../../support/request-desk-fixture.ts';
 import { NOW, SAMPLE_OFFER, SAMPLE_SIGNER } from '../../../support/sample-offer.ts';
+import { postToDesk, startSubscribingCard } from '../../../support/subscribing-card.ts';
 
 const OFFER = parseOffer(signOffer(SAMPLE_OFFER, SAMPLE_SIGNER));
 const HOURLY = {
@@ -27,29 +23,13 @@ const HOURLY = {
     currency: SAMPLE_OFFER.currency!,
   },
 } as const;
-const CARD_ID = encodeCardId({ issuer: ISSUER, moduleClass: 'soft', serial: 77 });
-
 let card: SimulatedCard;
 let module: DecodeModule;
 let fixture: DeskFixture;
 
 beforeEach(async () => {
   fixture = await DeskFixture.open({ sold: [HOURLY], mode: 'direct' });
-  card = await startCard({ kind: 'soft' });
-  const channel = await card.channel();
-  module = new DecodeModule(channel);
-  await module.select();
-  const zeros = new Uint8Array(16);
-  const keys = {
-    downlink: deriveCardKey(UNIQUE_MASTER, 'downlink', CARD_ID),
-    uplink: deriveCardKey(UPLINK_MASTER, 'uplink', CARD_ID),
-    receipt: zeros,
-    acknowledgement: zeros,
-    'load-in': zeros,
-    'load-out': zeros,
-  };
-  const profile = { cardId: CARD_ID, currency: 840, maximumBalance: 1n, maximumUnacknowledged: 1n };
-  await activate(channel, encodeCardProfile(profile), encodeCardKeys(keys));
+  ({ card, module } = await startSubscribingCard());
 });
 
 afterEach(async () => {
@@ -58,12 +38,7 @@ afterEach(async () => {
 });
 
 /** The desk as HTTP shows it. */
-const post: PostMessage = async (octets) => {
-  const reply = await fixture.desk.answer(octets);
-  if ('answer' in reply) return { status: 200, body: new TextEncoder().encode(reply.answer) };
-  const details = detailsOf(reply.problem);
-  return { status: details.status, body: new TextEncoder().encode(JSON.stringify(details)) };
-};
+const post: PostMessage = (octets) => postToDesk(fixture, octets);
 
 const subscribe = (options: Partial<ConstructorParameters<typeof Subscription>[0]> = {}) =>
   new Subscription({ module, offer: OFFER, post, clock: fixture.clock, ...options });
