@@ -139,14 +139,14 @@ class Viewer {
   close = () => this.#card.close();
 }
 
-let alice: Viewer;
-let bob: Viewer;
+let memberA: Viewer;
+let memberB: Viewer;
 
 beforeEach(async () => {
-  [alice, bob] = await Promise.all([Viewer.start(1), Viewer.start(2)]);
+  [memberA, memberB] = await Promise.all([Viewer.start(1), Viewer.start(2)]);
 });
 
-afterEach(() => Promise.all([alice.close(), bob.close()]));
+afterEach(() => Promise.all([memberA.close(), memberB.close()]));
 
 /** Everything that is on the key port at a media time. */
 function onAir(keys: SessionKeyManager, mediaTime: number): Uint8Array[] {
@@ -159,9 +159,9 @@ async function play(keys: SessionKeyManager, from: number, seconds: number): Pro
   let line = '';
   for (let time = from; time < from + seconds; time++) {
     const messages = onAir(keys, time);
-    await alice.load(messages);
-    await bob.load(messages);
-    const [a, b] = [await alice.opens(keys, time), await bob.opens(keys, time)];
+    await memberA.load(messages);
+    await memberB.load(messages);
+    const [a, b] = [await memberA.opens(keys, time), await memberB.opens(keys, time)];
     line += a && b ? '*' : a ? 'A' : b ? 'B' : '-';
   }
   return line;
@@ -176,30 +176,30 @@ describe.each(['list', 'shared'] as const)('keys by strategy %s', (name) => {
   test('members open everything over changes of content and segment keys, others nothing', async () => {
     const keys = makeKeys({ strategy: makeStrategy() });
     keys.startStream({ ssrc: SSRC, mediaTime: START });
-    await alice.take(keys.grant(alice.grant(START, START + 1000)));
+    await memberA.take(keys.grant(memberA.grant(START, START + 1000)));
     expect(await play(keys, START, 300)).toBe('A'.repeat(300));
   });
 
   test('a member that joins later opens nothing from before, and all from then on', async () => {
     const keys = makeKeys({ strategy: makeStrategy() });
     keys.startStream({ ssrc: SSRC, mediaTime: START });
-    await alice.take(keys.grant(alice.grant(START, START + 1000)));
+    await memberA.take(keys.grant(memberA.grant(START, START + 1000)));
     expect(await play(keys, START, 50)).toBe('A'.repeat(50));
-    await bob.take(keys.grant(bob.grant(START + 50, START + 1000)));
-    expect(await bob.opens(keys, START + 49)).toBe(false);
+    await memberB.take(keys.grant(memberB.grant(START + 50, START + 1000)));
+    expect(await memberB.opens(keys, START + 49)).toBe(false);
     expect(await play(keys, START + 50, 30)).toBe('*'.repeat(30));
   });
 
   test('a grant alone opens the stream: nobody waits for the key port', async () => {
     const keys = makeKeys({ strategy: makeStrategy() });
     keys.startStream({ ssrc: SSRC, mediaTime: START });
-    await alice.take(keys.grant(alice.grant(START, START + 1000)));
-    expect(await alice.opens(keys, START)).toBe(true);
+    await memberA.take(keys.grant(memberA.grant(START, START + 1000)));
+    expect(await memberA.opens(keys, START)).toBe(true);
   });
 
   test.each([0, 7, 200])('who joins %d s before the first stream opens all of it', async (wait) => {
     const keys = makeKeys({ strategy: makeStrategy() });
-    await alice.take(keys.grant(alice.grant(START, START + 1000)));
+    await memberA.take(keys.grant(memberA.grant(START, START + 1000)));
     keys.startStream({ ssrc: SSRC, mediaTime: START + wait });
     expect(await play(keys, START + wait, 60)).toBe('A'.repeat(60));
   });
@@ -207,9 +207,9 @@ describe.each(['list', 'shared'] as const)('keys by strategy %s', (name) => {
   test('an extension goes on without a gap', async () => {
     const keys = makeKeys({ strategy: makeStrategy() });
     keys.startStream({ ssrc: SSRC, mediaTime: START });
-    await alice.take(keys.grant(alice.grant(START, START + 100)));
+    await memberA.take(keys.grant(memberA.grant(START, START + 100)));
     const first = await play(keys, START, 90);
-    await alice.take(keys.grant(alice.grant(START, START + 200)));
+    await memberA.take(keys.grant(memberA.grant(START, START + 200)));
     expect(first + (await play(keys, START + 90, 120))).toBe(`${'A'.repeat(200)}${'-'.repeat(10)}`);
   });
 });
@@ -219,9 +219,9 @@ describe('a member that leaves', () => {
     const ids = new TestIds();
     const keys = makeKeys({ ids, segment: 3600, period: 300 });
     keys.startStream({ ssrc: SSRC, mediaTime: START });
-    for (const viewer of [alice, bob]) await viewer.take(keys.grant(viewer.grant(START, START + 3000)));
+    for (const viewer of [memberA, memberB]) await viewer.take(keys.grant(viewer.grant(START, START + 3000)));
     expect(await play(keys, START, 100)).toBe('*'.repeat(100));
-    keys.end(bob.cardId, START + 100);
+    keys.end(memberB.cardId, START + 100);
     // 2 s in which the new key travels.
     expect(await play(keys, START + 100, 60)).toBe(`**${'A'.repeat(58)}`);
     // A flat price is paid for the segment that is sold, whose keys changed.
@@ -232,39 +232,39 @@ describe('a member that leaves', () => {
   test('at a time to come, opens everything until then and nothing after', async () => {
     const keys = makeKeys({ segment: 3600, period: 300 });
     keys.startStream({ ssrc: SSRC, mediaTime: START });
-    for (const viewer of [alice, bob]) await viewer.take(keys.grant(viewer.grant(START, START + 3000)));
-    keys.end(bob.cardId, START + 50);
+    for (const viewer of [memberA, memberB]) await viewer.take(keys.grant(viewer.grant(START, START + 3000)));
+    keys.end(memberB.cardId, START + 50);
     expect(await play(keys, START, 80)).toBe(`${'*'.repeat(50)}${'A'.repeat(30)}`);
   });
 
   test('and whose card forgot its end, as a broken one may, has no key after the end of its grant', async () => {
     const keys = makeKeys({ segment: 3600, period: 300 });
     keys.startStream({ ssrc: SSRC, mediaTime: START });
-    await alice.take(keys.grant(alice.grant(START, START + 3000)));
+    await memberA.take(keys.grant(memberA.grant(START, START + 3000)));
     // The card is given more time than the list has, which stands for a card that does not keep to its end.
-    await bob.take(keys.grant(bob.grant(START, START + 3000)));
-    keys.grant({ ...bob.grant(START, START + 60), takeNumber: () => 1 });
+    await memberB.take(keys.grant(memberB.grant(START, START + 3000)));
+    keys.grant({ ...memberB.grant(START, START + 60), takeNumber: () => 1 });
     expect(await play(keys, START, 100)).toBe(`${'*'.repeat(60)}${'A'.repeat(40)}`);
   });
 
   test('just before a regular change gets no key of the next segment', async () => {
     const keys = makeKeys();
     keys.startStream({ ssrc: SSRC, mediaTime: START });
-    for (const viewer of [alice, bob]) await viewer.take(keys.grant(viewer.grant(START, START + 3000)));
+    for (const viewer of [memberA, memberB]) await viewer.take(keys.grant(viewer.grant(START, START + 3000)));
     // The segment ends at 120, and its next key is announced from 103 on.
     expect(await play(keys, START, 110)).toBe('*'.repeat(110));
-    keys.end(bob.cardId, START + 110);
+    keys.end(memberB.cardId, START + 110);
     expect(await play(keys, START + 110, 60)).toBe(`${'*'.repeat(10)}${'A'.repeat(50)}`);
   });
 
   test('and joins again opens all from then on', async () => {
     const keys = makeKeys({ segment: 3600, period: 300 });
     keys.startStream({ ssrc: SSRC, mediaTime: START });
-    for (const viewer of [alice, bob]) await viewer.take(keys.grant(viewer.grant(START, START + 3000)));
+    for (const viewer of [memberA, memberB]) await viewer.take(keys.grant(viewer.grant(START, START + 3000)));
     await play(keys, START, 10);
-    keys.end(bob.cardId, START + 10);
+    keys.end(memberB.cardId, START + 10);
     expect(await play(keys, START + 10, 30)).toBe(`**${'A'.repeat(28)}`);
-    await bob.take(keys.grant(bob.grant(START + 40, START + 3000)));
+    await memberB.take(keys.grant(memberB.grant(START + 40, START + 3000)));
     expect(await play(keys, START + 40, 30)).toBe('*'.repeat(30));
   });
 });
@@ -272,11 +272,11 @@ describe('a member that leaves', () => {
 test('of 1,000 key changes, none loses a packet', async () => {
   const keys = makeKeys({ segment: 40, period: 20 });
   keys.startStream({ ssrc: SSRC, mediaTime: START });
-  await alice.take(keys.grant(alice.grant(START, START + 30_000)));
+  await memberA.take(keys.grant(memberA.grant(START, START + 30_000)));
   let opened = 0;
   for (let time = START; time < START + 20_000; time += 5) {
-    await alice.load(onAir(keys, time));
-    if (await alice.opens(keys, time)) opened += 1;
+    await memberA.load(onAir(keys, time));
+    if (await memberA.opens(keys, time)) opened += 1;
   }
   expect(opened).toBe(4000);
 });
@@ -285,11 +285,11 @@ test('a session that starts anew goes on in the segment that is sold, with ids t
   const ids = new TestIds();
   const before = makeKeys({ ids, segment: 600 });
   before.startStream({ ssrc: SSRC, mediaTime: START });
-  await alice.take(before.grant(alice.grant(START, START + 500)));
+  await memberA.take(before.grant(memberA.grant(START, START + 500)));
   expect(await play(before, START, 50)).toBe('A'.repeat(50));
   const last = before.at(START + 49);
 
-  const members = [{ cardId: toHex(alice.cardId), from: START, to: START + 500 }];
+  const members = [{ cardId: toHex(memberA.cardId), from: START, to: START + 500 }];
   const after = makeKeys({ ids, segment: 600, members, segments: ids.segments });
   after.startStream({ ssrc: SSRC, mediaTime: START + 50 });
   expect(after.at(START + 50)).toMatchObject({ segmentId: last.segmentId });
@@ -318,12 +318,12 @@ test('1,000 members are told a segment key in 21 sections, and a joiner changes 
   const keys = makeKeys();
   keys.startStream({ ssrc: SSRC, mediaTime: START });
   const cards = Array.from({ length: 1000 }, (_, i) =>
-    Uint8Array.from([0x0a, 0x1b, 0x2c, alice.cardId[3]!, 0, 0, 1 + (i >> 8), i & 255]),
+    Uint8Array.from([0x0a, 0x1b, 0x2c, memberA.cardId[3]!, 0, 0, 1 + (i >> 8), i & 255]),
   );
   for (const cardId of cards) keys.grant({ cardId, from: START, to: START + 1000, takeNumber: () => 1 });
   const { personal } = keys.due(START);
   expect(personal).toHaveLength(21);
-  await alice.take(keys.grant(alice.grant(START, START + 1000)));
+  await memberA.take(keys.grant(memberA.grant(START, START + 1000)));
   const again = keys.due(START).personal;
   expect(again.filter((section) => !personal.includes(section))).toHaveLength(1);
 });

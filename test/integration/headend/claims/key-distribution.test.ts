@@ -98,9 +98,9 @@ async function isAccepted(work: Promise<unknown>): Promise<boolean> {
 
 let fixture: DeskFixture;
 let keys: SessionKeyManager;
-let alice: Client;
-let bob: Client;
-let carol: Client;
+let memberA: Client;
+let memberB: Client;
+let memberC: Client;
 let outsider: Client;
 let group = 0;
 
@@ -140,7 +140,7 @@ beforeAll(async () => {
     },
   });
   keys.startStream({ ssrc: SSRC, mediaTime: NOW });
-  [alice, bob, carol, outsider] = (await Promise.all([1, 2, 3, 4].map((serial) => Client.start(serial)))) as [
+  [memberA, memberB, memberC, outsider] = (await Promise.all([1, 2, 3, 4].map((serial) => Client.start(serial)))) as [
     Client,
     Client,
     Client,
@@ -149,7 +149,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await Promise.all([alice, bob, carol, outsider].map((client) => client.close()));
+  await Promise.all([memberA, memberB, memberC, outsider].map((client) => client.close()));
   await fixture.close();
 });
 
@@ -181,7 +181,7 @@ async function play(): Promise<string> {
   const header = { ...one, mediaTime: fixture.now, contentKeyId: id, index: group, ssrc: SSRC, group };
   const part = sealCardPart(header, new Uint8Array(16), ciphers);
   let opened = '';
-  for (const [initial, client] of Object.entries({ a: alice, b: bob, c: carol, o: outsider })) {
+  for (const [initial, client] of Object.entries({ a: memberA, b: memberB, c: memberC, o: outsider })) {
     await client.hear(messages);
     if (await client.opens(part)) opened += initial;
   }
@@ -194,15 +194,15 @@ const logOf = ({ hex }: Client) =>
 test('a client that nobody knows asks: the request is logged when its keys are there', async () => {
   expect(await fixture.store.selectFrom('cardNumber').selectAll().execute()).toEqual([]);
   expect(await play()).toBe('');
-  const joined = await alice.ask('join', NOW + HOUR);
-  expect(await logOf(alice)).toMatchObject([
-    { cardId: alice.hex, service: SOLD.service, session: SOLD.session, at: NOW, segmentId: 1, outcome: 'joined' },
+  const joined = await memberA.ask('join', NOW + HOUR);
+  expect(await logOf(memberA)).toMatchObject([
+    { cardId: memberA.hex, service: SOLD.service, session: SOLD.session, at: NOW, segmentId: 1, outcome: 'joined' },
   ]);
   expect(joined.messages.length).toBeGreaterThan(0);
 });
 
 test('its first key comes to it alone, under its unique key', async () => {
-  const joined = await bob.ask('join', NOW + HOUR);
+  const joined = await memberB.ask('join', NOW + HOUR);
   const [first] = joined.messages.map((octets) => parseKeyMessage(octets));
   expect(first).toMatchObject({ kind: KIND.service, parentKind: KIND.unique, from: NOW, to: NOW + HOUR });
   // Another card does not take it.
@@ -212,7 +212,7 @@ test('its first key comes to it alone, under its unique key', async () => {
 });
 
 test('the second key is multicast to all requesters, once under the first key of each', async () => {
-  await carol.ask('join', NOW + HOUR);
+  await memberC.ask('join', NOW + HOUR);
   const second = [...secondKeys().values()];
   expect(second).toHaveLength(1);
   expect(new Set(second[0])).toHaveProperty('size', 3);
@@ -221,9 +221,9 @@ test('the second key is multicast to all requesters, once under the first key of
 });
 
 test('the same keys are given again on a key request', async () => {
-  const asked = await alice.ask('keyRequest', 0);
+  const asked = await memberA.ask('keyRequest', 0);
   expect(asked).toMatchObject({ outcome: 'keys', to: NOW + HOUR });
-  expect((await logOf(alice)).at(-1)).toMatchObject({ kind: 'keyRequest', outcome: 'keys', segmentId: 1 });
+  expect((await logOf(memberA)).at(-1)).toMatchObject({ kind: 'keyRequest', outcome: 'keys', segmentId: 1 });
   expect(await play()).toBe('abc');
 });
 
@@ -232,7 +232,7 @@ test('a requester that does not confirm in time is off the list, and the next se
   await outsider.ask('join', NOW + HOUR, { confirms: false });
   expect(await play()).toBe('abco');
   await fixture.goTo(NOW + MINUTE + SOLD.confirmTimeout);
-  expect(fixture.listed()).toEqual([alice.hex, bob.hex, carol.hex]);
+  expect(fixture.listed()).toEqual([memberA.hex, memberB.hex, memberC.hex]);
   await play();
   await fixture.goTo(fixture.now + LEAD);
   expect(await play()).toBe('abc');
@@ -241,10 +241,10 @@ test('a requester that does not confirm in time is off the list, and the next se
 
 test('one that leaves is off the list; that billing stops is logged at once', async () => {
   await fixture.goTo(NOW + 3 * MINUTE);
-  const left = await bob.ask('leave', fixture.now);
+  const left = await memberB.ask('leave', fixture.now);
   expect(left).toMatchObject({ outcome: 'left', to: fixture.now, messages: [], charge: { seconds: 3 * MINUTE } });
-  expect((await logOf(bob)).at(-1)).toMatchObject({ kind: 'leave', at: fixture.now, timeTo: fixture.now });
-  expect(fixture.listed()).toEqual([alice.hex, carol.hex]);
+  expect((await logOf(memberB)).at(-1)).toMatchObject({ kind: 'leave', at: fixture.now, timeTo: fixture.now });
+  expect(fixture.listed()).toEqual([memberA.hex, memberC.hex]);
 });
 
 test('the others get a third key, and go on without a gap', async () => {
@@ -265,22 +265,22 @@ test('the others get a third key, and go on without a gap', async () => {
 
 test('members say that they are still there, and a silent one is dropped from the list', async () => {
   await fixture.goTo(NOW + 4 * MINUTE);
-  await alice.ask('stay', 0);
+  await memberA.ask('stay', 0);
   await fixture.goTo(NOW + 6 * MINUTE);
-  expect(fixture.listed()).toEqual([alice.hex]);
-  expect((await logOf(carol)).at(-1)).toMatchObject({ kind: 'silence', outcome: 'ended' });
+  expect(fixture.listed()).toEqual([memberA.hex]);
+  expect((await logOf(memberC)).at(-1)).toMatchObject({ kind: 'silence', outcome: 'ended' });
   await play();
   await fixture.goTo(fixture.now + LEAD);
   expect(await play()).toBe('a');
 });
 
 test('one that was dropped asks again, and opens everything from then on', async () => {
-  await carol.ask('join', NOW + HOUR);
+  await memberC.ask('join', NOW + HOUR);
   expect(await play()).toBe('ac');
 });
 
 test('a stolen card is evicted by one call, and opens nothing any more', async () => {
-  expect(await fixture.desk.evict(carol.cardId)).toBe(1);
+  expect(await fixture.desk.evict(memberC.cardId)).toBe(1);
   await play();
   await fixture.goTo(fixture.now + LEAD);
   expect(await play()).toBe('a');
@@ -290,11 +290,11 @@ test('the service is billed from the log alone, to the second, as from the charg
   const total = (client: Client, rows: readonly { cardId: string; from: number; to: number }[]) =>
     rows.filter(({ cardId }) => cardId === client.hex).reduce((sum, { from, to }) => sum + to - from, 0);
   await fixture.goTo(NOW + 8 * MINUTE);
-  await alice.ask('leave', fixture.now);
+  await memberA.ask('leave', fixture.now);
   const log = readConnections(await fixture.store.selectFrom('requestLog').selectAll().orderBy('id').execute());
   const bills = (await fixture.bills()).map(({ user, from, to }) => ({ cardId: user.replaceAll('-', ''), from, to }));
-  for (const client of [alice, bob, carol, outsider]) expect(total(client, log)).toBe(total(client, bills));
-  expect(total(alice, log)).toBe(8 * MINUTE);
-  expect(total(bob, log)).toBe(3 * MINUTE);
+  for (const client of [memberA, memberB, memberC, outsider]) expect(total(client, log)).toBe(total(client, bills));
+  expect(total(memberA, log)).toBe(8 * MINUTE);
+  expect(total(memberB, log)).toBe(3 * MINUTE);
   expect(total(outsider, log)).toBe(SOLD.confirmTimeout);
 });
