@@ -160,6 +160,7 @@ const CATALOGUE = {
   NO_RECEIPTS: { kind: 'refused', meaning: 'the issuer has all receipts of the card' },
 
   // Head-end
+  HEADEND: { kind: 'failure', meaning: 'the head-end of the demo ended by itself' },
   HTTPS: { kind: 'failure', meaning: 'a head-end does not answer, or is not the one that is known' },
   OPERATOR: { kind: 'failure', meaning: 'the head-end refused what an operator asked for' },
   TLS_FILES: { kind: 'usage', meaning: 'the key and certificate of the head-end cannot be used' },

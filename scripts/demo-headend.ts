@@ -25,7 +25,7 @@ export class DemoHeadend {
 
   /**
    * Writes its configuration and starts it. The source is a pipe, so that the clip begins when somebody watches.
-   * @throws TollcastError `SOURCE` with what it said when it ends before it runs.
+   * @throws TollcastError `HEADEND` with what it said when it ends before it runs.
    */
   static async start(options: DemoOptions, store: DemoStore): Promise<DemoHeadend> {
     const { folder } = options;
@@ -62,7 +62,7 @@ export class DemoHeadend {
       });
     });
     const exit = once(child, 'exit').then(() => {
-      throw new TollcastError('SOURCE', `the head-end ended: ${said.trim().split('\n').at(-1)}`);
+      throw new TollcastError('HEADEND', `the head-end ended: ${said.trim().split('\n').at(-1)}`);
     });
     exit.catch(() => undefined);
     await Promise.race([runs, exit]);

@@ -103,7 +103,8 @@ class WorkerSqliteDriver implements Driver, DatabaseConnection {
 
   async destroy(): Promise<void> {
     const worker = this.#worker;
-    if (worker === undefined) return;
+    // A thread that has failed has ended, or does so by itself.
+    if (worker === undefined || this.#failure !== undefined) return;
     const ended = new Promise<void>((resolve) => void worker.once('exit', () => resolve()));
     worker.postMessage('close');
     await ended;

@@ -20,19 +20,26 @@ export async function serve({ config: path, ...options }: ConfigOption & Passphr
   const stopped = new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
   });
-  const headend = await Headend.start({
+  const starting = Headend.start({
     config,
     openMaster: (name) => keys.open(name),
     openUplinkKeys: () => openUplinkKeys(plan.issuer, keys),
     log,
   });
+  // Whoever stops it while it starts need not wait for what it waits for.
+  const headend = await Promise.race([starting, stopped]);
+  if (headend === undefined) return;
   const { keyId, publicFile } = headend.signer;
   if (publicFile !== undefined) {
-    log.info({ publicFile }, `offers are signed; cards trust them after: issuer trust --trust ${keyId}=${publicFile}`);
+    log.info(
+      { publicFile },
+      `offers are signed; cards trust them after: issuer trust --place 0 --trust ${keyId}=${publicFile}`,
+    );
   }
-  await stopped;
+  const failure = await Promise.race([stopped, headend.failed]);
   log.info({}, 'stopping');
   await headend.close();
+  if (failure !== undefined) throw failure;
 }
 
 /** Checks a configuration, and names what it sells. */

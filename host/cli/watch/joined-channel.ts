@@ -1,7 +1,7 @@
 import type { CardChannel } from '../../../apdu/card-channel.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
-import { TransportError } from '../../../apdu/errors.ts';
+import { TollcastError, TransportError } from '../../../apdu/errors.ts';
 import type { Bridge } from '../../bridge/index.ts';
 import { type Clock, systemClock } from '../../clock/clock.ts';
 import type { Answer } from '../../contract/answers/answer.ts';
@@ -100,7 +100,8 @@ export class JoinedChannel {
       }
     } catch (error) {
       if (error instanceof RequestRefusedError && error.problem.code === 'not-joined') return undefined;
-      if (!(error instanceof TransportError || error instanceof RequestRefusedError)) throw error;
+      const isTooLate = error instanceof DOMException && error.name === 'TimeoutError';
+      if (!(error instanceof TollcastError) && !isTooLate) throw error;
       this.#options.warn(`the channel could not be left: ${error.message}. It ends at ${formatTime(agreed.to)}`);
       return undefined;
     }

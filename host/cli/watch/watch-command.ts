@@ -86,6 +86,12 @@ async function watch(name: string | undefined, options: WatchOptions): Promise<v
   const card = parseCardAddress(options.card);
   requireFreeStandardOutput(options);
   const pin = options.pin === true || options.pinFile !== undefined ? await askPin(options.pinFile) : undefined;
+  const printer = new StatusPrinter(options.quiet === true);
+  const decision = new PriceDecision(options, printer);
+  // What is not joined has no output: nothing is made, or written over, for it.
+  const offer = name === undefined ? undefined : await chooseChannel(name, { ...options, card });
+  if (offer !== undefined) await decision.acceptChannel(offer);
+  const { address, port, keyPort } = offer?.address ?? addressOf(options);
   const confirms = options.confirms === undefined ? undefined : ConfirmFile.open(options.confirms);
   const stop = new AbortController();
   const interrupt = () => stop.abort();
@@ -96,14 +102,9 @@ async function watch(name: string | undefined, options: WatchOptions): Promise<v
   });
   let closing: Promise<void> | undefined;
   const closeOutput = () => (closing ??= output.close());
-  const printer = new StatusPrinter(options.quiet === true);
-  const decision = new PriceDecision(options, printer);
-  let failure: TollcastError | undefined;
+  let failure: Error | undefined;
   let channel: JoinedChannel | undefined;
   try {
-    const offer = name === undefined ? undefined : await chooseChannel(name, { ...options, card });
-    if (offer !== undefined) await decision.acceptChannel(offer);
-    const { address, port, keyPort } = offer?.address ?? addressOf(options);
     const open = createCardOpener(card, {
       wait: options.wait,
       onWaiting: (reason) => printer.print(`waiting: ${reason.message}`),
@@ -134,7 +135,7 @@ async function watch(name: string | undefined, options: WatchOptions): Promise<v
     if (offer !== undefined) channel = new JoinedChannel({ offer, bridge, warn: (line) => printer.warn(line) });
     void channel?.run(stop.signal).catch((error: unknown) => {
       if (stop.signal.aborted) return;
-      failure = error instanceof TollcastError ? error : new TollcastError('DEFECT', String(error), { cause: error });
+      failure = error instanceof Error ? error : new Error(String(error));
       stop.abort();
     });
     void output.ended.then((error) => {
@@ -157,13 +158,15 @@ async function watch(name: string | undefined, options: WatchOptions): Promise<v
       printer.follow(bridge.status);
       end = await bridge.run(stop.signal);
     } finally {
+      // Nothing is asked for any more, whatever ended it.
+      stop.abort();
       printer.stop();
       await receiver.close();
     }
     // What is thrown away in the end stands in the bill.
     await closeOutput();
-    const left = await channel?.leave(() => open(AbortSignal.timeout(LAST_OPEN)), pin);
     for (const line of describeBill(bridge.status, end, output)) printer.print(line);
+    const left = await channel?.leave(() => open(AbortSignal.timeout(LAST_OPEN)), pin);
     if (left?.charge !== undefined) printer.print(describeCharge(left.charge));
     if (options.json === true) {
       const seconds = Math.round(performance.now() - started) / 1000;

@@ -17,6 +17,8 @@ import type { TlsIdentity } from './tls-identity.ts';
 export interface ApiPorts extends OfferPorts, RequestPorts, OperatorPorts, MemberPorts {
   readonly services: OperatorPorts['services'];
   readonly metrics: Metrics;
+  /** Why the head-end cannot go on; undefined while it can. */
+  findFailure(): Error | undefined;
 }
 
 /** Of the routes and what they carry. */
@@ -74,7 +76,13 @@ export async function makeApi(
       components: { securitySchemes: { operator: { type: 'http', scheme: 'bearer' } } },
     },
   });
-  api.get('/healthz', { schema: { summary: 'Whether the head-end runs', hide: false } }, () => ({ status: 'ok' }));
+  api.get('/healthz', { schema: { summary: 'Whether the head-end runs', hide: false } }, (_request, reply) => {
+    if (ports.findFailure() === undefined) return { status: 'ok' };
+    return sendProblem(reply, {
+      status: 503,
+      detail: 'The head-end cannot go on; look into its log, and start it anew.',
+    });
+  });
   api.get('/openapi.json', { schema: { hide: true } }, () => api.swagger());
   addOfferRoutes(api, ports);
   addRequestRoutes(api, ports);

@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { MasterName } from '../../../apdu/decode-module/keys/card-keys.ts';
+import { TransportError } from '../../../apdu/errors.ts';
 import { type Clock, systemClock } from '../../clock/clock.ts';
 import { GroupWriter } from '../../store/group-writer.ts';
 import { headendDatabase, type HeadendStore, openHeadendStore } from '../../store/headend/headend-store.ts';
@@ -64,6 +65,8 @@ export class Headend {
   readonly #parts: Parts;
   readonly #stop = new AbortController();
   readonly #tasks: Promise<unknown>[] = [];
+  readonly #failed = Promise.withResolvers<Error>();
+  #failure: Error | undefined;
   #api: Api | undefined;
   #change: Promise<unknown> = Promise.resolve();
 
@@ -108,6 +111,11 @@ export class Headend {
     await this.#parts.running.ended();
   }
 
+  /** Settles with the reason when it cannot go on: it is then to be closed, and started anew. */
+  get failed(): Promise<Error> {
+    return this.#failed.promise;
+  }
+
   async #open(): Promise<void> {
     const { clock, services, offers, running, meter, desk } = this.#parts;
     const { plan } = this.#options.config;
@@ -121,8 +129,9 @@ export class Headend {
         clock,
         log: this.#options.log,
       });
-      this.#tasks.push(announcer.run(signal));
-      this.#tasks.push(desk.run(signal), meter.run(clock, signal), this.#keepOffers());
+      for (const work of [announcer.run(signal), desk.run(signal), meter.run(clock, signal), this.#keepOffers()]) {
+        this.#tasks.push(work.catch((error: unknown) => this.#fail(error)));
+      }
       this.#options.log.info({ url: this.url, state: plan.state }, 'the head-end runs');
     } catch (error) {
       await this.#halt();
@@ -153,6 +162,7 @@ export class Headend {
         offers,
         operators,
         desk,
+        findFailure: () => this.#failure,
         services: {
           list: () => services.list(),
           find: (number) => services.find(number),
@@ -172,7 +182,17 @@ export class Headend {
       { tls, log },
     );
     this.#api = api;
-    await api.listen({ host: listen.address, port: listen.port });
+    try {
+      await api.listen({ host: listen.address, port: listen.port });
+    } catch (cause) {
+      throw explainListen(cause, `${listen.address}:${listen.port}`);
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#stop.signal.aborted) return;
+    this.#failure ??= error instanceof Error ? error : new Error(String(error));
+    this.#failed.resolve(this.#failure);
   }
 
   async #halt(): Promise<void> {
@@ -220,6 +240,25 @@ export class Headend {
     this.#change = done.catch(() => undefined);
     return done;
   }
+}
+
+function explainListen(cause: unknown, where: string): unknown {
+  const code: unknown = cause instanceof Error ? Reflect.get(cause, 'code') : undefined;
+  if (code === 'EADDRINUSE') {
+    return new TransportError(
+      'PORT_TAKEN',
+      `another program listens at ${where}; stop it, or name another port: listen`,
+      {
+        cause,
+      },
+    );
+  }
+  if (code === 'EADDRNOTAVAIL') {
+    return new TransportError('ADDRESS_UNREACHABLE', `${where} is not an address of this machine; correct listen`, {
+      cause,
+    });
+  }
+  return cause;
 }
 
 async function assemble(

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -91,6 +91,8 @@ describe('channels', () => {
     const { code, stderr } = await runTollcast(words, { cwd: folder, env });
     expect(stderr).toContain(why);
     expect(code).toBe(status);
+    // Nothing was made for what is not watched.
+    expect(await readdir(folder)).not.toContain('nothing');
     expect(await tollcast('headend', 'changes', '--config', 'headend.yaml')).not.toContain('joined');
   });
 });

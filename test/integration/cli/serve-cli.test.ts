@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -53,6 +54,34 @@ test('a configuration is checked, and what is wrong is named by line and field',
     2,
     'tollcast: wrong.yaml:5:13: services[0].number: it must be integer; correct it\n',
   ]);
+});
+
+test('a database that is none, and a port that is taken, end it with what to do', { timeout: 60_000 }, async () => {
+  const env = { ...process.env, TOLLCAST_PASSPHRASE: PASSPHRASE };
+  const text = await readFile(config, 'utf8');
+  const serve = async (name: string, state: string, port: number) => {
+    const file = join(folder, `${name}.yaml`);
+    await writeFile(file, text.replace(/listen: .*/, `listen: 127.0.0.1:${port}`).replace('/state', `/${state}`));
+    const { code, stderr } = await runTollcast(['headend', 'serve', '--config', file], { env });
+    return [code, stderr.trim().split('\n').at(-1)];
+  };
+  await mkdir(join(folder, 'damaged'));
+  await writeFile(join(folder, 'damaged/headend.sqlite'), 'this is not a database '.repeat(100));
+  expect(await serve('damaged', 'damaged', await findFreeTcpPort())).toEqual([
+    1,
+    expect.stringMatching(/headend\.sqlite is damaged or of another program; put your copy of it back$/),
+  ]);
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo;
+  try {
+    expect(await serve('taken', 'other', port)).toEqual([
+      4,
+      `tollcast: another program listens at 127.0.0.1:${port}; stop it, or name another port: listen`,
+    ]);
+  } finally {
+    taken.close();
+  }
 });
 
 test('a head-end serves, is operated and copied while it runs, and stops cleanly', { timeout: 150_000 }, async () => {
