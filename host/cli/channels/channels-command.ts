@@ -5,23 +5,28 @@ import type { SignedOffer } from '../../contract/offer/signed-offer.ts';
 import { formatSession } from '../../contract/session/session-identity.ts';
 import { readCard } from '../../holder/card-snapshot.ts';
 import { addCardOptions, type CardOptions, print, withCard } from '../options/card-option.ts';
-import { HEAD_END_OPTION } from '../options/head-end-option.ts';
+import { addHeadEndOptions, type HeadEndOptions } from '../options/head-end-option.ts';
 import { formatTime } from '../terminal/time.ts';
 import { findObstacle, formatOfferPrice } from './describe-offer.ts';
-import { fetchChannels } from './fetch-channels.ts';
+import { findChannels } from './find-channels.ts';
+import { HEARING_TIME } from './hear-channels.ts';
 
-interface ChannelsOptions extends CardOptions {
-  readonly headEnd: URL;
-}
+type ChannelsOptions = CardOptions & HeadEndOptions;
 
 /** Adds `tollcast channels` to the program. */
 export function addChannelsCommand(program: Command): void {
-  const command = program.command('channels').description('list what a head-end offers, and what this card may watch');
-  addCardOptions(command.option(...HEAD_END_OPTION)).action(listChannels);
+  const command = program.command('channels').description('list what head-ends offer, and what this card may watch');
+  addCardOptions(addHeadEndOptions(command)).action(listChannels);
 }
 
 async function listChannels(options: ChannelsOptions): Promise<void> {
-  const channels = await fetchChannels(options.headEnd);
+  if (options.headEnd === undefined && process.stderr.isTTY) {
+    const seconds = HEARING_TIME / 1000;
+    process.stderr.write(
+      `tollcast: listens for announcements for ${seconds} s; --head-end asks one head-end at once\n`,
+    );
+  }
+  const channels = await findChannels(options);
   const card = await withCard(options, (channel) => readCard(new DecodeModule(channel)));
   const listed = channels.map((offer) => ({ offer, obstacle: findObstacle(offer, card) }));
   const lines = listed.map(({ offer, obstacle }) => describeChannel(offer, obstacle));

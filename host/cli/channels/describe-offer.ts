@@ -1,3 +1,4 @@
+import type { VerificationKey } from '../../../apdu/decode-module/keys/verification-key.ts';
 import { TollcastError } from '../../../apdu/errors.ts';
 import type { Offer, PriceComponent } from '../../contract/offer/offer.ts';
 import { type SignedOffer, verifyOffer } from '../../contract/offer/signed-offer.ts';
@@ -35,18 +36,24 @@ function unitOf({ basis, period = 0 }: PriceComponent): string {
   }
 }
 
+/** Whether one of these keys of a card signed the offer. */
+export function isOfferTrusted({ octets }: SignedOffer, trusted: readonly VerificationKey[]): boolean {
+  try {
+    verifyOffer(octets, trusted);
+    return true;
+  } catch (error) {
+    if (error instanceof TollcastError) return false;
+    throw error;
+  }
+}
+
 /**
  * Why this card cannot watch a channel; undefined when it can.
  * @param card as it shows itself.
  */
 export function findObstacle(offer: SignedOffer, { moduleClass, answer, limits, trusted, purse }: CardSnapshot) {
   if (answer.life !== 'active' || moduleClass === undefined) return `the card is ${answer.life}`;
-  try {
-    verifyOffer(offer.octets, trusted);
-  } catch (error) {
-    if (error instanceof TollcastError) return 'the card does not trust who signed the offer';
-    throw error;
-  }
+  if (!isOfferTrusted(offer, trusted)) return 'the card does not trust who signed the offer';
   if (!offer.classes.includes(moduleClass)) return `it is for cards of class ${offer.classes.join(' or ')}`;
   if (limits !== undefined && offer.rating > limits.ratingLimit) {
     return `it is for ${offer.rating} and above, and the card allows ${limits.ratingLimit}`;

@@ -3,9 +3,15 @@ import { TollcastError } from '../../../apdu/errors.ts';
 import { type SignedOffer, verifyOffer } from '../../contract/offer/signed-offer.ts';
 import { readCard } from '../../holder/card-snapshot.ts';
 import type { CardAddress } from '../../transport/card/card-address.ts';
-import { findObstacle } from '../channels/describe-offer.ts';
-import { fetchChannels } from '../channels/fetch-channels.ts';
+import { findObstacle, isOfferTrusted } from '../channels/describe-offer.ts';
+import { findChannels } from '../channels/find-channels.ts';
 import { withCard } from '../options/card-option.ts';
+import type { HeadEndOptions } from '../options/head-end-option.ts';
+
+interface ChannelOptions extends HeadEndOptions {
+  readonly card: CardAddress;
+  readonly wait?: true;
+}
 
 /**
  * Finds a channel by its name, as far as this card may watch it.
@@ -14,15 +20,18 @@ import { withCard } from '../options/card-option.ts';
  *   `OFFER_NOT_TRUSTED`.
  * @throws TransportError when head-end or card are not there.
  */
-export async function chooseChannel(
-  name: string,
-  { headEnd, card, wait }: { readonly headEnd: URL; readonly card: CardAddress; readonly wait?: true },
-): Promise<SignedOffer> {
-  const channels = await fetchChannels(headEnd);
-  const offer = findByName(name, channels, headEnd);
+export async function chooseChannel(name: string, options: ChannelOptions): Promise<SignedOffer> {
+  const { card, wait } = options;
   const snapshot = await withCard({ card, ...(wait === true && { wait }) }, (channel) =>
     readCard(new DecodeModule(channel)),
   );
+  const isTrusted = (offer: SignedOffer) => isOfferTrusted(offer, snapshot.trusted);
+  const channels = await findChannels(options, {
+    isWanted: (offer) => isCalled(offer, name) && isTrusted(offer),
+  });
+  // Anybody may announce a channel of the same name.
+  const trustedOnes = findByName(name, channels.filter(isTrusted));
+  const offer = requireOne(name, trustedOnes.length > 0 ? trustedOnes : findByName(name, channels), channels);
   const trusted = verifyOffer(offer.octets, snapshot.trusted);
   const obstacle = findObstacle(trusted, snapshot);
   if (obstacle !== undefined) {
@@ -31,12 +40,18 @@ export async function chooseChannel(
   return trusted;
 }
 
-function findByName(name: string, channels: readonly SignedOffer[], headEnd: URL): SignedOffer {
-  const wanted = name.toLowerCase();
-  const whole = channels.filter((one) => one.name.toLowerCase() === wanted);
-  const found = whole.length > 0 ? whole : channels.filter((one) => one.name.toLowerCase().startsWith(wanted));
+function isCalled(offer: SignedOffer, name: string): boolean {
+  return offer.name.toLowerCase() === name.toLowerCase();
+}
+
+function findByName(name: string, channels: readonly SignedOffer[]): readonly SignedOffer[] {
+  const whole = channels.filter((one) => isCalled(one, name));
+  return whole.length > 0 ? whole : channels.filter((one) => one.name.toLowerCase().startsWith(name.toLowerCase()));
+}
+
+function requireOne(name: string, found: readonly SignedOffer[], all: readonly SignedOffer[]): SignedOffer {
   if (found.length === 1) return found[0]!;
-  const names = (found.length > 1 ? found : channels).map((one) => `"${one.name}"`).join(', ');
-  const what = found.length > 1 ? `${found.length} channels are called so` : `${headEnd.origin} offers no such channel`;
-  throw new TollcastError('CHANNEL', `${what}: name one of ${names === '' ? 'those that it will offer' : names}`);
+  const names = (found.length > 1 ? found : all).map((one) => `"${one.name}"`).join(', ');
+  const what = found.length > 1 ? `${found.length} channels are called so` : `no channel "${name}" is offered`;
+  throw new TollcastError('CHANNEL', `${what}: name one of ${names === '' ? 'those that will be offered' : names}`);
 }

@@ -7,7 +7,7 @@ import { CARD_ADDRESS_SYNTAX, createCardOpener, parseCardAddress } from '../../t
 import { nodeAead } from '../../transport/crypto/node-aead.ts';
 import { loadOpensslAead } from '../../transport/crypto/node-openssl-aead.ts';
 import { type MulticastAddress, parseMulticastAddress } from '../../transport/network/multicast-address.ts';
-import { HEAD_END_OPTION } from '../options/head-end-option.ts';
+import { addHeadEndOptions, type HeadEndOptions } from '../options/head-end-option.ts';
 import { wholeNumber } from '../options/number-option.ts';
 import { addPriceOptions, type PriceOptions } from '../options/price-option.ts';
 import { askPin } from '../terminal/pin-entry.ts';
@@ -18,12 +18,10 @@ import { PriceDecision } from './price-decision.ts';
 import { StatusPrinter } from './status-printer.ts';
 import { billToJson, describeBill, describeCharge, describeFile, describeStopReason } from './watch-view.ts';
 
-interface WatchOptions extends PriceOptions {
+interface WatchOptions extends PriceOptions, HeadEndOptions {
   address?: MulticastAddress;
-  headEnd: URL;
   keyPort?: number;
   service?: number;
-  interface: string;
   card: string;
   wait?: true;
   waitForCredit?: true;
@@ -45,8 +43,8 @@ export function addWatchCommand(program: Command): void {
   const command = program
     .command('watch')
     .description('receive a pay stream, let a card open it and pass it on to a player')
-    .argument('[channel]', 'name of a channel that the head-end offers; it is joined, kept and left by itself')
-    .option(...HEAD_END_OPTION)
+    .argument('[channel]', 'name of a channel that is offered; it is joined, kept and left by itself');
+  addHeadEndOptions(command)
     .option(
       '--address <address:port>',
       'address of the stream, as in 239.1.2.3:5000, where no channel is named',
@@ -58,7 +56,6 @@ export function addWatchCommand(program: Command): void {
       'number of the service to open and pay for (default: the first one that the card opens)',
       wholeNumber(1, 0xffff_ffff),
     )
-    .option('--interface <address>', 'address of the interface to receive by', '127.0.0.1')
     .option('--card <address>', CARD_ADDRESS_SYNTAX, 'pcsc')
     .option('--wait', 'wait for the card if it is not there at the start')
     .option('--wait-for-credit', 'when credit or spend limit is used up, wait for more instead of ending')

@@ -25,8 +25,18 @@ export function formatOfferHint({ id, url, tlsKey }: OfferHint): string {
 /** @throws FormatError when it is not the value of that attribute. */
 export function parseOfferHint(text: string): OfferHint {
   const [, id, url, tlsKey] = HINT.exec(text) ?? [];
-  if (id === undefined || url === undefined || tlsKey === undefined) {
+  if (id === undefined || url === undefined || tlsKey === undefined || !URL.canParse(url)) {
     throw new FormatError('the announcement does not say where its offer is; drop it');
   }
   return { id, url, tlsKey };
+}
+
+/**
+ * Reads where an announced SDP says that its offer is.
+ * @throws FormatError when it does not say it.
+ */
+export function findOfferHint(sdp: string): OfferHint {
+  const head = `a=${OFFER_ATTRIBUTE}:`;
+  const line = sdp.split(/\r?\n/).find((one) => one.startsWith(head)) ?? head;
+  return parseOfferHint(line.slice(head.length));
 }

@@ -23,6 +23,9 @@ const SAP_HEADER = layout('sap header', {
   source: opaque(4),
 });
 
+/** Where announcements of a network with an administrator are sent, and their port everywhere (RFC 2974 3). */
+export const DEFAULT_SAP_ADDRESS = '239.255.255.255';
+export const SAP_PORT = 9875;
 /** The media type that may stand before the payload (RFC 2974 6). */
 const MEDIA_TYPE = new TextEncoder().encode('application/sdp\0');
 /** RFC 2974 6: packets are no longer than this. */

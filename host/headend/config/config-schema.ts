@@ -145,7 +145,9 @@ export const HEADEND = Type.Object(
     announce: Type.Optional(
       Type.Object(
         {
-          address: Type.Optional(textOf('multicast address of SAP; 239.255.255.255:9874 when left out', 40)),
+          address: Type.Optional(
+            textOf('multicast address of SAP; its port is 9875; 239.255.255.255 when left out', 40),
+          ),
           interface: Type.Optional(textOf('IPv4 address of the interface to announce by', 40)),
           interval: Type.Optional(whole(1, 3600, 'seconds between announcements; 5 when left out')),
         },

@@ -1,5 +1,6 @@
 import { isIPv4 } from 'node:net';
 import { InputError } from '../../../apdu/errors.ts';
+import { DEFAULT_SAP_ADDRESS, SAP_PORT } from '../../contract/announcement/sap-packet.ts';
 import type { FaultList } from './config-fault.ts';
 import type { HeadendDefinition } from './config-schema.ts';
 import { planService, type ServicePlan } from './service-plan.ts';
@@ -30,9 +31,6 @@ export interface HeadendPlan {
 
 const DEFAULT_STATE = '.tollcast/headend';
 const DEFAULT_ISSUER = '.tollcast/issuer';
-/** RFC 2974 3: administratively scoped SAP, and its port. */
-const SAP_PORT = 9875;
-const SAP_ADDRESS = '239.255.255.255';
 
 /** Reads what the configuration says. @returns undefined when it cannot be used; the list says why then. */
 export function planHeadend(definition: HeadendDefinition, faults: FaultList): HeadendPlan | undefined {
@@ -63,7 +61,7 @@ export function planHeadend(definition: HeadendDefinition, faults: FaultList): H
     tls: definition.tls,
     signing: { id: definition.signing?.id ?? 1, key: definition.signing?.key },
     announce: {
-      address: announce.address ?? SAP_ADDRESS,
+      address: announce.address ?? DEFAULT_SAP_ADDRESS,
       port: SAP_PORT,
       interface: announce.interface ?? '127.0.0.1',
       interval: announce.interval ?? 5,

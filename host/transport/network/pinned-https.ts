@@ -21,6 +21,8 @@ export interface PinnedRequest {
   readonly maxAnswer: number;
   /** ms for all of it; 10,000 when left out. */
   readonly timeout?: number;
+  /** Ends it early, as if there were no answer. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface PinnedAnswer {
@@ -39,7 +41,10 @@ const DEFAULT_TIMEOUT = 10_000;
  */
 export async function requestPinned(pinned: PinnedRequest): Promise<PinnedAnswer> {
   const { url, timeout = DEFAULT_TIMEOUT } = pinned;
-  const signal = AbortSignal.timeout(timeout);
+  const signal = AbortSignal.any([
+    AbortSignal.timeout(timeout),
+    ...(pinned.signal === undefined ? [] : [pinned.signal]),
+  ]);
   let socket: TLSSocket | undefined;
   try {
     socket = connect({

@@ -16,6 +16,8 @@ let headEnd: string;
 let server: ChildProcess;
 /** What the session sends, again and again. */
 const CLIP = randomBytes(500_000);
+/** Where this head-end is announced, and others of this machine are not. */
+const ANNOUNCEMENTS = `239.255.${process.pid & 0xff}.250`;
 
 /** Runs a command that must succeed, and reads what it prints. */
 async function tollcast(...args: string[]): Promise<string> {
@@ -41,7 +43,8 @@ beforeAll(async () => {
     await service(7, 'Harbour', price),
     await service(8, 'Night', { content: { price: 'free' } }, { rating: 18, accept: ['card'] }),
   ];
-  const config = { listen: `127.0.0.1:${port}`, state: 'state', issuer: '.tollcast/issuer', services };
+  const announce = { address: ANNOUNCEMENTS, interval: 1 };
+  const config = { listen: `127.0.0.1:${port}`, state: 'state', issuer: '.tollcast/issuer', announce, services };
   await writeFile(join(folder, 'headend.yaml'), JSON.stringify(config));
   server = spawn(process.execPath, [TOLLCAST, 'headend', 'serve', '--config', 'headend.yaml'], {
     cwd: folder,
@@ -80,6 +83,12 @@ describe('channels', () => {
     expect(channels.find(({ name }) => name === 'Harbour')).toMatchObject({ service: 7, rating: 0 });
   });
 
+  test('are found by their announcements where no head-end is named', { timeout: 60_000 }, async () => {
+    const listed = await tollcast('channels', '--announcements', ANNOUNCEMENTS, '--card', 'soft:card');
+    expect(listed).toContain('Harbour: 0.25 USD/MB from the card and 5.00 USD/h by invoice, for all; this card may');
+    expect(listed).toContain('Night: free, from 18 years; not with this card');
+  });
+
   test.each([
     ['of a card that trusts nobody is not joined', 'Harbour', 'soft:stranger', 6, 'no verification key 1 of this card'],
     ['that nobody offers is not found, and the others are named', 'Beach', 'soft:card', 1, 'name one of "'],
@@ -105,8 +114,8 @@ test(
     const words = [
       'watch',
       'harbour',
-      '--head-end',
-      headEnd,
+      '--announcements',
+      ANNOUNCEMENTS,
       '--card',
       'soft:card',
       '--out',

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FormatError } from '../../../apdu/errors.ts';
-import { parseOfferHint } from '../../../host/contract/announcement/offer-hint.ts';
+import { findOfferHint, parseOfferHint } from '../../../host/contract/announcement/offer-hint.ts';
 import { encodeSapPacket, parseSapPacket } from '../../../host/contract/announcement/sap-packet.ts';
 
 const SOURCE = Uint8Array.of(192, 0, 2, 1);
@@ -60,5 +60,9 @@ test('what does not say where an offer is, is refused', () => {
   });
   for (const wrong of ['', hint.replace('https', 'http'), `${hint} more`, hint.replace('ab', 'AB')]) {
     expect(() => parseOfferHint(wrong)).toThrow(FormatError);
+  }
+  expect(findOfferHint(`v=0\r\ns=x\r\na=x-tollcast-offer:${hint}\r\n`)).toMatchObject({ id: 'ab'.repeat(20) });
+  for (const sdp of ['v=0\r\n', `v=0\r\ns=a=x-tollcast-offer:${hint}\r\n`]) {
+    expect(() => findOfferHint(sdp)).toThrow(FormatError);
   }
 });
