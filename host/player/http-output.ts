@@ -8,6 +8,7 @@ import type { ClearPackets } from '../stream/opening/clear-packets.ts';
 import { PAYLOAD_TYPE_MPEG_TS, parseRtpHeader } from '../stream/packet/rtp-packet.ts';
 import { loadSendLimits, type SendLimits } from '../transport/network/send-limits.ts';
 import { readTcpQueues, type UnreadOctets } from '../transport/network/tcp-queues.ts';
+import { answerBrowser } from './browser-page.ts';
 import type { Output, OutputAddress } from './output.ts';
 import { MAX_PICTURE_WAIT } from './picture/picture-output.ts';
 import { type PictureEntry, PictureTracker } from './picture/picture-tracker.ts';
@@ -145,6 +146,8 @@ class HttpOutput implements Output {
     } else if (request.method === 'HEAD') {
       if (this.#contentType !== undefined) response.setHeader('Content-Type', this.#contentType);
       response.writeHead(200).end();
+    } else if (answerBrowser(request, response, this.#contentType)) {
+      // The page asks for the stream itself.
     } else if (this.#players.size >= MAX_PLAYERS) {
       refuse(response, 503, `there are ${MAX_PLAYERS} players already; close one and try again`);
     } else {

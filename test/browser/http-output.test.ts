@@ -1,16 +1,19 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, onTestFinished } from 'vitest';
 import type { SimulatedCard } from '../../card-sim/index.ts';
 import { openOutput } from '../../host/player/open-output.ts';
 import type { Output } from '../../host/player/output.ts';
 import type { BridgeRun } from '../support/bridge-run.ts';
 import { bridgeTest } from '../support/bridge-test.ts';
+import { makeClip } from '../support/test-clip.ts';
 import { LOOPBACK, makePayloads, personalise, type TestNetwork, TestService } from '../support/test-service.ts';
 
 const EXECUTABLE = '/usr/bin/chromium';
@@ -138,17 +141,86 @@ test('a page of its own plays the stream', async ({ card, network, start }) => {
   expect((await run.stop()).bill?.amount).toBeGreaterThan(0n);
 });
 
-test('a visit of the address, as the user types it, brings the stream', async ({ card, network, start }) => {
-  const { run, send, payload } = await play(card, network, start);
-  const downloading = page.waitForEvent('download');
-  const visiting = page.goto(output.where).catch(() => undefined);
+/** Waits until an expression holds in the page, whose policy lets no other way of asking in. @param ms at most. */
+async function untilShown(expression: string, ms = 15_000): Promise<void> {
+  const hasHeld = () => page.evaluate<boolean>(expression).catch(() => false);
+  await expect.poll(hasHeld, { timeout: ms, interval: 100, message: expression }).toBe(true);
+}
+
+/** What the page shows: the time played, pictures decoded, and their width. */
+const SHOWN = `(() => {
+  const video = document.querySelector('video');
+  const { totalVideoFrames: pictures } = video.getVideoPlaybackQuality();
+  return { time: video.currentTime, pictures, width: video.videoWidth, said: document.querySelector('span').textContent };
+})()`;
+
+test('a visit of the address shows picture and sound; a pause takes no more, and playing goes on', async ({
+  card,
+  network,
+  start,
+}) => {
+  const folder = await mkdtemp(join(tmpdir(), 'tollcast-browser-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const clip = await makeClip(join(folder, 'clip.ts'), 40);
+  const service = new TestService({ cards: [await personalise(card, 1, CREDIT)] });
+  output = await openOutput(`http://${LOOPBACK}:0`, LOOPBACK);
+  const run = await start(card, { sink: output });
+  network.keys(service.keys());
+  await run.until(() => run.bridge.status.state === 'waiting for a player');
+  page = await browser.newPage();
+  const asked: string[] = [];
+  const complaints: string[] = [];
+  page.on('request', (request) => asked.push(request.url()));
+  page.on('console', (message) => {
+    if (message.type() === 'error') complaints.push(message.text());
+  });
+  page.on('pageerror', ({ message }) => complaints.push(message));
+  const visit = await page.goto(output.where);
+  expect(visit?.headers()).toMatchObject({
+    'content-type': 'text/html; charset=utf-8',
+    'cache-control': 'no-store',
+    'content-security-policy': expect.stringContaining(`default-src 'none'; script-src 'self' 'sha256-`) as string,
+  });
   await run.until(() => output.isReady);
-  await send();
-  await run.until(() => run.bridge.status.packets === 30);
-  await output.close();
-  await visiting;
-  const file = await (await downloading).path();
-  expect((await readFile(file)).equals(payload)).toBe(true);
+  // Sent at the pace of the clip, until the test has seen enough.
+  const state = { isOver: false };
+  onTestFinished(() => void (state.isOver = true));
+  const sending = (async () => {
+    const [began, payloads] = [performance.now(), Math.floor(clip.length / 1316)];
+    for (let next = 0; next < payloads && !state.isOver; await sleep(40)) {
+      const due = Math.min(payloads, Math.ceil((payloads * (performance.now() - began)) / 40_000));
+      const part = Array.from({ length: due - next }, (_none, i) =>
+        clip.subarray((next + i) * 1316, (next + i + 1) * 1316),
+      );
+      if (part.length > 0) await network.groups(service.seal(part));
+      next = due;
+    }
+  })();
+  const isPlaying = 'document.querySelector("video").currentTime > 1';
+  await untilShown(isPlaying);
+  const first = await page.evaluate<{ time: number; pictures: number; width: number; said: string }>(SHOWN);
+  await untilShown(`document.querySelector("video").currentTime > ${first.time + 0.5}`);
+  expect([first.width, first.pictures > 10, first.said]).toEqual([320, true, expect.stringMatching(/^Playing/)]);
+  if (process.env['SCREENSHOT']) await page.screenshot({ path: process.env['SCREENSHOT'] });
+
+  await page.evaluate('document.querySelector("video").pause()');
+  await run.until(() => !output.isReady);
+  expect(await page.textContent('span')).toBe('Paused: nothing more is taken or paid.');
+  await page.click('button');
+  await untilShown(isPlaying);
+
+  await page.close();
+  await run.until(() => !output.isReady);
+  state.isOver = true;
+  await sending;
+  const foreign = asked.filter((url) => !url.startsWith(output.where) && !url.startsWith('blob:'));
+  expect([foreign, complaints]).toEqual([[], []]);
+});
+
+test('a page whose stream does not come says so', async ({ card, network, start }) => {
+  await play(card, network, start);
+  await page.goto(output.where);
+  await untilShown('document.querySelector("span").textContent.startsWith("The stream does not come")');
 });
 
 test('a visit of the address of an MP3 plays it', async ({ card, network, start }) => {
@@ -167,9 +239,7 @@ test('a visit of the address of an MP3 plays it', async ({ card, network, start 
     sound.subarray(i * 1045, (i + 1) * 1045),
   );
   // Chromium asks once for the page that it makes, and then for the sound in it: the stream goes on meanwhile.
-  const playing = page.waitForFunction('document.querySelector("video, audio")?.currentTime > 0.5', undefined, {
-    timeout: 20_000,
-  });
+  const playing = untilShown('document.querySelector("video, audio")?.currentTime > 0.5', 20_000);
   const state = { isPlaying: false };
   void playing.then(() => (state.isPlaying = true)).catch(() => undefined);
   for (let i = 0; i < payloads.length && !state.isPlaying; i += 4) {

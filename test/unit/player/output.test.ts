@@ -293,6 +293,24 @@ describe('HTTP', () => {
     expect(output.isReady).toBe(false);
   });
 
+  test.each([
+    ['a browser on this machine', { 'Sec-Fetch-Dest': 'document', 'Sec-Fetch-Mode': 'navigate' }],
+    ['one on another, which does not say what it asks for', {}],
+  ])('gives a page to %s that opens the address, which takes nothing', async (_, told) => {
+    const output = await open(`http://${LOOPBACK}:0`);
+    const headers = { Accept: 'text/html,application/xhtml+xml,*/*;q=0.8', ...told };
+    const page = await ask(output.where, { headers });
+    expect([page.status, page.headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
+    const program = await ask(`${output.where}?mpegts.js`);
+    expect([program.status, program.headers['content-type']]).toEqual([200, 'text/javascript; charset=utf-8']);
+    const foreign = { ...headers, 'Sec-Fetch-Site': 'cross-site' };
+    for (const url of [output.where, `${output.where}?mpegts.js`]) {
+      expect((await ask(url, { headers: foreign })).status).toBe(403);
+    }
+    expect((await ask(`${new URL(output.where).origin}/?mpegts.js`)).status).toBe(404);
+    expect(output.isReady).toBe(false);
+  });
+
   test('is at an address that nobody can guess, or at the one that is named; elsewhere it says what to open', async () => {
     const [one, two] = [await open(`http://${LOOPBACK}:0`), await open(`http://${LOOPBACK}:0`)];
     expect(new URL(one.where).pathname).toMatch(/^\/[\w-]{22}$/);
