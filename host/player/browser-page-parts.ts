@@ -17,6 +17,8 @@ export const BODY =
 export const SCRIPT = `
 'use strict';
 const MAX_STANDSTILL = 5000;
+const UNPLAYABLE = 'This browser cannot play what comes. Open the address in a player, such as VLC. ' +
+  'Browsers play H.264 with AAC or MP3.';
 const video = document.querySelector('video');
 const button = document.querySelector('button');
 const line = document.querySelector('span');
@@ -37,8 +39,9 @@ function start() {
     { type: 'mpegts', isLive: true, url: location.origin + location.pathname + '?stream' },
     { enableStashBuffer: false, autoCleanupSourceBuffer: true, liveSync: true },
   );
-  player.on(mpegts.Events.ERROR, (_type, detail, info) => {
+  player.on(mpegts.Events.ERROR, (type, detail, info) => {
     if (detail === mpegts.ErrorDetails.MEDIA_FORMAT_UNSUPPORTED) return location.replace('?stream');
+    if (type === mpegts.ErrorTypes.MEDIA_ERROR) return stop(UNPLAYABLE);
     if (info?.code === 503) return stop('There are too many players already; close one, then play.');
     stop('The stream does not come (' + detail + '). See what tollcast watch says, then play.');
   });
@@ -83,9 +86,13 @@ function begin() {
     movedAt = performance.now();
     say(video.muted ? 'Playing without sound; the loudspeaker turns it on.' : 'Playing.');
   });
+  video.addEventListener('error', () => {
+    if (player !== undefined) stop(UNPLAYABLE);
+  });
   video.addEventListener('ended', () => stop('The stream has ended.'));
   video.addEventListener('pause', () => {
-    if (player !== undefined && !video.ended) stop('Paused: nothing more is taken or paid.');
+    if (player === undefined || video.ended) return;
+    stop(video.error === null ? 'Paused: nothing more is taken or paid.' : UNPLAYABLE);
   });
   button.addEventListener('click', start);
   setInterval(checkProgress, 1000);

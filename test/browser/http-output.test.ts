@@ -20,6 +20,9 @@ const EXECUTABLE = '/usr/bin/chromium';
 /** A name that its owner lets point to this machine, as in DNS rebinding. */
 const REBOUND = 'rebound.example';
 const CREDIT = 10_000_000n;
+/** Octets of a payload, and seconds of a clip. */
+const PAYLOAD = 1316;
+const CLIP_SECONDS = 40;
 
 const test = bridgeTest('soft');
 
@@ -147,21 +150,56 @@ async function untilShown(expression: string, ms = 15_000): Promise<void> {
   await expect.poll(hasHeld, { timeout: ms, interval: 100, message: expression }).toBe(true);
 }
 
-/** What the page shows: the time played, pictures decoded, and their width. */
+/** What the page shows: the time played, pictures and octets of sound decoded, and the width of the picture. */
 const SHOWN = `(() => {
   const video = document.querySelector('video');
   const { totalVideoFrames: pictures } = video.getVideoPlaybackQuality();
-  return { time: video.currentTime, pictures, width: video.videoWidth, said: document.querySelector('span').textContent };
+  const said = document.querySelector('span').textContent;
+  return { time: video.currentTime, pictures, sound: video.webkitAudioDecodedByteCount, width: video.videoWidth, said };
 })()`;
+interface Shown {
+  readonly time: number;
+  readonly pictures: number;
+  readonly sound: number;
+  readonly width: number;
+  readonly said: string;
+}
 
-test('a visit of the address shows picture and sound; a pause takes no more, and playing goes on', async ({
+async function makeTestClip(codecs?: string[]): Promise<Buffer> {
+  const folder = await mkdtemp(join(tmpdir(), 'tollcast-browser-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return makeClip(join(folder, 'clip.ts'), CLIP_SECONDS, codecs);
+}
+
+/** Sends the clip at its pace, until the end of the test. @returns what ends it before. */
+function sendAtPace(network: TestNetwork, service: TestService, clip: Buffer): () => Promise<void> {
+  const state = { isOver: false };
+  const began = performance.now();
+  const count = Math.floor(clip.length / PAYLOAD);
+  const sending = (async () => {
+    for (let next = 0; next < count && !state.isOver; await sleep(40)) {
+      const due = Math.min(count, Math.ceil((count * (performance.now() - began)) / (1000 * CLIP_SECONDS)));
+      const part = Array.from({ length: due - next }, (_none, i) =>
+        clip.subarray((next + i) * PAYLOAD, (next + i + 1) * PAYLOAD),
+      );
+      if (part.length > 0) await network.groups(service.seal(part));
+      next = due;
+    }
+  })();
+  const stop = () => {
+    state.isOver = true;
+    return sending;
+  };
+  onTestFinished(stop);
+  return stop;
+}
+
+test('a visit of the address shows picture and sound; a pause takes no more, and playing goes on, after a reload too', async ({
   card,
   network,
   start,
 }) => {
-  const folder = await mkdtemp(join(tmpdir(), 'tollcast-browser-'));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const clip = await makeClip(join(folder, 'clip.ts'), 40);
+  const clip = await makeTestClip();
   const service = new TestService({ cards: [await personalise(card, 1, CREDIT)] });
   output = await openOutput(`http://${LOOPBACK}:0`, LOOPBACK);
   const run = await start(card, { sink: output });
@@ -182,39 +220,47 @@ test('a visit of the address shows picture and sound; a pause takes no more, and
     'content-security-policy': expect.stringContaining(`default-src 'none'; script-src 'self' 'sha256-`) as string,
   });
   await run.until(() => output.isReady);
-  // Sent at the pace of the clip, until the test has seen enough.
-  const state = { isOver: false };
-  onTestFinished(() => void (state.isOver = true));
-  const sending = (async () => {
-    const [began, payloads] = [performance.now(), Math.floor(clip.length / 1316)];
-    for (let next = 0; next < payloads && !state.isOver; await sleep(40)) {
-      const due = Math.min(payloads, Math.ceil((payloads * (performance.now() - began)) / 40_000));
-      const part = Array.from({ length: due - next }, (_none, i) =>
-        clip.subarray((next + i) * 1316, (next + i + 1) * 1316),
-      );
-      if (part.length > 0) await network.groups(service.seal(part));
-      next = due;
-    }
-  })();
+  const stopSending = sendAtPace(network, service, clip);
   const isPlaying = 'document.querySelector("video").currentTime > 1';
   await untilShown(isPlaying);
-  const first = await page.evaluate<{ time: number; pictures: number; width: number; said: string }>(SHOWN);
+  const first = await page.evaluate<Shown>(SHOWN);
   await untilShown(`document.querySelector("video").currentTime > ${first.time + 0.5}`);
-  expect([first.width, first.pictures > 10, first.said]).toEqual([320, true, expect.stringMatching(/^Playing/)]);
+  const shown = [first.width, first.pictures > 10, first.sound > 0, first.said];
+  expect(shown).toEqual([320, true, true, expect.stringMatching(/^Playing/)]);
   if (process.env['SCREENSHOT']) await page.screenshot({ path: process.env['SCREENSHOT'] });
 
   await page.evaluate('document.querySelector("video").pause()');
   await run.until(() => !output.isReady);
   expect(await page.textContent('span')).toBe('Paused: nothing more is taken or paid.');
+  const paid = run.bridge.status.paid;
+  await sleep(1000);
+  expect(run.bridge.status.paid).toBe(paid);
   await page.click('button');
   await untilShown(isPlaying);
 
+  await page.reload();
+  await untilShown(isPlaying);
+  expect((await page.evaluate<Shown>(SHOWN)).said).toMatch(/^Playing/);
+
   await page.close();
   await run.until(() => !output.isReady);
-  state.isOver = true;
-  await sending;
+  await stopSending();
   const foreign = asked.filter((url) => !url.startsWith(output.where) && !url.startsWith('blob:'));
   expect([foreign, complaints]).toEqual([[], []]);
+});
+
+test('what a browser cannot play its page says, and takes no more of it', async ({ card, network, start }) => {
+  const clip = await makeTestClip(['-c:v', 'mpeg2video', '-c:a', 'mp2']);
+  const service = new TestService({ cards: [await personalise(card, 1, CREDIT)] });
+  output = await openOutput(`http://${LOOPBACK}:0`, LOOPBACK);
+  const run = await start(card, { sink: output });
+  network.keys(service.keys());
+  await run.until(() => run.bridge.status.state === 'waiting for a player');
+  page = await browser.newPage();
+  await page.goto(output.where);
+  sendAtPace(network, service, clip);
+  await untilShown('document.querySelector("span").textContent.startsWith("This browser cannot play what comes")');
+  await run.until(() => !output.isReady);
 });
 
 test('a page whose stream does not come says so', async ({ card, network, start }) => {

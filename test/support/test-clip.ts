@@ -4,11 +4,16 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** Makes a transport stream with picture and sound, of a variable rate. @param seconds of media. */
-export async function makeClip(path: string, seconds: number): Promise<Buffer> {
+const H264_AAC = ['-c:v', 'libx264', '-preset', 'ultrafast', '-g', '25', '-c:a', 'aac'];
+
+/**
+ * Makes a transport stream with picture and sound, of a variable rate.
+ * @param seconds of media.
+ * @param codecs as ffmpeg takes them.
+ */
+export async function makeClip(path: string, seconds: number, codecs = H264_AAC): Promise<Buffer> {
   const picture = ['-f', 'lavfi', '-i', `testsrc2=size=320x180:rate=25:duration=${seconds}`];
   const sound = ['-f', 'lavfi', '-i', `sine=frequency=440:duration=${seconds}`];
-  const codecs = ['-c:v', 'libx264', '-preset', 'ultrafast', '-g', '25', '-c:a', 'aac'];
   await run('ffmpeg', ['-v', 'error', '-y', ...picture, ...sound, ...codecs, '-f', 'mpegts', path]);
   return readFile(path);
 }

@@ -19,6 +19,12 @@ export interface CardOptions {
 /** Help for the `--json` of every command. */
 const JSON_HELP = 'print one line of JSON; amounts in micro-units, 1000000 to the unit';
 
+/** Flag and help of the `--trace` of every command that opens a card. */
+export const TRACE_OPTION = [
+  '--trace',
+  'show each command and its answer on standard error, without what is secret',
+] as const;
+
 /** Adds the options of every command that opens one card and prints what comes of it. */
 export function addCardOptions(command: Command): Command {
   return addOpenOptions(command).option('--json', JSON_HELP);
@@ -32,7 +38,7 @@ export function addOpenOptions(command: Command): Command {
   return command
     .addOption(address)
     .option('--wait', 'wait for the card')
-    .option('--trace', 'show each command and its answer on standard error, without what is secret');
+    .option(...TRACE_OPTION);
 }
 
 /**

@@ -7,6 +7,8 @@ import { CARD_ADDRESS_SYNTAX, createCardOpener, parseCardAddress } from '../../t
 import { nodeAead } from '../../transport/crypto/node-aead.ts';
 import { loadOpensslAead } from '../../transport/crypto/node-openssl-aead.ts';
 import { type MulticastAddress, parseMulticastAddress } from '../../transport/network/multicast-address.ts';
+import { tellCommands } from '../card/card-trace.ts';
+import { TRACE_OPTION } from '../options/card-option.ts';
 import { addHeadEndOptions, type HeadEndOptions } from '../options/head-end-option.ts';
 import { wholeNumber } from '../options/number-option.ts';
 import { addPriceOptions, type PriceOptions } from '../options/price-option.ts';
@@ -33,6 +35,7 @@ interface WatchOptions extends PriceOptions, HeadEndOptions {
   overwrite?: true;
   json?: true;
   quiet?: true;
+  trace?: true;
 }
 
 /** ms within which the card must be there to leave a channel. */
@@ -75,6 +78,7 @@ export function addWatchCommand(program: Command): void {
   addPriceOptions(command)
     .option('--json', 'end standard output with one line of JSON; amounts in micro-units, 1000000 to the unit')
     .option('--quiet', 'print warnings and errors only')
+    .option(...TRACE_OPTION)
     .action(watch);
 }
 
@@ -102,11 +106,14 @@ async function watch(name: string | undefined, options: WatchOptions): Promise<v
   let failure: Error | undefined;
   let channel: JoinedChannel | undefined;
   try {
-    const open = createCardOpener(card, {
+    const openCard = createCardOpener(card, {
       wait: options.wait,
       onWaiting: (reason) => printer.print(`waiting: ${reason.message}`),
       lendAs: 'tollcast watch',
     });
+    const openTraced = async (signal: AbortSignal) =>
+      tellCommands(await openCard(signal), (line) => printer.warn(line));
+    const open = options.trace === true ? openTraced : openCard;
     const bridge = new Bridge({
       open,
       sink: output,

@@ -175,6 +175,26 @@ test('a card that wants its PIN opens the stream only with it; confirms and trus
   });
 });
 
+test('--trace shows what the card is asked and says, without PIN and group keys', async () => {
+  await desk.makeCard(1_000_000n);
+  await desk.administer(async (secure) => {
+    await secure.storeData(DGI.limits, encodeCardLimits({ ...NO_LIMITS, pinForSessions: true }), false);
+    await secure.storeData(DGI.pin, encodePin('1234'), false);
+  });
+  await writeFile(join(desk.directory, 'pin'), '1234');
+  const service = new TestService({ cards: [desk.cardId] });
+  const run = desk.watch('--trace', '--pin-file', join(desk.directory, 'pin'));
+  await desk.send(run, service, makePayloads(10));
+  while (run.out().length < OCTETS) await sleep(20);
+  run.child.kill('SIGINT');
+  expect(await run.ended).toBe(0);
+  expect(run.said()).toMatch(/^> 00 A4 04 00 .* {2}SELECT\n< .* {2}9000 done \(\d+\.\d ms\)$/m);
+  expect(run.said()).toMatch(/^> 80 20 00 00 08( \.\.){8} 00 {2}VERIFY\n< 9000 done /m);
+  expect(run.said()).toMatch(/^> 80 4\w( \w\w)+ {2}GET PURSE$/m);
+  // Of the card part the header alone is shown, and of the answer nothing.
+  expect(run.said()).toMatch(/^> 80 \w\w 00 00 \w\w( \w\w){32}( \.\.)+( 00)? {2}DECODE\n<( \.\.)+ {2}9000 done /m);
+});
+
 test('a full disk under the file for confirms ends the run, with the bill', async () => {
   await desk.makeCard(1_000_000n);
   const service = new TestService({ cards: [desk.cardId] });
