@@ -78,14 +78,13 @@ export class Bridge {
     const intake = new MediaIntake({
       onDrop: (reason, packets) =>
         counters.dropped(this.#diagnosis.whyDropped(reason, packets, counters.status), packets),
+      openLate: (packet) => this.#gate.openLate(packet),
       isKnown: (ssrc) => keys.hasContentFor(ssrc),
       stream: options.stream,
     });
-    this.#delivery = new Delivery(sink, clock, counters);
-    const { writer } = this.#delivery;
+    const { writer } = (this.#delivery = new Delivery(sink, clock, counters));
     const opener = new GroupOpener(aead);
-    const consent = new PriceConsent(options.decidePrice);
-    this.#consent = consent;
+    const consent = (this.#consent = new PriceConsent(options.decidePrice));
     const judge = (group: GroupPreview) => sink.judge?.(group) ?? 'wanted';
     this.#gate = new TollGate({ session, keys, intake, opener, writer, counters, notices, consent, judge, minShare });
     const checkEnd = () => this.#checkBye();

@@ -7,6 +7,7 @@ import type { GroupPreview, GroupVerdict } from '../../stream/opening/clear-sink
 import type { GroupOpener, OpenedGroup } from '../../stream/opening/group-opener.ts';
 import { type HeldCardPacket, isSamePart } from '../../stream/opening/held-card-packet.ts';
 import type { PacketGroup } from '../../stream/opening/packet-group.ts';
+import type { MediaPacket } from '../../stream/packet/media-packet.ts';
 import type { MediaIntake, TakenGroup } from '../intake/media-intake.ts';
 import type { KeyLoader, LoadedContent } from '../keys/key-loader.ts';
 import type { PriceConsent } from '../price/price-consent.ts';
@@ -108,6 +109,13 @@ export class TollGate {
     const content = this.#options.keys.content(card.header.contentKeyId, card.header.ssrc);
     stream.putBack(group);
     return content && this.#findNewPrice(content);
+  }
+
+  /** Opens a packet of the group that was opened last and looked ended before it came. @returns whether it opened. */
+  openLate(packet: MediaPacket): boolean {
+    const octets = this.#options.opener.openLate(packet);
+    if (octets !== undefined) this.#options.counters.lateOpened(octets);
+    return octets !== undefined;
   }
 
   #findNewPrice(content: LoadedContent): NewPrice | undefined {

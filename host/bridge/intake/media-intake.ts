@@ -7,7 +7,7 @@ import {
 import type { HeldCardPacket } from '../../stream/opening/held-card-packet.ts';
 import type { PacketGroup } from '../../stream/opening/packet-group.ts';
 import { PacketPool } from '../../stream/opening/packet-pool.ts';
-import { readMediaPacket } from '../../stream/packet/media-packet.ts';
+import { type MediaPacket, readMediaPacket } from '../../stream/packet/media-packet.ts';
 import { MediaSender } from './media-sender.ts';
 import { SenderTable } from './sender-table.ts';
 import { type Preference, StrangerShare } from './stranger-share.ts';
@@ -39,6 +39,10 @@ const NO_OTHERS: readonly OtherGroup[] = [];
 
 export interface MediaIntakeOptions {
   readonly onDrop: (reason: IntakeDrop, packets: number) => void;
+  /**
+   * Offered a packet of the group that was opened last, which had not come by then. @returns whether it was opened too.
+   */
+  readonly openLate?: (packet: MediaPacket) => boolean;
   /** Whether the card holds a content key for a stream. */
   readonly isKnown?: (ssrc: number) => boolean;
   readonly stream?: Partial<AssemblerOptions> | undefined;
@@ -60,6 +64,7 @@ interface Position {
 export class MediaIntake {
   readonly #onDrop: (reason: IntakeDrop, packets: number) => void;
   readonly #isKnown: (ssrc: number) => boolean;
+  readonly #openLate: (packet: MediaPacket) => boolean;
   readonly #options: AssemblerOptions;
   readonly #pool = new PacketPool();
   readonly #senders: SenderTable;
@@ -73,8 +78,9 @@ export class MediaIntake {
   /** ms, of the newest packet; -Infinity before. */
   lastArrival = -Infinity;
 
-  constructor({ onDrop, isKnown = () => false, stream = {} }: MediaIntakeOptions) {
+  constructor({ onDrop, isKnown = () => false, openLate = () => false, stream = {} }: MediaIntakeOptions) {
     this.#onDrop = onDrop;
+    this.#openLate = openLate;
     this.#isKnown = isKnown;
     this.#options = { ...ASSEMBLER_DEFAULTS, ...stream, pool: this.#pool, onDrop: () => undefined };
     this.#senders = new SenderTable((source, now) => this.#makeSender(source, now));
@@ -289,8 +295,16 @@ export class MediaIntake {
     // What strangers send does not count as the stream's: it was not lost, and the card was not too slow for it.
     const onDrop = (reason: StreamDrop, packets: number): void =>
       this.#onDrop(sender.hasOpened || this.#senders.opened.length === 0 ? reason : 'stranger', packets);
-    const sender = new MediaSender(source, { ...this.#options, onDrop }, now);
+    const openLate = (packet: MediaPacket): boolean => this.#isForNewest(packet, sender) && this.#openLate(packet);
+    const sender = new MediaSender(source, { ...this.#options, onDrop, openLate }, now);
     return sender;
+  }
+
+  /** In mode open, where nothing tells a forged packet, only the one whose group it was adds to it. */
+  #isForNewest({ rtp, group }: MediaPacket, sender: MediaSender): boolean {
+    const newest = this.#newestPosition;
+    if (newest?.group !== group || newest.card.header.ssrc !== rtp.ssrc) return false;
+    return newest.card.header.mode === 'sealed' || newest.sender === sender;
   }
 }
 

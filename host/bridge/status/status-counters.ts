@@ -92,6 +92,13 @@ export class StatusCounters {
     this.#countMissing();
   }
 
+  /** A packet of the group opened last came later, and was opened and written too. */
+  lateOpened(octets: number): void {
+    this.#status.packets++;
+    this.#status.received += octets;
+    this.#countMissing();
+  }
+
   /** A group was charged, and the card's answer opens none of it. */
   answerUnusable(): void {
     this.#countMissing();

@@ -18,6 +18,8 @@ export interface AssemblerOptions {
   readonly maxGroups: number;
   /** Memory for packets, where several streams share it. */
   readonly pool?: PacketPool;
+  /** Offered a packet of the group that was opened last. @returns whether it was opened too; if not, it is late. */
+  readonly openLate?: (packet: MediaPacket) => boolean;
   /** Called with packets that are let go. */
   readonly onDrop: (reason: StreamDrop, packets: number) => void;
 }
@@ -86,6 +88,7 @@ export class GroupAssembler {
   add(packet: MediaPacket, now: number): boolean {
     const refusal = this.#refusal(packet.group, now);
     if (refusal !== undefined) {
+      if (packet.group === this.#opened && this.#options.openLate?.(packet) === true) return false;
       this.#options.onDrop(refusal, 1);
       return false;
     }

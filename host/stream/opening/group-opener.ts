@@ -3,6 +3,7 @@ import { GROUP_KEY } from '../../../apdu/layout/packets.ts';
 import type { MediaPacket } from '../packet/media-packet.ts';
 import { MKI_LENGTH } from '../packet/mki.ts';
 import { AEAD_TAG, type AeadFactory, type PacketAead } from '../packet/packet-aead.ts';
+import { guessIndex } from '../packet/packet-index.ts';
 import { deriveSrtpSession, computePacketIv } from '../packet/srtp-keys.ts';
 import type { ClearWriter } from './clear-packets.ts';
 import { type HeldCardPacket, isSamePart } from './held-card-packet.ts';
@@ -23,6 +24,8 @@ export interface OpenedGroup {
 export class GroupOpener {
   readonly #aead: AeadFactory;
   readonly #iv = new Uint8Array(12);
+  /** The group opened last, and the position behind the last packet of it that came out. */
+  #newest: { readonly opening: Opening; next: number } | undefined;
 
   constructor(aead: AeadFactory) {
     this.#aead = aead;
@@ -58,13 +61,16 @@ export class GroupOpener {
     const opening = { card, rest, out };
     const helpers = sealed ? others : [];
 
+    const newest = { opening, next: 1 };
+    this.#newest = newest;
     let own = 0;
     let foreign = 0;
     let octets = 0;
-    const addForeign = (length: number | undefined) => {
+    const addForeign = (length: number | undefined, position: number) => {
       if (length === undefined) return;
       foreign++;
       octets += length;
+      newest.next = position + 1;
     };
     const first = this.#openCardPacket(group.cards, content, opening);
     if (first !== undefined) {
@@ -77,25 +83,45 @@ export class GroupOpener {
           content,
           opening,
         ),
+        0,
       );
     }
     let next = 1;
     for (const gap of group.inOrder(card)) {
       const position = group.positionOf(card, gap.rtp.sequence);
-      if (helpers.length > 0) for (; next < position; next++) addForeign(this.#openForeign(helpers, next, opening));
+      if (helpers.length > 0)
+        for (; next < position; next++) addForeign(this.#openForeign(helpers, next, opening), next);
       next = position + 1;
       const length = this.#openGap(gap, position, opening) ?? this.#openRival(group, gap, position, opening);
       if (length !== undefined) {
         own++;
         octets += length;
+        newest.next = next;
       } else if (helpers.length > 0) {
-        addForeign(this.#openForeign(helpers, position, opening));
+        addForeign(this.#openForeign(helpers, position, opening), position);
       }
     }
     if (helpers.length > 0) {
-      for (; next < card.header.packets; next++) addForeign(this.#openForeign(helpers, next, opening));
+      for (; next < card.header.packets; next++) addForeign(this.#openForeign(helpers, next, opening), next);
     }
     return { packets: own + foreign, octets, forged: group.packets - own, foreign };
+  }
+
+  /**
+   * Opens a gap packet of the group that was opened last, which came later than those that came out: a forged packet can
+   * make a group look ended, and what is paid for must not be lost to it.
+   * @returns octets of its clear payload; undefined when it is another group's, comes before what came out, or is forged.
+   */
+  openLate(packet: MediaPacket): number | undefined {
+    if (this.#newest === undefined || packet.cardPacket) return undefined;
+    const { opening, next } = this.#newest;
+    const { ssrc, group, index, packets } = opening.card.header;
+    if (packet.rtp.ssrc !== ssrc || packet.group !== group) return undefined;
+    const position = guessIndex(index, packet.rtp.sequence) - index;
+    if (position < next || position >= packets) return undefined;
+    const length = this.#openGap(packet, position, opening);
+    if (length !== undefined) this.#newest.next = position + 1;
+    return length;
   }
 
   /** Tries every card packet that has the card part asked about, as their rest may differ. */

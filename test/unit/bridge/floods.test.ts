@@ -246,6 +246,35 @@ describe('a flood', () => {
 });
 
 describe('forged packets', () => {
+  test.for([
+    {
+      what: 'the last gap packet of the next group',
+      forge: (genuine: Uint8Array) => forgeGap(genuine, 2 * EVERY - 1, 2),
+    },
+    { what: 'a gap packet of the group after it', forge: (genuine: Uint8Array) => forgeGap(genuine, 2 * EVERY + 2, 3) },
+  ])(
+    "of $what at the sender's own address cost nothing of a group whose sender falls silent in its middle",
+    async ({ forge }, { card }) => {
+      const { service, flooded } = await start(card);
+      await flooded.join(service.keys());
+      const payloads = makePayloads(4 * EVERY, LENGTH);
+      const groups = service.seal(payloads);
+      const forged: Forged = [[forge(groups[0]!.packets[0]!.octets), SENDER]];
+      for (const [number, { packets }] of groups.entries()) {
+        for (const [i, { octets }] of packets.entries()) {
+          if (number === 1 && i === 1) flooded.receive(forged);
+          flooded.receive([[octets, SENDER]]);
+          await flooded.clock.advance(2);
+          if (number === 1 && i === EVERY - 4) await flooded.clock.advance(1000);
+        }
+      }
+      await flooded.clock.advance(400);
+      expect(flooded.bridge.status).toMatchObject({ paid: 4 * EVERY * LENGTH, missing: 0 });
+      expect(flooded.sink.payload.equals(Buffer.concat(payloads))).toBe(true);
+      await flooded.stop();
+    },
+  );
+
   test('of somebody else do not count as received: a group is not paid for them', async ({ card }) => {
     const { service, flooded } = await start(card, 'sealed', 100);
     await flooded.join(service.keys());
