@@ -4,14 +4,14 @@ import { separate } from '../../apdu/decode-module/keys/combined-section.ts';
 import { KIND } from '../../apdu/decode-module/kinds.ts';
 import { ModuleError } from '../../apdu/decode-module/module-status.ts';
 import type { Receipt } from '../../apdu/decode-module/money/receipt.ts';
-import { completeCardPart, readCardPartLength } from '../../apdu/decode-module/packets/card-part.ts';
 import type { RequestKind } from '../../apdu/decode-module/requests/signed-request.ts';
-import { fromHex, readUint, toHex } from '../../apdu/octets.ts';
+import { fromHex, toHex } from '../../apdu/octets.ts';
 import { type SimulatedCard, startCard } from '../../card-sim/index.ts';
 import { type Answer, parseAnswer } from '../../host/contract/answers/answer.ts';
 import { parseProblem, type ProblemCode } from '../../host/contract/answers/problem.ts';
 import type { HeadendFixture } from './headend-fixture.ts';
 import { splitDatagram } from './keys-by-hand.ts';
+import { readGroup } from './recording.ts';
 import type { ServiceCapture } from './service-capture.ts';
 import { personalise } from './test-service.ts';
 
@@ -19,12 +19,16 @@ import { personalise } from './test-service.ts';
 export class SoftViewer {
   readonly cardId: Uint8Array;
   readonly #card: SimulatedCard;
-  readonly #module: DecodeModule;
+  readonly module: DecodeModule;
   readonly #loaded = new Set<string>();
   #next = 0;
   /** Groups that it opened, and those that it was refused. */
   opened = 0;
   refused = 0;
+  /** Media times of the groups that it opened. */
+  readonly openedAt: number[] = [];
+  /** Key messages that it was given in answers. */
+  readonly given: Uint8Array[] = [];
 
   /** @param credit micro-units. */
   static async start(serial: number, credit: bigint): Promise<SoftViewer> {
@@ -38,7 +42,7 @@ export class SoftViewer {
   private constructor(card: SimulatedCard, cardId: Uint8Array, module: DecodeModule) {
     this.#card = card;
     this.cardId = cardId;
-    this.#module = module;
+    this.module = module;
   }
 
   /**
@@ -52,10 +56,11 @@ export class SoftViewer {
     { service, offer, from, to }: { service: number; offer: string; from: number; to: number },
   ): Promise<Answer | ProblemCode> {
     const asked = { service, from, to, requestId: randomBytes(8), sessionHash: fromHex(offer) };
-    const answer = await this.#send(ask, await this.#module.signRequest(kind, asked));
+    const answer = await this.#send(ask, await this.module.signRequest(kind, asked));
     if (typeof answer === 'string') return answer;
+    this.given.push(...answer.messages);
     for (const message of answer.messages) {
-      const confirm = await this.#module.loadKey(message);
+      const confirm = await this.module.loadKey(message);
       this.#loaded.add(toHex(message));
       if (confirm !== undefined) await this.#send(ask, confirm);
     }
@@ -64,7 +69,7 @@ export class SoftViewer {
 
   /** Takes what was captured since the last time, in its order. */
   async follow({ events }: ServiceCapture, service: number): Promise<void> {
-    await this.#module.openSession(service).catch((error: unknown) => {
+    await this.module.openSession(service).catch((error: unknown) => {
       if (!(error instanceof ModuleError)) throw error;
     });
     for (; this.#next < events.length; this.#next++) {
@@ -79,7 +84,13 @@ export class SoftViewer {
 
   /** Ends the session on the card. @returns its receipt; undefined when nothing was taken. */
   settle(): Promise<Receipt | undefined> {
-    return this.#module.closeSession();
+    return this.module.closeSession();
+  }
+
+  /** Takes the power from the card, and gives it again. */
+  async reset(): Promise<void> {
+    await this.#card.reset();
+    await this.module.select();
   }
 
   close(): Promise<void> {
@@ -98,7 +109,7 @@ export class SoftViewer {
       const name = toHex(message);
       if (this.#loaded.has(name)) continue;
       try {
-        await this.#module.loadKey(message);
+        await this.module.loadKey(message);
         this.#loaded.add(name);
       } catch (error) {
         // Others' entries of a section, and keys whose parent the card lacks.
@@ -110,19 +121,18 @@ export class SoftViewer {
 
   /** Lets the oldest content key go, as a bridge does with those of a stream that has ended. */
   async #makeRoom(): Promise<boolean> {
-    const contents = (await this.#module.listKeys()).filter(({ kind }) => kind === KIND.content);
+    const contents = (await this.module.listKeys()).filter(({ kind }) => kind === KIND.content);
     const [oldest] = contents.toSorted((a, b) => a.keyId - b.keyId);
-    if (oldest !== undefined) await this.#module.deleteKey(oldest.kind, oldest.service, oldest.keyId);
+    if (oldest !== undefined) await this.module.deleteKey(oldest.kind, oldest.service, oldest.keyId);
     return oldest !== undefined;
   }
 
   async #open(packet: Uint8Array): Promise<void> {
-    const payload = packet.subarray(12);
-    const part = payload.subarray(0, readCardPartLength(payload));
-    const group = readUint(packet, packet.length - 4, 4) - 0x80000000;
+    const { part, mediaTime } = readGroup(packet);
     try {
-      await this.#module.decode(completeCardPart(part, readUint(packet, 8, 4), group));
+      await this.module.decode(part);
       this.opened += 1;
+      this.openedAt.push(mediaTime);
     } catch (error) {
       if (!(error instanceof ModuleError)) throw error;
       this.refused += 1;

@@ -153,7 +153,10 @@ export class SessionSchedule {
   #makeNext(current: Period): Period {
     const { segment, to } = current;
     if (to < segment.to) return this.#makePeriod(segment, to);
-    return this.#makePeriod(this.segmentAt(to), to, { before: segment });
+    const following = this.segmentAt(to);
+    // Whoever is off the list by then has this segment key, and must not get the next content key under it.
+    if (this.#options.nextEnd(segment) !== undefined) return this.#makePeriod(following, to);
+    return this.#makePeriod(following, to, { before: segment });
   }
 
   /**

@@ -1,17 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
-import { separate } from '../../../apdu/decode-module/keys/combined-section.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
-import { ModuleError } from '../../../apdu/decode-module/module-status.ts';
 import { sealCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
-import { KEY_MESSAGE_HEADER as KEY } from '../../../apdu/layout/keys.ts';
 import { toHex } from '../../../apdu/octets.ts';
 import { type CardKind, type SimulatedCard, startCard } from '../../../card-sim/index.ts';
 import { KeyLoader } from '../../../host/bridge/keys/key-loader.ts';
 import { KeyRoot } from '../../../host/headend/keys/key-root.ts';
 import { MemberListStrategy } from '../../../host/headend/keys/member-list-strategy.ts';
 import { SessionKeyManager } from '../../../host/headend/keys/session-key-manager.ts';
+import { isTaken, takeApart, tryRecording } from '../../support/recording.ts';
 import { deriveTestCardKey, personalise, START } from '../../support/test-service.ts';
 
 const SERVICE = 7;
@@ -28,6 +26,9 @@ const JOINED = 200;
 /** Seconds for which an unscheduled key travels before it holds. */
 const REKEY_LEAD = 2;
 
+/** Kinds in the order in which a card can take them. */
+const RANK: readonly number[] = [KIND.service, KIND.segment, KIND.content];
+
 /** A group that was sent, one a second. */
 interface Recorded {
   readonly second: number;
@@ -41,9 +42,7 @@ class Recording {
   readonly groups: Recorded[] = [];
 
   add(octets: Uint8Array): void {
-    for (const message of octets[0] === KIND.combinedSection ? separate(octets) : [octets]) {
-      this.messages.set(toHex(message), message);
-    }
+    for (const message of takeApart([octets])) this.messages.set(toHex(message), message);
   }
 }
 
@@ -97,41 +96,11 @@ class Viewer {
     }
   }
 
-  async load(messages: Iterable<Uint8Array>): Promise<void> {
-    for (const message of messages) await isAccepted(this.module.loadKey(message));
-  }
-
-  /** Tries each group with every message that could help. @returns the seconds that opened. */
+  /** Tries each group with every message that could help, and keys before what is under them. */
   async try(recording: Recording, groups: readonly Recorded[]): Promise<number[]> {
-    const opened: number[] = [];
-    const messages = [...recording.messages.values()];
-    const parents = messages.filter((octets) => octets[0] !== KIND.content);
-    let contentKeyId: number | undefined;
-    for (const group of groups) {
-      if (group.contentKeyId !== contentKeyId) {
-        ({ contentKeyId } = group);
-        for (const { kind, service, keyId } of await this.module.listKeys()) {
-          if (kind === KIND.content || kind === KIND.segment)
-            await isAccepted(this.module.deleteKey(kind, service, keyId));
-        }
-        const contents = messages.filter(
-          (octets) => octets[0] === KIND.content && KEY.readUint(octets, 'keyId') === contentKeyId,
-        );
-        await this.load([...parents, ...contents, ...contents.toReversed()]);
-      }
-      if (await isAccepted(this.module.decode(group.part))) opened.push(group.second);
-    }
-    return opened;
-  }
-}
-
-async function isAccepted(work: Promise<unknown>): Promise<boolean> {
-  try {
-    await work;
-    return true;
-  } catch (error) {
-    if (error instanceof ModuleError) return false;
-    throw error;
+    const messages = [...recording.messages.values()].toSorted((a, b) => RANK.indexOf(a[0]!) - RANK.indexOf(b[0]!));
+    const timed = groups.map(({ second, ...group }) => ({ ...group, mediaTime: second }));
+    return tryRecording(this.module, messages, timed);
   }
 }
 
@@ -220,7 +189,7 @@ describe.each<[CardKind, number]>([
         ['evicted', evicted!],
       ] as const) {
         await viewer.hear(announced, second * 1000);
-        if (await isAccepted(viewer.module.decode(part))) watched[name].push(second);
+        if (await isTaken(viewer.module.decode(part))) watched[name].push(second);
       }
     }
     for (const message of joined) recording.add(message);
@@ -239,7 +208,7 @@ describe.each<[CardKind, number]>([
     }
     // From before the join nothing, from then on everything.
     const early = recording.groups.filter((group) => group.second < JOINED);
-    await joiner!.load(joined);
+    for (const message of joined) await isTaken(joiner!.module.loadKey(message));
     expect(await joiner!.try(recording, early)).toEqual([]);
     expect(await joiner!.try(recording, later(JOINED))).toEqual(seconds(JOINED, LENGTH));
   });
