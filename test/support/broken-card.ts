@@ -68,12 +68,7 @@ export class BrokenCard {
   }
 }
 
-/** Media time of a group, seconds since 1970; it stands in the clear. */
-export function mediaTimeOf(packets: readonly Uint8Array[]): number {
-  return Buffer.from(packets[0]!).readUInt32BE(12 + 10);
-}
-
 /** Id of the content key of a group, which stands in the clear. */
-export function contentKeyOf(packets: readonly Uint8Array[]): number {
+function contentKeyOf(packets: readonly Uint8Array[]): number {
   return Buffer.from(packets[0]!).readUInt32BE(12 + 14);
 }

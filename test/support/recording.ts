@@ -7,7 +7,7 @@ import { KEY_MESSAGE_HEADER as KEY } from '../../apdu/layout/keys.ts';
 import { readUint, toHex } from '../../apdu/octets.ts';
 
 /** The card part of a card packet, as a card takes it. */
-export function cardPartOf(packet: Uint8Array): Uint8Array {
+function cardPartOf(packet: Uint8Array): Uint8Array {
   const payload = packet.subarray(12);
   const part = payload.subarray(0, readCardPartLength(payload));
   const group = readUint(packet, packet.length - 4, 4) - 0x80000000;
