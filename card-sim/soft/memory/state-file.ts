@@ -15,7 +15,7 @@ import process from 'node:process';
 import { FormatError, TransportError } from '../../../apdu/errors.ts';
 import type { CardStore } from './eeprom.ts';
 import { frameImage, unframeImage } from './state-frame.ts';
-import { lockFile } from './state-lock.ts';
+import { lockFile, noRoomBeside } from './state-lock.ts';
 
 /** Rights of everybody but the owner. */
 const OTHERS = 0o077;
@@ -112,11 +112,8 @@ function readable<T>(path: string, read: () => T): T {
   } catch (cause) {
     if (cause instanceof TransportError) throw cause;
     const reason = reasonOf(cause);
-    // To lock it takes room too.
-    const text =
-      reason === 'ENOSPC' || reason === 'EDQUOT'
-        ? `there is no room left beside the soft card ${path}; free some, or name another file`
-        : `the soft card ${path} cannot be read (${reason}); check its folder, or name another file`;
+    if (reason === 'ENOSPC' || reason === 'EDQUOT') throw noRoomBeside(path, cause);
+    const text = `the soft card ${path} cannot be read (${reason}); check its folder, or name another file`;
     throw new TransportError('SOFT_CARD_FILE', text, { cause });
   }
 }

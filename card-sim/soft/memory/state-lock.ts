@@ -6,6 +6,8 @@ import { TransportError } from '../../../apdu/errors.ts';
 
 /** SQLite's code for what another connection holds. */
 const SQLITE_BUSY = 5;
+/** SQLite's code for a disk that is full. */
+const SQLITE_FULL = 13;
 /** ms to wait for another that is only looking who holds it. */
 const PATIENCE = 100;
 
@@ -40,11 +42,13 @@ export function lockFile(path: string): () => void {
       if (database.isOpen) database.close();
     };
   } catch (cause) {
-    const isBusy = cause instanceof Error && 'errcode' in cause && cause.errcode === SQLITE_BUSY;
+    const code = cause instanceof Error && 'errcode' in cause ? cause.errcode : undefined;
+    const isBusy = code === SQLITE_BUSY;
     const holder = isBusy ? holderOf(held) : '';
     held?.close();
     if (cause instanceof TransportError) throw cause;
     if (isBusy) throw inUse(path, holder, cause);
+    if (code === SQLITE_FULL) throw noRoomBeside(path, cause);
     throw new TransportError('SOFT_CARD_FILE', `the lock ${lock} cannot be used; remove it and try again`, { cause });
   }
 }
@@ -83,6 +87,12 @@ function holderOf(database: DatabaseSync | undefined): string {
     // It is being written this moment.
   }
   return 'another process';
+}
+
+/** To lock a file takes room. */
+export function noRoomBeside(path: string, cause: unknown): TransportError {
+  const text = `there is no room left beside the soft card ${path}; free some, or name another file`;
+  return new TransportError('SOFT_CARD_FILE', text, { cause });
 }
 
 function inUse(path: string, holder: string, cause?: unknown): TransportError {

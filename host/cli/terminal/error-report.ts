@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
 import { TollcastError } from '../../../apdu/errors.ts';
+import { isDiskFull } from '../../store/sqlite-error.ts';
 import { writeAsTyped } from './command-name.ts';
 
 /** How errors are shown. */
@@ -32,13 +33,10 @@ function asTollcastError(error: unknown): TollcastError {
     return new TollcastError('USAGE', 'no command is named; write one of those above', options);
   }
   if (error instanceof CommanderError) return new TollcastError('USAGE', message.replace(/^error: /, ''), options);
-  if (error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')) {
-    return new TollcastError('SYSTEM', `${message}; free some room on the disk, and try again`, options);
-  }
   // The message of the system names the path.
-  if (error instanceof Error && 'syscall' in error) {
-    const advice = hasNoRoom(error)
-      ? 'free some room there and start again'
+  if (error instanceof Error && ('syscall' in error || isDiskFull(error))) {
+    const advice = isDiskFull(error)
+      ? 'free some room on the disk, and try again'
       : 'check that it is there, and that it may be read and written';
     return new TollcastError('SYSTEM', `${message}; ${advice}`, options);
   }
@@ -47,11 +45,6 @@ function asTollcastError(error: unknown): TollcastError {
     return new TollcastError('STORE_FAILED', `the issuer store failed: ${message}; ${advice}`, options);
   }
   return new TollcastError('UNEXPECTED', `unexpected error: ${message}; --debug shows where it happened`, options);
-}
-
-/** Whether the system failed because a disk is full, or its user's share of it. */
-export function hasNoRoom(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 }
 
 function oneLine(text: string): string {

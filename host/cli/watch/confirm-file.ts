@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { TollcastError } from '../../../apdu/errors.ts';
 import { toHex } from '../../../apdu/octets.ts';
-import { hasNoRoom } from '../terminal/error-report.ts';
+import { isDiskFull } from '../../store/sqlite-error.ts';
 
 /** The file that keeps, for the operator, what the card confirms of its grants. */
 export class ConfirmFile {
@@ -38,7 +38,7 @@ export class ConfirmFile {
 }
 
 function confirmError(path: string, cause: unknown): TollcastError {
-  const text = hasNoRoom(cause)
+  const text = isDiskFull(cause)
     ? `there is no room left to write ${path}; free some, or name another file with --confirms`
     : `${path} cannot be written; name another file with --confirms`;
   return new TollcastError('CONFIRMS', text, { cause });

@@ -1,5 +1,6 @@
 import { IssuerError } from '../../issuer/issuer-error.ts';
 import { type IssuerStore, openIssuerStore } from '../../store/issuer-store.ts';
+import { isDiskFull } from '../../store/sqlite-error.ts';
 import { StoreError } from '../../store/store-error.ts';
 
 /**
@@ -33,14 +34,18 @@ export function openGrantNumbers(directory: string): GrantNumbers {
         return await store.transaction().execute((transaction) => takeNumbers(transaction, cards, now));
       } catch (cause) {
         if (cause instanceof StoreError) throw cause;
-        throw new IssuerError(
-          'GRANT_NUMBERS',
-          `the numbers of grants cannot be kept in ${directory}; let this program write there`,
-          { cause },
-        );
+        throw grantNumbersError(directory, cause);
       }
     },
   };
+}
+
+/** Says why the numbers cannot be kept, and what to do. */
+export function grantNumbersError(directory: string, cause: unknown): IssuerError {
+  const text = isDiskFull(cause)
+    ? `the numbers of grants cannot be written in ${directory}: the disk is full; free some space, and start again`
+    : `the numbers of grants cannot be kept in ${directory}; let this program write there`;
+  return new IssuerError('GRANT_NUMBERS', text, { cause });
 }
 
 async function takeNumbers(store: IssuerStore, cards: readonly Uint8Array[], now: number): Promise<readonly number[]> {

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { TollcastError } from '../../../apdu/errors.ts';
-import { IssuerError } from '../../issuer/issuer-error.ts';
 import { isSqliteError, SQLITE } from '../../store/sqlite-error.ts';
+import { grantNumbersError } from './grant-numbers.ts';
 
 /**
  * Keeps other senders from numbering the keys of a service while this one does. The lock is one of the operating
@@ -35,11 +35,7 @@ export function lockService(directory: string, service: number): Disposable {
         { cause },
       );
     }
-    throw new IssuerError(
-      'GRANT_NUMBERS',
-      `the numbers of grants cannot be kept in ${directory}; let this program write there`,
-      { cause },
-    );
+    throw grantNumbersError(directory, cause);
   }
 }
 

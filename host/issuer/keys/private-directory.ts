@@ -1,5 +1,6 @@
 import { chmod, mkdir, mkdtemp, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { isDiskFull } from '../../store/sqlite-error.ts';
 import { IssuerError } from '../issuer-error.ts';
 
 /**
@@ -23,7 +24,14 @@ export async function createPrivateDirectory(directory: string, fill: (draft: st
     if (isSystemError(cause, 'ENOTEMPTY', 'EEXIST', 'ENOTDIR')) {
       throw new IssuerError('STORE_EXISTS', `${directory} is there already and is kept; name another directory`);
     }
-    throw cause;
+    if (!isDiskFull(cause)) throw cause;
+    throw new IssuerError(
+      'SYSTEM',
+      `the disk is full, and ${directory} was not made; free some space, and start again`,
+      {
+        cause,
+      },
+    );
   }
 }
 
