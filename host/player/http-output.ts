@@ -15,8 +15,11 @@ import { type PictureEntry, PictureTracker } from './picture/picture-tracker.ts'
 import { PlayerQueue } from './player-queue.ts';
 import { checkRequest, type OfferedAt } from './request-check.ts';
 
-/** ms between looks at what players have not read. A look takes some ms where the system has large tables. */
+/** ms between looks at what players have not read: where the system's own buffers are limited, and where they are not. */
 const LOOK_EVERY = 250;
+const LOOK_OFTEN = 20;
+/** A look takes some ms where the system has large tables; so many times that long is waited for the next. */
+const LOOK_PAUSE = 5;
 /** Octets that may wait for one player; the buffers of the system on both sides come on top. */
 const MAX_WAITING = 96 * 1024;
 /** Octets that the system takes for a player on this machine, and for one that answers from further away. */
@@ -178,13 +181,16 @@ class HttpOutput implements Output {
   /** Looks at what each player has not read, as far as the system tells, and again after a while. */
   async #lookAtPlayers(): Promise<void> {
     clearTimeout(this.#lookTimer);
+    const startedAt = performance.now();
     const unread = await readTcpQueues();
+    const taken = performance.now() - startedAt;
     for (const [{ socket }, { queue }] of this.#players) {
       const held = countHeld(socket, unread);
       if (held !== undefined) queue.setHeld(held);
     }
     if (this.#players.size === 0) return;
-    this.#lookTimer = setTimeout(() => void this.#lookAtPlayers(), LOOK_EVERY).unref();
+    const pause = Math.max(this.#limits === undefined ? LOOK_OFTEN : LOOK_EVERY, LOOK_PAUSE * taken);
+    this.#lookTimer = setTimeout(() => void this.#lookAtPlayers(), pause).unref();
   }
 }
 

@@ -4,6 +4,8 @@ import { type Clock, systemClock } from '../clock/clock.ts';
 /** ms without reading after which a player counts as paused, if at least so many octets wait for it. */
 const MAX_STALL = 1000;
 const MIN_STALLED = 16 * 1024;
+/** Octets that may wait for one player, those that the system holds included, as far as it tells. */
+const MAX_UNREAD = 320 * 1024;
 
 /** What waits for one player, and whether the player reads it. */
 export class PlayerQueue {
@@ -45,7 +47,8 @@ export class PlayerQueue {
   /** Whether the player reads. */
   get isReady(): boolean {
     const isStalled = this.waiting >= MIN_STALLED && this.#clock.monotonic() - this.#readAt > MAX_STALL;
-    this.#wasReady = this.#stream.writableLength < this.#maxWaiting && !isStalled;
+    const isFull = this.#stream.writableLength >= this.#maxWaiting || this.waiting >= MAX_UNREAD;
+    this.#wasReady = !isFull && !isStalled;
     return this.#wasReady;
   }
 
