@@ -22,12 +22,12 @@ export class ServiceCapture {
   firstMediaAt = Infinity;
   readonly #sockets: readonly Socket[];
 
-  /** Joins a group of its own, on free ports. */
-  static async start(): Promise<ServiceCapture> {
+  /** Listens at an address of its own, on free ports. @param reuseAddr whether other programs may listen there, too. */
+  static async start({ reuseAddr = false } = {}): Promise<ServiceCapture> {
     const address = `239.255.${process.pid & 0xff}.${1 + Math.floor(Math.random() * 250)}`;
     for (;;) {
       const port = 2 * Math.floor(10_000 + Math.random() * 10_000);
-      const sockets = [0, 1, 2].map(() => createSocket('udp4'));
+      const sockets = [0, 1, 2].map(() => createSocket({ type: 'udp4', reuseAddr }));
       try {
         for (const [i, socket] of sockets.entries()) {
           socket.bind(port + i, address);
