@@ -97,7 +97,7 @@ async function commitAtOnce({ writer, keys }: DeskFixture, round: number): Promi
   });
   const grant: SessionKeys['grant'] = ({ takeNumber }) => {
     takeNumber();
-    return { messages, segmentId: 5 };
+    return { messages, segmentIds: [5] };
   };
   const joins = new Joins(state, { keys: { grant, end: () => undefined } });
   const cardOctets = new Uint8Array(8);

@@ -55,7 +55,7 @@ export class HandKeys implements SessionKeys {
     const purchase = { service: sold.service, keyId: 1, key, from, to, number: takeNumber(), ceilings };
     this.granted.push(toHex(cardId));
     const downlinkKey = deriveCardKey(UNIQUE_MASTER, 'downlink', cardId);
-    return { messages: [sealGrant(purchase, cardId, downlinkKey).octets], segmentId: 5 };
+    return { messages: [sealGrant(purchase, cardId, downlinkKey).octets], segmentIds: [5] };
   }
 
   end(member: EndedMember): void {

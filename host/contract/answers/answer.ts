@@ -30,8 +30,16 @@ export interface Answer {
   readonly deadline?: number;
   /** Key messages, for LOAD KEY in this order. */
   readonly messages: readonly Uint8Array[];
+  /**
+   * Seconds since 1970, where segment keys come in answers alone: those of this answer last until then. A key request in
+   * the {@link KEYS_AHEAD} seconds before brings the next one.
+   */
+  readonly keysUntil?: number;
   readonly charge?: Charge;
 }
+
+/** Seconds before `keysUntil` from which on a key request brings the next segment key. */
+export const KEYS_AHEAD = 30;
 
 /** Octets of an answer. */
 const MAX_ANSWER = 65_536;
@@ -74,6 +82,7 @@ export function parseAnswer(octets: Uint8Array): Answer {
     to: json.number('to', 0, MAX_U32),
     ...(json.has('deadline') && { deadline: json.number('deadline', 0, MAX_U32) }),
     messages: json.list('messages', 0, MAX_MESSAGES, readMessage),
+    ...(json.has('keysUntil') && { keysUntil: json.number('keysUntil', 0, MAX_U32) }),
     ...(json.has('charge') && { charge: readCharge(json.object('charge')) }),
   };
   json.end();

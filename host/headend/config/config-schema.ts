@@ -46,6 +46,9 @@ const PROFILE = Type.Object(
 const KEYS = Type.Object(
   {
     strategy: Type.Optional(oneOf(['auto', 'list', 'shared'], 'how members get the segment keys')),
+    delivery: Type.Optional(
+      oneOf(['multicast', 'unicast'], 'whether segment keys are on the key port, or in answers alone'),
+    ),
     period: Type.Optional(whole(MIN_PERIOD, DAY, 'seconds of a content key at most')),
     segment: Type.Optional(whole(MIN_PERIOD, YEAR, 'seconds of a segment where the programme names none')),
     grace: Type.Optional(whole(0, 60, 'seconds for which a key opens what comes after its time')),

@@ -31,6 +31,8 @@ export interface SessionPlan {
   readonly to: ServiceAddress;
   readonly profile: SealingProfile;
   readonly strategy: 'auto' | 'list' | 'shared';
+  /** Whether segment keys are on the key port, or in answers alone. */
+  readonly delivery: 'multicast' | 'unicast';
   readonly period: number;
   readonly segment: number;
   readonly grace: number;
@@ -251,6 +253,7 @@ function planSession(session: SessionDefinition, at: FieldPath, faults: FaultLis
     to,
     profile,
     strategy: keys.strategy ?? 'auto',
+    delivery: keys.delivery ?? 'multicast',
     period: keys.period ?? 300,
     segment: keys.segment ?? 3600,
     grace: keys.grace ?? 5,

@@ -26,6 +26,10 @@ export interface SessionKeyManagerOptions {
   readonly programme: readonly PlannedProgramme[];
   readonly grace: number;
   readonly strategy: KeyStrategy;
+  /** Whether segment keys are on the key port, or in answers alone. */
+  readonly delivery: 'multicast' | 'unicast';
+  /** Seconds before the end of a segment key from which on a card that asks gets the next one by unicast. */
+  readonly keysAhead: number;
   readonly takeId: (kind: 'segment' | 'content') => number;
   readonly deriveSegmentKey: (keyId: number) => Uint8Array;
   /** Segment keys that were made before, and whose time is not over. */
@@ -38,12 +42,16 @@ export interface SessionKeyManagerOptions {
 /** The keys of one session: for its sender, for each card that is granted some, and for all on the key port. */
 export class SessionKeyManager implements ContentKeys {
   readonly #strategy: KeyStrategy;
+  readonly #delivery: SessionKeyManagerOptions['delivery'];
+  readonly #keysAhead: number;
   readonly #schedule: SessionSchedule;
   #mediaTime = 0;
 
   constructor(options: SessionKeyManagerOptions) {
     const { strategy, segment, programme, tariff, rating, classes } = options;
     this.#strategy = strategy;
+    this.#delivery = options.delivery;
+    this.#keysAhead = options.keysAhead;
     for (const { cardId, from, to } of options.members) {
       strategy.restore({ cardId: fromHex(cardId), from, to });
     }
@@ -75,24 +83,32 @@ export class SessionKeyManager implements ContentKeys {
 
   due(mediaTime: number): DueMessages {
     this.#mediaTime = Math.max(this.#mediaTime, mediaTime);
-    const { segments, contents } = this.#schedule.live(mediaTime);
-    const wrapped = segments.flatMap((segment) => this.#strategy.wrap(segment).messages);
-    if (wrapped.length > MAX_FREQUENT) return { personal: wrapped, shared: contents };
-    return { personal: [], shared: [...wrapped, ...contents] };
+    const { segments, contents } = this.#live(mediaTime);
+    // The strategy keeps who can have a key, also where it is not sent: that decides on changes.
+    const wrapped = segments.map((segment) => ({ segment, messages: this.#strategy.wrap(segment).messages }));
+    const sent = wrapped.filter(({ segment }) => this.#isSent(segment)).flatMap(({ messages }) => messages);
+    if (sent.length > MAX_FREQUENT) return { personal: sent, shared: contents };
+    return { personal: [], shared: [...sent, ...contents] };
   }
 
   /**
    * Gives a card keys for [from, to); an extension has the start of its join.
-   * @returns messages for LOAD KEY in this order, and the id of the segment that it can open first.
+   * @returns messages for LOAD KEY in this order, the ids of the segments that they open, and by unicast the media time
+   *   until which the segment keys last.
    */
-  grant(grant: MemberGrant): { messages: readonly Uint8Array[]; segmentId: number } {
+  grant(grant: MemberGrant): {
+    messages: readonly Uint8Array[];
+    segmentIds: readonly number[];
+    keysUntil?: number;
+  } {
     const { segments, contents } = this.#liveFor(grant);
     const purchase = this.#strategy.grant(grant);
     const opened = segments.filter(({ from, to }) => from < grant.to && grant.from < to);
     const wrapped = opened.map((segment) => this.#strategy.wrapFor(segment, grant.cardId));
     return {
       messages: [...purchase, ...wrapped.filter((message) => message !== undefined), ...contents],
-      segmentId: (opened[0] ?? segments[0]!).segment,
+      segmentIds: [...new Set(opened.map(({ segment }) => segment))],
+      ...(this.#delivery === 'unicast' && { keysUntil: segments.at(-1)!.to }),
     };
   }
 
@@ -104,6 +120,20 @@ export class SessionKeyManager implements ContentKeys {
   /** Before the first stream there is a segment key, which the stream will begin with, and no content key. */
   #liveFor({ from }: MemberGrant): LiveKeys {
     if (this.#mediaTime === 0) return { segments: [this.#schedule.segmentAt(from)], contents: [] };
-    return this.#schedule.live(this.#mediaTime);
+    return this.#live(this.#mediaTime);
+  }
+
+  /** Whoever asks for the next segment key has some time to do so. */
+  #live(mediaTime: number): LiveKeys {
+    const live = this.#schedule.live(mediaTime);
+    const last = live.segments.at(-1)!;
+    if (this.#delivery === 'multicast' || mediaTime < last.to - this.#keysAhead || live.segments.length > 1)
+      return live;
+    return { ...live, segments: [last, this.#schedule.segmentAt(last.to)] };
+  }
+
+  /** A key that replaces another is always sent: nobody knew that it would come, and it holds in seconds. */
+  #isSent({ keyId, segment }: SegmentKey): boolean {
+    return this.#delivery === 'multicast' || keyId !== segment;
   }
 }

@@ -17,6 +17,18 @@ export type CardMessage =
   | { readonly what: 'confirm'; readonly confirm: Confirm }
   | { readonly what: 'leave record'; readonly record: LeaveRecord };
 
+/** @returns the id of the card that says it, 8 octets. */
+export function cardOf(message: CardMessage): Uint8Array {
+  switch (message.what) {
+    case 'request':
+      return message.request.cardId;
+    case 'confirm':
+      return message.confirm.cardId;
+    case 'leave record':
+      return message.record.cardId;
+  }
+}
+
 /** What tells the requests of one issuer's cards from forged ones. */
 export interface IssuerUplinkKeys {
   /** 16 octets. */

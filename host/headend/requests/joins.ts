@@ -10,7 +10,7 @@ import { advance, type Member, refresh } from '../membership/member.ts';
 import type { SoldSession } from '../membership/sold-session.ts';
 import type { CardNumbers } from './card-numbers.ts';
 import { deleteMemberChange, memberChange, numberChange } from './request-rows.ts';
-import type { EndedMember, EndReason, SessionKeys } from './session-keys.ts';
+import type { EndedMember, EndReason, GrantedKeys, SessionKeys } from './session-keys.ts';
 
 /** A request that is to be answered, with all that was found out about it. */
 export interface Asked {
@@ -33,12 +33,22 @@ export interface Applied {
   readonly member: Member;
   readonly changes: readonly StoreChange[];
   readonly messages: readonly Uint8Array[];
-  readonly segmentId?: number;
+  /** Segments whose keys are among the messages, for the log. */
+  readonly segmentIds?: readonly number[];
+  readonly keysUntil?: number;
   readonly charge?: Charge;
   /** Told to the key manager afterwards. */
   readonly ended?: EndedMember;
+  /** Grants to the same card in other sessions, for the log. */
+  readonly reissued?: readonly ReissuedGrant[];
   /** Whether the list has one more or one less now. */
   readonly hasListChanged?: boolean;
+}
+
+/** What a card was granted anew, as it had not confirmed it. */
+export interface ReissuedGrant {
+  readonly member: Member;
+  readonly segmentIds: readonly number[];
 }
 
 /** Why a request changes nothing. */
@@ -192,14 +202,14 @@ export class Joins {
       if ('problem' in granted) return [];
       const renewed: Member = { ...other, number: granted.number, isConfirmed: false };
       this.#members.put(renewed);
-      return { ...granted, changes: [...granted.changes, memberChange(renewed)] };
+      return { ...granted, member: renewed, changes: [...granted.changes, memberChange(renewed)] };
     });
     const messages = reissued.flatMap((granted) => granted.messages);
     const changes = reissued.flatMap((granted) => granted.changes);
     if (member === undefined) {
       // It has left before, by a request.
       const [other] = members;
-      return other === undefined ? NOT_JOINED : { outcome: 'left', member: other, changes, messages };
+      return other === undefined ? NOT_JOINED : { outcome: 'left', member: other, changes, messages, reissued };
     }
     const end = Math.max(record.to, now);
     const applied =
@@ -207,7 +217,7 @@ export class Joins {
         ? { outcome: 'left' as const, member, changes: [], messages: [] }
         : this.#end(member, end, now, true);
     if ('problem' in applied) return applied;
-    return { ...applied, changes: [...applied.changes, ...changes], messages };
+    return { ...applied, changes: [...applied.changes, ...changes], messages, reissued };
   }
 
   /** What a timer or an operator brings. @param now seconds since 1970. */
@@ -243,10 +253,14 @@ export class Joins {
   }
 
   #sendKey(asked: Asked, member: Member, event: 'join' | 'key request'): Applied | Refusal {
-    if (member.state === 'leaving') return { problem: 'too-late', particulars: `the join ends at ${member.to}` };
     const granted = this.#grant(asked, member);
     if ('problem' in granted) return granted;
-    const sent: Member = { ...advance(member, event)!, number: granted.number, isConfirmed: false };
+    // Who leaves has paid to its end, and is on its way out all the same.
+    const sent: Member = {
+      ...advance(member, member.state === 'leaving' ? 'key request' : event)!,
+      number: granted.number,
+      isConfirmed: false,
+    };
     const outcome = event === 'join' ? 'joined' : 'keys';
     return this.#keep(refresh(sent, asked.now), { ...granted, outcome }, asked.now);
   }
@@ -254,13 +268,13 @@ export class Joins {
   #grant(
     { cardId, cardOctets, sold, now }: Pick<Asked, 'cardId' | 'cardOctets' | 'sold' | 'now'>,
     { from, to }: { readonly from: number; readonly to: number },
-  ): (Pick<Applied, 'changes' | 'messages' | 'segmentId'> & { readonly number: number }) | Refusal {
+  ): (Required<Pick<GrantedKeys, 'changes'>> & GrantedKeys & { readonly number: number }) | Refusal {
     const others = this.#members.ofCard(cardId).filter(({ session }) => session !== sold.session);
     if (others.filter(({ isConfirmed }) => !isConfirmed).length >= MAX_UNCONFIRMED) return { problem: 'confirm-first' };
     let number = this.#numbers.last(cardId) ?? now;
     const takeNumber = (): number => (number = this.#numbers.take(cardId, now));
-    const { messages, segmentId, changes = [] } = this.#keys.grant({ sold, cardId: cardOctets, from, to, takeNumber });
-    return { messages, segmentId, number, changes: [numberChange(cardId, number), ...changes] };
+    const { changes = [], ...keys } = this.#keys.grant({ sold, cardId: cardOctets, from, to, takeNumber });
+    return { ...keys, number, changes: [numberChange(cardId, number), ...changes] };
   }
 
   #keep(member: Member, applied: Omit<Applied, 'member' | 'charge'>, now: number, hasListChanged = false): Applied {

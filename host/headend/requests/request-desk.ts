@@ -3,21 +3,21 @@ import type { SignedRequest } from '../../../apdu/decode-module/requests/signed-
 import { OutOfRangeError, TollcastError } from '../../../apdu/errors.ts';
 import { toHex } from '../../../apdu/octets.ts';
 import type { Clock } from '../../clock/clock.ts';
-import { formatAnswer } from '../../contract/answers/answer.ts';
-import { makeProblem, type Problem, type ProblemCode, PROBLEMS } from '../../contract/answers/problem.ts';
-import { deadlineOf, isSkewed, resolveRequestedTime } from '../../contract/requests/requested-time.ts';
+import { PROBLEMS } from '../../contract/answers/problem.ts';
+import { isSkewed, resolveRequestedTime } from '../../contract/requests/requested-time.ts';
 import type { StoreChange } from '../../store/group-writer.ts';
 import type { RequestLogTable } from '../../store/headend/request-tables.ts';
 import type { BillingPort, ChargingMode, SessionMeter } from '../charging/billing-port.ts';
 import { ChargeForwarder } from '../charging/charge-forwarder.ts';
 import type { KeptEntry } from '../charging/charging-entry.ts';
 import type { ListedMember, MemberList } from '../membership/member-list.ts';
+import type { Member } from '../membership/member.ts';
 import type { SoldSession } from '../membership/sold-session.ts';
-import { CardAuthentication, type CardMessage } from './card-authentication.ts';
+import { CardAuthentication, cardOf } from './card-authentication.ts';
 import { type DeskState, type DeskStore, readDeskState } from './desk-state.ts';
 import { DeskTimers } from './desk-timers.ts';
 import { type Applied, type Asked, Joins, type Refusal } from './joins.ts';
-import { parseReply, type Reply, textOfReply } from './reply.ts';
+import { parseReply, refuse, type Reply, replyOf, textOfReply } from './reply.ts';
 import type { CardStandings, OfferBook } from './request-ports.ts';
 import { blockChange, forgetChange, logChange, rememberChange, unblockChange, userChange } from './request-rows.ts';
 import type { MembershipEvents, SessionKeys } from './session-keys.ts';
@@ -198,11 +198,12 @@ export class RequestDesk implements MemberList {
     if (!this.#state.answered.admit(cardId, now)) return refuse('over-quota');
     const sold = this.#options.offers.find(toHex(request.sessionHash));
     if (sold === undefined || sold.service !== request.service) return refuse('unknown-offer');
-    const logId = ++this.#state.lastLogId;
+    const logId = this.#nextLogId();
     const applied = this.#apply(request, sold, cardId, now, logId);
     const reply = replyOf(applied, requestId, sold);
     if ('problem' in reply && PROBLEMS[reply.problem.code].mayPass === true) return reply;
     if (request.kind === 'stay') return reply;
+    const [segmentId, ...further] = 'problem' in applied ? [] : (applied.segmentIds ?? []);
     const row: RequestLogTable = {
       id: logId,
       at: now,
@@ -210,14 +211,18 @@ export class RequestDesk implements MemberList {
       kind: request.kind,
       service: sold.service,
       session: sold.session,
-      segmentId: 'problem' in applied ? null : (applied.segmentId ?? null),
+      segmentId: segmentId ?? null,
       timeFrom: request.from,
       timeTo: 'problem' in applied ? request.to : applied.member.to,
       requestId,
       outcome: 'problem' in applied ? applied.problem : applied.outcome,
     };
     this.#state.answered.remember(cardId, requestId, { logId, tag, from: request.from });
-    const remembered = [logChange(row), rememberChange(row, tag, textOfReply(reply))];
+    const remembered = [
+      logChange(row),
+      ...further.map((next) => logChange({ ...row, id: this.#nextLogId(), segmentId: next, outcome: 'keys' })),
+      rememberChange(row, tag, textOfReply(reply)),
+    ];
     const pending = this.#conclude(applied, remembered, now).then(
       () => reply,
       () => refuse('unavailable'),
@@ -251,9 +256,13 @@ export class RequestDesk implements MemberList {
   async #settle(applied: Applied | Refusal, now: number, logged?: 'leave record'): Promise<Reply> {
     const reply = replyOf(applied);
     if ('problem' in applied) return reply;
-    const hasEnded = logged !== undefined && applied.ended !== undefined;
+    const rows: StoreChange[] = [];
+    if (logged !== undefined && applied.ended !== undefined) rows.push(this.#logEnd(applied, logged, now));
+    for (const { member, segmentIds } of applied.reissued ?? []) {
+      rows.push(...segmentIds.map((id) => this.#log(member, { kind: logged!, segmentId: id, outcome: 'keys' }, now)));
+    }
     try {
-      await this.#conclude(applied, hasEnded ? [this.#logEnd(applied, logged, now)] : [], now);
+      await this.#conclude(applied, rows, now);
       return reply;
     } catch {
       return refuse('unavailable');
@@ -271,21 +280,22 @@ export class RequestDesk implements MemberList {
   }
 
   #logEnd({ member }: Applied, kind: string, now: number): StoreChange {
-    const { cardId, service, session, from, to } = member;
-    const id = ++this.#state.lastLogId;
-    const none = { segmentId: null, requestId: null };
-    return logChange({
-      id,
-      at: now,
-      cardId,
-      kind,
-      service,
-      session,
-      timeFrom: from,
-      timeTo: to,
-      ...none,
-      outcome: 'ended',
-    });
+    return this.#log(member, { kind, segmentId: null, outcome: 'ended' }, now);
+  }
+
+  /** A row for what no request of its own asked for. */
+  #log(
+    { cardId, service, session, from, to }: Member,
+    what: Pick<RequestLogTable, 'kind' | 'segmentId' | 'outcome'>,
+    now: number,
+  ): StoreChange {
+    const id = this.#nextLogId();
+    const times = { at: now, timeFrom: from, timeTo: to };
+    return logChange({ id, cardId, service, session, ...times, ...what, requestId: null });
+  }
+
+  #nextLogId(): number {
+    return ++this.#state.lastLogId;
   }
 
   /** Commits what was decided, and then tells who has to know. */
@@ -331,40 +341,4 @@ export class RequestDesk implements MemberList {
   #now(): number {
     return Math.floor(this.#options.clock.now() / 1000);
   }
-}
-
-function cardOf(message: CardMessage): Uint8Array {
-  switch (message.what) {
-    case 'request':
-      return message.request.cardId;
-    case 'confirm':
-      return message.confirm.cardId;
-    case 'leave record':
-      return message.record.cardId;
-  }
-}
-
-function replyOf(applied: Applied | Refusal, requestId?: string, sold?: SoldSession): Reply {
-  if ('problem' in applied) {
-    const { problem, particulars } = applied;
-    return refuse(problem, particulars === undefined ? {} : { particulars });
-  }
-  const { outcome, member, messages, charge } = applied;
-  const { service, from, to } = member;
-  const hasDeadline = sold?.slots !== undefined && (outcome === 'joined' || outcome === 'extended');
-  const answer = formatAnswer({
-    ...(requestId !== undefined && { requestId }),
-    outcome,
-    service,
-    from,
-    to,
-    ...(hasDeadline && { deadline: deadlineOf(to, sold.slots) }),
-    messages,
-    ...(charge !== undefined && { charge }),
-  });
-  return { answer };
-}
-
-function refuse(code: ProblemCode, options: Parameters<typeof makeProblem>[1] = {}): { readonly problem: Problem } {
-  return { problem: makeProblem(code, options) };
 }

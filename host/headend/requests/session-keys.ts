@@ -21,8 +21,10 @@ export interface KeyGrant {
 export interface GrantedKeys {
   /** Key messages in the order in which the card loads them: the purchase, then what it needs at once. */
   readonly messages: readonly Uint8Array[];
-  /** Id of the segment that the card can open first, for the log. */
-  readonly segmentId: number;
+  /** Ids of the segments that the card can open by them, in the order of their time, for the log. */
+  readonly segmentIds: readonly number[];
+  /** Seconds since 1970, where segment keys come in answers alone: those that are given here last until then. */
+  readonly keysUntil?: number;
   /** What the key manager has to keep of it: committed with the request, or not at all, before the messages leave. */
   readonly changes?: readonly StoreChange[];
 }

@@ -1,5 +1,6 @@
 import { deriveCardKey } from '../../../apdu/decode-module/keys/card-keys.ts';
 import type { Clock } from '../../clock/clock.ts';
+import { KEYS_AHEAD } from '../../contract/answers/answer.ts';
 import { formatSession } from '../../contract/session/session-identity.ts';
 import type { HeadendStore } from '../../store/headend/headend-store.ts';
 import type { ServicePlan } from '../config/service-plan.ts';
@@ -45,7 +46,7 @@ export class SessionBook {
     const { log } = this.#options;
     const service = plan.number;
     const ids = await this.#idsOf(service);
-    const { strategy: asked, period, segment, programme, grace } = session.plan;
+    const { strategy: asked, delivery, period, segment, programme, grace } = session.plan;
     const { strategy: name, reason } = chooseStrategy(asked, plan.isInvoiced);
     log.info({ service, session: formatSession(session.identity), strategy: name }, `key strategy ${name}: ${reason}`);
     return new SessionKeyManager({
@@ -57,6 +58,8 @@ export class SessionBook {
       segment,
       programme,
       grace,
+      delivery,
+      keysAhead: KEYS_AHEAD,
       strategy: await this.#makeStrategy(name, plan, session),
       takeId: (kind) => ids.take(kind),
       deriveSegmentKey: (keyId) => this.#root.deriveSegmentKey(service, keyId),

@@ -1,6 +1,6 @@
 import { CardGoneError, TransportError } from '../../../apdu/errors.ts';
 import type { Clock } from '../../clock/clock.ts';
-import type { Answer } from '../../contract/answers/answer.ts';
+import { type Answer, KEYS_AHEAD } from '../../contract/answers/answer.ts';
 import type { Offer } from '../../contract/offer/offer.ts';
 import { RequestRefusedError, type Subscription } from './subscription.ts';
 
@@ -16,18 +16,25 @@ export interface KeptJoinOptions {
 
 /** Seconds before the agreed end from which on an extension is asked for; an eighth of a join where that is less. */
 const EXTEND_AHEAD = 60;
+/** Seconds before the end of its keys until which everybody has asked for the next: not all ask at once. */
+const KEYS_LATEST = 10;
+/** Seconds until keys are asked for again that were not there yet. */
+const KEYS_RETRY = 5;
 /** Seconds until a request is sent anew that no attempt brought an answer to. */
 const RETRY = 5;
 
 /**
  * Keeps a channel joined for as long as somebody watches: joins, extends before the agreed end, says that it is still
- * there where the offer wants to hear it, and asks for the keys again when the card has lost them.
+ * there where the offer wants to hear it, and asks for keys when the card has lost them, or when answers alone bring the
+ * next.
  */
 export class KeptJoin {
   readonly #options: KeptJoinOptions;
   #answer: Answer | undefined;
   /** Seconds, by the head-end's clock, when the head-end last heard of us. */
   #heardAt = 0;
+  /** When the next segment key is asked for, by the head-end's clock. */
+  #renewAt = Infinity;
   #wake = new AbortController();
   #isCardEmpty = false;
 
@@ -71,6 +78,7 @@ export class KeptJoin {
   #hear(answer: Answer): void {
     this.#answer = answer;
     this.#heardAt = this.#options.subscription.now;
+    this.#planRenewal(answer);
   }
 
   get #extendAt(): number {
@@ -87,12 +95,27 @@ export class KeptJoin {
     return keepAlive === undefined ? Infinity : this.#heardAt + Math.ceil(keepAlive / 3);
   }
 
+  #planRenewal({ keysUntil, to }: Answer): void {
+    if (keysUntil === undefined || keysUntil >= to) {
+      this.#renewAt = Infinity;
+      return;
+    }
+    const spread = Math.floor(Math.random() * (KEYS_AHEAD - KEYS_LATEST));
+    this.#renewAt = Math.max(keysUntil - KEYS_AHEAD + spread, this.#options.subscription.now + KEYS_RETRY);
+  }
+
   async #sleepUntilDue(signal: AbortSignal): Promise<void> {
     const { clock, subscription } = this.#options;
-    const seconds = Math.min(this.#extendAt, this.#stayAt) - subscription.now;
+    const seconds = Math.min(this.#extendAt, this.#stayAt, this.#renewAt) - subscription.now;
     if (this.#isCardEmpty || seconds <= 0) return;
     this.#wake = new AbortController();
     await clock.sleep(seconds * 1000, AbortSignal.any([signal, this.#wake.signal])).catch(() => undefined);
+  }
+
+  async #requestKeys(): Promise<void> {
+    const answer = await this.#options.subscription.requestKeys();
+    this.#heardAt = this.#options.subscription.now;
+    this.#planRenewal(answer);
   }
 
   async #askWhatIsDue(signal: AbortSignal): Promise<void> {
@@ -100,14 +123,15 @@ export class KeptJoin {
     const { to } = this.#answer!;
     try {
       if (this.#isCardEmpty) {
-        await subscription.requestKeys();
+        await this.#requestKeys();
         this.#isCardEmpty = false;
-        this.#heardAt = subscription.now;
       } else if (subscription.now >= to) {
         // The agreed end has passed, as while the head-end was away: this is a new join.
         this.#hear(await subscription.join(subscription.now + offer.joinLength));
       } else if (subscription.now >= this.#extendAt) {
         this.#hear(await subscription.extend(to, to + offer.joinLength));
+      } else if (subscription.now >= this.#renewAt) {
+        await this.#requestKeys();
       } else if (subscription.now >= this.#stayAt) {
         await subscription.stay();
         this.#heardAt = subscription.now;
@@ -115,7 +139,8 @@ export class KeptJoin {
     } catch (error) {
       // The card is waited for before it is asked again.
       if (error instanceof CardGoneError) return;
-      if (error instanceof TransportError) {
+      const isAway = error instanceof RequestRefusedError && error.problem.code === 'unavailable';
+      if (error instanceof TransportError || isAway) {
         onUnanswered(to);
         await clock.sleep(RETRY * 1000, signal).catch(() => undefined);
         return;

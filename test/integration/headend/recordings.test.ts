@@ -6,6 +6,7 @@ import { sealCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
 import { toHex } from '../../../apdu/octets.ts';
 import { type CardKind, type SimulatedCard, startCard } from '../../../card-sim/index.ts';
 import { KeyLoader } from '../../../host/bridge/keys/key-loader.ts';
+import { KEYS_AHEAD } from '../../../host/contract/answers/answer.ts';
 import { KeyRoot } from '../../../host/headend/keys/key-root.ts';
 import { MemberListStrategy } from '../../../host/headend/keys/member-list-strategy.ts';
 import { SessionKeyManager } from '../../../host/headend/keys/session-key-manager.ts';
@@ -129,6 +130,8 @@ describe.each<[CardKind, number]>([
       segment: SEGMENT,
       programme: [],
       grace,
+      delivery: 'multicast',
+      keysAhead: KEYS_AHEAD,
       strategy: new MemberListStrategy({
         service: SERVICE,
         root,

@@ -37,6 +37,7 @@ describe('an answer', () => {
       outcome: fc.constantFrom(...OUTCOMES),
       messages: fc.array(fc.uint8Array({ minLength: 1, maxLength: 255 }), { maxLength: 5 }),
       deadline: fc.nat(),
+      keysUntil: fc.nat(),
     });
     fc.assert(
       fc.property(answer, (changes) => {
@@ -50,6 +51,7 @@ describe('an answer', () => {
     ['outcome', 'refused'],
     ['service', 0],
     ['to', -1],
+    ['keysUntil', -1],
     ['messages', ['not base64!']],
     ['messages', ['']],
     ['messages', [Buffer.alloc(256).toString('base64')]],

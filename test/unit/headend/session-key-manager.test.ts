@@ -7,6 +7,7 @@ import { ModuleError } from '../../../apdu/decode-module/module-status.ts';
 import { sealCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
 import { toHex } from '../../../apdu/octets.ts';
 import { type SimulatedCard, startCard } from '../../../card-sim/index.ts';
+import { KEYS_AHEAD } from '../../../host/contract/answers/answer.ts';
 import { KeyRoot } from '../../../host/headend/keys/key-root.ts';
 import { MemberListStrategy } from '../../../host/headend/keys/member-list-strategy.ts';
 import type { SegmentKey } from '../../../host/headend/keys/segment-key.ts';
@@ -53,6 +54,8 @@ function makeKeys(changes: Partial<SessionKeyManagerOptions> & { ids?: TestIds }
     programme: [],
     grace,
     strategy: new MemberListStrategy({ ...COMMON, grace }),
+    delivery: 'multicast',
+    keysAhead: KEYS_AHEAD,
     takeId: ids.take,
     deriveSegmentKey: (keyId) => ROOT.deriveSegmentKey(SERVICE, keyId),
     segments: [],
@@ -212,6 +215,52 @@ describe.each(['list', 'shared'] as const)('keys by strategy %s', (name) => {
     await memberA.take(keys.grant(memberA.grant(START, START + 200)));
     expect(first + (await play(keys, START + 90, 120))).toBe(`${'A'.repeat(200)}${'-'.repeat(10)}`);
   });
+});
+
+describe.each(['list', 'shared'] as const)('segment keys by unicast, strategy %s', (name) => {
+  const makeStrategy = () =>
+    name === 'list'
+      ? new MemberListStrategy({ ...COMMON, grace: 5 })
+      : new SharedKeyStrategy({ ...COMMON, grace: 5, keyId: 0xf000_0001 });
+
+  test('are never on the key port; who asks before they end opens everything, who does not opens no more', async () => {
+    const keys = makeKeys({ strategy: makeStrategy(), delivery: 'unicast' });
+    keys.startStream({ ssrc: SSRC, mediaTime: START });
+    const ask = (viewer: Viewer) => keys.grant(viewer.grant(START, START + 1000));
+    let granted = ask(memberA);
+    await memberA.take(granted);
+    await memberB.take(ask(memberB));
+    expect(granted.keysUntil).toBe(START + 120);
+    let line = '';
+    for (let time = START; time < START + 300; time++) {
+      const kinds = new Set(onAir(keys, time).map(([kind]) => kind));
+      expect(kinds).toEqual(new Set([KIND.content]));
+      if (time === granted.keysUntil! - KEYS_AHEAD) await memberA.take((granted = ask(memberA)));
+      line += await play(keys, time, 1);
+    }
+    // The key of before opens for its 5 s of grace.
+    expect(line).toBe('*'.repeat(125) + 'A'.repeat(175));
+  });
+});
+
+test('by unicast, a segment key that replaces another comes by the key port, to all but who left', async () => {
+  const keys = makeKeys({ segment: 3600, period: 300, delivery: 'unicast' });
+  keys.startStream({ ssrc: SSRC, mediaTime: START });
+  for (const viewer of [memberA, memberB]) await viewer.take(keys.grant(viewer.grant(START, START + 3000)));
+  expect(await play(keys, START, 20)).toBe('*'.repeat(20));
+  keys.end(memberB.cardId, START + 20);
+  expect(await play(keys, START + 20, 40)).toBe(`**${'A'.repeat(38)}`);
+});
+
+test('by unicast, who leaves with the next segment key in hand opens nothing of that segment', async () => {
+  const keys = makeKeys({ delivery: 'unicast' });
+  keys.startStream({ ssrc: SSRC, mediaTime: START });
+  const ask = (viewer: Viewer) => keys.grant(viewer.grant(START, START + 3000));
+  for (const viewer of [memberA, memberB]) await viewer.take(ask(viewer));
+  expect(await play(keys, START, 95)).toBe('*'.repeat(95));
+  for (const viewer of [memberA, memberB]) await viewer.take(ask(viewer));
+  keys.end(memberB.cardId, START + 110);
+  expect(await play(keys, START + 95, 60)).toMatch(/^[*]{15}[*A]{10}A{35}$/);
 });
 
 describe('a member that leaves', () => {

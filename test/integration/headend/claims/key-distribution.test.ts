@@ -11,6 +11,7 @@ import type { RequestKind } from '../../../../apdu/decode-module/requests/signed
 import { fromHex, toHex } from '../../../../apdu/octets.ts';
 import { type SimulatedCard, startCard } from '../../../../card-sim/index.ts';
 import { KeyLoader } from '../../../../host/bridge/keys/key-loader.ts';
+import { KEYS_AHEAD } from '../../../../host/contract/answers/answer.ts';
 import type { Answer } from '../../../../host/contract/answers/answer.ts';
 import { readConnections } from '../../../../host/headend/charging/log-billing.ts';
 import { KeyRoot } from '../../../../host/headend/keys/key-root.ts';
@@ -117,6 +118,8 @@ beforeAll(async () => {
     segment: 24 * HOUR,
     programme: [],
     grace: GRACE,
+    delivery: 'multicast',
+    keysAhead: KEYS_AHEAD,
     strategy: new MemberListStrategy({
       service: SOLD.service,
       root,

@@ -1,15 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { DecodeModule } from '../../../../apdu/decode-module/decode-module.ts';
+import { deriveCardKey } from '../../../../apdu/decode-module/keys/card-keys.ts';
+import { KIND } from '../../../../apdu/decode-module/kinds.ts';
 import { TransportError } from '../../../../apdu/errors.ts';
 import { toHex } from '../../../../apdu/octets.ts';
 import type { SimulatedCard } from '../../../../card-sim/index.ts';
+import { KEYS_AHEAD } from '../../../../host/contract/answers/answer.ts';
 import type { Offer } from '../../../../host/contract/offer/offer.ts';
 import { parseOffer, signOffer } from '../../../../host/contract/offer/signed-offer.ts';
 import { formatSession } from '../../../../host/contract/session/session-identity.ts';
+import { KeyRoot } from '../../../../host/headend/keys/key-root.ts';
+import { MemberListStrategy } from '../../../../host/headend/keys/member-list-strategy.ts';
+import { SessionKeyManager } from '../../../../host/headend/keys/session-key-manager.ts';
+import type { RequestDeskOptions } from '../../../../host/headend/requests/request-desk.ts';
 import { KeptJoin } from '../../../../host/holder/requests/kept-join.ts';
 import { Subscription } from '../../../../host/holder/requests/subscription.ts';
-import { DeskFixture, SOLD } from '../../../support/request-desk-fixture.ts';
+import { DeskFixture, SOLD, UNIQUE_MASTER } from '../../../support/request-desk-fixture.ts';
 import { NOW, SAMPLE_OFFER, SAMPLE_SIGNER } from '../../../support/sample-offer.ts';
 import { postToDesk, startSubscribingCard } from '../../../support/subscribing-card.ts';
 
@@ -26,7 +33,7 @@ async function settle(): Promise<void> {
 }
 const stop = () => new AbortController();
 
-async function open(changes: Partial<Offer>) {
+async function open(changes: Partial<Offer>, desk: Partial<RequestDeskOptions> = {}) {
   const offer = parseOffer(signOffer({ ...SAMPLE_OFFER, ...changes }, SAMPLE_SIGNER));
   const sold = {
     ...SOLD,
@@ -35,7 +42,7 @@ async function open(changes: Partial<Offer>) {
     terms: { tariff: { kind: 'duration', price: 5_000_000n }, settlement: 'invoice', currency: offer.currency! },
     ...(offer.keepAlive !== undefined && { keepAlive: offer.keepAlive }),
   } as const;
-  fixture = await DeskFixture.open({ sold: [sold], mode: 'direct' });
+  fixture = await DeskFixture.open({ sold: [sold], mode: 'direct', ...desk });
   const subscription = new Subscription({
     module,
     offer,
@@ -102,6 +109,71 @@ test('a card that was selected anew is given its keys again', async () => {
   end.abort();
   await fixture.clock.advanceUntil(running);
   expect(await asked()).toEqual(['join: joined', 'keyRequest: keys']);
+});
+
+test('where segment keys come in answers alone, the next one is asked for before it holds', async () => {
+  const root = new KeyRoot(UNIQUE_MASTER);
+  const ids = { segment: 0, content: 0 };
+  const { service, ceilings } = SAMPLE_OFFER;
+  const keys = new SessionKeyManager({
+    service,
+    tariff: { kind: 'free', price: 0n },
+    rating: 0,
+    classes: { card: true, soft: true },
+    period: 40,
+    segment: 120,
+    programme: [],
+    grace: 5,
+    strategy: new MemberListStrategy({
+      service,
+      root,
+      downlinkKey: (cardId) => deriveCardKey(UNIQUE_MASTER, 'downlink', cardId),
+      ceilings,
+      grace: 5,
+    }),
+    delivery: 'unicast',
+    keysAhead: KEYS_AHEAD,
+    takeId: (kind) => ++ids[kind],
+    deriveSegmentKey: (keyId) => root.deriveSegmentKey(service, keyId),
+    segments: [],
+    members: [],
+    onSegment: () => undefined,
+  });
+  keys.startStream({ ssrc: 2, mediaTime: NOW });
+  const { kept } = await open(
+    { joinLength: 3600, requestInterval: 60 },
+    { keys: { grant: (grant) => keys.grant(grant), end: () => undefined } },
+  );
+  const segmentsOf = async () =>
+    (await module.listKeys()).filter(({ kind }) => kind === KIND.segment).map(({ keyId }) => keyId);
+  const goTo = async (time: number) => {
+    await fixture.clock.advance(time * 1000 - fixture.clock.now());
+    keys.due(time);
+    await settle();
+  };
+  const end = stop();
+  const running = kept.run(end.signal);
+  await settle();
+  expect(kept.answer).toMatchObject({ outcome: 'joined', keysUntil: NOW + 120 });
+  await goTo(NOW + 85);
+  expect(await segmentsOf()).toEqual([1]);
+  await goTo(NOW + 90);
+  await goTo(NOW + 112);
+  expect(await segmentsOf()).toContain(2);
+  await goTo(NOW + 210);
+  await goTo(NOW + 232);
+  expect(await segmentsOf()).toContain(3);
+  end.abort();
+  await fixture.clock.advanceUntil(running);
+  // Each segment key that was given has its row.
+  const rows = await fixture.store.selectFrom('requestLog').select(['kind', 'segmentId']).orderBy('id').execute();
+  expect(rows.map(({ kind, segmentId }) => `${kind} ${segmentId}`)).toEqual([
+    'join 1',
+    'keyRequest 1',
+    'keyRequest 2',
+    'keyRequest 2',
+    'keyRequest 3',
+  ]);
 });
 
 test('a head-end that does not answer is asked again; what has ended meanwhile is joined anew', async () => {

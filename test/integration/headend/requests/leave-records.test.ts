@@ -83,6 +83,11 @@ describe('after a leave record', () => {
       outcome: 'confirmed',
       service: SECOND.service,
     });
+    const log = fixture.store.selectFrom('requestLog').select(['kind', 'service', 'segmentId', 'outcome']);
+    expect(await log.where('kind', '=', 'leave record').orderBy('id').execute()).toEqual([
+      { kind: 'leave record', service: THIRD.service, segmentId: null, outcome: 'ended' },
+      { kind: 'leave record', service: SECOND.service, segmentId: 5, outcome: 'keys' },
+    ]);
   });
 
   test('the old message that comes late confirms nothing', async () => {

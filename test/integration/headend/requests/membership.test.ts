@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { parseKeyMessage } from '../../../../apdu/decode-module/keys/key-message.ts';
 import { answerOf, DeskFixture, HandCard, problemOf, SOLD } from '../../../support/request-desk-fixture.ts';
 import { NOW } from '../../../support/sample-offer.ts';
 
@@ -156,10 +157,15 @@ describe('leaving', () => {
     expect(left.to).toBe(NOW + 100);
   });
 
-  test('a member that leaves gets no further key', async () => {
+  test('a member that leaves gets keys to the end that it has paid to, and none after', async () => {
     await fixture.join(card, NOW, NOW + 600);
     await fixture.desk.answer(card.sign('leave', NOW, NOW + 300));
-    expect(problemOf(await fixture.desk.answer(card.sign('keyRequest', NOW, 0)))).toBe('too-late');
+    const kinds = ['keyRequest', 'join'] as const;
+    for (const kind of kinds) {
+      const { to, messages } = answerOf(await fixture.desk.answer(card.sign(kind, NOW, NOW + 300)));
+      expect([to, ...messages.map((octets) => parseKeyMessage(octets).to)]).toEqual([NOW + 300, NOW + 300]);
+    }
+    expect((await tables()).members).toMatchObject([{ state: 'leaving', timeTo: NOW + 300 }]);
     await fixture.goTo(NOW + 300);
     expect(fixture.listed()).toEqual([]);
     expect(problemOf(await fixture.desk.answer(card.sign('keyRequest', NOW + 300, 0)))).toBe('not-joined');
