@@ -102,6 +102,19 @@ export const LAYERS: readonly Layer[] = [
     ],
     packages: ['node:*', 'node:*/*'],
   },
+  // What cards paid: verified as the issuer does, and kept with the ledger entry of each.
+  {
+    path: 'host/headend/receipts',
+    mayImport: [
+      'apdu',
+      'host/clock',
+      'host/contract',
+      'host/headend/ledger',
+      'host/money',
+      'host/store',
+      'host/issuer',
+    ],
+  },
   // The kit makes cards as the issuer does; nothing but the command line knows it.
   { path: 'host/attack', mayImport: ['apdu', 'host/stream', 'host/money', 'host/transport', 'host/issuer'] },
   { path: 'host/cli', mayImport: ['apdu', 'host', 'card-sim'] },

@@ -1,4 +1,5 @@
 import type { CardChannel } from '../../apdu/card-channel.ts';
+import type { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import type { Clock } from '../clock/clock.ts';
 import type { ClearSink } from '../stream/opening/clear-sink.ts';
 import type { AssemblerOptions } from '../stream/opening/group-assembler.ts';
@@ -31,6 +32,11 @@ export interface BridgeOptions {
   readonly onState?: (status: BridgeStatus) => void;
   /** Called when the card was selected, for the first time or again: then its RAM is empty. */
   readonly onCard?: () => void;
+  /**
+   * Asked to deliver the card's receipts when it starts nothing new without. Left out, the run ends then, or waits.
+   * @returns whether they were delivered.
+   */
+  readonly deliverReceipts?: (module: DecodeModule) => Promise<boolean>;
   /** Called once with each confirm, 48 octets: the card's word, for the head-end, that it took a purchase. */
   readonly onConfirm?: (confirm: Uint8Array) => void;
   /** Called once with each line that the user may want to act on. */

@@ -314,6 +314,12 @@ export class Bridge {
   async #cardStopped(reason: StopReason): Promise<void> {
     this.#delivery.flush();
     const before = await this.#cards.stop(reason);
+    if (reason === 'RECEIPTS_DUE' && (await this.#options.deliverReceipts?.(this.#cards.module)) === true) {
+      if (await this.#cards.isResumed(reason, before)) {
+        this.#counters.stateChanged('waiting for keys');
+        return;
+      }
+    }
     if (this.#options.waitForCredit !== true) {
       this.#finish(reason);
       return;

@@ -62,6 +62,7 @@ export async function startHeadend(
     return Headend.start({
       config: parseConfig(text, 'test.json'),
       openMaster: async (name) => openTestMaster(name),
+      hasMaster: async () => true,
       log: logger,
       clock,
       ...(openSource !== undefined && { openSource }),

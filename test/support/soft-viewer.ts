@@ -3,12 +3,14 @@ import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import { separate } from '../../apdu/decode-module/keys/combined-section.ts';
 import { KIND } from '../../apdu/decode-module/kinds.ts';
 import { ModuleError } from '../../apdu/decode-module/module-status.ts';
+import type { PurseStatus } from '../../apdu/decode-module/money/purse-status.ts';
 import type { Receipt } from '../../apdu/decode-module/money/receipt.ts';
 import type { RequestKind } from '../../apdu/decode-module/requests/signed-request.ts';
 import { fromHex, toHex } from '../../apdu/octets.ts';
 import { type SimulatedCard, startCard } from '../../card-sim/index.ts';
 import { type Answer, parseAnswer } from '../../host/contract/answers/answer.ts';
 import { parseProblem, type ProblemCode } from '../../host/contract/answers/problem.ts';
+import { deliverReceipts } from '../../host/holder/receipts/deliver-receipts.ts';
 import type { HeadendFixture } from './headend-fixture.ts';
 import { splitDatagram } from './keys-by-hand.ts';
 import { readGroup } from './recording.ts';
@@ -91,6 +93,24 @@ export class SoftViewer {
   async reset(): Promise<void> {
     await this.#card.reset();
     await this.module.select();
+  }
+
+  purse(): Promise<PurseStatus> {
+    return this.module.getPurse();
+  }
+
+  /** A receipt, as the card signed it. */
+  receipt(number: number): Promise<Uint8Array> {
+    return this.module.getReceipt(number);
+  }
+
+  /** Delivers the card's receipts. @returns how many. */
+  deliver({ ask }: Pick<HeadendFixture, 'ask'>): Promise<number> {
+    const headers = { 'content-type': 'application/octet-stream' };
+    return deliverReceipts(
+      (work) => work(this.module),
+      (body) => ask('POST', '/v1/receipts', { body, headers }),
+    );
   }
 
   close(): Promise<void> {

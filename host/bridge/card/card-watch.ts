@@ -113,6 +113,19 @@ export class CardWatch {
     counters.cardResumed();
   }
 
+  /**
+   * Goes on with a card that was helped where it is.
+   * @returns whether what stopped it has been changed.
+   * @throws CardGoneError, TransportError.
+   */
+  async isResumed(reason: StopReason, before: Resources): Promise<boolean> {
+    const { session, counters } = this.#options;
+    if (!isResolved(reason, before, await session.readResources())) return false;
+    this.#bill = undefined;
+    counters.cardResumed();
+    return true;
+  }
+
   /** Reads the purse now and then, if groups were opened since. */
   async lookIntoPurse(now: number): Promise<void> {
     const { session, counters, purseEvery } = this.#options;

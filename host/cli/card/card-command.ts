@@ -9,6 +9,7 @@ import { runShell } from '../shell/card-shell.ts';
 import { addPassphraseOptions } from '../terminal/passphrase.ts';
 import { runCommands } from './card-apdu.ts';
 import { benchCard, parseChipName, parseSpan } from './card-bench.ts';
+import { addDeliverCommand } from './card-deliver.ts';
 import { addFileCommands } from './card-files.ts';
 import { addHolderCommands } from './card-holder.ts';
 import { showCard } from './card-info.ts';
@@ -33,6 +34,7 @@ export function addCardCommand(program: Command): void {
     .action(showLog);
   addHolderCommands(card);
   addFileCommands(card);
+  addDeliverCommand(card);
   addCardOptions(card.command('apdu').description('send commands as they are and show the answers in plain text'))
     .argument('<command...>', 'hexadecimal, as in "00 A4 04 00"', collectCommand)
     .action(runCommands);

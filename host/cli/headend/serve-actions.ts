@@ -23,6 +23,7 @@ export async function serve({ config: path, ...options }: ConfigOption & Passphr
   const starting = Headend.start({
     config,
     openMaster: (name) => keys.open(name),
+    hasMaster: (name) => keys.has(name),
     openUplinkKeys: () => openUplinkKeys(plan.issuer, keys),
     log,
   });

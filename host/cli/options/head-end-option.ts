@@ -30,7 +30,8 @@ function parseAddress(text: string): string {
   throw new InputError(`"${text.slice(0, 80)}" is not an IPv4 address; write it as in ${DEFAULT_SAP_ADDRESS}`);
 }
 
-function parseHeadEnd(text: string): URL {
+/** @throws InputError when it is not one. */
+export function parseHeadEnd(text: string): URL {
   const url = URL.parse(text);
   if (url !== null && url.protocol === 'https:' && url.hostname !== '') return url;
   throw new InputError(

@@ -9,11 +9,15 @@ import type { SignedOffer } from '../../contract/offer/signed-offer.ts';
 import { leavePurchase } from '../../holder/leave.ts';
 import { selectActive } from '../../holder/life.ts';
 import { presentPin } from '../../holder/pin.ts';
+import { ReceiptCourier } from '../../holder/receipts/receipt-courier.ts';
 import { KeptJoin } from '../../holder/requests/kept-join.ts';
 import { type PostMessage, RequestRefusedError, Subscription } from '../../holder/requests/subscription.ts';
 import { requestPinned } from '../../transport/network/pinned-https.ts';
 import { formatTime } from '../terminal/time.ts';
 
+/** Where requests go, and receipts. */
+const REQUESTS = '/v1/requests';
+const RECEIPTS = '/v1/receipts';
 /** ms for an answer, while watching and when it is left. */
 const ANSWER_TIME = 10_000;
 const LAST_ANSWER_TIME = 3000;
@@ -34,6 +38,7 @@ export class JoinedChannel {
   readonly #clock: Clock = systemClock;
   readonly #subscription: Subscription;
   readonly #join: KeptJoin;
+  readonly #courier: ReceiptCourier;
   readonly #cardThere = Promise.withResolvers<void>();
 
   constructor(options: JoinedChannelOptions) {
@@ -45,7 +50,12 @@ export class JoinedChannel {
         loadKey: (message) => bridge.card.loadKey(message),
       },
       offer,
-      post: postTo(offer, ANSWER_TIME),
+      post: postTo(offer, REQUESTS, ANSWER_TIME),
+      clock: this.#clock,
+    });
+    this.#courier = new ReceiptCourier({
+      use: (work) => bridge.card.use(work),
+      post: postTo(offer, RECEIPTS, ANSWER_TIME),
       clock: this.#clock,
     });
     this.#join = new KeptJoin({
@@ -61,6 +71,8 @@ export class JoinedChannel {
   /** The card was selected, for the first time or again. */
   cardSelected(): void {
     this.#cardThere.resolve();
+    // A card that was pulled out has written a receipt since.
+    this.#courier.wake();
     this.#join.cardReturned();
   }
 
@@ -77,11 +89,23 @@ export class JoinedChannel {
   async run(signal: AbortSignal): Promise<void> {
     const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
     await Promise.race([this.#cardThere.promise, aborted]);
-    if (!signal.aborted) await this.#join.run(signal);
+    if (signal.aborted) return;
+    const delivering = this.#courier.run(signal);
+    await this.#join.run(signal);
+    await delivering;
   }
 
   /**
-   * Leaves, after the run, and tells what was owed.
+   * Delivers the receipts of a card that starts nothing new before.
+   * @returns whether the head-end took them.
+   */
+  deliverReceipts(module: DecodeModule): Promise<boolean> {
+    return this.#courier.deliver((work) => work(module), postTo(this.#options.offer, RECEIPTS, LAST_ANSWER_TIME));
+  }
+
+  /**
+   * Leaves, after the run, and tells what was owed. The receipts of the run are delivered, too; those that are not are
+   * delivered the next time.
    * @param open opens the card, which the bridge has let go.
    * @returns undefined when it was not joined, or not left: then it ends by itself.
    */
@@ -94,7 +118,9 @@ export class JoinedChannel {
         const module = new DecodeModule(channel);
         await selectActive(module);
         if (pin !== undefined) await presentPin(module, pin);
-        return await this.#leaveWith(module);
+        const left = await this.#leaveWith(module);
+        await this.deliverReceipts(module);
+        return left;
       } finally {
         await channel.close();
       }
@@ -109,7 +135,7 @@ export class JoinedChannel {
 
   async #leaveWith(module: DecodeModule): Promise<Answer> {
     const { offer } = this.#options;
-    const post = postTo(offer, LAST_ANSWER_TIME);
+    const post = postTo(offer, REQUESTS, LAST_ANSWER_TIME);
     const subscription = new Subscription({ module, offer, post, clock: this.#clock });
     // Whoever is billed for what it could open gives up what it holds, and its card signs that.
     const isBilled = offer.components.some(({ payer, settlement }) => payer === 'user' && settlement === 'invoice');
@@ -124,13 +150,13 @@ export class JoinedChannel {
 }
 
 /** Sends to the head-ends of an offer, the next one when one does not answer. */
-function postTo({ headEnds }: SignedOffer, timeout: number): PostMessage {
+function postTo({ headEnds }: SignedOffer, path: string, timeout: number): PostMessage {
   return async (body) => {
     let failure = new TransportError('HTTPS', 'the offer names no head-end; ask its operator');
     for (const { url, tlsKey } of headEnds) {
       try {
         return await requestPinned({
-          url: new URL('/v1/requests', url),
+          url: new URL(path, url),
           tlsKey,
           method: 'POST',
           headers: { 'content-type': 'application/octet-stream' },

@@ -115,7 +115,10 @@ export function describeStopReason(reason: StopReason, status: BridgeStatus, car
       return `not enough credit${known.join('')}; type: tollcast issuer load ${at} --amount "${amount}"`;
     }
     case 'RECEIPTS_DUE':
-      return `the card starts nothing new before its issuer has its receipts; type: tollcast issuer collect ${at}`;
+      return (
+        'the card starts nothing new before its issuer has its receipts; deliver them: ' +
+        `tollcast card deliver-receipts ${at} --head-end https://..., or tollcast issuer collect ${at}`
+      );
     case 'SPEND_LIMIT': {
       const raise = `tollcast card spend-limit AMOUNT ${at}`;
       const { stoppedOn = 0 } = status;

@@ -100,6 +100,23 @@ const CATALOGUE = {
     title: 'A leave names an end before the agreed one',
     advice: 'wait for the agreed end, or name an earlier one',
   },
+  'no-billing': {
+    status: 404,
+    title: 'This head-end takes no receipts',
+    advice: 'send them to the issuer of the card, by file: tollcast card send-receipts',
+    mayPass: true,
+  },
+  'receipts-missing': {
+    status: 409,
+    title: 'Receipts before these are missing here',
+    advice: 'send those after the last one that is told here, as far as the card has them; else ask its issuer',
+    mayPass: true,
+  },
+  'receipts-disagree': {
+    status: 409,
+    title: 'A receipt does not follow from those before it',
+    advice: 'keep the card, and ask its issuer',
+  },
   unavailable: {
     status: 503,
     title: 'The request cannot be answered now',
@@ -120,15 +137,18 @@ export interface Problem {
   readonly detail: string;
   /** The head-end's clock, seconds since 1970. */
   readonly now?: number;
+  /** Number of the last receipt of the card that the head-end has. */
+  readonly last?: number;
 }
 
-/** The members of problem details (RFC 9457 3.1), and the head-end's `now`. */
+/** The members of problem details (RFC 9457 3.1), and the head-end's `now` and `last`. */
 export interface ProblemDetails {
   readonly type: string;
   readonly title: string;
   readonly status: number;
   readonly detail: string;
   readonly now?: number;
+  readonly last?: number;
 }
 
 const TYPE = 'urn:tollcast:problem:';
@@ -142,17 +162,17 @@ export function isProblemCode(text: string): text is ProblemCode {
 /** Makes a problem. */
 export function makeProblem(
   code: ProblemCode,
-  { particulars, now }: { readonly particulars?: string; readonly now?: number } = {},
+  { particulars, ...told }: { readonly particulars?: string } & Pick<Problem, 'now' | 'last'> = {},
 ): Problem {
   const { title, advice } = PROBLEMS[code];
   const detail = `${title}${particulars === undefined ? '' : ` (${particulars})`}; ${advice}.`;
-  return { code, detail, ...(now !== undefined && { now }) };
+  return { code, detail, ...told };
 }
 
 /** What is sent as `application/problem+json`. */
-export function detailsOf({ code, detail, now }: Problem): ProblemDetails {
+export function detailsOf({ code, detail, ...told }: Problem): ProblemDetails {
   const { title, status } = PROBLEMS[code];
-  return { type: `${TYPE}${code}`, title, status, detail, ...(now !== undefined && { now }) };
+  return { type: `${TYPE}${code}`, title, status, detail, ...told };
 }
 
 /**
@@ -170,5 +190,6 @@ export function parseProblem(octets: Uint8Array): Problem {
     code: codes.find((code) => type === `${TYPE}${code}`)!,
     detail: json.text('detail', 1000),
     ...(json.has('now') && { now: json.number('now', 0, 2 ** 32 - 1) }),
+    ...(json.has('last') && { last: json.number('last', 0, 2 ** 32 - 1) }),
   };
 }

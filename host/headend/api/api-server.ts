@@ -10,11 +10,12 @@ import { addMetricRoutes, type Metrics } from './metric-routes.ts';
 import { addOfferRoutes, type OfferPorts } from './offer-routes.ts';
 import { addOperatorRoutes, type OperatorPorts } from './operator-routes.ts';
 import { type ApiProblem, sendProblem } from './problem-reply.ts';
+import { addReceiptRoutes, type ReceiptPorts } from './receipt-routes.ts';
 import { addRequestRoutes, type RequestPorts } from './request-routes.ts';
 import type { TlsIdentity } from './tls-identity.ts';
 
 /** What the API tells and changes. */
-export interface ApiPorts extends OfferPorts, RequestPorts, OperatorPorts, MemberPorts {
+export interface ApiPorts extends OfferPorts, RequestPorts, ReceiptPorts, OperatorPorts, MemberPorts {
   readonly services: OperatorPorts['services'];
   readonly metrics: Metrics;
   /** Why the head-end cannot go on; undefined while it can. */
@@ -86,6 +87,7 @@ export async function makeApi(
   api.get('/openapi.json', { schema: { hide: true } }, () => api.swagger());
   addOfferRoutes(api, ports);
   addRequestRoutes(api, ports);
+  addReceiptRoutes(api, ports);
   addMetricRoutes(api, ports);
   addOperatorRoutes(api, ports);
   addMemberRoutes(api, ports);

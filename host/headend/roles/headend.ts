@@ -13,6 +13,7 @@ import type { Api } from '../api/api.ts';
 import { openTlsIdentity, type TlsIdentity } from '../api/tls-identity.ts';
 import { StoreBilling } from '../charging/store-billing.ts';
 import type { Config } from '../config/read-config.ts';
+import { ReceiptRole } from '../receipts/receipt-role.ts';
 import type { IssuerUplinkKeys } from '../requests/card-authentication.ts';
 import { RequestDesk } from '../requests/request-desk.ts';
 import { findIssuerNumber } from './issuer-number.ts';
@@ -32,6 +33,8 @@ export interface HeadendOptions {
   readonly openMaster: (name: MasterName) => Promise<Uint8Array>;
   /** Opens what tells the requests of the issuer's cards; left out, all are of the uplink master. */
   readonly openUplinkKeys?: () => Promise<IssuerUplinkKeys>;
+  /** Whether the issuer store has a master; without one of receipts none are taken. None when left out. */
+  readonly hasMaster?: (name: MasterName) => Promise<boolean>;
   readonly log: FastifyBaseLogger;
   readonly clock?: Clock;
   /** Opens a source by its name; files, pipes and the network when left out. */
@@ -51,6 +54,8 @@ interface Parts {
   readonly desk: RequestDesk;
   readonly running: RunningServices;
   readonly meter: SentOctets;
+  /** Undefined where no receipts are taken. */
+  readonly receipts: ReceiptRole | undefined;
 }
 
 /** ms between two looks at whether offers are to be renewed. */
@@ -102,6 +107,7 @@ export class Headend {
     await this.#halt();
     await running.close();
     await meter.note();
+    await this.#parts.receipts?.close();
     await writer.close();
     await store.destroy();
   }
@@ -129,13 +135,14 @@ export class Headend {
         clock,
         log: this.#options.log,
       });
-      for (const work of [announcer.run(signal), desk.run(signal), meter.run(clock, signal), this.#keepOffers()]) {
-        this.#tasks.push(work.catch((error: unknown) => this.#fail(error)));
-      }
+      const taking = this.#parts.receipts?.run(signal) ?? Promise.resolve();
+      const works = [announcer.run(signal), desk.run(signal), meter.run(clock, signal), taking, this.#keepOffers()];
+      for (const work of works) this.#tasks.push(work.catch((error: unknown) => this.#fail(error)));
       this.#options.log.info({ url: this.url, state: plan.state }, 'the head-end runs');
     } catch (error) {
       await this.#halt();
       await running.close();
+      await this.#parts.receipts?.close();
       throw error;
     }
   }
@@ -162,6 +169,7 @@ export class Headend {
         offers,
         operators,
         desk,
+        receipts: this.#parts.receipts?.desk,
         findFailure: () => this.#failure,
         services: {
           list: () => services.list(),
@@ -262,7 +270,7 @@ function explainListen(cause: unknown, where: string): unknown {
 }
 
 async function assemble(
-  { config, openMaster, openUplinkKeys, log, clock = systemClock, openSource }: HeadendOptions,
+  { config, openMaster, hasMaster, openUplinkKeys, log, clock = systemClock, openSource }: HeadendOptions,
   store: HeadendStore,
   writer: GroupWriter,
 ): Promise<Parts> {
@@ -270,7 +278,8 @@ async function assemble(
   const { mode, period } = plan.charging;
   const uniqueMaster = await openMaster('unique');
   const uplink = (await openUplinkKeys?.()) ?? { master: await openMaster('uplink'), older: undefined };
-  const masters = new Map([[await findIssuerNumber(plan.issuer, plan.issuerNumber), uplink.master]]);
+  const issuer = await findIssuerNumber(plan.issuer, plan.issuerNumber);
+  const masters = new Map([[issuer, uplink.master]]);
   const url = plan.url ?? `https://${plan.listen.address}:${plan.listen.port}`;
   const tls = await openTlsIdentity(plan.state, plan.tls, new URL(url).hostname);
   const signer = await openOfferSigner(plan.state, plan.signing.id, plan.signing.key);
@@ -301,5 +310,17 @@ async function assemble(
     locks: plan.issuer,
     openSource,
   });
-  return { url, tls, signer, clock, store, writer, services, offers, desk, running, meter };
+  const receipts =
+    (await hasMaster?.('receipt')) === true
+      ? await ReceiptRole.open({
+          receiptMaster: await openMaster('receipt'),
+          issuer,
+          directory: plan.issuer,
+          clock,
+          store,
+          writer,
+          log,
+        })
+      : undefined;
+  return { url, tls, signer, clock, store, writer, services, offers, desk, running, meter, receipts };
 }

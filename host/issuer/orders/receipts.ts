@@ -4,7 +4,7 @@ import { deriveCardKey } from '../../../apdu/decode-module/keys/card-keys.ts';
 import { signAcknowledgement } from '../../../apdu/decode-module/money/acknowledgement.ts';
 import { openReceipt, type Receipt, RECEIPT_RING } from '../../../apdu/decode-module/money/receipt.ts';
 import { equalTags } from '../../../apdu/octets.ts';
-import type { Accounts, IssuedCard } from '../cards/accounts.ts';
+import type { Accounts, IssuedCard, ReceiptTotals } from '../cards/accounts.ts';
 import { findIssuedCard, OUT_OF_USE } from '../cards/issued-card.ts';
 import { IssuerError } from '../issuer-error.ts';
 import type { KeyStore } from '../keys/key-store.ts';
@@ -139,14 +139,25 @@ async function keepReceipt(
   receipt: Receipt,
   octets: Uint8Array,
 ): Promise<Receipt> {
-  const before = await accounts.receiptTotals(card.cardId);
-  const follows =
-    equalTags(receipt.cardId, card.cardId) &&
-    receipt.number === before.last + 1 &&
-    receipt.currency === card.currency &&
-    // What was spent is the sum of all receipts, protocol 7.5.
-    receipt.spent === before.amount + before.torn + receipt.amount + receipt.torn;
-  if (!follows) throw disagreeing(card, receipt);
+  if (!isNextReceipt(receipt, card, await accounts.receiptTotals(card.cardId))) throw disagreeing(card, receipt);
   await accounts.addReceipt(card.cardId, receipt, octets);
   return receipt;
+}
+
+/**
+ * Whether a receipt follows from those before it: its number is the next, and what was spent is the sum of all
+ * (protocol 7.5).
+ * @param before all receipts of the card so far.
+ */
+export function isNextReceipt(
+  receipt: Receipt,
+  { cardId, currency }: Pick<IssuedCard, 'cardId' | 'currency'>,
+  before: ReceiptTotals,
+): boolean {
+  return (
+    equalTags(receipt.cardId, cardId) &&
+    receipt.number === before.last + 1 &&
+    receipt.currency === currency &&
+    receipt.spent === before.amount + before.torn + receipt.amount + receipt.torn
+  );
 }

@@ -1,6 +1,7 @@
 import type { Migration } from 'kysely/migration';
 import { requests } from './0001-requests.ts';
 import { services } from './0002-services.ts';
+import { receipts } from './0004-receipts.ts';
 
 /**
  * What each version of the head-end's database adds to the one before, by name and in the order of the names. One that
@@ -9,4 +10,5 @@ import { services } from './0002-services.ts';
 export const HEADEND_MIGRATIONS: Record<string, Migration> = {
   '0001-requests': requests,
   '0002-services': services,
+  '0004-receipts': receipts,
 };

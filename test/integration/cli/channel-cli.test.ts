@@ -146,6 +146,13 @@ test(
     expect(bill.owed).toBe(Math.ceil((bill.joined * 5_000_000) / 3600));
     expect(said).toContain(`joined    ${bill.joined} s; `);
     expect(said).not.toMatch(/^refused/m);
+    // The receipt was delivered at the leave, and the card may forget it; nothing is left to be delivered by hand.
+    const { receiptsDue } = JSON.parse(await tollcast('card', 'info', '--card', 'soft:card', '--json')) as {
+      receiptsDue: number;
+    };
+    expect(receiptsDue).toBe(0);
+    const delivery = ['card', 'deliver-receipts', '--head-end', headEnd, '--card', 'soft:card', '--json'];
+    expect(JSON.parse(await tollcast(...delivery))).toMatchObject({ delivered: 0, receiptsDue: 0 });
     const out = await readFile(join(folder, 'out'));
     expect(out).toHaveLength(bill.paid);
     expect(Buffer.concat([CLIP, CLIP, CLIP]).includes(out.subarray(0, 100_000))).toBe(true);

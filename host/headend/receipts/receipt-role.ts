@@ -1,0 +1,44 @@
+import type { FastifyBaseLogger } from 'fastify';
+import type { Clock } from '../../clock/clock.ts';
+import type { Accounts } from '../../issuer/cards/accounts.ts';
+import { IssuerAccounts, openAccounts } from './issuer-accounts.ts';
+import { ReceiptDesk, type ReceiptDeskOptions } from './receipt-desk.ts';
+
+export interface ReceiptRoleOptions extends Omit<ReceiptDeskOptions, 'archive'> {
+  /** The issuer store; one that holds nothing but masters will do. */
+  readonly directory: string;
+  readonly log: Pick<FastifyBaseLogger, 'error'>;
+}
+
+/** What takes receipts, and the accounts of the issuer where they are here. */
+export class ReceiptRole {
+  readonly desk: ReceiptDesk;
+  readonly accounts: Accounts | undefined;
+  readonly #link: IssuerAccounts | undefined;
+  readonly #clock: Clock;
+
+  /** @throws StoreError as opening the accounts does. */
+  static async open(options: ReceiptRoleOptions): Promise<ReceiptRole> {
+    return new ReceiptRole(options, await openAccounts(options.directory));
+  }
+
+  private constructor(options: ReceiptRoleOptions, accounts: Accounts | undefined) {
+    const { store, receiptMaster, log, clock } = options;
+    const onFailure = (card: string, error: unknown): void =>
+      log.error({ card, err: error }, 'receipts are not in the accounts of the issuer');
+    this.accounts = accounts;
+    this.#clock = clock;
+    this.#link = accounts && new IssuerAccounts({ accounts, store, receiptMaster, onFailure });
+    this.desk = new ReceiptDesk({ ...options, archive: this.#link });
+  }
+
+  /** Has the accounts of the issuer the same until `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    await this.#link?.run(this.desk, this.#clock, signal);
+  }
+
+  async close(): Promise<void> {
+    await this.#link?.sync(this.desk);
+    await this.accounts?.close();
+  }
+}
