@@ -89,7 +89,9 @@ export class Bridge {
     this.#gate = new TollGate({ session, keys, intake, opener, writer, counters, notices, consent, judge, minShare });
     const checkEnd = () => this.#checkBye();
     const onConnected = () => options.onCard?.();
-    this.#cards = new CardWatch({ session, keys, counters, notices, clock, purseEvery, checkEnd, onConnected });
+    const { deliverReceipts } = options;
+    const watched = { session, keys, counters, notices, clock, purseEvery, checkEnd, onConnected, deliverReceipts };
+    this.#cards = new CardWatch(watched);
     this.#diagnosis = new Diagnosis({ keys, intake, sink, consent, notices, hasPin: pin !== undefined });
     this.#strangers = new StrangerWatch(intake, this.#diagnosis);
     this.#arrival = new Signal(clock);
@@ -314,18 +316,11 @@ export class Bridge {
   async #cardStopped(reason: StopReason): Promise<void> {
     this.#delivery.flush();
     const before = await this.#cards.stop(reason);
-    if (reason === 'RECEIPTS_DUE' && (await this.#options.deliverReceipts?.(this.#cards.module)) === true) {
-      if (await this.#cards.isResumed(reason, before)) {
-        this.#counters.stateChanged('waiting for keys');
-        return;
-      }
+    if (!(await this.#cards.isHelped(reason, before))) {
+      if (this.#options.waitForCredit !== true) return this.#finish(reason);
+      this.#counters.stateChanged('waiting for credit', END_MESSAGES[reason]);
+      await this.#cards.waitForResources(reason, before, this.#over.signal);
     }
-    if (this.#options.waitForCredit !== true) {
-      this.#finish(reason);
-      return;
-    }
-    this.#counters.stateChanged('waiting for credit', END_MESSAGES[reason]);
-    await this.#cards.waitForResources(reason, before, this.#over.signal);
     this.#counters.stateChanged('waiting for keys');
   }
 

@@ -29,6 +29,8 @@ export interface CardWatchOptions {
   readonly checkEnd: () => void;
   /** Called when the card was selected, for the first time or again. */
   readonly onConnected: () => void;
+  /** Delivers the receipts of a card. @returns whether it could. */
+  readonly deliverReceipts?: ((module: DecodeModule) => Promise<boolean>) | undefined;
 }
 
 /** Connects the card of a run, waits for its return when it has gone, and for credit when it has none. */
@@ -114,12 +116,13 @@ export class CardWatch {
   }
 
   /**
-   * Goes on with a card that was helped where it is.
-   * @returns whether what stopped it has been changed.
+   * Has the receipts of a card that stopped for them delivered, where somebody takes them.
+   * @returns whether the card goes on.
    * @throws CardGoneError, TransportError.
    */
-  async isResumed(reason: StopReason, before: Resources): Promise<boolean> {
-    const { session, counters } = this.#options;
+  async isHelped(reason: StopReason, before: Resources): Promise<boolean> {
+    const { session, counters, deliverReceipts } = this.#options;
+    if (reason !== 'RECEIPTS_DUE' || (await deliverReceipts?.(session.module)) !== true) return false;
     if (!isResolved(reason, before, await session.readResources())) return false;
     this.#bill = undefined;
     counters.cardResumed();
