@@ -92,6 +92,15 @@ export class SoftCard {
   }
 
   /**
+   * Waits until what the last command wrote survives a power cut; nothing is to be waited for where it does already. Its
+   * answer is to go out only then.
+   * @throws TransportError when it cannot be known that it will.
+   */
+  sync(): Promise<void> | undefined {
+    return this.#eeprom.sync();
+  }
+
+  /**
    * Runs one command.
    * @param command 0 to 65,544 octets.
    * @returns data and status word.

@@ -2,8 +2,17 @@
 export interface CardStore {
   /** The image that was saved last; nothing for a new card. */
   load(): Uint8Array | undefined;
-  /** Keeps the whole image, or the one before it if that fails. @throws TransportError */
-  save(image: Uint8Array): void;
+  /**
+   * Keeps the whole image, or the one before it if that fails.
+   * @param changes what is new in it.
+   * @throws TransportError
+   */
+  save(image: Uint8Array, changes: readonly Change[]): void;
+  /**
+   * Waits until what was saved survives a power cut; nothing is to be waited for where it does so at once.
+   * @throws TransportError when it cannot be known that it will.
+   */
+  sync?(): Promise<void> | undefined;
 }
 
 /** The power failed in a command, which gets no answer. */
@@ -45,7 +54,12 @@ export class Eeprom {
     this.#writesOfCommand++;
     this.writes++;
     for (const { at, octets } of changes) this.image.set(octets, at);
-    this.#store?.save(this.image);
+    this.#store?.save(this.image, changes);
+  }
+
+  /** Waits until all that was written survives a power cut; nothing is to be waited for where it does already. */
+  sync(): Promise<void> | undefined {
+    return this.#store?.sync?.();
   }
 
   /** @param cut the power fails when the command has made this many writes, or after its last. */

@@ -4,28 +4,19 @@ import { layout } from '../../../apdu/layout/field-table.ts';
 import { opaque, reserved } from '../../../apdu/layout/field.ts';
 import { isImage } from './card-image.ts';
 
-/** "TCSF", version 2: the first octets of a soft card's file. Version 1 was the image by itself. */
+/** "TCSF", version 2: the whole image, written anew by each change. Version 1 was the image by itself. */
 const MAGIC = Uint8Array.of(0x54, 0x43, 0x53, 0x46, 0x00, 0x02);
 const SHA_256 = 32;
 
-/** What stands before the image in the file; this card's own way. */
-const FRAME = layout('soft card file', {
+/** What stands before the image in the file. */
+const FRAME = layout('soft card file of version 2', {
   magic: opaque(MAGIC.length),
   spare: reserved(2),
   digest: opaque(SHA_256),
 });
 
-/** Puts an image into the form of the file: with its SHA-256. */
-export function frameImage(image: Uint8Array): Uint8Array {
-  const octets = new Uint8Array(FRAME.length + image.length);
-  octets.set(MAGIC);
-  octets.set(image, FRAME.length);
-  octets.set(digestOf(image), FRAME.at.digest);
-  return octets;
-}
-
 /**
- * Takes the image out of a file. A file of version 1, which has no checksum, is an image.
+ * Takes the image out of a file of version 1 or 2. One of version 1, which has no checksum, is an image.
  * @throws FormatError when the file is damaged, or not a soft card of these versions.
  */
 export function unframeImage(octets: Uint8Array): Uint8Array {

@@ -27,7 +27,10 @@ export class SoftChannel implements CardChannel {
   async transmit(command: Uint8Array): Promise<Uint8Array> {
     if (this.#over !== undefined) throw this.#over;
     try {
-      return this.#card.transmit(command);
+      const answer = this.#card.transmit(command);
+      const synced = this.#card.sync();
+      if (synced !== undefined) await synced;
+      return answer;
     } catch (error) {
       // The power failed, or the card's file could not be written and RAM may not agree with it.
       this.pull();
