@@ -11,6 +11,7 @@ import { FLOOD_SECONDS, measureFloods } from './floods/measure-floods.ts';
 import { measureJoinTime } from './join-time.ts';
 import { measureJoins } from './joins.ts';
 import { endWithThisProcess } from './left-behind.ts';
+import { measureLive } from './live/measure-live.ts';
 import { MeasurementError } from './measurement-error.ts';
 import { measureRoundTrips } from './round-trips.ts';
 import { measureSealAndSend } from './seal-and-send.ts';
@@ -23,6 +24,7 @@ const MEASUREMENTS: Readonly<Record<string, () => Promise<Measurement>>> = {
   'seal-and-send': measureSealAndSend,
   'join-time': measureJoinTime,
   joins: measureJoins,
+  live: measureLive,
   floods: () => measureFloods({ card: 'soft', withKoffi: true, seconds: FLOOD_SECONDS.whole }),
 };
 /** These run when they are asked for by name. */

@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { openOutput } from '../../../host/player/open-output.ts';
-import { maxPaid, measurePause, startHttpReader } from '../../support/paused-player.ts';
+import { MAX_RESUME, maxPaid, measurePause, startHttpReader } from '../../support/paused-player.ts';
 
 // It is an optional dependency: where it is not installed its import fails.
 vi.mock('koffi', () => {
@@ -11,6 +11,8 @@ const LOOPBACK = '127.0.0.1';
 
 test.concurrent.each([1, 4, 20])('a player that pauses by HTTP at %i Mbit/s, without koffi', async (megabits) => {
   const output = await openOutput(`http://${LOOPBACK}:0`, LOOPBACK);
-  const octets = await measurePause(output, startHttpReader(output.where), megabits);
-  expect(octets).toBeLessThanOrEqual(maxPaid(megabits));
+  const pause = await measurePause(output, startHttpReader(output.where), megabits);
+  expect(pause.isStopped).toBe(true);
+  expect(pause.paid).toBeLessThanOrEqual(maxPaid(megabits));
+  expect(pause.goesOnAfter).toBeLessThan(MAX_RESUME);
 });

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openOutput } from '../../../host/player/open-output.ts';
 import type { Output } from '../../../host/player/output.ts';
-import { maxPaid, measurePause, startHttpReader } from '../../support/paused-player.ts';
+import { MAX_RESUME, maxPaid, measurePause, startHttpReader } from '../../support/paused-player.ts';
 
 const LOOPBACK = '127.0.0.1';
 let folder: string;
@@ -46,7 +46,9 @@ const READERS: Record<string, () => Promise<{ output: Output; reader: ChildProce
 describe.concurrent.each(Object.keys(READERS))('a player that pauses, by %s', (name) => {
   test.each([1, 4, 20])('at %i Mbit/s: what is paid after the pause, and the start after it', async (megabits) => {
     const { output, reader } = await READERS[name]!();
-    const octets = await measurePause(output, reader, megabits);
-    expect(octets).toBeLessThanOrEqual(maxPaid(megabits));
+    const pause = await measurePause(output, reader, megabits);
+    expect(pause.isStopped).toBe(true);
+    expect(pause.paid).toBeLessThanOrEqual(maxPaid(megabits));
+    expect(pause.goesOnAfter).toBeLessThan(MAX_RESUME);
   });
 });
