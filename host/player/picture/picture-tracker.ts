@@ -1,12 +1,4 @@
-import {
-  isTransportStream,
-  isUnitStart,
-  type PictureKind,
-  readPid,
-  readTsPayload,
-  TS_PACKET,
-  TsTables,
-} from './ts-tables.ts';
+import { findLayout, isUnitStart, type PictureKind, readPid, readTsPayload, TS_PACKET, TsTables } from './ts-tables.ts';
 
 /** Where a player can begin. */
 export interface PictureEntry {
@@ -30,16 +22,18 @@ export class PictureTracker {
    * @returns the first entry in them; `anywhere` when they are not of a format that has entries.
    */
   findEntry(payload: Uint8Array): PictureEntry | 'anywhere' | undefined {
-    if (!isTransportStream(payload)) return 'anywhere';
+    const layout = findLayout(payload);
+    if (layout === undefined) return 'anywhere';
     let found: PictureEntry | undefined;
-    for (let offset = 0; offset < payload.length; offset += TS_PACKET) {
-      const packet = payload.subarray(offset, offset + TS_PACKET);
+    for (let offset = 0; offset < payload.length; offset += layout.length) {
+      const whole = payload.subarray(offset, offset + layout.length);
+      const packet = whole.subarray(layout.lead, layout.lead + TS_PACKET);
       const pid = readPid(packet);
       const { entry } = this.#tables;
       if (found === undefined && entry?.pid === pid && isUnitStart(packet) && isEntry(packet, entry.picture)) {
         found = { offset, tables: this.#tables.packets };
       }
-      this.#tables.add(packet, pid);
+      this.#tables.add(packet, pid, whole);
     }
     return found;
   }

@@ -1,4 +1,4 @@
-import { readUint } from '../../../apdu/octets.ts';
+import { concat, readUint } from '../../../apdu/octets.ts';
 
 /** Octets of an MPEG-TS packet, ISO/IEC 13818-1 2.4.3. */
 export const TS_PACKET = 188;
@@ -28,10 +28,26 @@ export interface EntryStream {
   readonly picture: PictureKind | undefined;
 }
 
-/** Whether payloads are packets of 188 octets. */
-export function isTransportStream(payload: Uint8Array): boolean {
-  if (payload.length === 0 || payload.length % TS_PACKET !== 0) return false;
-  for (let at = 0; at < payload.length; at += TS_PACKET) if (payload[at] !== SYNC) return false;
+/** How packets lie in payloads: octets from one to the next, and in front of the sync octet of each. */
+export interface PacketLayout {
+  readonly length: number;
+  readonly lead: number;
+}
+/** As they are, with the time of arrival in front, as in .m2ts files, and with 16 octets of parity behind. */
+const LAYOUTS: readonly PacketLayout[] = [
+  { length: TS_PACKET, lead: 0 },
+  { length: 192, lead: 4 },
+  { length: 204, lead: 0 },
+];
+
+/** How the packets of a transport stream lie in payloads; undefined when these are no such packets. */
+export function findLayout(payload: Uint8Array): PacketLayout | undefined {
+  return payload.length === 0 ? undefined : LAYOUTS.find((layout) => fitsLayout(payload, layout));
+}
+
+function fitsLayout(payload: Uint8Array, { length, lead }: PacketLayout): boolean {
+  if (payload.length % length !== 0) return false;
+  for (let at = lead; at < payload.length; at += length) if (payload[at] !== SYNC) return false;
   return true;
 }
 
@@ -61,20 +77,17 @@ export class TsTables {
 
   /** The packets of both tables, end to end. */
   get packets(): Uint8Array {
-    const packets = this.#pat === undefined ? [] : [this.#pat, ...this.#pmt];
-    const joined = new Uint8Array(packets.length * TS_PACKET);
-    for (const [i, packet] of packets.entries()) joined.set(packet, i * TS_PACKET);
-    return joined;
+    return this.#pat === undefined ? new Uint8Array() : concat(this.#pat, ...this.#pmt);
   }
 
-  /** Takes a packet in; what is kept of it is copied. */
-  add(packet: Uint8Array, pid: number): void {
-    if (pid === PAT_PID) this.#addPat(packet);
-    else if (pid === this.#pmtPid) this.#addPmt(packet);
+  /** Takes a packet in; what is kept of it is copied. @param whole with what its layout has around it. */
+  add(packet: Uint8Array, pid: number, whole = packet): void {
+    if (pid === PAT_PID) this.#addPat(packet, whole);
+    else if (pid === this.#pmtPid) this.#addPmt(packet, whole);
   }
 
   /** ISO/IEC 13818-1 2.4.4.3. */
-  #addPat(packet: Uint8Array): void {
+  #addPat(packet: Uint8Array, whole: Uint8Array): void {
     const section = startSection(packet, PAT);
     if (section === undefined) return;
     for (let at = 8; at + 4 <= section.length; at += 4) {
@@ -84,22 +97,22 @@ export class TsTables {
         this.#pmt = [];
         this.entry = undefined;
       }
-      this.#pat = packet.slice();
+      this.#pat = whole.slice();
       this.#pmtPid = pid;
       return;
     }
   }
 
   /** ISO/IEC 13818-1 2.4.4.8. */
-  #addPmt(packet: Uint8Array): void {
+  #addPmt(packet: Uint8Array, whole: Uint8Array): void {
     const section = startSection(packet, PMT);
     if (section === undefined) {
       if (!isUnitStart(packet) && this.#pmt.length > 0 && this.#pmt.length < MAX_TABLE_PACKETS) {
-        this.#pmt.push(packet.slice());
+        this.#pmt.push(whole.slice());
       }
       return;
     }
-    this.#pmt = [packet.slice()];
+    this.#pmt = [whole.slice()];
     this.entry = findEntry(section) ?? this.entry;
   }
 }

@@ -41,12 +41,17 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** Gives an output the packets of a stream from one on, some at a time. */
-async function play(output: Output, stream: Buffer, from: number, until = Infinity, pause = 0): Promise<void> {
-  const packets = Math.min(Math.ceil(stream.length / PAYLOAD), until);
+async function play(
+  output: Output,
+  stream: Buffer,
+  from: number,
+  { until = Infinity, pause = 0, payload: size = PAYLOAD } = {},
+): Promise<void> {
+  const packets = Math.min(Math.ceil(stream.length / size), until);
   for (let i = from; i < packets;) {
     const writer = new ClearWriter();
     for (const end = Math.min(i + 10, packets); i < end; i++) {
-      const payload = stream.subarray(i * PAYLOAD, (i + 1) * PAYLOAD);
+      const payload = stream.subarray(i * size, (i + 1) * size);
       const header = new Uint8Array(12);
       writeRtpHeader(header, { marker: false, payloadType: 33, sequence: i & 0xffff, timestamp: i * 90, ssrc: 2 });
       writer.reserve(payload.length).set(payload);
@@ -99,12 +104,12 @@ describe.each(Object.keys(CLIPS))('%s, joined in the middle of a picture', (name
     const first = probe(output.where);
     while (!output.isReady) await sleep(10);
     const packets = Math.ceil(clip.length / PAYLOAD);
-    await play(output, clip, middle(), middle() + packets / 6, 5);
+    await play(output, clip, middle(), { until: middle() + packets / 6, pause: 5 });
     const { withheld } = output;
     const second = probe(output.where);
     while ((await countPlayers(output)) < 2) await sleep(20);
     await sleep(100);
-    await play(output, clip, middle() + Math.ceil(packets / 6), Infinity, 5);
+    await play(output, clip, middle() + Math.ceil(packets / 6), { pause: 5 });
     await output.close();
     expect(await first).toEqual({ said: '', streams });
     expect(await second).toEqual({ said: '', streams });
@@ -122,6 +127,31 @@ describe.each(Object.keys(CLIPS))('%s, joined in the middle of a picture', (name
   });
 });
 
+test.each([
+  ['192', 4, 0],
+  ['204', 0, 16],
+])(
+  'packets of %s octets, joined in the middle, begin with PAT, PMT and a whole picture',
+  async (size, lead, behind) => {
+    const clip = clips.get('H.264 and AAC')!;
+    const packets = Array.from({ length: clip.length / 188 }, (_none, i) =>
+      Buffer.concat([Buffer.alloc(lead, i), clip.subarray(i * 188, (i + 1) * 188), Buffer.alloc(behind, 0xff)]),
+    );
+    const stream = Buffer.concat(packets);
+    const perPayload = 6 * packets[0]!.length;
+    const path = join(folder, `in ${size}.ts`);
+    const output = await openOutput(path, LOOPBACK);
+    const from = Math.floor((stream.length / perPayload) * (2.6 / SECONDS));
+    await play(output, stream, from, { payload: perPayload });
+    await output.close();
+    expect(await probe(path)).toEqual({ said: '', streams: ['audio', 'video'] });
+    const rest = stream.subarray(from * perPayload + output.withheld);
+    const written = await readFile(path);
+    expect(written.subarray(-rest.length).equals(rest)).toBe(true);
+    expect(written.length - rest.length).toBe(2 * packets[0]!.length);
+  },
+);
+
 test('over RTP the tables come in a packet of their own, with the number before', async () => {
   const clip = clips.get('H.264 and AAC')!;
   const port = await findFreePort();
@@ -132,7 +162,7 @@ test('over RTP the tables come in a packet of their own, with the number before'
   await sleep(1000);
   const output = await openOutput(`rtp://${LOOPBACK}:${port}`, LOOPBACK);
   const packets = Math.ceil(clip.length / PAYLOAD);
-  await play(output, clip, Math.floor(packets * 0.43), Infinity, 10);
+  await play(output, clip, Math.floor(packets * 0.43), { pause: 10 });
   expect(await probing).toEqual({ said: '', streams: ['audio', 'video'] });
   await output.close();
 });
