@@ -102,6 +102,7 @@ export const LAYERS: readonly Layer[] = [
     ],
     packages: ['node:*', 'node:*/*'],
   },
+  { path: 'host/headend/meter', mayImport: ['apdu', 'host/money', 'host/store'], packages: [] },
   // What cards paid: verified as the issuer does, and kept with the ledger entry of each.
   {
     path: 'host/headend/receipts',

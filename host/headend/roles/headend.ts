@@ -305,6 +305,7 @@ async function assemble(
     router,
     members: desk,
     meter,
+    writer,
     clock,
     log,
     locks: plan.issuer,

@@ -1,7 +1,9 @@
 import { formatSession } from '../../contract/session/session-identity.ts';
+import type { GroupWriter } from '../../store/group-writer.ts';
 import { lockService } from '../keys/service-lock.ts';
 import type { SessionKeyManager } from '../keys/session-key-manager.ts';
 import type { MemberList } from '../membership/member-list.ts';
+import { SentJournal } from '../meter/sent-journal.ts';
 import type { ServiceTotals } from '../sender/service-sender.ts';
 import type { SentOctets, Sending } from './sent-octets.ts';
 import type { SessionBook } from './session-book.ts';
@@ -14,6 +16,7 @@ export interface RunningServicesOptions extends SessionRunnerPorts {
   readonly router: SessionRouter;
   readonly members: MemberList;
   readonly meter: Pick<SentOctets, 'keep'>;
+  readonly writer: Pick<GroupWriter, 'commit'>;
   /** Directory of the locks, the issuer store: `headend send` takes the same. */
   readonly locks: string;
 }
@@ -68,7 +71,7 @@ export class RunningServices {
 
   /** @throws TollcastError `SERVICE_TAKEN` when another process sends the service. */
   async start({ plan, sessions }: KeptService): Promise<void> {
-    const { book, router, members, log, locks } = this.#options;
+    const { book, router, members, log, locks, writer } = this.#options;
     const lock = lockService(locks, plan.number);
     const started: RunningSession[] = [];
     this.#services.set(plan.number, { lock, sessions: started });
@@ -76,7 +79,9 @@ export class RunningServices {
       const identity = formatSession(session.identity);
       const keys = await book.open(plan, session, members.members(identity));
       router.set(identity, keys);
-      const runner = new SessionRunner(session.plan, keys, this.#options);
+      const { number, tariff, currency } = plan;
+      const journal = new SentJournal(writer, { service: number, session: identity, tariff, currency });
+      const runner = new SessionRunner(session.plan, keys, journal, this.#options);
       const stop = new AbortController();
       const done = runner.run(stop.signal);
       const { name, to } = session.plan;

@@ -2,6 +2,7 @@ import type { Clock } from '../../clock/clock.ts';
 import { loadOpensslAead } from '../../transport/crypto/node-openssl-aead.ts';
 import type { SessionPlan } from '../config/service-plan.ts';
 import type { SessionKeyManager } from '../keys/session-key-manager.ts';
+import type { SentJournal } from '../meter/sent-journal.ts';
 import { ServiceSender, type ServiceTotals } from '../sender/service-sender.ts';
 import { startStream } from '../sender/stream-start.ts';
 import { detectFormat, type Detected } from '../sources/detect-format.ts';
@@ -27,6 +28,7 @@ export interface SessionRunnerPorts {
 export class SessionRunner {
   readonly plan: SessionPlan;
   readonly #keys: SessionKeyManager;
+  readonly #journal: SentJournal;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #openSource: typeof openSource;
@@ -34,10 +36,11 @@ export class SessionRunner {
   #sender: ServiceSender | undefined;
   #format: SourceFormat;
 
-  constructor(plan: SessionPlan, keys: SessionKeyManager, ports: SessionRunnerPorts) {
+  constructor(plan: SessionPlan, keys: SessionKeyManager, journal: SentJournal, ports: SessionRunnerPorts) {
     this.plan = plan;
     this.#format = plan.format ?? 'ts';
     this.#keys = keys;
+    this.#journal = journal;
     this.#clock = ports.clock;
     this.#log = ports.log;
     this.#openSource = ports.openSource ?? openSource;
@@ -95,6 +98,7 @@ export class SessionRunner {
     const { plan } = this;
     const { media, format, isLive } = await this.#detect(signal);
     const stream = this.#keys.startStream(startStream(this.#clock));
+    await this.#journal.begin(stream.ssrc, stream.mediaTime);
     const sender = new ServiceSender({
       stream,
       source: { media, format, isLive, rate: plan.rate },
@@ -104,8 +108,11 @@ export class SessionRunner {
       pace: { speed: 1, lead: LEAD },
       resumes: true,
       clock: this.#clock,
-      onKey: ({ id, segmentId }) =>
-        this.#log.debug({ session: plan.name, contentKey: id, segment: segmentId }, 'content key'),
+      onKey: ({ id, segmentId }) => {
+        this.#journal.keyChanged(segmentId);
+        this.#log.debug({ session: plan.name, contentKey: id, segment: segmentId }, 'content key');
+      },
+      onGroup: (header) => this.#journal.count(header),
     });
     this.#sender = sender;
     this.#format = format;
@@ -113,6 +120,7 @@ export class SessionRunner {
     try {
       await sender.run(signal);
     } finally {
+      await this.#journal.close();
       this.#past.push({ ...sender.totals });
       this.#sender = undefined;
     }

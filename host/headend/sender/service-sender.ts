@@ -1,4 +1,5 @@
 import { randomBytes, randomInt } from 'node:crypto';
+import type { CardHeader } from '../../../apdu/decode-module/packets/card-part.ts';
 import { type Clock, systemClock } from '../../clock/clock.ts';
 import type { FileDescription } from '../../stream/file/file-description.ts';
 import { GroupSealer, type SealedGroup } from '../../stream/sealing/group-sealer.ts';
@@ -44,6 +45,8 @@ export interface ServiceSenderOptions {
   readonly clock?: Clock;
   /** Called with the first content key and with every next one. */
   readonly onKey?: (period: ContentPeriod) => void;
+  /** Called before a group is sent. @returns when it may be; undefined when at once. */
+  readonly onGroup?: (header: CardHeader) => Promise<void> | undefined;
   /** Called once when the rate does not fit, with the rate that was measured in bit/s. */
   readonly onWrongRate?: (measured: number) => void;
 }
@@ -201,6 +204,8 @@ export class ServiceSender {
     if (this.totals.groups === 0 && startedAt === undefined) {
       this.#pacer.start(group.packets[0]!.at, Math.max(0, this.#options.profile.closingTime - duration));
     }
+    const counted = this.#options.onGroup?.(group.header);
+    if (counted !== undefined) await counted;
     for (const packet of group.packets) {
       await this.#pacer.waitUntil(packet.at);
       ports.media.send(packet.octets);

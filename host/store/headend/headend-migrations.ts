@@ -2,6 +2,7 @@ import type { Migration } from 'kysely/migration';
 import { requests } from './0001-requests.ts';
 import { services } from './0002-services.ts';
 import { receipts } from './0004-receipts.ts';
+import { sentJournal } from './0006-sent-journal.ts';
 
 /**
  * What each version of the head-end's database adds to the one before, by name and in the order of the names. One that
@@ -11,4 +12,5 @@ export const HEADEND_MIGRATIONS: Record<string, Migration> = {
   '0001-requests': requests,
   '0002-services': services,
   '0004-receipts': receipts,
+  '0006-sent-journal': sentJournal,
 };
