@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { encodeCardId, type ModuleClass } from '../../apdu/decode-module/card-id.ts';
 import { AesCbc } from '../../apdu/decode-module/keys/aes-cbc.ts';
 import { deriveCardKey } from '../../apdu/decode-module/keys/card-keys.ts';
+import { Cmac } from '../../apdu/decode-module/keys/cmac.ts';
 import { parseKeyMessage } from '../../apdu/decode-module/keys/key-message.ts';
 import { KIND } from '../../apdu/decode-module/kinds.ts';
 import { signConfirm } from '../../apdu/decode-module/requests/confirm.ts';
@@ -30,6 +31,7 @@ import { TIMELINE_SESSION } from './timeline-names.ts';
 export const ISSUER = 0x0a1b2c;
 export const UPLINK_MASTER = fromHex('a0a1a2a3a4a5a6a7a8a9aaabacadaeaf');
 export const UNIQUE_MASTER = fromHex('000102030405060708090a0b0c0d0e0f');
+const UNIQUE = new Cmac(UNIQUE_MASTER);
 
 /** Free of charge by default, at 5.00 USD an hour and the like where a test says so. */
 export const SOLD: SoldSession = {
@@ -54,7 +56,7 @@ export class HandKeys implements SessionKeys {
     const key = new Uint8Array(16).fill(++this.#keyId);
     const purchase = { service: sold.service, keyId: 1, key, from, to, number: takeNumber(), ceilings };
     this.granted.push(toHex(cardId));
-    const downlinkKey = deriveCardKey(UNIQUE_MASTER, 'downlink', cardId);
+    const downlinkKey = deriveCardKey(UNIQUE, 'downlink', cardId);
     return { messages: [sealGrant(purchase, cardId, downlinkKey).octets], segmentIds: [5] };
   }
 

@@ -1,8 +1,7 @@
-import { cmac } from '@noble/ciphers/aes.js';
-import { OutOfRangeError } from '../../errors.ts';
 import { concat } from '../../octets.ts';
 import type { ChannelKeySet } from '../../secure-channel/scp03-keys.ts';
 import { decodeCardId } from '../card-id.ts';
+import { Cmac } from './cmac.ts';
 
 /** The issuer's masters, 16 octets each, generated and kept apart; `firmware-notes/protocol.md` 1.2. */
 export const MASTERS = ['unique', 'uplink', 'receipt', 'load', 'personalisation'] as const;
@@ -31,12 +30,17 @@ export const CARD_KEY_LENGTH = 16;
 
 /**
  * Derives a key of a card; `firmware-notes/protocol.md` 1.2. The label is the key's name with the module's class.
- * @param master the one that {@link CARD_KEYS} names for this key, *personalisation* for channel keys; 16 octets.
+ * @param master the one that {@link CARD_KEYS} names for this key, *personalisation* for channel keys; 16 octets, or
+ *   their CMAC where many keys come from them.
  * @param cardId 8 octets.
  * @returns 16 octets.
  * @throws FormatError when the card id is not one.
  */
-export function deriveCardKey(master: Uint8Array, name: CardKeyName | ChannelKeyName, cardId: Uint8Array): Uint8Array {
+export function deriveCardKey(
+  master: Uint8Array | Cmac,
+  name: CardKeyName | ChannelKeyName,
+  cardId: Uint8Array,
+): Uint8Array {
   const label = new TextEncoder().encode(`${name}/${decodeCardId(cardId).moduleClass}`);
   return deriveByCounter(master, concat(label, Uint8Array.of(0x00), cardId, Uint8Array.of(0x00, 0x80)));
 }
@@ -59,14 +63,12 @@ export function deriveChannelKeys(master: Uint8Array, cardId: Uint8Array): Chann
 /**
  * Derives a key by SP 800-108 r1 4.1, KDF in counter mode: PRF AES-CMAC, an 8-bit counter before the fixed input, one
  * block.
- * @param key 16 octets.
+ * @param key 16 octets, or their CMAC.
  * @param fixedInput label, 00, context, length in bits.
  * @returns 16 octets.
  * @throws OutOfRangeError when the key is not 16 octets.
  */
-export function deriveByCounter(key: Uint8Array, fixedInput: Uint8Array): Uint8Array {
-  if (key.length !== CARD_KEY_LENGTH) {
-    throw new OutOfRangeError(`a master has ${CARD_KEY_LENGTH} octets, not ${key.length}`);
-  }
-  return cmac(concat(Uint8Array.of(0x01), fixedInput), key);
+export function deriveByCounter(key: Uint8Array | Cmac, fixedInput: Uint8Array): Uint8Array {
+  const cmac = key instanceof Cmac ? key : new Cmac(key);
+  return cmac.compute(concat(Uint8Array.of(0x01), fixedInput));
 }

@@ -1,5 +1,6 @@
 import { decodeCardId } from '../../../apdu/decode-module/card-id.ts';
 import { deriveCardKey } from '../../../apdu/decode-module/keys/card-keys.ts';
+import { Cmac } from '../../../apdu/decode-module/keys/cmac.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { type Confirm, openConfirm } from '../../../apdu/decode-module/requests/confirm.ts';
 import { type LeaveRecord, openLeaveRecord } from '../../../apdu/decode-module/requests/leave-record.ts';
@@ -46,7 +47,7 @@ const CARD_ID_END = CARD_ID_AT + 8;
  * card that was never seen before is as good as any other.
  */
 export class CardAuthentication {
-  readonly #masters: ReadonlyMap<number, Uint8Array>;
+  readonly #masters: ReadonlyMap<number, Cmac>;
   readonly #older: ReadonlyMap<string, Uint8Array>;
 
   /**
@@ -54,7 +55,7 @@ export class CardAuthentication {
    * @param older uplink keys of cards that were made before there was an uplink master, by card id in hexadecimal.
    */
   constructor(masters: ReadonlyMap<number, Uint8Array>, older: ReadonlyMap<string, Uint8Array> = new Map()) {
-    this.#masters = masters;
+    this.#masters = new Map([...masters].map(([issuer, master]) => [issuer, new Cmac(master)]));
     this.#older = older;
   }
 

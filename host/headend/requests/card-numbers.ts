@@ -4,11 +4,13 @@
  * gave.
  */
 export class CardNumbers {
-  readonly #last: Map<string, number>;
+  readonly #last = new Map<string, number>();
 
-  /** @param last the number that each card was given last. */
-  constructor(last: Iterable<readonly [cardId: string, number: number]>) {
-    this.#last = new Map(last);
+  /** @param given numbers that cards were given; of each card the highest counts. */
+  constructor(given: Iterable<readonly [cardId: string, number: number]>) {
+    for (const [cardId, number] of given) {
+      this.#last.set(cardId, Math.max(number, this.#last.get(cardId) ?? 0));
+    }
   }
 
   /** @param now seconds since 1970. @returns u32. */

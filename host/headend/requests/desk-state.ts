@@ -27,9 +27,11 @@ export interface DeskState {
  */
 export async function readDeskState(store: HeadendStore, mode: ChargingMode, now: number): Promise<DeskState> {
   const members = new MemberBook();
+  const numbers: [cardId: string, number: number][] = [];
   for (const row of await store.selectFrom('member').selectAll().execute()) {
     const member = memberOfRow(row);
-    const { aliveUntil, keepAlive } = member;
+    const { cardId, number, aliveUntil, keepAlive } = member;
+    numbers.push([cardId, number]);
     const isHeardOf = aliveUntil === undefined || keepAlive === undefined;
     members.put(isHeardOf ? member : { ...member, aliveUntil: Math.max(aliveUntil, now + keepAlive) });
   }
@@ -39,14 +41,16 @@ export async function readDeskState(store: HeadendStore, mode: ChargingMode, now
     answered.remember(cardId, requestId, { logId, tag, from: timeFrom });
   }
   const entries = (await store.selectFrom('chargingEntry').selectAll().execute()).map(entryOfRow);
-  const numbers = await store.selectFrom('cardNumber').selectAll().execute();
+  for (const { cardId, lastNumber } of await store.selectFrom('cardNumber').selectAll().execute()) {
+    numbers.push([cardId, lastNumber]);
+  }
   const blocked = await store.selectFrom('blockedCard').select('cardId').execute();
   const users = await store.selectFrom('cardUser').selectAll().execute();
   const last = await store.selectFrom('requestLog').select('id').orderBy('id', 'desc').limit(1).executeTakeFirst();
   return {
     members,
     entries: new EntryBook(mode, entries),
-    numbers: new CardNumbers(numbers.map(({ cardId, lastNumber }) => [cardId, lastNumber])),
+    numbers: new CardNumbers(numbers),
     answered,
     blocked: new Set(blocked.map(({ cardId }) => cardId)),
     users: new Map(users.map(({ cardId, user }) => [cardId, user])),

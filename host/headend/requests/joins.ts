@@ -274,7 +274,7 @@ export class Joins {
     let number = this.#numbers.last(cardId) ?? now;
     const takeNumber = (): number => (number = this.#numbers.take(cardId, now));
     const { changes = [], ...keys } = this.#keys.grant({ sold, cardId: cardOctets, from, to, takeNumber });
-    return { ...keys, number, changes: [numberChange(cardId, number), ...changes] };
+    return { ...keys, number, changes };
   }
 
   #keep(member: Member, applied: Omit<Applied, 'member' | 'charge'>, now: number, hasListChanged = false): Applied {
@@ -292,10 +292,12 @@ export class Joins {
     this.#members.remove(member);
     const reading = this.#read(member.entryId, member.session);
     const closing = this.#entries.close(member.entryId, now, reading);
+    // As long as it was a member, its row had the number.
+    const number = numberChange(member.cardId, this.#numbers.last(member.cardId) ?? member.number);
     return {
       outcome: 'left',
       member,
-      changes: [...changes, ...closing, deleteMemberChange(member)],
+      changes: [...changes, ...closing, deleteMemberChange(member), number],
       messages: [],
       hasListChanged: true,
     };

@@ -1,4 +1,5 @@
 import { deriveCardKey } from '../../../apdu/decode-module/keys/card-keys.ts';
+import { Cmac } from '../../../apdu/decode-module/keys/cmac.ts';
 import type { Clock } from '../../clock/clock.ts';
 import { KEYS_AHEAD } from '../../contract/answers/answer.ts';
 import { formatSession } from '../../contract/session/session-identity.ts';
@@ -87,10 +88,11 @@ export class SessionBook {
       ...deriveCeilings(tariff, limitGroups(session.plan.profile), quantum),
       ...(currency !== undefined && tariff.kind !== 'free' && { currency: currency.number }),
     };
+    const unique = new Cmac(this.#options.uniqueMaster);
     const common = {
       service,
       root: this.#root,
-      downlinkKey: (cardId: Uint8Array) => deriveCardKey(this.#options.uniqueMaster, 'downlink', cardId),
+      downlinkKey: (cardId: Uint8Array) => deriveCardKey(unique, 'downlink', cardId),
       ceilings,
       grace: session.plan.grace,
     };

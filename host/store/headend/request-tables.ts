@@ -35,7 +35,7 @@ export interface AnsweredRequestTable {
   readonly reply: string;
 }
 
-/** The last number that each card was given, protocol 4.4 step 4. */
+/** The last number of each card that ever left, protocol 4.4 step 4; of members their own rows have it. */
 export interface CardNumberTable {
   readonly cardId: string;
   /** u32. */

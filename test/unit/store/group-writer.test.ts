@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,6 +39,18 @@ function readNumbers(): unknown[] {
 test('what was committed is there for other connections', async () => {
   await writer.commit([insert(1), insert(2)]);
   expect(readNumbers()).toEqual([1, 2]);
+});
+
+test('the log has its length before it is written, beside what another connection has in it, and keeps it', async () => {
+  await writer.commit([]);
+  const { size } = statSync(`${path}-wal`);
+  expect(size).toBeGreaterThan(8_000_000);
+  using other = new DatabaseSync(path);
+  other.prepare('insert into number (value, name) values (7, ?)').run('other');
+  await using second = new GroupWriter(path);
+  for (let value = 10; value < 60; value++) await (value % 2 === 0 ? writer : second).commit([insert(value)]);
+  expect(readNumbers()).toEqual([7, ...Array.from({ length: 50 }, (_, i) => 10 + i)]);
+  expect(statSync(`${path}-wal`).size).toBe(size);
 });
 
 test('what comes in one turn, and while a commit is on its way, goes in groups and in order', async () => {

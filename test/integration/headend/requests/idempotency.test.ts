@@ -64,6 +64,18 @@ test('a request is remembered as long as it could be answered anew, however many
   expect(await fixture.desk.answer(late)).toEqual(first);
 });
 
+test('numbers of a card that left go on where they were, over a restart', async () => {
+  const numbers: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    const joined = await fixture.join(card, NOW, NOW + 600 + i);
+    numbers.push(new DataView(joined.messages[0]!.buffer).getUint32(20));
+    expect(problemOf(await fixture.desk.answer(card.sign('leave', NOW, NOW)))).toBe('answered');
+    await fixture.restart();
+    expect(fixture.listed()).toEqual([]);
+  }
+  expect(numbers).toEqual([NOW, NOW + 1, NOW + 2]);
+});
+
 test('numbers of a card rise by one, whatever session asks, over restarts', async () => {
   const numbers: number[] = [];
   for (let i = 0; i < 6; i++) {
