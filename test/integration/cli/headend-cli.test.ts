@@ -109,7 +109,7 @@ describe('send', () => {
     // The port that was RTCP's may not have the keys; that after the next may.
     const { child, ended } = headend(
       ['send', '--source', '-', ...to(), '--key-port', `${capture.port + 3}`, '--price', '2 USD/h'],
-      ['--mode', 'strict', '--accept', 'card', ...granted(), '--speed', '3', '--json'],
+      ['--mode', 'strict', '--accept', 'card', '--rating', '16', ...granted(), '--speed', '3', '--json'],
     );
     const keys = createSocket('udp4');
     const datagrams: Uint8Array[] = [];
@@ -135,6 +135,7 @@ describe('send', () => {
     const content = unwrapped.find(({ kind }) => kind === 0x12)!;
     expect(decodeContentTerms(content.body)).toMatchObject({
       tariff: { kind: 'duration', price: 2_000_000n },
+      rating: 16,
       classes: { card: true, soft: false },
     });
   });

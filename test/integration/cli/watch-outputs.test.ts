@@ -1,12 +1,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { makeClip } from '../../support/test-clip.ts';
 import { makePayloads, TestService } from '../../support/test-service.ts';
 import { TOLLCAST } from '../../support/tollcast-cli.ts';
 import { WatchDesk } from '../../support/watch-desk.ts';
+
+const PAYLOAD = 1316;
 
 const desk = new WatchDesk();
 
@@ -51,6 +55,34 @@ test('--quiet still tells the address that players open', async () => {
   }
   run.child.kill('SIGTERM');
   expect(await run.ended).toBe(0);
+});
+
+test('what was paid before the first picture, and what the player did not take, stand in the bill', async () => {
+  await desk.makeCard(1_000_000n);
+  const service = new TestService({ cards: [desk.cardId] });
+  const clip = await makeClip(join(desk.directory, 'clip.ts'), 4);
+  const payloads = Array.from({ length: Math.floor(clip.length / PAYLOAD) }, (_none, i) =>
+    clip.subarray(i * PAYLOAD, (i + 1) * PAYLOAD),
+  );
+  const run = desk.watch('--out', 'http://127.0.0.1:0/tv', '--json');
+  const address = async () => /output to http:\/\/127\.0\.0\.1:(\d+)\/tv\n/.exec(run.said())?.[1];
+  const port = Number(await expect.poll(address).toBeDefined().then(address));
+  const player = connect(port, '127.0.0.1').pause();
+  player.write(`GET /tv HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`);
+  await once(player, 'connect');
+  // From the middle of a second on, where no picture is whole.
+  const groups = service.seal(payloads);
+  await desk.send(run, service, []);
+  await desk.network.groups(groups.slice(Math.floor(groups.length * 0.4)));
+  await sleep(500);
+  player.destroy();
+  await sleep(500);
+  run.child.kill('SIGINT');
+  expect(await run.ended).toBe(0);
+  const { lost, withheld, paid } = JSON.parse(run.out().toString()) as Record<string, number>;
+  expect([withheld! > 0, lost! > 0, lost! + withheld! <= paid!]).toEqual([true, true, true]);
+  expect(run.said()).toContain(`\njoining   ${withheld} octets paid before the first picture that can be shown\n`);
+  expect(run.said()).toContain(`\nthrown    ${lost} octets paid, which the player did not take\n`);
 });
 
 test('a pipe of the shell gets the stream; a reader that has seen enough ends it, with the bill', async () => {
