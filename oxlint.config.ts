@@ -86,8 +86,14 @@ export const LAYERS: readonly Layer[] = [
       'host/issuer',
     ],
   },
+  // It knows accounts and amounts, and no card, session or request.
+  { path: 'host/headend/ledger', mayImport: ['apdu', 'host/money', 'host/store'], packages: ['kysely'] },
   // Who asked for what, and what it owes: they know cards by their ids and keys by their octets.
-  { path: 'host/headend/charging', mayImport: ['apdu', 'host/contract', 'host/money', 'host/store'], packages: [] },
+  {
+    path: 'host/headend/charging',
+    mayImport: ['apdu', 'host/contract', 'host/headend/ledger', 'host/money', 'host/store'],
+    packages: [],
+  },
   { path: 'host/headend/membership', mayImport: ['apdu', 'host/contract', 'host/headend/charging'], packages: [] },
   {
     path: 'host/headend/requests',

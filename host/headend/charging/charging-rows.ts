@@ -1,6 +1,8 @@
 import { currencyByNumber } from '../../money/currency.ts';
 import type { StoreChange } from '../../store/group-writer.ts';
 import type { BillTable, ChargingEntryTable } from '../../store/headend/request-tables.ts';
+import { postChanges } from '../ledger/ledger-rows.ts';
+import { makeChargeEntry } from '../ledger/make-entries.ts';
 import type { Bill } from './bill.ts';
 import type { ChargeTerms } from './charge-terms.ts';
 import type { KeptEntry, TimePart } from './charging-entry.ts';
@@ -28,7 +30,16 @@ export function deleteEntryChange(id: number): StoreChange {
   return { sql: DELETE_ENTRY, values: [id] };
 }
 
-export function billChange(bill: Bill, isClosed: boolean): StoreChange {
+/** Keeps a bill; once it is closed, what is to be paid by invoice is entered in the ledger with it. */
+export function billChanges(bill: Bill, isClosed: boolean): readonly StoreChange[] {
+  const { entryId, user, service, to, amount, terms } = bill;
+  const kept = billChange(bill, isClosed);
+  if (!isClosed || terms.currency === undefined) return [kept];
+  const charge = { source: String(entryId), at: to, payer: `user:${user}`, service, amount } as const;
+  return [kept, ...postChanges(makeChargeEntry({ ...charge, currency: terms.currency.number }))];
+}
+
+function billChange(bill: Bill, isClosed: boolean): StoreChange {
   const { entryId, user, session, service, from, to, seconds, octets, terms, charge, amount } = bill;
   const spent = [seconds, octets, ...termValues(terms), charge, amount];
   return { sql: KEEP_BILL, values: [entryId, user, session, service, from, to, ...spent, isClosed ? 1 : 0] };

@@ -3,7 +3,7 @@ import { type Bill, makeBill } from './bill.ts';
 import type { ChargingMode } from './billing-port.ts';
 import type { ChargeTerms } from './charge-terms.ts';
 import { endOf, extendEntry, type KeptEntry, openEntry, shortenEntry, startOf } from './charging-entry.ts';
-import { billChange, deleteEntryChange, entryChange } from './charging-rows.ts';
+import { billChanges, deleteEntryChange, entryChange } from './charging-rows.ts';
 
 /** Opens an entry. */
 export interface Opening {
@@ -75,7 +75,7 @@ export class EntryBook {
     };
     if (this.#mode !== 'direct') return [this.#keep(entry)];
     this.#entries.delete(id);
-    return [billChange(billOf(entry), true), deleteEntryChange(id)];
+    return [...billChanges(billOf(entry), true), deleteEntryChange(id)];
   }
 
   /** Drops an entry whose forward was confirmed. */

@@ -1,9 +1,9 @@
 import type { GroupWriter } from '../../store/group-writer.ts';
 import type { Bill } from './bill.ts';
 import type { BillingPort } from './billing-port.ts';
-import { billChange } from './charging-rows.ts';
+import { billChanges } from './charging-rows.ts';
 
-/** Keeps bills in the head-end's own database. */
+/** Keeps bills in the head-end's own database, and enters them in its ledger. */
 export class StoreBilling implements BillingPort {
   readonly #writer: GroupWriter;
 
@@ -12,6 +12,6 @@ export class StoreBilling implements BillingPort {
   }
 
   forward(bill: Bill, isClosed: boolean): Promise<void> {
-    return this.#writer.commit([billChange(bill, isClosed)]);
+    return this.#writer.commit(billChanges(bill, isClosed));
   }
 }

@@ -13,6 +13,7 @@ import type { Api } from '../api/api.ts';
 import { openTlsIdentity, type TlsIdentity } from '../api/tls-identity.ts';
 import { StoreBilling } from '../charging/store-billing.ts';
 import type { Config } from '../config/read-config.ts';
+import { postReceipt } from '../receipts/post-receipt.ts';
 import { ReceiptRole } from '../receipts/receipt-role.ts';
 import type { IssuerUplinkKeys } from '../requests/card-authentication.ts';
 import { RequestDesk } from '../requests/request-desk.ts';
@@ -320,6 +321,7 @@ async function assemble(
           clock,
           store,
           writer,
+          post: postReceipt,
           log,
         })
       : undefined;

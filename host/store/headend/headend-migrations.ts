@@ -1,6 +1,7 @@
 import type { Migration } from 'kysely/migration';
 import { requests } from './0001-requests.ts';
 import { services } from './0002-services.ts';
+import { ledger } from './0003-ledger.ts';
 import { receipts } from './0004-receipts.ts';
 import { sentJournal } from './0006-sent-journal.ts';
 
@@ -11,6 +12,7 @@ import { sentJournal } from './0006-sent-journal.ts';
 export const HEADEND_MIGRATIONS: Record<string, Migration> = {
   '0001-requests': requests,
   '0002-services': services,
+  '0003-ledger': ledger,
   '0004-receipts': receipts,
   '0006-sent-journal': sentJournal,
 };
