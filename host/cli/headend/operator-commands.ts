@@ -66,12 +66,14 @@ function addServiceCommands(headend: Command): void {
 
 function addMemberCommands(headend: Command): void {
   const member = headend.command('member').description('cards that may decode a session');
-  withConfig(member, 'list', 'list the members of a session')
-    .argument('<number>', 'number of the service', parseNumber)
-    .argument('<session>', 'name of the session')
-    .action(async (number: number, name: string, { config }: ConfigOption) =>
-      (await load()).show(config, `${pathOf(number, name)}/members`),
-    );
+  withConfig(member, 'list', 'list the members of all sessions, or of some')
+    .argument('[number]', 'number of a service', parseNumber)
+    .argument('[session]', 'name of one of its sessions')
+    .action(async (number: number | undefined, name: string | undefined, { config }: ConfigOption) => {
+      const some = number === undefined ? '' : `?service=${number}`;
+      const isOne = number !== undefined && name !== undefined;
+      await (await load()).show(config, isOne ? `${pathOf(number, name)}/members` : `/v1/operator/members${some}`);
+    });
   withConfig(member, 'remove', 'take a card off the list of a session: it gets no further key')
     .argument('<number>', 'number of the service', parseNumber)
     .argument('<session>', 'name of the session')

@@ -14,7 +14,7 @@ import { sendProblem } from './problem-reply.ts';
 /** What operators see and do of members. */
 export interface MemberPorts {
   readonly operators: OperatorAccess;
-  readonly services: Pick<OperatorPorts['services'], 'find'>;
+  readonly services: Pick<OperatorPorts['services'], 'find' | 'list'>;
   readonly members: {
     members(session: string): Iterable<ListedMember>;
     remove(cardId: Uint8Array, session: string): Promise<boolean>;
@@ -69,6 +69,31 @@ export function addMemberRoutes(api: Api, { operators, services, members, log, n
     services.find(Number(number))?.sessions.find(({ plan }) => plan.name === name);
 
   api.get(
+    '/v1/operator/members',
+    {
+      schema: {
+        ...common,
+        summary: 'Who may decode what',
+        querystring: Type.Object({ service: Type.Optional(SESSION.number) }),
+      },
+      preHandler,
+    },
+    ({ query: { service } }) => {
+      const listed = services.list().filter(({ plan }) => service === undefined || plan.number === Number(service));
+      return {
+        members: listed.flatMap(({ plan: { number }, sessions }) =>
+          sessions.flatMap(({ identity, plan: { name } }) =>
+            [...members.members(formatSession(identity))].map((one) => ({
+              service: number,
+              session: name,
+              ...describeMember(one),
+            })),
+          ),
+        ),
+      };
+    },
+  );
+  api.get(
     '/v1/operator/services/:number/sessions/:name/members',
     {
       schema: {
@@ -81,10 +106,7 @@ export function addMemberRoutes(api: Api, { operators, services, members, log, n
     (request, reply) => {
       const session = find(request.params.number, request.params.name);
       if (session === undefined) return sendProblem(reply, unknown);
-      const listed = [...members.members(formatSession(session.identity))];
-      return {
-        members: listed.map(({ cardId, from, to }) => ({ card: formatCardId(fromHex(cardId)), from, to })),
-      };
+      return { members: [...members.members(formatSession(session.identity))].map(describeMember) };
     },
   );
   api.delete(
@@ -190,4 +212,8 @@ export function addMemberRoutes(api: Api, { operators, services, members, log, n
       };
     },
   );
+}
+
+function describeMember({ cardId, from, to }: ListedMember) {
+  return { card: formatCardId(fromHex(cardId)), from, to };
 }

@@ -104,7 +104,12 @@ price: { content: { price: 0.30 USD/MB } }
 sessions: [{ name: main, source: ${folder}/clip.bin, format: data, repeat: true, address: '239.255.7.3:5400' }]
 `,
     );
-    const [services, refused] = await Promise.all([operate('service', 'list'), operate('member', 'block', 'no-card')]);
+    const [services, refused, ...members] = await Promise.all([
+      operate('service', 'list'),
+      operate('member', 'block', 'no-card'),
+      ...[[], ['7'], ['7', 'main']].map((of) => operate('member', 'list', ...of)),
+    ]);
+    for (const { stdout } of members) expect(JSON.parse(stdout)).toEqual({ members: [] });
     expect(JSON.parse(services.stdout)).toMatchObject({
       services: [{ sessions: [{ name: 'main', isSending: true }] }],
     });

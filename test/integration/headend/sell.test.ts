@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { formatCardId } from '../../../apdu/decode-module/card-id.ts';
 import { type HeadendFixture, readJson, startHeadend } from '../../support/headend-fixture.ts';
 import { ServiceCapture } from '../../support/service-capture.ts';
 import { SimulatedClock } from '../../support/simulated-clock.ts';
@@ -83,6 +84,22 @@ async function watchHalfAnHour(fixture: HeadendFixture, sent: number) {
   await viewer.follow(capture, SERVICE);
   return viewer.settle();
 }
+
+test('operators see who may decode what, of one service or of all', async () => {
+  await using fixture = await sell({ price: HOUR_PRICE }, { octets: 100_000, rate: 10_000 });
+  const now = Math.floor(clock.now() / 1000);
+  const join = { service: SERVICE, offer: await findOffer(fixture), from: now, to: now + MINUTES_30 };
+  expect(await viewer.request(fixture, 'join', join)).toMatchObject({ outcome: 'joined' });
+  const path = '/v1/operator/members';
+  const member = { card: formatCardId(viewer.cardId), from: now, to: join.to };
+  for (const query of ['', `?service=${SERVICE}`]) {
+    const { members } = readJson(await fixture.askOperator('GET', `${path}${query}`)) as { members: unknown[] };
+    expect(members).toEqual([{ service: SERVICE, session: 'main', ...member }]);
+  }
+  expect(readJson(await fixture.askOperator('GET', `${path}?service=8`))).toEqual({ members: [] });
+  const one = await fixture.askOperator('GET', `/v1/operator/services/${SERVICE}/sessions/main/members`);
+  expect(readJson(one)).toEqual({ members: [member] });
+});
 
 describe('$5.00 an hour for half an hour is $2.50', () => {
   /** Half an hour less what is sent before the first packet, so that all of it lies in the join. */
