@@ -68,12 +68,22 @@ export interface GrantNumberTable {
   readonly number: number;
 }
 
+/** The public half of the key pair that a card made last, `firmware-notes/protocol.md` 4.9. */
+export interface CardPairTable {
+  readonly cardId: Uint8Array;
+  /** 65 octets, the uncompressed point; none where a pair may have been made that nobody knows. */
+  readonly publicKey: Uint8Array;
+  /** Seconds since 1970. */
+  readonly madeAt: number;
+}
+
 export type IssuerTables = {
   readonly issuer: IssuerTable;
   readonly card: CardTable;
   readonly loadOrder: LoadOrderTable;
   readonly receipt: ReceiptTable;
   readonly grantNumber: GrantNumberTable;
+  readonly cardPair: CardPairTable;
 };
 
 type Rows = { [T in keyof IssuerTables]: Selectable<IssuerTables[T]> };
@@ -92,6 +102,7 @@ export const SMALL_COLUMNS: { readonly [C in ColumnsOf<number>]: 'number' } & {
   receipts: 'number',
   number: 'number',
   signedAt: 'number',
+  madeAt: 'number',
   withdrawn: 'boolean',
   keyed: 'boolean',
   proved: 'boolean',

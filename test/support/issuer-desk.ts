@@ -9,7 +9,14 @@ import { TollcastError } from '../../apdu/errors.ts';
 import { toHex } from '../../apdu/octets.ts';
 import type { ChannelKeySet } from '../../apdu/secure-channel/scp03-keys.ts';
 import { TEST_KEY_SET } from '../../apdu/secure-channel/test-key-set.ts';
-import { type CardKind, type CardStore, SoftCard, type SimulatedCard, startCard } from '../../card-sim/index.ts';
+import {
+  type CardKind,
+  type CardStore,
+  SoftCard,
+  type SimulatedCard,
+  startCard,
+  type StartCardOptions,
+} from '../../card-sim/index.ts';
 import { Accounts } from '../../host/issuer/cards/accounts.ts';
 import type { Administration } from '../../host/issuer/cards/card-administration.ts';
 import { personalise } from '../../host/issuer/cards/personalisation.ts';
@@ -86,9 +93,9 @@ export class IssuerDesk {
     return { channel: this.channel, keys: this.issuer.keys, accounts: this.accounts };
   }
 
-  /** Starts a blank card and inserts it. */
-  async insertBlank(kind: CardKind): Promise<void> {
-    this.#card = this.#started.use(await startCard({ kind }));
+  /** Starts a blank card and inserts it. @param options what its chip lacks. */
+  async insertBlank(kind: CardKind, options: Pick<StartCardOptions, 'lacks'> = {}): Promise<void> {
+    this.#card = this.#started.use(await startCard({ kind, ...options }));
     await this.reconnect();
   }
 

@@ -2,8 +2,15 @@ import type { Command } from 'commander';
 import { formatCardId } from '../../../apdu/decode-module/card-id.ts';
 import { OutOfRangeError, TollcastError } from '../../../apdu/errors.ts';
 import { toHex } from '../../../apdu/octets.ts';
-import { replaceKeys, setLife, setPin, setVerificationKey } from '../../issuer/cards/card-administration.ts';
+import {
+  makeCardPair,
+  replaceKeys,
+  setLife,
+  setPin,
+  setVerificationKey,
+} from '../../issuer/cards/card-administration.ts';
 import { readKeySet } from '../../issuer/keys/key-set-file.ts';
+import { readPoint } from '../../issuer/keys/point-file.ts';
 import { readVerificationKey } from '../../issuer/keys/verification-key-file.ts';
 import { print } from '../options/card-option.ts';
 import { administer, createChannelCommand, type ChannelOptions } from '../options/issuer-option.ts';
@@ -40,6 +47,10 @@ export function addAdministrationCommands(issuer: Command): void {
     .option('--trust <id=key>', 'Ed25519 public key, in hexadecimal or a file; replaces what is there')
     .option('--empty', 'empty the place')
     .action(changeTrust);
+
+  createChannelCommand(issuer, 'pair', 'have a card make a key pair, so that a head-end needs no secret of it')
+    .requiredOption('--head-end <file>', "required: the head-end's public key of P-256, in hexadecimal or a file")
+    .action(makePair);
 
   createChannelCommand(issuer, 'keys', 'replace the key set of the secure channel')
     .option('--to <file>', 'new key set, in JSON (default: the one that this store has for the card)')
@@ -80,6 +91,15 @@ async function changeTrust(options: TrustOptions): Promise<void> {
   const trusted = keys.map((one) => `${one.id} (${toHex(one.key)})`).join(', ');
   print(options, { card: formatCardId(cardId), trust: keys.map((one) => ({ id: one.id, key: toHex(one.key) })) }, [
     `card ${formatCardId(cardId)}: its hosts are to trust ${trusted === '' ? 'nobody' : trusted}`,
+  ]);
+}
+
+async function makePair(options: ChannelOptions & { readonly headEnd: string }): Promise<void> {
+  const headEnd = await readPoint(options.headEnd);
+  const now = Math.floor(Date.now() / 1000);
+  const { cardId, publicKey } = await administer(options, (on) => makeCardPair(on, headEnd, now));
+  print(options, { card: formatCardId(cardId), publicKey: toHex(publicKey) }, [
+    `card ${formatCardId(cardId)} has a key pair: ${toHex(publicKey)}`,
   ]);
 }
 

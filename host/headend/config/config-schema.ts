@@ -49,6 +49,9 @@ const KEYS = Type.Object(
     delivery: Type.Optional(
       oneOf(['multicast', 'unicast'], 'whether segment keys are on the key port, or in answers alone'),
     ),
+    parent: Type.Optional(
+      oneOf(['unique-key', 'private-half'], 'what the service key of a card comes under, where it has a pair'),
+    ),
     period: Type.Optional(whole(MIN_PERIOD, DAY, 'seconds of a content key at most')),
     segment: Type.Optional(whole(MIN_PERIOD, YEAR, 'seconds of a segment where the programme names none')),
     grace: Type.Optional(whole(0, 60, 'seconds for which a key opens what comes after its time')),
@@ -145,6 +148,7 @@ export const HEADEND = Type.Object(
         CLOSED,
       ),
     ),
+    pairKey: Type.Optional(textOf('PEM file with the private key of P-256 for keys.parent; made when left out', 4096)),
     announce: Type.Optional(
       Type.Object(
         {

@@ -18,6 +18,8 @@ export interface HeadendPlan {
   readonly charging: { readonly mode: 'forward' | 'transfer' | 'direct'; readonly period: number };
   readonly tls: { readonly key: string; readonly certificate: string } | undefined;
   readonly signing: { readonly id: number; readonly key: string | undefined };
+  /** The static private key of P-256; made at the first start when undefined. */
+  readonly pairKey: string | undefined;
   readonly announce: {
     readonly address: string;
     readonly port: number;
@@ -60,6 +62,7 @@ export function planHeadend(definition: HeadendDefinition, faults: FaultList): H
     charging: { mode: definition.charging?.mode ?? 'forward', period: definition.charging?.period ?? 300 },
     tls: definition.tls,
     signing: { id: definition.signing?.id ?? 1, key: definition.signing?.key },
+    pairKey: definition.pairKey,
     announce: {
       address: announce.address ?? DEFAULT_SAP_ADDRESS,
       port: SAP_PORT,

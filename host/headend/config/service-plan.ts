@@ -5,6 +5,7 @@ import { parseSession, type SessionIdentity } from '../../contract/session/sessi
 import type { Currency } from '../../money/currency.ts';
 import { parsePrice } from '../../money/price.ts';
 import { parseMulticastAddress } from '../../transport/network/multicast-address.ts';
+import type { ParentName } from '../keys/card-parents.ts';
 import { chooseQuantum, parseQuantum } from '../keys/quantum.ts';
 import { chooseProfile, type SealingProfile } from '../sender/sealing-profile.ts';
 import { completeAddress, type ServiceAddress } from '../sender/service-ports.ts';
@@ -33,6 +34,8 @@ export interface SessionPlan {
   readonly strategy: 'auto' | 'list' | 'shared';
   /** Whether segment keys are on the key port, or in answers alone. */
   readonly delivery: 'multicast' | 'unicast';
+  /** What the service key of a card comes under, where it has a pair. */
+  readonly parent: ParentName;
   readonly period: number;
   readonly segment: number;
   readonly grace: number;
@@ -254,6 +257,7 @@ function planSession(session: SessionDefinition, at: FieldPath, faults: FaultLis
     profile,
     strategy: keys.strategy ?? 'auto',
     delivery: keys.delivery ?? 'multicast',
+    parent: keys.parent ?? 'unique-key',
     period: keys.period ?? 300,
     segment: keys.segment ?? 3600,
     grace: keys.grace ?? 5,

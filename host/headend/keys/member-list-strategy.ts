@@ -4,7 +4,7 @@ import { combine } from '../../../apdu/decode-module/keys/combined-section.ts';
 import type { KeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { toHex } from '../../../apdu/octets.ts';
-import { sealGrant } from './grant.ts';
+import type { CardParents } from './card-parents.ts';
 import type { KeyRoot } from './key-root.ts';
 import type { KeyStrategy, MemberGrant, WrappedSegment } from './key-strategy.ts';
 import { sealSegment, type SegmentKey } from './segment-key.ts';
@@ -19,8 +19,7 @@ const SOFT_BIT = 0x8000_0000;
 export interface MemberListOptions {
   readonly service: number;
   readonly root: KeyRoot;
-  /** @returns the downlink key of a card, 16 octets. */
-  readonly downlinkKey: (cardId: Uint8Array) => Uint8Array;
+  readonly parents: CardParents;
   readonly ceilings: Ceilings;
   readonly grace: number;
 }
@@ -65,14 +64,14 @@ export class MemberListStrategy implements KeyStrategy {
   }
 
   grant(grant: MemberGrant): Uint8Array[] {
-    const { service, downlinkKey, ceilings } = this.#options;
+    const { service, parents, ceilings } = this.#options;
     const { cardId, from, to, takeNumber } = grant;
     const name = toHex(cardId);
     this.restore({ cardId, from, to });
     const member = this.#members.get(name)!;
     for (const [segment, pages] of this.#pages) this.#add(segment, pages, name, member);
     const purchase = { service, keyId: member.keyId, key: member.key, from, to, number: takeNumber(), ceilings };
-    return [sealGrant(purchase, cardId, downlinkKey(cardId)).octets];
+    return [parents.seal(purchase, cardId)];
   }
 
   wrapFor(segment: SegmentKey, cardId: Uint8Array): Uint8Array | undefined {

@@ -1,6 +1,6 @@
 import type { Ceilings } from '../../../apdu/decode-module/keys/ceilings.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
-import { sealGrant } from './grant.ts';
+import type { CardParents } from './card-parents.ts';
 import type { KeyRoot } from './key-root.ts';
 import type { KeyStrategy, MemberGrant, WrappedSegment } from './key-strategy.ts';
 import { sealSegment, type SegmentKey } from './segment-key.ts';
@@ -8,7 +8,7 @@ import { sealSegment, type SegmentKey } from './segment-key.ts';
 export interface SharedKeyOptions {
   readonly service: number;
   readonly root: KeyRoot;
-  readonly downlinkKey: (cardId: Uint8Array) => Uint8Array;
+  readonly parents: CardParents;
   readonly ceilings: Ceilings;
   readonly grace: number;
   /** Id of the service key that all members share. */
@@ -35,9 +35,9 @@ export class SharedKeyStrategy implements KeyStrategy {
   }
 
   grant({ cardId, from, to, takeNumber }: MemberGrant): Uint8Array[] {
-    const { service, keyId, downlinkKey, ceilings } = this.#options;
+    const { service, keyId, parents, ceilings } = this.#options;
     const purchase = { service, keyId, key: this.#key, from, to, number: takeNumber(), ceilings };
-    return [sealGrant(purchase, cardId, downlinkKey(cardId)).octets];
+    return [parents.seal(purchase, cardId)];
   }
 
   wrapFor(segment: SegmentKey): Uint8Array | undefined {

@@ -1,6 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { MasterName } from '../../../apdu/decode-module/keys/card-keys.ts';
-import { TransportError } from '../../../apdu/errors.ts';
 import { type Clock, systemClock } from '../../clock/clock.ts';
 import { GroupWriter } from '../../store/group-writer.ts';
 import { headendDatabase, type HeadendStore, openHeadendStore } from '../../store/headend/headend-store.ts';
@@ -13,10 +12,14 @@ import type { Api } from '../api/api.ts';
 import { openTlsIdentity, type TlsIdentity } from '../api/tls-identity.ts';
 import { StoreBilling } from '../charging/store-billing.ts';
 import type { Config } from '../config/read-config.ts';
+import type { SessionPlan } from '../config/service-plan.ts';
+import { CardPoints } from '../keys/card-points.ts';
+import { openPairKey } from '../keys/pair-key.ts';
 import { postReceipt } from '../receipts/post-receipt.ts';
 import { ReceiptRole } from '../receipts/receipt-role.ts';
 import type { IssuerUplinkKeys } from '../requests/card-authentication.ts';
 import { RequestDesk } from '../requests/request-desk.ts';
+import { explainListen } from './explain-listen.ts';
 import { findIssuerNumber } from './issuer-number.ts';
 import { makeMetrics } from './metrics.ts';
 import { Operators } from './operators.ts';
@@ -57,6 +60,7 @@ interface Parts {
   readonly meter: SentOctets;
   /** Undefined where no receipts are taken. */
   readonly receipts: ReceiptRole | undefined;
+  readonly points: CardPoints;
 }
 
 /** ms between two looks at whether offers are to be renewed. */
@@ -124,7 +128,7 @@ export class Headend {
   }
 
   async #open(): Promise<void> {
-    const { clock, services, offers, running, meter, desk } = this.#parts;
+    const { clock, services, offers, running, meter, desk, points } = this.#parts;
     const { plan } = this.#options.config;
     try {
       await offers.renew(services.list());
@@ -136,8 +140,15 @@ export class Headend {
         clock,
         log: this.#options.log,
       });
-      const taking = this.#parts.receipts?.run(signal) ?? Promise.resolve();
-      const works = [announcer.run(signal), desk.run(signal), meter.run(clock, signal), taking, this.#keepOffers()];
+      const { log } = this.#options;
+      const works = [
+        announcer.run(signal),
+        desk.run(signal),
+        meter.run(clock, signal),
+        points.run(clock, signal, (err) => log.error({ err }, 'the pairs of cards could not be read')),
+        this.#parts.receipts?.run(signal) ?? Promise.resolve(),
+        this.#keepOffers(),
+      ];
       for (const work of works) this.#tasks.push(work.catch((error: unknown) => this.#fail(error)));
       this.#options.log.info({ url: this.url, state: plan.state }, 'the head-end runs');
     } catch (error) {
@@ -251,23 +262,8 @@ export class Headend {
   }
 }
 
-function explainListen(cause: unknown, where: string): unknown {
-  const code: unknown = cause instanceof Error ? Reflect.get(cause, 'code') : undefined;
-  if (code === 'EADDRINUSE') {
-    return new TransportError(
-      'PORT_TAKEN',
-      `another program listens at ${where}; stop it, or name another port: listen`,
-      {
-        cause,
-      },
-    );
-  }
-  if (code === 'EADDRNOTAVAIL') {
-    return new TransportError('ADDRESS_UNREACHABLE', `${where} is not an address of this machine; correct listen`, {
-      cause,
-    });
-  }
-  return cause;
+function isUnderPrivateHalf({ parent }: SessionPlan): boolean {
+  return parent === 'private-half';
 }
 
 async function assemble(
@@ -300,7 +296,14 @@ async function assemble(
     charging: { mode, billing: new StoreBilling(writer), ...(mode === 'transfer' && { period }) },
     clock,
   });
-  const book = new SessionBook({ store, uniqueMaster, clock, log });
+  const pairKey = await openPairKey(plan.state, plan.pairKey);
+  const points = await CardPoints.open(plan.issuer);
+  const { publicFile } = pairKey;
+  const isPairWanted = services.list().some(({ plan: sold }) => sold.sessions.some(isUnderPrivateHalf));
+  if (publicFile !== undefined && isPairWanted) {
+    log.info({ publicFile }, `cards make a key pair for this head-end by: issuer pair --head-end ${publicFile}`);
+  }
+  const book = new SessionBook({ store, uniqueMaster, pairKey: pairKey.privateKey, points, clock, log });
   const running = new RunningServices({
     book,
     router,
@@ -325,5 +328,5 @@ async function assemble(
           log,
         })
       : undefined;
-  return { url, tls, signer, clock, store, writer, services, offers, desk, running, meter, receipts };
+  return { url, tls, signer, clock, store, writer, services, offers, desk, running, meter, receipts, points };
 }

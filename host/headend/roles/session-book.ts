@@ -1,3 +1,4 @@
+import { formatCardId } from '../../../apdu/decode-module/card-id.ts';
 import { deriveCardKey } from '../../../apdu/decode-module/keys/card-keys.ts';
 import { Cmac } from '../../../apdu/decode-module/keys/cmac.ts';
 import type { Clock } from '../../clock/clock.ts';
@@ -5,6 +6,8 @@ import { KEYS_AHEAD } from '../../contract/answers/answer.ts';
 import { formatSession } from '../../contract/session/session-identity.ts';
 import type { HeadendStore } from '../../store/headend/headend-store.ts';
 import type { ServicePlan } from '../config/service-plan.ts';
+import { type CardParents, PrivateHalves, UniqueKeys } from '../keys/card-parents.ts';
+import type { CardPoints } from '../keys/card-points.ts';
 import { chooseStrategy } from '../keys/choose-strategy.ts';
 import { deriveCeilings } from '../keys/grant.ts';
 import { KeyIds } from '../keys/key-ids.ts';
@@ -26,6 +29,9 @@ export interface SessionBookOptions {
   readonly store: HeadendStore;
   /** 16 octets. */
   readonly uniqueMaster: Uint8Array;
+  /** The static private half, 32 octets. */
+  readonly pairKey: Uint8Array;
+  readonly points: Pick<CardPoints, 'find'>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -88,16 +94,32 @@ export class SessionBook {
       ...deriveCeilings(tariff, limitGroups(session.plan.profile), quantum),
       ...(currency !== undefined && tariff.kind !== 'free' && { currency: currency.number }),
     };
-    const unique = new Cmac(this.#options.uniqueMaster);
     const common = {
       service,
       root: this.#root,
-      downlinkKey: (cardId: Uint8Array) => deriveCardKey(unique, 'downlink', cardId),
+      parents: this.#makeParents(session),
       ceilings,
       grace: session.plan.grace,
     };
     if (name === 'shared') return new SharedKeyStrategy({ ...common, keyId: await this.#sharedKeyOf(session) });
     return new MemberListStrategy(common);
+  }
+
+  #makeParents({ identity, plan }: KeptSession): CardParents {
+    const { uniqueMaster, pairKey, points, log } = this.#options;
+    const unique = new Cmac(uniqueMaster);
+    const uniqueKeys = new UniqueKeys((cardId) => deriveCardKey(unique, 'downlink', cardId));
+    if (plan.parent === 'unique-key') return uniqueKeys;
+    return new PrivateHalves({
+      others: uniqueKeys,
+      staticKey: pairKey,
+      find: (cardId) => points.find(cardId),
+      onChosen: (cardId, parent, reason) =>
+        log.info(
+          { session: formatSession(identity), card: formatCardId(cardId), parent },
+          `a service key under the ${parent === 'private-half' ? 'private half' : 'unique key'}: ${reason}`,
+        ),
+    });
   }
 
   async #sharedKeyOf({ id }: KeptSession): Promise<number> {

@@ -152,6 +152,20 @@ export class Accounts implements AsyncDisposable {
     return this.#updateCard(cardId, { limits });
   }
 
+  /**
+   * Records the key pair of a card.
+   * @param publicKey 65 octets; none while it is not known which pair the card has.
+   * @param now seconds since 1970.
+   */
+  async recordPair(cardId: Uint8Array, publicKey: Uint8Array, now: number): Promise<void> {
+    const pair = { publicKey, madeAt: now };
+    await this.#store
+      .insertInto('cardPair')
+      .values({ cardId, ...pair })
+      .onConflict((conflict) => conflict.column('cardId').doUpdateSet(pair))
+      .execute();
+  }
+
   /** Marks a card that is given nothing any more. */
   withdraw(cardId: Uint8Array): Promise<void> {
     return this.#updateCard(cardId, { withdrawn: true });

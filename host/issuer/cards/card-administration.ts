@@ -1,4 +1,5 @@
 import type { CardChannel } from '../../../apdu/card-channel.ts';
+import { formatCardId } from '../../../apdu/decode-module/card-id.ts';
 import {
   type CardLimits,
   decodeCardLimits,
@@ -9,7 +10,7 @@ import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { deriveChannelKeys } from '../../../apdu/decode-module/keys/card-keys.ts';
 import { encodeVerificationKey, type VerificationKey } from '../../../apdu/decode-module/keys/verification-key.ts';
 import { DGI } from '../../../apdu/decode-module/personalisation.ts';
-import type { LifeState } from '../../../apdu/decode-module/select-answer.ts';
+import { hasCapability, type LifeState, type SelectAnswer } from '../../../apdu/decode-module/select-answer.ts';
 import { putKey } from '../../../apdu/secure-channel/put-key.ts';
 import type { ChannelKeySet } from '../../../apdu/secure-channel/scp03-keys.ts';
 import { SecureChannelError } from '../../../apdu/secure-channel/secure-channel-error.ts';
@@ -110,6 +111,34 @@ export async function setVerificationKey(
 }
 
 /**
+ * Has a card make a key pair of its own, for the messages of one head-end. The pair before is gone at once.
+ * @param headEnd the head-end's static point, 65 octets (DGI 0004).
+ * @param now seconds since 1970.
+ * @returns the public half, 65 octets, which is in the accounts now.
+ * @throws IssuerError `NO_PAIR` when the chip has no P-256.
+ */
+export async function makeCardPair(
+  on: Administration,
+  headEnd: Uint8Array,
+  now: number,
+): Promise<{ cardId: Uint8Array; publicKey: Uint8Array }> {
+  const { module, answer, card } = await administer(on, ['active']);
+  const { cardId } = card;
+  if (!hasCapability(answer, 'p256')) {
+    throw new IssuerError(
+      'NO_PAIR',
+      `card ${formatCardId(cardId)} has no P-256; it gets its keys under its unique key, as it does now`,
+    );
+  }
+  // Who pulls the card in between leaves no point behind that nobody has the private half of.
+  await on.accounts.recordPair(cardId, new Uint8Array(0), now);
+  await module.storeData(DGI.headEnd, headEnd, false);
+  const publicKey = await module.generateKeyPair();
+  await on.accounts.recordPair(cardId, publicKey, now);
+  return { cardId, publicKey };
+}
+
+/**
  * Replaces the key set of a card's secure channel. It can be repeated after a lost answer: the card then has the new
  * set, which is replaced by itself.
  * @param next the set that this issuer derives for the card when left out.
@@ -137,11 +166,12 @@ async function administer(
   secure: SecureChannel;
   held: ChannelKeySet;
   own: ChannelKeySet;
+  answer: SelectAnswer;
   card: IssuedCard;
 }> {
-  const { card } = await findIssuedCard(new DecodeModule(channel), accounts, lives);
+  const { answer, card } = await findIssuedCard(new DecodeModule(channel), accounts, lives);
   const own = deriveChannelKeys(await keys.open('personalisation'), card.cardId);
   const candidates = [own, installed, other].filter((set) => set !== undefined);
   const { secure, keys: held } = await openChannel(channel, candidates);
-  return { module: new DecodeModule(secure), secure, held, own, card };
+  return { module: new DecodeModule(secure), secure, held, own, answer, card };
 }

@@ -5,6 +5,7 @@ import { keyedCards } from './0003-keyed-cards.ts';
 import { plainNames } from './0004-plain-names.ts';
 import { grantNumbers } from './0005-grant-numbers.ts';
 import { uplinkMasters } from './0006-uplink-masters.ts';
+import { cardPairs } from './0007-card-pairs.ts';
 
 /**
  * What each version of the store adds to the one before, by name and in the order of the names. Each can be repeated.
@@ -17,4 +18,5 @@ export const ISSUER_MIGRATIONS: Record<string, Migration> = {
   '0004-plain-names': plainNames,
   '0005-grant-numbers': grantNumbers,
   '0006-uplink-masters': uplinkMasters,
+  '0007-card-pairs': cardPairs,
 };

@@ -7,6 +7,7 @@ import { toHex } from '../../../apdu/octets.ts';
 import { type CardKind, type SimulatedCard, startCard } from '../../../card-sim/index.ts';
 import { KeyLoader } from '../../../host/bridge/keys/key-loader.ts';
 import { KEYS_AHEAD } from '../../../host/contract/answers/answer.ts';
+import { UniqueKeys } from '../../../host/headend/keys/card-parents.ts';
 import { KeyRoot } from '../../../host/headend/keys/key-root.ts';
 import { MemberListStrategy } from '../../../host/headend/keys/member-list-strategy.ts';
 import { SessionKeyManager } from '../../../host/headend/keys/session-key-manager.ts';
@@ -135,7 +136,7 @@ describe.each<[CardKind, number]>([
       strategy: new MemberListStrategy({
         service: SERVICE,
         root,
-        downlinkKey: (cardId) => deriveTestCardKey('downlink', cardId),
+        parents: new UniqueKeys((cardId) => deriveTestCardKey('downlink', cardId)),
         ceilings: CEILINGS,
         grace,
       }),

@@ -38,9 +38,7 @@ async function changeAccounts(sql: string): Promise<void> {
 
 /** Makes the store one of a version that had no uplink master. */
 async function ageStore(): Promise<void> {
-  await changeAccounts(
-    "ALTER TABLE card DROP COLUMN uplink_master; DELETE FROM kysely_migration WHERE name = '0006-uplink-masters'",
-  );
+  await changeAccounts("ALTER TABLE card DROP COLUMN uplink_master; DELETE FROM kysely_migration WHERE name >= '0006'");
   await rm(join(desk.issuer.store, 'uplink.key'), { force: true });
 }
 

@@ -8,6 +8,7 @@ import { sealCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
 import { toHex } from '../../../apdu/octets.ts';
 import { type SimulatedCard, startCard } from '../../../card-sim/index.ts';
 import { KEYS_AHEAD } from '../../../host/contract/answers/answer.ts';
+import { UniqueKeys } from '../../../host/headend/keys/card-parents.ts';
 import { KeyRoot } from '../../../host/headend/keys/key-root.ts';
 import { MemberListStrategy } from '../../../host/headend/keys/member-list-strategy.ts';
 import type { SegmentKey } from '../../../host/headend/keys/segment-key.ts';
@@ -30,7 +31,7 @@ const CEILINGS = {
 const COMMON = {
   service: SERVICE,
   root: ROOT,
-  downlinkKey: (cardId: Uint8Array) => deriveTestCardKey('downlink', cardId),
+  parents: new UniqueKeys((cardId) => deriveTestCardKey('downlink', cardId)),
   ceilings: CEILINGS,
 };
 

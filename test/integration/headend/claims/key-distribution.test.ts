@@ -14,6 +14,7 @@ import { KeyLoader } from '../../../../host/bridge/keys/key-loader.ts';
 import { KEYS_AHEAD } from '../../../../host/contract/answers/answer.ts';
 import type { Answer } from '../../../../host/contract/answers/answer.ts';
 import { readConnections } from '../../../../host/headend/charging/log-billing.ts';
+import { UniqueKeys } from '../../../../host/headend/keys/card-parents.ts';
 import { KeyRoot } from '../../../../host/headend/keys/key-root.ts';
 import { MemberListStrategy } from '../../../../host/headend/keys/member-list-strategy.ts';
 import { SessionKeyManager } from '../../../../host/headend/keys/session-key-manager.ts';
@@ -123,7 +124,7 @@ beforeAll(async () => {
     strategy: new MemberListStrategy({
       service: SOLD.service,
       root,
-      downlinkKey: (cardId) => deriveTestCardKey('downlink', cardId),
+      parents: new UniqueKeys((cardId) => deriveTestCardKey('downlink', cardId)),
       ceilings,
       grace: GRACE,
     }),

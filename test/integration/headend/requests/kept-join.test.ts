@@ -10,6 +10,7 @@ import { KEYS_AHEAD } from '../../../../host/contract/answers/answer.ts';
 import type { Offer } from '../../../../host/contract/offer/offer.ts';
 import { parseOffer, signOffer } from '../../../../host/contract/offer/signed-offer.ts';
 import { formatSession } from '../../../../host/contract/session/session-identity.ts';
+import { UniqueKeys } from '../../../../host/headend/keys/card-parents.ts';
 import { KeyRoot } from '../../../../host/headend/keys/key-root.ts';
 import { MemberListStrategy } from '../../../../host/headend/keys/member-list-strategy.ts';
 import { SessionKeyManager } from '../../../../host/headend/keys/session-key-manager.ts';
@@ -127,7 +128,7 @@ test('where segment keys come in answers alone, the next one is asked for before
     strategy: new MemberListStrategy({
       service,
       root,
-      downlinkKey: (cardId) => deriveCardKey(UNIQUE_MASTER, 'downlink', cardId),
+      parents: new UniqueKeys((cardId) => deriveCardKey(UNIQUE_MASTER, 'downlink', cardId)),
       ceilings,
       grace: 5,
     }),
