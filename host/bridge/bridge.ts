@@ -25,7 +25,7 @@ import { StatusCounters } from './status/status-counters.ts';
 import { yieldTurn } from './yield-turn.ts';
 
 /** ms that the loop rests at most when nothing but a key, a player or time can help. */
-const MAX_REST = 100;
+const MAX_REST = 200;
 /** ms of work after which the sockets get their turn. */
 const MAX_WORK = 5;
 

@@ -6,6 +6,8 @@ export class Signal {
   readonly #closed = new AbortController();
   #notified = false;
   #wake: (() => void) | undefined;
+  /** When the wait that is on ends at the latest. */
+  #endsAt = Infinity;
   /** When each sleep that runs ends. */
   readonly #sleeps = new Set<number>();
 
@@ -29,9 +31,9 @@ export class Signal {
     if (this.#notified) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#wake = resolve;
-    const endsAt = this.#clock.monotonic() + ms;
+    this.#endsAt = this.#clock.monotonic() + ms;
     // A sleep begun for an earlier wait serves this one too. To begin one for each wait, and cancel it, costs more.
-    if (endsAt < Math.min(...this.#sleeps)) void this.#sleep(ms, endsAt);
+    if (this.#endsAt < Math.min(...this.#sleeps)) void this.#sleep(ms, this.#endsAt);
     await promise;
     this.#wake = undefined;
   }
@@ -49,6 +51,10 @@ export class Signal {
       // It was closed.
     }
     this.#sleeps.delete(endsAt);
-    this.#wake?.();
+    if (this.#wake === undefined) return;
+    const left = this.#endsAt - this.#clock.monotonic();
+    // A sleep may end a little early. One that was begun for an earlier wait goes on, so that it wakes nobody in vain.
+    if (left < 1 || this.#closed.signal.aborted) this.#wake();
+    else if (this.#endsAt < Math.min(...this.#sleeps)) void this.#sleep(left, this.#endsAt);
   }
 }

@@ -3,7 +3,7 @@ import { getSystemErrorName } from 'node:util';
 import { loadKoffi } from '../koffi-library.ts';
 import { type DatagramHandler, toSource } from './datagram-source.ts';
 import { makeSourceFilter, MAX_FILTER_SOURCES } from './socket-filter.ts';
-import { nextPause, type PauseBounds } from './turn-pause.ts';
+import { choosePauses, nextPause, type PauseBounds } from './turn-pause.ts';
 
 // Linux on x86-64 and arm64 (asm-generic): socket.h, in.h, and the layout of struct mmsghdr with pointers of 8 octets.
 const AF_INET = 2;
@@ -25,13 +25,6 @@ const IOVEC = { size: 16, length: 8 } as const;
 const BUFFERS = 256;
 /** Octets of a datagram's buffer: more than the 1,400 that a packet may have, so that a longer one is seen as such. */
 const BUFFER_OCTETS = 1408;
-/**
- * Octets of receive buffer from which on long pauses are safe, and the pauses then and below. Of Linux's 4 MiB a third
- * holds packets; that lasts for 10 ms at 1 Gbit/s, and for 40 ms at 250.
- */
-const LARGE_BUFFER = 4 * 1024 * 1024;
-const PAUSES: PauseBounds = { min: 10, max: 40 };
-const PAUSES_OF_SMALL_BUFFER: PauseBounds = { min: 1, max: 5 };
 
 export interface RecvmmsgOptions {
   /** IPv4; the socket joins it on `interface` where it is multicast. */
@@ -82,9 +75,8 @@ export async function openRecvmmsgSocket(options: RecvmmsgOptions): Promise<Recv
   try {
     const port = bindSocket(libc, fd, options);
     const buffer = growBuffer(libc, fd, options.buffer);
-    const pauses = buffer >= LARGE_BUFFER ? PAUSES : PAUSES_OF_SMALL_BUFFER;
     let isClosed = false;
-    const stop = startReceiving(libc, fd, pauses, options.onDatagrams);
+    const stop = startReceiving(libc, fd, choosePauses(buffer), options.onDatagrams);
     return {
       port,
       buffer,

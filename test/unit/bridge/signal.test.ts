@@ -56,6 +56,20 @@ test('no wait lasts longer than its own time, whatever sleeps are left over from
   }
 });
 
+test('a sleep left over from an earlier wait ends no later one before its time', async () => {
+  const { clock, signal, ended, wait } = startSignal();
+  wait(100);
+  await clock.advance(60);
+  signal.notify();
+  await clock.advance(0);
+  signal.reset();
+  wait(100);
+  await clock.advance(90);
+  expect(ended).toEqual([60]);
+  await clock.advance(10);
+  expect(ended).toEqual([60, 160]);
+});
+
 test('a signal that is closed breaks its sleeps off', () => {
   const asleep: (AbortSignal | undefined)[] = [];
   const sleep = (_ms: number, abort?: AbortSignal) => {
