@@ -117,6 +117,7 @@ export const LAYERS: readonly Layer[] = [
       'host/clock',
       'host/contract',
       'host/headend/ledger',
+      'host/headend/meter',
       'host/money',
       'host/store',
       'host/issuer',

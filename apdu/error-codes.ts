@@ -162,6 +162,7 @@ const CATALOGUE = {
   // Head-end
   HEADEND: { kind: 'failure', meaning: 'the head-end of the demo ended by itself' },
   HTTPS: { kind: 'failure', meaning: 'a head-end does not answer, or is not the one that is known' },
+  NOT_RECONCILED: { kind: 'failure', meaning: 'receipts, what was sent and the ledger differ' },
   OPERATOR: { kind: 'failure', meaning: 'the head-end refused what an operator asked for' },
   TLS_FILES: { kind: 'usage', meaning: 'the key and certificate of the head-end cannot be used' },
   SIGNING_KEY: { kind: 'usage', meaning: 'the key that signs offers cannot be used' },

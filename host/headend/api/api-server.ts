@@ -11,11 +11,12 @@ import { addOfferRoutes, type OfferPorts } from './offer-routes.ts';
 import { addOperatorRoutes, type OperatorPorts } from './operator-routes.ts';
 import { type ApiProblem, sendProblem } from './problem-reply.ts';
 import { addReceiptRoutes, type ReceiptPorts } from './receipt-routes.ts';
+import { addReconcileRoutes, type ReconcilePorts } from './reconcile-routes.ts';
 import { addRequestRoutes, type RequestPorts } from './request-routes.ts';
 import type { TlsIdentity } from './tls-identity.ts';
 
 /** What the API tells and changes. */
-export interface ApiPorts extends OfferPorts, RequestPorts, ReceiptPorts, OperatorPorts, MemberPorts {
+export interface ApiPorts extends OfferPorts, RequestPorts, ReceiptPorts, ReconcilePorts, OperatorPorts, MemberPorts {
   readonly services: OperatorPorts['services'];
   readonly metrics: Metrics;
   /** Why the head-end cannot go on; undefined while it can. */
@@ -88,6 +89,7 @@ export async function makeApi(
   addOfferRoutes(api, ports);
   addRequestRoutes(api, ports);
   addReceiptRoutes(api, ports);
+  addReconcileRoutes(api, ports);
   addMetricRoutes(api, ports);
   addOperatorRoutes(api, ports);
   addMemberRoutes(api, ports);

@@ -12,6 +12,8 @@ import { splitReceipts } from '../../contract/receipts/receipt-list.ts';
 import { isNextReceipt } from '../../issuer/orders/receipts.ts';
 import type { GroupWriter, StoreChange } from '../../store/group-writer.ts';
 import type { HeadendStore } from '../../store/headend/headend-store.ts';
+import { postChanges } from '../ledger/ledger-rows.ts';
+import { entryOfReceipt } from './receipt-ledger.ts';
 import { receiptChange, type Suspicion, suspicionChange } from './receipt-rows.ts';
 
 /** What a delivery is answered: an acknowledgement for the card, 32 octets, or a problem. */
@@ -33,8 +35,6 @@ export interface ReceiptDeskOptions {
   /** u24: whose cards deliver here. */
   readonly issuer: number;
   readonly archive?: ReceiptArchive | undefined;
-  /** What the ledger has to say of a receipt, for the transaction that keeps it. */
-  readonly post?: ((cardId: Uint8Array, receipt: Receipt) => readonly StoreChange[]) | undefined;
   readonly clock: Clock;
 }
 
@@ -104,7 +104,8 @@ export class ReceiptDesk {
     const add = ({ receipt, octets }: OpenedReceipt): boolean => {
       currency ??= receipt.currency;
       if (!isNextReceipt(receipt, { cardId: card.id, currency }, { last, amount, torn })) return false;
-      changes.push(receiptChange(card.hex, receipt, now, octets), ...(this.#options.post?.(card.id, receipt) ?? []));
+      changes.push(receiptChange(card.hex, receipt, now, octets));
+      changes.push(...postChanges(entryOfReceipt(card.hex, receipt, now)));
       last = receipt.number;
       amount += receipt.amount;
       torn += receipt.torn;

@@ -1,8 +1,11 @@
 import type { FastifyBaseLogger } from 'fastify';
 import type { Clock } from '../../clock/clock.ts';
 import type { Accounts } from '../../issuer/cards/accounts.ts';
+import type { HeadendStore } from '../../store/headend/headend-store.ts';
+import { listFraud, type Suspect } from './fraud-list.ts';
 import { IssuerAccounts, openAccounts } from './issuer-accounts.ts';
 import { ReceiptDesk, type ReceiptDeskOptions } from './receipt-desk.ts';
+import { type ReconciledSpan, Reconciler, type Reconciliation } from './reconciler.ts';
 
 export interface ReceiptRoleOptions extends Omit<ReceiptDeskOptions, 'archive'> {
   /** The issuer store; one that holds nothing but masters will do. */
@@ -16,6 +19,8 @@ export class ReceiptRole {
   readonly accounts: Accounts | undefined;
   readonly #link: IssuerAccounts | undefined;
   readonly #clock: Clock;
+  readonly #store: HeadendStore;
+  readonly #reconciler: Reconciler;
 
   /** @throws StoreError as opening the accounts does. */
   static async open(options: ReceiptRoleOptions): Promise<ReceiptRole> {
@@ -28,6 +33,8 @@ export class ReceiptRole {
       log.error({ card, err: error }, 'receipts are not in the accounts of the issuer');
     this.accounts = accounts;
     this.#clock = clock;
+    this.#store = store;
+    this.#reconciler = new Reconciler(store);
     this.#link = accounts && new IssuerAccounts({ accounts, store, receiptMaster, onFailure });
     this.desk = new ReceiptDesk({ ...options, archive: this.#link });
   }
@@ -35,6 +42,15 @@ export class ReceiptRole {
   /** Has the accounts of the issuer the same until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     await this.#link?.run(this.desk, this.#clock, signal);
+  }
+
+  async reconcile(span: ReconciledSpan): Promise<Reconciliation> {
+    await this.#link?.sync(this.desk);
+    return this.#reconciler.reconcile(span);
+  }
+
+  async listFraud(span: ReconciledSpan): Promise<Suspect[]> {
+    return listFraud(this.#store, span, await this.reconcile(span));
   }
 
   async close(): Promise<void> {

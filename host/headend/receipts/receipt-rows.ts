@@ -3,7 +3,7 @@ import type { StoreChange } from '../../store/group-writer.ts';
 
 const KEEP = `insert into receipt
   (card_id, number, service, first_segment, last_segment, octets, duration, groups, time_from, time_to, amount, torn,
-  loaded, spent, currency, taken_at, message) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+  loaded, spent, currency, is_torn, taken_at, message) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 const SUSPECT = `insert or ignore into suspicion (card_id, kind, number, at, reason, message)
   values (?, ?, ?, ?, ?, ?)`;
 
@@ -15,9 +15,9 @@ const SUSPECT = `insert or ignore into suspicion (card_id, kind, number, at, rea
  */
 export function receiptChange(cardId: string, receipt: Receipt, now: number, octets: Uint8Array): StoreChange {
   const { number, service, firstSegment, lastSegment, duration, groups, from, to, amount, torn } = receipt;
-  const { loaded, spent, currency } = receipt;
+  const { loaded, spent, currency, reason } = receipt;
   const used = [BigInt(receipt.octets), BigInt(duration), groups, from, to];
-  const money = [amount, torn, loaded, spent, currency];
+  const money = [amount, torn, loaded, spent, currency, reason === 'torn' ? 1 : 0];
   return {
     sql: KEEP,
     values: [cardId, number, service, firstSegment, lastSegment, ...used, ...money, now, octets.slice()],

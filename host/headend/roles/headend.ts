@@ -15,7 +15,6 @@ import type { Config } from '../config/read-config.ts';
 import type { SessionPlan } from '../config/service-plan.ts';
 import { CardPoints } from '../keys/card-points.ts';
 import { openPairKey } from '../keys/pair-key.ts';
-import { postReceipt } from '../receipts/post-receipt.ts';
 import { ReceiptRole } from '../receipts/receipt-role.ts';
 import type { IssuerUplinkKeys } from '../requests/card-authentication.ts';
 import { RequestDesk } from '../requests/request-desk.ts';
@@ -182,6 +181,7 @@ export class Headend {
         operators,
         desk,
         receipts: this.#parts.receipts?.desk,
+        reconciling: this.#parts.receipts,
         findFailure: () => this.#failure,
         services: {
           list: () => services.list(),
@@ -324,7 +324,6 @@ async function assemble(
           clock,
           store,
           writer,
-          post: postReceipt,
           log,
         })
       : undefined;

@@ -23,6 +23,7 @@ export const receipts: Migration = {
       .addColumn('loaded', 'bigint', (column) => column.notNull())
       .addColumn('spent', 'bigint', (column) => column.notNull())
       .addColumn('currency', 'bigint', (column) => column.notNull())
+      .addColumn('is_torn', 'boolean', (column) => column.notNull())
       .addColumn('taken_at', 'bigint', (column) => column.notNull())
       .addColumn('message', 'bytea', (column) => column.notNull())
       .addPrimaryKeyConstraint('receipt_key', ['card_id', 'number'])

@@ -20,6 +20,8 @@ export interface ReceiptRowTable {
   readonly spent: bigint;
   /** ISO 4217 number. */
   readonly currency: number;
+  /** Whether it was made after a power cut. */
+  readonly isTorn: boolean;
   readonly takenAt: number;
   /** The whole receipt, 112 octets. */
   readonly message: Uint8Array;
@@ -43,7 +45,7 @@ export type ReceiptTables = {
   readonly suspicion: SuspicionTable;
 };
 
-/** Integer columns of these tables that are numbers. */
+/** Integer columns of these tables that are numbers or booleans. */
 export const RECEIPT_COLUMNS = {
   number: 'number',
   service: 'number',
@@ -53,6 +55,7 @@ export const RECEIPT_COLUMNS = {
   timeFrom: 'number',
   timeTo: 'number',
   currency: 'number',
+  isTorn: 'boolean',
   takenAt: 'number',
   at: 'number',
 } as const;

@@ -57,6 +57,10 @@ async function watchAll(fixture: HeadendFixture): Promise<void> {
   expect(await viewer.settle()).toMatchObject({ number: 1, amount: 250_000n, octets: 1_000_000 });
 }
 
+async function reconcile(fixture: HeadendFixture): Promise<Record<string, unknown>> {
+  return readJson(await fixture.askOperator('GET', '/v1/operator/reconciliation'));
+}
+
 test('one card, one receipt: delivered over the API, kept, acknowledged; again, and nothing changes', async () => {
   await using fixture = await sell();
   await watchAll(fixture);
@@ -73,6 +77,11 @@ test('one card, one receipt: delivered over the API, kept, acknowledged; again, 
   forged[60]! ^= 1;
   const refused = await fixture.ask('POST', '/v1/receipts', { body: forged, headers });
   expect([refused.status, parseProblem(refused.body).code]).toEqual([403, 'wrong-signature']);
+  expect(await reconcile(fixture)).toEqual({
+    totals: [{ service: SERVICE, currency: 'USD', receipts: 1, octets: '1000000', amount: '250000', torn: '0' }],
+    differences: [],
+    isCut: false,
+  });
   const long = await fixture.ask('POST', '/v1/receipts', { body: new Uint8Array(33 * 112), headers });
   expect(long.status).toBe(413);
 });

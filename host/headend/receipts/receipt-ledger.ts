@@ -1,0 +1,92 @@
+import { sql } from 'kysely';
+import type { Receipt } from '../../../apdu/decode-module/money/receipt.ts';
+import type { HeadendStore } from '../../store/headend/headend-store.ts';
+import type { LedgerEntry } from '../ledger/ledger-entry.ts';
+import { makeReceiptEntry } from '../ledger/make-entries.ts';
+
+/** How the ledger and the receipts of a card differ. */
+export type LedgerDifference = 'not in the ledger' | 'ledger differs' | 'no such receipt';
+
+/** A receipt of the database, as far as the ledger knows it. Amounts in micro-units. */
+export interface ReceiptFigures {
+  /** 8 octets in hexadecimal. */
+  readonly cardId: string;
+  readonly number: number;
+  readonly service: number;
+  readonly amount: bigint;
+  readonly torn: bigint;
+  /** ISO 4217 number. */
+  readonly currency: number;
+}
+
+/**
+ * The ledger entry of a receipt.
+ * @param cardId in hexadecimal.
+ * @param now seconds since 1970: the receipt is of its last group, but not of a time to come.
+ */
+export function entryOfReceipt(cardId: string, receipt: Receipt, now: number): LedgerEntry {
+  const { number, service, amount, torn, currency, to } = receipt;
+  const at = to > 0 && to < now ? to : now;
+  return makeReceiptEntry({ source: sourceOf(cardId, number), at, cardId, service, amount, torn, currency });
+}
+
+/** Holds receipts against their entries, line by line. */
+export async function checkLedger(
+  store: HeadendStore,
+  receipts: readonly ReceiptFigures[],
+): Promise<{ receipt: ReceiptFigures; kind: LedgerDifference; why: string }[]> {
+  const sources = JSON.stringify(receipts.map(({ cardId, number }) => sourceOf(cardId, number)));
+  const rows = await store
+    .selectFrom('ledgerEntry as entry')
+    .innerJoin('ledgerPosting as posting', 'posting.entryId', 'entry.id')
+    .where('kind', '=', 'receipt')
+    .where('source', 'in', sql<string>`(select value from json_each(${sources}))`)
+    .select(['source', 'debit', 'credit', 'currency', 'amount'])
+    .orderBy('entry.id')
+    .orderBy('line')
+    .execute();
+  const entered = new Map<string, string>();
+  for (const { source, ...line } of rows) {
+    entered.set(source, `${entered.get(source) ?? ''}${describeLine(line)};`);
+  }
+  return receipts.flatMap((receipt) => {
+    const { cardId, number, service, amount, torn, currency } = receipt;
+    const source = sourceOf(cardId, number);
+    const { lines } = makeReceiptEntry({ source, at: 0, cardId, service, amount, torn, currency });
+    const due = lines.map((line) => `${describeLine(line)};`).join('');
+    const is = entered.get(source) ?? '';
+    if (is === due) return [];
+    const kind: LedgerDifference = is === '' ? 'not in the ledger' : 'ledger differs';
+    return [{ receipt, kind, why: is === '' ? `the ledger has no ${due}` : `the ledger has ${is} and not ${due}` }];
+  });
+}
+
+/** Entries of receipts that are not here. @param from seconds since 1970, of the entry. */
+export async function findLoneEntries(
+  store: HeadendStore,
+  from: number,
+  to: number,
+): Promise<{ cardId: string; number: number; at: number }[]> {
+  const ofEntry = store
+    .selectFrom('receipt')
+    .select('number')
+    .where('cardId', '=', sql<string>`substr(entry.source, 1, 16)`)
+    .where('number', '=', sql<number>`cast(substr(entry.source, 18) as integer)`);
+  const rows = await store
+    .selectFrom('ledgerEntry as entry')
+    .select(['source', 'at'])
+    .where('kind', '=', 'receipt')
+    .where('at', '>=', from)
+    .where('at', '<=', to)
+    .where((of) => of.not(of.exists(ofEntry)))
+    .execute();
+  return rows.map(({ source, at }) => ({ cardId: source.slice(0, 16), number: Number(source.slice(17)), at }));
+}
+
+function sourceOf(cardId: string, number: number): string {
+  return `${cardId}:${number}`;
+}
+
+function describeLine(line: { debit: string; credit: string; currency: number; amount: bigint }): string {
+  return `${line.debit} to ${line.credit} ${line.amount} of ${line.currency}`;
+}
