@@ -10,6 +10,7 @@ import { readCommandName } from './terminal/command-name.ts';
 import { endProcess } from './terminal/end-process.ts';
 import { takeSecrets } from './terminal/environment-secrets.ts';
 import { reportError } from './terminal/error-report.ts';
+import { findHelp } from './terminal/find-help.ts';
 import { readVersion } from './version.ts';
 import { addWatchCommand } from './watch/watch-command.ts';
 
@@ -52,6 +53,7 @@ try {
     // Read from the arguments, as commander may have failed before it came to this option.
     json: process.argv.includes('--json'),
     debug: program.opts<{ debug?: true }>().debug === true,
+    help: findHelp(program, process.argv.slice(2)),
   });
 }
 

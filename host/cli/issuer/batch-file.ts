@@ -53,7 +53,8 @@ export async function readBatch(path: string, defaults: BatchDefaults): Promise<
   try {
     rows = parse(await readBounded(path), { columns: true, trim: true, skip_empty_lines: true, bom: true });
   } catch (cause) {
-    if (cause instanceof TollcastError || !(cause instanceof Error)) throw cause;
+    // What the system says names the file.
+    if (cause instanceof TollcastError || !(cause instanceof Error) || 'syscall' in cause) throw cause;
     throw new InputError(`${path} is not CSV with a row of names first (${cause.message}); mend it`, { cause });
   }
   if (rows.length === 0 || rows.length > MAX_ROWS) {

@@ -7,6 +7,7 @@ import {
   MAX_CARD_FILE,
   parseCardFile,
 } from '../../contract/card-files/card-file.ts';
+import { isDiskFull } from '../../store/sqlite-error.ts';
 
 /** Octets that are looked at to tell whether a file is one of ours. */
 const TITLE = 'tollcast ';
@@ -19,7 +20,7 @@ export async function readCardFile(path: string, kind: CardFileKind): Promise<Ca
 /**
  * Writes a file that card and issuer exchange. It is whole and on disk when this resolves; an older one of the name is
  * replaced, and nothing else is.
- * @throws TollcastError `CARD_FILE` when something else has that name.
+ * @throws TollcastError `CARD_FILE` when something else has that name, or none can be written there.
  */
 export async function writeCardFile(path: string, file: CardFile): Promise<void> {
   const present = await readStart(path, TITLE.length).catch((cause: unknown) => {
@@ -30,17 +31,24 @@ export async function writeCardFile(path: string, file: CardFile): Promise<void>
     throw new TollcastError('CARD_FILE', `${path} is there and holds something else; name another file`);
   }
   const draft = `${path}.${process.pid}.new`;
-  const opened = await open(draft, 'wx', 0o600);
   try {
-    await opened.writeFile(encodeCardFile(file));
-    await opened.sync();
+    await writeWhole(draft, encodeCardFile(file));
+    await rename(draft, path);
   } catch (cause) {
     await rm(draft, { force: true });
-    throw cause;
-  } finally {
-    await opened.close();
+    const advice = isDiskFull(cause) ? 'free some space on its disk' : 'name one in a folder where you may write';
+    throw new TollcastError('CARD_FILE', `${path} cannot be written; ${advice}`, { cause });
   }
-  await rename(draft, path);
+}
+
+async function writeWhole(path: string, content: string): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 async function readStart(path: string, length: number): Promise<string> {

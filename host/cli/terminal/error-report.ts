@@ -8,15 +8,17 @@ interface ReportOptions {
   readonly json: boolean;
   /** Whether to show where the error comes from. */
   readonly debug: boolean;
+  /** What shows the help of the command that was typed. */
+  readonly help: string;
 }
 
 /**
  * Prints on standard error what went wrong: one line for people, or one line of JSON.
  * @returns the exit status, 0 to 8; it is 0 after `--help` and `--version`.
  */
-export function reportError(error: unknown, { json, debug }: ReportOptions): number {
+export function reportError(error: unknown, { json, debug, help }: ReportOptions): number {
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
-  const { code, message, exitStatus } = asTollcastError(error);
+  const { code, message, exitStatus } = asTollcastError(error, help);
   if (debug) console.error(error);
   process.stderr.write(
     json ? `${JSON.stringify({ error: { code, message, exitStatus } })}\n` : `tollcast: ${message}\n`,
@@ -25,14 +27,18 @@ export function reportError(error: unknown, { json, debug }: ReportOptions): num
 }
 
 /** Turns any error into one of the catalogue, with its message on one line. */
-function asTollcastError(error: unknown): TollcastError {
+function asTollcastError(error: unknown, help: string): TollcastError {
   const message = writeAsTyped(oneLine(error instanceof Error ? error.message : String(error)));
   const options = { cause: error };
   if (error instanceof TollcastError) return new TollcastError(error.code, message, options);
   if (error instanceof CommanderError && error.code === 'commander.help') {
     return new TollcastError('USAGE', 'no command is named; write one of those above', options);
   }
-  if (error instanceof CommanderError) return new TollcastError('USAGE', message.replace(/^error: /, ''), options);
+  if (error instanceof CommanderError) {
+    const what = message.replace(/^error: |\.$/g, '');
+    // Some name what was meant.
+    return new TollcastError('USAGE', /\?\)$|; /.test(what) ? what : `${what}; see: ${help}`, options);
+  }
   // The message of the system names the path.
   if (error instanceof Error && ('syscall' in error || isDiskFull(error))) {
     const advice = isDiskFull(error)

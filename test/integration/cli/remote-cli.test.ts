@@ -31,6 +31,10 @@ test('a load by files: a file that cannot be written is asked for again, and not
   await json('issuer', 'personalise', ...CARD, '--serial', '7');
   const card = '0a1b2c-02-00000007';
   expect(await json('card', 'request-load', 'request', ...CARD)).toEqual({ card, request: 'request' });
+  expect(await tollcast('card', 'request-load', 'none/request', ...CARD)).toMatchObject({
+    code: 1,
+    stderr: 'tollcast: none/request cannot be written; name one in a folder where you may write\n',
+  });
   await writeFile(join(folder, 'taken'), 'something of mine');
   const lost = await tollcast('issuer', 'answer-load', 'request', 'taken', '--amount', '3 USD');
   expect(lost).toMatchObject({

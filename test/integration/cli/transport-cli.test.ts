@@ -194,7 +194,16 @@ describe('the command line', () => {
   test.each([
     [['crad'], "tollcast: unknown command 'crad' (Did you mean card?)"],
     [['card', 'info', '--cart', 'soft'], "tollcast: unknown option '--cart' (Did you mean --card?)"],
-    [['card', 'apdu'], "tollcast: missing required argument 'command'"],
+    [['card', 'apdu'], "tollcast: missing required argument 'command'; see: tollcast card apdu --help"],
+    [['card', 'unlock'], "tollcast: unknown command 'unlock'; see: tollcast card --help"],
+    [
+      ['issuer', 'load'],
+      "tollcast: required option '--amount <amount>' not specified; see: tollcast issuer load --help",
+    ],
+    [
+      ['issuer', 'show', 'x'],
+      "tollcast: too many arguments for 'show'. Expected 0 arguments but got 1: x; see: tollcast issuer show --help",
+    ],
     [['card', 'apdu', 'zz'], 'tollcast: "zz" is not hexadecimal; write pairs of 0-9 and A-F, as in "00 A4 04 00"'],
     [
       ['card', 'info', '--card', 'tcp:x'],
