@@ -48,6 +48,11 @@ export class Pacer {
     if (lag > MAX_LAG) this.#base -= lag - MAX_LAG;
   }
 
+  /** ms until a packet is due; 0 when it is late. @param at ms of media time. */
+  timeUntil(at: number): number {
+    return Math.max(0, this.#base + at / this.#speed - this.#clock.monotonic());
+  }
+
   /**
    * Waits until a packet is due.
    * @param at ms of media time.

@@ -2,7 +2,7 @@ import { randomBytes, randomInt } from 'node:crypto';
 import type { CardHeader } from '../../../apdu/decode-module/packets/card-part.ts';
 import { type Clock, systemClock } from '../../clock/clock.ts';
 import type { FileDescription } from '../../stream/file/file-description.ts';
-import { GroupSealer, type SealedGroup } from '../../stream/sealing/group-sealer.ts';
+import { GroupSealer, type MediaPayload, type SealedGroup } from '../../stream/sealing/group-sealer.ts';
 import { nodeAead } from '../../transport/crypto/node-aead.ts';
 import type { MediaSource } from '../sources/media-source.ts';
 import { MediaTimeline } from '../sources/media-timeline.ts';
@@ -116,7 +116,7 @@ export class ServiceSender {
     const ports = await ServicePorts.open(to);
     const { mediaTime } = stream;
     const isLive = source.isLive === true;
-    const announcer = new KeyAnnouncer(keys, ports.keys, this.#clock, { mediaTime, isLive });
+    const announcer = new KeyAnnouncer(keys, ports.keys, this.#clock, { mediaTime, isLive: this.#isByClock });
     // A file that is stopped is not gone on with.
     let isOver = endsAtStop || (!isLive && !resumes);
     try {
@@ -135,8 +135,13 @@ export class ServiceSender {
     }
   }
 
+  /** Whether media time is the clock's: of what comes as time passes, and of what is sold by the clock. */
+  get #isByClock(): boolean {
+    return this.#options.source.isLive === true || this.#options.resumes === true;
+  }
+
   async #sendSource(announcer: KeyAnnouncer, ports: ServicePorts, signal: AbortSignal): Promise<void> {
-    const { stream, source, profile, pace } = this.#options;
+    const { source, profile, pace } = this.#options;
     const isLive = source.isLive === true;
     const packer = makePacker(this.#timeline, source.format, { ...profile, ...source, isLive });
     const check = this.#checkRate(isLive);
@@ -152,9 +157,7 @@ export class ServiceSender {
       this.#pacer.catchUp(lag);
       for (const payload of payloads) {
         if (signal.aborted && !isLive) break;
-        const mediaTime = isLive
-          ? Math.max(this.#mediaTime, stream.mediaTime, Math.floor(this.#clock.now() / 1000))
-          : stream.mediaTime + Math.floor((payload.at + this.#silence) / 1000);
+        const mediaTime = this.#mediaTimeOf(payload);
         const period = this.#advance(mediaTime, announcer);
         // What is timed by its arrival is due when it comes, and not a group later.
         if (packer.startedAt !== undefined && this.totals.groups === 0) this.#pacer.startAt(packer.startedAt);
@@ -165,6 +168,14 @@ export class ServiceSender {
       }
     }
     await this.#send(this.#sealer.close(), ports, packer);
+  }
+
+  /** Seconds since 1970: when it came, or when it goes out; without a clock, from the start of the stream on. */
+  #mediaTimeOf({ at }: MediaPayload): number {
+    const { stream, source } = this.#options;
+    if (!this.#isByClock) return stream.mediaTime + Math.floor((at + this.#silence) / 1000);
+    const wait = source.isLive === true || this.totals.groups === 0 ? 0 : this.#pacer.timeUntil(at);
+    return Math.max(this.#mediaTime, stream.mediaTime, Math.floor((this.#clock.now() + wait) / 1000));
   }
 
   #checkRate(isLive: boolean): RateCheck | undefined {

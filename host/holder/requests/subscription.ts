@@ -151,13 +151,14 @@ export class Subscription {
   async #take(reply: Answer | Problem): Promise<Answer> {
     if ('code' in reply) throw new RequestRefusedError(reply);
     const { module, offer, load = (message) => module.loadKey(message) } = this.#options;
+    const confirms: Uint8Array[] = [];
     for (const message of reply.messages) {
       requireWithinOffer(message, offer);
       const confirm = await load(message);
-      if (confirm === undefined) continue;
-      const confirmed = await this.#post(confirm);
-      if ('code' in confirmed) throw new RequestRefusedError(confirmed);
+      if (confirm !== undefined) confirms.push(confirm);
     }
+    // The picture waits for no confirm: they are sent when all keys are in the card.
+    for (const confirm of confirms) await this.sendConfirm(confirm);
     return reply;
   }
 }

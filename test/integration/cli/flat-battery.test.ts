@@ -1,7 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -13,27 +9,16 @@ import { parseAnswer } from '../../../host/contract/answers/answer.ts';
 import { KeyStore } from '../../../host/issuer/keys/key-store.ts';
 import { openHeadendStore } from '../../../host/store/headend/headend-store.ts';
 import { BrokenCard } from '../../support/broken-card.ts';
-import { findFreeTcpPort } from '../../support/headend-fixture.ts';
 import { readGroup, takeApart, tryRecording } from '../../support/recording.ts';
 import { ServiceCapture } from '../../support/service-capture.ts';
-import { runTollcast, TOLLCAST } from '../../support/tollcast-cli.ts';
+import { type Running, SoldChannel, waitFor } from '../../support/sold-channel.ts';
 
 /** A flat battery: a watch that is killed, under a head-end and beside a watch that goes on. All of it real. */
-const PASSPHRASE = 'a passphrase of tests';
 const SERVICE = 7;
 /** Seconds: the shortest join that can be sold. */
 const JOIN = 20;
 /** 5.00 USD an hour, in micro-units. */
 const HOUR_PRICE = 5_000_000;
-/** ms for which something is waited for. */
-const PATIENCE = 60_000;
-
-/** A program that runs. */
-interface Running {
-  readonly child: ChildProcess;
-  readonly said: () => string;
-  readonly ended: Promise<number | null>;
-}
 
 interface BillRow {
   readonly user: string;
@@ -51,62 +36,11 @@ interface LogRow {
   readonly to: number;
 }
 
-let folder: string;
-let env: NodeJS.ProcessEnv;
+let channel: SoldChannel;
 let capture: ServiceCapture;
-let headEnd: string;
-const children: ChildProcess[] = [];
-
-/** Runs a command that must succeed, and reads what it prints. */
-async function tollcast(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await runTollcast(args, { cwd: folder, env });
-  expect(code, stderr).toBe(0);
-  return stdout;
-}
-
-function start(...args: string[]): Running {
-  const child = spawn(process.execPath, [TOLLCAST, ...args], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
-  children.push(child);
-  let said = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
-  return { child, said: () => said, ended: once(child, 'close').then(([code]) => code as number | null) };
-}
-
-function watch(card: string, ...more: string[]): Running {
-  const at = ['--head-end', headEnd, '--card', `soft:${card}`, '--out', `udp://127.0.0.1:9`];
-  return start('watch', 'Harbour', ...at, '--yes', ...more);
-}
-
-async function waitFor<T>(
-  what: string | (() => string),
-  look: () => Promise<T | undefined> | T | undefined,
-): Promise<T> {
-  for (const begun = Date.now(); Date.now() - begun < PATIENCE; await sleep(50)) {
-    const found = await look();
-    if (found !== undefined) return found;
-  }
-  throw new Error(`${typeof what === 'string' ? what : what()} did not come`);
-}
-
-const plays = (run: Running) =>
-  waitFor(
-    () => `a picture (${run.said()})`,
-    () => (run.said().includes('first plaintext') ? true : undefined),
-  );
-const askHeadEnd = async (...args: string[]) =>
-  JSON.parse(await tollcast('headend', ...args, '--config', 'headend.json')) as Record<string, unknown>;
-const logOf = async (card: string) => (await askHeadEnd('log', '--card', card))['log'] as LogRow[];
-const billsOf = async (card: string) =>
-  ((await askHeadEnd('bills'))['bills'] as BillRow[]).filter(({ user }) => user === card);
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'tollcast-battery-'));
-  env = { ...process.env, TOLLCAST_PASSPHRASE: PASSPHRASE };
   capture = await ServiceCapture.start({ reuseAddr: true });
-  const port = await findFreeTcpPort();
-  headEnd = `https://127.0.0.1:${port}`;
-  await writeFile(join(folder, 'clip.data'), Buffer.alloc(100_000, 7));
-  await tollcast('issuer', 'init', '--id', '4b455a');
   const session = {
     name: 'main',
     source: 'clip.data',
@@ -116,43 +50,41 @@ beforeAll(async () => {
     address: `${capture.address}:${capture.port}`,
     keys: { period: 3600, grace: 0 },
   };
-  const service = {
-    number: SERVICE,
-    name: 'Harbour',
-    price: { content: { price: '5.00 USD/h', settlement: 'invoice' } },
-    join: { length: JOIN },
-    sessions: [session],
-  };
-  const announce = { address: `239.255.${process.pid & 0xff}.248` };
-  const config = { listen: `127.0.0.1:${port}`, state: 'state', issuer: '.tollcast/issuer', announce };
-  await writeFile(join(folder, 'headend.json'), JSON.stringify({ ...config, services: [service] }));
-  const server = start('headend', 'serve', '--config', 'headend.json');
-  await waitFor('a head-end', () => (server.said().includes('a stream begins') ? true : undefined));
-  await Promise.all(
-    ['1', '2'].map((serial) =>
-      tollcast(
-        'issuer',
-        'personalise',
-        '--card',
-        `soft:card-${serial}`,
-        '--serial',
-        serial,
-        '--trust',
-        '1=state/offer-key.pub.pem',
-      ),
-    ),
-  );
+  const price = { content: { price: '5.00 USD/h', settlement: 'invoice' } };
+  const service = { number: SERVICE, name: 'Harbour', price, join: { length: JOIN }, sessions: [session] };
+  channel = await SoldChannel.open(service, { 'clip.data': Buffer.alloc(100_000, 7) });
+  await Promise.all([channel.makeCard(1), channel.makeCard(2)]);
 }, 120_000);
 
 afterAll(async () => {
-  for (const child of children) child.kill('SIGKILL');
+  await channel.close();
   await capture.close();
-  await rm(folder, { recursive: true });
 });
+
+function watch(card: string, ...more: string[]): Running {
+  const at = ['--head-end', channel.headEnd, '--card', `soft:${card}`, '--out', 'udp://127.0.0.1:9'];
+  return channel.start('watch', 'Harbour', ...at, '--yes', ...more);
+}
+
+const plays = ({ said }: Running) => waitFor(said, () => (said().includes('first plaintext') ? true : undefined));
+const logOf = async (card: string) => (await channel.operate('log', '--card', card))['log'] as LogRow[];
+const billsOf = async (card: string) =>
+  ((await channel.operate('bills'))['bills'] as BillRow[]).filter(({ user }) => user === card);
+/** Waits until a card has so many bills. */
+const waitForBills = (card: string, count: number) =>
+  waitFor(
+    () => `bill ${count}`,
+    async () => {
+      const bills = await billsOf(card);
+      return bills.length < count ? undefined : bills;
+    },
+  );
 
 test('kill -9 of a watch: charged to the agreed end and not a second more, the key changes, others go on', async () => {
   const dead = '4b455a-02-00000001';
   const stays = watch('card-2', '--json');
+  let json = '';
+  stays.child.stdout!.on('data', (chunk: Buffer) => (json += chunk.toString()));
   await plays(stays);
   const killed = watch('card-1');
   await plays(killed);
@@ -167,19 +99,16 @@ test('kill -9 of a watch: charged to the agreed end and not a second more, the k
   expect(await billsOf(dead)).toEqual([]);
 
   await sleep(end * 1000 - Date.now());
-  const [bill] = await waitFor('the bill', async () => {
-    const bills = await billsOf(dead);
-    return bills.length > 0 ? bills : undefined;
-  });
+  const [bill] = await waitForBills(dead, 1);
   const seconds = end - joined.from;
   const owed = Math.ceil((seconds * HOUR_PRICE) / 3600);
   expect(bill).toMatchObject({ from: joined.from, to: end, seconds, isClosed: true });
   expect(bill!.amount.replace('.', '')).toBe(`${owed.toString().padStart(7, '0')} USD`);
-  expect(JSON.stringify(await askHeadEnd('member', 'list', String(SERVICE), 'main'))).not.toContain(dead);
-  await waitFor('what is sent after the end', () =>
-    capture.media.some((packet) => (packet.at(-4)! & 0x80) !== 0 && readGroup(packet).mediaTime > end + 2)
-      ? true
-      : undefined,
+  expect(JSON.stringify(await channel.operate('member', 'list', String(SERVICE), 'main'))).not.toContain(dead);
+  const isLater = (packet: Uint8Array) => (packet.at(-4)! & 0x80) !== 0 && readGroup(packet).mediaTime > end + 2;
+  await waitFor(
+    () => 'what is sent after the end',
+    () => capture.media.find(isLater),
   );
   // Nothing is charged that comes later, either.
   expect(await billsOf(dead)).toEqual([bill]);
@@ -191,7 +120,7 @@ test('kill -9 of a watch: charged to the agreed end and not a second more, the k
   expect([before.length > 20, after.length > 2]).toEqual([true, true]);
   expect(after[0]!.mediaTime).toBe(end);
   expect(after[0]!.contentKeyId).not.toBe(before.at(-1)!.contentKeyId);
-  await using store = await openHeadendStore(join(folder, 'state'));
+  await using store = await openHeadendStore(join(channel.folder, 'state'));
   const replies = await store.selectFrom('answeredRequest').select('reply').execute();
   const answers = replies.map(({ reply }) => reply).filter((reply) => reply.includes('"messages"'));
   const given = answers.flatMap((reply) => parseAnswer(Buffer.from(reply)).messages);
@@ -200,14 +129,16 @@ test('kill -9 of a watch: charged to the agreed end and not a second more, the k
 
   // The card itself, from its file, with all of it in both orders.
   {
-    await using card = await startCard({ kind: 'soft', state: join(folder, 'card-1') });
+    await using card = await startCard({ kind: 'soft', state: join(channel.folder, 'card-1') });
     const module = new DecodeModule(await card.channel());
     await module.select();
     await module.openSession(SERVICE);
     for (const messages of [all, all.toReversed()]) expect(await tryRecording(module, messages, after)).toEqual([]);
   }
   // Whoever reads out its keys and heeds no time has what was paid for, and nothing else.
-  const master = await new KeyStore(join(folder, '.tollcast/issuer'), async () => PASSPHRASE).open('unique');
+  const master = await new KeyStore(join(channel.folder, '.tollcast/issuer'), async () => channel.passphrase).open(
+    'unique',
+  );
   const broken = new BrokenCard(SERVICE, deriveCardKey(master, 'downlink', parseCardId(dead)));
   broken.learn(all);
   expect(before.filter(({ packets }) => broken.open(packets) === undefined)).toEqual([]);
@@ -218,10 +149,7 @@ test('kill -9 of a watch: charged to the agreed end and not a second more, the k
   await plays(again);
   again.child.kill('SIGINT');
   expect(await again.ended, again.said()).toBe(0);
-  const [second, first, ...others] = await waitFor('the second bill', async () => {
-    const bills = await billsOf(dead);
-    return bills.length > 1 ? bills : undefined;
-  });
+  const [second, first, ...others] = await waitForBills(dead, 2);
   expect(others).toEqual([]);
   expect(first).toEqual(bill);
   expect(second!.from).toBeGreaterThanOrEqual(end);
@@ -231,12 +159,6 @@ test('kill -9 of a watch: charged to the agreed end and not a second more, the k
   stays.child.kill('SIGINT');
   expect(await stays.ended, stays.said()).toBe(0);
   expect(stays.said()).not.toMatch(/^(refused|waiting)/m);
-  const told = JSON.parse(
-    stays
-      .said()
-      .trim()
-      .split('\n')
-      .findLast((line) => line.startsWith('{'))!,
-  ) as Record<string, unknown>;
+  const told = JSON.parse(json) as Record<string, unknown>;
   expect(told).toMatchObject({ missing: 0, drops: { noKey: 0 } });
 }, 180_000);

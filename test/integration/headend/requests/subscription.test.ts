@@ -7,8 +7,9 @@ import type { SimulatedCard } from '../../../../card-sim/index.ts';
 import type { Clock } from '../../../../host/clock/clock.ts';
 import { parseOffer, signOffer } from '../../../../host/contract/offer/signed-offer.ts';
 import { formatSession } from '../../../../host/contract/session/session-identity.ts';
+import { sealSegment } from '../../../../host/headend/keys/segment-key.ts';
 import { type PostMessage, Subscription } from '../../../../host/holder/requests/subscription.ts';
-import { DeskFixture, SOLD } from '../../../support/request-desk-fixture.ts';
+import { DeskFixture, HandKeys, SOLD } from '../../../support/request-desk-fixture.ts';
 import { NOW, SAMPLE_OFFER, SAMPLE_SIGNER } from '../../../support/sample-offer.ts';
 import { postToDesk, startSubscribingCard } from '../../../support/subscribing-card.ts';
 
@@ -63,6 +64,30 @@ describe('a card and a head-end', () => {
       charge: { seconds: 1800, amount: 2_500_000n },
     });
     expect(await fixture.bills()).toMatchObject([{ amount: 2_500_000n, seconds: 1800 }]);
+  });
+
+  test('all keys of an answer are in the card before a confirm is sent: no picture waits for it', async () => {
+    /** Hands out a segment key under the service key, too. */
+    class SegmentedKeys extends HandKeys {
+      override grant(asked: Parameters<HandKeys['grant']>[0]): ReturnType<HandKeys['grant']> {
+        const granted = super.grant(asked);
+        const times = { from: NOW, to: NOW + 3600 };
+        const segment = { keyId: 5, segment: 5, ...times, key: new Uint8Array(16).fill(9) };
+        const parent = { kind: KIND.service, id: 1, key: new Uint8Array(16).fill(1) } as const;
+        const wrapped = sealSegment(HOURLY.service, segment, 0, parent).octets;
+        return { ...granted, messages: [...granted.messages, wrapped] };
+      }
+    }
+    await fixture.close();
+    fixture = await DeskFixture.open({ sold: [HOURLY], mode: 'direct', keys: new SegmentedKeys() });
+    const held: number[][] = [];
+    const watchPost: PostMessage = async (octets) => {
+      held.push((await module.listKeys()).map(({ kind }) => kind));
+      return postToDesk(fixture, octets);
+    };
+    await module.openSession(HOURLY.service);
+    await subscribe({ post: watchPost }).join(NOW + 1800);
+    expect(held).toEqual([[], [KIND.service, KIND.segment]]);
   });
 
   test("the card's own leave record ends the join", async () => {
