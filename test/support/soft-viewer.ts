@@ -70,7 +70,7 @@ export class SoftViewer {
   }
 
   /** Takes what was captured since the last time, in its order. */
-  async follow({ events }: ServiceCapture, service: number): Promise<void> {
+  async follow({ events }: Pick<ServiceCapture, 'events'>, service: number): Promise<void> {
     await this.module.openSession(service).catch((error: unknown) => {
       if (!(error instanceof ModuleError)) throw error;
     });

@@ -83,4 +83,6 @@ test.each(['list', 'shared'])(
     for (const salts of contents.values()) expect(salts.size).toBe(1);
     await viewer.close();
   },
+  // On a machine with other work each restart takes seconds.
+  90_000,
 );

@@ -52,3 +52,13 @@ test('the head of an offer is laid out as the page says', () => {
 test('the quota is that of the page', () => {
   expect(text).toContain(`the quota of ${QUOTA} requests a minute and card`);
 });
+
+test('each behaviour of the page is shown by a test of that title', () => {
+  const rows = rowsOf('behaviour');
+  expect(rows.length).toBeGreaterThan(20);
+  const missing = rows.filter(([, title, file]) => {
+    const source = readFileSync(new URL(`../../integration/headend/${file}`, import.meta.url), 'utf8');
+    return !source.includes(title!);
+  });
+  expect(missing).toEqual([]);
+});
