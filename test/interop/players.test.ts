@@ -162,7 +162,7 @@ test.concurrent.each<Way>(['HTTP', 'pipe', 'UDP', 'RTP'])(
         const header = new Uint8Array(12);
         const timestamp = Math.round((next / perSecond) * 90_000);
         writeRtpHeader(header, { marker: false, payloadType: 33, sequence: next & 0xffff, timestamp, ssrc: 2 });
-        writer.reserve(payload.length).set(payload);
+        writer.reserve(payload.length).set(payload, writer.octets);
         writer.push(header, 12, payload.length);
         // As a bridge does, it gives nothing to an output that takes nothing.
         for (const output of outputs) if (output.isReady) output.write(writer.written);

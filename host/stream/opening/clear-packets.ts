@@ -33,17 +33,17 @@ export class ClearWriter {
   }
 
   /**
-   * Memory for the payload of the next packet.
-   * @param octets that it has at most.
+   * Memory for the payload of the next packet, which begins at `octets`.
+   * @param length octets that it has at most.
    */
-  reserve(octets: number): Uint8Array {
-    const end = this.#payloadAt + octets;
+  reserve(length: number): Uint8Array {
+    const end = this.#payloadAt + length;
     if (end > this.#payload.length) this.#payload = enlarge(this.#payload, end);
-    return this.#payload.subarray(this.#payloadAt, end);
+    return this.#payload;
   }
 
   /**
-   * Adds a packet whose payload was written to the memory that `reserve` gave.
+   * Adds a packet whose payload was written to the memory that `reserve` gave, from `octets` on.
    * @param packet begins with the RTP header.
    * @param head octets of the header.
    * @param octets of the payload.

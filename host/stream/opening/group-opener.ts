@@ -2,7 +2,7 @@ import { FormatError } from '../../../apdu/errors.ts';
 import { GROUP_KEY } from '../../../apdu/layout/packets.ts';
 import type { MediaPacket } from '../packet/media-packet.ts';
 import { MKI_LENGTH } from '../packet/mki.ts';
-import { AEAD_TAG, type AeadFactory, type PacketAead } from '../packet/packet-aead.ts';
+import { AEAD_TAG, type AeadFactory, openRest, type PacketAead } from '../packet/packet-aead.ts';
 import { guessIndex } from '../packet/packet-index.ts';
 import { deriveSrtpSession, computePacketIv } from '../packet/srtp-keys.ts';
 import type { ClearWriter } from './clear-packets.ts';
@@ -185,19 +185,18 @@ export class GroupOpener {
     const end = octets.length - MKI_LENGTH;
     const clearLength = end - restAt - (rest === undefined ? 0 : AEAD_TAG);
     if (clearLength < 0) return undefined;
-    const ahead = before?.length ?? 0;
-    const place = out.reserve(ahead + clearLength);
-    const clear = ahead === 0 ? place : place.subarray(ahead);
+    const length = (before?.length ?? 0) + clearLength;
+    const place = out.reserve(length);
+    const restTo = out.octets + length - clearLength;
     if (rest === undefined) {
-      clear.set(octets.subarray(restAt, end));
+      place.set(octets.subarray(restAt, end), restTo);
     } else {
       const iv = computePacketIv(rest.salt, card.header.ssrc, index, this.#iv);
-      const opened = rest.aead.open(iv, octets.subarray(0, restAt), octets.subarray(restAt, end), clear);
-      if (opened === undefined) return undefined;
+      if (!openRest(rest.aead, iv, octets, restAt, end, place, restTo)) return undefined;
     }
-    if (before !== undefined) place.set(before);
-    out.push(octets, rtp.length, place.length);
-    return place.length;
+    if (before !== undefined) place.set(before, out.octets);
+    out.push(octets, rtp.length, length);
+    return length;
   }
 }
 

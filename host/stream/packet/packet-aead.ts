@@ -18,6 +18,30 @@ export interface PacketAead {
    * @returns the plaintext; undefined when the tag is wrong.
    */
   open(iv: Uint8Array, aad: Uint8Array, sealed: Uint8Array, out?: Uint8Array): Uint8Array | undefined;
+
+  /**
+   * Opens the rest of a packet where it lies, without an object for each part of it; others do it by `open`.
+   * @param packet whose octets before `restAt` are authenticated too, and whose ciphertext and tag end at `end`.
+   * @param out takes the plaintext, `end - restAt - 16` octets from `outAt` on. Void when the tag is wrong.
+   * @returns whether the tag is right.
+   * @throws RangeError when packet or `out` is too short.
+   */
+  openRest?(iv: Uint8Array, packet: Uint8Array, restAt: number, end: number, out: Uint8Array, outAt: number): boolean;
+}
+
+/** Opens the rest of a packet as `PacketAead.openRest` says, by whichever way there is. */
+export function openRest(
+  aead: PacketAead,
+  iv: Uint8Array,
+  packet: Uint8Array,
+  restAt: number,
+  end: number,
+  out: Uint8Array,
+  outAt: number,
+): boolean {
+  if (aead.openRest !== undefined) return aead.openRest(iv, packet, restAt, end, out, outAt);
+  const clear = out.subarray(outAt, outAt + end - restAt - AEAD_TAG);
+  return aead.open(iv, packet.subarray(0, restAt), packet.subarray(restAt, end), clear) !== undefined;
 }
 
 /** Makes a {@link PacketAead} of a key of 16 octets. */

@@ -21,6 +21,8 @@ interface Evp {
   encryptAad(context: Pointer, out: Pointer, outLength: Pointer, data: Uint8Array, length: number): number;
   decryptAad(context: Pointer, out: Pointer, outLength: Pointer, data: Uint8Array, length: number): number;
   encryptUpdate(context: Pointer, out: Uint8Array, outLength: Pointer, data: Uint8Array, length: number): number;
+  /** Additional data or ciphertext, known by address. */
+  decryptAt(context: Pointer, out: Pointer, outLength: Pointer, data: Pointer, length: number): number;
   decryptUpdate(context: Pointer, out: Uint8Array, outLength: Pointer, data: Uint8Array, length: number): number;
   encryptFinal(context: Pointer, out: Pointer, outLength: Pointer): number;
   decryptFinal(context: Pointer, out: Pointer, outLength: Pointer): number;
@@ -29,7 +31,7 @@ interface Evp {
 }
 
 /** Where the small inputs and outputs lie that OpenSSL knows by address. */
-const AT = { key: 0, iv: 32, tag: 64, rest: 96, length: 128 } as const;
+const AT = { key: 0, iv: 32, tag: 64, final: 96, length: 128 } as const;
 /** Octets; what is shorter than 65 V8 may keep where the collector moves it. */
 const SCRATCH = 256;
 
@@ -51,8 +53,10 @@ export async function loadOpensslAead(): Promise<AeadFactory | undefined> {
   const keyAt = scratchAt + AT.key;
   const ivAt = scratchAt + AT.iv;
   const tagAt = scratchAt + AT.tag;
-  const restAt = scratchAt + AT.rest;
+  const finalAt = scratchAt + AT.final;
   const lengthAt = scratchAt + AT.length;
+  const packets = new AddressBook(evp);
+  const outputs = new AddressBook(evp);
   // One context each way serves all keys and is keyed anew when the key changes: a context of each key would have to be
   // freed by hand.
   let sealingKey: Uint8Array | undefined;
@@ -72,7 +76,7 @@ export async function loadOpensslAead(): Promise<AeadFactory | undefined> {
           evp.encryptInit(sealing, NULL, NULL, sealingKey === key ? NULL : keyAt, ivAt) === 1 &&
           evp.encryptAad(sealing, NULL, lengthAt, aad, aad.length) === 1 &&
           evp.encryptUpdate(sealing, out, lengthAt, plaintext, length) === 1 &&
-          evp.encryptFinal(sealing, restAt, lengthAt) === 1 &&
+          evp.encryptFinal(sealing, finalAt, lengthAt) === 1 &&
           evp.control(sealing, EVP_CTRL_AEAD_GET_TAG, AEAD_TAG, tagAt) === 1;
         sealingKey = sealed ? key : undefined;
         for (let i = 0; i < AEAD_TAG; i++) out[length + i] = scratch[AT.tag + i]!;
@@ -92,13 +96,57 @@ export async function loadOpensslAead(): Promise<AeadFactory | undefined> {
           evp.decryptAad(opening, NULL, lengthAt, aad, aad.length) === 1 &&
           evp.decryptUpdate(opening, plaintext, lengthAt, sealed, length) === 1 &&
           evp.control(opening, EVP_CTRL_AEAD_SET_TAG, AEAD_TAG, tagAt) === 1 &&
-          evp.decryptFinal(opening, restAt, lengthAt) === 1;
+          evp.decryptFinal(opening, finalAt, lengthAt) === 1;
         openingKey = opened ? key : undefined;
         if (!opened) plaintext.fill(0, 0, length);
         return opened ? plaintext : undefined;
       },
+      openRest(iv, packet, restAt, end, out, outAt) {
+        const length = end - restAt - AEAD_TAG;
+        if (!(restAt >= 0 && length >= 0 && end <= packet.length)) throw new RangeError('the packet is too short');
+        if (!(outAt >= 0 && outAt + length <= out.length)) throw new RangeError('the output is too short');
+        requireRoom(iv, out, length);
+        put(scratch, AT.iv, iv);
+        if (openingKey !== key) put(scratch, AT.key, key);
+        // Until this returns, packet and output are referred to, so that the addresses stay theirs.
+        const packetAt = packets.addressOf(packet);
+        const clearAt = outputs.addressOf(out) + outAt;
+        const opened =
+          evp.decryptInit(opening, NULL, NULL, openingKey === key ? NULL : keyAt, ivAt) === 1 &&
+          evp.decryptAt(opening, NULL, lengthAt, packetAt, restAt) === 1 &&
+          evp.decryptAt(opening, clearAt, lengthAt, packetAt + restAt, length) === 1 &&
+          evp.control(opening, EVP_CTRL_AEAD_SET_TAG, AEAD_TAG, packetAt + end - AEAD_TAG) === 1 &&
+          evp.decryptFinal(opening, finalAt, lengthAt) === 1;
+        openingKey = opened ? key : undefined;
+        if (!opened) out.fill(0, outAt, outAt + length);
+        return opened;
+      },
     };
   };
+}
+
+/**
+ * Knows the address of the memory that was asked about last, as packets and outputs lie in a few large pieces. It refers to
+ * that memory, so that nothing else can come to lie at the address.
+ */
+class AddressBook {
+  readonly #evp: Pick<Evp, 'addressOf'>;
+  #memory: ArrayBufferLike | undefined;
+  #address: Pointer = NULL;
+
+  constructor(evp: Pick<Evp, 'addressOf'>) {
+    this.#evp = evp;
+  }
+
+  /** Valid as long as the caller refers to the octets. */
+  addressOf(octets: Uint8Array): Pointer {
+    const { buffer } = octets;
+    if (buffer !== this.#memory) {
+      this.#address = this.#evp.addressOf(new Uint8Array(buffer));
+      this.#memory = buffer;
+    }
+    return this.#address + octets.byteOffset;
+  }
 }
 
 /** OpenSSL reads and writes outside of these bounds unchecked. @throws RangeError */
@@ -127,6 +175,7 @@ async function loadEvp(): Promise<Evp | undefined> {
       encryptAad: self.func(`int EVP_EncryptUpdate(${aad})`),
       decryptAad: self.func(`int EVP_DecryptUpdate(${aad})`),
       encryptUpdate: self.func(`int EVP_EncryptUpdate(${update})`),
+      decryptAt: self.func('int EVP_DecryptUpdate(uintptr_t, uintptr_t, uintptr_t, uintptr_t, int)'),
       decryptUpdate: self.func(`int EVP_DecryptUpdate(${update})`),
       encryptFinal: self.func('int EVP_EncryptFinal_ex(uintptr_t, uintptr_t, uintptr_t)'),
       decryptFinal: self.func('int EVP_DecryptFinal_ex(uintptr_t, uintptr_t, uintptr_t)'),

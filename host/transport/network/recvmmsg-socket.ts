@@ -1,11 +1,12 @@
 import { isIPv4 } from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { loadKoffi } from '../koffi-library.ts';
-import { type DatagramHandler, toSource } from './datagram-source.ts';
+import type { DatagramHandler } from './datagram-source.ts';
+import { ReceiveSlots } from './receive-slots.ts';
 import { makeSourceFilter, MAX_FILTER_SOURCES } from './socket-filter.ts';
 import { choosePauses, nextPause, type PauseBounds } from './turn-pause.ts';
 
-// Linux on x86-64 and arm64 (asm-generic): socket.h, in.h, and the layout of struct mmsghdr with pointers of 8 octets.
+// Linux on x86-64 and arm64 (asm-generic): socket.h, in.h, udp.h.
 const AF_INET = 2;
 const SOCK_DGRAM_NONBLOCK_CLOEXEC = 2 | 0o4000 | 0o2000000;
 const SOL_SOCKET = 1;
@@ -17,14 +18,11 @@ const SO_RCVBUFFORCE = 33;
 const IPPROTO_IP = 0;
 const IP_ADD_MEMBERSHIP = 35;
 const MSG_DONTWAIT = 0x40;
-const MMSGHDR = { size: 64, name: 0, namelen: 8, iov: 16, iovlen: 24, length: 56 } as const;
-const SOCKADDR_IN = { size: 16, port: 2, address: 4 } as const;
-const IOVEC = { size: 16, length: 8 } as const;
+const SOL_UDP = 17;
+const UDP_GRO = 104;
 
-/** Datagrams that one call of recvmmsg takes, and that one turn hands on at most. */
-const BUFFERS = 256;
-/** Octets of a datagram's buffer: more than the 1,400 that a packet may have, so that a longer one is seen as such. */
-const BUFFER_OCTETS = 1408;
+/** Datagrams from which on a turn ends although there are more. */
+const MAX_TURN = 256;
 
 export interface RecvmmsgOptions {
   /** IPv4; the socket joins it on `interface` where it is multicast. */
@@ -36,6 +34,8 @@ export interface RecvmmsgOptions {
   readonly interface: string;
   /** Octets of receive buffer to ask for. */
   readonly buffer: number;
+  /** Whether datagrams may come joined to trains, where the kernel can do it; it is asked to unless this is false. */
+  readonly joined?: boolean;
   readonly onDatagrams: DatagramHandler;
 }
 
@@ -44,6 +44,8 @@ export interface RecvmmsgSocket {
   readonly port: number;
   /** Octets of receive buffer that the system granted. */
   readonly buffer: number;
+  /** Whether the kernel may hand on several datagrams as one. They are told apart again. */
+  readonly hasTrains: boolean;
   /** As `UdpReceiver.prefer`. */
   prefer(sources: readonly number[], share: number): void;
   /** Closing twice does nothing. */
@@ -76,10 +78,14 @@ export async function openRecvmmsgSocket(options: RecvmmsgOptions): Promise<Recv
     const port = bindSocket(libc, fd, options);
     const buffer = growBuffer(libc, fd, options.buffer);
     let isClosed = false;
-    const stop = startReceiving(libc, fd, choosePauses(buffer), options.onDatagrams);
+    // Where the kernel knows it (Linux 5.0), datagrams that a sender or a network card joined come joined.
+    const hasTrains = options.joined !== false && libc.setsockopt(fd, SOL_UDP, UDP_GRO, int32(1), 4) === 0;
+    const slots = new ReceiveSlots(hasTrains, (memory) => libc.addressOf(memory));
+    const stop = startReceiving(libc, fd, slots, choosePauses(buffer), options.onDatagrams);
     return {
       port,
       buffer,
+      hasTrains,
       prefer(sources, share) {
         if (!isClosed) filterSources(libc, fd, sources, share);
       },
@@ -184,50 +190,28 @@ function int32(value: number): Uint8Array<ArrayBuffer> {
 function startReceiving(
   libc: Libc,
   fd: number,
+  slots: ReceiveSlots,
   pauses: PauseBounds,
   onDatagrams: RecvmmsgOptions['onDatagrams'],
 ): () => boolean {
-  // All turns read into one piece of memory: the kernel writes through addresses that the garbage collector does not
-  // see, so what they point to must live as long as the socket.
-  const vectorsFrom = BUFFERS * MMSGHDR.size;
-  const namesFrom = vectorsFrom + BUFFERS * IOVEC.size;
-  const buffersFrom = namesFrom + BUFFERS * SOCKADDR_IN.size;
-  const memory = new Uint8Array(buffersFrom + BUFFERS * BUFFER_OCTETS);
-  const view = new DataView(memory.buffer);
-  const memoryAt = libc.addressOf(memory);
-  for (let i = 0; i < BUFFERS; i++) {
-    const vector = vectorsFrom + i * IOVEC.size;
-    setPointer(view, i * MMSGHDR.size + MMSGHDR.name, memoryAt + namesFrom + i * SOCKADDR_IN.size);
-    view.setUint32(i * MMSGHDR.size + MMSGHDR.namelen, SOCKADDR_IN.size, true);
-    setPointer(view, i * MMSGHDR.size + MMSGHDR.iov, memoryAt + vector);
-    view.setUint32(i * MMSGHDR.size + MMSGHDR.iovlen, 1, true);
-    setPointer(view, vector, memoryAt + buffersFrom + i * BUFFER_OCTETS);
-    view.setUint32(vector + IOVEC.length, BUFFER_OCTETS, true);
-  }
-
   let timer: NodeJS.Timeout | undefined;
   let immediate: NodeJS.Immediate | undefined;
   let stopped = false;
   let pause = pauses.min;
-  // Views are kept: most packets have one length, and a new view costs as much as a packet's share of a system call.
-  const views = Array.from({ length: BUFFERS }, (_, i) =>
-    memory.subarray(buffersFrom + i * BUFFER_OCTETS, buffersFrom + (i + 1) * BUFFER_OCTETS),
-  );
-  const sources = new Float64Array(BUFFERS);
   const turn = () => {
-    const count = Math.max(0, libc.recvmmsg(fd, memory, BUFFERS, MSG_DONTWAIT, null));
-    for (let i = 0; i < count; i++) {
-      const length = view.getUint32(i * MMSGHDR.size + MMSGHDR.length, true);
-      const from = buffersFrom + i * BUFFER_OCTETS;
-      if (views[i]!.length !== length) views[i] = memory.subarray(from, from + length);
-      const name = namesFrom + i * SOCKADDR_IN.size;
-      sources[i] = toSource(view.getUint32(name + SOCKADDR_IN.address), view.getUint16(name + SOCKADDR_IN.port));
+    let datagrams = 0;
+    let isEmpty = false;
+    while (!isEmpty && datagrams < MAX_TURN) {
+      const filled = Math.max(0, libc.recvmmsg(fd, slots.memory, slots.slots, MSG_DONTWAIT, null));
+      slots.read(filled);
+      datagrams += slots.datagrams.length;
+      if (filled > 0) onDatagrams(slots.datagrams, slots.sources);
+      if (stopped) return;
+      // A call that did not fill all has emptied the socket.
+      isEmpty = filled < slots.slots;
     }
-    if (count > 0) onDatagrams(views.slice(0, count), sources);
-    if (stopped) return;
-    pause = nextPause(pause, count, pauses);
-    // A turn that was not full has emptied the socket.
-    if (count < BUFFERS) timer = setTimeout(turn, pause);
+    pause = nextPause(pause, datagrams, pauses);
+    if (isEmpty) timer = setTimeout(turn, pause);
     else immediate = setImmediate(turn);
   };
   timer = setTimeout(turn, 0);

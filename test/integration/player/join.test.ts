@@ -54,7 +54,7 @@ async function play(
       const payload = stream.subarray(i * size, (i + 1) * size);
       const header = new Uint8Array(12);
       writeRtpHeader(header, { marker: false, payloadType: 33, sequence: i & 0xffff, timestamp: i * 90, ssrc: 2 });
-      writer.reserve(payload.length).set(payload);
+      writer.reserve(payload.length).set(payload, writer.octets);
       writer.push(header, 12, payload.length);
     }
     output.write({ ...writer.written, isStart: i <= 10 });

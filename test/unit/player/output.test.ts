@@ -44,7 +44,10 @@ function write(output: Output, ...lengths: readonly number[]): Buffer {
     const header = new Uint8Array(12);
     sequence = (sequence + 1) & 0xffff;
     writeRtpHeader(header, { marker: false, payloadType: 33, sequence, timestamp: 90 * sequence, ssrc: 2 });
-    for (const [i] of writer.reserve(length).entries()) writer.reserve(length)[i] = (i * 31 + sequence) & 0xff;
+    writer.reserve(length).set(
+      Uint8Array.from({ length }, (_, i) => i * 31 + sequence),
+      writer.octets,
+    );
     writer.push(header, 12, length);
   }
   const { written } = writer;
@@ -378,7 +381,7 @@ describe('HTTP', () => {
     const asked = get(output.where);
     await until(() => output.isReady);
     const writer = new ClearWriter();
-    writer.reserve(octets.length).set(octets);
+    writer.reserve(octets.length).set(octets, writer.octets);
     const header = new Uint8Array(12);
     writeRtpHeader(header, { marker: false, payloadType, sequence: 1, timestamp: 0, ssrc: 2 });
     writer.push(header, 12, octets.length);
@@ -468,7 +471,7 @@ test('localhost is this machine, and a path may have several parts', async () =>
 
 test('packets handed to a sink are valid only until it returns', () => {
   const writer = new ClearWriter();
-  writer.reserve(3).set([1, 2, 3]);
+  writer.reserve(3).set([1, 2, 3], writer.octets);
   writer.push(new Uint8Array(12), 12, 3);
   const clear: ClearPackets = writer.written;
   writer.clear();

@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { fromHex, toHex } from '../../../apdu/octets.ts';
-import { type AeadFactory, nobleAead } from '../../../host/stream/packet/packet-aead.ts';
+import { type AeadFactory, nobleAead, openRest } from '../../../host/stream/packet/packet-aead.ts';
 import { nodeAead } from '../../../host/transport/crypto/node-aead.ts';
 import { loadOpensslAead } from '../../../host/transport/crypto/node-openssl-aead.ts';
 import vector from '../../vectors/srtp-aead-aes-128-gcm.json' with { type: 'json' };
@@ -90,6 +90,49 @@ describe('AEAD_AES_128_GCM by the OpenSSL inside Node', () => {
       const sealed = nodeAead(key).seal(new Uint8Array(12), new Uint8Array(12), new Uint8Array(100));
       expect(fresh(key).open(new Uint8Array(12), new Uint8Array(12), sealed)).toEqual(new Uint8Array(100));
     }
+  });
+
+  test('opens packets where they lie, while memory is collected, and writes nothing beside its place', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as (options: { type: 'minor' | 'major' }) => void;
+    const key = randomBytes(16);
+    const [openssl, node] = [factory(key), nodeAead(key)];
+    let out = new Uint8Array(4000);
+    for (let round = 0; round < 300; round++) {
+      // Memory of its own for each packet, large and small, at any offset; what was there before is collected.
+      const [restAt, length, offset] = [12 + (round % 40), (53 * round) % 1300, round % 70];
+      const plaintext = randomBytes(length);
+      const iv = randomBytes(12);
+      const memory = randomBytes(offset + restAt + length + 16 + 4);
+      const packet = new Uint8Array(memory.buffer, memory.byteOffset + offset);
+      packet.set(node.seal(iv, packet.subarray(0, restAt), plaintext), restAt);
+      if (round % 20 === 0) out = new Uint8Array(length + 2000 + round);
+      out.fill(1);
+      if (round % 5 === 0) collect({ type: round % 50 === 0 ? 'major' : 'minor' });
+      const end = restAt + length + 16;
+      expect(openRest(openssl, iv, packet, restAt, end, out, 7)).toBe(true);
+      expect(Buffer.compare(out.subarray(7, 7 + length), plaintext)).toBe(0);
+      expect(out.subarray(0, 7).every((octet) => octet === 1)).toBe(true);
+      expect(out.subarray(7 + length).every((octet) => octet === 1)).toBe(true);
+      packet[round % end]! ^= 1;
+      expect(openRest(openssl, iv, packet, restAt, end, out, 7)).toBe(false);
+      expect(openRest(node, iv, packet, restAt, end, out, 7)).toBe(false);
+      expect(out.subarray(7, 7 + length).every((octet) => octet === 0)).toBe(true);
+    }
+  });
+
+  test.each([
+    ['a packet that ends before its rest', 100, 40, 55, 200, 0],
+    ['an end behind the packet', 100, 12, 101, 200, 0],
+    ['a rest before the packet', 100, -1, 100, 200, 0],
+    ['an output that is too short', 100, 12, 100, 71, 0],
+    ['a place behind the output', 100, 12, 100, 100, 29],
+    ['a place before the output', 100, 12, 100, 200, -1],
+    ['no number', 100, 12, NaN, 200, 0],
+  ])('%s is refused before OpenSSL sees an address', (_, packet, restAt, end, out, outAt) => {
+    const iv = new Uint8Array(12);
+    const [aead, into] = [factory(new Uint8Array(16)), new Uint8Array(out)];
+    expect(() => openRest(aead, iv, new Uint8Array(packet), restAt, end, into, outAt)).toThrow(RangeError);
   });
 
   test('never lets OpenSSL write outside the memory given', () => {

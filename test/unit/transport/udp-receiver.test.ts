@@ -131,7 +131,7 @@ test('a receiver by recvmmsg takes what it prefers, a share of the rest, and all
     received.length = 0;
     receiver.prefer([parseSource(LOOPBACK, senders[0]!.address().port)], share);
     for (let i = 0; i < 300; i++) for (const [who, sender] of senders.entries()) await send(sender, who);
-    await sleep(50);
+    await sleep(150);
     return [0, 1].map((who) => received.filter(([first]) => first === who).length);
   };
   const send = (sender: Socket, who: number) =>
