@@ -34,6 +34,7 @@ export const LAYERS: readonly Layer[] = [
   { path: 'host/transport/card', mayImport: ['apdu', 'card-sim/soft', 'host/clock'] },
   { path: 'host/transport/index.ts', mayImport: ['apdu', 'host/transport'] },
   // Starting a card is also opening it.
+  { path: 'card-sim/token', mayImport: ['apdu', 'card-sim/simulator', 'host/clock'] },
   { path: 'card-sim/simulator', mayImport: ['apdu', 'card-sim/soft', 'host/clock', 'host/transport'] },
   { path: 'card-sim/index.ts', mayImport: ['apdu', 'card-sim'] },
   { path: 'card-sim/vitest.ts', mayImport: ['apdu', 'card-sim'] },

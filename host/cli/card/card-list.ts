@@ -3,9 +3,10 @@ import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { CardGoneError, FormatError, TransportError } from '../../../apdu/errors.ts';
 import { StatusWordError } from '../../../apdu/iso7816/status-word.ts';
 import { toHex } from '../../../apdu/octets.ts';
-import { openCard } from '../../transport/card/card-address.ts';
-import { pcscPlace } from '../../transport/card/card-place.ts';
+import { type CardAddress, openCard } from '../../transport/card/card-address.ts';
+import { hidPlace, pcscPlace } from '../../transport/card/card-place.ts';
 import { nameLender } from '../../transport/card/lending/lent-card.ts';
+import { PcscError } from '../../transport/card/pcsc/pcsc-error.ts';
 import { listReaders, type ReaderInfo, waitForAnyCard } from '../../transport/card/pcsc/readers.ts';
 import { print, printWaiting } from '../options/card-option.ts';
 
@@ -26,13 +27,78 @@ interface ReaderReport {
   readonly problem?: string;
 }
 
+/** A token, and the decode module in it. */
+interface TokenReport {
+  /** As `--card` takes it. */
+  readonly token: string;
+  readonly product: string;
+  readonly module: ReaderReport['module'];
+  readonly usedBy?: string;
+  readonly problem?: string;
+}
+
 /** `tollcast card list` */
 export async function listCards(options: ListOptions): Promise<void> {
-  if (options.wait === true) await waitForAnyCard(printWaiting);
+  const tokens = await inspectTokens();
+  if (options.wait === true && tokens.length === 0) await waitForAnyCard(printWaiting);
   const reports: ReaderReport[] = [];
-  for (const reader of await listReaders()) reports.push(await inspectReader(reader));
-  const lines = reports.length === 0 ? ['no card reader is connected; plug one in'] : reports.map(describeReader);
-  print(options, { readers: reports }, lines);
+  const lines = tokens.map(describeToken);
+  try {
+    for (const reader of await listReaders()) reports.push(await inspectReader(reader));
+    lines.push(...reports.map(describeReader));
+    if (lines.length === 0) lines.push('no card reader and no token is connected; plug one in');
+  } catch (error) {
+    // Who has a token may have no pcscd.
+    if (!(error instanceof PcscError) || tokens.length === 0) throw error;
+    lines.push(`no readers: ${error.message}`);
+  }
+  print(options, { readers: reports, tokens }, lines);
+}
+
+/** No token is found where the HID binding is missing; `--card hid` says so. */
+async function inspectTokens(): Promise<TokenReport[]> {
+  const { listHidTokens } = await import('../../transport/card/hid/hid-token.ts');
+  const tokens = await listHidTokens().catch((error: unknown) => {
+    if (error instanceof TransportError) return [];
+    throw error;
+  });
+  const reports: TokenReport[] = [];
+  for (const { serial, product } of tokens) {
+    const usedBy = await nameLender(hidPlace(serial));
+    const { module, problem } = await inspectCard({ kind: 'hid', serial });
+    const found = { token: `hid:${serial}`, product, module, ...(usedBy !== undefined && { usedBy }) };
+    reports.push({ ...found, ...(problem !== undefined && { problem }) });
+  }
+  return reports;
+}
+
+function describeToken({ token, product, module, usedBy, problem }: TokenReport): string {
+  const name = product === '' ? token : `${token} (${product})`;
+  if (module === null) return `${name}: ${problem ?? 'not a decode module'}`;
+  return `${name}: decode module ${module.card}, ${module.life}${usedBy === undefined ? '' : `, in use by ${usedBy}`}`;
+}
+
+/** What a card says of itself. */
+interface Inspection {
+  readonly module: ReaderReport['module'];
+  readonly problem?: string;
+  readonly isInUse?: boolean;
+}
+
+async function inspectCard(address: CardAddress): Promise<Inspection> {
+  try {
+    const channel = await openCard(address);
+    try {
+      const { cardId, life, version } = await new DecodeModule(channel).select();
+      return { module: { card: formatCardId(cardId), life, version } };
+    } finally {
+      await channel.close();
+    }
+  } catch (error) {
+    if (error instanceof StatusWordError || error instanceof FormatError) return { module: null }; // of another kind
+    if (!(error instanceof TransportError || error instanceof CardGoneError)) throw error;
+    return { module: null, problem: error.message, isInUse: error.code === 'PCSC_IN_USE' };
+  }
 }
 
 /**
@@ -43,19 +109,8 @@ async function inspectReader({ name, state, atr }: ReaderInfo): Promise<ReaderRe
   const usedBy = state === 'in-use' ? await nameLender(pcscPlace(name)) : undefined;
   const report = { reader: name, state, atr: toHex(atr), module: null, ...(usedBy !== undefined && { usedBy }) };
   if (state !== 'card' && usedBy === undefined) return report;
-  try {
-    const channel = await openCard({ kind: 'pcsc', reader: name });
-    try {
-      const { cardId, life, version } = await new DecodeModule(channel).select();
-      return { ...report, module: { card: formatCardId(cardId), life, version } };
-    } finally {
-      await channel.close();
-    }
-  } catch (error) {
-    if (error instanceof StatusWordError || error instanceof FormatError) return report; // a card of another kind
-    if (!(error instanceof TransportError || error instanceof CardGoneError)) throw error;
-    return { ...report, state: error.code === 'PCSC_IN_USE' ? 'in-use' : state, problem: error.message };
-  }
+  const { isInUse = false, ...inspected } = await inspectCard({ kind: 'pcsc', reader: name });
+  return { ...report, ...inspected, state: isInUse ? 'in-use' : state };
 }
 
 function describeReader({ reader, state, atr, module, usedBy, problem }: ReaderReport): string {

@@ -23,6 +23,10 @@ export function tcpPlace({ host, port }: TcpAddress): string {
   return `tcp:${name}:${port}`;
 }
 
+export function hidPlace(serial: string): string {
+  return `hid:${serial}`;
+}
+
 export function softPlace(file: string): string {
   try {
     return `soft:${realpathSync(file)}`;

@@ -69,6 +69,7 @@ describe('tollcast card list', () => {
         { reader: first, state: 'card', atr: '3b80800101', module: blank },
         { reader: second, state: 'empty', atr: '', module: null },
       ],
+      tokens: [],
     });
     cards.push(await VpcdCard.insert({ port: pcscd.ports[1], atr: fromHex('3b00'), answer: () => fromHex('6a82') }));
     await expect
