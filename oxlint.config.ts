@@ -110,6 +110,11 @@ export const LAYERS: readonly Layer[] = [
     packages: ['node:*', 'node:*/*'],
   },
   { path: 'host/headend/meter', mayImport: ['apdu', 'host/money', 'host/store'], packages: [] },
+  // What operators ask of the ledger and enter in it.
+  {
+    path: 'host/headend/billing',
+    mayImport: ['apdu', 'host/clock', 'host/headend/ledger', 'host/money', 'host/store'],
+  },
   // What cards paid: verified as the issuer does, and kept with the ledger entry of each.
   {
     path: 'host/headend/receipts',

@@ -5,6 +5,7 @@ import { EXIT_STATUS } from '../../../apdu/error-codes.ts';
 import { TollcastError } from '../../../apdu/errors.ts';
 import { ConfigError, formatPath } from '../config/config-fault.ts';
 import type { Api } from './api.ts';
+import { addBillingRoutes, type BillingPorts } from './billing-routes.ts';
 import { addMemberRoutes, type MemberPorts } from './member-routes.ts';
 import { addMetricRoutes, type Metrics } from './metric-routes.ts';
 import { addOfferRoutes, type OfferPorts } from './offer-routes.ts';
@@ -16,7 +17,8 @@ import { addRequestRoutes, type RequestPorts } from './request-routes.ts';
 import type { TlsIdentity } from './tls-identity.ts';
 
 /** What the API tells and changes. */
-export interface ApiPorts extends OfferPorts, RequestPorts, ReceiptPorts, ReconcilePorts, OperatorPorts, MemberPorts {
+export interface ApiPorts
+  extends OfferPorts, RequestPorts, ReceiptPorts, ReconcilePorts, OperatorPorts, MemberPorts, BillingPorts {
   readonly services: OperatorPorts['services'];
   readonly metrics: Metrics;
   /** Why the head-end cannot go on; undefined while it can. */
@@ -93,6 +95,7 @@ export async function makeApi(
   addMetricRoutes(api, ports);
   addOperatorRoutes(api, ports);
   addMemberRoutes(api, ports);
+  addBillingRoutes(api, ports);
   await api.ready();
   return api;
 }

@@ -2,11 +2,10 @@ import { Type } from 'typebox';
 import { formatCardId, parseCardId } from '../../../apdu/decode-module/card-id.ts';
 import { fromHex } from '../../../apdu/octets.ts';
 import { formatSession } from '../../contract/session/session-identity.ts';
-import { formatMoney } from '../../money/amount.ts';
-import { currencyByNumber } from '../../money/currency.ts';
 import type { ListedMember } from '../membership/member-list.ts';
 import type { SoldLog } from '../roles/sold-log.ts';
 import type { Api } from './api.ts';
+import { BILL, describeBill, describeRequest, LOG_ROW } from './log-reply.ts';
 import { operatorOf, requireOperator, type OperatorAccess } from './operator-access.ts';
 import type { OperatorPorts } from './operator-routes.ts';
 import { sendProblem } from './problem-reply.ts';
@@ -31,39 +30,12 @@ const SESSION = {
   number: Type.String({ pattern: '^[1-9][0-9]{0,9}$', description: 'of the service' }),
   name: Type.String({ maxLength: 40 }),
 };
-const LOG_ROW = Type.Object({
-  id: Type.Integer(),
-  at: Type.Integer({ description: 'seconds since 1970' }),
-  card: Type.String(),
-  kind: Type.String(),
-  service: Type.Integer(),
-  session: Type.Union([Type.String(), Type.Null()]),
-  segment: Type.Union([Type.Integer(), Type.Null()]),
-  from: Type.Integer(),
-  to: Type.Union([Type.Integer(), Type.Null()]),
-  outcome: Type.String(),
-});
-const BILL = Type.Object({
-  user: Type.String(),
-  session: Type.String(),
-  service: Type.Integer(),
-  from: Type.Integer(),
-  to: Type.Integer(),
-  seconds: Type.Integer(),
-  octets: Type.String({ description: 'digits' }),
-  settlement: Type.String(),
-  charge: Type.String({
-    description: 'what it comes to, with its currency: what the receipts of a card must agree with',
-  }),
-  amount: Type.String({ description: 'what is to be paid by invoice' }),
-  isClosed: Type.Boolean(),
-});
 const LIMIT = Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,4}$', description: '100 when left out' }));
 
 /** Adds what operators ask for and do about members, and the log of what was sold. */
 export function addMemberRoutes(api: Api, { operators, services, members, log, note }: MemberPorts): void {
   const common = { tags: ['operators'], security: [{ operator: [] }] };
-  const preHandler = requireOperator(operators);
+  const onRequest = requireOperator(operators);
   const unknown = { status: 404, detail: 'No such session or member is here; list them first.' };
   const find = (number: string, name: string) =>
     services.find(Number(number))?.sessions.find(({ plan }) => plan.name === name);
@@ -76,7 +48,7 @@ export function addMemberRoutes(api: Api, { operators, services, members, log, n
         summary: 'Who may decode what',
         querystring: Type.Object({ service: Type.Optional(SESSION.number) }),
       },
-      preHandler,
+      onRequest,
     },
     ({ query: { service } }) => {
       const listed = services.list().filter(({ plan }) => service === undefined || plan.number === Number(service));
@@ -101,7 +73,7 @@ export function addMemberRoutes(api: Api, { operators, services, members, log, n
         summary: 'Who may decode a session',
         params: Type.Object(SESSION),
       },
-      preHandler,
+      onRequest,
     },
     (request, reply) => {
       const session = find(request.params.number, request.params.name);
@@ -113,7 +85,7 @@ export function addMemberRoutes(api: Api, { operators, services, members, log, n
     '/v1/operator/services/:number/sessions/:name/members/:card',
     {
       schema: { ...common, summary: 'Take a card off the list', params: Type.Object({ ...SESSION, ...CARD }) },
-      preHandler,
+      onRequest,
     },
     async (request, reply) => {
       const { number, name, card } = request.params;
@@ -133,7 +105,7 @@ export function addMemberRoutes(api: Api, { operators, services, members, log, n
         summary: 'Block a card, as one that was stolen: it is off every list at once, and gets no answer',
         params: Type.Object(CARD),
       },
-      preHandler,
+      onRequest,
     },
     async (request) => {
       const { card } = request.params;
@@ -144,7 +116,7 @@ export function addMemberRoutes(api: Api, { operators, services, members, log, n
   );
   api.delete(
     '/v1/operator/cards/:card/block',
-    { schema: { ...common, summary: 'Let a blocked card ask again', params: Type.Object(CARD) }, preHandler },
+    { schema: { ...common, summary: 'Let a blocked card ask again', params: Type.Object(CARD) }, onRequest },
     async (request, reply) => {
       const { card } = request.params;
       await members.unblock(parseCardId(card));
@@ -161,25 +133,12 @@ export function addMemberRoutes(api: Api, { operators, services, members, log, n
         querystring: Type.Object({ limit: LIMIT, card: Type.Optional(CARD.card) }),
         response: { 200: Type.Object({ log: Type.Array(LOG_ROW) }) },
       },
-      preHandler,
+      onRequest,
     },
     async (request) => {
       const { limit = '100', card } = request.query;
       const rows = await log.requests(Number(limit), card === undefined ? undefined : parseCardId(card));
-      return {
-        log: rows.map(({ id, at, cardId, kind, service, session, segmentId, timeFrom, timeTo, outcome }) => ({
-          id,
-          at,
-          card: formatCardId(fromHex(cardId)),
-          kind,
-          service,
-          session,
-          segment: segmentId,
-          from: timeFrom,
-          to: timeTo,
-          outcome,
-        })),
-      };
+      return { log: rows.map(describeRequest) };
     },
   );
   api.get(
@@ -191,25 +150,11 @@ export function addMemberRoutes(api: Api, { operators, services, members, log, n
         querystring: Type.Object({ limit: LIMIT }),
         response: { 200: Type.Object({ bills: Type.Array(BILL) }) },
       },
-      preHandler,
+      onRequest,
     },
     async (request) => {
       const bills = await log.bills(Number(request.query.limit ?? '100'));
-      return {
-        bills: bills.map(({ user, session, service, timeFrom, timeTo, seconds, octets, settlement, ...bill }) => ({
-          user,
-          session,
-          service,
-          from: timeFrom,
-          to: timeTo,
-          seconds,
-          octets: octets.toString(),
-          settlement,
-          charge: bill.currency === null ? '0' : formatMoney(bill.charge, currencyByNumber(bill.currency)),
-          amount: bill.currency === null ? '0' : formatMoney(bill.amount, currencyByNumber(bill.currency)),
-          isClosed: bill.isClosed,
-        })),
-      };
+      return { bills: bills.map(describeBill) };
     },
   );
 }

@@ -14,7 +14,7 @@ export function addMetricRoutes(
     '/metrics',
     {
       schema: { summary: 'Counters for Prometheus', tags: ['operators'], security: [{ operator: [] }] },
-      preHandler: requireOperator(operators),
+      onRequest: requireOperator(operators),
     },
     async (_request, reply) => reply.type(metrics.contentType).send(await metrics.metrics()),
   );

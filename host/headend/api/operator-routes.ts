@@ -51,7 +51,7 @@ const CHANGE = Type.Object({
 /** Adds what operators ask for and change. */
 export function addOperatorRoutes(api: Api, { operators, services, sending }: OperatorPorts): void {
   const common = { tags: ['operators'], security: [{ operator: [] }] };
-  const preHandler = requireOperator(operators);
+  const onRequest = requireOperator(operators);
   const describe = ({ definition, plan, sessions }: KeptService) => ({
     definition,
     sessions: sessions.map(({ identity, plan: { name, to } }) => {
@@ -80,7 +80,7 @@ export function addOperatorRoutes(api: Api, { operators, services, sending }: Op
         summary: 'What is sold',
         response: { 200: Type.Object({ services: Type.Array(SERVICE_STATE) }) },
       },
-      preHandler,
+      onRequest,
     },
     () => ({ services: services.list().map(describe) }),
   );
@@ -88,7 +88,7 @@ export function addOperatorRoutes(api: Api, { operators, services, sending }: Op
     '/v1/operator/services/:number',
     {
       schema: { ...common, summary: 'Sell a service, or sell it otherwise', params: NUMBER, body: SERVICE },
-      preHandler,
+      onRequest,
     },
     async (request, reply) => {
       if (request.body.number !== Number(request.params.number)) {
@@ -102,7 +102,7 @@ export function addOperatorRoutes(api: Api, { operators, services, sending }: Op
   );
   api.delete(
     '/v1/operator/services/:number',
-    { schema: { ...common, summary: 'Sell a service no longer', params: NUMBER }, preHandler },
+    { schema: { ...common, summary: 'Sell a service no longer', params: NUMBER }, onRequest },
     async (request, reply) => {
       const wasSold = await services.remove(Number(request.params.number), operatorOf(request));
       return wasSold ? reply.code(204).send() : sendProblem(reply, unknown);
@@ -110,7 +110,7 @@ export function addOperatorRoutes(api: Api, { operators, services, sending }: Op
   );
   api.put(
     '/v1/operator/services/:number/sessions/:name',
-    { schema: { ...common, summary: 'Add or change a session', params: NAMED, body: SESSION }, preHandler },
+    { schema: { ...common, summary: 'Add or change a session', params: NAMED, body: SESSION }, onRequest },
     async (request, reply) => {
       const { number, name } = request.params;
       const service = services.find(Number(number));
@@ -122,7 +122,7 @@ export function addOperatorRoutes(api: Api, { operators, services, sending }: Op
   );
   api.delete(
     '/v1/operator/services/:number/sessions/:name',
-    { schema: { ...common, summary: 'Take a session out', params: NAMED }, preHandler },
+    { schema: { ...common, summary: 'Take a session out', params: NAMED }, onRequest },
     async (request, reply) => {
       const { number, name } = request.params;
       const service = services.find(Number(number));
@@ -142,7 +142,7 @@ export function addOperatorRoutes(api: Api, { operators, services, sending }: Op
         querystring: Type.Object({ limit: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,3}$' })) }),
         response: { 200: Type.Object({ changes: Type.Array(CHANGE) }) },
       },
-      preHandler,
+      onRequest,
     },
     async (request) => ({ changes: [...(await services.changes(Number(request.query.limit ?? 100)))] }),
   );

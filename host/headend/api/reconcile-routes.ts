@@ -58,7 +58,7 @@ const MAX_U32 = 0xffff_ffff;
 /** Adds what operators hold against each other: receipts, what was sent, the ledger. */
 export function addReconcileRoutes(api: Api, { operators, reconciling }: ReconcilePorts): void {
   const common = { tags: ['operators'], security: [{ operator: [] }] };
-  const preHandler = requireOperator(operators);
+  const onRequest = requireOperator(operators);
   const none = {
     status: 404,
     detail: 'No receipts are taken here; give the head-end an issuer store with the receipt master.',
@@ -78,7 +78,7 @@ export function addReconcileRoutes(api: Api, { operators, reconciling }: Reconci
           }),
         },
       },
-      preHandler,
+      onRequest,
     },
     async (request, reply) => {
       if (reconciling === undefined) return sendProblem(reply, none);
@@ -115,7 +115,7 @@ export function addReconcileRoutes(api: Api, { operators, reconciling }: Reconci
         querystring: SPAN,
         response: { 200: Type.Object({ suspects: Type.Array(SUSPECT) }) },
       },
-      preHandler,
+      onRequest,
     },
     async (request, reply) => {
       if (reconciling === undefined) return sendProblem(reply, none);

@@ -19,7 +19,7 @@ export type LedgerAccount =
 
 const MAX_LENGTH = 80;
 const FORM =
-  /^(?:cash|writeoffs|(?:card|torn):[0-9a-f]{16}|(?:revenue|refunds):\d{1,10}|(?:user|provider|operator|tax):\P{Cc}+)$/u;
+  /^(?:cash|writeoffs|(?:card|torn):[0-9a-f]{6}-[0-9a-f]{2}-[0-9a-f]{8}|(?:revenue|refunds):\d{1,10}|(?:user|provider|operator|tax):\P{Cc}+)$/u;
 
 /** @throws InputError when no account can have this name. */
 export function parseLedgerAccount(text: string): LedgerAccount {
@@ -30,6 +30,15 @@ export function parseLedgerAccount(text: string): LedgerAccount {
     );
   }
   return text;
+}
+
+/** An account of somebody who owes. @throws InputError when it is another one. */
+export function parseDebtor(text: string): LedgerAccount {
+  const account = parseLedgerAccount(text);
+  if (!account.startsWith('user:') && !account.startsWith('provider:')) {
+    throw new InputError(`${account} owes nothing; name user:NAME or provider:NAME`);
+  }
+  return account;
 }
 
 function isLedgerAccount(text: string): text is LedgerAccount {

@@ -1,5 +1,7 @@
 import { sql } from 'kysely';
+import { formatCardId } from '../../../apdu/decode-module/card-id.ts';
 import type { Receipt } from '../../../apdu/decode-module/money/receipt.ts';
+import { fromHex } from '../../../apdu/octets.ts';
 import type { HeadendStore } from '../../store/headend/headend-store.ts';
 import type { LedgerEntry } from '../ledger/ledger-entry.ts';
 import { makeReceiptEntry } from '../ledger/make-entries.ts';
@@ -27,7 +29,8 @@ export interface ReceiptFigures {
 export function entryOfReceipt(cardId: string, receipt: Receipt, now: number): LedgerEntry {
   const { number, service, amount, torn, currency, to } = receipt;
   const at = to > 0 && to < now ? to : now;
-  return makeReceiptEntry({ source: sourceOf(cardId, number), at, cardId, service, amount, torn, currency });
+  const source = sourceOf(cardId, number);
+  return makeReceiptEntry({ source, at, cardId: printId(cardId), service, amount, torn, currency });
 }
 
 /** Holds receipts against their entries, line by line. */
@@ -52,7 +55,7 @@ export async function checkLedger(
   return receipts.flatMap((receipt) => {
     const { cardId, number, service, amount, torn, currency } = receipt;
     const source = sourceOf(cardId, number);
-    const { lines } = makeReceiptEntry({ source, at: 0, cardId, service, amount, torn, currency });
+    const { lines } = makeReceiptEntry({ source, at: 0, cardId: printId(cardId), service, amount, torn, currency });
     const due = lines.map((line) => `${describeLine(line)};`).join('');
     const is = entered.get(source) ?? '';
     if (is === due) return [];
@@ -81,6 +84,11 @@ export async function findLoneEntries(
     .where((of) => of.not(of.exists(ofEntry)))
     .execute();
   return rows.map(({ source, at }) => ({ cardId: source.slice(0, 16), number: Number(source.slice(17)), at }));
+}
+
+/** Accounts name a card as it is printed. */
+function printId(cardId: string): string {
+  return formatCardId(fromHex(cardId));
 }
 
 function sourceOf(cardId: string, number: number): string {

@@ -10,6 +10,7 @@ import { describeSession } from '../announce/session-sdp.ts';
 import { makeApi } from '../api/api-server.ts';
 import type { Api } from '../api/api.ts';
 import { openTlsIdentity, type TlsIdentity } from '../api/tls-identity.ts';
+import { BillingDesk } from '../billing/billing-desk.ts';
 import { StoreBilling } from '../charging/store-billing.ts';
 import type { Config } from '../config/read-config.ts';
 import type { SessionPlan } from '../config/service-plan.ts';
@@ -170,7 +171,7 @@ export class Headend {
   }
 
   async #listen(): Promise<void> {
-    const { clock, store, tls, services, offers, running, desk } = this.#parts;
+    const { clock, store, writer, tls, services, offers, running, desk } = this.#parts;
     const { config, log } = this.#options;
     const { state, listen } = config.plan;
     const operators = new Operators(store, clock);
@@ -192,6 +193,7 @@ export class Headend {
         },
         sending: running,
         members: desk,
+        billing: new BillingDesk(store, writer, clock),
         log: new SoldLog(store),
         note: (operator, action, subject) => services.log(operator, action, subject),
         metrics: makeMetrics(

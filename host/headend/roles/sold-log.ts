@@ -2,6 +2,9 @@ import { toHex } from '../../../apdu/octets.ts';
 import type { HeadendStore } from '../../store/headend/headend-store.ts';
 import type { BillTable, RequestLogTable } from '../../store/headend/request-tables.ts';
 
+export type SoldRequest = RequestLogTable;
+export type SoldBill = BillTable;
+
 /** What was sold, as the database has it; the newest first. */
 export class SoldLog {
   readonly #store: HeadendStore;
@@ -11,13 +14,13 @@ export class SoldLog {
   }
 
   /** What cards asked for and got. @param cardId of one card alone, 8 octets. */
-  requests(limit: number, cardId?: Uint8Array): Promise<readonly RequestLogTable[]> {
+  requests(limit: number, cardId?: Uint8Array): Promise<readonly SoldRequest[]> {
     const rows = this.#store.selectFrom('requestLog').selectAll().orderBy('id', 'desc').limit(limit);
     return (cardId === undefined ? rows : rows.where('cardId', '=', toHex(cardId))).execute();
   }
 
   /** What joins came to. */
-  bills(limit: number): Promise<readonly BillTable[]> {
+  bills(limit: number): Promise<readonly SoldBill[]> {
     return this.#store.selectFrom('bill').selectAll().orderBy('entryId', 'desc').limit(limit).execute();
   }
 }

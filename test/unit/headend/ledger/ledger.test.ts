@@ -93,7 +93,7 @@ describe('the ledger', () => {
 
 describe('each event moves its amount from the right side of one account to the left side of another', () => {
   const event = { source: '1', at: NOVEMBER, currency: USD, amount: 5n, service: 7 };
-  const card = '0a1b2c0200000001';
+  const card = '0a1b2c-02-00000001';
   test.each<[string, LedgerEntry, LedgerAccount, LedgerAccount]>([
     ['a charge by invoice', makeChargeEntry({ ...event, payer: 'user:ann' }), 'user:ann', 'revenue:7'],
     ["an advert's delivery", makeChargeEntry({ ...event, payer: 'provider:ads' }), 'provider:ads', 'revenue:7'],
@@ -106,9 +106,9 @@ describe('each event moves its amount from the right side of one account to the 
     ['a settlement', makeSettlementEntry({ ...event, operator: 'network' }), 'revenue:7', 'operator:network'],
     [
       'a move',
-      makeMoveEntry({ ...event, from: card, to: '0a1b2c0200000002' }),
+      makeMoveEntry({ ...event, from: card, to: '0a1b2c-02-00000002' }),
       `card:${card}`,
-      'card:0a1b2c0200000002',
+      'card:0a1b2c-02-00000002',
     ],
   ])('%s', async (_, entry, debit, credit) => {
     await post(entry);
@@ -118,8 +118,8 @@ describe('each event moves its amount from the right side of one account to the 
 });
 
 test('what was torn is not earned: it is owed to the card until a load gives it back', async () => {
-  const [card, torn] = ['card:0a1b2c0200000001', 'torn:0a1b2c0200000001'] as const;
-  const receipt = { source: '1', at: NOVEMBER, currency: USD, cardId: '0a1b2c0200000001', service: 7 };
+  const [card, torn] = ['card:0a1b2c-02-00000001', 'torn:0a1b2c-02-00000001'] as const;
+  const receipt = { source: '1', at: NOVEMBER, currency: USD, cardId: '0a1b2c-02-00000001', service: 7 };
   await post(makeReceiptEntry({ ...receipt, amount: 5n, torn: 3n }));
   expect(await readBalances(store)).toEqual([
     { account: card, currency: USD, amount: 8n },
@@ -195,7 +195,7 @@ test('whatever happens, in whatever order and however often, all balances of a c
 });
 
 describe('names', () => {
-  test.each(['cash', 'card:0a1b2c0200000001', 'user:ann@example', 'revenue:7', 'tax:vat 19'])('%s is one', (name) => {
+  test.each(['cash', 'card:0a1b2c-02-00000001', 'user:ann@example', 'revenue:7', 'tax:vat 19'])('%s is one', (name) => {
     expect(parseLedgerAccount(name)).toBe(name);
   });
 

@@ -1,0 +1,91 @@
+import { parseCardId } from '../../../apdu/decode-module/card-id.ts';
+import { TollcastError } from '../../../apdu/errors.ts';
+import { toHex } from '../../../apdu/octets.ts';
+import type { HeadendStore } from '../../store/headend/headend-store.ts';
+import type { ReceiptRowTable } from '../../store/headend/receipt-tables.ts';
+import type { BillTable, RequestLogTable } from '../../store/headend/request-tables.ts';
+import { type KeptLedgerEntry, readEntries } from '../ledger/read-ledger.ts';
+
+/** A ledger entry, and all that it came from. */
+export interface Explanation {
+  readonly entry: KeptLedgerEntry;
+  /** Of a charge: the bill, which has the number of its charging entry. */
+  readonly bill?: BillTable;
+  /** Of a charge: what the card asked for and got, in its order. */
+  readonly requests?: readonly RequestLogTable[];
+  /** Of a receipt: what the card signed. */
+  readonly receipt?: Omit<ReceiptRowTable, 'message'>;
+  /** Of a correction: the entry that was taken back, with what it came from. */
+  readonly corrected?: Explanation;
+  /** Entry that takes this one back. */
+  readonly correction?: KeptLedgerEntry;
+}
+
+/**
+ * Follows an entry to its source.
+ * @throws TollcastError `NO_LEDGER_ENTRY`.
+ */
+export async function explainEntry(store: HeadendStore, id: number): Promise<Explanation> {
+  const [entry] = await readEntries(store, { id });
+  if (entry === undefined) {
+    throw new TollcastError('NO_LEDGER_ENTRY', `the ledger has no entry ${id}; list entries to find its number`);
+  }
+  const [correction] = await readEntries(store, { kind: 'correction', source: String(id) });
+  return { entry, ...(correction !== undefined && { correction }), ...(await readSource(store, entry)) };
+}
+
+async function readSource(store: HeadendStore, { kind, source }: KeptLedgerEntry): Promise<Partial<Explanation>> {
+  switch (kind) {
+    case 'charge':
+      return explainCharge(store, Number(source));
+    case 'receipt':
+      return explainReceipt(store, source);
+    case 'correction':
+      return { corrected: await explainEntry(store, Number(source)) };
+    default:
+      return {};
+  }
+}
+
+async function explainCharge(store: HeadendStore, entryId: number): Promise<Partial<Explanation>> {
+  const bill = await store.selectFrom('bill').selectAll().where('entryId', '=', entryId).executeTakeFirst();
+  // A charging entry has the number of the request that it was opened by.
+  const opened = await store.selectFrom('requestLog').selectAll().where('id', '=', entryId).executeTakeFirst();
+  if (bill === undefined || opened === undefined) return { ...(bill !== undefined && { bill }) };
+  const requests = await store
+    .selectFrom('requestLog')
+    .selectAll()
+    .where('cardId', '=', opened.cardId)
+    .where('session', '=', opened.session)
+    .where('id', '>=', entryId)
+    .where('id', '<', await findNextJoin(store, opened))
+    .orderBy('id')
+    .execute();
+  return { bill, requests };
+}
+
+/** The next entry of the card for the session begins with a join. */
+async function findNextJoin(store: HeadendStore, { id, cardId, session }: RequestLogTable): Promise<number> {
+  const row = await store
+    .selectFrom('requestLog')
+    .select(({ fn }) => fn.min<number>('id').as('id'))
+    .where('cardId', '=', cardId)
+    .where('session', '=', session)
+    .where('id', '>', id)
+    .where('outcome', '=', 'joined')
+    .executeTakeFirst();
+  return row?.id ?? Number.MAX_SAFE_INTEGER;
+}
+
+async function explainReceipt(store: HeadendStore, source: string): Promise<Partial<Explanation>> {
+  const [card = '', number = ''] = source.split(':');
+  const row = await store
+    .selectFrom('receipt')
+    .selectAll()
+    .where('cardId', '=', toHex(parseCardId(card)))
+    .where('number', '=', Number(number))
+    .executeTakeFirst();
+  if (row === undefined) return {};
+  const { message: _message, ...receipt } = row;
+  return { receipt };
+}

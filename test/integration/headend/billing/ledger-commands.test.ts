@@ -1,0 +1,212 @@
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import { parse } from 'csv-parse/sync';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { formatCardId } from '../../../../apdu/decode-module/card-id.ts';
+import { type HeadendFixture, readJson, startHeadend } from '../../../support/headend-fixture.ts';
+import { ServiceCapture } from '../../../support/service-capture.ts';
+import { SimulatedClock } from '../../../support/simulated-clock.ts';
+import { SoftViewer } from '../../../support/soft-viewer.ts';
+import { sourceOf } from '../../../support/test-sender.ts';
+import { runTollcast } from '../../../support/tollcast-cli.ts';
+
+/** Half an hour of delivery at 5.00 USD/h by invoice, 1,000,000 octets of content at 0.25 USD/MB from the card. */
+const PRICE = {
+  content: { price: '0.25 USD/MB' },
+  delivery: { price: '5.00 USD/h', settlement: 'invoice' },
+};
+const START = Date.UTC(2026, 11, 31, 23);
+
+let clock: SimulatedClock;
+let capture: ServiceCapture;
+let viewer: SoftViewer;
+let fixture: HeadendFixture;
+let config: string;
+/** The card, as accounts of the ledger name it. */
+let card: string;
+
+beforeAll(async () => {
+  clock = new SimulatedClock(START);
+  capture = await ServiceCapture.start();
+  viewer = await SoftViewer.start(1, 100_000_000n);
+  card = formatCardId(viewer.cardId);
+  const session = {
+    name: 'main',
+    source: 'memory',
+    format: 'data',
+    rate: 800_000,
+    address: `${capture.address}:${capture.port}`,
+    profile: { every: 50, closingTime: 1000 },
+  };
+  const service = { number: 7, name: 'Harbour', price: PRICE, sessions: [session] };
+  const openSource = async () => sourceOf([randomBytes(1_000_000)]);
+  fixture = await startHeadend([service], { clock, openSource });
+  config = join(fixture.directory, 'tv.json');
+  const { directory } = fixture;
+  const places = { listen: `127.0.0.1:${fixture.port}`, state: `${directory}/state`, issuer: `${directory}/issuer` };
+  await writeFile(config, JSON.stringify({ ...places, services: [] }));
+  while (!fixture.log.some(({ msg }) => msg === 'a stream begins')) await turn();
+  await watchHalfAnHour();
+}, 60_000);
+
+afterAll(async () => {
+  await fixture[Symbol.asyncDispose]();
+  await viewer.close();
+  await capture.close();
+});
+
+async function watchHalfAnHour(): Promise<void> {
+  const { offers } = readJson(await fixture.ask('GET', '/v1/offers')) as { offers: { id: string }[] };
+  const from = START / 1000;
+  const wish = { service: 7, offer: offers[0]!.id, from, to: from + 1800 };
+  expect(await viewer.request(fixture, 'join', wish)).toMatchObject({ outcome: 'joined' });
+  await clock.advance(20_000);
+  await clock.advanceUntil(fixture.headend.ended());
+  await turn();
+  await viewer.follow(capture, 7);
+  await viewer.settle();
+  expect(await viewer.deliver(fixture)).toBe(1);
+  await clock.advance(1_800_000);
+  while ((await readEntries()).length < 2) await clock.advance(1000);
+}
+
+async function readEntries(): Promise<{ id: number; kind: string }[]> {
+  const answer = await fixture.askOperator('GET', '/v1/operator/billing/entries');
+  return (readJson(answer) as { entries: { id: number; kind: string }[] }).entries;
+}
+
+async function billing(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await runTollcast(['billing', ...args, '--config', config]);
+  expect([code, stderr]).toEqual([0, '']);
+  return stdout;
+}
+
+async function refusal(...args: string[]): Promise<string> {
+  const { code, stderr } = await runTollcast(['billing', ...args, '--config', config]);
+  expect(code).not.toBe(0);
+  return stderr;
+}
+
+describe('content by purse and delivery by invoice', () => {
+  test('each stands in the ledger once, and the card agrees', async () => {
+    const lines = [`card:${card}  debit  0.25 USD`, 'revenue:7', `user:${card}  debit  2.50 USD`];
+    const report = await billing('report');
+    expect(report.split('\n')).toEqual([
+      lines[0],
+      expect.stringMatching(/^revenue:7 +credit 2\.75 USD$/),
+      lines[2],
+      '',
+    ]);
+    const { loaded, balance } = await viewer.purse();
+    expect(loaded - balance).toBe(250_000n);
+  });
+
+  test('any entry is followed to its source', async () => {
+    const texts = await Promise.all((await readEntries()).map(({ id }) => billing('explain', String(id))));
+    const charge = texts.find((text) => text.includes('charge'))!;
+    expect(charge).toContain(`  2.50 USD from revenue:7 to user:${card}`);
+    expect(charge).toContain('bill: 2.50 USD by invoice for service 7');
+    expect(charge).toContain('1800 s from 2026-12-31T23:00:00Z to 2026-12-31T23:30:00Z');
+    expect(charge).toMatch(new RegExp(`request \\d+: 2026-12-31T23:00:00Z, card ${card}: join, joined`));
+    const receipt = texts.find((text) => text.includes('receipt'))!;
+    expect(receipt).toContain(`  0.25 USD from revenue:7 to card:${card}`);
+    expect(receipt).toContain(`receipt 1 of card ${card}: 0.25 USD for 1000000 octets of service 7, torn 0.00 USD`);
+  });
+
+  test('one that is not there is said to be so', async () => {
+    expect(await refusal('explain', '99')).toBe(
+      'tollcast: the ledger has no entry 99; list entries to find its number\n',
+    );
+  });
+
+  test('the export is CSV with one row a line, and all rows of an account sum up', async () => {
+    const rows = parse<Record<string, string>>(await billing('export', '--account', 'revenue:7'), { columns: true });
+    expect(rows.map(({ event, amount, currency }) => `${event} ${amount} ${currency}`).toSorted()).toEqual([
+      'charge 2.50 USD',
+      'receipt 0.25 USD',
+    ]);
+  });
+});
+
+describe('what operators enter', () => {
+  test('a payment settles what is owed; the same again changes nothing, and another of its name is refused', async () => {
+    const payment = ['payment', 'desk-1', '--account', `user:${card}`, '--amount'];
+    const first = await billing(...payment, '2.00 USD');
+    expect(first).toMatch(/^entry \d+: payment desk-1, /);
+    expect(await billing(...payment, '2.00 USD')).toBe(first);
+    expect(await refusal(...payment, '3.00 USD')).toContain('choose another name, or correct that entry');
+    expect(await billing('report', '--account', `user:${card}`)).toContain('debit  0.50 USD');
+  });
+
+  test('a refund, a write-off and a settlement', async () => {
+    const account = ['--account', `user:${card}`];
+    await billing('refund', 'storm', ...account, '--service', '7', '--amount', '0.30 USD', '--note', 'a black picture');
+    await billing('write-off', 'rest', ...account, '--amount', '0.20 USD');
+    await billing('settlement', 'december', '--operator', 'network', '--service', '7', '--amount', '1.00 USD');
+    const report = await billing('report');
+    expect(report).toContain(`user:${card}`);
+    for (const line of [
+      /operator:network +credit 1\.00 USD/,
+      /refunds:7 +debit {2}0\.30 USD/,
+      /revenue:7 +credit 1\.75 USD/,
+      /writeoffs +debit {2}0\.20 USD/,
+      /user:\S+ +settled/,
+    ]) {
+      expect(report).toMatch(line);
+    }
+  });
+
+  test('a correction takes an entry back, and both are shown', async () => {
+    const wrong = (await readEntries()).find(({ kind }) => kind === 'write-off')!;
+    await billing('correct', String(wrong.id), '--note', 'it was paid');
+    const text = await billing('explain', String(wrong.id));
+    expect(text).toContain('taken back by');
+    expect(text).toContain('it was paid');
+    expect(await billing('report')).toMatch(/writeoffs +settled/);
+  });
+
+  test('a month is closed when it is over, and what comes then is in the next one', async () => {
+    while (clock.now() < Date.UTC(2027, 0, 1)) await clock.advance(60_000);
+    expect(await refusal('close', '2027-01')).toContain('2027-01 is not over');
+    await billing('close', '2026-12');
+    expect(await billing('report')).toContain('closed up to 2026-12');
+    const late = await billing('payment', 'late', '--account', `user:${card}`, '--amount', '0.01 USD');
+    expect(late).toContain(' in 2027-01');
+  });
+
+  test('every change has its operator in the log', async () => {
+    const { changes } = readJson(await fixture.askOperator('GET', '/v1/operator/changes')) as {
+      changes: { operator: string; action: string; subject: string }[];
+    };
+    expect(changes.map(({ action }) => action)).toEqual(
+      expect.arrayContaining([
+        'enter payment',
+        'enter refund',
+        'enter write-off',
+        'enter settlement',
+        'correct',
+        'close',
+      ]),
+    );
+  });
+
+  test.each([
+    ['an account that owes nothing', 'payments/x', { account: 'cash', amount: '1.00 USD' }, 'cash owes nothing'],
+    ['no account', 'payments/x', { account: 'bank', amount: '1.00 USD' }, 'is not an account of the ledger'],
+    ['no amount', 'payments/x', { account: 'user:a', amount: 'much' }, 'is not an amount'],
+    ['nothing', 'payments/x', { account: 'user:a', amount: '0 USD' }, 'an amount of 0 is nothing'],
+    ['no month', 'periods/december/close', undefined, 'is not a month'],
+  ])('%s is refused with what to write', async (_, path, body, reason) => {
+    const { status, body: answer } = await fixture.askOperator('PUT', `/v1/operator/billing/${path}`, body);
+    expect([status, Buffer.from(answer).toString()]).toEqual([422, expect.stringContaining(reason)]);
+  });
+
+  test('nobody but an operator sees or enters anything', async () => {
+    for (const path of ['entries', 'balances', 'entries/1']) {
+      expect((await fixture.ask('GET', `/v1/operator/billing/${path}`)).status).toBe(401);
+    }
+    expect((await fixture.ask('PUT', '/v1/operator/billing/payments/x')).status).toBe(401);
+  });
+});
