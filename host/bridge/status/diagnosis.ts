@@ -63,8 +63,9 @@ export class Diagnosis {
     const { keys, intake, sink, consent } = this.#options;
     if (consent.isAsking) return undefined;
     if (!sink.isReady) return ['waiting for a player', 'nobody takes the output; nothing is paid meanwhile'];
-    if (!keys.hasContent) return ['waiting for keys', whyNoKeys(keys, status.card)];
-    if (now - intake.lastOwnArrival > SILENT_AFTER)
+    const { lastOwnArrival } = intake;
+    if (!keys.hasContent) return ['waiting for keys', whyNoKeys(keys, status.card, Number.isFinite(lastOwnArrival))];
+    if (now - lastOwnArrival > SILENT_AFTER)
       return ['waiting for the stream', 'no packets come; check the address, the port and the interface'];
     return undefined;
   }
@@ -135,10 +136,15 @@ export class Diagnosis {
   }
 }
 
-function whyNoKeys({ lackingService, service }: DiagnosisOptions['keys'], card: string | undefined): string {
+function whyNoKeys(
+  { lackingService, service }: DiagnosisOptions['keys'],
+  card: string | undefined,
+  hasMedia: boolean,
+): string {
   if (lackingService !== undefined) {
     return `card ${card} has no key for service ${lackingService}; ask its operator for it`;
   }
+  if (!hasMedia) return 'nothing comes; check that the sender runs, and the address, the port and the interface';
   const keys = service === undefined ? 'keys' : `keys of service ${service}`;
   return `no ${keys} for this card have come; check the key port, and that the sender was started for this card`;
 }

@@ -22,7 +22,7 @@ import { type MulticastAddress, parseMulticastAddress } from '../../transport/ne
 import { decimalNumber, wholeNumber } from '../options/number-option.ts';
 import { addPassphraseOptions, askPassphrase, type PassphraseOptions } from '../terminal/passphrase.ts';
 import { addOperatorCommands } from './operator-commands.ts';
-import { nameSource, openSendSource } from './send-source.ts';
+import { nameSource, openSendSource, requireOneSource } from './send-source.ts';
 import { addServeCommands } from './serve-command.ts';
 
 interface SendOptions extends PassphraseOptions {
@@ -116,6 +116,7 @@ export function addHeadendCommand(program: Command): void {
 
 async function send(options: SendOptions): Promise<void> {
   const { price, accept } = options;
+  requireOneSource(options);
   const profile = chooseProfile(options);
   const to = completeAddress({
     ...options.address,

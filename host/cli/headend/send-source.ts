@@ -21,6 +21,13 @@ export interface SendSource extends Detected {
   readonly file?: FileDescription;
 }
 
+/** @throws InputError when what is to be sent is not exactly one thing. */
+export function requireOneSource({ source, file, passes }: SendSourceOptions): void {
+  if (source === undefined ? file === undefined : file !== undefined || passes !== undefined) {
+    throw new InputError('name either --source, or --file with --passes');
+  }
+}
+
 /**
  * Opens what is to be sent.
  * @throws InputError when it is not exactly one thing, or the mode does not authenticate where a piece of a file belongs.
@@ -32,11 +39,11 @@ export async function openSendSource(
   signal: AbortSignal,
 ): Promise<SendSource> {
   const { source, file, passes, format } = options;
-  if (source !== undefined && file === undefined && passes === undefined) {
-    const media = await openSource(source, options.interface, signal);
+  requireOneSource(options);
+  if (file === undefined) {
+    const media = await openSource(source!, options.interface, signal);
     return detectFormat(media, format === 'auto' ? undefined : format);
   }
-  if (source !== undefined || file === undefined) throw new InputError('name either --source, or --file with --passes');
   if (profile.mode !== 'sealed') {
     throw new InputError('only mode sealed tells for sure where a piece of a file belongs; leave out --mode');
   }

@@ -36,8 +36,8 @@ function asTollcastError(error: unknown, help: string): TollcastError {
   }
   if (error instanceof CommanderError) {
     const what = message.replace(/^error: |\.$/g, '');
-    // Some name what was meant.
-    return new TollcastError('USAGE', /\?\)$|; /.test(what) ? what : `${what}; see: ${help}`, options);
+    const saysWhat = /\(Did you mean|Allowed choices are|; /.test(what);
+    return new TollcastError('USAGE', saysWhat ? what : `${what}; see: ${help}`, options);
   }
   // The message of the system names the path.
   if (error instanceof Error && ('syscall' in error || isDiskFull(error))) {

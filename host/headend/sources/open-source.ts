@@ -2,12 +2,14 @@ import { fstat } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { promisify } from 'node:util';
+import { TransportError } from '../../../apdu/errors.ts';
 import { type Clock, systemClock } from '../../clock/clock.ts';
 import { type MediaChunk, type MediaSource, makeSourceError } from './media-source.ts';
 import { readPipe } from './pipe-source.ts';
 import { openUdpSource } from './udp-source.ts';
 
 const STDIN = 0;
+const SYNTAX = 'a file that is there, - for standard input, udp://ADDRESS:PORT or rtp://ADDRESS:PORT';
 /** Octets read at a time. */
 const CHUNK = 1316 * 200;
 
@@ -31,16 +33,21 @@ export async function openSource(
     return streamSource('standard input', process.stdin, isFile, signal, clock);
   }
   if (/^(udp|rtp):\/\//.test(text)) return openUdpSource(text, networkInterface, signal, clock);
+  const [, scheme] = /^(\w+):\/\//.exec(text) ?? [];
+  if (scheme !== undefined) {
+    const how = `ffmpeg -i ${text} -c copy -f mpegts - | tollcast headend send --source -`;
+    throw new TransportError('SOURCE', `nothing is read by ${scheme}; pipe it in, as in: ${how}`);
+  }
   try {
     const file = await open(text, 'r');
-    const isFile = (await file.stat()).isFile();
-    return streamSource(text, file.createReadStream({ highWaterMark: CHUNK }), isFile, signal, clock);
+    const stat = await file.stat();
+    if (stat.isDirectory()) {
+      await file.close();
+      throw new Error('it is a folder');
+    }
+    return streamSource(text, file.createReadStream({ highWaterMark: CHUNK }), stat.isFile(), signal, clock);
   } catch (error) {
-    throw makeSourceError(
-      text,
-      error,
-      'name a file that is there, - for standard input, udp://ADDRESS:PORT or rtp://ADDRESS:PORT',
-    );
+    throw makeSourceError(text, error, `name ${SYNTAX}`);
   }
 }
 

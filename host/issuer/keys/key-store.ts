@@ -129,7 +129,10 @@ async function readPrivate(directory: string, name: MasterName): Promise<string>
     file = await open(masterPath(directory, name), 'r');
   } catch (cause) {
     if (!isSystemError(cause, 'ENOENT', 'ENOTDIR')) throw cause;
-    throw new IssuerError('NO_MASTER', `${directory} holds no ${name} master; name the right store with --store`);
+    throw new IssuerError(
+      'NO_MASTER',
+      `${directory} holds no ${name} master; name the right store with --store, or make one: tollcast issuer init`,
+    );
   }
   try {
     const { size, mode } = await file.stat();

@@ -132,6 +132,10 @@ function receiveError(options: UdpReceiverOptions, cause: unknown): TransportErr
       { cause },
     );
   }
+  if (code === 'EADDRNOTAVAIL' && !isMulticast(address)) {
+    const text = `${address} is not an address of this machine; name one of its own, or a multicast address, as in 239.1.2.3`;
+    return new TransportError('ADDRESS_UNREACHABLE', text, { cause });
+  }
   const what = isMulticast(address) ? `join ${address}:${port} on interface ${local}` : `receive on ${address}:${port}`;
   return new TransportError(
     'ADDRESS_UNREACHABLE',

@@ -1,7 +1,7 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { encodeCardLimits, NO_LIMITS } from '../../../apdu/decode-module/card-limits.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { encodeVerificationKey } from '../../../apdu/decode-module/keys/verification-key.ts';
@@ -117,6 +117,16 @@ test('a stream of which the card opens nothing is a failure', async () => {
   expect(await run.ended).toBe(1);
   expect(run.out()).toHaveLength(0);
   expect(run.said()).toMatch(/and nothing of it was opened: card 0a1b2c-02-00000003 had no key for what came; ask/);
+});
+
+test('a sender that does not run is said', async () => {
+  await desk.makeCard(1_000_000n);
+  const run = desk.watch('--out', join(desk.directory, 'out'));
+  await vi.waitFor(() => expect(run.said()).toContain('waiting for keys: nothing comes; check that the sender runs'), {
+    timeout: 20_000,
+  });
+  run.child.kill('SIGINT');
+  expect(await run.ended).toBe(0);
 });
 
 test('without credit the run ends with price, balance and what to type', async () => {

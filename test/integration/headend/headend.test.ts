@@ -286,8 +286,13 @@ describe('a source', () => {
       code: 'SOURCE',
       message: expect.stringContaining('name a file that is there') as string,
     });
-    await expect(openSource(directory, '127.0.0.1', NEVER).then(detectFormat)).rejects.toMatchObject({
+    await expect(openSource(directory, '127.0.0.1', NEVER)).rejects.toMatchObject({
       code: 'SOURCE',
+      message: expect.stringContaining('(it is a folder); name a file that is there') as string,
+    });
+    await expect(openSource('https://tv.example/a.m3u8', '127.0.0.1', NEVER)).rejects.toMatchObject({
+      code: 'SOURCE',
+      message: expect.stringContaining('nothing is read by https; pipe it in, as in: ffmpeg -i https://tv.') as string,
     });
   });
 

@@ -120,6 +120,21 @@ describe.each([
   });
 });
 
+test('an address of another machine is not received on', async () => {
+  const opening = openUdpReceiver({
+    address: '192.0.2.1',
+    port: 0,
+    interface: LOOPBACK,
+    coalesce: false,
+    onDatagrams: () => undefined,
+  });
+  await expect(opening).rejects.toMatchObject({
+    code: 'ADDRESS_UNREACHABLE',
+    message:
+      '192.0.2.1 is not an address of this machine; name one of its own, or a multicast address, as in 239.1.2.3',
+  });
+});
+
 test('a receiver by recvmmsg takes what it prefers, a share of the rest, and all again when told', async () => {
   const { receiver, received } = await receive(LOOPBACK, true);
   const senders = [createSocket('udp4'), createSocket('udp4')];
