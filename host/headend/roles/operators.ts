@@ -9,6 +9,8 @@ import type { HeadendStore } from '../../store/headend/headend-store.ts';
 const TOKEN_LENGTH = 32;
 /** Name of the operator that a head-end makes at its first start. */
 const FIRST = 'operator';
+/** Whom the log of changes names where somebody has the state directory itself. */
+const OWNER = 'owner';
 
 /** The file with the token that is made at the first start. */
 export function tokenFile(state: string): string {
@@ -50,8 +52,12 @@ export class Operators {
 
   /** @returns whether there was such an operator. */
   async remove(name: string): Promise<boolean> {
-    const { numDeletedRows } = await this.#store.deleteFrom('operator').where('name', '=', name).executeTakeFirst();
-    return numDeletedRows > 0n;
+    return this.#store.transaction().execute(async (transaction) => {
+      const gone = await transaction.deleteFrom('operator').where('name', '=', name).executeTakeFirst();
+      const wasThere = gone.numDeletedRows > 0n;
+      if (wasThere) await transaction.insertInto('change').values(this.#changeOf('remove', name)).execute();
+      return wasThere;
+    });
   }
 
   async identify(token: string): Promise<string | undefined> {
@@ -61,12 +67,24 @@ export class Operators {
   }
 
   async #keep(name: string, token: string): Promise<void> {
-    const row = { name, tokenHash: hashToken(token), addedAt: Math.floor(this.#clock.now() / 1000) };
-    await this.#store
-      .insertInto('operator')
-      .values(row)
-      .onConflict((conflict) => conflict.column('name').doUpdateSet(row))
-      .execute();
+    const row = { name, tokenHash: hashToken(token), addedAt: this.#now };
+    await this.#store.transaction().execute(async (transaction) => {
+      await transaction
+        .insertInto('operator')
+        .values(row)
+        .onConflict((conflict) => conflict.column('name').doUpdateSet(row))
+        .execute();
+      await transaction.insertInto('change').values(this.#changeOf('add', name)).execute();
+    });
+  }
+
+  /** Who may add and remove operators is whoever has the state directory. */
+  #changeOf(action: string, name: string) {
+    return { at: this.#now, operator: OWNER, action, subject: `operator ${name}`, detail: null };
+  }
+
+  get #now(): number {
+    return Math.floor(this.#clock.now() / 1000);
   }
 }
 

@@ -131,6 +131,7 @@ export class SoldServices {
           const gone = { definition: REMOVED, changedAt: at };
           await transaction.updateTable('service').set(gone).where('number', '=', number).execute();
         }
+        if (!wasThere) return;
         await transaction
           .insertInto('change')
           .values({ at, operator, action: 'remove', subject: `service ${number}`, detail: null })

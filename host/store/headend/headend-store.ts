@@ -73,6 +73,20 @@ function explain(cause: unknown, directory: string): unknown {
   );
 }
 
+/** Numbers and ids that may be given between a copy and its being put back. */
+const MAX_GIVEN = 1_000_000;
+
+/** Has a copy go on above what the head-end gives after it: cards take no number twice, and an id names one key. */
+const SKIP_NUMBERS = `
+  begin;
+  insert into card_number (card_id, last_number)
+    select card_id, max(number) + ${MAX_GIVEN} from
+      (select card_id, last_number as number from card_number union all select card_id, number from member)
+    group by card_id
+    on conflict (card_id) do update set last_number = excluded.last_number;
+  update key_counter set next = next + ${MAX_GIVEN};
+  commit;`;
+
 /**
  * Copies the database of a head-end, also while it is in use.
  * @param to a file that is not there yet; its owner alone can read it.
@@ -97,5 +111,11 @@ export async function backUpHeadendStore(directory: string, to: string): Promise
     await backup(database, to);
   } finally {
     database.close();
+  }
+  const copy = new DatabaseSync(to);
+  try {
+    copy.exec(SKIP_NUMBERS);
+  } finally {
+    copy.close();
   }
 }

@@ -116,7 +116,9 @@ sessions: [{ name: main, source: ${folder}/clip.bin, format: data, repeat: true,
     expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('no-card') as string]);
     expect(await operate('service', 'put', clip)).toMatchObject({ code: 0, stderr: '' });
     const [changes, copied] = await Promise.all([operate('changes'), operate('backup', join(folder, 'copy.sqlite'))]);
-    expect(JSON.parse(changes.stdout)).toMatchObject({ changes: [{ operator: 'operator', subject: 'service 7' }, {}] });
+    expect(JSON.parse(changes.stdout)).toMatchObject({
+      changes: [{ operator: 'operator', subject: 'service 7' }, {}, {}],
+    });
     expect(copied).toMatchObject({ code: 0, stderr: '' });
   } finally {
     server.kill('SIGTERM');

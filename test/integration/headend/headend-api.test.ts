@@ -163,6 +163,7 @@ describe('what operators see and change', () => {
     const { changes } = readJson(await fixture.askOperator('GET', '/v1/operator/changes')) as { changes: object[] };
     expect(changes).toMatchObject([
       { operator: 'operator', action: 'put', subject: 'service 7', detail: JSON.stringify(dearer) },
+      { operator: 'owner', action: 'add', subject: 'operator operator' },
       { operator: 'configuration', action: 'put', subject: 'service 7' },
     ]);
     // It stays so over a restart, as the configuration says what it said before.
