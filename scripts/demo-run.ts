@@ -30,6 +30,7 @@ const MAX_SILENCE = 4000;
 /** @returns the exit status: 0 when what came out is what went in. */
 export async function runDemo(options: DemoOptions): Promise<number> {
   const { folder, signal } = options;
+  if (options.source !== undefined) await requireFile(options.source);
   const card = await findCard(options.card, folder, say);
   try {
     say(`card          ${card.name}`);
@@ -46,6 +47,15 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   } finally {
     await card.close();
   }
+}
+
+/** @throws TollcastError `SOURCE` */
+async function requireFile(path: string): Promise<void> {
+  const isFile = await stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+  if (!isFile) throw new TollcastError('SOURCE', `${path} is not a file; name one that is there with --source`);
 }
 
 /** Finds the channel as a viewer does: by what the head-end offers and the card trusts. */

@@ -7,7 +7,10 @@ import { Command } from 'commander';
 import { MAX_PACKETS } from '../apdu/decode-module/packets/card-part.ts';
 import { TollcastError } from '../apdu/errors.ts';
 import { wholeNumber } from '../host/cli/options/number-option.ts';
+import { takeSecrets } from '../host/cli/terminal/environment-secrets.ts';
 import type { DemoOptions } from './demo-options.ts';
+
+takeSecrets();
 
 const program = new Command('demo')
   .description('multicast a clip on loopback, watch it through a card that takes the toll, show the bill')

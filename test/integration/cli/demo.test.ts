@@ -98,3 +98,13 @@ async function processesOf(session: number): Promise<string[]> {
   }
   return found;
 }
+
+test('a source that is not there is told in one line', async () => {
+  const missing = join(folder, 'none.ts');
+  const failed: unknown = await demo('--card', 'soft', '--source', missing).catch((error: unknown) => error);
+  expect(failed).toMatchObject({
+    code: 1,
+    stdout: '',
+    stderr: `demo: ${missing} is not a file; name one that is there with --source\n`,
+  });
+});
