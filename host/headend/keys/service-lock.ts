@@ -31,7 +31,7 @@ export function lockService(directory: string, service: number): Disposable {
     if (holder !== undefined) {
       throw new TollcastError(
         'SERVICE_TAKEN',
-        `service ${service} is being sent by ${holder}; stop that, or give the service another number`,
+        `service ${service} is being sent by ${holder}; stop that, or take another number: --service, or number in the configuration`,
         { cause },
       );
     }
