@@ -77,6 +77,12 @@ export interface CardPairTable {
   readonly madeAt: number;
 }
 
+/** A head-end that numbers grants of these cards too. */
+export interface HeadEndTable {
+  /** Directory of its state, from the root. */
+  readonly state: string;
+}
+
 export type IssuerTables = {
   readonly issuer: IssuerTable;
   readonly card: CardTable;
@@ -84,6 +90,7 @@ export type IssuerTables = {
   readonly receipt: ReceiptTable;
   readonly grantNumber: GrantNumberTable;
   readonly cardPair: CardPairTable;
+  readonly headEnd: HeadEndTable;
 };
 
 type Rows = { [T in keyof IssuerTables]: Selectable<IssuerTables[T]> };

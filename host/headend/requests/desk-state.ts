@@ -5,7 +5,7 @@ import { entryOfRow } from '../charging/charging-rows.ts';
 import { EntryBook } from '../charging/entry-book.ts';
 import { MemberBook } from '../membership/member-book.ts';
 import { AnsweredRequests } from './answered-requests.ts';
-import { CardNumbers } from './card-numbers.ts';
+import { CardNumbers, type NumberSource } from './card-numbers.ts';
 import { memberOfRow } from './request-rows.ts';
 
 /** All that the desk knows; what is on disk, and what is on its way there. */
@@ -23,9 +23,15 @@ export interface DeskState {
 
 /**
  * Reads what is on disk.
+ * @param shared where others number grants of the same cards.
  * @param now seconds since 1970; members that are to be heard of get their time anew, as nobody listened meanwhile.
  */
-export async function readDeskState(store: HeadendStore, mode: ChargingMode, now: number): Promise<DeskState> {
+export async function readDeskState(
+  store: HeadendStore,
+  mode: ChargingMode,
+  now: number,
+  shared?: NumberSource,
+): Promise<DeskState> {
   const members = new MemberBook();
   const numbers: [cardId: string, number: number][] = [];
   for (const row of await store.selectFrom('member').selectAll().execute()) {
@@ -50,7 +56,7 @@ export async function readDeskState(store: HeadendStore, mode: ChargingMode, now
   return {
     members,
     entries: new EntryBook(mode, entries),
-    numbers: new CardNumbers(numbers),
+    numbers: new CardNumbers(numbers, shared),
     answered,
     blocked: new Set(blocked.map(({ cardId }) => cardId)),
     users: new Map(users.map(({ cardId, user }) => [cardId, user])),

@@ -14,6 +14,7 @@ import type { ListedMember, MemberList } from '../membership/member-list.ts';
 import type { Member } from '../membership/member.ts';
 import type { SoldSession } from '../membership/sold-session.ts';
 import { CardAuthentication, cardOf } from './card-authentication.ts';
+import type { NumberSource } from './card-numbers.ts';
 import { type DeskState, type DeskStore, readDeskState } from './desk-state.ts';
 import { DeskTimers } from './desk-timers.ts';
 import { type Applied, type Asked, Joins, type Refusal } from './joins.ts';
@@ -40,6 +41,8 @@ export interface RequestDeskOptions extends DeskStore {
     /** Seconds between two transfers, where entries are transferred periodically. */
     readonly period?: number | undefined;
   };
+  /** Where others number grants of the same cards. */
+  readonly numbers?: NumberSource | undefined;
   readonly clock: Clock;
 }
 
@@ -66,7 +69,8 @@ export class RequestDesk implements MemberList {
   /** Reads what is on disk. */
   static async open(options: RequestDeskOptions): Promise<RequestDesk> {
     const now = Math.floor(options.clock.now() / 1000);
-    return new RequestDesk(options, await readDeskState(options.store, options.charging.mode, now));
+    const { store, charging, numbers } = options;
+    return new RequestDesk(options, await readDeskState(store, charging.mode, now, numbers));
   }
 
   private constructor(options: RequestDeskOptions, state: DeskState) {

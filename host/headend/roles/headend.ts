@@ -3,6 +3,7 @@ import type { MasterName } from '../../../apdu/decode-module/keys/card-keys.ts';
 import { type Clock, systemClock } from '../../clock/clock.ts';
 import { GroupWriter } from '../../store/group-writer.ts';
 import { headendDatabase, type HeadendStore, openHeadendStore } from '../../store/headend/headend-store.ts';
+import type { SharedNumbers } from '../../store/shared-numbers.ts';
 import { type NamedSigner, openOfferSigner } from '../announce/offer-signer.ts';
 import { OpenOffers } from '../announce/open-offers.ts';
 import { SapAnnouncer } from '../announce/sap-announcer.ts';
@@ -13,15 +14,15 @@ import { openTlsIdentity, type TlsIdentity } from '../api/tls-identity.ts';
 import { BillingDesk } from '../billing/billing-desk.ts';
 import { StoreBilling } from '../charging/store-billing.ts';
 import type { Config } from '../config/read-config.ts';
-import type { SessionPlan } from '../config/service-plan.ts';
-import { CardPoints } from '../keys/card-points.ts';
-import { openPairKey } from '../keys/pair-key.ts';
+import type { CardPoints } from '../keys/card-points.ts';
+import { joinCardNumbers } from '../keys/grant-numbers.ts';
 import { ReceiptRole } from '../receipts/receipt-role.ts';
 import type { IssuerUplinkKeys } from '../requests/card-authentication.ts';
 import { RequestDesk } from '../requests/request-desk.ts';
 import { explainListen } from './explain-listen.ts';
 import { findIssuerNumber } from './issuer-number.ts';
 import { makeMetrics } from './metrics.ts';
+import { openPairs } from './open-pairs.ts';
 import { Operators } from './operators.ts';
 import { RunningServices } from './running-services.ts';
 import { SentOctets } from './sent-octets.ts';
@@ -61,6 +62,7 @@ interface Parts {
   /** Undefined where no receipts are taken. */
   readonly receipts: ReceiptRole | undefined;
   readonly points: CardPoints;
+  readonly numbers: SharedNumbers;
 }
 
 /** ms between two looks at whether offers are to be renewed. */
@@ -108,13 +110,14 @@ export class Headend {
 
   /** Ends all streams; viewers wait for the head-end to come back. */
   async close(): Promise<void> {
-    const { running, meter, writer, store } = this.#parts;
+    const { running, meter, writer, store, numbers } = this.#parts;
     await this.#halt();
     await running.close();
     await meter.note();
     await this.#parts.receipts?.close();
     await writer.close();
     await store.destroy();
+    numbers[Symbol.dispose]();
   }
 
   /** Ends when every session's file has ended, or the head-end was closed; a live session has no end. */
@@ -264,10 +267,6 @@ export class Headend {
   }
 }
 
-function isUnderPrivateHalf({ parent }: SessionPlan): boolean {
-  return parent === 'private-half';
-}
-
 async function assemble(
   { config, openMaster, hasMaster, openUplinkKeys, log, clock = systemClock, openSource }: HeadendOptions,
   store: HeadendStore,
@@ -287,7 +286,9 @@ async function assemble(
   const offers = new OpenOffers(store, signer, { url, tlsKey: tls.fingerprint }, clock);
   const router = new SessionRouter();
   const meter = await SentOctets.open(store, () => running.sent());
+  const numbers = await joinCardNumbers(plan.issuer, plan.state);
   const desk = await RequestDesk.open({
+    numbers,
     store,
     writer,
     masters,
@@ -298,14 +299,8 @@ async function assemble(
     charging: { mode, billing: new StoreBilling(writer), ...(mode === 'transfer' && { period }) },
     clock,
   });
-  const pairKey = await openPairKey(plan.state, plan.pairKey);
-  const points = await CardPoints.open(plan.issuer);
-  const { publicFile } = pairKey;
-  const isPairWanted = services.list().some(({ plan: sold }) => sold.sessions.some(isUnderPrivateHalf));
-  if (publicFile !== undefined && isPairWanted) {
-    log.info({ publicFile }, `cards make a key pair for this head-end by: issuer pair --head-end ${publicFile}`);
-  }
-  const book = new SessionBook({ store, uniqueMaster, pairKey: pairKey.privateKey, points, clock, log });
+  const { pairKey, points } = await openPairs(plan, services.list(), log);
+  const book = new SessionBook({ store, uniqueMaster, pairKey, points, clock, log });
   const running = new RunningServices({
     book,
     router,
@@ -329,5 +324,5 @@ async function assemble(
           log,
         })
       : undefined;
-  return { url, tls, signer, clock, store, writer, services, offers, desk, running, meter, receipts, points };
+  return { url, tls, signer, clock, store, writer, services, offers, desk, running, meter, receipts, points, numbers };
 }

@@ -6,6 +6,7 @@ import { plainNames } from './0004-plain-names.ts';
 import { grantNumbers } from './0005-grant-numbers.ts';
 import { uplinkMasters } from './0006-uplink-masters.ts';
 import { cardPairs } from './0007-card-pairs.ts';
+import { headEnds } from './0008-head-ends.ts';
 
 /**
  * What each version of the store adds to the one before, by name and in the order of the names. Each can be repeated.
@@ -19,4 +20,5 @@ export const ISSUER_MIGRATIONS: Record<string, Migration> = {
   '0005-grant-numbers': grantNumbers,
   '0006-uplink-masters': uplinkMasters,
   '0007-card-pairs': cardPairs,
+  '0008-head-ends': headEnds,
 };

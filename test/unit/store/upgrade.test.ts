@@ -108,7 +108,7 @@ describe('a store of the last version without migrations', () => {
   test('has every balance, order, receipt and grant number as it was', async () => {
     await expectEverythingKept();
     // The old file is gone, and what is there is for its owner alone.
-    expect(await readdir(directory)).toEqual(['accounts.sqlite']);
+    expect(await readdir(directory)).toEqual(['accounts.sqlite', 'numbers.sqlite']);
     expect((await stat(join(directory, 'accounts.sqlite'))).mode & 0o777).toBe(0o600);
   });
 
@@ -216,14 +216,14 @@ describe('an old file of grant numbers', () => {
   test('is taken over by a head-end that has no accounts', async () => {
     await rm(join(directory, 'accounts.sqlite'));
     expect(await openGrantNumbers(directory).take([CARD, UNKEYED], NOW)).toEqual([1_795_219_203, NOW]);
-    expect(await readdir(directory)).toEqual(['accounts.sqlite']);
+    expect(await readdir(directory)).toEqual(['accounts.sqlite', 'numbers.sqlite']);
     await expect(Accounts.open(directory)).rejects.toMatchObject({ code: 'NO_STORE' });
   });
 
   test('that is empty, as a crash may have left it, holds nothing up', async () => {
     await writeFile(join(directory, 'grants.db'), '');
     expect(await openGrantNumbers(directory).take([CARD], NOW)).toEqual([NOW]);
-    expect(await readdir(directory)).toEqual(['accounts.sqlite']);
+    expect(await readdir(directory)).toEqual(['accounts.sqlite', 'numbers.sqlite']);
   });
 
   test('that is damaged is named, and the accounts stay as they are', async () => {
