@@ -41,12 +41,14 @@ const MAX_ANSWER = 1_000_000;
 
 interface FixtureOptions extends Pick<HeadendOptions, 'clock' | 'openSource'> {
   readonly announce?: { readonly address?: string; readonly interval?: number };
+  /** What else the configuration says. */
+  readonly config?: Readonly<Record<string, unknown>>;
 }
 
 /** @param services as a configuration has them. */
 export async function startHeadend(
   services: unknown,
-  { clock = systemClock, openSource, announce = {} }: FixtureOptions = {},
+  { clock = systemClock, openSource, announce = {}, config = {} }: FixtureOptions = {},
 ): Promise<HeadendFixture> {
   const directory = await mkdtemp(join(tmpdir(), 'tollcast-headend-'));
   const issuer = join(directory, 'issuer');
@@ -57,10 +59,13 @@ export async function startHeadend(
   const log: Record<string, unknown>[] = [];
   const logger = pino({ level: 'debug' }, { write: (line) => log.push(JSON.parse(line) as Record<string, unknown>) });
   let current = services;
+  const readConfig = () => {
+    const listen = `127.0.0.1:${port}`;
+    return parseConfig(JSON.stringify({ listen, state, issuer, announce, services: current, ...config }), 'test.json');
+  };
   const start = () => {
-    const text = JSON.stringify({ listen: `127.0.0.1:${port}`, state, issuer, announce, services: current });
     return Headend.start({
-      config: parseConfig(text, 'test.json'),
+      config: readConfig(),
       openMaster: async (name) => openTestMaster(name),
       hasMaster: async () => true,
       log: logger,
@@ -70,7 +75,7 @@ export async function startHeadend(
   };
   let headend = await start();
   let isRunning = true;
-  const { fingerprint } = await openTlsIdentity(state, undefined, '127.0.0.1');
+  const { fingerprint } = await openTlsIdentity(state, readConfig().plan.tls, '127.0.0.1');
   const ask: HeadendFixture['ask'] = (method, path, options = {}) =>
     requestPinned({
       url: new URL(path, `https://127.0.0.1:${port}`),
