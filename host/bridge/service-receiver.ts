@@ -10,6 +10,8 @@ export interface ServiceAddress {
   readonly keyPort: number;
   /** IPv4 address of the interface on which to join. */
   readonly interface: string;
+  /** IPv4 addresses of those who are heard, at most 8; everybody when left out or empty. */
+  readonly sources?: readonly string[];
 }
 
 export interface ServiceReceiver {
@@ -22,7 +24,7 @@ export interface ServiceReceiver {
  * @throws TransportError `PORT_TAKEN`, `ADDRESS_UNREACHABLE`.
  */
 export async function receiveService(from: ServiceAddress, bridge: Bridge): Promise<ServiceReceiver> {
-  const { address, interface: local } = from;
+  const { address, interface: local, sources = [] } = from;
   const ports = [
     { port: from.keyPort, coalesce: false, onDatagrams: bridge.receiveKeys.bind(bridge) },
     { port: from.port + 1, coalesce: false, onDatagrams: bridge.receiveRtcp.bind(bridge) },
@@ -33,12 +35,12 @@ export async function receiveService(from: ServiceAddress, bridge: Bridge): Prom
     for (const receiver of open.splice(0)) await receiver.close();
   };
   try {
-    for (const port of ports) open.push(await openUdpReceiver({ address, interface: local, ...port }));
+    for (const port of ports) open.push(await openUdpReceiver({ address, interface: local, sources, ...port }));
   } catch (error) {
     await close();
     throw error;
   }
   const media = open[2]!;
-  bridge.onPreference = ({ sources, share }) => media.prefer(sources, share);
+  bridge.onPreference = (preferred) => media.prefer(preferred.sources, preferred.share);
   return { media, close };
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { OutOfRangeError, TollcastError } from '../../../apdu/errors.ts';
-import { Bridge, type BridgeEnd, type BridgeStatus, receiveService } from '../../bridge/index.ts';
+import { Bridge, type BridgeEnd, type BridgeStatus, receiveService, type ServiceAddress } from '../../bridge/index.ts';
 import { openOutput, OUTPUT_SYNTAX } from '../../player/open-output.ts';
 import type { FileProgress } from '../../player/output.ts';
 import { CARD_ADDRESS_SYNTAX, createCardOpener, parseCardAddress } from '../../transport/card/card-address.ts';
@@ -92,7 +92,7 @@ async function watch(name: string | undefined, options: WatchOptions): Promise<v
   // What is not joined has no output: nothing is made, or written over, for it.
   const offer = name === undefined ? undefined : await chooseChannel(name, { ...options, card });
   if (offer !== undefined) await decision.acceptChannel(offer);
-  const { address, port, keyPort } = offer?.address ?? addressOf(options);
+  const { address, port, keyPort, sources = [] } = offer?.address ?? addressOf(options);
   const confirms = options.confirms === undefined ? undefined : ConfirmFile.open(options.confirms);
   const stop = new AbortController();
   const interrupt = () => stop.abort();
@@ -148,7 +148,7 @@ async function watch(name: string | undefined, options: WatchOptions): Promise<v
       stop.abort();
     });
     const started = performance.now();
-    const receiver = await receiveService({ address, port, keyPort, interface: options.interface }, bridge);
+    const receiver = await receiveService({ address, port, keyPort, sources, interface: options.interface }, bridge);
     let end: BridgeEnd;
     try {
       const kilobytes = Math.round(receiver.media.buffer / 1024);
@@ -199,7 +199,7 @@ function requireOneSource(name: string | undefined, { address, keyPort, service 
 }
 
 /** @throws OutOfRangeError when a port is needed for two things. */
-function addressOf(options: WatchOptions): { address: string; port: number; keyPort: number } {
+function addressOf(options: WatchOptions): Omit<ServiceAddress, 'interface'> {
   const { address, port } = options.address!;
   const keyPort = options.keyPort ?? port + 2;
   if (keyPort === port || keyPort === port + 1) {

@@ -137,7 +137,7 @@ export class OpenOffers implements OfferBook {
 
 function makeOffer(
   plan: ServicePlan,
-  { identity, plan: { to, profile } }: KeptSession,
+  { identity, plan: { to, sources, profile } }: KeptSession,
   api: ApiAddress,
   from: number,
   until: number,
@@ -156,7 +156,7 @@ function makeOffer(
     suites: plan.suites,
     classes: (['card', 'soft'] as const).filter((name) => plan.classes[name]),
     headEnds: [{ url: api.url, tlsKey: api.tlsKey }],
-    address: { address: to.address, port: to.port, keyPort: to.keyPort, sources: [] },
+    address: { address: to.address, port: to.port, keyPort: to.keyPort, sources },
     from,
     to: until,
   };

@@ -79,6 +79,15 @@ export const SESSION = Type.Object(
     address: textOf('where to send, as in 239.1.2.3:5000', 40),
     keyPort: Type.Optional(whole(1, 65_535, 'port of the key messages; the media port + 2 when left out')),
     interface: Type.Optional(textOf('IPv4 address of the interface to send by; 127.0.0.1 when left out', 40)),
+    sources: Type.Optional(
+      Type.Array(
+        textOf('IPv4 address that packets come from; that of the interface when left out, and any when empty', 40),
+        {
+          maxItems: 8,
+          uniqueItems: true,
+        },
+      ),
+    ),
     ttl: Type.Optional(whole(0, 255, 'networks that a packet may cross; 1 when left out')),
     profile: Type.Optional(PROFILE),
     keys: Type.Optional(KEYS),

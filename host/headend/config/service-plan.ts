@@ -5,6 +5,7 @@ import { parseSession, type SessionIdentity } from '../../contract/session/sessi
 import type { Currency } from '../../money/currency.ts';
 import { parsePrice } from '../../money/price.ts';
 import { parseMulticastAddress } from '../../transport/network/multicast-address.ts';
+import { isMulticast } from '../../transport/network/udp-sender.ts';
 import type { ParentName } from '../keys/card-parents.ts';
 import { chooseQuantum, parseQuantum } from '../keys/quantum.ts';
 import { chooseProfile, type SealingProfile } from '../sender/sealing-profile.ts';
@@ -30,6 +31,8 @@ export interface SessionPlan {
   readonly rate: number | undefined;
   readonly repeats: boolean;
   readonly to: ServiceAddress;
+  /** IPv4 addresses that its packets come from; none where receivers are to take them from anywhere. */
+  readonly sources: readonly string[];
   readonly profile: SealingProfile;
   readonly strategy: 'auto' | 'list' | 'shared';
   /** Whether segment keys are on the key port, or in answers alone. */
@@ -227,7 +230,11 @@ function planSession(session: SessionDefinition, at: FieldPath, faults: FaultLis
   const address = faults.read([...at, 'address'], () => parseMulticastAddress(session.address));
   const sender = session.interface ?? '127.0.0.1';
   if (!isIPv4(sender)) faults.add([...at, 'interface'], 'write the IPv4 address of an interface of this machine');
-  const { origin: text } = session;
+  // Multicast leaves with the address of its interface; others with the one that the system chooses.
+  const { origin: text, sources = isMulticast(address?.address ?? '') ? [sender] : [] } = session;
+  for (const [i, source] of sources.entries()) {
+    if (!isIPv4(source)) faults.add([...at, 'sources', i], 'write the IPv4 address of a head-end as receivers see it');
+  }
   const origin = text === undefined ? undefined : faults.read([...at, 'origin'], () => parseSession(text.trim()));
   const span = wanted.span ?? 64;
   if (span % 16 !== 0) faults.add([...at, 'profile', 'span'], 'write a multiple of 16');
@@ -254,6 +261,7 @@ function planSession(session: SessionDefinition, at: FieldPath, faults: FaultLis
     rate: session.rate,
     repeats: session.repeat === true,
     to,
+    sources,
     profile,
     strategy: keys.strategy ?? 'auto',
     delivery: keys.delivery ?? 'multicast',

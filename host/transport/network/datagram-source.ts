@@ -17,6 +17,22 @@ export function parseSource(address: string, port: number): number {
   );
 }
 
+/** Hands on what comes from these IPv4 addresses alone, whatever the port. */
+export function filterSources(addresses: readonly string[], onDatagrams: DatagramHandler): DatagramHandler {
+  const heard = new Set(addresses.map((address) => parseSource(address, 0)));
+  return (datagrams, sources) => {
+    const kept: Uint8Array[] = [];
+    const from: number[] = [];
+    for (const [i, datagram] of datagrams.entries()) {
+      const source = sources[i]!;
+      if (!heard.has(source - (source % 0x10000))) continue;
+      kept.push(datagram);
+      from.push(source);
+    }
+    if (kept.length > 0) onDatagrams(kept, from);
+  };
+}
+
 /** As people write it: `192.0.2.1:5000`. */
 export function formatSource(source: number): string {
   const address = Math.floor(source / 0x10000);

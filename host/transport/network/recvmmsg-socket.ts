@@ -17,6 +17,7 @@ const SO_DETACH_FILTER = 27;
 const SO_RCVBUFFORCE = 33;
 const IPPROTO_IP = 0;
 const IP_ADD_MEMBERSHIP = 35;
+const IP_ADD_SOURCE_MEMBERSHIP = 39;
 const MSG_DONTWAIT = 0x40;
 const SOL_UDP = 17;
 const UDP_GRO = 104;
@@ -32,6 +33,8 @@ export interface RecvmmsgOptions {
   readonly port: number;
   /** IPv4 address of this machine. */
   readonly interface: string;
+  /** IPv4 addresses whose packets the network brings, where it is multicast; those of all when left out or empty. */
+  readonly sources?: readonly string[];
   /** Octets of receive buffer to ask for. */
   readonly buffer: number;
   /** Whether datagrams may come joined to trains, where the kernel can do it; it is asked to unless this is false. */
@@ -145,13 +148,22 @@ function bindSocket(libc: Libc, fd: number, options: RecvmmsgOptions): number {
   address.set(ip, 4);
   check(libc.bind(fd, address, address.length));
   if (multicast) {
-    // struct ip_mreq.
-    const membership = Uint8Array.of(...ip, ...Uint8Array.from(options.interface.split('.'), Number));
-    if (membership.length !== 8) throw new SystemError('EINVAL');
-    check(libc.setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, membership, membership.length));
+    // struct ip_mreq, and struct ip_mreq_source of Linux, which goes on with the source.
+    const membership = [...ip, ...parseAddress(options.interface)];
+    const join = (option: number, octets: readonly number[]) =>
+      check(libc.setsockopt(fd, IPPROTO_IP, option, Uint8Array.from(octets), octets.length));
+    const { sources = [] } = options;
+    if (sources.length === 0) join(IP_ADD_MEMBERSHIP, membership);
+    for (const source of sources) join(IP_ADD_SOURCE_MEMBERSHIP, [...membership, ...parseAddress(source)]);
   }
   check(libc.getsockname(fd, address, int32(address.length)));
   return new DataView(address.buffer).getUint16(2);
+}
+
+/** @throws SystemError EINVAL. */
+function parseAddress(address: string): readonly number[] {
+  if (!isIPv4(address)) throw new SystemError('EINVAL');
+  return address.split('.').map(Number);
 }
 
 /** Asks as a privileged process first, which may have more than the administrator's limit. @returns octets granted. */

@@ -65,6 +65,7 @@ describe('what receivers are told', () => {
         { part: 'delivery', basis: 'duration', price: 5_000_000n, settlement: 'invoice' },
       ],
       ceilings: { perMegabyte: 250_000n, perHour: 0n },
+      address: { sources: ['127.0.0.1'] },
     });
     expect(Buffer.from(offer.sessionHash).toString('hex')).toBe(offers[0]!.id);
     // Another library says the same: 4 octets of key id, 64 of signature, then what is signed, behind its label.

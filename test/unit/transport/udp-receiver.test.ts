@@ -3,11 +3,13 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { TransportError } from '../../../apdu/errors.ts';
-import { formatSource, parseSource } from '../../../host/transport/network/datagram-source.ts';
+import { filterSources, formatSource, parseSource } from '../../../host/transport/network/datagram-source.ts';
 import { openUdpReceiver, type UdpReceiver } from '../../../host/transport/network/udp-receiver.ts';
 import { UdpSender } from '../../../host/transport/network/udp-sender.ts';
 
 const LOOPBACK = '127.0.0.1';
+/** Another address of this machine. */
+const OTHER = '127.0.0.2';
 const open: UdpReceiver[] = [];
 
 afterEach(async () => {
@@ -93,6 +95,33 @@ describe.each([
     expect(other.received).toEqual([]);
   });
 
+  test.each(['239.255.77.5', LOOPBACK])('to %s hears the sources that it names, and nobody else', async (address) => {
+    const received: number[] = [];
+    const receiver = await openUdpReceiver({
+      address,
+      port: 0,
+      interface: LOOPBACK,
+      sources: [OTHER, '127.0.0.3'],
+      coalesce,
+      onDatagrams: (datagrams) => received.push(...datagrams.map(([first]) => first!)),
+    });
+    open.push(receiver);
+    const from = [LOOPBACK, OTHER, '127.0.0.3', '127.0.0.4'];
+    for (let round = 0; round < 3; round++) {
+      for (const [i, source] of from.entries()) {
+        const sender = createSocket('udp4');
+        sender.bind(0, source);
+        await once(sender, 'listening');
+        if (address !== LOOPBACK) sender.setMulticastInterface(LOOPBACK);
+        await new Promise((resolve) => sender.send(Uint8Array.of(i), receiver.port, address, resolve));
+        sender.close();
+      }
+    }
+    for (let tries = 0; received.length < 6 && tries < 200; tries++) await sleep(10);
+    await sleep(50);
+    expect(received).toEqual([1, 2, 1, 2, 1, 2]);
+  });
+
   test('reports a port that is taken in one line', async () => {
     const taken = createSocket('udp4');
     taken.bind(0, LOOPBACK);
@@ -159,6 +188,20 @@ test('a receiver by recvmmsg takes what it prefers, a share of the rest, and all
   expect(others).toBeLessThan(205);
   expect(await count(1)).toEqual([300, 300]);
   for (const sender of senders) sender.close();
+});
+
+test('of the datagrams of a turn those of the named addresses are kept, whatever their ports', () => {
+  const kept: [number, string][] = [];
+  const handler = filterSources([OTHER], (datagrams, sources) =>
+    kept.push(...datagrams.map(([first], i): [number, string] => [first!, formatSource(sources[i]!)])),
+  );
+  handler([Uint8Array.of(1), Uint8Array.of(2)], [parseSource(LOOPBACK, 5), parseSource('127.0.0.4', 5)]);
+  handler([Uint8Array.of(3), Uint8Array.of(4)], [parseSource(LOOPBACK, 5), parseSource(OTHER, 65_535)]);
+  handler([Uint8Array.of(5)], [parseSource(OTHER, 0)]);
+  expect(kept).toEqual([
+    [4, `${OTHER}:65535`],
+    [5, `${OTHER}:0`],
+  ]);
 });
 
 test('closing twice does nothing', async () => {

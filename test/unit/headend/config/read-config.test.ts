@@ -55,6 +55,21 @@ describe('parseConfig', () => {
     ]);
   });
 
+  test('says where packets come from: from its interface, unless sources are named or the address is no multicast', () => {
+    const sourcesOf = (more: string, address = '239.1.2.3:5000') => {
+      const text = HARBOUR.replace('address: 239.1.2.3:5000', `address: ${address}\n        ${more}`);
+      return parseConfig(text, 'tv.yaml').plan.services[0]!.sessions[0]!.sources;
+    };
+    expect(sourcesOf('interface: 192.0.2.7')).toEqual(['192.0.2.7']);
+    expect(sourcesOf('sources: [192.0.2.8, 192.0.2.9]')).toEqual(['192.0.2.8', '192.0.2.9']);
+    expect(sourcesOf('sources: []')).toEqual([]);
+    expect(sourcesOf('interface: 192.0.2.7', '198.51.100.4:5000')).toEqual([]);
+    const wrong = HARBOUR.replace('source: clip.ts', 'source: clip.ts\n        sources: [192.0.2.8, nowhere]');
+    expect(faultsOf(wrong)).toEqual([
+      expect.stringMatching(/sessions\[0\]\.sources\[1\]: write the IPv4 address of a head-end/),
+    ]);
+  });
+
   test('reads JSON, which is YAML too', () => {
     const { definition } = parseConfig(HARBOUR, 'tv.yaml');
     expect(parseConfig(JSON.stringify(definition), 'tv.json').plan.services[0]?.name).toBe('Harbour');
