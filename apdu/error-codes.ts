@@ -171,6 +171,8 @@ const CATALOGUE = {
   NO_LEDGER_ENTRY: { kind: 'usage', meaning: 'the ledger has no such entry' },
   LEDGER_ENTRY_DIFFERS: { kind: 'usage', meaning: 'another event stands in the ledger under this name' },
   PERIOD_RUNS: { kind: 'usage', meaning: 'a month that is not over cannot be closed' },
+  PERIOD_OPEN: { kind: 'usage', meaning: 'a month that is not closed has no invoices' },
+  NO_INVOICE: { kind: 'usage', meaning: 'there is no such invoice' },
   OPERATOR: { kind: 'failure', meaning: 'the head-end refused what an operator asked for' },
   TLS_FILES: { kind: 'usage', meaning: 'the key and certificate of the head-end cannot be used' },
   SIGNING_KEY: { kind: 'usage', meaning: 'the key that signs offers cannot be used' },

@@ -41,6 +41,16 @@ export class OperatorClient {
    * @throws TransportError `HTTPS` when it does not answer.
    */
   async ask(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<unknown> {
+    const text = await this.#ask(method, path, body);
+    return text === '' ? undefined : JSON.parse(text);
+  }
+
+  /** Reads what is not JSON, as {@link ask} does. */
+  read(path: string): Promise<string> {
+    return this.#ask('GET', path);
+  }
+
+  async #ask(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<string> {
     const { status, body: answer } = await requestPinned({
       url: new URL(path, this.#url),
       tlsKey: this.#tlsKey,
@@ -53,7 +63,7 @@ export class OperatorClient {
       maxAnswer: MAX_ANSWER,
     });
     const text = new TextDecoder().decode(answer);
-    if (status >= 200 && status < 300) return text === '' ? undefined : JSON.parse(text);
+    if (status >= 200 && status < 300) return text;
     throw new TollcastError('OPERATOR', describeProblem(status, text));
   }
 }

@@ -6,6 +6,7 @@ import { TollcastError } from '../../../apdu/errors.ts';
 import { ConfigError, formatPath } from '../config/config-fault.ts';
 import type { Api } from './api.ts';
 import { addBillingRoutes, type BillingPorts } from './billing-routes.ts';
+import { addInvoiceRoutes, type InvoicePorts } from './invoice-routes.ts';
 import { addMemberRoutes, type MemberPorts } from './member-routes.ts';
 import { addMetricRoutes, type Metrics } from './metric-routes.ts';
 import { addOfferRoutes, type OfferPorts } from './offer-routes.ts';
@@ -18,7 +19,15 @@ import type { TlsIdentity } from './tls-identity.ts';
 
 /** What the API tells and changes. */
 export interface ApiPorts
-  extends OfferPorts, RequestPorts, ReceiptPorts, ReconcilePorts, OperatorPorts, MemberPorts, BillingPorts {
+  extends
+    OfferPorts,
+    RequestPorts,
+    ReceiptPorts,
+    ReconcilePorts,
+    OperatorPorts,
+    MemberPorts,
+    BillingPorts,
+    InvoicePorts {
   readonly services: OperatorPorts['services'];
   readonly metrics: Metrics;
   /** Why the head-end cannot go on; undefined while it can. */
@@ -96,6 +105,7 @@ export async function makeApi(
   addOperatorRoutes(api, ports);
   addMemberRoutes(api, ports);
   addBillingRoutes(api, ports);
+  addInvoiceRoutes(api, ports);
   await api.ready();
   return api;
 }

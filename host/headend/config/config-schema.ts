@@ -170,6 +170,29 @@ export const HEADEND = Type.Object(
         CLOSED,
       ),
     ),
+    invoices: Type.Optional(
+      Type.Object(
+        {
+          from: Type.Optional(textOf('who sends them: name and address, in lines', 1000)),
+          tax: Type.Optional(
+            Type.Array(
+              Type.Object(
+                {
+                  name: Type.String({ pattern: '^[\\w .-]{1,40}$', description: 'as invoices name it' }),
+                  rate: whole(1, 10_000, 'basis points of the price without it: 1900 is 19 %; prices contain it'),
+                  services: Type.Optional(
+                    Type.Array(whole(1, 0xffff_ffff, 'number of a service that it is on; all when left out')),
+                  ),
+                },
+                CLOSED,
+              ),
+              { maxItems: 100 },
+            ),
+          ),
+        },
+        CLOSED,
+      ),
+    ),
     log: Type.Optional(oneOf(['debug', 'info', 'warn', 'error'], 'the least that is logged')),
     services: Type.Array(SERVICE, { maxItems: 1000 }),
   },

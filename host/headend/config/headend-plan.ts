@@ -1,6 +1,7 @@
 import { isIPv4 } from 'node:net';
 import { InputError } from '../../../apdu/errors.ts';
 import { DEFAULT_SAP_ADDRESS, SAP_PORT } from '../../contract/announcement/sap-packet.ts';
+import type { TaxRule } from '../billing/invoices/tax-rule.ts';
 import type { FaultList } from './config-fault.ts';
 import type { HeadendDefinition } from './config-schema.ts';
 import { planService, type ServicePlan } from './service-plan.ts';
@@ -27,6 +28,8 @@ export interface HeadendPlan {
     /** Seconds. */
     readonly interval: number;
   };
+  /** Who sends invoices, and the taxes that prices contain. */
+  readonly invoices: { readonly from: string; readonly tax: readonly TaxRule[] };
   readonly log: 'debug' | 'info' | 'warn' | 'error';
   readonly services: readonly ServicePlan[];
 }
@@ -52,6 +55,11 @@ export function planHeadend(definition: HeadendDefinition, faults: FaultList): H
   }
   const plans = services.map((service, i) => planService(service, ['services', i], faults));
   requireDistinct(definition, faults);
+  for (const [i, { name }] of (definition.invoices?.tax ?? []).entries()) {
+    if (definition.invoices?.tax?.findIndex((rule) => rule.name === name) !== i) {
+      faults.add(['invoices', 'tax', i, 'name'], 'another tax has this name; choose another');
+    }
+  }
   if (listen === undefined || plans.some((plan) => plan === undefined)) return undefined;
   return {
     listen,
@@ -69,6 +77,7 @@ export function planHeadend(definition: HeadendDefinition, faults: FaultList): H
       interface: announce.interface ?? '127.0.0.1',
       interval: announce.interval ?? 5,
     },
+    invoices: { from: definition.invoices?.from ?? '', tax: definition.invoices?.tax ?? [] },
     log: definition.log ?? 'info',
     services: plans.filter((plan) => plan !== undefined),
   };

@@ -72,6 +72,20 @@ export function makeSettlementEntry(
   return makeEntry('settlement', settlement, `revenue:${settlement.service}`, `operator:${settlement.operator}`);
 }
 
+/** Tax that is contained in what a service has earned, or, of a credit note, in what was given back. */
+export function makeTaxEntry(
+  tax: LedgerAmount & LedgerOccasion & { readonly rule: string; readonly from: LedgerAccount },
+): LedgerEntry {
+  return makeEntry('tax', tax, tax.from, `tax:${tax.rule}`);
+}
+
+/** Tax that was too much, as what it is contained in is taken back. */
+export function makeTaxReturnEntry(
+  tax: LedgerAmount & LedgerOccasion & { readonly rule: string; readonly to: LedgerAccount },
+): LedgerEntry {
+  return makeEntry('tax', tax, `tax:${tax.rule}`, tax.to);
+}
+
 /** The balance of a lost card goes to another one. */
 export function makeMoveEntry(
   move: LedgerAmount & LedgerOccasion & { readonly from: string; readonly to: string },

@@ -11,7 +11,6 @@ import { describeSession } from '../announce/session-sdp.ts';
 import { makeApi } from '../api/api-server.ts';
 import type { Api } from '../api/api.ts';
 import { openTlsIdentity, type TlsIdentity } from '../api/tls-identity.ts';
-import { BillingDesk } from '../billing/billing-desk.ts';
 import { StoreBilling } from '../charging/store-billing.ts';
 import type { Config } from '../config/read-config.ts';
 import type { CardPoints } from '../keys/card-points.ts';
@@ -20,6 +19,7 @@ import { ReceiptRole } from '../receipts/receipt-role.ts';
 import type { IssuerUplinkKeys } from '../requests/card-authentication.ts';
 import { RequestDesk } from '../requests/request-desk.ts';
 import { explainListen } from './explain-listen.ts';
+import { openInvoicing } from './invoicing.ts';
 import { findIssuerNumber } from './issuer-number.ts';
 import { makeMetrics } from './metrics.ts';
 import { openPairs } from './open-pairs.ts';
@@ -196,7 +196,7 @@ export class Headend {
         },
         sending: running,
         members: desk,
-        billing: new BillingDesk(store, writer, clock),
+        ...openInvoicing(config.plan, { store, writer, clock, services }),
         log: new SoldLog(store),
         note: (operator, action, subject) => services.log(operator, action, subject),
         metrics: makeMetrics(

@@ -3,6 +3,7 @@ import { requests } from './0001-requests.ts';
 import { services } from './0002-services.ts';
 import { ledger } from './0003-ledger.ts';
 import { receipts } from './0004-receipts.ts';
+import { invoices } from './0005-invoices.ts';
 import { sentJournal } from './0006-sent-journal.ts';
 
 /**
@@ -14,5 +15,6 @@ export const HEADEND_MIGRATIONS: Record<string, Migration> = {
   '0002-services': services,
   '0003-ledger': ledger,
   '0004-receipts': receipts,
+  '0005-invoices': invoices,
   '0006-sent-journal': sentJournal,
 };

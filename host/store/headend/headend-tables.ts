@@ -1,4 +1,5 @@
 import type { Selectable } from 'kysely';
+import { INVOICE_COLUMNS, type InvoiceTables } from './invoice-tables.ts';
 import { LEDGER_COLUMNS, type LedgerTables } from './ledger-tables.ts';
 import { RECEIPT_COLUMNS, type ReceiptTables } from './receipt-tables.ts';
 import { REQUEST_COLUMNS, type RequestTables } from './request-tables.ts';
@@ -6,7 +7,7 @@ import { SENT_COLUMNS, type SentTables } from './sent-tables.ts';
 import { SERVE_COLUMNS, type ServeTables } from './serve-tables.ts';
 
 /** The head-end's database. Times are seconds since 1970. */
-export type HeadendTables = RequestTables & ServeTables & LedgerTables & ReceiptTables & SentTables;
+export type HeadendTables = RequestTables & ServeTables & LedgerTables & ReceiptTables & SentTables & InvoiceTables;
 
 type Rows = { [T in keyof HeadendTables]: Selectable<HeadendTables[T]> };
 type ColumnsOf<V, R = Rows[keyof Rows]> = R extends unknown
@@ -16,4 +17,11 @@ type ColumnsOf<V, R = Rows[keyof Rows]> = R extends unknown
 /** Integer columns that are numbers or booleans here, in whatever table; all others are amounts, and stay bigints. */
 export const HEADEND_COLUMNS: { readonly [C in ColumnsOf<number>]: 'number' } & {
   readonly [C in ColumnsOf<boolean>]: 'boolean';
-} = { ...REQUEST_COLUMNS, ...SERVE_COLUMNS, ...LEDGER_COLUMNS, ...RECEIPT_COLUMNS, ...SENT_COLUMNS };
+} = {
+  ...REQUEST_COLUMNS,
+  ...SERVE_COLUMNS,
+  ...LEDGER_COLUMNS,
+  ...RECEIPT_COLUMNS,
+  ...SENT_COLUMNS,
+  ...INVOICE_COLUMNS,
+};
