@@ -17,6 +17,9 @@ export class MemoryToken {
   /** Stands between card and host. */
   onAnswer = (frame: Uint8Array): readonly Uint8Array[] => [frame];
 
+  /** Called while a frame is being sent. */
+  onSend = async (): Promise<void> => {};
+
   /** @param wrap puts something between the token and its card. */
   constructor(card: SimulatedCard, clock: Clock, wrap: (card: TokenCard) => TokenCard = (inside) => inside) {
     this.#clock = clock;
@@ -37,6 +40,7 @@ export class MemoryToken {
       },
       send: async (frame: Uint8Array) => {
         this.sent.push(frame);
+        await this.onSend();
         queueMicrotask(() => this.device.receive(frame));
       },
       close: async () => void (listener !== undefined && this.#listeners.delete(listener)),

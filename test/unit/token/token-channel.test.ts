@@ -151,6 +151,16 @@ test('pulled 100 times in mid-command, no command is stuck and the card goes on'
   }
 });
 
+test('pulled while a frame is being sent, the command fails and nothing else', async () => {
+  const token = new MemoryToken(card, clock);
+  const channel = await token.open();
+  token.onSend = async () => {
+    token.pull();
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  await expect(channel.transmit(SELECT)).rejects.toThrow(/is gone; plug it in again/);
+});
+
 describe('a token by itself', () => {
   const ask = async (
     token: MemoryToken,

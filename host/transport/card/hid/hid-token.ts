@@ -1,5 +1,4 @@
-import { accessSync, constants } from 'node:fs';
-import process from 'node:process';
+import { closeSync, openSync } from 'node:fs';
 import type nodeHid from 'node-hid';
 import type { Device, HIDAsync } from 'node-hid';
 import { TransportError } from '../../../../apdu/errors.ts';
@@ -65,21 +64,22 @@ export async function findHidToken(serial: string | undefined): Promise<HidToken
  */
 export async function openHidToken(token: HidToken): Promise<TokenChannel> {
   const { HIDAsync } = await loadNodeHid();
-  requireAccess(token);
   let device: HIDAsync;
   try {
     device = await HIDAsync.open(token.path);
   } catch (cause) {
+    requireAccess(token);
     throw new TransportError('NO_TOKEN', `the token hid:${token.serial} cannot be opened; plug it in again`, { cause });
   }
   return TokenChannel.open(new HidLink(device, `hid:${token.serial}`), systemClock);
 }
 
+/** hidapi does not say why it could not open a device; on Linux its path is a file. */
 function requireAccess({ serial, path, vendorId, productId }: HidToken): void {
-  if (process.platform !== 'linux') return;
   try {
-    accessSync(path, constants.R_OK | constants.W_OK);
+    closeSync(openSync(path, 'r+'));
   } catch (cause) {
+    if (!(cause instanceof Error && 'code' in cause && cause.code === 'EACCES')) return;
     const ids = [vendorId, productId].map((id) => id.toString(16).toUpperCase().padStart(4, '0')).join(':');
     const rule = `KERNEL=="hidraw*", KERNELS=="*:${ids}.*", TAG+="uaccess"`;
     throw new TransportError(

@@ -89,6 +89,8 @@ export class TokenChannel implements CardChannel {
     if (this.#lost !== undefined) throw this.#lost;
     const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
     this.#waiting = { tag, resolve, reject };
+    // The token may go while a frame is being sent, before anybody waits for the answer.
+    promise.catch(() => undefined);
     this.#heard = this.#clock.monotonic();
     const answered = new AbortController();
     const watch = this.#watch(answered.signal);
