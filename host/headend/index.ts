@@ -1,12 +1,12 @@
 /** Seals a source and multicasts it, with the keys that its cards need. */
 import '../../apdu/require-node.ts';
 export { formatPrice, parsePrice, type Price } from '../money/price.ts';
-export type { GroupLimits } from './keys/grant.ts';
-export { type GrantNumbers, openGrantNumbers } from './keys/grant-numbers.ts';
-export { type GrantedCard, type GrantTerms, openGrantedCards } from './keys/granted-cards.ts';
+export type { GroupLimits } from './keys/grants/grant.ts';
+export { type GrantNumbers, openGrantNumbers } from './keys/numbers/grant-numbers.ts';
+export { type GrantedCard, type GrantTerms, openGrantedCards } from './keys/grants/granted-cards.ts';
 export { KeyManager, type KeyManagerOptions } from './keys/key-manager.ts';
-export { lockService } from './keys/service-lock.ts';
-export { chooseQuantum, parseQuantum } from './keys/quantum.ts';
+export { lockService } from './keys/numbers/service-lock.ts';
+export { chooseQuantum, parseQuantum } from './keys/grants/quantum.ts';
 export type { ContentKeys, ContentPeriod } from './sender/content-keys.ts';
 export { chooseProfile, limitGroups, type ProfileMode, type SealingProfile } from './sender/sealing-profile.ts';
 export { completeAddress, type ServiceAddress } from './sender/service-ports.ts';

@@ -1,6 +1,6 @@
 import { amountOf, type Tariff, ticksOf } from '../../apdu/decode-module/money/tariff.ts';
 import { FULL_PAYLOAD } from '../../host/card-bench/min-every.ts';
-import { chooseQuantum } from '../../host/headend/keys/quantum.ts';
+import { chooseQuantum } from '../../host/headend/keys/grants/quantum.ts';
 import applet from './applet-instructions.json' with { type: 'json' };
 import figures from './real-cards.json' with { type: 'json' };
 

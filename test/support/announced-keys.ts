@@ -1,7 +1,7 @@
 import { encodeContentTerms } from '../../apdu/decode-module/keys/content-terms.ts';
 import { sealKeyMessage } from '../../apdu/decode-module/keys/key-message.ts';
 import { KIND } from '../../apdu/decode-module/kinds.ts';
-import { deriveCeilings, sealGrant } from '../../host/headend/keys/grant.ts';
+import { deriveCeilings, sealGrant } from '../../host/headend/keys/grants/grant.ts';
 import { limitGroups } from '../../host/headend/sender/sealing-profile.ts';
 import { deriveTestCardKey, START } from './test-service.ts';
 

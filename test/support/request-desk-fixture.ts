@@ -17,7 +17,7 @@ import type { Bill } from '../../host/headend/charging/bill.ts';
 import type { BillingPort } from '../../host/headend/charging/billing-port.ts';
 import { billOfRow } from '../../host/headend/charging/charging-rows.ts';
 import { StoreBilling } from '../../host/headend/charging/store-billing.ts';
-import { sealGrant } from '../../host/headend/keys/grant.ts';
+import { sealGrant } from '../../host/headend/keys/grants/grant.ts';
 import type { SoldSession } from '../../host/headend/membership/sold-session.ts';
 import type { Reply } from '../../host/headend/requests/reply.ts';
 import { RequestDesk, type RequestDeskOptions } from '../../host/headend/requests/request-desk.ts';

@@ -11,7 +11,7 @@ import { BIT_RATES, type CardSpeed, type DecodeSpeed, type RoundTrips } from '..
 import { measureCard } from '../../card-bench/measure-card.ts';
 import { FULL_PAYLOAD } from '../../card-bench/min-every.ts';
 import { systemClock } from '../../clock/clock.ts';
-import { openGrantNumbers } from '../../headend/keys/grant-numbers.ts';
+import { openGrantNumbers } from '../../headend/keys/numbers/grant-numbers.ts';
 import { requireActive } from '../../holder/life.ts';
 import { presentPin } from '../../holder/pin.ts';
 import { KeyStore } from '../../issuer/keys/key-store.ts';

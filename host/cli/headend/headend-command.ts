@@ -3,12 +3,12 @@ import { type ModuleClass, parseCardId } from '../../../apdu/decode-module/card-
 import { MAX_PACKETS } from '../../../apdu/decode-module/packets/card-part.ts';
 import { TollcastError } from '../../../apdu/errors.ts';
 import { toHex } from '../../../apdu/octets.ts';
-import { openGrantNumbers } from '../../headend/keys/grant-numbers.ts';
-import { openGrantedCards } from '../../headend/keys/granted-cards.ts';
+import { openGrantedCards } from '../../headend/keys/grants/granted-cards.ts';
+import { parseQuantum } from '../../headend/keys/grants/quantum.ts';
 import { KeyManager } from '../../headend/keys/key-manager.ts';
-import { MIN_PERIOD } from '../../headend/keys/key-schedule.ts';
-import { parseQuantum } from '../../headend/keys/quantum.ts';
-import { lockService } from '../../headend/keys/service-lock.ts';
+import { openGrantNumbers } from '../../headend/keys/numbers/grant-numbers.ts';
+import { lockService } from '../../headend/keys/numbers/service-lock.ts';
+import { MIN_PERIOD } from '../../headend/keys/schedules/key-schedule.ts';
 import { chooseProfile, limitGroups, type ProfileMode } from '../../headend/sender/sealing-profile.ts';
 import { completeAddress, type ServiceAddress } from '../../headend/sender/service-ports.ts';
 import { ServiceSender, type ServiceTotals } from '../../headend/sender/service-sender.ts';

@@ -6,7 +6,7 @@ import { formatSession } from '../../contract/session/session-identity.ts';
 import type { HeadendStore } from '../../store/headend/headend-store.ts';
 import type { ChargeTerms } from '../charging/charge-terms.ts';
 import type { ServicePlan } from '../config/service-plan.ts';
-import { deriveCeilings } from '../keys/grant.ts';
+import { deriveCeilings } from '../keys/grants/grant.ts';
 import type { SoldSession } from '../membership/sold-session.ts';
 import type { OfferBook } from '../requests/request-ports.ts';
 import type { KeptService, KeptSession } from '../roles/sold-services.ts';

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { MAX_PACKETS } from '../../../apdu/decode-module/packets/card-part.ts';
-import { MIN_PERIOD } from '../keys/key-schedule.ts';
+import { MIN_PERIOD } from '../keys/schedules/key-schedule.ts';
 import { MAX_RATE, MIN_RATE } from '../sources/rate-packer.ts';
 import { SOURCE_FORMATS } from '../sources/source-format.ts';
 

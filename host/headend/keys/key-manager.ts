@@ -5,11 +5,11 @@ import type { Price } from '../../money/price.ts';
 import type { DueMessages } from '../../stream/sealing/key-carousel.ts';
 import type { ContentKeys, ContentPeriod } from '../sender/content-keys.ts';
 import type { StreamStart } from '../sender/stream-start.ts';
-import type { GrantNumbers } from './grant-numbers.ts';
-import { deriveCeilings, type GroupLimits, sealGrant } from './grant.ts';
-import type { GrantedCard } from './granted-cards.ts';
-import { KeySchedule } from './key-schedule.ts';
-import { chooseQuantum } from './quantum.ts';
+import { deriveCeilings, type GroupLimits, sealGrant } from './grants/grant.ts';
+import type { GrantedCard } from './grants/granted-cards.ts';
+import { chooseQuantum } from './grants/quantum.ts';
+import type { GrantNumbers } from './numbers/grant-numbers.ts';
+import { KeySchedule } from './schedules/key-schedule.ts';
 
 /** What is sold, and to whom. */
 export interface KeyManagerOptions {

@@ -6,10 +6,10 @@ import type { DueMessages } from '../../stream/sealing/key-carousel.ts';
 import type { ListedMember } from '../membership/member-list.ts';
 import type { ContentKeys, ContentPeriod } from '../sender/content-keys.ts';
 import type { StreamStart } from '../sender/stream-start.ts';
-import type { KeyStrategy, MemberGrant } from './key-strategy.ts';
-import type { SegmentKey } from './segment-key.ts';
-import { endOfSegment, type PlannedProgramme } from './segment-plan.ts';
-import { type LiveKeys, SessionSchedule } from './session-schedule.ts';
+import type { SegmentKey } from './schedules/segment-key.ts';
+import { endOfSegment, type PlannedProgramme } from './schedules/segment-plan.ts';
+import { type LiveKeys, SessionSchedule } from './schedules/session-schedule.ts';
+import type { KeyStrategy, MemberGrant } from './strategies/key-strategy.ts';
 
 /** Sections of a segment key that are repeated with every round of the key port; more of them take turns. */
 const MAX_FREQUENT = 12;

@@ -1,6 +1,6 @@
 import type { HeadendPlan } from '../config/headend-plan.ts';
-import { CardPoints } from '../keys/card-points.ts';
-import { openPairKey } from '../keys/pair-key.ts';
+import { CardPoints } from '../keys/grants/card-points.ts';
+import { openPairKey } from '../keys/grants/pair-key.ts';
 import type { Log } from './log.ts';
 import type { KeptService } from './sold-services.ts';
 

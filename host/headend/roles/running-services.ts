@@ -1,6 +1,6 @@
 import { formatSession } from '../../contract/session/session-identity.ts';
 import type { GroupWriter } from '../../store/group-writer.ts';
-import { lockService } from '../keys/service-lock.ts';
+import { lockService } from '../keys/numbers/service-lock.ts';
 import type { SessionKeyManager } from '../keys/session-key-manager.ts';
 import type { MemberList } from '../membership/member-list.ts';
 import { SentJournal } from '../meter/sent-journal.ts';

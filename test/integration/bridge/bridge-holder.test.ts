@@ -19,7 +19,7 @@ import { openSecureChannel } from '../../../apdu/secure-channel/secure-channel.t
 import { TEST_KEY_SET } from '../../../apdu/secure-channel/test-key-set.ts';
 import { type CardKind, type SimulatedCard, startCard } from '../../../card-sim/index.ts';
 import type { BridgeOptions } from '../../../host/bridge/index.ts';
-import { deriveCeilings, sealGrant } from '../../../host/headend/keys/grant.ts';
+import { deriveCeilings, sealGrant } from '../../../host/headend/keys/grants/grant.ts';
 import { limitGroups } from '../../../host/headend/sender/sealing-profile.ts';
 import { type BridgeRun, startBridge } from '../../support/bridge-run.ts';
 import {

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
-import { joinCardNumbers, openGrantNumbers } from '../../../host/headend/keys/grant-numbers.ts';
+import { joinCardNumbers, openGrantNumbers } from '../../../host/headend/keys/numbers/grant-numbers.ts';
 import { openIssuerStore } from '../../../host/store/issuer-store.ts';
 import type { SharedNumbers } from '../../../host/store/shared-numbers.ts';
 import { answerOf, DeskFixture, HandCard, SOLD } from '../../support/request-desk-fixture.ts';
@@ -66,7 +66,7 @@ async function loseSharedTable(): Promise<void> {
 
 test('both at once, in processes of their own: no number goes out twice, also over a restart', async () => {
   await startServe();
-  const module = fileURLToPath(new URL('../../../host/headend/keys/grant-numbers.ts', import.meta.url));
+  const module = fileURLToPath(new URL('../../../host/headend/keys/numbers/grant-numbers.ts', import.meta.url));
   const script = `
     const { openGrantNumbers } = await import(${JSON.stringify(module)});
     const numbers = openGrantNumbers(${JSON.stringify(issuer)});

@@ -7,10 +7,10 @@ import { toHex } from '../../../apdu/octets.ts';
 import { type CardKind, type SimulatedCard, startCard } from '../../../card-sim/index.ts';
 import { KeyLoader } from '../../../host/bridge/keys/key-loader.ts';
 import { KEYS_AHEAD } from '../../../host/contract/answers/answer.ts';
-import { UniqueKeys } from '../../../host/headend/keys/card-parents.ts';
+import { UniqueKeys } from '../../../host/headend/keys/grants/card-parents.ts';
 import { KeyRoot } from '../../../host/headend/keys/key-root.ts';
-import { MemberListStrategy } from '../../../host/headend/keys/member-list-strategy.ts';
 import { SessionKeyManager } from '../../../host/headend/keys/session-key-manager.ts';
+import { MemberListStrategy } from '../../../host/headend/keys/strategies/member-list-strategy.ts';
 import { isTaken, takeApart, tryRecording } from '../../support/recording.ts';
 import { deriveTestCardKey, personalise, START } from '../../support/test-service.ts';
 

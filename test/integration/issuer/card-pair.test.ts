@@ -6,8 +6,8 @@ import { parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts
 import { generateP256 } from '../../../apdu/decode-module/keys/p256.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { openConfirm } from '../../../apdu/decode-module/requests/confirm.ts';
-import { PrivateHalves, UniqueKeys } from '../../../host/headend/keys/card-parents.ts';
-import { CardPoints } from '../../../host/headend/keys/card-points.ts';
+import { PrivateHalves, UniqueKeys } from '../../../host/headend/keys/grants/card-parents.ts';
+import { CardPoints } from '../../../host/headend/keys/grants/card-points.ts';
 import { makeCardPair } from '../../../host/issuer/cards/card-administration.ts';
 import { expectRefusal, IssuerDesk, NOVEMBER, UNIT } from '../../support/issuer-desk.ts';
 

@@ -4,7 +4,7 @@ import { copyFile, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { openGrantNumbers } from '../../../host/headend/keys/grant-numbers.ts';
+import { openGrantNumbers } from '../../../host/headend/keys/numbers/grant-numbers.ts';
 import { Accounts } from '../../../host/issuer/cards/accounts.ts';
 import { backUpStore } from '../../../host/issuer/copies/backup.ts';
 import { restoreStore } from '../../../host/issuer/copies/restore.ts';

@@ -12,7 +12,7 @@ import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { concat } from '../../../apdu/octets.ts';
 import { startCard } from '../../../card-sim/index.ts';
 import { KeyLoader } from '../../../host/bridge/keys/key-loader.ts';
-import { deriveCeilings, sealGrant } from '../../../host/headend/keys/grant.ts';
+import { deriveCeilings, sealGrant } from '../../../host/headend/keys/grants/grant.ts';
 import { limitGroups } from '../../../host/headend/sender/sealing-profile.ts';
 import { content, segment, SERIAL, service, SERVICE, TARIFF, VALID } from '../../support/announced-keys.ts';
 import { deriveTestCardKey, personalise, START } from '../../support/test-service.ts';

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { encodeCardId } from '../../../apdu/decode-module/card-id.ts';
-import { openGrantNumbers } from '../../../host/headend/keys/grant-numbers.ts';
+import { openGrantNumbers } from '../../../host/headend/keys/numbers/grant-numbers.ts';
 
 const NOW = 1_700_000_000;
 const [A, B] = [1, 2].map((serial) => encodeCardId({ issuer: 1, moduleClass: 'card', serial })) as [
@@ -40,7 +40,7 @@ test('a store that lost its file goes on above the numbers it gave', async () =>
 });
 
 test('senders that run at once each get numbers of their own', async () => {
-  const module = fileURLToPath(new URL('../../../host/headend/keys/grant-numbers.ts', import.meta.url));
+  const module = fileURLToPath(new URL('../../../host/headend/keys/numbers/grant-numbers.ts', import.meta.url));
   const script = `
     const { openGrantNumbers } = await import(${JSON.stringify(module)});
     const card = Uint8Array.from(${JSON.stringify([...A])});

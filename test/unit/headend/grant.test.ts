@@ -4,7 +4,7 @@ import { encodeCardId } from '../../../apdu/decode-module/card-id.ts';
 import { decodeCeilings } from '../../../apdu/decode-module/keys/ceilings.ts';
 import type { Tariff } from '../../../apdu/decode-module/money/tariff.ts';
 import { OutOfRangeError } from '../../../apdu/errors.ts';
-import { deriveCeilings, sealGrant } from '../../../host/headend/keys/grant.ts';
+import { deriveCeilings, sealGrant } from '../../../host/headend/keys/grants/grant.ts';
 import { limitGroups } from '../../../host/headend/sender/sealing-profile.ts';
 import { unwrapByHand } from '../../support/keys-by-hand.ts';
 

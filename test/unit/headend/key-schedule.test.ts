@@ -7,7 +7,7 @@ import { type KeyMessage, parseKeyMessage } from '../../../apdu/decode-module/ke
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
 import { OutOfRangeError } from '../../../apdu/errors.ts';
-import { KeySchedule, type KeyScheduleOptions } from '../../../host/headend/keys/key-schedule.ts';
+import { KeySchedule, type KeyScheduleOptions } from '../../../host/headend/keys/schedules/key-schedule.ts';
 
 const START = 1_800_000_000;
 

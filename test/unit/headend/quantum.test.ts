@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Tariff } from '../../../apdu/decode-module/money/tariff.ts';
-import { chooseQuantum, parseQuantum } from '../../../host/headend/keys/quantum.ts';
+import { chooseQuantum, parseQuantum } from '../../../host/headend/keys/grants/quantum.ts';
 import { parsePrice } from '../../../host/money/price.ts';
 
 test.each<[string, Tariff, bigint]>([

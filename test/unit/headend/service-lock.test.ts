@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { lockService } from '../../../host/headend/keys/service-lock.ts';
+import { lockService } from '../../../host/headend/keys/numbers/service-lock.ts';
 
 let directory: string;
 
@@ -16,7 +16,7 @@ afterEach(() => rm(directory, { recursive: true, force: true }));
 
 /** A process that holds the lock until it is killed. */
 async function startHolder(service: number): Promise<ChildProcess> {
-  const module = new URL('../../../host/headend/keys/service-lock.ts', import.meta.url).href;
+  const module = new URL('../../../host/headend/keys/numbers/service-lock.ts', import.meta.url).href;
   const program = `
     const { lockService } = await import(${JSON.stringify(module)});
     globalThis.lock = lockService(${JSON.stringify(directory)}, ${service});

@@ -8,12 +8,12 @@ import { sealCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
 import { toHex } from '../../../apdu/octets.ts';
 import { type SimulatedCard, startCard } from '../../../card-sim/index.ts';
 import { KEYS_AHEAD } from '../../../host/contract/answers/answer.ts';
-import { UniqueKeys } from '../../../host/headend/keys/card-parents.ts';
+import { UniqueKeys } from '../../../host/headend/keys/grants/card-parents.ts';
 import { KeyRoot } from '../../../host/headend/keys/key-root.ts';
-import { MemberListStrategy } from '../../../host/headend/keys/member-list-strategy.ts';
-import type { SegmentKey } from '../../../host/headend/keys/segment-key.ts';
+import type { SegmentKey } from '../../../host/headend/keys/schedules/segment-key.ts';
 import { SessionKeyManager, type SessionKeyManagerOptions } from '../../../host/headend/keys/session-key-manager.ts';
-import { SharedKeyStrategy } from '../../../host/headend/keys/shared-key-strategy.ts';
+import { MemberListStrategy } from '../../../host/headend/keys/strategies/member-list-strategy.ts';
+import { SharedKeyStrategy } from '../../../host/headend/keys/strategies/shared-key-strategy.ts';
 import { deriveTestCardKey, personalise } from '../../support/test-service.ts';
 
 const SERVICE = 7;

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { encodeCardId } from '../../../apdu/decode-module/card-id.ts';
 import type { Ceilings } from '../../../apdu/decode-module/keys/ceilings.ts';
 import { FormatError } from '../../../apdu/errors.ts';
-import { sealGrant } from '../../../host/headend/keys/grant.ts';
+import { sealGrant } from '../../../host/headend/keys/grants/grant.ts';
 import { requireWithinOffer } from '../../../host/holder/requests/require-within-offer.ts';
 import { NOW, SAMPLE_OFFER } from '../../support/sample-offer.ts';
 

@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { completeCardPart, readCardPartLength } from '../../../apdu/decode-module/packets/card-part.ts';
 import { cardTest } from '../../../card-sim/vitest.ts';
-import { chooseQuantum } from '../../../host/headend/keys/quantum.ts';
+import { chooseQuantum } from '../../../host/headend/keys/grants/quantum.ts';
 import { RTP_HEADER } from '../../../host/stream/packet/rtp-packet.ts';
 import { personalise, TestService } from '../../support/test-service.ts';
 

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { fromHex } from '../../../apdu/octets.ts';
-import { openGrantNumbers } from '../../../host/headend/keys/grant-numbers.ts';
+import { openGrantNumbers } from '../../../host/headend/keys/numbers/grant-numbers.ts';
 import { Accounts } from '../../../host/issuer/cards/accounts.ts';
 import { openIssuerStore } from '../../../host/store/issuer-store.ts';
 

@@ -7,7 +7,7 @@ import type { SimulatedCard } from '../../../../card-sim/index.ts';
 import type { Clock } from '../../../../host/clock/clock.ts';
 import { parseOffer, signOffer } from '../../../../host/contract/offer/signed-offer.ts';
 import { formatSession } from '../../../../host/contract/session/session-identity.ts';
-import { sealSegment } from '../../../../host/headend/keys/segment-key.ts';
+import { sealSegment } from '../../../../host/headend/keys/schedules/segment-key.ts';
 import { type PostMessage, Subscription } from '../../../../host/holder/requests/subscription.ts';
 import { DeskFixture, HandKeys, SOLD } from '../../../support/request-desk-fixture.ts';
 import { NOW, SAMPLE_OFFER, SAMPLE_SIGNER } from '../../../support/sample-offer.ts';

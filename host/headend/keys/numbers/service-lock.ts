@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { TollcastError } from '../../../apdu/errors.ts';
-import { isSqliteError, SQLITE } from '../../store/sqlite-error.ts';
+import { TollcastError } from '../../../../apdu/errors.ts';
+import { isSqliteError, SQLITE } from '../../../store/sqlite-error.ts';
 import { grantNumbersError } from './grant-numbers.ts';
 
 /**

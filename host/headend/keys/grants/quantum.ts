@@ -1,8 +1,8 @@
-import type { Tariff, TariffKind } from '../../../apdu/decode-module/money/tariff.ts';
-import { OutOfRangeError } from '../../../apdu/errors.ts';
-import { MAX_MONEY } from '../../../apdu/layout/max-money.ts';
-import { formatMoney, parseAmount } from '../../money/amount.ts';
-import type { Price } from '../../money/price.ts';
+import type { Tariff, TariffKind } from '../../../../apdu/decode-module/money/tariff.ts';
+import { OutOfRangeError } from '../../../../apdu/errors.ts';
+import { MAX_MONEY } from '../../../../apdu/layout/max-money.ts';
+import { formatMoney, parseAmount } from '../../../money/amount.ts';
+import type { Price } from '../../../money/price.ts';
 
 /**
  * Octets whose toll is taken at a time. The card writes a record for each take: 2.1 MB let a record cell last ten years

@@ -1,7 +1,7 @@
-import { decodeCardId } from '../../../apdu/decode-module/card-id.ts';
-import { encodeCeilings } from '../../../apdu/decode-module/keys/ceilings.ts';
-import { sealUnderCardPair } from '../../../apdu/decode-module/keys/public-key-parent.ts';
-import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import { decodeCardId } from '../../../../apdu/decode-module/card-id.ts';
+import { encodeCeilings } from '../../../../apdu/decode-module/keys/ceilings.ts';
+import { sealUnderCardPair } from '../../../../apdu/decode-module/keys/public-key-parent.ts';
+import { KIND } from '../../../../apdu/decode-module/kinds.ts';
 import { type Purchase, sealGrant } from './grant.ts';
 
 /** Names of what a card's service key may come under. */

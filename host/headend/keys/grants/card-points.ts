@@ -1,7 +1,7 @@
-import { toHex } from '../../../apdu/octets.ts';
-import type { Clock } from '../../clock/clock.ts';
-import { openIssuerStore } from '../../store/issuer-store.ts';
-import { StoreError } from '../../store/store-error.ts';
+import { toHex } from '../../../../apdu/octets.ts';
+import type { Clock } from '../../../clock/clock.ts';
+import { openIssuerStore } from '../../../store/issuer-store.ts';
+import { StoreError } from '../../../store/store-error.ts';
 
 /** ms between two looks at the store. */
 const REFRESH_INTERVAL = 30_000;

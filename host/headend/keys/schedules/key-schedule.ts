@@ -1,10 +1,10 @@
-import { type ContentTerms, encodeContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
-import { type KeyMessage, sealKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
-import { KIND } from '../../../apdu/decode-module/kinds.ts';
-import { makeContentCiphers } from '../../../apdu/decode-module/packets/card-part.ts';
-import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
-import { OutOfRangeError, TollcastError } from '../../../apdu/errors.ts';
-import type { ContentPeriod } from '../sender/content-keys.ts';
+import { type ContentTerms, encodeContentTerms } from '../../../../apdu/decode-module/keys/content-terms.ts';
+import { type KeyMessage, sealKeyMessage } from '../../../../apdu/decode-module/keys/key-message.ts';
+import { KIND } from '../../../../apdu/decode-module/kinds.ts';
+import { makeContentCiphers } from '../../../../apdu/decode-module/packets/card-part.ts';
+import { deriveWorkingKeys } from '../../../../apdu/decode-module/working-keys.ts';
+import { OutOfRangeError, TollcastError } from '../../../../apdu/errors.ts';
+import type { ContentPeriod } from '../../sender/content-keys.ts';
 
 /** Seconds for which a message is valid after the time of its key is over, so that a change of keys never shows. */
 const GRACE = 5;

@@ -1,8 +1,8 @@
-import { decodeCardId } from '../../../apdu/decode-module/card-id.ts';
-import { type Ceilings, encodeCeilings } from '../../../apdu/decode-module/keys/ceilings.ts';
-import { type KeyMessage, sealKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
-import { KIND } from '../../../apdu/decode-module/kinds.ts';
-import type { Tariff } from '../../../apdu/decode-module/money/tariff.ts';
+import { decodeCardId } from '../../../../apdu/decode-module/card-id.ts';
+import { type Ceilings, encodeCeilings } from '../../../../apdu/decode-module/keys/ceilings.ts';
+import { type KeyMessage, sealKeyMessage } from '../../../../apdu/decode-module/keys/key-message.ts';
+import { KIND } from '../../../../apdu/decode-module/kinds.ts';
+import type { Tariff } from '../../../../apdu/decode-module/money/tariff.ts';
 
 /** A service key, and what a purchase of it allows. */
 export interface Purchase {

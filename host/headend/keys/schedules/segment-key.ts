@@ -1,5 +1,5 @@
-import { type KeyMessage, sealKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
-import { KIND, type ParentKind } from '../../../apdu/decode-module/kinds.ts';
+import { type KeyMessage, sealKeyMessage } from '../../../../apdu/decode-module/keys/key-message.ts';
+import { KIND, type ParentKind } from '../../../../apdu/decode-module/kinds.ts';
 
 /** A segment key. Several may follow each other in one segment that is sold. */
 export interface SegmentKey {

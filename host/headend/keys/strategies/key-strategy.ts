@@ -1,4 +1,4 @@
-import type { SegmentKey } from './segment-key.ts';
+import type { SegmentKey } from '../schedules/segment-key.ts';
 
 /** Names of the ways in which members get the segment keys. */
 export type StrategyName = 'list' | 'shared';

@@ -1,11 +1,11 @@
-import { decodeCardId, formatCardId, type ModuleClass } from '../../../apdu/decode-module/card-id.ts';
-import { deriveCardKey } from '../../../apdu/decode-module/keys/card-keys.ts';
-import { OutOfRangeError, TollcastError } from '../../../apdu/errors.ts';
-import { Accounts, type IssuedCard } from '../../issuer/cards/accounts.ts';
-import { requireTrusted } from '../../issuer/cards/issued-card.ts';
-import { KeyStore } from '../../issuer/keys/key-store.ts';
-import { type Currency, currencyByNumber } from '../../money/currency.ts';
-import { StoreError } from '../../store/store-error.ts';
+import { decodeCardId, formatCardId, type ModuleClass } from '../../../../apdu/decode-module/card-id.ts';
+import { deriveCardKey } from '../../../../apdu/decode-module/keys/card-keys.ts';
+import { OutOfRangeError, TollcastError } from '../../../../apdu/errors.ts';
+import { Accounts, type IssuedCard } from '../../../issuer/cards/accounts.ts';
+import { requireTrusted } from '../../../issuer/cards/issued-card.ts';
+import { KeyStore } from '../../../issuer/keys/key-store.ts';
+import { type Currency, currencyByNumber } from '../../../money/currency.ts';
+import { StoreError } from '../../../store/store-error.ts';
 
 /** A card that gets a grant. */
 export interface GrantedCard {

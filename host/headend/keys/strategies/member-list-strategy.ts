@@ -1,13 +1,13 @@
-import { decodeCardId } from '../../../apdu/decode-module/card-id.ts';
-import type { Ceilings } from '../../../apdu/decode-module/keys/ceilings.ts';
-import { combine } from '../../../apdu/decode-module/keys/combined-section.ts';
-import type { KeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
-import { KIND } from '../../../apdu/decode-module/kinds.ts';
-import { toHex } from '../../../apdu/octets.ts';
-import type { CardParents } from './card-parents.ts';
-import type { KeyRoot } from './key-root.ts';
+import { decodeCardId } from '../../../../apdu/decode-module/card-id.ts';
+import type { Ceilings } from '../../../../apdu/decode-module/keys/ceilings.ts';
+import { combine } from '../../../../apdu/decode-module/keys/combined-section.ts';
+import type { KeyMessage } from '../../../../apdu/decode-module/keys/key-message.ts';
+import { KIND } from '../../../../apdu/decode-module/kinds.ts';
+import { toHex } from '../../../../apdu/octets.ts';
+import type { CardParents } from '../grants/card-parents.ts';
+import type { KeyRoot } from '../key-root.ts';
+import { sealSegment, type SegmentKey } from '../schedules/segment-key.ts';
 import type { KeyStrategy, MemberGrant, WrappedSegment } from './key-strategy.ts';
-import { sealSegment, type SegmentKey } from './segment-key.ts';
 
 /** Entries of one section: 1,400 octets less its header, 28 each. */
 const MAX_ENTRIES = 48;

@@ -1,5 +1,5 @@
-import { TollcastError } from '../../../apdu/errors.ts';
-import type { HeadendStore } from '../../store/headend/headend-store.ts';
+import { TollcastError } from '../../../../apdu/errors.ts';
+import type { HeadendStore } from '../../../store/headend/headend-store.ts';
 
 /** Ids that are reserved at a time. What is left of a block when the process ends is never given. */
 const BLOCK = 64;

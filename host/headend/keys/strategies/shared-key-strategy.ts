@@ -1,9 +1,9 @@
-import type { Ceilings } from '../../../apdu/decode-module/keys/ceilings.ts';
-import { KIND } from '../../../apdu/decode-module/kinds.ts';
-import type { CardParents } from './card-parents.ts';
-import type { KeyRoot } from './key-root.ts';
+import type { Ceilings } from '../../../../apdu/decode-module/keys/ceilings.ts';
+import { KIND } from '../../../../apdu/decode-module/kinds.ts';
+import type { CardParents } from '../grants/card-parents.ts';
+import type { KeyRoot } from '../key-root.ts';
+import { sealSegment, type SegmentKey } from '../schedules/segment-key.ts';
 import type { KeyStrategy, MemberGrant, WrappedSegment } from './key-strategy.ts';
-import { sealSegment, type SegmentKey } from './segment-key.ts';
 
 export interface SharedKeyOptions {
   readonly service: number;

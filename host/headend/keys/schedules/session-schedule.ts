@@ -1,10 +1,10 @@
-import { type ContentTerms, encodeContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
-import { sealKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
-import { KIND } from '../../../apdu/decode-module/kinds.ts';
-import { type ContentCiphers, makeContentCiphers } from '../../../apdu/decode-module/packets/card-part.ts';
-import { deriveWorkingKeys } from '../../../apdu/decode-module/working-keys.ts';
-import { TollcastError } from '../../../apdu/errors.ts';
-import type { ContentPeriod } from '../sender/content-keys.ts';
+import { type ContentTerms, encodeContentTerms } from '../../../../apdu/decode-module/keys/content-terms.ts';
+import { sealKeyMessage } from '../../../../apdu/decode-module/keys/key-message.ts';
+import { KIND } from '../../../../apdu/decode-module/kinds.ts';
+import { type ContentCiphers, makeContentCiphers } from '../../../../apdu/decode-module/packets/card-part.ts';
+import { deriveWorkingKeys } from '../../../../apdu/decode-module/working-keys.ts';
+import { TollcastError } from '../../../../apdu/errors.ts';
+import type { ContentPeriod } from '../../sender/content-keys.ts';
 import { MIN_PERIOD } from './key-schedule.ts';
 import type { SegmentKey } from './segment-key.ts';
 

@@ -2,8 +2,8 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:cry
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isPrivateHalf } from '../../../apdu/decode-module/keys/p256.ts';
-import { TollcastError } from '../../../apdu/errors.ts';
+import { isPrivateHalf } from '../../../../apdu/decode-module/keys/p256.ts';
+import { TollcastError } from '../../../../apdu/errors.ts';
 
 /** The head-end's static key of P-256, which cards have the point of (DGI 0004). */
 export interface PairKey {

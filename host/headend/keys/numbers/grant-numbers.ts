@@ -1,11 +1,11 @@
 import { resolve } from 'node:path';
-import { toHex } from '../../../apdu/octets.ts';
-import { IssuerError } from '../../issuer/issuer-error.ts';
-import { readGivenNumbers } from '../../store/headend/given-numbers.ts';
-import { type IssuerStore, openIssuerStore } from '../../store/issuer-store.ts';
-import { SharedNumbers } from '../../store/shared-numbers.ts';
-import { isDiskFull } from '../../store/sqlite-error.ts';
-import { StoreError } from '../../store/store-error.ts';
+import { toHex } from '../../../../apdu/octets.ts';
+import { IssuerError } from '../../../issuer/issuer-error.ts';
+import { readGivenNumbers } from '../../../store/headend/given-numbers.ts';
+import { type IssuerStore, openIssuerStore } from '../../../store/issuer-store.ts';
+import { SharedNumbers } from '../../../store/shared-numbers.ts';
+import { isDiskFull } from '../../../store/sqlite-error.ts';
+import { StoreError } from '../../../store/store-error.ts';
 
 /**
  * Numbers the grants of cards. A card has one window of 32 numbers for the grants of all services and senders
