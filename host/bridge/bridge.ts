@@ -60,7 +60,7 @@ export class Bridge {
     const { sink, aead, service, pin, clock = systemClock, minShare = 50, purseEvery = 1000 } = options;
     this.#options = options;
     this.#clock = clock;
-    const counters = new StatusCounters(service, (status) => options.onState?.(status));
+    const counters = (this.#counters = new StatusCounters(service, (status) => options.onState?.(status)));
     const notices = new Notices((line) => options.onNotice?.(line));
     const session = new CardSession({
       open: options.open,
@@ -96,7 +96,6 @@ export class Bridge {
     this.#strangers = new StrangerWatch(intake, this.#diagnosis);
     this.#arrival = new Signal(clock);
     this.card = new CardErrands({ keys, clock, onAdded: () => this.#arrival.notify() });
-    this.#counters = counters;
     this.#keys = keys;
     this.#intake = intake;
     sink.onReady = () => this.#arrival.notify();
@@ -280,6 +279,7 @@ export class Bridge {
       case 'waitsForKey':
       case 'waitsForConsent':
       case 'waitsForPackets':
+      case 'waitsForEnd':
       case 'askedAgain':
       case 'dropped':
       case 'damaged':

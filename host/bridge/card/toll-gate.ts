@@ -33,6 +33,8 @@ export type GroupOutcome =
   | { readonly kind: 'askedAgain' }
   /** It was charged, and some of it does not open. It keeps its turn, as the true packets may still come. */
   | { readonly kind: 'waitsForPackets' }
+  /** It keeps its turn, unpaid: too little of it came, and the rest may still come. */
+  | { readonly kind: 'waitsForEnd' }
   /** It keeps its turn, unpaid, until its price is accepted. */
   | ({ readonly kind: 'waitsForConsent' } & NewPrice)
   /** It keeps its turn: the card opens nothing more until its holder or issuer does something. */
@@ -132,7 +134,7 @@ export class TollGate {
       if (content === undefined) return this.#decideWithoutKey(taken);
       const misfit = this.#findMisfit(taken);
       if (misfit !== undefined) return { kind: 'refused', error: misfit };
-      const doubt = this.#findDoubt(taken);
+      const doubt = this.#findDoubt(taken, now);
       if (doubt !== undefined) return doubt;
       const price = this.#findNewPrice(content);
       if (price !== undefined) return { kind: 'waitsForConsent', ...price };
@@ -169,7 +171,7 @@ export class TollGate {
   }
 
   /** Why a group is not worth its toll, if it is not. */
-  #findDoubt({ group, card }: TakenGroup): GroupOutcome | undefined {
+  #findDoubt({ group, card, stream }: TakenGroup, now: number): GroupOutcome | undefined {
     if (group.isOverDeclared(card)) {
       // The header is not authenticated yet, so its claim proves nothing against the sender.
       this.#options.notices.say(OVER_DECLARED);
@@ -179,7 +181,8 @@ export class TollGate {
     if (verdict !== 'wanted') return letGo(group, verdict);
     const received = group.receivedOctets(card) * 100;
     const isTooLittle = group.missingPackets(card) > 0 && received < card.header.octets * this.#options.minShare;
-    return isTooLittle ? letGo(group, 'damaged') : undefined;
+    if (!isTooLittle) return undefined;
+    return stream.awaitEnd(group, now) ? { kind: 'waitsForEnd' } : letGo(group, 'damaged');
   }
 
   /** Has the card charge for a group and answer its card part. @returns why it did not, if it did not. */
@@ -268,6 +271,7 @@ export class TollGate {
         return;
       case 'waitsForKey':
       case 'waitsForConsent':
+      case 'waitsForEnd':
       case 'askedAgain':
       case 'stopped':
         stream.putBack(group);

@@ -189,6 +189,16 @@ export class GroupAssembler {
     group.isTaken = false;
   }
 
+  /**
+   * Too little of a taken group came, but what shows its end may be forged: it waits on while no card packet of a later
+   * group comes, for no longer than its sender may be silent.
+   * @returns whether it waits.
+   */
+  awaitEnd(group: PacketGroup, now: number): boolean {
+    group.isEndDoubtful = true;
+    return now < this.#dueAt(group);
+  }
+
   /** Lets a group go unopened. Later packets of it are still taken in, as forged packets may have been the cause. */
   drop(group: PacketGroup, reason?: StreamDrop): void {
     this.#remove(group);
@@ -269,6 +279,9 @@ export class GroupAssembler {
   #dueAt(group: PacketGroup): number {
     const { repairTime, idleTime } = this.#options;
     if (group.closedAt === undefined) return group.lastArrival + idleTime;
+    if (group.isEndDoubtful && !this.#groups.some(({ number, cards }) => number > group.number && cards.length > 0)) {
+      return group.lastArrival + idleTime;
+    }
     // A group lasts no longer than `idleTime`: who goes on sending packets of it holds up those behind it no longer.
     return Math.min(Math.max(group.closedAt, group.lastArrival) + repairTime, group.closedAt + idleTime);
   }

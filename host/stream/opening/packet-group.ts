@@ -27,6 +27,8 @@ export class PacketGroup {
   isTaken = false;
   /** Whether a packet of it does not open. The true one may still come. */
   isDoubtful = false;
+  /** Whether so little of it came that what showed its end may be forged. */
+  isEndDoubtful = false;
   readonly #pool: PacketPool;
   readonly #gaps: GapPackets;
   /** ms, when the last packets were here that its card packets name; undefined before. */

@@ -246,15 +246,23 @@ describe('a flood', () => {
 });
 
 describe('forged packets', () => {
-  test.for([
-    {
-      what: 'the last gap packet of the next group',
-      forge: (genuine: Uint8Array) => forgeGap(genuine, 2 * EVERY - 1, 2),
-    },
-    { what: 'a gap packet of the group after it', forge: (genuine: Uint8Array) => forgeGap(genuine, 2 * EVERY + 2, 3) },
-  ])(
-    "of $what at the sender's own address cost nothing of a group whose sender falls silent in its middle",
-    async ({ forge }, { card }) => {
+  test.for(
+    [
+      {
+        what: 'the last gap packet of the next group',
+        forge: (genuine: Uint8Array) => forgeGap(genuine, 2 * EVERY - 1, 2),
+      },
+      {
+        what: 'a gap packet of the group after it',
+        forge: (genuine: Uint8Array) => forgeGap(genuine, 2 * EVERY + 2, 3),
+      },
+    ].flatMap((each) => [
+      { ...each, silent: 'in its middle', after: EVERY - 4 },
+      { ...each, silent: 'near its beginning', after: 2 },
+    ]),
+  )(
+    "of $what at the sender's own address cost nothing of a group whose sender falls silent $silent",
+    async ({ forge, after }, { card }) => {
       const { service, flooded } = await start(card);
       await flooded.join(service.keys());
       const payloads = makePayloads(4 * EVERY, LENGTH);
@@ -265,7 +273,7 @@ describe('forged packets', () => {
           if (number === 1 && i === 1) flooded.receive(forged);
           flooded.receive([[octets, SENDER]]);
           await flooded.clock.advance(2);
-          if (number === 1 && i === EVERY - 4) await flooded.clock.advance(1000);
+          if (number === 1 && i === after) await flooded.clock.advance(1000);
         }
       }
       await flooded.clock.advance(400);
