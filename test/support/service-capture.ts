@@ -58,6 +58,11 @@ export class ServiceCapture {
     });
   }
 
+  /** Waits until nothing more comes; to be called while the clock of the sender stands still. */
+  async settle(): Promise<void> {
+    for (let before = -1; before < this.events.length; await sleep(20)) before = this.events.length;
+  }
+
   /** Key messages, each once, in the order of their first coming. */
   get messages(): Buffer[] {
     const seen = new Map(this.keys.flatMap(splitDatagram).map((message) => [message.toString('hex'), message]));
