@@ -18,7 +18,7 @@ export { detectFormat, type Detected } from './sources/detect-format.ts';
 export { type FileCarousel, openFileCarousel } from './sources/file/file-carousel.ts';
 export type { SourceFormat } from './sources/source-format.ts';
 export type { BillingPort, ChargingMode, SessionMeter } from './charging/billing-port.ts';
-export type { ChargeTerms } from './charging/charge-terms.ts';
+export type { Charges, ChargeTerms } from './charging/charge-terms.ts';
 export { StoreBilling } from './charging/store-billing.ts';
 export type { ListedMember, MemberList } from './membership/member-list.ts';
 export type { SoldSession } from './membership/sold-session.ts';

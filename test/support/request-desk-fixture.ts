@@ -15,6 +15,7 @@ import { type Answer, parseAnswer } from '../../host/contract/answers/answer.ts'
 import type { ProblemCode } from '../../host/contract/answers/problem.ts';
 import type { Bill } from '../../host/headend/charging/bill.ts';
 import type { BillingPort } from '../../host/headend/charging/billing-port.ts';
+import { FREE_OF_CHARGE } from '../../host/headend/charging/charge-terms.ts';
 import { billOfRow } from '../../host/headend/charging/charging-rows.ts';
 import { StoreBilling } from '../../host/headend/charging/store-billing.ts';
 import { sealGrant } from '../../host/headend/keys/grants/grant.ts';
@@ -38,7 +39,7 @@ export const SOLD: SoldSession = {
   session: TIMELINE_SESSION,
   service: 7,
   sessionHash: '5a'.repeat(20),
-  terms: { tariff: { kind: 'free', price: 0n }, settlement: 'invoice' },
+  charges: FREE_OF_CHARGE,
   from: NOW - 86_400,
   to: NOW + 365 * 86_400,
   classes: ['card', 'soft'],

@@ -1,10 +1,15 @@
 import { setImmediate as settle } from 'node:timers/promises';
 import type { Clock } from '../../host/clock/clock.ts';
 
+/** Turns of the event loop for which time stands still after a wake-up. */
+const MAX_TURNS = 200;
+
 /** A clock that stands still until a test lets time pass. */
 export class SimulatedClock implements Clock {
   #now: number;
   #monotonic = 0;
+  /** Sleepers that there are again when what was woken last sleeps. */
+  #expected = 0;
   readonly #sleepers = new Set<{ readonly at: number; readonly wake: () => void }>();
 
   /** @param now ms since 1970-01-01T00:00:00Z; 2024-01-01T00:00:00Z unless told otherwise. */
@@ -40,17 +45,17 @@ export class SimulatedClock implements Clock {
   }
 
   /**
-   * Lets this many ms pass and wakes the sleepers in the order of their times. After each, the event loop turns once,
-   * so that what was woken runs on until it waits again.
+   * Lets this many ms pass and wakes the sleepers in the order of their times. After each, what was woken runs on until
+   * it sleeps again.
    */
   async advance(ms: number): Promise<void> {
     const end = this.#monotonic + ms;
     for (;;) {
-      await settle();
+      await this.#runOn();
       const next = this.#nextSleeper();
       if (next === undefined || next.at > end) break;
       this.#passTo(next.at);
-      next.wake();
+      this.#wake(next);
     }
     this.#passTo(end);
   }
@@ -64,18 +69,30 @@ export class SimulatedClock implements Clock {
     const end = (): void => void (settled = true);
     void work.then(end, end);
     for (;;) {
-      await settle();
+      await this.#runOn();
       if (settled) return work;
       const next = this.#nextSleeper();
       if (next === undefined) continue;
       this.#passTo(next.at);
-      next.wake();
+      this.#wake(next);
     }
   }
 
   /** Sets the wall clock, as an administrator or NTP does; sleepers and `monotonic` do not notice. */
   set(now: number): void {
     this.#now = now;
+  }
+
+  #wake(sleeper: { readonly wake: () => void }): void {
+    this.#expected = this.#sleepers.size;
+    sleeper.wake();
+  }
+
+  /** Most of what is woken sleeps again, some of it after a datagram or a write to disk; the rest is done. */
+  async #runOn(): Promise<void> {
+    await settle();
+    for (let turn = 1; turn < MAX_TURNS && this.#sleepers.size < this.#expected; turn++) await settle();
+    this.#expected = 0;
   }
 
   #nextSleeper(): { readonly at: number; readonly wake: () => void } | undefined {

@@ -22,8 +22,9 @@ interface Balances {
 
 interface Explanation {
   readonly entry: LedgerEntry;
-  readonly bill?: Readonly<Record<'session' | 'settlement' | 'charge' | 'octets', string>> &
-    Readonly<Record<'from' | 'to' | 'seconds' | 'service', number>>;
+  readonly bill?: Readonly<Record<'session' | 'octets', string>> & {
+    readonly items: readonly Readonly<Record<'part' | 'payer' | 'settlement' | 'charge', string>>[];
+  } & Readonly<Record<'from' | 'to' | 'seconds' | 'service', number>>;
   readonly requests?: readonly (Readonly<Record<'card' | 'kind' | 'outcome', string>> &
     Readonly<Record<'id' | 'at', number>>)[];
   readonly receipt?: Readonly<Record<'card' | 'octets' | 'amount' | 'torn', string>> &
@@ -143,9 +144,10 @@ function describe({ entry, bill, requests, receipt, corrected, correction }: Exp
   const lines = describeEntry(entry);
   if (corrected !== undefined) lines.push('takes back', ...describeEntry(corrected));
   if (bill !== undefined) {
-    const { session, service, from, to, seconds, octets, charge, settlement } = bill;
+    const { session, service, from, to, seconds, octets, items } = bill;
     lines.push(
-      `bill: ${charge} by ${settlement} for service ${service}, session ${session}`,
+      `bill for service ${service}, session ${session}`,
+      ...items.map(({ part, payer, settlement, charge }) => `  ${part}: ${charge} by ${settlement}, of the ${payer}`),
       `  ${seconds} s from ${formatTime(from)} to ${formatTime(to)}${octets === '0' ? '' : `, ${octets} octets`}`,
     );
   }

@@ -4,7 +4,7 @@ import type { Offer } from '../../contract/offer/offer.ts';
 import { type OfferSigner, parseOffer, signOffer, type SignedOffer } from '../../contract/offer/signed-offer.ts';
 import { formatSession } from '../../contract/session/session-identity.ts';
 import type { HeadendStore } from '../../store/headend/headend-store.ts';
-import type { ChargeTerms } from '../charging/charge-terms.ts';
+import type { Charges } from '../charging/charge-terms.ts';
 import type { ServicePlan } from '../config/service-plan.ts';
 import { deriveCeilings } from '../keys/grants/grant.ts';
 import type { SoldSession } from '../membership/sold-session.ts';
@@ -169,7 +169,7 @@ function describeSale(signed: SignedOffer, to: number, plan: ServicePlan | undef
     session: formatSession(session),
     service,
     sessionHash: toHex(sessionHash),
-    terms: termsOf(signed),
+    charges: chargesOf(signed),
     from,
     to,
     ...(slots !== undefined && { slots }),
@@ -179,13 +179,16 @@ function describeSale(signed: SignedOffer, to: number, plan: ServicePlan | undef
   };
 }
 
-/** What is billed from the entry; where the purse pays all, what the entry is held against. */
-function termsOf({ components, currency }: Offer): ChargeTerms {
-  const paid = components.filter(({ payer, basis }) => payer === 'user' && basis !== 'free');
-  const [first] = [...paid.filter(({ settlement }) => settlement === 'invoice'), ...paid];
-  if (first === undefined) return { tariff: { kind: 'free', price: 0n }, settlement: 'purse' };
-  const same = paid.filter(({ settlement, basis }) => settlement === first.settlement && basis === first.basis);
-  const price = same.reduce((sum, component) => sum + component.price, 0n);
-  const kind = first.basis === 'octets' || first.basis === 'duration' ? first.basis : 'flat';
-  return { tariff: { kind, price }, settlement: first.settlement, ...(currency !== undefined && { currency }) };
+/** What is billed from the entry, and what it is held against. */
+function chargesOf({ components, currency }: Offer): Charges {
+  const terms = components
+    .filter(({ basis }) => basis !== 'free')
+    .map(({ part, payer, settlement, basis, price, period }) => ({
+      part,
+      payer,
+      settlement,
+      tariff: { kind: basis === 'octets' || basis === 'duration' ? basis : ('flat' as const), price },
+      ...(period !== undefined && { period }),
+    }));
+  return { terms, ...(currency !== undefined && terms.length > 0 && { currency }) };
 }

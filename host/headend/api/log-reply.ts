@@ -3,6 +3,7 @@ import { formatCardId } from '../../../apdu/decode-module/card-id.ts';
 import { fromHex } from '../../../apdu/octets.ts';
 import { formatMoney } from '../../money/amount.ts';
 import { currencyByNumber } from '../../money/currency.ts';
+import { readItems } from '../charging/charging-rows.ts';
 import type { SoldBill, SoldRequest } from '../roles/sold-log.ts';
 
 /** A row of the log of requests. */
@@ -18,6 +19,12 @@ export const LOG_ROW = Type.Object({
   to: Type.Union([Type.Integer(), Type.Null()]),
   outcome: Type.String(),
 });
+const BILL_ITEM = Type.Object({
+  part: Type.String({ description: 'content or delivery' }),
+  payer: Type.String({ description: 'user or provider' }),
+  settlement: Type.String({ description: 'purse or invoice' }),
+  charge: Type.String(),
+});
 /** What a join came to. */
 export const BILL = Type.Object({
   user: Type.String(),
@@ -27,7 +34,7 @@ export const BILL = Type.Object({
   to: Type.Integer(),
   seconds: Type.Integer(),
   octets: Type.String({ description: 'digits' }),
-  settlement: Type.String(),
+  items: Type.Array(BILL_ITEM, { description: 'what each component of the price comes to' }),
   charge: Type.String({
     description: 'what it comes to, with its currency: what the receipts of a card must agree with',
   }),
@@ -42,7 +49,7 @@ export function describeRequest(row: SoldRequest): Static<typeof LOG_ROW> {
 }
 
 export function describeBill(bill: SoldBill): Static<typeof BILL> {
-  const { user, session, service, timeFrom, timeTo, seconds, octets, settlement, currency, isClosed } = bill;
+  const { user, session, service, timeFrom, timeTo, seconds, octets, currency, isClosed } = bill;
   const format = (amount: bigint): string =>
     currency === null ? '0' : formatMoney(amount, currencyByNumber(currency));
   return {
@@ -53,7 +60,12 @@ export function describeBill(bill: SoldBill): Static<typeof BILL> {
     to: timeTo,
     seconds,
     octets: octets.toString(),
-    settlement,
+    items: readItems(bill.items).map(({ part, payer, settlement, charge }) => ({
+      part,
+      payer,
+      settlement,
+      charge: format(charge),
+    })),
     charge: format(bill.charge),
     amount: format(bill.amount),
     isClosed,

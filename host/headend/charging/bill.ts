@@ -1,6 +1,13 @@
 import { amountOf, ticksOf } from '../../../apdu/decode-module/money/tariff.ts';
+import type { Currency } from '../../money/currency.ts';
 import type { ChargeTerms } from './charge-terms.ts';
 import { type ChargingEntry, endOf, secondsOf, startOf } from './charging-entry.ts';
+
+/** What one component of the price comes to. */
+export interface BillItem extends ChargeTerms {
+  /** Charge times fee, micro-units. A price per period is owed once for the period, and is 0 here. */
+  readonly charge: bigint;
+}
 
 /** What a closed entry comes to. */
 export interface Bill {
@@ -15,10 +22,12 @@ export interface Bill {
   readonly seconds: number;
   /** Octets that the session sent meanwhile, where these are charged. */
   readonly octets: bigint;
-  readonly terms: ChargeTerms;
-  /** Charge times fee, micro-units: what is owed, or where the card pays what its receipts must come to. */
+  readonly items: readonly BillItem[];
+  /** Left out where it is free. */
+  readonly currency?: Currency;
+  /** Micro-units: what all items come to. Where the card pays, its receipts must come to that. */
   readonly charge: bigint;
-  /** Micro-units to be paid by invoice; 0 where the card pays. */
+  /** Micro-units that the user is to pay by invoice. */
   readonly amount: bigint;
 }
 
@@ -27,16 +36,17 @@ export interface Bill {
  * @param seconds of connection.
  * @param octets sent meanwhile.
  */
-export function computeCharge({ tariff }: ChargeTerms, seconds: number, octets: bigint): bigint {
-  if (seconds === 0) return 0n;
+export function computeCharge({ tariff, period }: ChargeTerms, seconds: number, octets: bigint): bigint {
+  if (seconds === 0 || period !== undefined) return 0n;
   return amountOf(ticksOf(tariff, Number(octets), seconds * 1000, true));
 }
 
 /** @param octets that the session sent between start and end of the connection. */
 export function makeBill(entry: ChargingEntry, octets = 0n): Bill {
-  const { id, user, session, service, terms } = entry;
+  const { id, user, session, service, charges } = entry;
   const seconds = secondsOf(entry);
-  const charge = computeCharge(terms, seconds, octets);
+  const items = charges.terms.map((terms) => ({ ...terms, charge: computeCharge(terms, seconds, octets) }));
+  const owed = items.filter(({ payer, settlement }) => payer === 'user' && settlement === 'invoice');
   return {
     entryId: id,
     user,
@@ -46,8 +56,13 @@ export function makeBill(entry: ChargingEntry, octets = 0n): Bill {
     to: endOf(entry),
     seconds,
     octets,
-    terms,
-    charge,
-    amount: terms.settlement === 'invoice' ? charge : 0n,
+    items,
+    ...(charges.currency !== undefined && { currency: charges.currency }),
+    charge: sumOf(items),
+    amount: sumOf(owed),
   };
+}
+
+function sumOf(items: readonly BillItem[]): bigint {
+  return items.reduce((sum, { charge }) => sum + charge, 0n);
 }

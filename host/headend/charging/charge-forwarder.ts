@@ -1,5 +1,6 @@
 import type { GroupWriter } from '../../store/group-writer.ts';
 import type { BillingPort, ChargingMode, SessionMeter } from './billing-port.ts';
+import { countsOctets } from './charge-terms.ts';
 import type { KeptEntry } from './charging-entry.ts';
 import type { EntryBook } from './entry-book.ts';
 
@@ -44,10 +45,10 @@ export class ChargeForwarder {
     await Promise.all(open.map((entry) => this.#forward(entry, now, false)));
   }
 
-  async #forward({ id, session, terms }: KeptEntry, now: number, isClosed: boolean): Promise<boolean> {
+  async #forward({ id, session, charges }: KeptEntry, now: number, isClosed: boolean): Promise<boolean> {
     this.#onTheWay.add(id);
     try {
-      const reading = terms.tariff.kind === 'octets' ? this.#meter?.read(session) : undefined;
+      const reading = countsOctets(charges) ? this.#meter?.read(session) : undefined;
       await this.#billing.forward(this.#book.bill(id, now, reading), isClosed);
       if (isClosed) await this.#writer.commit([this.#book.remove(id)]);
       return true;

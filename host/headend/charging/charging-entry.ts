@@ -1,4 +1,4 @@
-import type { ChargeTerms } from './charge-terms.ts';
+import type { Charges } from './charge-terms.ts';
 
 /** One part of a connection time: `to` - `from`, below zero where a leave takes time back. Seconds since 1970. */
 export interface TimePart {
@@ -17,7 +17,7 @@ export interface ChargingEntry {
   readonly session: string;
   /** u32. */
   readonly service: number;
-  readonly terms: ChargeTerms;
+  readonly charges: Charges;
   /** One at least; each begins at the end of the one before. */
   readonly parts: readonly TimePart[];
   /** Octets that the session had sent when the connection began, where octets are charged. */

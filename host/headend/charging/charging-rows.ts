@@ -1,28 +1,30 @@
 import { currencyByNumber } from '../../money/currency.ts';
 import type { StoreChange } from '../../store/group-writer.ts';
 import type { BillTable, ChargingEntryTable } from '../../store/headend/request-tables.ts';
-import { postChanges } from '../ledger/ledger-rows.ts';
-import { makeChargeEntry } from '../ledger/make-entries.ts';
-import type { Bill } from './bill.ts';
-import type { ChargeTerms } from './charge-terms.ts';
+import type { Bill, BillItem } from './bill.ts';
+import type { Charges, ChargeTerms } from './charge-terms.ts';
 import type { KeptEntry, TimePart } from './charging-entry.ts';
+import { postBill } from './post-bill.ts';
 
 const KEEP_ENTRY = `insert or replace into charging_entry
-  (id, user, session, service, tariff, price, currency, settlement, parts, first_reading, last_reading, closed_at)
-  values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+  (id, user, session, service, terms, currency, parts, first_reading, last_reading, closed_at)
+  values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 const DELETE_ENTRY = 'delete from charging_entry where id = ?';
 /** A bill that is closed stays as it is. */
 const KEEP_BILL = `insert into bill
-  (entry_id, user, session, service, time_from, time_to, seconds, octets, tariff, price, currency, settlement, charge,
-  amount, is_closed) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  (entry_id, user, session, service, time_from, time_to, seconds, octets, items, currency, charge, amount, is_closed)
+  values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
   on conflict (entry_id) do update set time_to = excluded.time_to, seconds = excluded.seconds, octets = excluded.octets,
-  charge = excluded.charge, amount = excluded.amount, is_closed = excluded.is_closed where bill.is_closed = 0`;
+  items = excluded.items, charge = excluded.charge, amount = excluded.amount, is_closed = excluded.is_closed
+  where bill.is_closed = 0`;
 
 export function entryChange(entry: KeptEntry): StoreChange {
-  const { id, user, session, service, terms, parts } = entry;
+  const { id, user, session, service, charges, parts } = entry;
   const { firstReading = null, lastReading = null, closedAt = null } = entry;
+  const terms = JSON.stringify(charges.terms.map(writeTerms));
   const written = JSON.stringify(parts.map(({ from, to, since }) => [from, to, since]));
-  const values = [id, user, session, service, ...termValues(terms), written, firstReading, lastReading, closedAt];
+  const currency = charges.currency?.number ?? null;
+  const values = [id, user, session, service, terms, currency, written, firstReading, lastReading, closedAt];
   return { sql: KEEP_ENTRY, values };
 }
 
@@ -32,31 +34,21 @@ export function deleteEntryChange(id: number): StoreChange {
 
 /** Keeps a bill; once it is closed, what is to be paid by invoice is entered in the ledger with it. */
 export function billChanges(bill: Bill, isClosed: boolean): readonly StoreChange[] {
-  const { entryId, user, service, to, amount, terms } = bill;
-  const kept = billChange(bill, isClosed);
-  if (!isClosed || terms.currency === undefined) return [kept];
-  const charge = { source: String(entryId), at: to, payer: `user:${user}`, service, amount } as const;
-  return [kept, ...postChanges(makeChargeEntry({ ...charge, currency: terms.currency.number }))];
-}
-
-function billChange(bill: Bill, isClosed: boolean): StoreChange {
-  const { entryId, user, session, service, from, to, seconds, octets, terms, charge, amount } = bill;
-  const spent = [seconds, octets, ...termValues(terms), charge, amount];
-  return { sql: KEEP_BILL, values: [entryId, user, session, service, from, to, ...spent, isClosed ? 1 : 0] };
-}
-
-function termValues({ tariff, currency, settlement }: ChargeTerms): (string | bigint | number | null)[] {
-  return [tariff.kind, tariff.price, currency?.number ?? null, settlement];
+  const { entryId, user, session, service, from, to, seconds, octets, charge, amount } = bill;
+  const items = JSON.stringify(bill.items.map((item) => ({ ...writeTerms(item), charge: item.charge.toString() })));
+  const spent = [seconds, octets, items, bill.currency?.number ?? null, charge, amount];
+  const kept = { sql: KEEP_BILL, values: [entryId, user, session, service, from, to, ...spent, isClosed ? 1 : 0] };
+  return isClosed ? [kept, ...postBill(bill)] : [kept];
 }
 
 export function entryOfRow(row: ChargingEntryTable): KeptEntry {
-  const { id, user, session, service, firstReading, lastReading, closedAt } = row;
+  const { id, user, session, service, terms, currency, firstReading, lastReading, closedAt } = row;
   return {
     id,
     user,
     session,
     service,
-    terms: termsOfRow(row),
+    charges: { terms: readWritten(terms).map(readTerms), ...currencyOf(currency) },
     parts: partsOf(row.parts),
     ...(firstReading !== null && { firstReading }),
     ...(lastReading !== null && { lastReading }),
@@ -65,18 +57,42 @@ export function entryOfRow(row: ChargingEntryTable): KeptEntry {
 }
 
 export function billOfRow(row: BillTable): Bill {
-  const { entryId, user, session, service, timeFrom, timeTo, seconds, octets, charge, amount } = row;
-  const spent = { seconds, octets, terms: termsOfRow(row), charge, amount };
+  const { entryId, user, session, service, timeFrom, timeTo, seconds, octets, items, currency, charge, amount } = row;
+  const spent = { seconds, octets, items: readItems(items), ...currencyOf(currency), charge, amount };
   return { entryId, user, session, service, from: timeFrom, to: timeTo, ...spent };
 }
 
-function termsOfRow(row: Pick<BillTable, 'tariff' | 'price' | 'currency' | 'settlement'>): ChargeTerms {
-  const { tariff, price, currency, settlement } = row;
-  return {
-    tariff: { kind: tariff, price },
-    settlement,
-    ...(currency !== null && { currency: currencyByNumber(currency) }),
-  };
+/** @param text the items of a bill, as they are kept. */
+export function readItems(text: string): BillItem[] {
+  return readWritten(text).map((written) => ({ ...readTerms(written), charge: BigInt(written.charge ?? 0) }));
+}
+
+/** Terms as they are kept, JSON. */
+type WrittenTerms = Omit<ChargeTerms, 'tariff'> & {
+  readonly kind: ChargeTerms['tariff']['kind'];
+  /** Digits. */
+  readonly price: string;
+  /** Digits; of an item of a bill. */
+  readonly charge?: string;
+};
+
+function writeTerms({ part, payer, settlement, tariff, period }: ChargeTerms): WrittenTerms {
+  const { kind, price } = tariff;
+  return { part, payer, settlement, kind, price: price.toString(), ...(period !== undefined && { period }) };
+}
+
+function readTerms({ part, payer, settlement, kind, price, period }: WrittenTerms): ChargeTerms {
+  const tariff = { kind, price: BigInt(price) };
+  return { part, payer, settlement, tariff, ...(period !== undefined && { period }) };
+}
+
+function readWritten(text: string): readonly WrittenTerms[] {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- It was written by entryChange or billChanges.
+  return JSON.parse(text) as readonly WrittenTerms[];
+}
+
+function currencyOf(number: number | null): Pick<Charges, 'currency'> {
+  return number === null ? {} : { currency: currencyByNumber(number) };
 }
 
 function partsOf(text: string): TimePart[] {

@@ -1,7 +1,7 @@
 import type { StoreChange } from '../../store/group-writer.ts';
 import { type Bill, makeBill } from './bill.ts';
 import type { ChargingMode } from './billing-port.ts';
-import type { ChargeTerms } from './charge-terms.ts';
+import type { Charges } from './charge-terms.ts';
 import { endOf, extendEntry, type KeptEntry, openEntry, shortenEntry, startOf } from './charging-entry.ts';
 import { billChanges, deleteEntryChange, entryChange } from './charging-rows.ts';
 
@@ -11,7 +11,7 @@ export interface Opening {
   readonly user: string;
   readonly session: string;
   readonly service: number;
-  readonly terms: ChargeTerms;
+  readonly charges: Charges;
   readonly from: number;
   readonly to: number;
 }

@@ -18,11 +18,30 @@ interface LedgerOccasion {
   readonly note?: string;
 }
 
-/** What was watched and is billed: the user owes it, and the service has earned it. */
+/** What was watched and is billed: who pays owes it, each component for itself, and the service has earned it. */
 export function makeChargeEntry(
-  charge: LedgerAmount & LedgerOccasion & { readonly payer: LedgerAccount; readonly service: number },
+  charge: Omit<LedgerAmount, 'amount'> &
+    LedgerOccasion & {
+      readonly service: number;
+      readonly charges: readonly { readonly payer: LedgerAccount; readonly amount: bigint }[];
+    },
 ): LedgerEntry {
-  return makeEntry('charge', charge, charge.payer, `revenue:${charge.service}`);
+  const { source, at, service, currency, charges } = charge;
+  const owed = charges.filter(({ amount }) => amount > 0n);
+  const lines = owed.map(({ payer, amount }) => ({
+    debit: payer,
+    credit: `revenue:${service}` as const,
+    currency,
+    amount,
+  }));
+  return { kind: 'charge', source, at, lines };
+}
+
+/** A price per period. */
+export function makePeriodFeeEntry(
+  fee: LedgerAmount & LedgerOccasion & { readonly payer: LedgerAccount; readonly service: number },
+): LedgerEntry {
+  return makeEntry('period-fee', fee, fee.payer, `revenue:${fee.service}`);
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { ModuleClass } from '../../../apdu/decode-module/card-id.ts';
 import type { SlotGrid } from '../../contract/offer/offer.ts';
-import type { ChargeTerms } from '../charging/charge-terms.ts';
+import type { Charges } from '../charging/charge-terms.ts';
 
 /** A session as it is sold under one offer. */
 export interface SoldSession {
@@ -10,7 +10,7 @@ export interface SoldSession {
   readonly service: number;
   /** The first 20 octets of the offer's hash, in hexadecimal. */
   readonly sessionHash: string;
-  readonly terms: ChargeTerms;
+  readonly charges: Charges;
   /** Seconds since 1970: joins and extensions under the offer are answered in [from, to). */
   readonly from: number;
   readonly to: number;

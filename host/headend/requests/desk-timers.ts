@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock/clock.ts';
+import { countsOctets } from '../charging/charge-terms.ts';
 import { endOf, startOf } from '../charging/charging-entry.ts';
 import { DueTimes } from '../membership/due-times.ts';
 import type { Member, TimerEvent } from '../membership/member.ts';
@@ -96,7 +97,7 @@ export class DeskTimers {
 
   #awaitStart(entryId: number): void {
     const entry = this.#state.entries.find(entryId);
-    if (entry === undefined || entry.terms.tariff.kind !== 'octets' || entry.firstReading !== undefined) return;
+    if (entry === undefined || !countsOctets(entry.charges) || entry.firstReading !== undefined) return;
     if (endOf(entry) > startOf(entry)) this.#starts.add(startOf(entry), entryId);
   }
 

@@ -3,6 +3,7 @@ import type { ProblemCode } from '../../contract/answers/problem.ts';
 import { deadlineOf } from '../../contract/requests/requested-time.ts';
 import type { StoreChange } from '../../store/group-writer.ts';
 import type { SessionMeter } from '../charging/billing-port.ts';
+import { countsOctets, isSameCharges } from '../charging/charge-terms.ts';
 import type { EntryBook } from '../charging/entry-book.ts';
 import type { MemberBook } from '../membership/member-book.ts';
 import type { MemberEvent } from '../membership/member-states.ts';
@@ -94,7 +95,7 @@ export class Joins {
     if (present !== undefined) return to > present.to ? this.extend(asked) : this.#sendKey(asked, present, 'join');
     const granted = this.#grant(asked, { from, to });
     if ('problem' in granted) return granted;
-    const { session, service, sessionHash, confirmTimeout, keepAlive, terms } = sold;
+    const { session, service, sessionHash, confirmTimeout, keepAlive, charges } = sold;
     const member = refresh(
       {
         entryId: logId,
@@ -112,7 +113,7 @@ export class Joins {
       },
       now,
     );
-    const changes = [this.#entries.open({ id: logId, user, session, service, terms, from, to })];
+    const changes = [this.#entries.open({ id: logId, user, session, service, charges, from, to })];
     if (from <= now) changes.push(...this.start(member));
     return this.#keep(member, { ...granted, outcome: 'joined', changes: [...granted.changes, ...changes] }, now, true);
   }
@@ -125,7 +126,7 @@ export class Joins {
     if (from > member.to || to <= member.to) {
       return { problem: 'not-later', particulars: `the agreed end is ${member.to}` };
     }
-    if (!hasSameTerms(this.#entries.find(member.entryId)!.terms, sold.terms)) {
+    if (!isSameCharges(this.#entries.find(member.entryId)!.charges, sold.charges)) {
       return { problem: 'unknown-offer', particulars: `the join until ${member.to} is at another price` };
     }
     if (isPastDeadline(sold, member.to, now)) return { problem: 'too-late', particulars: 'the deadline is over' };
@@ -305,15 +306,16 @@ export class Joins {
 
   /** What the join comes to at an end; by octets, only what is sent until now is known. */
   #charge({ entryId, session }: Member, end: number, now: number): { readonly charge?: Charge } {
-    const { terms } = this.#entries.find(entryId)!;
+    const { currency } = this.#entries.find(entryId)!.charges;
     const reading = this.#read(entryId, session);
     if (reading !== undefined && end > now) return {};
     const { seconds, amount } = this.#entries.bill(entryId, end, reading);
-    return { charge: { seconds, amount, ...(terms.currency !== undefined && { currency: terms.currency }) } };
+    return { charge: { seconds, amount, ...(currency !== undefined && { currency }) } };
   }
 
   #read(entryId: number, session: string): bigint | undefined {
-    return this.#entries.find(entryId)?.terms.tariff.kind === 'octets' ? this.#meter?.read(session) : undefined;
+    const entry = this.#entries.find(entryId);
+    return entry !== undefined && countsOctets(entry.charges) ? this.#meter?.read(session) : undefined;
   }
 }
 
@@ -323,13 +325,4 @@ function isOpen({ from, to }: SoldSession, now: number): boolean {
 
 function isPastDeadline({ slots }: SoldSession, end: number, now: number): boolean {
   return slots !== undefined && now >= deadlineOf(end, slots);
-}
-
-function hasSameTerms(a: SoldSession['terms'], b: SoldSession['terms']): boolean {
-  return (
-    a.tariff.kind === b.tariff.kind &&
-    a.tariff.price === b.tariff.price &&
-    a.settlement === b.settlement &&
-    a.currency?.number === b.currency?.number
-  );
 }

@@ -1,5 +1,3 @@
-import type { TariffKind } from '../../../apdu/decode-module/money/tariff.ts';
-
 /** What was asked and what became of it; written before a key leaves, and never changed. */
 export interface RequestLogTable {
   readonly id: number;
@@ -69,12 +67,10 @@ export interface ChargingEntryTable {
   readonly user: string;
   readonly session: string;
   readonly service: number;
-  readonly tariff: TariffKind;
-  /** Micro-units. */
-  readonly price: bigint;
+  /** JSON: components of the price. */
+  readonly terms: string;
   /** ISO 4217 number; null where it is free. */
   readonly currency: number | null;
-  readonly settlement: 'purse' | 'invoice';
   /** JSON: from, to and since of each part. */
   readonly parts: string;
   /** Octets that the session had sent at start and end, where octets are charged. */
@@ -93,10 +89,9 @@ export interface BillTable {
   readonly timeTo: number;
   readonly seconds: number;
   readonly octets: bigint;
-  readonly tariff: TariffKind;
-  readonly price: bigint;
+  /** JSON: components of the price, and what each comes to. */
+  readonly items: string;
   readonly currency: number | null;
-  readonly settlement: 'purse' | 'invoice';
   readonly charge: bigint;
   readonly amount: bigint;
   /** A bill of an entry that is transferred periodically grows until the entry is closed. */

@@ -107,7 +107,7 @@ describe('content by purse and delivery by invoice', () => {
     const texts = await Promise.all((await readEntries()).map(({ id }) => billing('explain', String(id))));
     const charge = texts.find((text) => text.includes('charge'))!;
     expect(charge).toContain(`  2.50 USD from revenue:7 to user:${card}`);
-    expect(charge).toContain('bill: 2.50 USD by invoice for service 7');
+    expect(charge).toContain('  content: 0.25 USD by purse, of the user\n  delivery: 2.50 USD by invoice, of the user');
     expect(charge).toContain('1800 s from 2026-12-31T23:00:00Z to 2026-12-31T23:30:00Z');
     expect(charge).toMatch(new RegExp(`request \\d+: 2026-12-31T23:00:00Z, card ${card}: join, joined`));
     const receipt = texts.find((text) => text.includes('receipt'))!;

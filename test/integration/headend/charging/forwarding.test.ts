@@ -113,8 +113,13 @@ test('open entries are transferred each period, and the desk sleeps in between',
 describe('entries survive a restart', () => {
   test('with all their parts and terms', async () => {
     const currency = { code: 'USD', number: 840, digits: 2 };
-    const terms = { tariff: { kind: 'duration', price: 5_000_000n }, settlement: 'invoice', currency } as const;
-    fixture = await DeskFixture.open({ sold: [{ ...SOLD, terms }] });
+    const terms = {
+      part: 'content',
+      payer: 'user',
+      tariff: { kind: 'duration', price: 5_000_000n },
+      settlement: 'invoice',
+    } as const;
+    fixture = await DeskFixture.open({ sold: [{ ...SOLD, charges: { terms: [terms], currency } }] });
     await fixture.join(card, NOW + 10, NOW + 100);
     await fixture.desk.answer(card.sign('extend', NOW + 100, NOW + 300));
     await fixture.desk.answer(card.sign('leave', NOW, NOW + 200));

@@ -7,7 +7,12 @@ import { nameTimes, TIMELINE_USER } from '../../../support/timeline-names.ts';
 
 /** Timeline 3B, free time with an implicit end: a flat battery, a lost network. */
 const T = { tX0: NOW, tS1: NOW + 600, tX1: NOW + 1200, tE1: NOW + 2400, tE2: NOW + 4200 };
-const HOURLY = { ...SOLD, terms: { tariff: { kind: 'duration', price: 5_000_000n }, settlement: 'invoice' } } as const;
+const HOURLY = {
+  ...SOLD,
+  charges: {
+    terms: [{ part: 'content', payer: 'user', tariff: { kind: 'duration', price: 5_000_000n }, settlement: 'invoice' }],
+  },
+} as const;
 
 describe.each(['forward', 'direct', 'transfer'] as const)('%s', (mode) => {
   const card = new HandCard(1);

@@ -8,7 +8,10 @@ import { nameTimes } from '../../../support/timeline-names.ts';
 const card = new HandCard(1);
 const currency = currencyByCode('USD');
 const priced = (kind: 'duration' | 'octets' | 'flat', price: bigint, settlement: 'purse' | 'invoice') =>
-  ({ ...SOLD, terms: { tariff: { kind, price }, settlement, currency } }) as const;
+  ({
+    ...SOLD,
+    charges: { terms: [{ part: 'content', payer: 'user', tariff: { kind, price }, settlement }], currency },
+  }) as const;
 /** Octets that the session has sent. */
 let sent: bigint;
 let fixture: DeskFixture;

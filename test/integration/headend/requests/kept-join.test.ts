@@ -40,7 +40,12 @@ async function open(changes: Partial<Offer>, desk: Partial<RequestDeskOptions> =
     ...SOLD,
     session: formatSession(offer.session),
     sessionHash: toHex(offer.sessionHash),
-    terms: { tariff: { kind: 'duration', price: 5_000_000n }, settlement: 'invoice', currency: offer.currency! },
+    charges: {
+      terms: [
+        { part: 'content', payer: 'user', tariff: { kind: 'duration', price: 5_000_000n }, settlement: 'invoice' },
+      ],
+      currency: offer.currency!,
+    },
     ...(offer.keepAlive !== undefined && { keepAlive: offer.keepAlive }),
   } as const;
   fixture = await DeskFixture.open({ sold: [sold], mode: 'direct', ...desk });

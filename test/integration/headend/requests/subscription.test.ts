@@ -18,9 +18,8 @@ const HOURLY = {
   ...SOLD,
   session: formatSession(SAMPLE_OFFER.session),
   sessionHash: toHex(OFFER.sessionHash),
-  terms: {
-    tariff: { kind: 'duration', price: 5_000_000n },
-    settlement: 'invoice',
+  charges: {
+    terms: [{ part: 'content', payer: 'user', tariff: { kind: 'duration', price: 5_000_000n }, settlement: 'invoice' }],
     currency: SAMPLE_OFFER.currency!,
   },
 } as const;

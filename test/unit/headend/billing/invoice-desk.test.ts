@@ -27,7 +27,7 @@ afterEach(async () => {
 });
 
 const charge = (source: string, user: string, amount: bigint, at = NOVEMBER) =>
-  makeChargeEntry({ source, at, payer: `user:${user}`, service: 7, currency: USD.number, amount });
+  makeChargeEntry({ source, at, service: 7, currency: USD.number, charges: [{ payer: `user:${user}`, amount }] });
 const receipt = (source: string, cardId: string, amount: bigint) =>
   makeReceiptEntry({ source, at: NOVEMBER, cardId, service: 7, currency: USD.number, amount, torn: 0n });
 const listAll = () => billing.invoices.list({ limit: 100 });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { FREE_OF_CHARGE } from '../../../../host/headend/charging/charge-terms.ts';
 import {
   type ChargingEntry,
   endOf,
@@ -20,7 +21,7 @@ const OPENED = {
   user: TIMELINE_USER,
   session: TIMELINE_SESSION,
   service: 7,
-  terms: { tariff: { kind: 'free', price: 0n }, settlement: 'invoice' },
+  charges: FREE_OF_CHARGE,
 } as const;
 const JOINED = openEntry(OPENED, { from: T.tS1, to: T.tE1 });
 

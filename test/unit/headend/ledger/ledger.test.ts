@@ -14,6 +14,7 @@ import {
   makeLoadEntry,
   makeMoveEntry,
   makePaymentEntry,
+  makePeriodFeeEntry,
   makeReceiptEntry,
   makeRefundEntry,
   makeSettlementEntry,
@@ -44,7 +45,7 @@ afterEach(async () => {
 });
 
 const charge = (source: string, amount: bigint, at = NOVEMBER) =>
-  makeChargeEntry({ source, at, payer: 'user:ann', service: 7, currency: USD, amount });
+  makeChargeEntry({ source, at, service: 7, currency: USD, charges: [{ payer: 'user:ann', amount }] });
 const post = (entry: LedgerEntry) => writer.commit(postChanges(entry));
 
 describe('the ledger', () => {
@@ -75,7 +76,8 @@ describe('the ledger', () => {
   });
 
   test('a line below zero, or of one account alone, is refused', () => {
-    expect(() => postChanges(charge('1', -1n))).toThrow(RangeError);
+    const negative = { debit: 'cash', credit: 'writeoffs', currency: USD, amount: -1n } as const;
+    expect(() => postChanges({ kind: 'payment', source: '1', at: NOVEMBER, lines: [negative] })).toThrow(RangeError);
     const line = { debit: 'cash', credit: 'cash', currency: USD, amount: 1n } as const;
     expect(() => postChanges({ kind: 'payment', source: '1', at: NOVEMBER, lines: [line] })).toThrow(RangeError);
   });
@@ -95,8 +97,19 @@ describe('each event moves its amount from the right side of one account to the 
   const event = { source: '1', at: NOVEMBER, currency: USD, amount: 5n, service: 7 };
   const card = '0a1b2c-02-00000001';
   test.each<[string, LedgerEntry, LedgerAccount, LedgerAccount]>([
-    ['a charge by invoice', makeChargeEntry({ ...event, payer: 'user:ann' }), 'user:ann', 'revenue:7'],
-    ["an advert's delivery", makeChargeEntry({ ...event, payer: 'provider:ads' }), 'provider:ads', 'revenue:7'],
+    [
+      'a charge by invoice',
+      makeChargeEntry({ ...event, charges: [{ payer: 'user:ann', amount: 5n }] }),
+      'user:ann',
+      'revenue:7',
+    ],
+    [
+      "an advert's delivery",
+      makeChargeEntry({ ...event, charges: [{ payer: 'provider:ads', amount: 5n }] }),
+      'provider:ads',
+      'revenue:7',
+    ],
+    ['a price per period', makePeriodFeeEntry({ ...event, payer: 'user:ann' }), 'user:ann', 'revenue:7'],
     ['a receipt of a card', makeReceiptEntry({ ...event, cardId: card, torn: 0n }), `card:${card}`, 'revenue:7'],
     ['a load for money', makeLoadEntry({ ...event, cardId: card, from: 'cash' }), 'cash', `card:${card}`],
     ['a load on credit', makeLoadEntry({ ...event, cardId: card, from: 'user:ann' }), 'user:ann', `card:${card}`],
