@@ -28,7 +28,12 @@ export async function* readPipe(stream: Readable, signal: AbortSignal, clock: Cl
     isOver = true;
     notify();
   };
-  const stop = () => void clock.sleep(LAST_OCTETS).then(end);
+  // What comes after a stop is not waited for: a device never ends.
+  const stop = () =>
+    void clock.sleep(LAST_OCTETS).then(() => {
+      stream.pause();
+      end();
+    });
   stream.on('data', take).on('end', end).on('close', end);
   stream.on('error', (error) => {
     failure = error;
@@ -41,7 +46,7 @@ export async function* readPipe(stream: Readable, signal: AbortSignal, clock: Cl
       const next = waiting.shift();
       if (next !== undefined) {
         ahead -= next.octets.length;
-        if (ahead <= MAX_AHEAD && stream.isPaused()) stream.resume();
+        if (!isOver && ahead <= MAX_AHEAD && stream.isPaused()) stream.resume();
         yield next;
       } else if (isOver) {
         if (failure !== undefined) throw failure;

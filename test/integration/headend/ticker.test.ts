@@ -134,3 +134,20 @@ test('a pipe is read no further ahead than 256 KiB and what is in its buffers', 
   }
   expect(octets).toBe(45 * 0x10000);
 });
+
+test('a device that never ends is ended by a stop, with what was read ahead', async () => {
+  const stop = new AbortController();
+  const stream = new Readable({
+    read() {
+      setImmediate(() => this.push(new Uint8Array(0x10000)));
+    },
+  });
+  let octets = 0;
+  for await (const chunk of readPipe(stream, stop.signal, systemClock)) {
+    stop.abort();
+    octets += chunk.octets.length;
+    // It comes faster than it is taken.
+    await systemClock.sleep(5);
+  }
+  expect(octets).toBeLessThan(40 * 0x10000);
+});
