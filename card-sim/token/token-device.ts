@@ -23,7 +23,7 @@ export class TokenDevice {
   /** The channel that has the card. */
   #owner: number | undefined;
   /** What is under way. The answer of a command is not sent any more once it was dropped. */
-  #running: { readonly end: Promise<void>; isDropped: boolean; /** That waits for it. */ channel: number } | undefined;
+  #running: { end: Promise<void>; isDropped: boolean } | undefined;
   #isPulled = false;
 
   constructor(options: TokenDeviceOptions) {
@@ -62,7 +62,7 @@ export class TokenDevice {
 
   #afterCommand(channel: number, job: () => Promise<void>): void {
     const before = this.#running;
-    if (before !== undefined) Object.assign(before, { isDropped: true, channel });
+    if (before !== undefined) before.isDropped = true;
     this.#start(channel, async () => {
       await before?.end;
       await job();
@@ -70,9 +70,12 @@ export class TokenDevice {
   }
 
   #start(channel: number, job: () => Promise<void>): void {
-    const running = { end: Promise.resolve(), isDropped: false, channel };
+    const running = { end: Promise.resolve(), isDropped: false };
     this.#running = running;
+    const over = new AbortController();
+    void this.#keepAlive(channel, over.signal);
     running.end = job().finally(() => {
+      over.abort();
       if (this.#running === running) this.#running = undefined;
     });
   }
@@ -90,28 +93,24 @@ export class TokenDevice {
 
   async #run(channel: number, command: Uint8Array): Promise<void> {
     const running = this.#running!;
-    const over = new AbortController();
-    void this.#keepAlive(running, over.signal);
     let reply: { readonly tag: number; readonly data: Uint8Array };
     try {
       reply = { tag: TOKEN_TAG.APDU, data: await this.#options.card.transmit(command) };
     } catch {
       this.#owner = undefined;
       reply = { tag: TOKEN_TAG.ERROR, data: Uint8Array.of(TOKEN_ERROR.NO_CARD) };
-    } finally {
-      over.abort();
     }
     if (!running.isDropped) this.#answer(channel, reply.tag, reply.data);
   }
 
-  async #keepAlive(running: { readonly channel: number }, signal: AbortSignal): Promise<void> {
+  async #keepAlive(channel: number, signal: AbortSignal): Promise<void> {
     for (;;) {
       try {
         await this.#options.clock.sleep(KEEP_ALIVE_MS, signal);
       } catch {
         return; // the command has ended
       }
-      if (!signal.aborted) this.#answer(running.channel, TOKEN_TAG.KEEP_ALIVE, new Uint8Array());
+      if (!signal.aborted) this.#answer(channel, TOKEN_TAG.KEEP_ALIVE, new Uint8Array());
     }
   }
 

@@ -80,6 +80,19 @@ describe('a command that takes long', () => {
     expect(tagsOf(token.answered).filter((tag) => tag === TOKEN_TAG.KEEP_ALIVE)).toHaveLength(31);
   });
 
+  test('is waited for, too, where it is the reset', async () => {
+    const wrap = (inside: TokenCard): TokenCard => ({
+      reset: async () => {
+        await clock.sleep(5_000);
+        return inside.reset();
+      },
+      transmit: (command) => inside.transmit(command),
+    });
+    const opening = new MemoryToken(card, clock, wrap).open();
+    await clock.advance(5_000);
+    expect(toHex((await opening).atr)).toBe('3b80800101');
+  });
+
   test('is over when nothing is heard of the token for 2 seconds', async () => {
     const { wrap } = holdAnswers();
     const token = new MemoryToken(card, clock, wrap);
