@@ -46,6 +46,8 @@ export async function measureChargeError(desk: LiveDesk, { codecs, by, lastPart 
   const how = `--source ${source} --end-at-stop --grant ${LiveDesk.CARD}`;
   const send = desk.start(`headend send ${how} ${to} --price`, '2.00 USD/h');
   await send.says('reading');
+  // Until it listens, which it does next.
+  await sleep(1000);
   const took = await playLive(codecs, by === 'pipe' ? pipeTo(send) : datagramsTo(port));
   if (by === 'UDP') {
     // Until the closing time is over.
