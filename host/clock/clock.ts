@@ -9,6 +9,8 @@ export interface Clock {
    * @throws the signal's reason, at once when the signal aborts.
    */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Waits less than 1 ms, which timers cannot. The program stands still meanwhile. A clock without it sleeps as long. */
+  nap?(ms: number): Promise<void>;
 }
 
 /** The longest time that `setTimeout` takes, in ms; what is above fires at once. */
@@ -22,6 +24,13 @@ export const systemClock: Clock = {
     let left = ms;
     for (; left > MAX_TIMEOUT_MS; left -= MAX_TIMEOUT_MS) await sleepOnce(MAX_TIMEOUT_MS, signal);
     await sleepOnce(left, signal);
+  },
+  async nap(ms) {
+    const end = performance.now() + ms;
+    // First all else that waits for its turn.
+    await new Promise((resolve) => setImmediate(resolve));
+    const left = end - performance.now();
+    if (left > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, left);
   },
 };
 

@@ -12,3 +12,38 @@ export function loadKoffi(): Promise<Koffi | undefined> {
   );
   return loaded;
 }
+
+/**
+ * Knows where memory lies, for calls of C that take addresses as numbers. The collector does not see such addresses: who
+ * uses one refers to the octets until the call has returned, or their memory may become another's.
+ */
+export class AddressBook {
+  readonly #locate: (memory: Uint8Array) => number;
+  readonly #known = new WeakMap<ArrayBufferLike, number>();
+  #last: ArrayBufferLike | undefined;
+  #lastAt = 0;
+
+  /** @param locate finds the address of memory the slow way. */
+  constructor(locate: (memory: Uint8Array) => number) {
+    this.#locate = locate;
+  }
+
+  /** Valid as long as the caller refers to the octets. */
+  addressOf(octets: Uint8Array): number {
+    // To ask for the buffer also moves small arrays out of the collector's heap, so that they stay where they are.
+    const { buffer } = octets;
+    if (buffer !== this.#last) {
+      this.#lastAt = this.#find(buffer);
+      this.#last = buffer;
+    }
+    return this.#lastAt + octets.byteOffset;
+  }
+
+  #find(buffer: ArrayBufferLike): number {
+    const known = this.#known.get(buffer);
+    if (known !== undefined) return known;
+    const at = this.#locate(new Uint8Array(buffer));
+    this.#known.set(buffer, at);
+    return at;
+  }
+}

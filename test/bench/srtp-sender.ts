@@ -64,10 +64,14 @@ export class SrtpSender {
       pacer.start(0, 0);
       let index = 1;
       for await (const chunk of source) {
-        for (const payload of packer.push(chunk.octets)) {
-          await pacer.waitUntil(payload.at);
-          sender.send(this.#seal(payload.octets, payload.timestamp, index++));
-          this.octets += payload.octets.length;
+        const payloads = packer.push(chunk.octets);
+        for (let from = 0; from < payloads.length;) {
+          const to = await pacer.next(payloads, from);
+          const due = payloads.slice(from, to);
+          sender.sendAll(due.map(({ octets, timestamp }) => this.#seal(octets, timestamp, index++)));
+          this.octets += due.reduce((sum, { octets }) => sum + octets.length, 0);
+          await sender.drain(0);
+          from = to;
         }
       }
     } finally {

@@ -12,6 +12,7 @@ import type { Packer } from '../sources/rate-packer.ts';
 import { makePacker, payloadTypeOf, type SourceFormat } from '../sources/source-format.ts';
 import type { ContentKeys, ContentPeriod } from './content-keys.ts';
 import { KeyAnnouncer } from './key-announcer.ts';
+import type { Lateness } from './lateness.ts';
 import { Pacer } from './pacer.ts';
 import type { SealingProfile } from './sealing-profile.ts';
 import { type ServiceAddress, ServicePorts } from './service-ports.ts';
@@ -86,6 +87,11 @@ export class ServiceSender {
   #groupSince: number | undefined;
   #period: ContentPeriod | undefined;
 
+  /** How late packets went. */
+  get lateness(): Lateness {
+    return this.#pacer.lateness;
+  }
+
   /** @throws OutOfRangeError naming the option and its range. */
   constructor(options: ServiceSenderOptions) {
     const { stream, source, profile, pace, clock = systemClock } = options;
@@ -102,6 +108,7 @@ export class ServiceSender {
       firstSequence: randomInt(MAX_FIRST_SEQUENCE),
       random: randomBytes,
       aead: profile.aead ?? nodeAead,
+      reusesMemory: true,
     });
   }
 
@@ -217,11 +224,14 @@ export class ServiceSender {
     }
     const counted = this.#options.onGroup?.(group.header);
     if (counted !== undefined) await counted;
-    for (const packet of group.packets) {
-      await this.#pacer.waitUntil(packet.at);
-      ports.media.send(packet.octets);
+    const datagrams = group.packets.map((packet) => packet.octets);
+    for (let from = 0; from < datagrams.length;) {
+      const to = await this.#pacer.next(group.packets, from);
+      ports.media.sendAll(datagrams, from, to);
+      from = to;
     }
-    await ports.media.drain();
+    // The sealer uses the memory again.
+    await ports.media.drain(0);
     this.totals.octets += octets;
     this.totals.duration += duration;
     this.totals.packets += packets;

@@ -7,10 +7,18 @@ export const AEAD_TAG = 16;
 export interface PacketAead {
   /**
    * @param iv 12 octets, never twice under one key.
-   * @param out takes ciphertext and tag, `plaintext.length + 16` octets; made when left out.
+   * @param out takes ciphertext and tag, `plaintext.length + 16` octets; made when left out. The plaintext may lie in it.
    * @returns ciphertext || tag.
    */
   seal(iv: Uint8Array, aad: Uint8Array, plaintext: Uint8Array, out?: Uint8Array): Uint8Array;
+
+  /**
+   * Seals the rest of a packet where it lies, without an object for each part of it; others do it by `seal`.
+   * @param packet whose octets before `restAt` are authenticated too; those from there on become ciphertext, and the tag
+   *   ends at `end`.
+   * @throws RangeError when the packet is too short.
+   */
+  sealRest?(iv: Uint8Array, packet: Uint8Array, restAt: number, end: number): void;
 
   /**
    * @param sealed ciphertext || tag, any length.
@@ -27,6 +35,15 @@ export interface PacketAead {
    * @throws RangeError when packet or `out` is too short.
    */
   openRest?(iv: Uint8Array, packet: Uint8Array, restAt: number, end: number, out: Uint8Array, outAt: number): boolean;
+}
+
+/** Seals the rest of a packet as `PacketAead.sealRest` says, by whichever way there is. */
+export function sealRest(aead: PacketAead, iv: Uint8Array, packet: Uint8Array, restAt: number, end: number): void {
+  if (aead.sealRest !== undefined) aead.sealRest(iv, packet, restAt, end);
+  else {
+    const plaintext = packet.subarray(restAt, end - AEAD_TAG);
+    aead.seal(iv, packet.subarray(0, restAt), plaintext, packet.subarray(restAt, end));
+  }
 }
 
 /** Opens the rest of a packet as `PacketAead.openRest` says, by whichever way there is. */

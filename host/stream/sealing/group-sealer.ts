@@ -3,9 +3,10 @@ import { MAX_PACKETS, sealCardPart, shortenCardPart } from '../../../apdu/decode
 import { OutOfRangeError } from '../../../apdu/errors.ts';
 import { GROUP_KEY } from '../../../apdu/layout/packets.ts';
 import { MKI_LENGTH, writeMki } from '../packet/mki.ts';
-import { AEAD_TAG, type AeadFactory, nobleAead, type PacketAead } from '../packet/packet-aead.ts';
+import { AEAD_TAG, type AeadFactory, nobleAead, type PacketAead, sealRest } from '../packet/packet-aead.ts';
 import { RTP_HEADER, writeRtpHeader } from '../packet/rtp-packet.ts';
 import { deriveSrtpSession, computePacketIv } from '../packet/srtp-keys.ts';
+import { FreshPacketMemory, type PacketMemory, ReusedPacketMemory } from './packet-memory.ts';
 
 /** Most octets of payload in one packet: 7 TS packets. With the longest span they still fit into 1,400 octets. */
 export const MAX_PAYLOAD = 1316;
@@ -49,6 +50,11 @@ export interface SealerOptions {
   /** Unpredictable octets, as many as asked for. */
   readonly random: (length: number) => Uint8Array;
   readonly aead?: AeadFactory;
+  /**
+   * Whether the octets of a group's packets may be written over as soon as `push` or `close` is called again, which saves
+   * their allocation.
+   */
+  readonly reusesMemory?: boolean;
 }
 
 export interface SealedPacket {
@@ -79,9 +85,6 @@ interface OpenGroup {
   duration: number;
 }
 
-/** Octets of memory that packets are cut from. */
-const CHUNK = 0x10000;
-
 /**
  * Seals payloads into groups of packets (protocol 5). A group closes when it has the number of packets asked for,
  * before it would last longer than the closing time, at a change of key, before a payload that starts a group, and at once when its first payload is shorter
@@ -94,10 +97,10 @@ export class GroupSealer {
   /** Octets of payload in the span. */
   readonly #spanPayload: number;
   readonly #iv = new Uint8Array(12);
+  readonly #memory: PacketMemory;
   #group: OpenGroup | undefined;
   #lastGroup = 0;
   #index: number;
-  #chunk = new Uint8Array(0);
 
   /** @throws OutOfRangeError naming the option and its range. */
   constructor(options: SealerOptions) {
@@ -114,6 +117,7 @@ export class GroupSealer {
     this.#spanBlocks = span / 16;
     this.#spanPayload = span - GROUP_KEY;
     this.#index = options.firstSequence;
+    this.#memory = options.reusesMemory === true ? new ReusedPacketMemory(every) : new FreshPacketMemory();
   }
 
   /**
@@ -164,6 +168,7 @@ export class GroupSealer {
     const random = this.#options.random(GROUP_KEY);
     const session = this.#options.mode === 'sealed' ? deriveSrtpSession(random, key.masterSalt) : undefined;
     this.#lastGroup += 1;
+    this.#memory.begin();
     this.#group = {
       number: this.#lastGroup,
       key,
@@ -219,24 +224,15 @@ export class GroupSealer {
     const { ssrc, payloadType } = this.#options;
     const restAt = RTP_HEADER + (part?.length ?? 0);
     const mkiAt = restAt + rest.length + (group.rest === undefined ? 0 : AEAD_TAG);
-    const packet = this.#allocate(mkiAt + MKI_LENGTH);
+    const packet = this.#memory.cut(mkiAt + MKI_LENGTH);
     writeRtpHeader(packet, { marker: false, payloadType, sequence: index & 0xffff, timestamp, ssrc });
     if (part !== undefined) packet.set(part, RTP_HEADER);
-    if (group.rest === undefined) {
-      packet.set(rest, restAt);
-    } else {
+    packet.set(rest, restAt);
+    if (group.rest !== undefined) {
       computePacketIv(group.rest.salt, ssrc, index, this.#iv);
-      group.rest.aead.seal(this.#iv, packet.subarray(0, restAt), rest, packet.subarray(restAt, mkiAt));
+      sealRest(group.rest.aead, this.#iv, packet, restAt, mkiAt);
     }
     writeMki(packet, mkiAt, { cardPacket, group: group.number });
-    return packet;
-  }
-
-  /** Cuts packets from chunks. Memory of its own for each would cost more than all else here but the cipher. */
-  #allocate(length: number): Uint8Array {
-    if (this.#chunk.length < length) this.#chunk = new Uint8Array(CHUNK);
-    const packet = this.#chunk.subarray(0, length);
-    this.#chunk = this.#chunk.subarray(length);
     return packet;
   }
 }

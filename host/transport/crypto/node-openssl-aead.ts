@@ -1,5 +1,5 @@
 import { AEAD_TAG, type AeadFactory } from '../../stream/packet/packet-aead.ts';
-import { loadKoffi } from '../koffi-library.ts';
+import { AddressBook, loadKoffi } from '../koffi-library.ts';
 
 /** EVP_CIPHER_CTX_ctrl commands of openssl/evp.h. */
 const EVP_CTRL_AEAD_GET_TAG = 0x10;
@@ -23,6 +23,8 @@ interface Evp {
   encryptUpdate(context: Pointer, out: Uint8Array, outLength: Pointer, data: Uint8Array, length: number): number;
   /** Additional data or ciphertext, known by address. */
   decryptAt(context: Pointer, out: Pointer, outLength: Pointer, data: Pointer, length: number): number;
+  /** Additional data or plaintext, known by address. */
+  encryptAt(context: Pointer, out: Pointer, outLength: Pointer, data: Pointer, length: number): number;
   decryptUpdate(context: Pointer, out: Uint8Array, outLength: Pointer, data: Uint8Array, length: number): number;
   encryptFinal(context: Pointer, out: Pointer, outLength: Pointer): number;
   decryptFinal(context: Pointer, out: Pointer, outLength: Pointer): number;
@@ -55,8 +57,8 @@ export async function loadOpensslAead(): Promise<AeadFactory | undefined> {
   const tagAt = scratchAt + AT.tag;
   const finalAt = scratchAt + AT.final;
   const lengthAt = scratchAt + AT.length;
-  const packets = new AddressBook(evp);
-  const outputs = new AddressBook(evp);
+  const packets = new AddressBook((memory) => evp.addressOf(memory));
+  const outputs = new AddressBook((memory) => evp.addressOf(memory));
   // One context each way serves all keys and is keyed anew when the key changes: a context of each key would have to be
   // freed by hand.
   let sealingKey: Uint8Array | undefined;
@@ -82,6 +84,26 @@ export async function loadOpensslAead(): Promise<AeadFactory | undefined> {
         for (let i = 0; i < AEAD_TAG; i++) out[length + i] = scratch[AT.tag + i]!;
         if (!sealed) throw new Error('OpenSSL refused to seal; remove koffi to do without it');
         return out;
+      },
+      sealRest(iv, packet, restAt, end) {
+        const length = end - restAt - AEAD_TAG;
+        if (!(restAt >= 0 && length >= 0 && end <= packet.length)) throw new RangeError('the packet is too short');
+        requireRoom(iv, packet, 0);
+        put(scratch, AT.iv, iv);
+        if (sealingKey !== key) put(scratch, AT.key, key);
+        const at = packets.addressOf(packet);
+        const sealed =
+          evp.encryptInit(sealing, NULL, NULL, sealingKey === key ? NULL : keyAt, ivAt) === 1 &&
+          evp.encryptAt(sealing, NULL, lengthAt, at, restAt) === 1 &&
+          evp.encryptAt(sealing, at + restAt, lengthAt, at + restAt, length) === 1 &&
+          evp.encryptFinal(sealing, finalAt, lengthAt) === 1 &&
+          evp.control(sealing, EVP_CTRL_AEAD_GET_TAG, AEAD_TAG, at + end - AEAD_TAG) === 1;
+        sealingKey = sealed ? key : undefined;
+        // Here the packet is still referred to, so that the address was its own until now.
+        if (!sealed) {
+          packet.fill(0, restAt, end);
+          throw new Error('OpenSSL refused to seal; remove koffi to do without it');
+        }
       },
       open(iv, aad, sealed, out) {
         const length = sealed.length - AEAD_TAG;
@@ -125,30 +147,6 @@ export async function loadOpensslAead(): Promise<AeadFactory | undefined> {
   };
 }
 
-/**
- * Knows the address of the memory that was asked about last, as packets and outputs lie in a few large pieces. It refers to
- * that memory, so that nothing else can come to lie at the address.
- */
-class AddressBook {
-  readonly #evp: Pick<Evp, 'addressOf'>;
-  #memory: ArrayBufferLike | undefined;
-  #address: Pointer = NULL;
-
-  constructor(evp: Pick<Evp, 'addressOf'>) {
-    this.#evp = evp;
-  }
-
-  /** Valid as long as the caller refers to the octets. */
-  addressOf(octets: Uint8Array): Pointer {
-    const { buffer } = octets;
-    if (buffer !== this.#memory) {
-      this.#address = this.#evp.addressOf(new Uint8Array(buffer));
-      this.#memory = buffer;
-    }
-    return this.#address + octets.byteOffset;
-  }
-}
-
 /** OpenSSL reads and writes outside of these bounds unchecked. @throws RangeError */
 function requireRoom(iv: Uint8Array, out: Uint8Array, length: number): void {
   if (iv.length !== IV_LENGTH || out.length < length) throw new RangeError('the IV or the output has the wrong length');
@@ -177,6 +175,7 @@ async function loadEvp(): Promise<Evp | undefined> {
       encryptUpdate: self.func(`int EVP_EncryptUpdate(${update})`),
       decryptAt: self.func('int EVP_DecryptUpdate(uintptr_t, uintptr_t, uintptr_t, uintptr_t, int)'),
       decryptUpdate: self.func(`int EVP_DecryptUpdate(${update})`),
+      encryptAt: self.func('int EVP_EncryptUpdate(uintptr_t, uintptr_t, uintptr_t, uintptr_t, int)'),
       encryptFinal: self.func('int EVP_EncryptFinal_ex(uintptr_t, uintptr_t, uintptr_t)'),
       decryptFinal: self.func('int EVP_DecryptFinal_ex(uintptr_t, uintptr_t, uintptr_t)'),
       control: self.func('int EVP_CIPHER_CTX_ctrl(uintptr_t, int, int, uintptr_t)'),
