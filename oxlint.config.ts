@@ -129,6 +129,20 @@ export const LAYERS: readonly Layer[] = [
       'host/issuer',
     ],
   },
+  // Loads of cards that are elsewhere: the issuer's own orders, for what was paid.
+  {
+    path: 'host/headend/loads',
+    mayImport: [
+      'apdu',
+      'host/clock',
+      'host/contract',
+      'host/headend/ledger',
+      'host/headend/receipts',
+      'host/money',
+      'host/store',
+      'host/issuer',
+    ],
+  },
   // The kit makes cards as the issuer does; nothing but the command line knows it.
   { path: 'host/attack', mayImport: ['apdu', 'host/stream', 'host/money', 'host/transport', 'host/issuer'] },
   { path: 'host/cli', mayImport: ['apdu', 'host', 'card-sim'] },

@@ -28,7 +28,7 @@ import {
 } from '../../host/issuer/orders/credit.ts';
 import { type Collection, collectReceipts } from '../../host/issuer/orders/receipts.ts';
 import { SoftChannel } from '../../host/transport/card/soft/soft-channel.ts';
-import { FaultyChannel, type IssuerFixture, startIssuer, watch } from './issuer-fixture.ts';
+import { FaultyChannel, type IssuerFixture, startIssuer, watch, type WatchedService } from './issuer-fixture.ts';
 
 export const ISSUER = 0x0a1b2c;
 export const UNIT = 1_000_000n;
@@ -159,9 +159,19 @@ export class IssuerDesk {
     await this.module.closeSession();
   }
 
+  /** A session of groups of these octets. It stays open. */
+  async watchGroups(octets: readonly number[], service: WatchedService): Promise<void> {
+    await watch(this.module, await this.issuer.keys.open('unique'), this.cardId, octets, service);
+  }
+
   /** Pulls the card out of a session, which tears what the session had taken. */
   async tear(groups = 1): Promise<void> {
     await this.watch(groups);
+    await this.pull();
+  }
+
+  /** Pulls the card out and puts it back in. */
+  async pull(): Promise<void> {
     const card = present(this.#card);
     await card.pull();
     await card.insert();

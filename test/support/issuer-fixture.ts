@@ -9,7 +9,7 @@ import { encodeCeilings } from '../../apdu/decode-module/keys/ceilings.ts';
 import { encodeContentTerms } from '../../apdu/decode-module/keys/content-terms.ts';
 import { sealKeyMessage } from '../../apdu/decode-module/keys/key-message.ts';
 import { KIND } from '../../apdu/decode-module/kinds.ts';
-import { makeContentCiphers, sealCardPart } from '../../apdu/decode-module/packets/card-part.ts';
+import { type CardHeader, makeContentCiphers, sealCardPart } from '../../apdu/decode-module/packets/card-part.ts';
 import { deriveWorkingKeys } from '../../apdu/decode-module/working-keys.ts';
 import { CardGoneError } from '../../apdu/errors.ts';
 import type { CardStore } from '../../card-sim/index.ts';
@@ -96,15 +96,24 @@ const SERVICE = 5;
 const SSRC = 0x1000;
 let messages = 1_000_000;
 
+/** What is watched; micro-units. */
+export interface WatchedService {
+  readonly price?: bigint;
+  readonly quantum?: bigint;
+  readonly onGroup?: (header: CardHeader) => Promise<void> | undefined;
+}
+
 /**
  * Opens a session at 0.25 a megabyte with quanta of 1.00, and has the card open groups in it. The session stays open.
  * @param groups octets of each, 1,000,000 for a quarter of a unit.
+ * @param onGroup told of each group before the card opens it.
  */
 export async function watch(
   module: DecodeModule,
   uniqueMaster: Uint8Array,
   cardId: Uint8Array,
   groups: readonly number[],
+  { price = 250_000n, quantum = 1_000_000n, onGroup }: WatchedService = {},
 ): Promise<void> {
   const unique = deriveCardKey(uniqueMaster, 'downlink', cardId);
   const serviceKey = new Uint8Array(16).fill(1);
@@ -125,12 +134,12 @@ export async function watch(
         parentId: decodeCardId(cardId).serial,
       },
       serviceKey,
-      encodeCeilings({ ...ceilings, quantum: 1_000_000n }),
+      encodeCeilings({ ...ceilings, quantum }),
       unique,
     ).octets,
   );
   const terms = {
-    tariff: { kind: 'octets', price: 250_000n },
+    tariff: { kind: 'octets', price },
     classes: { card: true, soft: true },
     segmentId: 1,
     ssrcs: [SSRC],
@@ -159,6 +168,7 @@ export async function watch(
       ssrc: SSRC,
       group: ++messages,
     } as const;
+    await onGroup?.(header);
     await module.decode(sealCardPart(header, new Uint8Array(16).fill(9), ciphers));
   }
 }

@@ -14,6 +14,7 @@ import { addFileCommands } from './card-files.ts';
 import { addHolderCommands } from './card-holder.ts';
 import { showCard } from './card-info.ts';
 import { listCards } from './card-list.ts';
+import { addLoadCommand } from './card-load.ts';
 import { showLog } from './card-log.ts';
 
 /** Adds `tollcast card` with its commands to the program. */
@@ -35,6 +36,7 @@ export function addCardCommand(program: Command): void {
   addHolderCommands(card);
   addFileCommands(card);
   addDeliverCommand(card);
+  addLoadCommand(card);
   addCardOptions(card.command('apdu').description('send commands as they are and show the answers in plain text'))
     .argument('<command...>', 'hexadecimal, as in "00 A4 04 00"', collectCommand)
     .action(runCommands);

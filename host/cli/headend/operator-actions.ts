@@ -27,6 +27,20 @@ export async function change(config: string, method: 'PUT' | 'DELETE', path: str
   await (await OperatorClient.open(config)).ask(method, path, body);
 }
 
+/** Lets a card fetch a load that was paid at the desk, or a line of credit. */
+export async function grantLoad(card: string, amount: string, isLimit: boolean, config: string): Promise<void> {
+  const body = { card, amount, kind: isLimit ? 'credit limit' : 'cash' };
+  await (await OperatorClient.open(config)).ask('POST', '/v1/operator/credits', body);
+  process.stdout.write(`${amount} wait for card ${card}; its holder types: tollcast card load --head-end URL\n`);
+}
+
+/** Makes vouchers, whose codes are printed. */
+export async function makeVouchers(count: number, amount: string, config: string): Promise<void> {
+  const answer = await (await OperatorClient.open(config)).ask('POST', '/v1/operator/vouchers', { count, amount });
+  const codes: unknown = Reflect.get(Object(answer), 'codes');
+  for (const code of Array.isArray(codes) ? codes : []) process.stdout.write(`${String(code)}\n`);
+}
+
 /** Prints what the API says, JSON. */
 export async function show(config: string, path: string): Promise<void> {
   const answer = await (await OperatorClient.open(config)).ask('GET', path);

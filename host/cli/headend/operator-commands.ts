@@ -26,6 +26,20 @@ export function addOperatorCommands(headend: Command): void {
     (await load()).show(config, '/v1/operator/changes'),
   );
 
+  withConfig(headend, 'load', 'let a card fetch a load that was paid at your desk')
+    .argument('<card>', 'card id')
+    .requiredOption('--amount <amount>', 'required: as in "10.00 USD"')
+    .option('--credit-limit', 'set its line of credit to that instead')
+    .action(async (card: string, options: ConfigOption & { readonly amount: string; readonly creditLimit?: true }) =>
+      (await load()).grantLoad(card, options.amount, options.creditLimit === true, options.config),
+    );
+  withConfig(headend, 'voucher', 'make vouchers for loads; their codes are printed this once')
+    .requiredOption('--amount <amount>', 'required: of each, as in "10.00 USD"')
+    .option('--count <n>', 'how many', wholeNumber(1, 10_000), 1)
+    .action(async (options: ConfigOption & { readonly amount: string; readonly count: number }) =>
+      (await load()).makeVouchers(options.count, options.amount, options.config),
+    );
+
   const operator = headend.command('operator').description('who may change what a head-end sells');
   withConfig(operator, 'add', 'add an operator, or give one a new token, which is told this once')
     .argument('<name>', 'letters, digits and . @ _ -')

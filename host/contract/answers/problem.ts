@@ -117,6 +117,52 @@ const CATALOGUE = {
     title: 'A receipt does not follow from those before it',
     advice: 'keep the card, and ask its issuer',
   },
+  'no-loads': {
+    status: 404,
+    title: 'This head-end loads no cards',
+    advice: 'ask the issuer of the card for a load: tollcast card request-load',
+    mayPass: true,
+  },
+  'nothing-paid': {
+    status: 409,
+    title: 'Nothing is paid for this card that it has not',
+    advice: 'pay at the operator, or give the code of a voucher',
+    mayPass: true,
+  },
+  'wrong-voucher': {
+    status: 403,
+    title: 'There is no such voucher, or it was used for another card',
+    advice: 'check each letter of the code',
+  },
+  'wrong-currency': {
+    status: 409,
+    title: 'What was paid is in another currency than the card',
+    advice: 'have it changed by the operator',
+  },
+  'over-maximum': {
+    status: 409,
+    title: 'The card may not hold so much',
+    advice: 'spend some of it, and ask again: it stays yours',
+    mayPass: true,
+  },
+  'receipts-first': {
+    status: 409,
+    title: 'A soft module gets credit against its receipts alone',
+    advice: 'deliver them, and ask again: tollcast card deliver-receipts',
+    mayPass: true,
+  },
+  'stale-request': {
+    status: 409,
+    title: 'The card has proved more since it made this request',
+    advice: 'have the card make a new one',
+    mayPass: true,
+  },
+  'load-refused': {
+    status: 409,
+    title: 'The issuer does not load this card',
+    advice: 'ask the issuer of the card',
+    mayPass: true,
+  },
   unavailable: {
     status: 503,
     title: 'The request cannot be answered now',

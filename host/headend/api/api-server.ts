@@ -7,6 +7,7 @@ import { ConfigError, formatPath } from '../config/config-fault.ts';
 import type { Api } from './api.ts';
 import { addBillingRoutes, type BillingPorts } from './billing-routes.ts';
 import { addInvoiceRoutes, type InvoicePorts } from './invoice-routes.ts';
+import { addLoadRoutes, type LoadPorts } from './load-routes.ts';
 import { addMemberRoutes, type MemberPorts } from './member-routes.ts';
 import { addMetricRoutes, type Metrics } from './metric-routes.ts';
 import { addOfferRoutes, type OfferPorts } from './offer-routes.ts';
@@ -24,6 +25,7 @@ export interface ApiPorts
     RequestPorts,
     ReceiptPorts,
     ReconcilePorts,
+    LoadPorts,
     OperatorPorts,
     MemberPorts,
     BillingPorts,
@@ -101,6 +103,7 @@ export async function makeApi(
   addRequestRoutes(api, ports);
   addReceiptRoutes(api, ports);
   addReconcileRoutes(api, ports);
+  addLoadRoutes(api, ports);
   addMetricRoutes(api, ports);
   addOperatorRoutes(api, ports);
   addMemberRoutes(api, ports);

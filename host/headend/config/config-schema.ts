@@ -145,6 +145,9 @@ export const HEADEND = Type.Object(
         CLOSED,
       ),
     ),
+    loads: Type.Optional(
+      Type.Boolean({ description: 'cards are loaded over the API: needs the accounts and the load master' }),
+    ),
     tls: Type.Optional(
       Type.Object({ key: textOf('PEM file', 4096), certificate: textOf('PEM file with the chain', 4096) }, CLOSED),
     ),

@@ -17,6 +17,8 @@ export interface HeadendPlan {
   readonly issuerNumber: number | undefined;
   /** Seconds of the period. */
   readonly charging: { readonly mode: 'forward' | 'transfer' | 'direct'; readonly period: number };
+  /** Whether cards are loaded over the API. */
+  readonly loads: boolean;
   readonly tls: { readonly key: string; readonly certificate: string } | undefined;
   readonly signing: { readonly id: number; readonly key: string | undefined };
   /** The static private key of P-256; made at the first start when undefined. */
@@ -68,6 +70,7 @@ export function planHeadend(definition: HeadendDefinition, faults: FaultList): H
     issuer: definition.issuer ?? DEFAULT_ISSUER,
     issuerNumber,
     charging: { mode: definition.charging?.mode ?? 'forward', period: definition.charging?.period ?? 300 },
+    loads: definition.loads ?? false,
     tls: definition.tls,
     signing: { id: definition.signing?.id ?? 1, key: definition.signing?.key },
     pairKey: definition.pairKey,

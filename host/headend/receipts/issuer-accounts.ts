@@ -67,7 +67,7 @@ export class IssuerAccounts implements ReceiptArchive {
       const last = here.get(card) ?? 0;
       try {
         if (receiptsKept > last) await this.#take(cardId, last, receiptsKept, desk);
-        if (receiptsKept < last) await this.#put(cardId, receiptsKept);
+        if (receiptsKept < last) await this.put(cardId);
       } catch (error) {
         if (!(error instanceof TollcastError)) throw error;
         onFailure(card, error);
@@ -87,12 +87,13 @@ export class IssuerAccounts implements ReceiptArchive {
     }
   }
 
-  async #put(cardId: Uint8Array, after: number): Promise<void> {
+  /** Puts what is missing there of one card. */
+  async put(cardId: Uint8Array): Promise<void> {
     const { accounts, store, receiptMaster } = this.#options;
     const card = await accounts.card(cardId);
     if (card === undefined) return;
     const receiptKey = deriveCardKey(receiptMaster, 'receipt', cardId);
-    for (let last = after; ;) {
+    for (let { last } = await accounts.receiptTotals(cardId); ;) {
       const rows = await store
         .selectFrom('receipt')
         .select(['number', 'message'])

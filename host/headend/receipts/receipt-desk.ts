@@ -13,6 +13,7 @@ import { isNextReceipt } from '../../issuer/orders/receipts.ts';
 import type { GroupWriter, StoreChange } from '../../store/group-writer.ts';
 import type { HeadendStore } from '../../store/headend/headend-store.ts';
 import { postChanges } from '../ledger/ledger-rows.ts';
+import { CardTurns } from './card-turns.ts';
 import { entryOfReceipt } from './receipt-ledger.ts';
 import { receiptChange, type Suspicion, suspicionChange } from './receipt-rows.ts';
 
@@ -67,7 +68,7 @@ export class ReceiptDesk {
   readonly #options: ReceiptDeskOptions;
   readonly #cards = new Map<string, Promise<KnownCard>>();
   /** Deliveries of one card come one after the other. */
-  readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #turns = new CardTurns();
 
   constructor(options: ReceiptDeskOptions) {
     this.#options = options;
@@ -94,7 +95,7 @@ export class ReceiptDesk {
       if (error instanceof TollcastError) return refuse('malformed');
       throw error;
     }
-    return this.#inTurn(keys.hex, async () => this.#keep(await this.#find(cardId, keys), opened));
+    return this.#turns.run(keys.hex, async () => this.#keep(await this.#find(cardId, keys), opened));
   }
 
   async #keep(card: KnownCard, opened: readonly OpenedReceipt[]): Promise<ReceiptReply> {
@@ -216,19 +217,6 @@ export class ReceiptDesk {
       torn: torn ?? 0n,
       currency: currency ?? undefined,
     };
-  }
-
-  #inTurn<T>(card: string, work: () => Promise<T>): Promise<T> {
-    const done = (this.#turns.get(card) ?? Promise.resolve()).then(work);
-    const settled = done.then(
-      () => undefined,
-      () => undefined,
-    );
-    this.#turns.set(card, settled);
-    void settled.then(() => {
-      if (this.#turns.get(card) === settled) this.#turns.delete(card);
-    });
-    return done;
   }
 }
 

@@ -1,7 +1,11 @@
 import type { FastifyBaseLogger } from 'fastify';
+import { toHex } from '../../../apdu/octets.ts';
 import type { Clock } from '../../clock/clock.ts';
 import type { Accounts } from '../../issuer/cards/accounts.ts';
 import type { HeadendStore } from '../../store/headend/headend-store.ts';
+import type { ReceiptRowTable } from '../../store/headend/receipt-tables.ts';
+import { ServiceJournal } from '../meter/service-journal.ts';
+import { checkReceipt } from './check-receipt.ts';
 import { listFraud, type Suspect } from './fraud-list.ts';
 import { IssuerAccounts, openAccounts } from './issuer-accounts.ts';
 import { ReceiptDesk, type ReceiptDeskOptions } from './receipt-desk.ts';
@@ -49,6 +53,30 @@ export class ReceiptRole {
     return this.#reconciler.reconcile(span);
   }
 
+  /** Has all receipts of a card in the accounts of the issuer, before it orders something for it. */
+  async settle(cardId: Uint8Array): Promise<void> {
+    await this.#link?.put(cardId);
+  }
+
+  /**
+   * What a card lost by power cuts, as far as the sender's journal bears it out: only that is given back unasked.
+   * @returns micro-units.
+   */
+  async findTorn(cardId: Uint8Array): Promise<bigint> {
+    const rows = await this.#store
+      .selectFrom('receipt')
+      .selectAll()
+      .where('cardId', '=', toHex(cardId))
+      .where('torn', '>', 0n)
+      .execute();
+    let torn = 0n;
+    for (const row of rows) {
+      const journal = await ServiceJournal.read(this.#store, row.service, ...spanOf(row));
+      if (!journal.isEmpty && checkReceipt(row, journal).length === 0) torn += row.torn;
+    }
+    return torn;
+  }
+
   async listFraud(span: ReconciledSpan): Promise<Suspect[]> {
     return listFraud(this.#store, span, await this.reconcile(span));
   }
@@ -57,4 +85,13 @@ export class ReceiptRole {
     await this.#link?.sync(this.desk);
     await this.accounts?.close();
   }
+}
+
+/** Where the journal is asked for a receipt: one without a group is of some time before it came. */
+function spanOf({
+  timeFrom,
+  timeTo,
+  takenAt,
+}: Pick<ReceiptRowTable, 'timeFrom' | 'timeTo' | 'takenAt'>): [number, number] {
+  return timeTo === 0 ? [0, takenAt] : [timeFrom, timeTo];
 }

@@ -15,6 +15,7 @@ import { StoreBilling } from '../charging/store-billing.ts';
 import type { Config } from '../config/read-config.ts';
 import type { CardPoints } from '../keys/grants/card-points.ts';
 import { joinCardNumbers } from '../keys/numbers/grant-numbers.ts';
+import { LoadRole } from '../loads/load-role.ts';
 import { ReceiptRole } from '../receipts/receipt-role.ts';
 import type { IssuerUplinkKeys } from '../requests/card-authentication.ts';
 import { RequestDesk } from '../requests/request-desk.ts';
@@ -61,6 +62,7 @@ interface Parts {
   readonly meter: SentOctets;
   /** Undefined where no receipts are taken. */
   readonly receipts: ReceiptRole | undefined;
+  readonly loads: LoadRole;
   readonly points: CardPoints;
   readonly numbers: SharedNumbers;
 }
@@ -186,6 +188,7 @@ export class Headend {
         desk,
         receipts: this.#parts.receipts?.desk,
         reconciling: this.#parts.receipts,
+        loads: this.#parts.loads,
         findFailure: () => this.#failure,
         services: {
           list: () => services.list(),
@@ -324,5 +327,22 @@ async function assemble(
           log,
         })
       : undefined;
-  return { url, tls, signer, clock, store, writer, services, offers, desk, running, meter, receipts, points, numbers };
+  const loads = await LoadRole.open({ store, writer, receipts, isConfigured: plan.loads, openMaster, clock });
+  return {
+    url,
+    tls,
+    signer,
+    clock,
+    store,
+    writer,
+    services,
+    offers,
+    desk,
+    running,
+    meter,
+    receipts,
+    loads,
+    points,
+    numbers,
+  };
 }

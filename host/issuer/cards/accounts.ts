@@ -191,6 +191,16 @@ export class Accounts implements AsyncDisposable {
       .executeTakeFirst();
   }
 
+  /** The order that has this load id. */
+  orderOfLoad(cardId: Uint8Array, loadId: Uint8Array): Promise<PlacedOrder | undefined> {
+    return this.#store
+      .selectFrom('loadOrder')
+      .select(['kind', 'number', 'loadId', 'asked', 'refund', 'signedAt', 'proved'])
+      .where('cardId', '=', cardId)
+      .where('loadId', '=', loadId)
+      .executeTakeFirst();
+  }
+
   /** What the loads up to this number come to, refunds included, in micro-units. */
   async orderedUpTo(cardId: Uint8Array, number: number): Promise<bigint> {
     const { sum } = await this.#store

@@ -11,6 +11,8 @@ import { carryOutOrder } from './order.ts';
 export interface CreditRequest extends OrderRequest {
   /** Most torn credit given back to one card in one calendar month (UTC), micro-units. */
   readonly refundCap: bigint;
+  /** Most torn credit that is given back to the card in all, as far as is known that it was torn; all when left out. */
+  readonly refundable?: bigint;
 }
 
 export interface LoadResult {
@@ -110,8 +112,9 @@ async function computeRefund(
     const trust = room === trusted ? softLimit : undefined;
     throw overMaximum(card, `takes at most ${formatRoom(card, room)} more`, trust);
   }
+  const { torn } = loadRequest;
   const refund = min(
-    loadRequest.torn - (await accounts.refundedSince(cardId, 0)),
+    min(torn, request.refundable ?? torn) - (await accounts.refundedSince(cardId, 0)),
     request.refundCap - (await accounts.refundedSince(cardId, startOfMonth(now))),
     room - request.amount,
   );

@@ -19,7 +19,7 @@ export interface OpenOrder extends Omit<PlacedOrder, 'proved'> {
  */
 export async function placeOrder(
   { accounts, now }: Pick<OrderContext, 'accounts' | 'now'>,
-  { kind, request, decideRefund }: OrderPlan,
+  { kind, request, loadId, decideRefund }: OrderPlan,
   terms: OrderTerms,
 ): Promise<OpenOrder> {
   const { cardId, number, spent, torn, receiptsWritten } = terms.loadRequest;
@@ -36,7 +36,7 @@ export async function placeOrder(
     const order = {
       kind,
       number: number + 1,
-      loadId: new Uint8Array(randomBytes(LOAD_ID_LENGTH)),
+      loadId: loadId ?? new Uint8Array(randomBytes(LOAD_ID_LENGTH)),
       asked: request.amount,
       refund: await decideRefund(terms, inside),
       signedAt: now,

@@ -9,7 +9,7 @@ import type { KeyStore } from '../keys/key-store.ts';
 /** What it takes to carry out an order with the card in the reader. */
 export interface OrderContext {
   readonly module: DecodeModule;
-  readonly keys: KeyStore;
+  readonly keys: Pick<KeyStore, 'open'>;
   readonly accounts: Accounts;
   /** Seconds since 1970. */
   readonly now: number;
@@ -40,6 +40,8 @@ export interface OrderTerms {
 export interface OrderPlan {
   readonly kind: OrderKind;
   readonly request: OrderRequest;
+  /** Of the order, 8 octets that no other order has; random when left out. */
+  readonly loadId?: Uint8Array;
   /**
    * Refuses what the card would refuse, as a number that was used is used for good.
    * @param accounts of the transaction that will hold the order.

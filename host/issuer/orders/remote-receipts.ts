@@ -10,7 +10,7 @@ import { keepReceipts } from './receipts.ts';
 
 /** Keys and accounts; the receipt master is enough. */
 interface ReceiptContext {
-  readonly keys: KeyStore;
+  readonly keys: Pick<KeyStore, 'open'>;
   readonly accounts: Accounts;
 }
 

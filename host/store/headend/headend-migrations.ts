@@ -6,6 +6,7 @@ import { receipts } from './0004-receipts.ts';
 import { invoices } from './0005-invoices.ts';
 import { sentJournal } from './0006-sent-journal.ts';
 import { components } from './0007-components.ts';
+import { credits } from './0008-credits.ts';
 
 /**
  * What each version of the head-end's database adds to the one before, by name and in the order of the names. One that
@@ -19,4 +20,5 @@ export const HEADEND_MIGRATIONS: Record<string, Migration> = {
   '0005-invoices': invoices,
   '0006-sent-journal': sentJournal,
   '0007-components': components,
+  '0008-credits': credits,
 };

@@ -1,4 +1,5 @@
 import type { Selectable } from 'kysely';
+import { CREDIT_COLUMNS, type CreditTables } from './credit-tables.ts';
 import { INVOICE_COLUMNS, type InvoiceTables } from './invoice-tables.ts';
 import { LEDGER_COLUMNS, type LedgerTables } from './ledger-tables.ts';
 import { RECEIPT_COLUMNS, type ReceiptTables } from './receipt-tables.ts';
@@ -7,7 +8,13 @@ import { SENT_COLUMNS, type SentTables } from './sent-tables.ts';
 import { SERVE_COLUMNS, type ServeTables } from './serve-tables.ts';
 
 /** The head-end's database. Times are seconds since 1970. */
-export type HeadendTables = RequestTables & ServeTables & LedgerTables & ReceiptTables & SentTables & InvoiceTables;
+export type HeadendTables = RequestTables &
+  ServeTables &
+  LedgerTables &
+  ReceiptTables &
+  SentTables &
+  InvoiceTables &
+  CreditTables;
 
 type Rows = { [T in keyof HeadendTables]: Selectable<HeadendTables[T]> };
 type ColumnsOf<V, R = Rows[keyof Rows]> = R extends unknown
@@ -24,4 +31,5 @@ export const HEADEND_COLUMNS: { readonly [C in ColumnsOf<number>]: 'number' } & 
   ...RECEIPT_COLUMNS,
   ...SENT_COLUMNS,
   ...INVOICE_COLUMNS,
+  ...CREDIT_COLUMNS,
 };

@@ -44,7 +44,8 @@ beforeAll(async () => {
     await service(8, 'Night', { content: { price: 'free' } }, { rating: 18, accept: ['card'] }),
   ];
   const announce = { address: ANNOUNCEMENTS, interval: 1 };
-  const config = { listen: `127.0.0.1:${port}`, state: 'state', issuer: '.tollcast/issuer', announce, services };
+  const at = { listen: `127.0.0.1:${port}`, state: 'state', issuer: '.tollcast/issuer' };
+  const config = { ...at, loads: true, announce, services };
   await writeFile(join(folder, 'headend.yaml'), JSON.stringify(config));
   server = spawn(process.execPath, [TOLLCAST, 'headend', 'serve', '--config', 'headend.yaml'], {
     cwd: folder,
@@ -161,5 +162,29 @@ test(
       keys: { kind: string; to: string }[];
     };
     for (const key of info.keys) expect(Date.parse(key.to)).toBeLessThanOrEqual(Date.now());
+  },
+);
+
+test(
+  'loaded from the head-end: by a voucher, once, and by what was paid at its desk',
+  { timeout: 60_000 },
+  async () => {
+    const config = ['--config', 'headend.yaml'];
+    const [code = ''] = (await tollcast('headend', 'voucher', '--amount', '0.05 USD', ...config)).split('\n');
+    const words = ['card', 'load', '--head-end', headEnd, '--card', 'soft:card', '--json'];
+    const read = async (...more: string[]) => JSON.parse(await tollcast(...words, ...more)) as Record<string, unknown>;
+    const info = await tollcast('card', 'info', '--card', 'soft:card', '--json');
+    const { balance: before } = JSON.parse(info) as { balance: number };
+    const limited = await runTollcast([...words, '--voucher', 'AAAA-BBBB-CCCC-DDDD'], { cwd: folder, env });
+    expect([limited.code, limited.stderr]).toEqual([6, expect.stringContaining('check each letter of the code')]);
+    const loaded = await read('--voucher', code);
+    expect(loaded).toMatchObject({ kind: 'load', amount: 50_000, repeated: false });
+    expect(loaded['balance']).toBe(before + 50_000 + Number(loaded['refund']));
+    expect(await read('--voucher', code)).toMatchObject({ repeated: true, balance: loaded['balance'] });
+    await tollcast('headend', 'load', '4b455a-02-00000001', '--amount', '0.02 USD', ...config);
+    expect(await read()).toMatchObject({ amount: 20_000, repeated: false });
+    // Receipts, what was sent and the ledger agree on all of it.
+    expect(await tollcast('billing', 'reconcile', ...config)).toMatch(/^service 7: 1 receipts, /);
+    expect(await tollcast('billing', 'fraud', ...config)).toBe('nothing\n');
   },
 );

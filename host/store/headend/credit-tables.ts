@@ -1,0 +1,38 @@
+import type { Generated } from 'kysely';
+
+/** Something that a card may fetch once. Amounts in micro-units. */
+export interface CreditTable {
+  readonly id: Generated<number>;
+  /** A load that was paid at the cash desk, a voucher, or a line of credit. */
+  readonly kind: 'cash' | 'voucher' | 'credit limit';
+  /** SHA-256 of the code of a voucher. */
+  readonly codeHash: Uint8Array | null;
+  /** Whose it is, 8 octets in hexadecimal; of a voucher null until a card has claimed it. */
+  readonly cardId: string | null;
+  readonly amount: bigint;
+  /** ISO 4217 number. */
+  readonly currency: number;
+  readonly madeAt: number;
+  /** The operator. */
+  readonly madeBy: string;
+  /** Key of the request that claimed it. */
+  readonly claimKey: string | null;
+  /** Load id of the one order that carries it out, 8 random octets; null until it is claimed. */
+  readonly loadId: Uint8Array | null;
+  readonly claimedAt: number | null;
+  /** Whether the card has proved that order. */
+  readonly isSettled: boolean;
+}
+
+export type CreditTables = {
+  readonly credit: CreditTable;
+};
+
+/** Integer columns of this table that are numbers or booleans. */
+export const CREDIT_COLUMNS = {
+  id: 'number',
+  currency: 'number',
+  madeAt: 'number',
+  claimedAt: 'number',
+  isSettled: 'boolean',
+} as const;

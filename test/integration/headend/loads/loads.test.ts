@@ -1,0 +1,177 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { formatCardId } from '../../../../apdu/decode-module/card-id.ts';
+import { TransportError } from '../../../../apdu/errors.ts';
+import { toHex } from '../../../../apdu/octets.ts';
+import { readBalances, readEntries } from '../../../../host/headend/ledger/read-ledger.ts';
+import { fetchLoad, type PostJson } from '../../../../host/holder/loads/fetch-load.ts';
+import { RequestRefusedError } from '../../../../host/holder/requests/subscription.ts';
+import { openHeadendStore } from '../../../../host/store/headend/headend-store.ts';
+import { IssuerDesk, UNIT } from '../../../support/issuer-desk.ts';
+import { MortalLoadDesk } from '../../../support/mortal-load-desk.ts';
+
+const KEY = 'a-key-of-this-test-1';
+
+let issuer: IssuerDesk;
+let state: string;
+let desk: MortalLoadDesk;
+
+beforeEach(async () => {
+  issuer = await IssuerDesk.withCard('soft');
+  state = await mkdtemp(join(tmpdir(), 'tollcast-loads-'));
+  desk = new MortalLoadDesk(issuer.issuer.store, state);
+});
+
+afterEach(async () => {
+  await desk.kill();
+  await issuer.close();
+  await rm(state, { recursive: true });
+});
+
+async function makeVoucher(amount = '5.00 USD'): Promise<string> {
+  const { text } = await desk.ask({ what: 'vouchers', count: 1, amount });
+  const [code] = JSON.parse(text) as [string];
+  expect(code).toMatch(/^([0-9A-HJKMNP-TV-Z]{4}-){3}[0-9A-HJKMNP-TV-Z]{4}$/);
+  return code;
+}
+
+function load(voucher?: string, { key = KEY, post = desk.post }: { key?: string; post?: PostJson } = {}) {
+  return fetchLoad(issuer.module, post, { key, voucher });
+}
+
+/** What the card holds, and the ledger owes it. */
+async function expectLoaded(amount: bigint, loads: number): Promise<void> {
+  expect(await issuer.module.getPurse()).toMatchObject({ loaded: amount, loadNumber: loads });
+  await using store = await openHeadendStore(state);
+  const account = `card:${formatCardId(issuer.cardId)}` as const;
+  const [balance] = await readBalances(store, account);
+  expect(balance?.amount ?? 0n).toBe(-amount);
+}
+
+async function problemOf(loading: Promise<unknown>): Promise<string> {
+  try {
+    await loading;
+  } catch (error) {
+    if (error instanceof RequestRefusedError) return error.problem.code;
+    throw error;
+  }
+  return 'none';
+}
+
+describe('a card that is elsewhere', () => {
+  beforeEach(() => desk.start());
+
+  test('is loaded by a voucher once, however it is typed and however often', async () => {
+    const code = await makeVoucher();
+    expect(await load(code)).toEqual({ kind: 'load', amount: 5n * UNIT, refund: 0n, repeated: false });
+    expect(await load(code.toLowerCase().replaceAll('-', ' '))).toMatchObject({ amount: 5n * UNIT, repeated: true });
+    expect(await load(code, { key: 'another-key-of-this' })).toMatchObject({ repeated: true });
+    await expectLoaded(5n * UNIT, 1);
+  });
+
+  test('fetches what was paid at the desk, one payment after the other, and then nothing', async () => {
+    expect(await problemOf(load())).toBe('nothing-paid');
+    const grant = { what: 'grant', cardId: toHex(issuer.cardId), kind: 'cash' } as const;
+    await desk.ask({ ...grant, amount: '1.00 USD' });
+    await desk.ask({ ...grant, amount: '2.00 USD' });
+    expect(await load(undefined, { key: 'the-first-key-0001' })).toMatchObject({ amount: UNIT, repeated: false });
+    expect(await load(undefined, { key: 'the-first-key-0001' })).toMatchObject({ amount: UNIT, repeated: true });
+    expect(await load(undefined, { key: 'the-second-key-002' })).toMatchObject({ amount: 2n * UNIT, repeated: false });
+    expect(await problemOf(load(undefined, { key: 'the-third-key-0003' }))).toBe('nothing-paid');
+    await expectLoaded(3n * UNIT, 2);
+  });
+
+  test('is given a line of credit likewise, which is no money in the ledger', async () => {
+    const cardId = toHex(issuer.cardId);
+    await desk.ask({ what: 'grant', cardId, kind: 'credit limit', amount: '3.00 USD' });
+    expect(await load()).toMatchObject({ kind: 'credit limit', amount: 3n * UNIT });
+    expect(await issuer.module.getPurse()).toMatchObject({ loaded: 0n, loadNumber: 1 });
+    expect((await issuer.module.getLog(0)).creditLimit).toBe(3n * UNIT);
+    await using store = await openHeadendStore(state);
+    expect(await readEntries(store, {})).toEqual([]);
+  });
+
+  test('cannot try codes: after ten wrong ones an hour must pass', async () => {
+    for (let i = 0; i < 10; i++) expect(await problemOf(load('ABCD-EFGH-JKMN-PQRS'))).toBe('wrong-voucher');
+    expect(await problemOf(load(await makeVoucher()))).toBe('over-quota');
+    await expectLoaded(0n, 0);
+  });
+
+  test('gets no more than it may hold, and what was paid stays its own', async () => {
+    const code = await makeVoucher('501.00 USD');
+    expect(await problemOf(load(code))).toBe('over-maximum');
+    expect(await problemOf(load(await makeVoucher('5.00 EUR')))).toBe('wrong-currency');
+    await using store = await openHeadendStore(state);
+    expect(await store.selectFrom('credit').select(['amount', 'cardId', 'isSettled']).execute()).toEqual([
+      { amount: 501n * UNIT, cardId: toHex(issuer.cardId), isSettled: false },
+      { amount: 5n * UNIT, cardId: null, isSettled: false },
+    ]);
+  });
+
+  test('codes are kept as hashes alone', async () => {
+    const code = await makeVoucher();
+    await using store = await openHeadendStore(state);
+    const rows = JSON.stringify(await store.selectFrom('credit').selectAll().execute(), (_name, value: unknown) =>
+      typeof value === 'bigint' ? String(value) : value,
+    );
+    expect(rows).not.toContain(code.replaceAll('-', ''));
+  });
+});
+
+describe('asked twice, loaded once', () => {
+  test('whatever step of the head-end is its last', { timeout: 120_000 }, async () => {
+    let total = 0n;
+    let deaths = 0;
+    await desk.start();
+    for (let after = 1; ; after++) {
+      const code = await makeVoucher('1.00 USD');
+      await desk.ask({ what: 'die', after });
+      const first = await load(code).catch((error: unknown) => error);
+      const died = !desk.isAlive;
+      if (died) {
+        expect(first).toBeInstanceOf(TransportError);
+        deaths += 1;
+        await desk.start();
+        expect(await load(code)).toMatchObject({ amount: UNIT });
+      }
+      total += UNIT;
+      await expectLoaded(total, Number(total / UNIT));
+      if (!died) break;
+    }
+    expect(deaths).toBeGreaterThan(10);
+  });
+
+  test('whatever step of the client is its last', async () => {
+    await desk.start();
+    let total = 0n;
+    // A client dies before or after each of its two questions, and a new one knows nothing but the voucher.
+    for (const lastAt of [1, 2, 3, 4]) {
+      const code = await makeVoucher('1.00 USD');
+      let step = 0;
+      const post: PostJson = async (...question) => {
+        if (++step === lastAt) throw new TransportError('HTTPS', 'the client died');
+        const answer = await desk.post(...question);
+        if (++step === lastAt) throw new TransportError('HTTPS', 'the client died');
+        return answer;
+      };
+      await expect(load(code, { post })).rejects.toThrow('the client died');
+      expect(await load(code)).toMatchObject({ amount: UNIT });
+      total += UNIT;
+      await expectLoaded(total, Number(total / UNIT));
+    }
+  });
+
+  test('whatever is lost between card and client', async () => {
+    await desk.start();
+    const code = await makeVoucher();
+    for (const fault of ['command lost', 'answer lost'] as const) {
+      issuer.channel.fail(0x44, fault);
+      await load(code).catch(() => undefined);
+      await issuer.reconnect();
+    }
+    expect(await load(code)).toMatchObject({ amount: 5n * UNIT });
+    await expectLoaded(5n * UNIT, 1);
+  });
+});
