@@ -15,14 +15,13 @@ import { StoreBilling } from '../charging/store-billing.ts';
 import type { Config } from '../config/read-config.ts';
 import type { CardPoints } from '../keys/grants/card-points.ts';
 import { joinCardNumbers } from '../keys/numbers/grant-numbers.ts';
-import { LoadRole } from '../loads/load-role.ts';
-import { ReceiptRole } from '../receipts/receipt-role.ts';
 import type { IssuerUplinkKeys } from '../requests/card-authentication.ts';
 import { RequestDesk } from '../requests/request-desk.ts';
 import { explainListen } from './explain-listen.ts';
 import { openInvoicing } from './invoicing.ts';
 import { findIssuerNumber } from './issuer-number.ts';
 import { makeMetrics } from './metrics.ts';
+import { type MoneyRoles, openMoneyRoles } from './money-roles.ts';
 import { openPairs } from './open-pairs.ts';
 import { Operators } from './operators.ts';
 import { RunningServices } from './running-services.ts';
@@ -48,7 +47,7 @@ export interface HeadendOptions {
 }
 
 /** What a head-end is made of. */
-interface Parts {
+interface Parts extends MoneyRoles {
   readonly url: string;
   readonly tls: TlsIdentity;
   readonly signer: NamedSigner;
@@ -60,9 +59,6 @@ interface Parts {
   readonly desk: RequestDesk;
   readonly running: RunningServices;
   readonly meter: SentOctets;
-  /** Undefined where no receipts are taken. */
-  readonly receipts: ReceiptRole | undefined;
-  readonly loads: LoadRole;
   readonly points: CardPoints;
   readonly numbers: SharedNumbers;
 }
@@ -315,19 +311,7 @@ async function assemble(
     locks: plan.issuer,
     openSource,
   });
-  const receipts =
-    (await hasMaster?.('receipt')) === true
-      ? await ReceiptRole.open({
-          receiptMaster: await openMaster('receipt'),
-          issuer,
-          directory: plan.issuer,
-          clock,
-          store,
-          writer,
-          log,
-        })
-      : undefined;
-  const loads = await LoadRole.open({ store, writer, receipts, isConfigured: plan.loads, openMaster, clock });
+  const money = await openMoneyRoles({ plan, openMaster, hasMaster, issuer, clock, store, writer, log });
   return {
     url,
     tls,
@@ -340,8 +324,7 @@ async function assemble(
     desk,
     running,
     meter,
-    receipts,
-    loads,
+    ...money,
     points,
     numbers,
   };
