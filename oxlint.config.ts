@@ -31,7 +31,7 @@ export const LAYERS: readonly Layer[] = [
   },
   { path: 'host/transport/crypto', mayImport: ['apdu', 'host/stream/packet', 'host/transport/koffi-library.ts'] },
   // A soft card is a card without a reader: its channel runs it in this process.
-  { path: 'host/transport/card', mayImport: ['apdu', 'card-sim/soft', 'host/clock'] },
+  { path: 'host/transport/card', mayImport: ['apdu', 'card-sim/soft', 'host/clock', 'host/transport/crypto'] },
   { path: 'host/transport/index.ts', mayImport: ['apdu', 'host/transport'] },
   // Starting a card is also opening it.
   { path: 'card-sim/token', mayImport: ['apdu', 'card-sim/simulator', 'host/clock'] },

@@ -1,6 +1,8 @@
 import type { CardChannel } from '../../apdu/card-channel.ts';
+import type { CbcFactory } from '../../apdu/decode-module/keys/aes-cbc.ts';
 import { TransportError } from '../../apdu/errors.ts';
 import { SoftChannel } from '../../host/transport/card/soft/soft-channel.ts';
+import { loadOpensslCbc } from '../../host/transport/crypto/node-openssl-cbc.ts';
 import { StateFile } from '../soft/memory/state-file.ts';
 import { SoftCard } from '../soft/soft-card.ts';
 import type { CardCounts, CardMemory, CutPoint, SimulatedCard } from './simulated-card.ts';
@@ -22,10 +24,15 @@ export class SoftSimulation implements SimulatedCard {
   /** The one whose commands reach the card. */
   #channel: SoftChannel | undefined;
 
-  private constructor(path: string | undefined, file: StateFile | undefined, apduBuffer: number | undefined) {
+  private constructor(
+    path: string | undefined,
+    file: StateFile | undefined,
+    apduBuffer: number | undefined,
+    makeCipher: CbcFactory | undefined,
+  ) {
     this.address = path === undefined ? 'soft' : `soft:${path}`;
     this.#file = file;
-    this.#card = new SoftCard(file, undefined, apduBuffer);
+    this.#card = new SoftCard(file, undefined, apduBuffer, makeCipher);
   }
 
   /**
@@ -34,10 +41,11 @@ export class SoftSimulation implements SimulatedCard {
    * @throws FormatError when the file is not a soft card.
    * @throws TransportError `CARD_IN_USE`, or `SOFT_CARD_FILE` when the file cannot be read.
    */
-  static start(path?: string, apduBuffer?: number): SoftSimulation {
+  static async start(path?: string, apduBuffer?: number): Promise<SoftSimulation> {
+    const makeCipher = await loadOpensslCbc();
     const file = path === undefined ? undefined : new StateFile(path);
     try {
-      return new SoftSimulation(path, file, apduBuffer);
+      return new SoftSimulation(path, file, apduBuffer, makeCipher);
     } catch (error) {
       file?.close();
       throw error;

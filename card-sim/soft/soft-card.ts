@@ -1,3 +1,4 @@
+import type { CbcFactory } from '../../apdu/decode-module/keys/aes-cbc.ts';
 import { CardGoneError } from '../../apdu/errors.ts';
 import { fromHex } from '../../apdu/octets.ts';
 import type { ChannelKeySet } from '../../apdu/secure-channel/scp03-keys.ts';
@@ -26,6 +27,7 @@ const ATR = fromHex('3B80800101');
 export class SoftCard {
   readonly #eeprom: Eeprom;
   readonly #installed: ChannelKeySet;
+  readonly #makeCipher: CbcFactory | undefined;
   readonly #limits: CommandLimits;
   #persistent: PersistentState;
   /** Nothing while the power is off. */
@@ -37,10 +39,17 @@ export class SoftCard {
    * @param store keeps the card; without it the card is gone with this object.
    * @param installed first key set of the secure channel; it counts for a new card only.
    * @param apduBuffer length of the APDU buffer of the card that it stands for, 133 to 261 octets.
+   * @param makeCipher makes the ciphers that open packets; JavaScript does it when left out.
    * @throws FormatError when the store holds something that is not a card of this version.
    * @throws OutOfRangeError for another length of the buffer.
    */
-  constructor(store?: CardStore, installed: ChannelKeySet = TEST_KEY_SET, apduBuffer?: number) {
+  constructor(
+    store?: CardStore,
+    installed: ChannelKeySet = TEST_KEY_SET,
+    apduBuffer?: number,
+    makeCipher?: CbcFactory,
+  ) {
+    this.#makeCipher = makeCipher;
     this.#installed = installed;
     this.#limits = deriveCommandLimits(apduBuffer);
     this.#eeprom = openEeprom(installed, store);
@@ -51,7 +60,12 @@ export class SoftCard {
   powerOn(): Uint8Array {
     this.#persistent = new PersistentState(this.#eeprom);
     const { purse, channel } = this.#persistent;
-    this.#transient = new TransientState(purse.record.marks, new CardSecureChannel(channel), this.#limits);
+    this.#transient = new TransientState(
+      purse.record.marks,
+      new CardSecureChannel(channel),
+      this.#limits,
+      this.#makeCipher,
+    );
     return ATR.slice();
   }
 

@@ -140,7 +140,7 @@ export class Stage {
    * @throws Mismatch
    */
   async settle(): Promise<Settled> {
-    const card = SoftSimulation.start(join(this.folder, 'card'));
+    const card = await SoftSimulation.start(join(this.folder, 'card'));
     try {
       const module = new DecodeModule(await card.channel());
       await module.select();

@@ -3,8 +3,18 @@ import { allocate } from '../../allocate.ts';
 
 const BLOCK = 16;
 
+/** AES-128 in CBC with a zero IV and no padding under one key. It is a port: `AesCbc` is the default, others are faster. */
+export interface CbcCipher {
+  encrypt(data: Uint8Array, out?: Uint8Array): Uint8Array;
+  decrypt(data: Uint8Array, out?: Uint8Array): Uint8Array;
+  mac(data: Uint8Array, length?: number): Uint8Array;
+}
+
+/** Makes a {@link CbcCipher} of a key of 16 octets. */
+export type CbcFactory = (key: Uint8Array) => CbcCipher;
+
 /** AES-128 in CBC with a zero IV and no padding (SP 800-38A 6.2), the key schedules made once. */
-export class AesCbc {
+export class AesCbc implements CbcCipher {
   readonly #encryption: Uint32Array;
   readonly #key: Uint8Array;
   /** Made when it is first needed, as most keys only encrypt. */

@@ -2,7 +2,7 @@ import { OutOfRangeError } from '../../errors.ts';
 import type { Values } from '../../layout/field-table.ts';
 import { BLIND_HEADER } from '../../layout/packets.ts';
 import { concat, u32 } from '../../octets.ts';
-import type { AesCbc } from '../keys/aes-cbc.ts';
+import type { CbcCipher } from '../keys/aes-cbc.ts';
 
 const BLOCK = 16;
 const MAX_BLOCKS = 15;
@@ -10,7 +10,7 @@ const MAX_BLOCKS = 15;
 /** What names the blocks that stand in a packet with nothing around them; `firmware-notes/protocol.md` 6.1. */
 export interface BlindPacket extends Values<typeof BLIND_HEADER> {}
 
-function deriveVector(encryption: AesCbc, { ssrc, number }: BlindPacket): Uint8Array {
+function deriveVector(encryption: CbcCipher, { ssrc, number }: BlindPacket): Uint8Array {
   return encryption.decrypt(concat(u32(ssrc), u32(number), new Uint8Array(8)));
 }
 
@@ -27,7 +27,7 @@ function requireBlocks(length: number): void {
  * @returns as many octets.
  * @throws OutOfRangeError when it is not whole blocks.
  */
-export function sealBlind(encryption: AesCbc, packet: BlindPacket, plain: Uint8Array): Uint8Array {
+export function sealBlind(encryption: CbcCipher, packet: BlindPacket, plain: Uint8Array): Uint8Array {
   requireBlocks(plain.length);
   const first = plain.slice();
   deriveVector(encryption, packet).forEach((octet, i) => {
@@ -37,7 +37,7 @@ export function sealBlind(encryption: AesCbc, packet: BlindPacket, plain: Uint8A
 }
 
 /** Deciphers what {@link sealBlind} enciphered. */
-export function openBlind(encryption: AesCbc, packet: BlindPacket, blocks: Uint8Array): Uint8Array {
+export function openBlind(encryption: CbcCipher, packet: BlindPacket, blocks: Uint8Array): Uint8Array {
   requireBlocks(blocks.length);
   const plain = encryption.decrypt(blocks);
   deriveVector(encryption, packet).forEach((octet, i) => {

@@ -2,7 +2,7 @@ import { FormatError, OutOfRangeError } from '../../errors.ts';
 import type { Values } from '../../layout/field-table.ts';
 import { CARD_HEADER, CARD_TAG, SENT_HEADER } from '../../layout/packets.ts';
 import { concat, u32 } from '../../octets.ts';
-import { AesCbc } from '../keys/aes-cbc.ts';
+import { AesCbc, type CbcCipher, type CbcFactory } from '../keys/aes-cbc.ts';
 import { KIND, MESSAGE_VERSION } from '../kinds.ts';
 import type { WorkingKeys } from '../working-keys.ts';
 
@@ -34,13 +34,15 @@ const VERSION_SHIFT = 5;
 
 /** The working keys of a content key, schedules made once. */
 export interface ContentCiphers {
-  readonly encryption: AesCbc;
-  readonly mac: AesCbc;
+  readonly encryption: CbcCipher;
+  readonly mac: CbcCipher;
 }
 
+const inJavaScript: CbcFactory = (key) => new AesCbc(key);
+
 /** Makes the key schedules of a content key's working keys. */
-export function makeContentCiphers(pair: WorkingKeys): ContentCiphers {
-  return { encryption: new AesCbc(pair.encryption), mac: new AesCbc(pair.mac) };
+export function makeContentCiphers(pair: WorkingKeys, makeCipher = inJavaScript): ContentCiphers {
+  return { encryption: makeCipher(pair.encryption), mac: makeCipher(pair.mac) };
 }
 
 /**

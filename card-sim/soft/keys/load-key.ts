@@ -76,7 +76,7 @@ function loadBelow(
     to,
     parentKind: KEY.readUint(message, 'parentKind'),
     key,
-    ciphers: makeContentCiphers(deriveWorkingKeys(kind, service, id, key)),
+    ciphers: makeContentCiphers(deriveWorkingKeys(kind, service, id, key), transient.makeCipher),
     purchase: 'purchase' in parent ? parent.purchase : parent,
   };
   if (!isContentKind(kind)) {

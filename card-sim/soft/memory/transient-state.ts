@@ -1,3 +1,4 @@
+import type { CbcFactory } from '../../../apdu/decode-module/keys/aes-cbc.ts';
 import type { Mark, SessionTotals } from '../../../apdu/decode-module/money/log-record.ts';
 import type { CommandLimits } from '../command-limits.ts';
 import { CONTENT_PLACES, type ContentKey, SEGMENT_PLACES, type SegmentKey } from '../keys/keys.ts';
@@ -56,8 +57,17 @@ export class TransientState {
   /** What GET RESPONSE brings; empty without a rest. */
   rest: Uint8Array = new Uint8Array(0);
 
+  /** Makes the ciphers of segment and content keys; undefined where JavaScript is to do it. */
+  readonly makeCipher: CbcFactory | undefined;
+
   /** @param marks of the record. */
-  constructor(marks: readonly Mark[], channel: CardSecureChannel, limits: CommandLimits) {
+  constructor(
+    marks: readonly Mark[],
+    channel: CardSecureChannel,
+    limits: CommandLimits,
+    makeCipher: CbcFactory | undefined,
+  ) {
+    this.makeCipher = makeCipher;
     this.limits = limits;
     this.channel = channel;
     this.marks = marks.map(({ ssrc, group }) => new StreamMark(ssrc, group));

@@ -134,7 +134,7 @@ async function openAt(where: CardAddress, options: OpenCardOptions): Promise<Car
     case 'soft': {
       const { openSoftCard } = await import('./soft/soft-card.ts');
       const { file } = where;
-      const open = async () => limitTime(openSoftCard(file, options.create === true));
+      const open = async () => limitTime(await openSoftCard(file, options.create === true));
       const take = () => (file === undefined ? open() : takeCard(softPlace(file), open, options));
       return wait === true ? waitForCard(take, options) : take();
     }

@@ -76,7 +76,7 @@ test.each([
 ])('3, %s: there is no card %s', (code, card) => expectFailure([3, code], ['card', 'info', '--card', card]));
 
 test('4: another program uses the card', async () => {
-  const channel = openSoftCard(join(directory, 'card'), false);
+  const channel = await openSoftCard(join(directory, 'card'), false);
   try {
     await expectFailure([4, 'CARD_IN_USE'], ['card', 'info', '--card', CARD]);
   } finally {

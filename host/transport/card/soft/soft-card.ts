@@ -3,6 +3,7 @@ import type { CardChannel } from '../../../../apdu/card-channel.ts';
 import { TransportError } from '../../../../apdu/errors.ts';
 import { StateFile } from '../../../../card-sim/soft/memory/state-file.ts';
 import { SoftCard } from '../../../../card-sim/soft/soft-card.ts';
+import { loadOpensslCbc } from '../../crypto/node-openssl-cbc.ts';
 import { quoteWord } from '../quote-word.ts';
 import { SoftChannel } from './soft-channel.ts';
 
@@ -14,8 +15,9 @@ import { SoftChannel } from './soft-channel.ts';
  * @throws TransportError `NO_SOFT_CARD` when the file is not there, `CARD_IN_USE`, `SOFT_CARD_FILE` when it cannot be
  *   read.
  */
-export function openSoftCard(path: string | undefined, create: boolean): CardChannel {
-  if (path === undefined) return new SoftChannel(new SoftCard());
+export async function openSoftCard(path: string | undefined, create: boolean): Promise<CardChannel> {
+  const makeCipher = await loadOpensslCbc();
+  if (path === undefined) return new SoftChannel(new SoftCard(undefined, undefined, undefined, makeCipher));
   if (!create && !existsSync(path)) {
     throw new TransportError(
       'NO_SOFT_CARD',
@@ -25,7 +27,7 @@ export function openSoftCard(path: string | undefined, create: boolean): CardCha
   }
   const file = new StateFile(path);
   try {
-    return new SoftChannel(new SoftCard(file), { onClose: () => file.close() });
+    return new SoftChannel(new SoftCard(file, undefined, undefined, makeCipher), { onClose: () => file.close() });
   } catch (error) {
     file.close();
     throw error;
