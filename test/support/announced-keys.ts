@@ -26,15 +26,15 @@ export function segment(id: number, under = 1): Uint8Array {
   return sealKeyMessage(header, SEGMENT_KEY, new Uint8Array(0), SERVICE_KEY).octets;
 }
 
-/** A content key for one stream. */
-export function content(id: number, under: number, ssrc: number): Uint8Array {
+/** A content key for one stream. @param edition of the key, where one replaces another under its own id. */
+export function content(id: number, under: number, ssrc: number, edition = 0): Uint8Array {
   const terms = {
     tariff: TARIFF,
     classes: { card: true, soft: true },
     segmentId: under,
     ssrcs: [ssrc],
-    masterSalt: new Uint8Array(12),
+    masterSalt: new Uint8Array(12).fill(edition),
   } as const;
   const header = { ...VALID, kind: KIND.content, keyId: id, parentKind: KIND.segment, parentId: under } as const;
-  return sealKeyMessage(header, new Uint8Array(16).fill(id), encodeContentTerms(terms), SEGMENT_KEY).octets;
+  return sealKeyMessage(header, new Uint8Array(16).fill(id + edition), encodeContentTerms(terms), SEGMENT_KEY).octets;
 }

@@ -4,6 +4,7 @@ import type { KeyEntry } from '../../../apdu/decode-module/keys/key-list.ts';
 import { type KeyMessage, parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import { isPersonal, KIND } from '../../../apdu/decode-module/kinds.ts';
 import { ModuleError, type ModuleErrorCode } from '../../../apdu/decode-module/module-status.ts';
+import { toHex } from '../../../apdu/octets.ts';
 import type { DropReason } from '../status/bridge-status.ts';
 import { HeldKeys, type ParentName } from './held-keys.ts';
 import { type AnnouncedKey, type MessageHead, readKeyDatagram } from './key-datagram.ts';
@@ -147,6 +148,7 @@ export class KeyLoader {
     known.state = 'loaded';
     sender.loaded++;
     this.#held.add(message);
+    this.#supersede(known);
     // Protocol 4.4: children of an earlier key of this name are gone from the card; those that waited may be loaded.
     for (const child of this.#known) if (isParent(message, child.message)) child.state = 'due';
     return undefined;
@@ -281,6 +283,20 @@ export class KeyLoader {
       if (known.state === 'refused') known.refusals.add();
     }
     return known.state === 'due' && this.#isOfService(known.message);
+  }
+
+  /** A head-end may replace the next content key under its own id: the card has the one that was loaded last. */
+  #supersede({ message, terms }: KnownKey): void {
+    if (terms === undefined) return;
+    for (const known of this.#known) {
+      const { kind, service, keyId } = known.message;
+      if (known.state !== 'loaded' || kind !== message.kind || service !== message.service) continue;
+      // The same key under two segment keys has one salt.
+      if (keyId !== message.keyId || known.terms === undefined) continue;
+      if (toHex(known.terms.masterSalt) === toHex(terms.masterSalt)) continue;
+      known.state = 'refused';
+      known.refusals.reason = undefined;
+    }
   }
 
   async #refused(module: DecodeModule, known: KnownKey, error: ModuleError, now: number): Promise<void> {

@@ -58,6 +58,20 @@ test('loads parents before children, each once, whatever the order and the repet
   );
 });
 
+test('of a content key that another replaces under its own id, the one that the card has counts', async () => {
+  const { card, cardId, loader, loadAll } = await startLoader();
+  loader.add(concat(service(cardId), segment(3), content(4, 3, 2)), 0);
+  await loadAll(0);
+  loader.add(concat(segment(6), content(4, 6, 2, 1)), 1);
+  await loadAll(1);
+  expect(loader.content(4, 2)?.terms.masterSalt).toEqual(new Uint8Array(12).fill(1));
+  // The old one is not taken back, however often it comes; two copies of one key are.
+  loader.add(concat(content(4, 3, 2), content(4, 3, 2, 1)), 2);
+  await loadAll(2);
+  expect(loader.content(4, 2)?.terms.masterSalt).toEqual(new Uint8Array(12).fill(1));
+  await card.close();
+});
+
 test('a flood of forged grants takes no more than every other turn from segment and content keys', async () => {
   const { card, cardId, loader, loadAll, module, contents } = await startLoader();
   const genuine = service(cardId);
