@@ -13,6 +13,7 @@ import { measureJoins } from './joins.ts';
 import { endWithThisProcess } from './left-behind.ts';
 import { measureLive } from './live/measure-live.ts';
 import { MeasurementError } from './measurement-error.ts';
+import { measureReceipts } from './receipts.ts';
 import { measureRoundTrips } from './round-trips.ts';
 import { measureSealAndSend } from './seal-and-send.ts';
 
@@ -25,6 +26,7 @@ const MEASUREMENTS: Readonly<Record<string, () => Promise<Measurement>>> = {
   'join-time': measureJoinTime,
   joins: measureJoins,
   live: measureLive,
+  receipts: measureReceipts,
   floods: () => measureFloods({ card: 'soft', withKoffi: true, seconds: FLOOD_SECONDS.whole }),
 };
 /** These run when they are asked for by name. */
