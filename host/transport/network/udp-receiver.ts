@@ -1,7 +1,7 @@
-import { createSocket } from 'node:dgram';
+import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { TransportError } from '../../../apdu/errors.ts';
-import { type DatagramHandler, filterSources, parseSource } from './datagram-source.ts';
+import { type DatagramHandler, filterSources, formatSource, parseSource } from './datagram-source.ts';
 import { openRecvmmsgSocket } from './recvmmsg-socket.ts';
 import { isMulticast } from './udp-sender.ts';
 
@@ -34,7 +34,7 @@ export interface UdpReceiver {
   readonly way: 'recvmmsg' | 'dgram';
   /**
    * From now on takes all datagrams of these sources, and of all others a share, by chance; what is left out takes no
-   * room in the buffer. Where the system cannot do it, all come.
+   * room in the buffer. Without koffi it takes those of one source alone, and all where there are several.
    * @param sources as `toSource` makes them.
    * @param share 0 to 1; 1 takes everything.
    */
@@ -134,13 +134,39 @@ async function openDgram(options: UdpReceiverOptions): Promise<UdpReceiver> {
     port: socket.address().port,
     buffer: socket.getRecvBufferSize(),
     way: 'dgram',
-    prefer: () => undefined,
+    prefer: (preferred, share) => preferOne(socket, share < 1 ? preferred : []),
     async close() {
       const closed = once(socket, 'close');
       socket.close();
       await closed;
     },
   };
+}
+
+/**
+ * Connects a socket to the one source that is preferred, so that the kernel lets everything else go; to none, or several,
+ * it is not connected.
+ */
+function preferOne(socket: Socket, preferred: readonly number[]): void {
+  const [source] = preferred;
+  try {
+    if (isConnected(socket)) socket.disconnect();
+    if (source === undefined || preferred.length > 1) return;
+    const [address = '', port = ''] = formatSource(source).split(':');
+    // Where the system refuses, an error event says so, and all datagrams come as before.
+    socket.connect(Number(port), address);
+  } catch {
+    // It is being connected, or was closed: it stays as it is until the next time.
+  }
+}
+
+function isConnected(socket: Socket): boolean {
+  try {
+    socket.remoteAddress();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Makes the error that says what went wrong and what to do. */

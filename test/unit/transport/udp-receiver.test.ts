@@ -6,6 +6,7 @@ import { TransportError } from '../../../apdu/errors.ts';
 import { filterSources, formatSource, parseSource } from '../../../host/transport/network/datagram-source.ts';
 import { openUdpReceiver, type UdpReceiver } from '../../../host/transport/network/udp-receiver.ts';
 import { UdpSender } from '../../../host/transport/network/udp-sender.ts';
+import { findFreePort } from '../../support/test-service.ts';
 
 const LOOPBACK = '127.0.0.1';
 /** Another address of this machine. */
@@ -189,6 +190,38 @@ test('a receiver by recvmmsg takes what it prefers, a share of the rest, and all
   expect(await count(1)).toEqual([300, 300]);
   for (const sender of senders) sender.close();
 });
+
+test.each(['239.255.77.7', LOOPBACK])(
+  'a receiver by dgram at %s takes the one source that it prefers alone, and all again when told',
+  async (address) => {
+    // The kernel gives up a port that it chose itself when a socket is disconnected.
+    const { receiver, received } = await receive(address, false, await findFreePort());
+    const senders = [createSocket('udp4'), createSocket('udp4')];
+    for (const sender of senders) {
+      sender.bind(0, LOOPBACK);
+      await once(sender, 'listening');
+      if (address !== LOOPBACK) sender.setMulticastInterface(LOOPBACK);
+    }
+    const sources = senders.map((sender) => parseSource(LOOPBACK, sender.address().port));
+    const count = async (preferred: readonly number[], share: number) => {
+      receiver.prefer(preferred, share);
+      await sleep(30);
+      received.length = 0;
+      for (let i = 0; i < 20; i++) {
+        for (const [who, sender] of senders.entries()) {
+          await new Promise((resolve) => sender.send(Uint8Array.of(who), receiver.port, address, resolve));
+        }
+      }
+      await sleep(50);
+      return [0, 1].map((who) => received.filter(([first]) => first === who).length);
+    };
+    expect(await count([sources[0]!], 0.1)).toEqual([20, 0]);
+    expect(await count([sources[1]!], 0.1)).toEqual([0, 20]);
+    expect(await count([sources[0]!], 1)).toEqual([20, 20]);
+    expect(await count(sources, 0.1)).toEqual([20, 20]);
+    for (const sender of senders) sender.close();
+  },
+);
 
 test('of the datagrams of a turn those of the named addresses are kept, whatever their ports', () => {
   const kept: [number, string][] = [];
