@@ -8,6 +8,7 @@ import { measureBridgeCost } from './bridge-cost.ts';
 import { measureCardPackets } from './card-packets.ts';
 import { formatFigure, formatGoal, isGoalMet, type Measurement } from './figures.ts';
 import { FLOOD_SECONDS, measureFloods } from './floods/measure-floods.ts';
+import { measureHeadEnd } from './head-end.ts';
 import { measureJoinTime } from './join-time.ts';
 import { measureJoins } from './joins.ts';
 import { endWithThisProcess } from './left-behind.ts';
@@ -23,6 +24,7 @@ const MEASUREMENTS: Readonly<Record<string, () => Promise<Measurement>>> = {
   'card-packets': measureCardPackets,
   'bridge-cost': measureBridgeCost,
   'seal-and-send': measureSealAndSend,
+  'head-end': measureHeadEnd,
   'join-time': measureJoinTime,
   joins: measureJoins,
   live: measureLive,

@@ -6,10 +6,11 @@ export interface MeteredSession {
   readonly service: number;
   readonly session: string;
   readonly identity: string;
-  readonly runner: Pick<SessionRunner, 'isSending' | 'totals'>;
+  readonly runner: Pick<SessionRunner, 'isSending' | 'lateness' | 'totals'>;
 }
 
 const LABELS = ['service', 'session'] as const;
+const QUANTILES = [0.5, 0.9, 0.99, 0.999, 1];
 
 /**
  * Makes what Prometheus reads.
@@ -47,6 +48,20 @@ export function makeMetrics(
     collect() {
       sending.reset();
       for (const { service, session, runner } of list()) sending.set({ service, session }, runner.isSending ? 1 : 0);
+    },
+  });
+  const lateness: Gauge<(typeof LABELS)[number] | 'quantile'> = new Gauge({
+    name: 'tollcast_packet_lateness_seconds',
+    help: 'How late after their media time packets went, by share of the packets of the newest stream',
+    labelNames: [...LABELS, 'quantile'],
+    registers: [registry],
+    collect() {
+      lateness.reset();
+      for (const { service, session, runner } of list()) {
+        for (const quantile of QUANTILES) {
+          lateness.set({ service, session, quantile }, runner.lateness.quantile(quantile) / 1000);
+        }
+      }
     },
   });
   const members: Gauge<(typeof LABELS)[number]> = new Gauge({

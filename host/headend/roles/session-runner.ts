@@ -3,6 +3,7 @@ import { loadOpensslAead } from '../../transport/crypto/node-openssl-aead.ts';
 import type { SessionPlan } from '../config/service-plan.ts';
 import type { SessionKeyManager } from '../keys/session-key-manager.ts';
 import type { SentJournal } from '../meter/sent-journal.ts';
+import { Lateness } from '../sender/lateness.ts';
 import { ServiceSender, type ServiceTotals } from '../sender/service-sender.ts';
 import { startStream } from '../sender/stream-start.ts';
 import { detectFormat, type Detected } from '../sources/detect-format.ts';
@@ -34,6 +35,7 @@ export class SessionRunner {
   readonly #openSource: typeof openSource;
   readonly #past: ServiceTotals[] = [];
   #sender: ServiceSender | undefined;
+  #lateness = new Lateness();
   #format: SourceFormat;
 
   constructor(plan: SessionPlan, keys: SessionKeyManager, journal: SentJournal, ports: SessionRunnerPorts) {
@@ -49,6 +51,11 @@ export class SessionRunner {
   /** What is sent, or was sent last; MPEG-TS before the first stream. */
   get format(): SourceFormat {
     return this.#format;
+  }
+
+  /** How late the packets of the newest stream went. */
+  get lateness(): Lateness {
+    return this.#lateness;
   }
 
   /** Whether a stream is being sent. */
@@ -115,6 +122,7 @@ export class SessionRunner {
       onGroup: (header) => this.#journal.count(header),
     });
     this.#sender = sender;
+    this.#lateness = sender.lateness;
     this.#format = format;
     this.#log.info({ session: plan.name, ssrc: stream.ssrc, format }, 'a stream begins');
     try {

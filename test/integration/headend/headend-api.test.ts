@@ -202,5 +202,6 @@ describe('what operators see and change', () => {
     expect(type).toBe('text/plain');
     expect(Buffer.from(body).toString()).toMatch(/^tollcast_members\{service="7",session="main"\} 0$/m);
     expect(Buffer.from(body).toString()).toMatch(/^tollcast_sent_octets_total\{service="7",session="main"\} \d+$/m);
+    expect(Buffer.from(body).toString()).toMatch(/^tollcast_packet_lateness_seconds\{.*quantile="0.99"\} [\d.]+$/m);
   });
 });

@@ -135,6 +135,22 @@ describe('AEAD_AES_128_GCM by the OpenSSL inside Node', () => {
     expect(() => openRest(aead, iv, new Uint8Array(packet), restAt, end, into, outAt)).toThrow(RangeError);
   });
 
+  test('seals a rest where it lies as elsewhere, while memory is collected', () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as (options: { type: 'minor' | 'major' }) => void;
+    for (let round = 0; round < 200; round++) {
+      const [key, iv, clear] = [randomBytes(16), randomBytes(12), new Uint8Array(randomBytes(40 + 6 * round)).slice()];
+      const packet = clear.slice();
+      const end = packet.length - 4;
+      if (round % 10 === 0) collect({ type: round % 50 === 0 ? 'major' : 'minor' });
+      factory(key).sealRest!(iv, packet, 12, end);
+      const sealed = nodeAead(key).seal(iv, clear.subarray(0, 12), clear.subarray(12, end - 16));
+      expect(toHex(packet)).toBe(toHex(clear.subarray(0, 12)) + toHex(sealed) + toHex(clear.subarray(end)));
+      expect(() => factory(key).sealRest!(iv, packet, 12, packet.length + 1)).toThrow(RangeError);
+      expect(() => factory(key).sealRest!(iv, packet, end, end)).toThrow(RangeError);
+    }
+  });
+
   test('never lets OpenSSL write outside the memory given', () => {
     const cipher = factory(new Uint8Array(16));
     const sealed = cipher.seal(new Uint8Array(12), new Uint8Array(12), new Uint8Array(100));

@@ -125,6 +125,20 @@ describe('every payload comes back, and every group is what its header says', ()
   });
 });
 
+test('memory that is used again holds the same packets, until the next payload is given', () => {
+  const random = (length: number) => new Uint8Array(length).fill(7);
+  const fresh = new GroupSealer({ ...SEALER, every: 3, random });
+  const reusing = new GroupSealer({ ...SEALER, every: 3, random, reusesMemory: true });
+  for (let i = 0; i < 200; i++) {
+    // Some groups are closed by a change of key together with the short one after them.
+    const octets = randomBytes(i % 11 === 0 ? 5 : 1 + ((i * 331) % 1316));
+    const key = KEYS[i % 13 === 0 ? 1 : 0];
+    const expected = fresh.push(payload(octets), key, i);
+    const given = reusing.push(payload(octets), key, i);
+    expect(given.flatMap(packetsOf)).toEqual(expected.flatMap(packetsOf));
+  }
+});
+
 describe('a group closes', () => {
   const full = (duration: number) => payload(new Uint8Array(1316), duration);
 
