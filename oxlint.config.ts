@@ -113,7 +113,7 @@ export const LAYERS: readonly Layer[] = [
   // What operators ask of the ledger and enter in it.
   {
     path: 'host/headend/billing',
-    mayImport: ['apdu', 'host/clock', 'host/headend/ledger', 'host/money', 'host/store'],
+    mayImport: ['apdu', 'host/clock', 'host/headend/charging', 'host/headend/ledger', 'host/money', 'host/store'],
   },
   // What cards paid: verified as the issuer does, and kept with the ledger entry of each.
   {

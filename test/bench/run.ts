@@ -4,6 +4,7 @@ import { cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { OutOfRangeError, TollcastError } from '../../apdu/errors.ts';
+import { measureBilling } from './billing.ts';
 import { measureBridgeCost } from './bridge-cost.ts';
 import { measureCardPackets } from './card-packets.ts';
 import { formatFigure, formatGoal, isGoalMet, type Measurement } from './figures.ts';
@@ -27,6 +28,7 @@ const MEASUREMENTS: Readonly<Record<string, () => Promise<Measurement>>> = {
   'head-end': measureHeadEnd,
   'join-time': measureJoinTime,
   joins: measureJoins,
+  billing: measureBilling,
   live: measureLive,
   receipts: measureReceipts,
   floods: () => measureFloods({ card: 'soft', withKoffi: true, seconds: FLOOD_SECONDS.whole }),

@@ -13,7 +13,7 @@ import { makeRefundEntry } from '../../ledger/make-entries.ts';
 import { readLastClosed } from '../../ledger/read-ledger.ts';
 import { issueChanges, nameInvoice } from './invoice-rows.ts';
 import { type InvoiceDocument, makeInvoice } from './invoice.ts';
-import { CREDIT_NOTE, readItems, readPayers } from './read-items.ts';
+import { CREDIT_NOTE, readPayerItems, readPayers } from './read-items.ts';
 import type { TaxRule } from './tax-rule.ts';
 
 /** An invoice or a credit note, as it was issued. */
@@ -44,7 +44,7 @@ export interface CreditNote extends Money {
 }
 
 /** Payers whose invoices are made between two turns of the loop: nobody else waits for long. */
-const AT_ONCE = 500;
+const AT_ONCE = 250;
 
 /** Issues invoices and credit notes. */
 export class InvoiceDesk {
@@ -72,7 +72,7 @@ export class InvoiceDesk {
       if (closed === undefined || closed < period) {
         throw new TollcastError('PERIOD_OPEN', `${period} is not closed; close it first, as its invoices stay`);
       }
-      const payers = [...(await readPayers(this.#store, period))];
+      const payers = [...(await readPayers(this.#store))];
       const before = await this.#count();
       for (let at = 0; at < payers.length; at += AT_ONCE) {
         await this.#issueSome(period, new Map(payers.slice(at, at + AT_ONCE)));
@@ -177,7 +177,7 @@ export class InvoiceDesk {
       .where('account', 'in', sql<string>`(select value from json_each(${accounts}))`)
       .execute();
     const names = new Set(issued.map(({ name }) => name));
-    const changes = (await readItems(this.#store, period, payers)).flatMap(({ account, currency, items }) => {
+    const changes = (await readPayerItems(this.#store, period, payers)).flatMap(({ account, currency, items }) => {
       const name = nameInvoice(account, period, currency);
       if (names.has(name)) return [];
       const carried = carriedOf.get(`${account} ${currency}`) ?? 0n;

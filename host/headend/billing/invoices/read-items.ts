@@ -1,8 +1,8 @@
 import { type RawBuilder, sql } from 'kysely';
 import { formatCardId } from '../../../../apdu/decode-module/card-id.ts';
-import type { TariffKind } from '../../../../apdu/decode-module/money/tariff.ts';
 import { fromHex } from '../../../../apdu/octets.ts';
 import type { HeadendStore } from '../../../store/headend/headend-store.ts';
+import { readItems } from '../../charging/charging-rows.ts';
 import type { InvoiceItem } from './invoice.ts';
 
 /** Who is sent an invoice, and the accounts of the ledger that are on it: its own, and those of its cards. */
@@ -35,41 +35,56 @@ interface PostedRow {
   readonly timeTo: number | null;
   readonly seconds: number | null;
   readonly octets: bigint | null;
-  readonly tariff: TariffKind | null;
-  readonly price: bigint | null;
+  /** Of a bill: what each component of its price came to, JSON. */
+  readonly billed: string | null;
 }
 
-/** Who has something in a month: users, providers, and the users of cards. */
-export async function readPayers(store: HeadendStore, period: string): Promise<Payers> {
+/** Accounts that are read at a time: nobody else waits for long. */
+const PAGE = 2000;
+const OF_PAYERS = ['card', 'provider', 'user'];
+
+/** Who may have something on an invoice: users, providers, and the users of cards. */
+export async function readPayers(store: HeadendStore): Promise<Payers> {
   const users = new Map<string, string>();
   for (const { cardId, user } of await store.selectFrom('cardUser').selectAll().execute()) {
     users.set(formatCardId(fromHex(cardId)), user);
   }
   const payers = new Map<string, string[]>();
   for (const side of ['debit', 'credit'] as const) {
-    const rows = await store
-      .selectFrom('ledgerEntry as entry')
-      .innerJoin('ledgerPosting as posting', 'posting.entryId', 'entry.id')
-      .where('period', '=', period)
-      .where(
-        sql<boolean>`(${sql.ref(side)} glob 'user:*' or ${sql.ref(side)} glob 'provider:*' or ${sql.ref(side)} glob 'card:*')`,
-      )
-      .select(`${side} as account`)
-      .distinct()
-      .execute();
-    for (const { account } of rows) {
-      const card = account.startsWith('card:') ? account.slice('card:'.length) : undefined;
-      const payer = card === undefined ? account : `user:${users.get(card) ?? card}`;
-      const accounts = payers.get(payer);
-      if (accounts === undefined) payers.set(payer, [account]);
-      else if (!accounts.includes(account)) accounts.push(account);
+    for (const kind of OF_PAYERS) {
+      for await (const account of readAccounts(store, side, kind)) {
+        const card = kind === 'card' ? account.slice('card:'.length) : undefined;
+        const payer = card === undefined ? account : `user:${users.get(card) ?? card}`;
+        const accounts = payers.get(payer);
+        if (accounts === undefined) payers.set(payer, [account]);
+        else if (!accounts.includes(account)) accounts.push(account);
+      }
     }
   }
   return payers;
 }
 
+/** All accounts of one kind that have a posting on a side, by the index of that side. */
+async function* readAccounts(store: HeadendStore, side: 'debit' | 'credit', kind: string): AsyncGenerator<string> {
+  for (let after = `${kind}:`; ;) {
+    const rows = await store
+      .selectFrom('ledgerPosting')
+      .select(`${side} as account`)
+      .distinct()
+      .where(side, '>', after)
+      // The character behind the colon.
+      .where(side, '<', `${kind};`)
+      .orderBy(side)
+      .limit(PAGE)
+      .execute();
+    for (const { account } of rows) yield account;
+    if (rows.length < PAGE) return;
+    after = rows.at(-1)!.account;
+  }
+}
+
 /** What some payers have in a month, each currency by itself and in the order of the ledger. */
-export async function readItems(store: HeadendStore, period: string, payers: Payers): Promise<PayerItems[]> {
+export async function readPayerItems(store: HeadendStore, period: string, payers: Payers): Promise<PayerItems[]> {
   const payerOf = new Map([...payers].flatMap(([payer, accounts]) => accounts.map((account) => [account, payer])));
   const found = new Map<string, PayerItems & { readonly items: InvoiceItem[] }>();
   for (const row of await readPosted(store, period, [...payerOf.keys()])) {
@@ -86,6 +101,7 @@ export async function readItems(store: HeadendStore, period: string, payers: Pay
   return [...found.values()];
 }
 
+/** A few payers have few lines: it begins with these, as the cross joins say, and not with those of the month. */
 async function readPosted(store: HeadendStore, period: string, accounts: readonly string[]): Promise<PostedRow[]> {
   const wanted = sql`(select value from json_each(${JSON.stringify(accounts)}))`;
   const ofSide = (side: RawBuilder<unknown>) =>
@@ -94,10 +110,10 @@ async function readPosted(store: HeadendStore, period: string, accounts: readonl
     select entry.id, entry.kind, entry.at, entry.note, entry.source, posting.debit, posting.credit, posting.currency,
       posting.amount, bill.session, coalesce(bill.time_from, receipt.time_from) as time_from,
       coalesce(bill.time_to, receipt.time_to) as time_to, bill.seconds,
-      coalesce(bill.octets, receipt.octets) as octets, bill.tariff, bill.price
+      coalesce(bill.octets, receipt.octets) as octets, bill.items as billed
     from (${ofSide(sql`debit`)} union ${ofSide(sql`credit`)}) as own
-    join ledger_posting as posting on posting.entry_id = own.entry_id and posting.line = own.line
-    join ledger_entry as entry on entry.id = own.entry_id
+    cross join ledger_posting as posting on posting.entry_id = own.entry_id and posting.line = own.line
+    cross join ledger_entry as entry on entry.id = own.entry_id
     left join bill on entry.kind = 'charge' and bill.entry_id = cast(entry.source as integer)
     left join receipt on entry.kind = 'receipt' and receipt.card_id = substr(entry.source, 1, 16)
       and receipt.number = cast(substr(entry.source, 18) as integer)
@@ -127,8 +143,22 @@ function itemOf(row: PostedRow, own: string): InvoiceItem | undefined {
   };
 }
 
-function billOf({ session, timeFrom, timeTo, seconds, octets, tariff, price }: PostedRow): Pick<InvoiceItem, 'bill'> {
+function billOf({
+  kind,
+  session,
+  timeFrom,
+  timeTo,
+  seconds,
+  octets,
+  billed,
+  debit,
+  amount,
+}: PostedRow): Pick<InvoiceItem, 'bill'> {
   if (timeFrom === null || timeTo === null) return {};
+  const payer = debit.startsWith('provider:') ? 'provider' : 'user';
+  const component = readItems(kind === 'charge' ? (billed ?? '[]') : '[]').find(
+    (item) => item.settlement === 'invoice' && item.payer === payer && item.charge === amount,
+  );
   return {
     bill: {
       from: timeFrom,
@@ -136,8 +166,7 @@ function billOf({ session, timeFrom, timeTo, seconds, octets, tariff, price }: P
       octets: octets ?? 0n,
       ...(session !== null && { session }),
       ...(seconds !== null && { seconds }),
-      ...(tariff !== null && { tariff }),
-      ...(price !== null && { price }),
+      ...(component !== undefined && { tariff: component.tariff.kind, price: component.tariff.price }),
     },
   };
 }

@@ -1,5 +1,8 @@
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { makeBill } from '../../../../host/headend/charging/bill.ts';
+import { openEntry } from '../../../../host/headend/charging/charging-entry.ts';
+import { StoreBilling } from '../../../../host/headend/charging/store-billing.ts';
 import { startOfPeriod } from '../../../../host/headend/ledger/ledger-period.ts';
 import {
   makeChargeEntry,
@@ -154,5 +157,24 @@ describe('a credit note', () => {
     await billing.closeMonth('2026-12');
     await billing.invoices.issue('2026-12');
     expect((await billing.invoices.find(3)).document).toMatchObject({ payable: '3.00 USD' });
+  });
+});
+
+test('a bill is listed by its components, each with its own price', async () => {
+  const port = new StoreBilling(billing.writer);
+  const components = [
+    { part: 'content', payer: 'user', tariff: { kind: 'duration', price: 5_000_000n }, settlement: 'invoice' },
+    { part: 'delivery', payer: 'user', tariff: { kind: 'octets', price: 250_000n }, settlement: 'invoice' },
+  ] as const;
+  const charges = { terms: components, currency: USD };
+  const opened = { id: 1, user: 'ann', session: 'tollcast 1 192.0.2.1', service: 7, charges };
+  await port.forward(makeBill(openEntry(opened, { from: NOVEMBER, to: NOVEMBER + 1800 }), 25_000_000n), true);
+  await issueNovember();
+  expect((await listAll())[0]!.document).toMatchObject({
+    payable: '8.75 USD',
+    lines: [
+      { amount: '2.50 USD', price: '5.00 USD/h' },
+      { amount: '6.25 USD', price: '0.25 USD/MB' },
+    ],
   });
 });
