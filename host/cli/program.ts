@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { EXIT_MEANINGS, EXIT_STATUS } from '../../apdu/error-codes.ts';
 import { addAttackCommand } from './attack/attack-command.ts';
+import { addBillCommand } from './billing/bill-command.ts';
 import { addBillingCommand } from './billing/billing-command.ts';
 import { addCardCommand } from './card/card-command.ts';
 import { addChannelsCommand } from './channels/channels-command.ts';
@@ -19,6 +20,7 @@ takeSecrets();
 // The file of each group of commands adds it to the program.
 const GROUPS = [
   addAttackCommand,
+  addBillCommand,
   addBillingCommand,
   addCardCommand,
   addChannelsCommand,

@@ -19,6 +19,8 @@ export { type FileCarousel, openFileCarousel } from './sources/file/file-carouse
 export type { SourceFormat } from './sources/source-format.ts';
 export type { BillingPort, ChargingMode, SessionMeter } from './charging/billing-port.ts';
 export type { Charges, ChargeTerms } from './charging/charge-terms.ts';
+export type { ChargingScheme, ClosedEntry } from './charging/schemes/charging-scheme.ts';
+export { addScheme } from './charging/schemes/known-schemes.ts';
 export { StoreBilling } from './charging/store-billing.ts';
 export type { ListedMember, MemberList } from './membership/member-list.ts';
 export type { SoldSession } from './membership/sold-session.ts';

@@ -169,7 +169,7 @@ function describeSale(signed: SignedOffer, to: number, plan: ServicePlan | undef
     session: formatSession(session),
     service,
     sessionHash: toHex(sessionHash),
-    charges: chargesOf(signed),
+    charges: chargesOf(signed, plan?.schemes ?? {}),
     from,
     to,
     ...(slots !== undefined && { slots }),
@@ -180,7 +180,7 @@ function describeSale(signed: SignedOffer, to: number, plan: ServicePlan | undef
 }
 
 /** What is billed from the entry, and what it is held against. */
-function chargesOf({ components, currency }: Offer): Charges {
+function chargesOf({ components, currency }: Offer, schemes: ServicePlan['schemes']): Charges {
   const terms = components
     .filter(({ basis }) => basis !== 'free')
     .map(({ part, payer, settlement, basis, price, period }) => ({
@@ -189,6 +189,7 @@ function chargesOf({ components, currency }: Offer): Charges {
       settlement,
       tariff: { kind: basis === 'octets' || basis === 'duration' ? basis : ('flat' as const), price },
       ...(period !== undefined && { period }),
+      ...(settlement === 'invoice' && schemes[part] !== undefined && { scheme: schemes[part] }),
     }));
   return { terms, ...(currency !== undefined && terms.length > 0 && { currency }) };
 }

@@ -5,6 +5,7 @@ import { EXIT_STATUS } from '../../../apdu/error-codes.ts';
 import { TollcastError } from '../../../apdu/errors.ts';
 import { ConfigError, formatPath } from '../config/config-fault.ts';
 import type { Api } from './api.ts';
+import { addBillRoutes, type UserBillPorts } from './bill-routes.ts';
 import { addBillingRoutes, type BillingPorts } from './billing-routes.ts';
 import { addInvoiceRoutes, type InvoicePorts } from './invoice-routes.ts';
 import { addLoadRoutes, type LoadPorts } from './load-routes.ts';
@@ -29,6 +30,7 @@ export interface ApiPorts
     OperatorPorts,
     MemberPorts,
     BillingPorts,
+    UserBillPorts,
     InvoicePorts {
   readonly services: OperatorPorts['services'];
   readonly metrics: Metrics;
@@ -108,6 +110,7 @@ export async function makeApi(
   addOperatorRoutes(api, ports);
   addMemberRoutes(api, ports);
   addBillingRoutes(api, ports);
+  addBillRoutes(api, ports);
   addInvoiceRoutes(api, ports);
   await api.ready();
   return api;

@@ -2,6 +2,7 @@ import { amountOf, ticksOf } from '../../../apdu/decode-module/money/tariff.ts';
 import type { Currency } from '../../money/currency.ts';
 import type { ChargeTerms } from './charge-terms.ts';
 import { type ChargingEntry, endOf, secondsOf, startOf } from './charging-entry.ts';
+import { applyScheme } from './schemes/known-schemes.ts';
 
 /** What one component of the price comes to. */
 export interface BillItem extends ChargeTerms {
@@ -45,17 +46,16 @@ export function computeCharge({ tariff, period }: ChargeTerms, seconds: number, 
 export function makeBill(entry: ChargingEntry, octets = 0n): Bill {
   const { id, user, session, service, charges } = entry;
   const seconds = secondsOf(entry);
-  const items = charges.terms.map((terms) => ({ ...terms, charge: computeCharge(terms, seconds, octets) }));
+  const connection = { user, session, service, from: startOf(entry), to: endOf(entry), seconds, octets };
+  const items = charges.terms.map((terms) => {
+    const charge = computeCharge(terms, seconds, octets);
+    const { scheme, tariff } = terms;
+    return { ...terms, charge: scheme === undefined ? charge : applyScheme(scheme, { ...connection, tariff, charge }) };
+  });
   const owed = items.filter(({ payer, settlement }) => payer === 'user' && settlement === 'invoice');
   return {
     entryId: id,
-    user,
-    session,
-    service,
-    from: startOf(entry),
-    to: endOf(entry),
-    seconds,
-    octets,
+    ...connection,
     items,
     ...(charges.currency !== undefined && { currency: charges.currency }),
     charge: sumOf(items),

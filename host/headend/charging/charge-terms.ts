@@ -12,6 +12,8 @@ export interface ChargeTerms {
   readonly period?: number;
   /** Taken by the card, and the entry is a control figure; or billed from the entry. */
   readonly settlement: 'purse' | 'invoice';
+  /** Name of the scheme that says what of the charge is billed; by invoice alone. */
+  readonly scheme?: string;
 }
 
 /** What a session costs. */
@@ -44,6 +46,7 @@ function isSameTerms(a: ChargeTerms, b: ChargeTerms): boolean {
     a.payer === b.payer &&
     a.settlement === b.settlement &&
     a.period === b.period &&
+    a.scheme === b.scheme &&
     a.tariff.kind === b.tariff.kind &&
     a.tariff.price === b.tariff.price
   );

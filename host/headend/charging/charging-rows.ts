@@ -76,14 +76,16 @@ type WrittenTerms = Omit<ChargeTerms, 'tariff'> & {
   readonly charge?: string;
 };
 
-function writeTerms({ part, payer, settlement, tariff, period }: ChargeTerms): WrittenTerms {
+function writeTerms({ part, payer, settlement, tariff, period, scheme }: ChargeTerms): WrittenTerms {
   const { kind, price } = tariff;
-  return { part, payer, settlement, kind, price: price.toString(), ...(period !== undefined && { period }) };
+  const rare = { ...(period !== undefined && { period }), ...(scheme !== undefined && { scheme }) };
+  return { part, payer, settlement, kind, price: price.toString(), ...rare };
 }
 
-function readTerms({ part, payer, settlement, kind, price, period }: WrittenTerms): ChargeTerms {
+function readTerms({ part, payer, settlement, kind, price, period, scheme }: WrittenTerms): ChargeTerms {
   const tariff = { kind, price: BigInt(price) };
-  return { part, payer, settlement, tariff, ...(period !== undefined && { period }) };
+  const rare = { ...(period !== undefined && { period }), ...(scheme !== undefined && { scheme }) };
+  return { part, payer, settlement, tariff, ...rare };
 }
 
 function readWritten(text: string): readonly WrittenTerms[] {

@@ -29,6 +29,7 @@ export const COMPONENT = Type.Object(
     period: Type.Optional(whole(1, YEAR, 'seconds of a period; with such a price alone')),
     payer: Type.Optional(oneOf(['user', 'provider'], 'who pays it; the user when left out')),
     settlement: Type.Optional(oneOf(['purse', 'invoice'], 'who takes the money; the purse when left out')),
+    scheme: Type.Optional(textOf('name of the scheme that says what of a charge by invoice is billed', 40)),
   },
   CLOSED,
 );

@@ -13,6 +13,7 @@ import { completeAddress, type ServiceAddress } from '../sender/service-ports.ts
 import type { SourceFormat } from '../sources/source-format.ts';
 import type { FaultList, FieldPath } from './config-fault.ts';
 import type { ComponentDefinition, ServiceDefinition, SessionDefinition } from './config-schema.ts';
+import { type PlannedSchemes, planSchemes } from './plan-schemes.ts';
 
 /** A programme, media time [from, to). */
 export interface Programme {
@@ -56,6 +57,8 @@ export interface ServicePlan {
   readonly components: readonly PriceComponent[];
   /** Whether a user is billed for what it could open, and not for what it opened. */
   readonly isInvoiced: boolean;
+  /** By components. */
+  readonly schemes: PlannedSchemes;
   /** What the card takes: the components that are settled by purse. */
   readonly tariff: Tariff;
   /** Of all prices; undefined when everything is free. */
@@ -119,6 +122,7 @@ export function planService(definition: ServiceDefinition, at: FieldPath, faults
     suites: definition.suites ?? [1],
     components,
     isInvoiced,
+    schemes: planSchemes(definition, at, faults),
     tariff,
     currency,
     quantum,

@@ -13,6 +13,7 @@ import type { KeptEntry } from '../charging/charging-entry.ts';
 import type { ListedMember, MemberList } from '../membership/member-list.ts';
 import type { Member } from '../membership/member.ts';
 import type { SoldSession } from '../membership/sold-session.ts';
+import { openBillRequest } from './bill-requests.ts';
 import { CardAuthentication, cardOf } from './card-authentication.ts';
 import type { NumberSource } from './card-numbers.ts';
 import { type DeskState, type DeskStore, readDeskState } from './desk-state.ts';
@@ -145,6 +146,11 @@ export class RequestDesk implements MemberList {
         return this.#settle(applied, now, 'leave record');
       }
     }
+  }
+
+  /** Tells whose bill is asked for. @param octets as the card signed them. */
+  openBillRequest(octets: Uint8Array): ReturnType<typeof openBillRequest> {
+    return openBillRequest(this.#authentication, octets, this.#now());
   }
 
   /**

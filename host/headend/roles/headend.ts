@@ -195,7 +195,7 @@ export class Headend {
         },
         sending: running,
         members: desk,
-        ...openInvoicing(config.plan, { store, writer, clock, services }),
+        ...openInvoicing(config.plan, { store, writer, clock, services, desk }),
         log: new SoldLog(store),
         note: (operator, action, subject) => services.log(operator, action, subject),
         metrics: makeMetrics(

@@ -1,14 +1,19 @@
 import type { Clock } from '../../clock/clock.ts';
+import { makeProblem } from '../../contract/answers/problem.ts';
+import { MAX_BILL_LINES } from '../../contract/bill/user-bill.ts';
 import type { GroupWriter } from '../../store/group-writer.ts';
 import type { HeadendStore } from '../../store/headend/headend-store.ts';
+import type { UserBillPorts } from '../api/bill-routes.ts';
 import type { InvoicePorts } from '../api/invoice-routes.ts';
 import { BillingDesk } from '../billing/billing-desk.ts';
 import { InvoiceDesk } from '../billing/invoices/invoice-desk.ts';
+import { readUserBill } from '../billing/read-user-bill.ts';
 import type { HeadendPlan } from '../config/headend-plan.ts';
+import type { RequestDesk } from '../requests/request-desk.ts';
 import type { SoldServices } from './sold-services.ts';
 
 /** What the API needs for billing. */
-export interface Invoicing extends Pick<InvoicePorts, 'invoices' | 'findParties'> {
+export interface Invoicing extends Pick<InvoicePorts, 'invoices' | 'findParties'>, UserBillPorts {
   readonly billing: BillingDesk;
 }
 
@@ -19,12 +24,19 @@ export function openInvoicing(
     readonly writer: GroupWriter;
     readonly clock: Clock;
     readonly services: SoldServices;
+    readonly desk: Pick<RequestDesk, 'openBillRequest'>;
   },
 ): Invoicing {
-  const { store, writer, clock, services } = ports;
+  const { store, writer, clock, services, desk } = ports;
   return {
     billing: new BillingDesk(store, writer, clock),
     invoices: new InvoiceDesk(store, writer, clock, tax),
+    findBill: async (octets) => {
+      const asked = desk.openBillRequest(octets);
+      if ('problem' in asked) return asked;
+      const bill = await readUserBill(store, asked.cardId, MAX_BILL_LINES);
+      return bill === undefined ? { problem: makeProblem('blocked-card') } : { bill };
+    },
     findParties: async () => ({
       from,
       services: new Map(services.list().map(({ plan }) => [plan.number, plan.name])),

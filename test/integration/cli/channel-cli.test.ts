@@ -5,7 +5,9 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { formatMoney } from '../../../host/money/amount.ts';
+import { currencyByCode } from '../../../host/money/currency.ts';
 import { findFreeTcpPort } from '../../support/headend-fixture.ts';
 import { findFreePort } from '../../support/test-service.ts';
 import { runTollcast, TOLLCAST } from '../../support/tollcast-cli.ts';
@@ -154,6 +156,12 @@ test(
     expect(receiptsDue).toBe(0);
     const delivery = ['card', 'deliver-receipts', '--head-end', headEnd, '--card', 'soft:card', '--json'];
     expect(JSON.parse(await tollcast(...delivery))).toMatchObject({ delivered: 0, receiptsDue: 0 });
+    // The user can ask what it owes, as soon as the entry is billed.
+    await vi.waitFor(async () => {
+      const asked = await tollcast('bill', '--head-end', headEnd, '--card', 'soft:card', '--json');
+      const owed = formatMoney(BigInt(bill.owed), currencyByCode('USD'));
+      expect(JSON.parse(asked)).toMatchObject({ owed: [owed], lines: [{ kind: 'charge', amount: owed }] });
+    }, 30_000);
     const out = await readFile(join(folder, 'out'));
     expect(out).toHaveLength(bill.paid);
     expect(Buffer.concat([CLIP, CLIP, CLIP]).includes(out.subarray(0, 100_000))).toBe(true);

@@ -159,11 +159,13 @@ function billOf({
   const component = readItems(kind === 'charge' ? (billed ?? '[]') : '[]').find(
     (item) => item.settlement === 'invoice' && item.payer === payer && item.charge === amount,
   );
+  // Octets are counted for the whole join, and are of no account to a component by the hour.
+  const isCounted = component === undefined || component.tariff.kind === 'octets';
   return {
     bill: {
       from: timeFrom,
       to: timeTo,
-      octets: octets ?? 0n,
+      octets: isCounted ? (octets ?? 0n) : 0n,
       ...(session !== null && { session }),
       ...(seconds !== null && { seconds }),
       ...(component !== undefined && { tariff: component.tariff.kind, price: component.tariff.price }),

@@ -5,6 +5,9 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { formatCardId } from '../../../../apdu/decode-module/card-id.ts';
+import { parseProblem } from '../../../../host/contract/answers/problem.ts';
+import { BILL_HASH, BILL_REQUEST } from '../../../../host/contract/bill/bill-request.ts';
+import { parseUserBill } from '../../../../host/contract/bill/user-bill.ts';
 import { type HeadendFixture, readJson, startHeadend } from '../../../support/headend-fixture.ts';
 import { ServiceCapture } from '../../../support/service-capture.ts';
 import { SimulatedClock } from '../../../support/simulated-clock.ts';
@@ -140,5 +143,42 @@ describe('$6.25 by purse and $2.50 by invoice', () => {
       expect((await fixture.ask('GET', `/v1/operator/billing/${path}`)).status).toBe(401);
     }
     expect((await fixture.ask('PUT', '/v1/operator/billing/periods/2026-11/invoices')).status).toBe(401);
+  });
+});
+
+describe('what a user owes', () => {
+  const headers = { 'content-type': 'application/octet-stream' };
+  const ask = (octets: Uint8Array, path = '/v1/bill') => fixture.ask('POST', path, { body: octets, headers });
+  const sign = (from = Math.floor(clock.now() / 1000), sessionHash = BILL_HASH) =>
+    viewer.module.signRequest(BILL_REQUEST, { service: 0, from, to: 0, requestId: randomBytes(8), sessionHash });
+
+  test('is told to its card, to the cent of the ledger', async () => {
+    const { status, body } = await ask(await sign());
+    expect(status).toBe(200);
+    expect(parseUserBill(body)).toMatchObject({
+      user: card,
+      owed: ['2.00 USD'],
+      lines: [
+        { kind: 'refund', amount: '-0.50 USD' },
+        { kind: 'charge', amount: '2.50 USD' },
+      ],
+    });
+  });
+
+  test('is told to nobody else', async () => {
+    const forged = await sign();
+    forged[20]! ^= 1;
+    for (const [octets, code] of [
+      [forged, 'wrong-signature'],
+      [await sign(1000), 'skewed'],
+      [await sign(undefined, new Uint8Array(20)), 'unknown-offer'],
+      [new Uint8Array(5), 'malformed'],
+    ] as const) {
+      expect(parseProblem((await ask(octets)).body).code).toBe(code);
+    }
+  });
+
+  test('is not asked by what keeps somebody joined, nor the other way round', async () => {
+    expect(parseProblem((await ask(await sign(), '/v1/requests')).body).code).toBe('unknown-offer');
   });
 });
