@@ -51,11 +51,13 @@ describe('a card that is pulled', () => {
     const groups = service.seal(makePayloads(200));
     for (const [g, group] of groups.entries()) {
       network.keys(service.keys());
-      if (g === 5 || g === 12) {
-        await card.cut(g === 5 ? 'afterLast' : 0);
-        setTimeout(() => void card.insert(), 50);
-      }
+      const isCut = g === 5 || g === 12;
+      if (isCut) await card.cut(g === 5 ? 'afterLast' : 0);
       await network.groups([group]);
+      if (isCut) {
+        await run.until(() => run.bridge.status.state === 'waiting for the card');
+        await card.insert();
+      }
       await run.until(() => run.bridge.status.groups === g + 1 || run.bridge.status.drops.late > 0);
     }
     const { bill } = await run.stop();

@@ -163,7 +163,10 @@ test('the journal does without a last line that was cut off, and is of one batch
   await truncate(path, (await stat(path)).size - 5);
   expect(await run(cards)).toMatchObject([{ state: 'done' }, { state: 'done' }]);
   const rows: string[][] = parse(await readFile(path, 'utf8'));
-  expect(rows.at(-1)?.slice(0, 4)).toEqual(['2', cards[1]!.address, entries[1]!.card, 'done']);
+  // Either card was the last one; it is entered again.
+  const [row = '', ...entered] = rows.at(-1)!.slice(0, 4);
+  const index = Number(row) - 1;
+  expect(entered).toEqual([cards[index]!.address, entries[index]!.card, 'done']);
   const other = { ...cards[0]!, address: 'soft:another' };
   expect(await expectRefusal(run([other]), 'INPUT')).toMatch(/name another file with --results/);
   await writeFile(path, 'a,b\n1,2\n');
