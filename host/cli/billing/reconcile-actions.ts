@@ -50,7 +50,7 @@ export async function reconcile(options: SpanOptions): Promise<void> {
       to: formatTime(to),
       microUnits: amount,
     }));
-    process.stdout.write(stringify(rows, { header: true, columns: COLUMNS }));
+    process.stdout.write(stringify(rows, { header: true, columns: COLUMNS, escape_formulas: true }));
   } else {
     for (const { service, currency, receipts, octets, amount, torn } of totals) {
       const money = (microUnits: string) => formatMoney(BigInt(microUnits), currencyByCode(currency));
@@ -69,15 +69,15 @@ export async function reconcile(options: SpanOptions): Promise<void> {
   );
 }
 
+/** What is written must not become a formula of a spreadsheet. */
 const COLUMNS = ['kind', 'card', 'number', 'service', 'from', 'to', 'microUnits', 'why'];
+const SUSPECT_COLUMNS = ['kind', 'card', 'number', 'service', 'at', 'why'];
 
 export async function listFraud(options: SpanOptions): Promise<void> {
   const { suspects } = await ask<{ suspects: readonly Suspect[] }>(options, 'fraud');
   if (options.csv === true) {
     const rows = suspects.map(({ at, ...row }) => ({ ...row, at: formatTime(at) }));
-    process.stdout.write(
-      stringify(rows, { header: true, columns: ['kind', 'card', 'number', 'service', 'at', 'why'] }),
-    );
+    process.stdout.write(stringify(rows, { header: true, columns: SUSPECT_COLUMNS, escape_formulas: true }));
     return;
   }
   for (const { kind, card, number, at, why } of suspects) {

@@ -89,6 +89,24 @@ export class ServiceJournal {
     return new ServiceJournal(rows, bounds, terms);
   }
 
+  /** Reads at what prices the service was ever sent, and not how much. */
+  static async readPrices(store: HeadendStore, service: number): Promise<ServiceJournal> {
+    const rows = await store
+      .selectFrom('sentKey')
+      .select(['tariff', 'price', 'currency'])
+      .distinct()
+      .where('service', '=', service)
+      .execute();
+    const terms = rows.map(({ tariff: kind, price, currency }) => ({
+      tariff: { kind, price },
+      currency,
+      segment: 0,
+      from: 0,
+      to: 0,
+    }));
+    return new ServiceJournal([], [], terms);
+  }
+
   /** Whether nothing is known of the service in this time. */
   get isEmpty(): boolean {
     return this.#seconds.length === 0 && this.#bounds.length === 0;

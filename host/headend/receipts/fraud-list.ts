@@ -1,5 +1,6 @@
+import { RECEIPT } from '../../../apdu/layout/money.ts';
 import type { HeadendStore } from '../../store/headend/headend-store.ts';
-import type { Difference, Reconciliation } from './reconciler.ts';
+import type { Difference, ReconciledSpan, Reconciliation } from './reconciler.ts';
 
 /** Somebody to look into. */
 export interface Suspect {
@@ -20,25 +21,29 @@ const FRAUDS = ['more than was sent', 'impossible'] as const;
 /**
  * Lists what looks like fraud: what cards delivered that contradicts itself, as it showed, and what the sender's
  * journal denies.
- * @param reconciled of the same time.
+ * @param span when it showed, of which service and card.
+ * @param reconciled of the same span.
  */
 export async function listFraud(
   store: HeadendStore,
-  { from, to }: { readonly from: number; readonly to: number },
+  { from, to, service: wanted, cardId: ofCard }: ReconciledSpan,
   { differences }: Pick<Reconciliation, 'differences'>,
 ): Promise<Suspect[]> {
   const rows = await store
     .selectFrom('suspicion')
-    .select(['cardId', 'kind', 'number', 'at', 'reason'])
+    .select(['cardId', 'kind', 'number', 'at', 'reason', 'message'])
     .where('at', '>=', from)
     .where('at', '<=', to)
+    .$if(ofCard !== undefined, (query) => query.where('cardId', '=', ofCard!))
     .orderBy('at')
     .execute();
   const resolved = await Promise.all(rows.map((row) => hasArrived(store, row)));
-  const shown = rows.flatMap(({ cardId, kind, number, at, reason }, i): Suspect[] => {
-    if (kind === 'runs backwards') return [{ cardId, kind, number, service: undefined, at, why: reason }];
-    if (kind !== 'missing receipts' || resolved[i] === true) return [];
-    return [{ cardId, kind, number, service: undefined, at, why: reason }];
+  const shown = rows.flatMap(({ cardId, kind, number, at, reason, message }, i): Suspect[] => {
+    if (kind !== 'runs backwards' && kind !== 'missing receipts') return [];
+    if (kind === 'missing receipts' && resolved[i] === true) return [];
+    const service = message === null ? undefined : RECEIPT.decode(message).service;
+    if (wanted !== undefined && service !== wanted) return [];
+    return [{ cardId, kind, number, service, at, why: reason }];
   });
   const denied = differences.flatMap((difference) => toSuspect(difference));
   return [...shown, ...denied].toSorted((a, b) => a.at - b.at);

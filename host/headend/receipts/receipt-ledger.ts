@@ -34,10 +34,10 @@ export function entryOfReceipt(cardId: string, receipt: Receipt, now: number): L
 }
 
 /** Holds receipts against their entries, line by line. */
-export async function checkLedger(
+export async function checkLedger<R extends ReceiptFigures>(
   store: HeadendStore,
-  receipts: readonly ReceiptFigures[],
-): Promise<{ receipt: ReceiptFigures; kind: LedgerDifference; why: string }[]> {
+  receipts: readonly R[],
+): Promise<{ receipt: R; kind: LedgerDifference; why: string }[]> {
   const sources = JSON.stringify(receipts.map(({ cardId, number }) => sourceOf(cardId, number)));
   const rows = await store
     .selectFrom('ledgerEntry as entry')
@@ -64,26 +64,56 @@ export async function checkLedger(
   });
 }
 
-/** Entries of receipts that are not here. @param from seconds since 1970, of the entry. */
+/** An entry whose receipt is not here. */
+export interface LoneEntry {
+  /** 8 octets in hexadecimal. */
+  readonly cardId: string;
+  readonly number: number;
+  /** What earned by it; undefined where nothing but torn credit stands in it. */
+  readonly service: number | undefined;
+  /** Seconds since 1970. */
+  readonly at: number;
+  /** Micro-units that were earned. */
+  readonly amount: bigint;
+}
+
+/** Entries of receipts that are not here. @param span times of the entries, seconds since 1970. */
 export async function findLoneEntries(
   store: HeadendStore,
-  from: number,
-  to: number,
-): Promise<{ cardId: string; number: number; at: number }[]> {
+  {
+    from,
+    to,
+    service,
+    cardId,
+  }: { from: number; to: number; service?: number | undefined; cardId?: string | undefined },
+): Promise<LoneEntry[]> {
   const ofEntry = store
     .selectFrom('receipt')
     .select('number')
     .where('cardId', '=', sql<string>`substr(entry.source, 1, 16)`)
     .where('number', '=', sql<number>`cast(substr(entry.source, 18) as integer)`);
+  const earned = sql<string>`'revenue:%'`;
   const rows = await store
     .selectFrom('ledgerEntry as entry')
-    .select(['source', 'at'])
+    .leftJoin('ledgerPosting as posting', (join) =>
+      join.onRef('posting.entryId', '=', 'entry.id').on('posting.credit', 'like', earned),
+    )
+    .select(['source', 'at', 'credit', 'amount'])
     .where('kind', '=', 'receipt')
     .where('at', '>=', from)
     .where('at', '<=', to)
     .where((of) => of.not(of.exists(ofEntry)))
+    .$if(cardId !== undefined, (query) => query.where(sql<string>`substr(entry.source, 1, 16)`, '=', cardId!))
+    .$if(service !== undefined, (query) => query.where('credit', '=', `revenue:${service!}`))
+    .orderBy('entry.id')
     .execute();
-  return rows.map(({ source, at }) => ({ cardId: source.slice(0, 16), number: Number(source.slice(17)), at }));
+  return rows.map(({ source, at, credit, amount }) => ({
+    cardId: source.slice(0, 16),
+    number: Number(source.slice(17)),
+    service: credit === null ? undefined : Number(credit.slice('revenue:'.length)),
+    at,
+    amount: amount ?? 0n,
+  }));
 }
 
 /** Accounts name a card as it is printed. */

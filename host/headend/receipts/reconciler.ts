@@ -62,10 +62,9 @@ export class Reconciler {
     for (const service of await this.#services(span)) {
       totals.push(...(await this.#reconcileService(service, span, differences)));
     }
-    for (const { cardId, number, at } of await findLoneEntries(this.#store, span.from, span.to)) {
+    for (const { at, ...entry } of await findLoneEntries(this.#store, span)) {
       const why = 'the ledger has an entry of a receipt that is not here';
-      const nothing = { service: undefined, from: at, to: at, amount: 0n };
-      differences.push({ cardId, number, ...nothing, kind: 'no such receipt', why });
+      differences.push({ ...entry, from: at, to: at, kind: 'no such receipt', why });
     }
     return {
       totals,
@@ -89,6 +88,7 @@ export class Reconciler {
   async #reconcileService(service: number, span: ReconciledSpan, found: Difference[]): Promise<ReconciledTotal[]> {
     const totals = new Map<number, { -readonly [K in keyof ReconciledTotal]: ReconciledTotal[K] }>();
     let journal: { of: ServiceJournal; from: number; to: number } | undefined;
+    let prices: ServiceJournal | undefined;
     for await (const page of this.#pages(service, span)) {
       const from = Math.min(...page.map(({ timeFrom }) => timeFrom).filter((time) => time > 0));
       const to = Math.max(...page.map(({ timeTo }) => timeTo));
@@ -102,7 +102,10 @@ export class Reconciler {
       for (const row of page) {
         const { cardId, number, timeFrom, timeTo, amount, torn, currency, octets } = row;
         const place = { cardId, number, service, from: timeFrom, to: timeTo, amount };
-        for (const difference of checkReceipt(row, journal.of)) found.push({ ...place, ...difference });
+        // A receipt without groups has no time.
+        if (row.groups === 0) prices ??= await ServiceJournal.readPrices(this.#store, service);
+        const held = row.groups === 0 && prices !== undefined ? prices : journal.of;
+        for (const difference of checkReceipt(row, held)) found.push({ ...place, ...difference });
         const total = totals.get(currency) ?? { service, currency, receipts: 0, octets: 0n, amount: 0n, torn: 0n };
         total.receipts += 1;
         total.octets += octets;
@@ -111,8 +114,8 @@ export class Reconciler {
         totals.set(currency, total);
       }
       for (const { receipt, kind, why } of await checkLedger(this.#store, page)) {
-        const { cardId, number, amount } = receipt;
-        found.push({ cardId, number, service, from: span.from, to: span.to, amount, kind, why });
+        const { cardId, number, amount, timeFrom, timeTo } = receipt;
+        found.push({ cardId, number, service, from: timeFrom, to: timeTo, amount, kind, why });
       }
     }
     return [...totals.values()];
