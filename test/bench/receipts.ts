@@ -42,7 +42,8 @@ export async function measureReceipts(): Promise<Measurement> {
     }
     await journal.close();
     const deliveries = Array.from({ length: CARDS }, (_none, serial) => signReceipts(serial + 1));
-    const options = { store, writer, receiptMaster: MASTERS.receipt, issuer: ISSUER, clock: systemClock };
+    const log = { error: (detail: unknown) => process.stderr.write(`${JSON.stringify(detail)}\n`) };
+    const options = { store, writer, receiptMaster: MASTERS.receipt, issuer: ISSUER, clock: systemClock, log };
     const desk = new ReceiptDesk(options);
     const taken = await measureSeconds(async () => {
       for (let at = 0; at < deliveries.length; at += AT_ONCE) {

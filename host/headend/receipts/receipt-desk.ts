@@ -1,3 +1,4 @@
+import type { FastifyBaseLogger } from 'fastify';
 import { decodeCardId, formatCardId } from '../../../apdu/decode-module/card-id.ts';
 import { deriveCardKey } from '../../../apdu/decode-module/keys/card-keys.ts';
 import { signAcknowledgement } from '../../../apdu/decode-module/money/acknowledgement.ts';
@@ -37,6 +38,7 @@ export interface ReceiptDeskOptions {
   readonly issuer: number;
   readonly archive?: ReceiptArchive | undefined;
   readonly clock: Clock;
+  readonly log: Pick<FastifyBaseLogger, 'error'>;
 }
 
 /** Cards that are known without a look into the database. */
@@ -125,12 +127,7 @@ export class ReceiptDesk {
       }
       if (!add(one)) return this.#disagree(card, one, now);
     }
-    try {
-      if (changes.length > 0) await this.#options.writer.commit(changes);
-    } catch {
-      this.#cards.delete(card.hex);
-      return refuse('unavailable');
-    }
+    if (changes.length > 0 && !(await this.#commit(card, changes))) return refuse('unavailable');
     Object.assign(card, { last, amount, torn, currency });
     return { acknowledgement: signAcknowledgement(card.id, last, card.acknowledgementKey) };
   }
@@ -158,21 +155,36 @@ export class ReceiptDesk {
   async #miss(card: KnownCard, { receipt, octets }: OpenedReceipt, last: number, now: number): Promise<ReceiptReply> {
     const reason = `receipt ${receipt.number} came, and ${last} is the last one here`;
     const missing = { kind: 'missing receipts', number: receipt.number, reason, message: octets } as const;
-    await this.#suspect({ ...missing, cardId: card.hex }, now);
+    if (!(await this.#suspect(card, missing, now))) return refuse('unavailable');
     return refuse('receipts-missing', { particulars: reason, last: card.last });
   }
 
   async #disagree(card: KnownCard, { receipt, octets }: OpenedReceipt, now: number): Promise<ReceiptReply> {
     const reason = `receipt ${receipt.number} contradicts what the card signed before`;
     const found = { kind: 'runs backwards', number: receipt.number, reason, message: octets } as const;
-    await this.#suspect({ ...found, cardId: card.hex }, now);
+    const isKept = await this.#suspect(card, found, now);
     if (decodeCardId(card.id).moduleClass === 'soft') await this.#options.archive?.withdraw(card.id);
+    if (!isKept) return refuse('unavailable');
     const particulars = `number ${receipt.number} of card ${formatCardId(card.id)}`;
     return refuse('receipts-disagree', { particulars });
   }
 
-  async #suspect(suspicion: Suspicion, now: number): Promise<void> {
-    await this.#options.writer.commit([suspicionChange(suspicion, now)]);
+  #suspect(card: KnownCard, suspicion: Omit<Suspicion, 'cardId'>, now: number): Promise<boolean> {
+    return this.#commit(card, [suspicionChange({ ...suspicion, cardId: card.hex }, now)]);
+  }
+
+  /** @returns whether it is on disk; the reason why not is logged. */
+  async #commit(card: KnownCard, changes: readonly StoreChange[]): Promise<boolean> {
+    const { writer, log } = this.#options;
+    try {
+      await writer.commit(changes);
+      return true;
+    } catch (error) {
+      // What is on disk is read anew.
+      this.#cards.delete(card.hex);
+      log.error({ card: card.hex, err: error }, 'what a card delivered could not be kept');
+      return false;
+    }
   }
 
   #keysOf(cardId: Uint8Array): Pick<KnownCard, 'hex' | 'receiptKey' | 'acknowledgementKey'> {

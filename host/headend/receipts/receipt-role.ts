@@ -1,4 +1,3 @@
-import type { FastifyBaseLogger } from 'fastify';
 import { toHex } from '../../../apdu/octets.ts';
 import type { Clock } from '../../clock/clock.ts';
 import type { Accounts } from '../../issuer/cards/accounts.ts';
@@ -14,7 +13,6 @@ import { type ReconciledSpan, Reconciler, type Reconciliation } from './reconcil
 export interface ReceiptRoleOptions extends Omit<ReceiptDeskOptions, 'archive'> {
   /** The issuer store; one that holds nothing but masters will do. */
   readonly directory: string;
-  readonly log: Pick<FastifyBaseLogger, 'error'>;
 }
 
 /** What takes receipts, and the accounts of the issuer where they are here. */
