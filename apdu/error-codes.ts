@@ -171,6 +171,7 @@ const CATALOGUE = {
   NOT_RECONCILED: { kind: 'failure', meaning: 'receipts, what was sent and the ledger differ' },
   NO_LEDGER_ENTRY: { kind: 'usage', meaning: 'the ledger has no such entry' },
   LEDGER_ENTRY_DIFFERS: { kind: 'usage', meaning: 'another event stands in the ledger under this name' },
+  CREDIT_DIFFERS: { kind: 'usage', meaning: 'another load or line of credit was granted under this name' },
   PERIOD_RUNS: { kind: 'usage', meaning: 'a month that is not over cannot be closed' },
   PERIOD_OPEN: { kind: 'usage', meaning: 'a month that is not closed has no invoices' },
   NO_INVOICE: { kind: 'usage', meaning: 'there is no such invoice' },

@@ -74,7 +74,8 @@ export class BillingDesk implements AsyncDisposable {
 
   /** Loads the card with what was paid at the desk. */
   async load(amount: bigint, key: string, cardId: string): Promise<FetchedLoad> {
-    await this.loads.credits!.grant('cash', cardId, { amount, currency: SOLD.currency }, 'test');
+    const money = { amount, currency: SOLD.currency };
+    await this.loads.credits!.grant({ name: key, kind: 'cash', cardId, money }, 'test');
     return fetchLoad(
       this.#issuer.module,
       async (path, body, headers): Promise<PostReply> => {

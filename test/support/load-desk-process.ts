@@ -16,7 +16,13 @@ import { PASSPHRASE } from './issuer-fixture.ts';
 export type LoadDeskQuestion =
   | { readonly what: 'ask'; readonly request: string; readonly key: string; readonly voucher?: string }
   | { readonly what: 'prove'; readonly proof: string }
-  | { readonly what: 'grant'; readonly cardId: string; readonly kind: 'cash' | 'credit limit'; readonly amount: string }
+  | {
+      readonly what: 'grant';
+      readonly name: string;
+      readonly cardId: string;
+      readonly kind: 'cash' | 'credit limit';
+      readonly amount: string;
+    }
   | { readonly what: 'vouchers'; readonly count: number; readonly amount: string }
   /** After so many steps more. */
   | { readonly what: 'die'; readonly after: number };
@@ -76,8 +82,11 @@ async function serve(
         return 'problem' in reply ? problemOf(reply.problem) : { status: 200, text: JSON.stringify(reply) };
       }
       case 'grant': {
-        const { kind, cardId, amount } = question;
-        return { status: 200, text: String(await loads.credits!.grant(kind, cardId, parseMoney(amount), 'test')) };
+        const { amount, ...grant } = question;
+        return {
+          status: 200,
+          text: String(await loads.credits!.grant({ ...grant, money: parseMoney(amount) }, 'test')),
+        };
       }
       case 'vouchers': {
         const codes = await loads.credits!.makeVouchers(question.count, parseMoney(question.amount), 'test');

@@ -27,10 +27,14 @@ export async function change(config: string, method: 'PUT' | 'DELETE', path: str
   await (await OperatorClient.open(config)).ask(method, path, body);
 }
 
-/** Lets a card fetch a load that was paid at the desk, or a line of credit. */
-export async function grantLoad(card: string, amount: string, isLimit: boolean, config: string): Promise<void> {
-  const body = { card, amount, kind: isLimit ? 'credit limit' : 'cash' };
-  await (await OperatorClient.open(config)).ask('POST', '/v1/operator/credits', body);
+/** Lets a card fetch a load that was paid at the desk, or a line of credit. @param name what the operator calls it. */
+export async function grantLoad(
+  card: string,
+  name: string,
+  { amount, creditLimit, config }: { readonly amount: string; readonly creditLimit?: true; readonly config: string },
+): Promise<void> {
+  const body = { card, amount, kind: creditLimit === true ? 'credit limit' : 'cash' };
+  await change(config, 'PUT', `/v1/operator/credits/${encodeURIComponent(name)}`, body);
   process.stdout.write(`${amount} wait for card ${card}; its holder types: tollcast card load --head-end URL\n`);
 }
 

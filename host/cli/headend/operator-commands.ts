@@ -28,10 +28,15 @@ export function addOperatorCommands(headend: Command): void {
 
   withConfig(headend, 'load', 'let a card fetch a load that was paid at your desk')
     .argument('<card>', 'card id')
+    .argument('<name>', 'what you call this one; the same again changes nothing')
     .requiredOption('--amount <amount>', 'required: as in "10.00 USD"')
     .option('--credit-limit', 'set its line of credit to that instead')
-    .action(async (card: string, options: ConfigOption & { readonly amount: string; readonly creditLimit?: true }) =>
-      (await load()).grantLoad(card, options.amount, options.creditLimit === true, options.config),
+    .action(
+      async (
+        card: string,
+        name: string,
+        options: ConfigOption & { readonly amount: string; readonly creditLimit?: true },
+      ) => (await load()).grantLoad(card, name, options),
     );
   withConfig(headend, 'voucher', 'make vouchers for loads; their codes are printed this once')
     .requiredOption('--amount <amount>', 'required: of each, as in "10.00 USD"')

@@ -12,6 +12,7 @@ import {
   MAX_VOUCHER,
 } from '../../contract/loads/load-messages.ts';
 import { type Money, parseMoney } from '../../money/amount.ts';
+import type { Grant } from '../loads/credit-book.ts';
 import type { Api } from './api.ts';
 import { operatorOf, requireOperator, type OperatorAccess } from './operator-access.ts';
 import { sendProblem } from './problem-reply.ts';
@@ -28,7 +29,7 @@ export interface LoadPorts {
       | undefined;
     readonly credits:
       | {
-          grant(kind: 'cash' | 'credit limit', cardId: string, money: Money, operator: string): Promise<number>;
+          grant(grant: Grant, operator: string): Promise<number>;
           makeVouchers(count: number, money: Money, operator: string): Promise<string[]>;
         }
       | undefined;
@@ -43,6 +44,10 @@ const FILE = Type.String({
   description: 'a file of a card and its issuer, as tollcast card writes it',
 });
 const CLOSED = { additionalProperties: false };
+const NAME = Type.String({
+  pattern: '^[\\w.@-]{1,60}$',
+  description: 'of the grant, as its operator calls it; the same again changes nothing',
+});
 const AMOUNT = Type.String({ maxLength: 40, description: 'as in "10.00 USD"' });
 const PROBLEM = Type.Unsafe<string>({ description: 'Problem details, RFC 9457' });
 const NONE = { status: 404, detail: 'Cards are not loaded here; write loads: true into the configuration.' };
@@ -99,13 +104,14 @@ export function addLoadRoutes(api: Api, { operators, loads, note }: LoadPorts): 
     },
   );
   const common = { tags: ['operators'], security: [{ operator: [] }] };
-  const preHandler = requireOperator(operators);
-  api.post(
-    '/v1/operator/credits',
+  const onRequest = requireOperator(operators);
+  api.put(
+    '/v1/operator/credits/:name',
     {
       schema: {
         ...common,
         summary: 'Let a card fetch a load that was paid at the desk, or a line of credit',
+        params: Type.Object({ name: NAME }),
         body: Type.Object(
           {
             card: Type.String({ maxLength: 40, description: 'card id' }),
@@ -116,15 +122,17 @@ export function addLoadRoutes(api: Api, { operators, loads, note }: LoadPorts): 
         ),
         response: { 200: Type.Object({ credit: Type.Integer() }) },
       },
-      preHandler,
+      onRequest,
     },
     async (request, reply) => {
       if (loads.credits === undefined) return sendProblem(reply, NONE);
+      const { name } = request.params;
       const { card, amount, kind } = request.body;
       const cardId = toHex(parseCardId(card));
       const money = parseMoney(amount, MAX_MONEY);
-      await note(operatorOf(request), `credit ${amount} (${kind})`, `card ${card}`);
-      return { credit: await loads.credits.grant(kind, cardId, money, operatorOf(request)) };
+      const credit = await loads.credits.grant({ name, kind, cardId, money }, operatorOf(request));
+      await note(operatorOf(request), `credit ${amount} (${kind})`, `${name}, card ${card}`);
+      return { credit };
     },
   );
   api.post(
@@ -136,7 +144,7 @@ export function addLoadRoutes(api: Api, { operators, loads, note }: LoadPorts): 
         body: Type.Object({ amount: AMOUNT, count: Type.Integer({ minimum: 1, maximum: 10_000 }) }, CLOSED),
         response: { 200: Type.Object({ codes: Type.Array(Type.String()) }) },
       },
-      preHandler,
+      onRequest,
     },
     async (request, reply) => {
       if (loads.credits === undefined) return sendProblem(reply, NONE);

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { InputError } from '../../../apdu/errors.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { InputError, TollcastError } from '../../../apdu/errors.ts';
 import { LOAD_ID_LENGTH } from '../../../apdu/layout/money.ts';
 import type { Clock } from '../../clock/clock.ts';
 import type { Money } from '../../money/amount.ts';
@@ -13,6 +14,17 @@ const CODE_LENGTH = 16;
 /** Vouchers that are made at a time. */
 const MAX_VOUCHERS = 10_000;
 
+/** What an operator grants to one card. */
+export interface Grant {
+  /** What the operator calls it. */
+  readonly name: string;
+  /** A load that was paid at the desk, or a line of credit. */
+  readonly kind: 'cash' | 'credit limit';
+  /** 8 octets in hexadecimal. */
+  readonly cardId: string;
+  readonly money: Money;
+}
+
 /** What operators were paid: at the cash desk for one card, or for vouchers. The database has hashes of codes alone. */
 export class CreditBook implements PaymentPort {
   readonly #store: HeadendStore;
@@ -24,22 +36,31 @@ export class CreditBook implements PaymentPort {
   }
 
   /**
-   * Lets a card fetch a load that was paid at the desk, or a line of credit.
-   * @param cardId in hexadecimal.
+   * Lets a card fetch a load that was paid at the desk, or a line of credit; the same again changes nothing.
    * @returns its number.
+   * @throws InputError when the amount is 0.
+   * @throws TollcastError `CREDIT_DIFFERS` when another one was granted under its name.
    */
-  async grant(
-    kind: 'cash' | 'credit limit',
-    cardId: string,
-    { amount, currency }: Money,
-    operator: string,
-  ): Promise<number> {
-    const { id } = await this.#store
+  async grant({ name, kind, cardId, money: { amount, currency } }: Grant, operator: string): Promise<number> {
+    if (kind === 'cash' && amount === 0n) throw new InputError('an amount of 0 is nothing; enter one above it');
+    const granted = { name, kind, cardId, amount, currency: currency.number } as const;
+    await this.#store
       .insertInto('credit')
-      .values({ ...this.#made(operator), kind, cardId, codeHash: null, amount, currency: currency.number })
-      .returning('id')
+      .values({ ...this.#made(operator), ...granted, codeHash: null })
+      .onConflict((conflict) => conflict.column('name').doNothing())
+      .execute();
+    const kept = await this.#store
+      .selectFrom('credit')
+      .select(['id', 'name', 'kind', 'cardId', 'amount', 'currency'])
+      .where('name', '=', name)
       .executeTakeFirstOrThrow();
-    return id;
+    if (!isDeepStrictEqual(kept, { id: kept.id, ...granted })) {
+      throw new TollcastError(
+        'CREDIT_DIFFERS',
+        `${name} was granted with another amount, kind or card (number ${kept.id}); choose another name`,
+      );
+    }
+    return kept.id;
   }
 
   /**
@@ -58,6 +79,7 @@ export class CreditBook implements PaymentPort {
           .insertInto('credit')
           .values({
             ...this.#made(operator),
+            name: null,
             kind: 'voucher',
             cardId: null,
             codeHash: hashCode(code),

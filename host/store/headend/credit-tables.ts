@@ -5,6 +5,8 @@ export interface CreditTable {
   readonly id: Generated<number>;
   /** A load that was paid at the cash desk, a voucher, or a line of credit. */
   readonly kind: 'cash' | 'voucher' | 'credit limit';
+  /** What its operator calls it, once for all grants; null for a voucher. */
+  readonly name: string | null;
   /** SHA-256 of the code of a voucher. */
   readonly codeHash: Uint8Array | null;
   /** Whose it is, 8 octets in hexadecimal; of a voucher null until a card has claimed it. */

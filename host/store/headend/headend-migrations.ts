@@ -7,6 +7,7 @@ import { invoices } from './0005-invoices.ts';
 import { sentJournal } from './0006-sent-journal.ts';
 import { components } from './0007-components.ts';
 import { credits } from './0008-credits.ts';
+import { creditNames } from './0009-credit-names.ts';
 
 /**
  * What each version of the head-end's database adds to the one before, by name and in the order of the names. One that
@@ -21,4 +22,5 @@ export const HEADEND_MIGRATIONS: Record<string, Migration> = {
   '0006-sent-journal': sentJournal,
   '0007-components': components,
   '0008-credits': credits,
+  '0009-credit-names': creditNames,
 };

@@ -189,7 +189,11 @@ test(
     expect(loaded).toMatchObject({ kind: 'load', amount: 50_000, repeated: false });
     expect(loaded['balance']).toBe(before + 50_000 + Number(loaded['refund']));
     expect(await read('--voucher', code)).toMatchObject({ repeated: true, balance: loaded['balance'] });
-    await tollcast('headend', 'load', '4b455a-02-00000001', '--amount', '0.02 USD', ...config);
+    const paid = ['headend', 'load', '4b455a-02-00000001', 'desk-1', '--amount'];
+    await tollcast(...paid, '0.02 USD', ...config);
+    await tollcast(...paid, '0.02 USD', ...config);
+    const other = await runTollcast([...paid, '0.03 USD', ...config], { cwd: folder, env });
+    expect([other.code, other.stderr]).toEqual([1, expect.stringContaining('choose another name')]);
     expect(await read()).toMatchObject({ amount: 20_000, repeated: false });
     // Receipts, what was sent and the ledger agree on all of it.
     expect(await tollcast('billing', 'reconcile', ...config)).toMatch(/^service 7: 1 receipts, /);

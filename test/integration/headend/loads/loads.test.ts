@@ -74,8 +74,8 @@ describe('a card that is elsewhere', () => {
   test('fetches what was paid at the desk, one payment after the other, and then nothing', async () => {
     expect(await problemOf(load())).toBe('nothing-paid');
     const grant = { what: 'grant', cardId: toHex(issuer.cardId), kind: 'cash' } as const;
-    await desk.ask({ ...grant, amount: '1.00 USD' });
-    await desk.ask({ ...grant, amount: '2.00 USD' });
+    await desk.ask({ ...grant, name: 'desk-1', amount: '1.00 USD' });
+    await desk.ask({ ...grant, name: 'desk-2', amount: '2.00 USD' });
     expect(await load(undefined, { key: 'the-first-key-0001' })).toMatchObject({ amount: UNIT, repeated: false });
     expect(await load(undefined, { key: 'the-first-key-0001' })).toMatchObject({ amount: UNIT, repeated: true });
     expect(await load(undefined, { key: 'the-second-key-002' })).toMatchObject({ amount: 2n * UNIT, repeated: false });
@@ -85,7 +85,7 @@ describe('a card that is elsewhere', () => {
 
   test('is given a line of credit likewise, which is no money in the ledger', async () => {
     const cardId = toHex(issuer.cardId);
-    await desk.ask({ what: 'grant', cardId, kind: 'credit limit', amount: '3.00 USD' });
+    await desk.ask({ what: 'grant', name: 'line-1', cardId, kind: 'credit limit', amount: '3.00 USD' });
     expect(await load()).toMatchObject({ kind: 'credit limit', amount: 3n * UNIT });
     expect(await issuer.module.getPurse()).toMatchObject({ loaded: 0n, loadNumber: 1 });
     expect((await issuer.module.getLog(0)).creditLimit).toBe(3n * UNIT);
