@@ -3,6 +3,7 @@ import { type ConfigOption, withConfig } from '../headend/config-option.ts';
 import { wholeNumber } from '../options/number-option.ts';
 import { addInvoiceCommands } from './billing-invoices.ts';
 import { addReconcileCommands } from './billing-reconcile.ts';
+import { addSubscriptionCommands } from './billing-subscriptions.ts';
 
 const parseNumber = wholeNumber(1, 0xffff_ffff);
 const parseId = wholeNumber(1, Number.MAX_SAFE_INTEGER);
@@ -28,6 +29,7 @@ export function addBillingCommand(program: Command): void {
   const billing = program.command('billing').description('what is owed and was earned, by the ledger of a head-end');
   addReconcileCommands(billing);
   addInvoiceCommands(billing);
+  addSubscriptionCommands(billing);
   withConfig(billing, 'report', 'show what each account has come to')
     .option('--account <name>', 'of this account alone, such as user:NAME, card:ID or revenue:SERVICE')
     .option('--json', 'print one line of JSON')

@@ -17,6 +17,7 @@ import { type ApiProblem, sendProblem } from './problem-reply.ts';
 import { addReceiptRoutes, type ReceiptPorts } from './receipt-routes.ts';
 import { addReconcileRoutes, type ReconcilePorts } from './reconcile-routes.ts';
 import { addRequestRoutes, type RequestPorts } from './request-routes.ts';
+import { addSubscriptionRoutes, type SubscriptionPorts } from './subscription-routes.ts';
 import type { TlsIdentity } from './tls-identity.ts';
 
 /** What the API tells and changes. */
@@ -31,7 +32,8 @@ export interface ApiPorts
     MemberPorts,
     BillingPorts,
     UserBillPorts,
-    InvoicePorts {
+    InvoicePorts,
+    SubscriptionPorts {
   readonly services: OperatorPorts['services'];
   readonly metrics: Metrics;
   /** Why the head-end cannot go on; undefined while it can. */
@@ -112,6 +114,7 @@ export async function makeApi(
   addBillingRoutes(api, ports);
   addBillRoutes(api, ports);
   addInvoiceRoutes(api, ports);
+  addSubscriptionRoutes(api, ports);
   await api.ready();
   return api;
 }

@@ -4,7 +4,7 @@ import type { GroupWriter } from '../../store/group-writer.ts';
 import type { HeadendStore } from '../../store/headend/headend-store.ts';
 import type { LedgerAccount } from '../ledger/ledger-account.ts';
 import type { LedgerEntry } from '../ledger/ledger-entry.ts';
-import { type LedgerPeriod, periodOf } from '../ledger/ledger-period.ts';
+import { type LedgerPeriod, nextPeriod, parsePeriod, periodOf, startOfPeriod } from '../ledger/ledger-period.ts';
 import { closeChange, postChanges } from '../ledger/ledger-rows.ts';
 import { makeCorrectionEntry } from '../ledger/make-entries.ts';
 import {
@@ -16,14 +16,20 @@ import {
   readLastClosed,
 } from '../ledger/read-ledger.ts';
 import { type Explanation, explainEntry } from './explain-entry.ts';
+import type { Subscriptions } from './subscriptions.ts';
+
+/** Entries that go to disk together. */
+const BATCH = 500;
 
 /** What operators ask of the ledger and enter in it. */
 export class BillingDesk {
   readonly #store: HeadendStore;
   readonly #writer: GroupWriter;
   readonly #clock: Clock;
+  readonly #subscriptions: Pick<Subscriptions, 'readFees'>;
 
-  constructor(store: HeadendStore, writer: GroupWriter, clock: Clock) {
+  constructor(store: HeadendStore, writer: GroupWriter, clock: Clock, subscriptions: Pick<Subscriptions, 'readFees'>) {
+    this.#subscriptions = subscriptions;
     this.#store = store;
     this.#writer = writer;
     this.#clock = clock;
@@ -78,7 +84,10 @@ export class BillingDesk {
     return this.enter(makeCorrectionEntry(id, wrong.lines, { at: this.now, note }));
   }
 
-  /** Closes a month and all before it. @throws TollcastError `PERIOD_RUNS` while it is not over. */
+  /**
+   * Closes a month and all before it; before that, it enters what subscribers owe for the periods that ended there.
+   * @throws TollcastError `PERIOD_RUNS` while it is not over.
+   */
   async close(period: LedgerPeriod): Promise<void> {
     const present = periodOf(this.now);
     if (period >= present) {
@@ -86,6 +95,12 @@ export class BillingDesk {
         'PERIOD_RUNS',
         `${period} is not over; the last month that can be closed is before ${present}`,
       );
+    }
+    const closed = await this.lastClosed();
+    const from = closed === undefined ? 0 : startOfPeriod(nextPeriod(parsePeriod(closed)));
+    const fees = await this.#subscriptions.readFees(from, startOfPeriod(nextPeriod(period)));
+    for (let at = 0; at < fees.length; at += BATCH) {
+      await this.#writer.commit(fees.slice(at, at + BATCH).flatMap(postChanges));
     }
     await this.#writer.commit([closeChange(period, this.now)]);
   }

@@ -8,6 +8,7 @@ import type { InvoicePorts } from '../api/invoice-routes.ts';
 import { BillingDesk } from '../billing/billing-desk.ts';
 import { InvoiceDesk } from '../billing/invoices/invoice-desk.ts';
 import { readUserBill } from '../billing/read-user-bill.ts';
+import { Subscriptions } from '../billing/subscriptions.ts';
 import type { HeadendPlan } from '../config/headend-plan.ts';
 import type { RequestDesk } from '../requests/request-desk.ts';
 import type { SoldServices } from './sold-services.ts';
@@ -15,6 +16,7 @@ import type { SoldServices } from './sold-services.ts';
 /** What the API needs for billing. */
 export interface Invoicing extends Pick<InvoicePorts, 'invoices' | 'findParties'>, UserBillPorts {
   readonly billing: BillingDesk;
+  readonly subscriptions: Subscriptions;
 }
 
 export function openInvoicing(
@@ -28,8 +30,10 @@ export function openInvoicing(
   },
 ): Invoicing {
   const { store, writer, clock, services, desk } = ports;
+  const subscriptions = new Subscriptions(store, writer, clock, (number) => services.find(number));
   return {
-    billing: new BillingDesk(store, writer, clock),
+    subscriptions,
+    billing: new BillingDesk(store, writer, clock, subscriptions),
     invoices: new InvoiceDesk(store, writer, clock, tax),
     findBill: async (octets) => {
       const asked = desk.openBillRequest(octets);

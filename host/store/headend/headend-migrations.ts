@@ -8,6 +8,7 @@ import { sentJournal } from './0006-sent-journal.ts';
 import { components } from './0007-components.ts';
 import { credits } from './0008-credits.ts';
 import { creditNames } from './0009-credit-names.ts';
+import { subscriptions } from './0010-subscriptions.ts';
 
 /**
  * What each version of the head-end's database adds to the one before, by name and in the order of the names. One that
@@ -23,4 +24,5 @@ export const HEADEND_MIGRATIONS: Record<string, Migration> = {
   '0007-components': components,
   '0008-credits': credits,
   '0009-credit-names': creditNames,
+  '0010-subscriptions': subscriptions,
 };

@@ -6,6 +6,7 @@ import { RECEIPT_COLUMNS, type ReceiptTables } from './receipt-tables.ts';
 import { REQUEST_COLUMNS, type RequestTables } from './request-tables.ts';
 import { SENT_COLUMNS, type SentTables } from './sent-tables.ts';
 import { SERVE_COLUMNS, type ServeTables } from './serve-tables.ts';
+import { SUBSCRIPTION_COLUMNS, type SubscriptionTables } from './subscription-tables.ts';
 
 /** The head-end's database. Times are seconds since 1970. */
 export type HeadendTables = RequestTables &
@@ -14,7 +15,8 @@ export type HeadendTables = RequestTables &
   ReceiptTables &
   SentTables &
   InvoiceTables &
-  CreditTables;
+  CreditTables &
+  SubscriptionTables;
 
 type Rows = { [T in keyof HeadendTables]: Selectable<HeadendTables[T]> };
 type ColumnsOf<V, R = Rows[keyof Rows]> = R extends unknown
@@ -32,4 +34,5 @@ export const HEADEND_COLUMNS: { readonly [C in ColumnsOf<number>]: 'number' } & 
   ...SENT_COLUMNS,
   ...INVOICE_COLUMNS,
   ...CREDIT_COLUMNS,
+  ...SUBSCRIPTION_COLUMNS,
 };

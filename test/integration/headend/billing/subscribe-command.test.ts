@@ -1,0 +1,39 @@
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { runBilling } from '../../../support/billing-commands.ts';
+import { startHeadend } from '../../../support/headend-fixture.ts';
+import { ServiceCapture } from '../../../support/service-capture.ts';
+import { SimulatedClock } from '../../../support/simulated-clock.ts';
+import { sourceOf } from '../../../support/test-sender.ts';
+
+const DAY = 86_400_000;
+
+test('who is subscribed owes a day that it did not watch, once the month is closed', async () => {
+  const clock = new SimulatedClock(Date.UTC(2026, 10, 30, 23));
+  const capture = await ServiceCapture.start();
+  onTestFinished(() => capture.close());
+  const address = `${capture.address}:${capture.port}`;
+  const session = { name: 'main', source: 'memory', format: 'data', rate: 800_000, address };
+  const delivery = { price: '9.90 USD/period', period: DAY / 1000, settlement: 'invoice' };
+  const service = { number: 7, name: 'Harbour', price: { content: { price: 'free' }, delivery }, sessions: [session] };
+  const openSource = async () => sourceOf([randomBytes(1000)]);
+  await using fixture = await startHeadend([service], { clock, openSource });
+  const { directory, port } = fixture;
+  const config = join(directory, 'tv.json');
+  const places = { listen: `127.0.0.1:${port}`, state: `${directory}/state`, issuer: `${directory}/issuer` };
+  await writeFile(config, JSON.stringify({ ...places, services: [] }));
+  const billing = (...args: string[]) => runBilling(...args, '--config', config);
+  await billing('subscribe', 'ann', '--service', '7');
+  await billing('subscribe', 'bo', '--service', '7');
+  await billing('unsubscribe', 'bo', '--service', '7');
+  await expect(billing('unsubscribe', 'bo', '--service', '7')).rejects.toThrow('bo has no subscription of service 7');
+  await expect(billing('subscribe', 'ann', '--service', '8')).rejects.toThrow('service 8 is not sold here');
+  while (clock.now() < Date.UTC(2026, 11, 1)) await clock.advance(600_000);
+  await billing('close', '2026-11');
+  expect(await billing('report', '--account', 'user:ann')).toContain('debit  9.90 USD');
+  for (const path of ['7/ann', '7/bo']) {
+    expect((await fixture.ask('PUT', `/v1/operator/billing/subscriptions/${path}`)).status).toBe(401);
+  }
+});
