@@ -48,6 +48,8 @@ export class JoinedChannel {
       module: {
         signRequest: (kind, request) => bridge.card.use((module) => module.signRequest(kind, request)),
         loadKey: (message) => bridge.card.loadKey(message),
+        listKeys: () => bridge.card.use((module) => module.listKeys()),
+        deleteKey: (kind, service, keyId) => bridge.card.use((module) => module.deleteKey(kind, service, keyId)),
       },
       offer,
       post: postTo(offer, REQUESTS, ANSWER_TIME),

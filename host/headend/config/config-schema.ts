@@ -46,12 +46,12 @@ const PROFILE = Type.Object(
 
 const KEYS = Type.Object(
   {
-    strategy: Type.Optional(oneOf(['auto', 'list', 'shared'], 'how members get the segment keys')),
+    strategy: Type.Optional(oneOf(['auto', 'list', 'shared', 'single'], 'how members get the segment keys')),
     delivery: Type.Optional(
       oneOf(['multicast', 'unicast'], 'whether segment keys are on the key port, or in answers alone'),
     ),
     parent: Type.Optional(
-      oneOf(['unique-key', 'private-half'], 'what the service key of a card comes under, where it has a pair'),
+      oneOf(['unique-key', 'private-half'], 'what the purchases of a card come under, where it has a pair'),
     ),
     period: Type.Optional(whole(MIN_PERIOD, DAY, 'seconds of a content key at most')),
     segment: Type.Optional(whole(MIN_PERIOD, YEAR, 'seconds of a segment where the programme names none')),

@@ -6,13 +6,13 @@ import type { Currency } from '../../money/currency.ts';
 import { parsePrice } from '../../money/price.ts';
 import { parseMulticastAddress } from '../../transport/network/multicast-address.ts';
 import { isMulticast } from '../../transport/network/udp-sender.ts';
-import type { ParentName } from '../keys/grants/card-parents.ts';
 import { chooseQuantum, parseQuantum } from '../keys/grants/quantum.ts';
 import { chooseProfile, type SealingProfile } from '../sender/sealing-profile.ts';
 import { completeAddress, type ServiceAddress } from '../sender/service-ports.ts';
 import type { SourceFormat } from '../sources/source-format.ts';
 import type { FaultList, FieldPath } from './config-fault.ts';
 import type { ComponentDefinition, ServiceDefinition, SessionDefinition } from './config-schema.ts';
+import { type KeysPlan, planKeys, requireKeysForInvoices } from './plan-keys.ts';
 import { type PlannedSchemes, planSchemes } from './plan-schemes.ts';
 
 /** A programme, media time [from, to). */
@@ -23,7 +23,7 @@ export interface Programme {
 }
 
 /** What one session is and how it is sent. Times in seconds. */
-export interface SessionPlan {
+export interface SessionPlan extends KeysPlan {
   readonly name: string;
   /** Made at the first start when the operator names none. */
   readonly origin: SessionIdentity | undefined;
@@ -35,14 +35,6 @@ export interface SessionPlan {
   /** IPv4 addresses that its packets come from; none where receivers are to take them from anywhere. */
   readonly sources: readonly string[];
   readonly profile: SealingProfile;
-  readonly strategy: 'auto' | 'list' | 'shared';
-  /** Whether segment keys are on the key port, or in answers alone. */
-  readonly delivery: 'multicast' | 'unicast';
-  /** What the service key of a card comes under, where it has a pair. */
-  readonly parent: ParentName;
-  readonly period: number;
-  readonly segment: number;
-  readonly grace: number;
   readonly programme: readonly Programme[];
 }
 
@@ -106,13 +98,7 @@ export function planService(definition: ServiceDefinition, at: FieldPath, faults
   const parts = price.delivery === undefined ? [content] : [content, delivery];
   const components = parts.map(({ component }) => component);
   const isInvoiced = components.some(isInvoicedToUser);
-  for (const [i, session] of definition.sessions.entries()) {
-    if (!isInvoiced || session.keys?.strategy !== 'shared') continue;
-    faults.add(
-      [...at, 'sessions', i, 'keys', 'strategy'],
-      'what is settled by invoice needs keys that leavers do not get; write list or auto',
-    );
-  }
+  if (isInvoiced) requireKeysForInvoices(definition.sessions, at, faults);
   if (quantum === undefined || sessions.some((session) => session === undefined)) return undefined;
   return {
     number: definition.number,
@@ -267,12 +253,7 @@ function planSession(session: SessionDefinition, at: FieldPath, faults: FaultLis
     to,
     sources,
     profile,
-    strategy: keys.strategy ?? 'auto',
-    delivery: keys.delivery ?? 'multicast',
-    parent: keys.parent ?? 'unique-key',
-    period: keys.period ?? 300,
-    segment: keys.segment ?? 3600,
-    grace: keys.grace ?? 5,
+    ...planKeys(keys, [...at, 'keys'], faults),
     programme,
   };
 }

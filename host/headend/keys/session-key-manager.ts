@@ -102,11 +102,9 @@ export class SessionKeyManager implements ContentKeys {
     keysUntil?: number;
   } {
     const { segments, contents } = this.#liveFor(grant);
-    const purchase = this.#strategy.grant(grant);
     const opened = segments.filter(({ from, to }) => from < grant.to && grant.from < to);
-    const wrapped = opened.map((segment) => this.#strategy.wrapFor(segment, grant.cardId));
     return {
-      messages: [...purchase, ...wrapped.filter((message) => message !== undefined), ...contents],
+      messages: [...this.#strategy.grant(grant, opened), ...contents],
       segmentIds: [...new Set(opened.map(({ segment }) => segment))],
       ...(this.#delivery === 'unicast' && { keysUntil: segments.at(-1)!.to }),
     };

@@ -17,6 +17,7 @@ import { chooseStrategy } from '../keys/strategies/choose-strategy.ts';
 import type { KeyStrategy } from '../keys/strategies/key-strategy.ts';
 import { MemberListStrategy } from '../keys/strategies/member-list-strategy.ts';
 import { SharedKeyStrategy } from '../keys/strategies/shared-key-strategy.ts';
+import { SingleSegmentStrategy } from '../keys/strategies/single-segment-strategy.ts';
 import type { ListedMember } from '../membership/member-list.ts';
 import { limitGroups } from '../sender/sealing-profile.ts';
 import type { Log } from './log.ts';
@@ -102,7 +103,7 @@ export class SessionBook {
       grace: session.plan.grace,
     };
     if (name === 'shared') return new SharedKeyStrategy({ ...common, keyId: await this.#sharedKeyOf(session) });
-    return new MemberListStrategy(common);
+    return name === 'single' ? new SingleSegmentStrategy(common) : new MemberListStrategy(common);
   }
 
   #makeParents({ identity, plan }: KeptSession): CardParents {
@@ -117,7 +118,7 @@ export class SessionBook {
       onChosen: (cardId, parent, reason) =>
         log.info(
           { session: formatSession(identity), card: formatCardId(cardId), parent },
-          `a service key under the ${parent === 'private-half' ? 'private half' : 'unique key'}: ${reason}`,
+          `a purchase under the ${parent === 'private-half' ? 'private half' : 'unique key'}: ${reason}`,
         ),
     });
   }

@@ -1,5 +1,6 @@
 import type { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
+import { ModuleError } from '../../../apdu/decode-module/module-status.ts';
 import type { RequestKind } from '../../../apdu/decode-module/requests/signed-request.ts';
 import { TollcastError, TransportError } from '../../../apdu/errors.ts';
 import { OPEN_REQUEST_END } from '../../../apdu/layout/requests.ts';
@@ -7,6 +8,7 @@ import type { Clock } from '../../clock/clock.ts';
 import { type Answer, parseAnswer } from '../../contract/answers/answer.ts';
 import { parseProblem, type Problem } from '../../contract/answers/problem.ts';
 import type { SignedOffer } from '../../contract/offer/signed-offer.ts';
+import { deleteEndedPurchase } from './delete-ended-purchase.ts';
 import { requireWithinOffer } from './require-within-offer.ts';
 
 /** What a head-end answered over HTTP. */
@@ -33,7 +35,7 @@ export class RequestRefusedError extends TollcastError {
 }
 
 export interface SubscriptionOptions {
-  readonly module: Pick<DecodeModule, 'signRequest' | 'loadKey'>;
+  readonly module: Pick<DecodeModule, 'signRequest' | 'loadKey' | 'listKeys' | 'deleteKey'>;
   /** As the viewer accepted it. */
   readonly offer: SignedOffer;
   readonly post: PostMessage;
@@ -150,15 +152,27 @@ export class Subscription {
 
   async #take(reply: Answer | Problem): Promise<Answer> {
     if ('code' in reply) throw new RequestRefusedError(reply);
-    const { module, offer, load = (message) => module.loadKey(message) } = this.#options;
+    const { offer } = this.#options;
     const confirms: Uint8Array[] = [];
     for (const message of reply.messages) {
       requireWithinOffer(message, offer);
-      const confirm = await load(message);
+      const confirm = await this.#load(message);
       if (confirm !== undefined) confirms.push(confirm);
     }
     // The picture waits for no confirm: they are sent when all keys are in the card.
     for (const confirm of confirms) await this.sendConfirm(confirm);
     return reply;
+  }
+
+  /** Loads a message. Where the card has no room, a purchase of the service that has ended makes it. */
+  async #load(message: Uint8Array): Promise<Uint8Array | undefined> {
+    const { module, offer, load = (octets) => module.loadKey(octets) } = this.#options;
+    try {
+      return await load(message);
+    } catch (error) {
+      const isFull = error instanceof ModuleError && error.code === 'NO_ROOM';
+      if (!isFull || !(await deleteEndedPurchase(module, offer.service, this.now))) throw error;
+      return load(message);
+    }
   }
 }

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { formatCardId } from '../../../apdu/decode-module/card-id.ts';
-import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import { parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
+import { isPersonal, KIND } from '../../../apdu/decode-module/kinds.ts';
 import { type HeadendFixture, readJson, startHeadend } from '../../support/headend-fixture.ts';
 import { ServiceCapture } from '../../support/service-capture.ts';
 import { SimulatedClock } from '../../support/simulated-clock.ts';
@@ -13,6 +14,12 @@ const SERVICE = 7;
 const SEGMENT = 60;
 /** Octets a second. */
 const RATE = 1250;
+
+const WHY = {
+  list: 'the operator asks for it',
+  shared: 'the operator asks for it',
+  single: 'the operator sells each segment by itself',
+};
 
 /** ms since 1970. */
 const START = Date.UTC(2026, 11, 24, 20);
@@ -41,7 +48,7 @@ afterEach(async () => {
   await capture.close();
 });
 
-async function start(strategy: 'list' | 'shared'): Promise<void> {
+async function start(strategy: 'list' | 'shared' | 'single'): Promise<void> {
   const session = {
     name: 'main',
     source: 'memory',
@@ -85,6 +92,8 @@ async function ask(viewer: SoftViewer, kind: 'join' | 'keyRequest' | 'leave', to
   return typeof answer === 'string' ? answer : (answer.keysUntil ?? 0);
 }
 
+const isPurchase = ({ parentKind }: { parentKind: number }) => isPersonal(parentKind);
+
 /** Ids of the segments whose keys a card was given, as the log has it. */
 async function segmentsOf({ cardId }: SoftViewer): Promise<number[]> {
   const path = `/v1/operator/log?card=${formatCardId(cardId)}`;
@@ -93,7 +102,7 @@ async function segmentsOf({ cardId }: SoftViewer): Promise<number[]> {
   return [...new Set(ids)].toSorted((a, b) => a - b);
 }
 
-test.each(['list', 'shared'] as const)(
+test.each(['list', 'shared', 'single'] as const)(
   'by unicast, strategy %s: who asks plays on, a leaver gets the keys to its end, an outsider sees none',
   async (strategy) => {
     await start(strategy);
@@ -113,6 +122,16 @@ test.each(['list', 'shared'] as const)(
       }
     }
     expect(until[1]).toBe('not-joined');
+    // What came under a card's own key.
+    const purchased = new Set(
+      [...stays.given, ...leaves.given]
+        .map(parseKeyMessage)
+        .filter(isPurchase)
+        .map(({ kind }) => kind),
+    );
+    const chosen = fixture.log.map(({ msg }) => String(msg)).find((msg) => msg.startsWith('key strategy'));
+    expect(chosen).toBe(`key strategy ${strategy}: ${WHY[strategy]}`);
+    expect(purchased).toEqual(new Set([strategy === 'single' ? KIND.segment : KIND.service]));
     const [first, second, ...later] = await segmentsOf(stays);
     // A sender that the clock has left behind may be in an earlier segment still.
     expect(later.length).toBeGreaterThan(0);

@@ -8,6 +8,7 @@ import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { openConfirm } from '../../../apdu/decode-module/requests/confirm.ts';
 import { PrivateHalves, UniqueKeys } from '../../../host/headend/keys/grants/card-parents.ts';
 import { CardPoints } from '../../../host/headend/keys/grants/card-points.ts';
+import type { Purchase } from '../../../host/headend/keys/grants/grant.ts';
 import { makeCardPair } from '../../../host/issuer/cards/card-administration.ts';
 import { expectRefusal, IssuerDesk, NOVEMBER, UNIT } from '../../support/issuer-desk.ts';
 
@@ -32,7 +33,7 @@ beforeEach(async () => {
 });
 
 /** What a head-end of this issuer gives the card in the reader. */
-async function seal(number: number): Promise<Uint8Array> {
+async function seal(number: number, kind: Purchase['kind'] = KIND.service): Promise<Uint8Array> {
   const unique = await desk.issuer.keys.open('unique');
   const parents = new PrivateHalves({
     others: new UniqueKeys((cardId) => deriveCardKey(unique, 'downlink', cardId)),
@@ -40,7 +41,7 @@ async function seal(number: number): Promise<Uint8Array> {
     find: (cardId) => points.find(cardId),
     onChosen: (_cardId, parent, reason) => chosen.push(`${parent}: ${reason}`),
   });
-  return parents.seal({ ...PURCHASE, number }, desk.cardId);
+  return parents.seal({ ...PURCHASE, kind, number }, desk.cardId);
 }
 
 /** Loads it, and checks the confirm by the key that the issuer gave the card. */
@@ -72,6 +73,14 @@ describe.for(['soft', 'jcardsim'] as const)('a %s card', (kind) => {
       'unique-key: the issuer store has no public half of this card',
       'private-half: the issuer store has the public half that this card made',
     ]);
+  });
+
+  test('that has made a pair buys a segment by itself under it, and before that under its unique key', async () => {
+    await load(await seal(1, KIND.segment));
+    await makeCardPair(desk.administration, HEAD_END.publicKey, NOVEMBER);
+    await points.refresh();
+    await load(await seal(2, KIND.segment));
+    expect(await desk.module.listKeys()).toMatchObject([{ kind: KIND.segment, parentKind: KIND.cardPair, keyId: 3 }]);
   });
 
   test('that makes another pair takes nothing under the one before, and all under the new one', async () => {

@@ -14,6 +14,7 @@ import type { SegmentKey } from '../../../host/headend/keys/schedules/segment-ke
 import { SessionKeyManager, type SessionKeyManagerOptions } from '../../../host/headend/keys/session-key-manager.ts';
 import { MemberListStrategy } from '../../../host/headend/keys/strategies/member-list-strategy.ts';
 import { SharedKeyStrategy } from '../../../host/headend/keys/strategies/shared-key-strategy.ts';
+import { SingleSegmentStrategy } from '../../../host/headend/keys/strategies/single-segment-strategy.ts';
 import { deriveTestCardKey, personalise } from '../../support/test-service.ts';
 
 const SERVICE = 7;
@@ -218,14 +219,20 @@ describe.each(['list', 'shared'] as const)('keys by strategy %s', (name) => {
   });
 });
 
-describe.each(['list', 'shared'] as const)('segment keys by unicast, strategy %s', (name) => {
-  const makeStrategy = () =>
-    name === 'list'
-      ? new MemberListStrategy({ ...COMMON, grace: 5 })
-      : new SharedKeyStrategy({ ...COMMON, grace: 5, keyId: 0xf000_0001 });
+describe.each([
+  ['list', 5],
+  ['shared', 5],
+  ['single', 0],
+] as const)('segment keys by unicast, strategy %s', (name, grace) => {
+  const makeStrategy = () => {
+    if (name === 'single') return new SingleSegmentStrategy(COMMON);
+    return name === 'list'
+      ? new MemberListStrategy({ ...COMMON, grace })
+      : new SharedKeyStrategy({ ...COMMON, grace, keyId: 0xf000_0001 });
+  };
 
   test('are never on the key port; who asks before they end opens everything, who does not opens no more', async () => {
-    const keys = makeKeys({ strategy: makeStrategy(), delivery: 'unicast' });
+    const keys = makeKeys({ strategy: makeStrategy(), delivery: 'unicast', grace });
     keys.startStream({ ssrc: SSRC, mediaTime: START });
     const ask = (viewer: Viewer) => keys.grant(viewer.grant(START, START + 1000));
     let granted = ask(memberA);
@@ -239,8 +246,8 @@ describe.each(['list', 'shared'] as const)('segment keys by unicast, strategy %s
       if (time === granted.keysUntil! - KEYS_AHEAD) await memberA.take((granted = ask(memberA)));
       line += await play(keys, time, 1);
     }
-    // The key of before opens for its 5 s of grace.
-    expect(line).toBe('*'.repeat(125) + 'A'.repeat(175));
+    // The key of before opens for its grace.
+    expect(line).toBe('*'.repeat(120 + grace) + 'A'.repeat(180 - grace));
   });
 });
 

@@ -4,16 +4,16 @@ import { sealUnderCardPair } from '../../../../apdu/decode-module/keys/public-ke
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
 import { type Purchase, sealGrant } from './grant.ts';
 
-/** Names of what a card's service key may come under. */
+/** Names of what a card's purchases may come under. */
 export type ParentName = 'unique-key' | 'private-half';
 
-/** What the service keys of cards come under. */
+/** What the purchases of cards come under. */
 export interface CardParents {
   /** @returns the purchase for one card, a key message. @param cardId 8 octets. */
   seal(purchase: Purchase, cardId: Uint8Array): Uint8Array;
 }
 
-/** Every card gets its service keys under its unique key. */
+/** Every card gets its purchases under its unique key. */
 export class UniqueKeys implements CardParents {
   readonly #downlinkKey: (cardId: Uint8Array) => Uint8Array;
 
@@ -38,7 +38,7 @@ export interface PrivateHalvesOptions {
   readonly onChosen: (cardId: Uint8Array, parent: ParentName, reason: string) => void;
 }
 
-/** A card that has made a key pair gets its service keys under the private half of it, and others as before. */
+/** A card that has made a key pair gets its purchases under the private half of it, and others as before. */
 export class PrivateHalves implements CardParents {
   readonly #options: PrivateHalvesOptions;
 
@@ -54,9 +54,9 @@ export class PrivateHalves implements CardParents {
       return others.seal(purchase, cardId);
     }
     onChosen(cardId, 'private-half', 'the issuer store has the public half that this card made');
-    const { key, ceilings, ...header } = purchase;
+    const { kind = KIND.service, key, ceilings, ...header } = purchase;
     const { serial } = decodeCardId(cardId);
     const body = encodeCeilings(ceilings);
-    return sealUnderCardPair({ kind: KIND.service, ...header }, key, body, serial, point, { staticKey }).octets;
+    return sealUnderCardPair({ kind, ...header }, key, body, serial, point, { staticKey }).octets;
   }
 }

@@ -4,8 +4,10 @@ import { type KeyMessage, sealKeyMessage } from '../../../../apdu/decode-module/
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
 import type { Tariff } from '../../../../apdu/decode-module/money/tariff.ts';
 
-/** A service key, and what a purchase of it allows. */
+/** A service key, or a segment key that is bought by itself, and what a purchase of it allows. */
 export interface Purchase {
+  /** A service key when left out. */
+  readonly kind?: typeof KIND.service | typeof KIND.segment;
   readonly service: number;
   readonly keyId: number;
   /** 16 octets. */
@@ -22,17 +24,17 @@ export interface Purchase {
 export type GroupLimits = Pick<Ceilings, 'groupOctets' | 'groupDuration'>;
 
 /**
- * Seals the service message for one card.
+ * Seals a purchase for one card.
  * @param cardId 8 octets.
  * @param downlinkKey of this card, 16 octets.
  * @throws FormatError when the card id is not one.
  * @throws OutOfRangeError when a ceiling does not fit.
  */
 export function sealGrant(purchase: Purchase, cardId: Uint8Array, downlinkKey: Uint8Array): KeyMessage {
-  const { service, keyId, key, from, to, number, ceilings } = purchase;
+  const { kind = KIND.service, service, keyId, key, from, to, number, ceilings } = purchase;
   const parentId = decodeCardId(cardId).serial;
   return sealKeyMessage(
-    { kind: KIND.service, service, keyId, from, to, number, parentKind: KIND.unique, parentId },
+    { kind, service, keyId, from, to, number, parentKind: KIND.unique, parentId },
     key,
     encodeCeilings(ceilings),
     downlinkKey,

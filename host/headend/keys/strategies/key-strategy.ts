@@ -1,7 +1,7 @@
 import type { SegmentKey } from '../schedules/segment-key.ts';
 
 /** Names of the ways in which members get the segment keys. */
-export type StrategyName = 'list' | 'shared';
+export type StrategyName = 'list' | 'shared' | 'single';
 
 /** A card, and the media time [from, to) that it is given keys for, in seconds since 1970. */
 export interface MemberGrant {
@@ -24,10 +24,12 @@ export interface KeyStrategy {
   readonly name: StrategyName;
   /** Puts a card on the list that has its purchase already, as when the head-end starts anew. */
   restore(member: Omit<MemberGrant, 'takeNumber'>): void;
-  /** Puts a card on the list, or moves its end. @returns the purchase, for this card alone. */
-  grant(grant: MemberGrant): Uint8Array[];
-  /** A segment key for one card that is on the list. @returns undefined when it is not meant for it. */
-  wrapFor(segment: SegmentKey, cardId: Uint8Array): Uint8Array | undefined;
+  /**
+   * Puts a card on the list, or moves its end.
+   * @param segments keys whose time and that of the grant overlap.
+   * @returns messages that give them to this card alone, in the order in which it loads them.
+   */
+  grant(grant: MemberGrant, segments: readonly SegmentKey[]): Uint8Array[];
   /** A segment key for all that are on the list in its time. */
   wrap(segment: SegmentKey): WrappedSegment;
   /** A card is off the list from a media time on. */

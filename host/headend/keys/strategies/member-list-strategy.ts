@@ -63,7 +63,7 @@ export class MemberListStrategy implements KeyStrategy {
     this.#members.set(toHex(cardId), { keyId, key: root.deriveMemberKey(service, keyId, cardId), from, to });
   }
 
-  grant(grant: MemberGrant): Uint8Array[] {
+  grant(grant: MemberGrant, opened: readonly SegmentKey[]): Uint8Array[] {
     const { service, parents, ceilings } = this.#options;
     const { cardId, from, to, takeNumber } = grant;
     const name = toHex(cardId);
@@ -71,12 +71,7 @@ export class MemberListStrategy implements KeyStrategy {
     const member = this.#members.get(name)!;
     for (const [segment, pages] of this.#pages) this.#add(segment, pages, name, member);
     const purchase = { service, keyId: member.keyId, key: member.key, from, to, number: takeNumber(), ceilings };
-    return [parents.seal(purchase, cardId)];
-  }
-
-  wrapFor(segment: SegmentKey, cardId: Uint8Array): Uint8Array | undefined {
-    const member = this.#members.get(toHex(cardId));
-    return member !== undefined && isFor(segment, member) ? this.#seal(segment, member).octets : undefined;
+    return [parents.seal(purchase, cardId), ...opened.map((segment) => this.#seal(segment, member).octets)];
   }
 
   wrap(segment: SegmentKey): WrappedSegment {

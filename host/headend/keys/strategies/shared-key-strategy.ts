@@ -34,14 +34,10 @@ export class SharedKeyStrategy implements KeyStrategy {
     // It keeps no list.
   }
 
-  grant({ cardId, from, to, takeNumber }: MemberGrant): Uint8Array[] {
+  grant({ cardId, from, to, takeNumber }: MemberGrant, segments: readonly SegmentKey[]): Uint8Array[] {
     const { service, keyId, parents, ceilings } = this.#options;
     const purchase = { service, keyId, key: this.#key, from, to, number: takeNumber(), ceilings };
-    return [parents.seal(purchase, cardId)];
-  }
-
-  wrapFor(segment: SegmentKey): Uint8Array | undefined {
-    return this.wrap(segment).messages[0];
+    return [parents.seal(purchase, cardId), ...segments.flatMap((segment) => this.wrap(segment).messages)];
   }
 
   wrap(segment: SegmentKey): WrappedSegment {

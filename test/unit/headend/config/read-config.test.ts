@@ -109,10 +109,28 @@ describe('parseConfig', () => {
       'an unknown strategy',
       'address: 239',
       'keys: { strategy: tree }\n        address: 239',
-      /strategy: write one of auto, list, shared/,
+      /strategy: write one of auto, list, shared, single/,
+    ],
+    [
+      'a segment that is bought by itself, with an invoice',
+      'address: 239',
+      'keys: { strategy: single }\n        address: 239',
+      /strategy: what is settled by invoice needs keys that leavers do not get; write list or auto/,
     ],
   ])('refuses %s', (_what, before, after, message) => {
     expect(faultsOf(HARBOUR.replace(before, after))).toEqual([expect.stringMatching(message)]);
+  });
+
+  test('segments that are bought one by one come in answers, without grace', () => {
+    const byPurse = HARBOUR.replace('5.00 USD/h, settlement: invoice', 'free');
+    const withKeys = (keys: string) => byPurse.replace('address: 239', `keys: { ${keys} }\n        address: 239`);
+    expect(parseConfig(withKeys('strategy: single'), 'tv.yaml').plan.services[0]?.sessions).toMatchObject([
+      { strategy: 'single', delivery: 'unicast', grace: 0 },
+    ]);
+    expect(faultsOf(withKeys('strategy: single, delivery: multicast, grace: 5'))).toEqual([
+      expect.stringMatching(/keys\.delivery: .* is for one card, in an answer; write unicast, or strategy: list/),
+      expect.stringMatching(/keys\.grace: .* opens nothing of the next; write 0, or leave it out/),
+    ]);
   });
 
   test('adds up two components that a purse takes by one basis', () => {
