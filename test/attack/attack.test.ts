@@ -8,9 +8,9 @@ import { toHex } from '../../apdu/octets.ts';
 import { startCard } from '../../card-sim/index.ts';
 import type { AttackReport } from '../../host/cli/attack/attack-view.ts';
 import { KEYS, PROFILE } from '../conformance/messages/messages.ts';
-import { activate } from '../support/activate.ts';
-import { type Lying, startLiar } from '../support/liar-card.ts';
-import type { TcpCardServer } from '../support/tcp-card-server.ts';
+import { activate } from '../support/cards/activate.ts';
+import { type Lying, startLiar } from '../support/cards/liar-card.ts';
+import type { TcpCardServer } from '../support/cards/tcp-card-server.ts';
 import { type CliRun, runTollcast } from '../support/tollcast-cli.ts';
 import { LIARS } from './liars.ts';
 

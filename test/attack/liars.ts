@@ -3,7 +3,7 @@ import { STATUS } from '../../apdu/decode-module/module-status.ts';
 import { statusOf } from '../../apdu/iso7816/response-apdu.ts';
 import { PURSE_STATUS } from '../../apdu/layout/money.ts';
 import { concat, readUint, toHex } from '../../apdu/octets.ts';
-import type { Lying } from '../support/liar-card.ts';
+import type { Lying } from '../support/cards/liar-card.ts';
 
 /** Says 9000 and some octets where the card says `status` to `ins`. */
 function insteadOf(status: number, ins: number, length: number): Lying {

@@ -3,7 +3,7 @@ import { openEntry } from '../../host/headend/charging/charging-entry.ts';
 import { StoreBilling } from '../../host/headend/charging/store-billing.ts';
 import { startOfPeriod } from '../../host/headend/ledger/ledger-period.ts';
 import { currencyByCode } from '../../host/money/currency.ts';
-import { BillingFixture } from '../support/billing-fixture.ts';
+import { BillingFixture } from '../support/headend/billing-fixture.ts';
 import { findMedian, type Measurement } from './figures.ts';
 import { MeasurementError } from './measurement-error.ts';
 

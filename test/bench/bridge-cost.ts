@@ -4,7 +4,7 @@ import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openSource } from '../../host/headend/index.ts';
-import { findFreePort, LOOPBACK } from '../support/test-service.ts';
+import { findFreePort, LOOPBACK } from '../support/streams/test-service.ts';
 import type { Measurement, Row } from './figures.ts';
 import { endWithThisProcess, makeScratchFolder } from './left-behind.ts';
 import { MeasurementError } from './measurement-error.ts';

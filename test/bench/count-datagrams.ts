@@ -1,5 +1,5 @@
 import { openUdpReceiver } from '../../host/transport/network/udp-receiver.ts';
-import { LOOPBACK } from '../support/test-service.ts';
+import { LOOPBACK } from '../support/streams/test-service.ts';
 
 /** Counts the datagrams that come to ADDRESS PORT, and prints how many when standard input ends. */
 const [address = '', port = ''] = process.argv.slice(2);

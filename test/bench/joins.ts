@@ -9,8 +9,8 @@ import type { Reply } from '../../host/headend/requests/reply.ts';
 import type { RequestDesk } from '../../host/headend/requests/request-desk.ts';
 import { logChange, rememberChange } from '../../host/headend/requests/request-rows.ts';
 import type { SessionKeys } from '../../host/headend/requests/session-keys.ts';
-import { DeskFixture, HandCard, SOLD } from '../support/request-desk-fixture.ts';
-import { NOW } from '../support/sample-offer.ts';
+import { DeskFixture, HandCard, SOLD } from '../support/headend/request-desk-fixture.ts';
+import { NOW } from '../support/headend/sample-offer.ts';
 import { findMedian, type Measurement } from './figures.ts';
 
 const ROUNDS = 7;

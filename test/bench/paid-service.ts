@@ -14,7 +14,7 @@ import {
   startStream,
 } from '../../host/headend/index.ts';
 import { loadOpensslAead } from '../../host/transport/crypto/node-openssl-aead.ts';
-import { deriveTestCardKey, findFreePort, LOOPBACK, personalise } from '../support/test-service.ts';
+import { deriveTestCardKey, findFreePort, LOOPBACK, personalise } from '../support/streams/test-service.ts';
 import { TOLLCAST } from '../support/tollcast-cli.ts';
 import { endWithThisProcess } from './left-behind.ts';
 

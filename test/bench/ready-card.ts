@@ -20,7 +20,7 @@ import {
   SSRC,
   START,
 } from '../conformance/messages/messages.ts';
-import { activate } from '../support/activate.ts';
+import { activate } from '../support/cards/activate.ts';
 
 /** Micro-units per MB: so little that a full purse lasts for any number of groups measured here. */
 export const PRICE = 1000n;

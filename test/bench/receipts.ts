@@ -12,7 +12,7 @@ import { Reconciler } from '../../host/headend/receipts/reconciler.ts';
 import { currencyByCode } from '../../host/money/currency.ts';
 import { GroupWriter } from '../../host/store/group-writer.ts';
 import { headendDatabase, openHeadendStore } from '../../host/store/headend/headend-store.ts';
-import { deriveTestCardKey, MASTERS } from '../support/test-service.ts';
+import { deriveTestCardKey, MASTERS } from '../support/streams/test-service.ts';
 import type { Measurement } from './figures.ts';
 import { MeasurementError } from './measurement-error.ts';
 

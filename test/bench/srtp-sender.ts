@@ -10,7 +10,7 @@ import { TS_LAYOUTS } from '../../host/headend/sources/ts/ts-packet.ts';
 import { PAYLOAD_TYPE_MPEG_TS, RTP_HEADER, writeRtpHeader } from '../../host/stream/packet/rtp-packet.ts';
 import { deriveSrtpKey } from '../../host/stream/packet/srtp-keys.ts';
 import { UdpSender } from '../../host/transport/network/udp-sender.ts';
-import { LOOPBACK } from '../support/test-service.ts';
+import { LOOPBACK } from '../support/streams/test-service.ts';
 
 /** Octets of the tag of AES_CM_128_HMAC_SHA1_80. */
 const TAG = 10;

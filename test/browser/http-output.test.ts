@@ -11,10 +11,10 @@ import { afterAll, afterEach, beforeAll, expect, onTestFinished } from 'vitest';
 import type { SimulatedCard } from '../../card-sim/index.ts';
 import { openOutput } from '../../host/player/open-output.ts';
 import type { Output } from '../../host/player/output.ts';
-import type { BridgeRun } from '../support/bridge-run.ts';
-import { bridgeTest } from '../support/bridge-test.ts';
-import { makeClip } from '../support/test-clip.ts';
-import { LOOPBACK, makePayloads, personalise, type TestNetwork, TestService } from '../support/test-service.ts';
+import type { BridgeRun } from '../support/streams/bridge-run.ts';
+import { bridgeTest } from '../support/streams/bridge-test.ts';
+import { makeClip } from '../support/streams/test-clip.ts';
+import { LOOPBACK, makePayloads, personalise, type TestNetwork, TestService } from '../support/streams/test-service.ts';
 
 const EXECUTABLE = '/usr/bin/chromium';
 /** A name that its owner lets point to this machine, as in DNS rebinding. */

@@ -17,7 +17,7 @@ import { hasCapability } from '../../apdu/decode-module/select-answer.ts';
 import { openSecureChannel } from '../../apdu/secure-channel/secure-channel.ts';
 import { TEST_KEY_SET } from '../../apdu/secure-channel/test-key-set.ts';
 import { CARD_KINDS, type SimulatedCard, startCard } from '../../card-sim/index.ts';
-import { activate } from '../support/activate.ts';
+import { activate } from '../support/cards/activate.ts';
 import { loadRefused } from '../support/refusal.ts';
 import {
   CARD_KEYS,

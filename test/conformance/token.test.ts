@@ -1,8 +1,8 @@
 import { afterAll, expect, it } from 'vitest';
 import { startCard } from '../../card-sim/index.ts';
 import { systemClock } from '../../host/clock/clock.ts';
-import { MemoryToken } from '../support/memory-token.ts';
-import { replayVectors } from '../support/replay-vectors.ts';
+import { MemoryToken } from '../support/cards/memory-token.ts';
+import { replayVectors } from '../support/cards/replay-vectors.ts';
 import { countTally } from '../support/tally.ts';
 import { CASES } from './cases/index.ts';
 

@@ -9,7 +9,7 @@ import { encodeCardKeys, encodeCardProfile } from '../../apdu/decode-module/pers
 import { parseResponse } from '../../apdu/iso7816/response-apdu.ts';
 import { concat, fromHex, toHex } from '../../apdu/octets.ts';
 import { CARD_KINDS, startCard } from '../../card-sim/index.ts';
-import { activate } from '../support/activate.ts';
+import { activate } from '../support/cards/activate.ts';
 import { makeFixedKey } from './messages/messages.ts';
 
 /**

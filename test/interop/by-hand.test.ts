@@ -9,9 +9,9 @@ import { parseKeyMessage } from '../../apdu/decode-module/keys/key-message.ts';
 import { toHex } from '../../apdu/octets.ts';
 import { parseAnswer } from '../../host/contract/answers/answer.ts';
 import { parseProblem } from '../../host/contract/answers/problem.ts';
-import { type HeadendFixture, readJson, startHeadend } from '../support/headend-fixture.ts';
-import { sourceOf } from '../support/test-sender.ts';
-import { MASTERS } from '../support/test-service.ts';
+import { type HeadendFixture, readJson, startHeadend } from '../support/headend/headend-fixture.ts';
+import { sourceOf } from '../support/streams/test-sender.ts';
+import { MASTERS } from '../support/streams/test-service.ts';
 
 /** The commands of `firmware-notes/head-end.md`, as they stand there: how an offer is checked, and how a card asks. */
 const page = await readFile(new URL('../../firmware-notes/head-end.md', import.meta.url), 'utf8');

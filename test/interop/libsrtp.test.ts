@@ -15,7 +15,7 @@ import { type AeadFactory, nobleAead } from '../../host/stream/packet/packet-aea
 import { GroupSealer, type SealedGroup } from '../../host/stream/sealing/group-sealer.ts';
 import { nodeAead } from '../../host/transport/crypto/node-aead.ts';
 import { loadOpensslAead } from '../../host/transport/crypto/node-openssl-aead.ts';
-import { openByHand } from '../support/open-by-hand.ts';
+import { openByHand } from '../support/cards/open-by-hand.ts';
 
 const SOURCE = fileURLToPath(new URL('open-with-libsrtp.c', import.meta.url));
 const SSRC = 0x0badcafe;

@@ -9,7 +9,7 @@ import { openOutput } from '../../host/player/open-output.ts';
 import type { Output } from '../../host/player/output.ts';
 import { ClearWriter } from '../../host/stream/opening/clear-packets.ts';
 import { writeRtpHeader } from '../../host/stream/packet/rtp-packet.ts';
-import { findFreePort, LOOPBACK } from '../support/test-service.ts';
+import { findFreePort, LOOPBACK } from '../support/streams/test-service.ts';
 
 const PAYLOAD = 1316;
 const SECONDS = 30;

@@ -10,7 +10,7 @@ import type { Receipt } from '../../apdu/decode-module/money/receipt.ts';
 import { SoftSimulation } from '../../card-sim/simulator/soft-simulation.ts';
 import { collectReceipts } from '../../host/issuer/orders/receipts.ts';
 import { type IssuerFixture, PASSPHRASE, startIssuer } from '../support/issuer-fixture.ts';
-import { findFreePort } from '../support/test-service.ts';
+import { findFreePort } from '../support/streams/test-service.ts';
 import { runTollcast, TOLLCAST } from '../support/tollcast-cli.ts';
 import { Mismatch, requireEqual } from './mismatch.ts';
 

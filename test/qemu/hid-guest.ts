@@ -7,7 +7,7 @@ import { type CardKind, startCard } from '../../card-sim/index.ts';
 import { UhidToken } from '../../card-sim/token/uhid-token.ts';
 import { openCard } from '../../host/transport/card/card-address.ts';
 import { listHidTokens } from '../../host/transport/card/hid/hid-token.ts';
-import { replayVectors } from '../support/replay-vectors.ts';
+import { replayVectors } from '../support/cards/replay-vectors.ts';
 
 // Runs in a machine of its own, whose kernel takes uhid's tokens for USB devices. Each line of it is a result.
 

@@ -8,7 +8,7 @@ import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import { openSecureChannel } from '../../apdu/secure-channel/secure-channel.ts';
 import { TEST_KEY_SET } from '../../apdu/secure-channel/test-key-set.ts';
 import { startCard } from '../../card-sim/index.ts';
-import { personalise, TestNetwork, type TestService } from './test-service.ts';
+import { personalise, TestNetwork, type TestService } from './streams/test-service.ts';
 import { TOLLCAST } from './tollcast-cli.ts';
 
 /** A `tollcast watch` that runs. */

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { sendProblem } from './problem-reply.ts';
+import { sendProblem } from './replies/problem-reply.ts';
 
 /** Who may change what is sold. */
 export interface OperatorAccess {

@@ -2,8 +2,8 @@ import { parseCardId } from '../../../apdu/decode-module/card-id.ts';
 import { TollcastError } from '../../../apdu/errors.ts';
 import { toHex } from '../../../apdu/octets.ts';
 import type { HeadendStore } from '../../store/headend/headend-store.ts';
-import type { ReceiptRowTable } from '../../store/headend/receipt-tables.ts';
-import type { BillTable, RequestLogTable } from '../../store/headend/request-tables.ts';
+import type { ReceiptRowTable } from '../../store/headend/tables/receipt-tables.ts';
+import type { BillTable, RequestLogTable } from '../../store/headend/tables/request-tables.ts';
 import { type KeptLedgerEntry, readEntries } from '../ledger/read-ledger.ts';
 
 /** A ledger entry, and all that it came from. */

@@ -3,7 +3,7 @@ import type { Clock } from '../../clock/clock.ts';
 import type { Currency } from '../../money/currency.ts';
 import type { GroupWriter, StoreChange } from '../../store/group-writer.ts';
 import type { HeadendStore } from '../../store/headend/headend-store.ts';
-import type { SubscriptionTable } from '../../store/headend/subscription-tables.ts';
+import type { SubscriptionTable } from '../../store/headend/tables/subscription-tables.ts';
 import { makePeriodFee } from '../charging/post-bill.ts';
 import { parseLedgerAccount } from '../ledger/ledger-account.ts';
 import type { LedgerEntry } from '../ledger/ledger-entry.ts';

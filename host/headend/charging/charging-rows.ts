@@ -1,6 +1,6 @@
 import { currencyByNumber } from '../../money/currency.ts';
 import type { StoreChange } from '../../store/group-writer.ts';
-import type { BillTable, ChargingEntryTable } from '../../store/headend/request-tables.ts';
+import type { BillTable, ChargingEntryTable } from '../../store/headend/tables/request-tables.ts';
 import type { Bill, BillItem } from './bill.ts';
 import type { Charges, ChargeTerms } from './charge-terms.ts';
 import type { KeptEntry, TimePart } from './charging-entry.ts';

@@ -1,6 +1,6 @@
 import type { Tariff } from '../../../apdu/decode-module/money/tariff.ts';
 import type { HeadendStore } from '../../store/headend/headend-store.ts';
-import type { SentBoundTable, SentSecondTable } from '../../store/headend/sent-tables.ts';
+import type { SentBoundTable, SentSecondTable } from '../../store/headend/tables/sent-tables.ts';
 
 /** What was sent of a service in some time. */
 export interface SentUnits {

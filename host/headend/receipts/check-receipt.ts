@@ -1,5 +1,5 @@
 import { amountOf, ticksOf } from '../../../apdu/decode-module/money/tariff.ts';
-import type { ReceiptRowTable } from '../../store/headend/receipt-tables.ts';
+import type { ReceiptRowTable } from '../../store/headend/tables/receipt-tables.ts';
 import type { SentTerms, ServiceJournal } from '../meter/service-journal.ts';
 
 /** Why a receipt does not agree with what was sent. */

@@ -2,7 +2,7 @@ import { toHex } from '../../../apdu/octets.ts';
 import type { Clock } from '../../clock/clock.ts';
 import type { Accounts } from '../../issuer/cards/accounts.ts';
 import type { HeadendStore } from '../../store/headend/headend-store.ts';
-import type { ReceiptRowTable } from '../../store/headend/receipt-tables.ts';
+import type { ReceiptRowTable } from '../../store/headend/tables/receipt-tables.ts';
 import { ServiceJournal } from '../meter/service-journal.ts';
 import { checkReceipt } from './check-receipt.ts';
 import { listFraud, type Suspect } from './fraud-list.ts';

@@ -6,7 +6,7 @@ import type { Clock } from '../../clock/clock.ts';
 import { PROBLEMS } from '../../contract/answers/problem.ts';
 import { isSkewed, resolveRequestedTime } from '../../contract/requests/requested-time.ts';
 import type { StoreChange } from '../../store/group-writer.ts';
-import type { RequestLogTable } from '../../store/headend/request-tables.ts';
+import type { RequestLogTable } from '../../store/headend/tables/request-tables.ts';
 import type { BillingPort, ChargingMode, SessionMeter } from '../charging/billing-port.ts';
 import { ChargeForwarder } from '../charging/charge-forwarder.ts';
 import type { KeptEntry } from '../charging/charging-entry.ts';

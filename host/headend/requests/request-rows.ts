@@ -1,5 +1,5 @@
 import type { StoreChange } from '../../store/group-writer.ts';
-import type { MemberTable, RequestLogTable } from '../../store/headend/request-tables.ts';
+import type { MemberTable, RequestLogTable } from '../../store/headend/tables/request-tables.ts';
 import type { Member } from '../membership/member.ts';
 import { REMEMBERED } from './answered-requests.ts';
 

@@ -1,6 +1,6 @@
 import { toHex } from '../../../apdu/octets.ts';
 import type { HeadendStore } from '../../store/headend/headend-store.ts';
-import type { BillTable, RequestLogTable } from '../../store/headend/request-tables.ts';
+import type { BillTable, RequestLogTable } from '../../store/headend/tables/request-tables.ts';
 
 export type SoldRequest = RequestLogTable;
 export type SoldBill = BillTable;

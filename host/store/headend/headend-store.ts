@@ -7,8 +7,8 @@ import { SmallColumnsPlugin } from '../small-columns-plugin.ts';
 import { isSqliteError, SQLITE } from '../sqlite-error.ts';
 import { StoreError } from '../store-error.ts';
 import { WorkerSqliteDialect } from '../worker-sqlite-dialect.ts';
-import { HEADEND_MIGRATIONS } from './headend-migrations.ts';
-import { HEADEND_COLUMNS, type HeadendTables } from './headend-tables.ts';
+import { HEADEND_MIGRATIONS } from './migrations/headend-migrations.ts';
+import { HEADEND_COLUMNS, type HeadendTables } from './tables/headend-tables.ts';
 
 /** The head-end's database: what is sold, to whom, and what was given out. Every committed transaction is on disk. */
 export type HeadendStore = Kysely<HeadendTables>;

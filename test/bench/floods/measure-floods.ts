@@ -3,7 +3,7 @@ import { combine } from '../../../apdu/decode-module/keys/combined-section.ts';
 import { sealKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { startCard } from '../../../card-sim/index.ts';
-import { personalise } from '../../support/test-service.ts';
+import { personalise } from '../../support/streams/test-service.ts';
 import type { Measurement, Row } from '../figures.ts';
 import { makeScratchFolder } from '../left-behind.ts';
 import { makeCard } from '../paid-service.ts';

@@ -2,7 +2,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { type MediaPacket, readMediaPacket } from '../../../host/stream/packet/media-packet.ts';
 import { openUdpReceiver, type UdpReceiver } from '../../../host/transport/network/udp-receiver.ts';
-import { LOOPBACK } from '../../support/test-service.ts';
+import { LOOPBACK } from '../../support/streams/test-service.ts';
 
 /** Who sends a forged packet: the relay itself, at the address and port of the genuine ones, or another socket. */
 export type Forger = 'same source' | 'another source';

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openOutput } from '../../../host/player/open-output.ts';
-import { measurePause, startHttpReader } from '../../support/paused-player.ts';
-import { findFreePort, LOOPBACK } from '../../support/test-service.ts';
+import { measurePause, startHttpReader } from '../../support/streams/paused-player.ts';
+import { findFreePort, LOOPBACK } from '../../support/streams/test-service.ts';
 import { findMedian, type Measurement, type Row } from '../figures.ts';
 import { makeScratchFolder } from '../left-behind.ts';
 import { LiveDesk } from './live-desk.ts';

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { findFreePort, LOOPBACK } from '../../support/test-service.ts';
+import { findFreePort, LOOPBACK } from '../../support/streams/test-service.ts';
 import { endWithThisProcess } from '../left-behind.ts';
 import { ADDRESS } from '../paid-service.ts';
 import { type Command, LiveDesk } from './live-desk.ts';

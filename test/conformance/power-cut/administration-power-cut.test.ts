@@ -13,7 +13,7 @@ import type { ChannelKeySet } from '../../../apdu/secure-channel/scp03-keys.ts';
 import { openSecureChannel, type SecureChannel } from '../../../apdu/secure-channel/secure-channel.ts';
 import { TEST_KEY_SET } from '../../../apdu/secure-channel/test-key-set.ts';
 import { type CutPoint, type SimulatedCard, startCard } from '../../../card-sim/index.ts';
-import { activate } from '../../support/activate.ts';
+import { activate } from '../../support/cards/activate.ts';
 import { countTally } from '../../support/tally.ts';
 import {
   CARD_ID,

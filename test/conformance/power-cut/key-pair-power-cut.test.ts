@@ -10,7 +10,7 @@ import { CardGoneError } from '../../../apdu/errors.ts';
 import { openSecureChannel } from '../../../apdu/secure-channel/secure-channel.ts';
 import { TEST_KEY_SET } from '../../../apdu/secure-channel/test-key-set.ts';
 import type { CutPoint, SimulatedCard } from '../../../card-sim/index.ts';
-import { activate } from '../../support/activate.ts';
+import { activate } from '../../support/cards/activate.ts';
 import { loadRefused } from '../../support/refusal.ts';
 import { CARD_KEYS, sealPart, CEILINGS, KEYS, PROFILE, SERVICE, makeSpan, START } from '../messages/messages.ts';
 import {

@@ -6,7 +6,7 @@ import { openConfirm } from '../../../apdu/decode-module/requests/confirm.ts';
 import { openLeaveRecord } from '../../../apdu/decode-module/requests/leave-record.ts';
 import { CardGoneError } from '../../../apdu/errors.ts';
 import type { CutPoint, SimulatedCard } from '../../../card-sim/index.ts';
-import { activate } from '../../support/activate.ts';
+import { activate } from '../../support/cards/activate.ts';
 import { loadRefused } from '../../support/refusal.ts';
 import { CARD_KEYS, sealPart, END, KEYS, PROFILE, SERVICE, makeSpan, START } from '../messages/messages.ts';
 import {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { openReceipt, RECEIPT_RING } from '../../../apdu/decode-module/money/receipt.ts';
 import { startCard } from '../../../card-sim/index.ts';
-import { activate } from '../../support/activate.ts';
+import { activate } from '../../support/cards/activate.ts';
 import {
   signAcknowledgementUpTo,
   CARD_KEYS,

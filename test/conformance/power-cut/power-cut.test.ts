@@ -3,7 +3,7 @@ import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { openReceipt } from '../../../apdu/decode-module/money/receipt.ts';
 import { CardGoneError } from '../../../apdu/errors.ts';
 import type { CutPoint, SimulatedCard } from '../../../card-sim/index.ts';
-import { activate } from '../../support/activate.ts';
+import { activate } from '../../support/cards/activate.ts';
 import {
   signAcknowledgementUpTo,
   CARD_KEYS,

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
 import { CARD_HEADER, CARD_TAG } from '../../../apdu/layout/packets.ts';
-import { bridgeTest } from '../../support/bridge-test.ts';
-import { makePayloads, personalise, TestService } from '../../support/test-service.ts';
+import { bridgeTest } from '../../support/streams/bridge-test.ts';
+import { makePayloads, personalise, TestService } from '../../support/streams/test-service.ts';
 
 const test = bridgeTest('soft');
 const CREDIT = 10_000_000n;

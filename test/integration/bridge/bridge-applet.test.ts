@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
 import { cardTest } from '../../../card-sim/vitest.ts';
 import { openCard } from '../../../host/transport/card/card-address.ts';
-import { startBridge } from '../../support/bridge-run.ts';
-import { makePayloads, personalise, TestNetwork, TestService } from '../../support/test-service.ts';
+import { startBridge } from '../../support/streams/bridge-run.ts';
+import { makePayloads, personalise, TestNetwork, TestService } from '../../support/streams/test-service.ts';
 
 const CREDIT = 10_000_000n;
 

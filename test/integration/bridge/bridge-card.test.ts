@@ -6,8 +6,8 @@ import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { parseReceipt } from '../../../apdu/decode-module/money/receipt.ts';
 import { TransportError } from '../../../apdu/errors.ts';
 import { startCard } from '../../../card-sim/index.ts';
-import { bridgeTest } from '../../support/bridge-test.ts';
-import { makePayloads, personalise, TestService } from '../../support/test-service.ts';
+import { bridgeTest } from '../../support/streams/bridge-test.ts';
+import { makePayloads, personalise, TestService } from '../../support/streams/test-service.ts';
 
 const test = bridgeTest('soft');
 const CREDIT = 10_000_000n;

@@ -21,7 +21,7 @@ import { type CardKind, type SimulatedCard, startCard } from '../../../card-sim/
 import type { BridgeOptions } from '../../../host/bridge/index.ts';
 import { deriveCeilings, sealGrant } from '../../../host/headend/keys/grants/grant.ts';
 import { limitGroups } from '../../../host/headend/sender/sealing-profile.ts';
-import { type BridgeRun, startBridge } from '../../support/bridge-run.ts';
+import { type BridgeRun, startBridge } from '../../support/streams/bridge-run.ts';
 import {
   deriveTestCardKey,
   makePayloads,
@@ -29,7 +29,7 @@ import {
   START,
   TestNetwork,
   TestService,
-} from '../../support/test-service.ts';
+} from '../../support/streams/test-service.ts';
 
 const PIN = encodePin('1234');
 const CREDIT = 10_000_000n;

@@ -10,9 +10,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import { cardTest } from '../../../card-sim/vitest.ts';
 import { openOutput } from '../../../host/player/open-output.ts';
 import type { Output } from '../../../host/player/output.ts';
-import { type BridgeRun, startBridge } from '../../support/bridge-run.ts';
-import { makeClip, probeClip } from '../../support/test-clip.ts';
-import { LOOPBACK, personalise, TestNetwork, TestService } from '../../support/test-service.ts';
+import { type BridgeRun, startBridge } from '../../support/streams/bridge-run.ts';
+import { makeClip, probeClip } from '../../support/streams/test-clip.ts';
+import { LOOPBACK, personalise, TestNetwork, TestService } from '../../support/streams/test-service.ts';
 
 const test = cardTest('soft');
 const PAYLOAD = 1316;

@@ -4,8 +4,8 @@ import { parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts
 import { readUint } from '../../../apdu/octets.ts';
 import type { SimulatedCard } from '../../../card-sim/index.ts';
 import type { BridgeOptions } from '../../../host/bridge/index.ts';
-import { bridgeTest } from '../../support/bridge-test.ts';
-import { makePayloads, personalise, START, TestService } from '../../support/test-service.ts';
+import { bridgeTest } from '../../support/streams/bridge-test.ts';
+import { makePayloads, personalise, START, TestService } from '../../support/streams/test-service.ts';
 
 const test = bridgeTest('soft');
 const CREDIT = 100_000_000n;

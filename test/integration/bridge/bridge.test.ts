@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
-import { bridgeTest } from '../../support/bridge-test.ts';
-import { loadCredit, makePayloads, personalise, START, TestService } from '../../support/test-service.ts';
+import { bridgeTest } from '../../support/streams/bridge-test.ts';
+import { loadCredit, makePayloads, personalise, START, TestService } from '../../support/streams/test-service.ts';
 
 const test = bridgeTest('soft');
 const CREDIT = 10_000_000n;

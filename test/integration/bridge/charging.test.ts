@@ -22,7 +22,7 @@ import {
   START,
   type TermOptions,
 } from '../../conformance/messages/messages.ts';
-import { activate } from '../../support/activate.ts';
+import { activate } from '../../support/cards/activate.ts';
 
 /** 20 USD, in micro-units. */
 const CREDIT = 20_000_000n;

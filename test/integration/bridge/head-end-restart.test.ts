@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
-import { bridgeTest } from '../../support/bridge-test.ts';
-import { makePayloads, personalise, START, TestService } from '../../support/test-service.ts';
+import { bridgeTest } from '../../support/streams/bridge-test.ts';
+import { makePayloads, personalise, START, TestService } from '../../support/streams/test-service.ts';
 
 const test = bridgeTest('soft');
 const OCTETS = 10 * 1316;

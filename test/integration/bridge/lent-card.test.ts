@@ -12,8 +12,8 @@ import { TEST_KEY_SET } from '../../../apdu/secure-channel/test-key-set.ts';
 import { type CardKind, type SimulatedCard, startCard } from '../../../card-sim/index.ts';
 import { readPurseLog } from '../../../host/holder/purse-log.ts';
 import { createCardOpener, openCard } from '../../../host/transport/card/card-address.ts';
-import { type BridgeRun, startBridge } from '../../support/bridge-run.ts';
-import { loadCredit, makePayloads, personalise, TestNetwork, TestService } from '../../support/test-service.ts';
+import { type BridgeRun, startBridge } from '../../support/streams/bridge-run.ts';
+import { loadCredit, makePayloads, personalise, TestNetwork, TestService } from '../../support/streams/test-service.ts';
 
 const CREDIT = 10_000_000n;
 const PIN = encodePin('1234');

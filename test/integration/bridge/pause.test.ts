@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
 import { openOutput } from '../../../host/player/open-output.ts';
-import { bridgeTest } from '../../support/bridge-test.ts';
-import { LOOPBACK, makePayloads, personalise, TestService } from '../../support/test-service.ts';
+import { bridgeTest } from '../../support/streams/bridge-test.ts';
+import { LOOPBACK, makePayloads, personalise, TestService } from '../../support/streams/test-service.ts';
 
 const test = bridgeTest('soft');
 const CREDIT = 10_000_000n;

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
 import { type SimulatedCard, startCard } from '../../../card-sim/index.ts';
-import { type BridgeRun, startBridge } from '../../support/bridge-run.ts';
-import { makePayloads, personalise, TestNetwork, TestService } from '../../support/test-service.ts';
+import { type BridgeRun, startBridge } from '../../support/streams/bridge-run.ts';
+import { makePayloads, personalise, TestNetwork, TestService } from '../../support/streams/test-service.ts';
 
 const CREDIT = 10_000_000n;
 

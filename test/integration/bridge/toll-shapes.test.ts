@@ -15,7 +15,7 @@ import { type RedactionPolicy, showEverything, type TraceEntry, traceChannel } f
 import { toHex } from '../../../apdu/octets.ts';
 import type { SimulatedCard } from '../../../card-sim/index.ts';
 import { cardTest } from '../../../card-sim/vitest.ts';
-import { deriveTestCardKey, makePayloads, personalise, TestService } from '../../support/test-service.ts';
+import { deriveTestCardKey, makePayloads, personalise, TestService } from '../../support/streams/test-service.ts';
 
 const SERVICE = 7;
 const RTP_HEADER = 12;

@@ -4,9 +4,9 @@ import type { CardChannel } from '../../../apdu/card-channel.ts';
 import { INS } from '../../../apdu/decode-module/instruction.ts';
 import { TransportError } from '../../../apdu/errors.ts';
 import { startCard } from '../../../card-sim/index.ts';
-import { bridgeTest } from '../../support/bridge-test.ts';
-import { makePayloads, personalise, TestService } from '../../support/test-service.ts';
-import { makeTransportStream } from '../../support/transport-stream.ts';
+import { bridgeTest } from '../../support/streams/bridge-test.ts';
+import { makePayloads, personalise, TestService } from '../../support/streams/test-service.ts';
+import { makeTransportStream } from '../../support/streams/transport-stream.ts';
 
 const test = bridgeTest('soft');
 const CREDIT = 10_000_000n;

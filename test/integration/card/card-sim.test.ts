@@ -7,7 +7,7 @@ import { CardGoneError, TransportError } from '../../../apdu/errors.ts';
 import { CARD_KINDS, startCard } from '../../../card-sim/index.ts';
 import { cardTest } from '../../../card-sim/vitest.ts';
 import { KEYS, signOrder, PROFILE } from '../../conformance/messages/messages.ts';
-import { activate } from '../../support/activate.ts';
+import { activate } from '../../support/cards/activate.ts';
 
 describe.each(CARD_KINDS)('a started card: %s', (kind) => {
   const test = cardTest(kind);

@@ -12,7 +12,7 @@ import { openSecureChannel } from '../../../apdu/secure-channel/secure-channel.t
 import { TEST_KEY_SET } from '../../../apdu/secure-channel/test-key-set.ts';
 import { startCard } from '../../../card-sim/index.ts';
 import { openCard } from '../../../host/transport/card/card-address.ts';
-import { personalise } from '../../support/test-service.ts';
+import { personalise } from '../../support/streams/test-service.ts';
 import { runTollcast, TOLLCAST } from '../../support/tollcast-cli.ts';
 
 const PIN_IN_HEX = '31323334ffffffff';

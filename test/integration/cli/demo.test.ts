@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { makeClip } from '../../support/test-clip.ts';
+import { makeClip } from '../../support/streams/test-clip.ts';
 
 const run = promisify(execFile);
 const DEMO = join(import.meta.dirname, '../../../scripts/demo.ts');

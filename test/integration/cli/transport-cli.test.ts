@@ -6,9 +6,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { fromHex } from '../../../apdu/octets.ts';
 import { PrivatePcscd } from '../../../card-sim/simulator/private-pcscd.ts';
 import { SoftCard } from '../../../card-sim/soft/soft-card.ts';
-import { TcpCardServer } from '../../support/tcp-card-server.ts';
+import { TcpCardServer } from '../../support/cards/tcp-card-server.ts';
+import { VpcdCard } from '../../support/cards/vpcd-card.ts';
 import { type CliRun, runTollcast, TOLLCAST } from '../../support/tollcast-cli.ts';
-import { VpcdCard } from '../../support/vpcd-card.ts';
 
 const [first, second] = PrivatePcscd.readers;
 

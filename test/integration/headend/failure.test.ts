@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
-import { readJson, startHeadend } from '../../support/headend-fixture.ts';
-import { SoftViewer } from '../../support/soft-viewer.ts';
-import { findFreePort } from '../../support/test-service.ts';
+import { readJson, startHeadend } from '../../support/headend/headend-fixture.ts';
+import { SoftViewer } from '../../support/headend/soft-viewer.ts';
+import { findFreePort } from '../../support/streams/test-service.ts';
 
 test('a head-end that can keep no record says so, gives out no key, and is told to be started anew', async () => {
   const session = {

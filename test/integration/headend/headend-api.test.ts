@@ -10,8 +10,8 @@ import { OFFER_ATTRIBUTE, parseOfferHint } from '../../../host/contract/announce
 import { parseSapPacket } from '../../../host/contract/announcement/sap-packet.ts';
 import { verifyOffer } from '../../../host/contract/offer/signed-offer.ts';
 import { requestPinned } from '../../../host/transport/network/pinned-https.ts';
-import { type HeadendFixture, readJson, startHeadend } from '../../support/headend-fixture.ts';
-import { findFreePort } from '../../support/test-service.ts';
+import { type HeadendFixture, readJson, startHeadend } from '../../support/headend/headend-fixture.ts';
+import { findFreePort } from '../../support/streams/test-service.ts';
 
 let fixture: HeadendFixture;
 let announcements: Socket;

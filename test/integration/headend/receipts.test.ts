@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { parseProblem } from '../../../host/contract/answers/problem.ts';
-import { type HeadendFixture, readJson, startHeadend } from '../../support/headend-fixture.ts';
-import { ServiceCapture } from '../../support/service-capture.ts';
+import { type HeadendFixture, readJson, startHeadend } from '../../support/headend/headend-fixture.ts';
+import { ServiceCapture } from '../../support/headend/service-capture.ts';
+import { SoftViewer } from '../../support/headend/soft-viewer.ts';
 import { SimulatedClock } from '../../support/simulated-clock.ts';
-import { SoftViewer } from '../../support/soft-viewer.ts';
-import { sourceOf } from '../../support/test-sender.ts';
+import { sourceOf } from '../../support/streams/test-sender.ts';
 
 const SERVICE = 7;
 

@@ -4,11 +4,11 @@ import { expect, test } from 'vitest';
 import { separate } from '../../../apdu/decode-module/keys/combined-section.ts';
 import { parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
-import { readJson, startHeadend } from '../../support/headend-fixture.ts';
-import { ServiceCapture } from '../../support/service-capture.ts';
+import { readJson, startHeadend } from '../../support/headend/headend-fixture.ts';
+import { ServiceCapture } from '../../support/headend/service-capture.ts';
+import { SoftViewer } from '../../support/headend/soft-viewer.ts';
 import { SimulatedClock } from '../../support/simulated-clock.ts';
-import { SoftViewer } from '../../support/soft-viewer.ts';
-import { sourceOf } from '../../support/test-sender.ts';
+import { sourceOf } from '../../support/streams/test-sender.ts';
 
 const SERVICE = 7;
 const RESTARTS = 10;

@@ -8,10 +8,10 @@ import { formatCardId } from '../../../apdu/decode-module/card-id.ts';
 import { fromHex } from '../../../apdu/octets.ts';
 import { verifyOffer } from '../../../host/contract/offer/signed-offer.ts';
 import { formatSession } from '../../../host/contract/session/session-identity.ts';
-import { type HeadendFixture, readJson, startHeadend } from '../../support/headend-fixture.ts';
+import { type HeadendFixture, readJson, startHeadend } from '../../support/headend/headend-fixture.ts';
+import { SoftViewer } from '../../support/headend/soft-viewer.ts';
 import { SimulatedClock } from '../../support/simulated-clock.ts';
-import { SoftViewer } from '../../support/soft-viewer.ts';
-import { sourceOf } from '../../support/test-sender.ts';
+import { sourceOf } from '../../support/streams/test-sender.ts';
 
 /** What a configuration says that others tests leave out, and what comes of it. */
 const SERVICE = 7;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { type HeadendFixture, readJson, startHeadend } from '../../support/headend-fixture.ts';
-import { SoftViewer } from '../../support/soft-viewer.ts';
-import { sourceOf } from '../../support/test-sender.ts';
+import { type HeadendFixture, readJson, startHeadend } from '../../support/headend/headend-fixture.ts';
+import { SoftViewer } from '../../support/headend/soft-viewer.ts';
+import { sourceOf } from '../../support/streams/test-sender.ts';
 
 const VIEWERS = 1000;
 /** Connections at a time. */

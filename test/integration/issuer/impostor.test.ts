@@ -11,7 +11,7 @@ import { replaceKeys } from '../../../host/issuer/cards/card-administration.ts';
 import { personalise } from '../../../host/issuer/cards/personalisation.ts';
 import { SoftChannel } from '../../../host/transport/card/soft/soft-channel.ts';
 import { KEYS } from '../../conformance/messages/messages.ts';
-import { activate } from '../../support/activate.ts';
+import { activate } from '../../support/cards/activate.ts';
 import { FaultyChannel, type IssuerFixture, startIssuer } from '../../support/issuer-fixture.ts';
 
 const NOVEMBER = Date.UTC(2026, 10, 5) / 1000;

@@ -9,7 +9,7 @@ import { openOutput } from '../../../host/player/open-output.ts';
 import type { Output } from '../../../host/player/output.ts';
 import { ClearWriter } from '../../../host/stream/opening/clear-packets.ts';
 import { writeRtpHeader } from '../../../host/stream/packet/rtp-packet.ts';
-import { findFreePort } from '../../support/test-service.ts';
+import { findFreePort } from '../../support/streams/test-service.ts';
 
 const run = promisify(execFile);
 const LOOPBACK = '127.0.0.1';

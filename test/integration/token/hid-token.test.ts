@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { hasQemu, runInGuest } from '../../support/qemu-guest.ts';
+import { hasQemu, runInGuest } from '../../support/cards/qemu-guest.ts';
 import { countTally } from '../../support/tally.ts';
 
 /** A minute on an emulated processor; with all topics it is three. */

@@ -12,7 +12,7 @@ import { openCard } from '../../../host/transport/card/card-address.ts';
 import { openPcscCard } from '../../../host/transport/card/pcsc/pcsc-card.ts';
 import { openPcsclite } from '../../../host/transport/card/pcsc/pcsclite-context.ts';
 import { listReaders, watchReaders, type ReaderEvent } from '../../../host/transport/card/pcsc/readers.ts';
-import { VpcdCard, type CardProgram } from '../../support/vpcd-card.ts';
+import { VpcdCard, type CardProgram } from '../../support/cards/vpcd-card.ts';
 
 const run = promisify(execFile);
 const atr = fromHex('3b80800101'); // T=1

@@ -9,8 +9,8 @@ import { fromHex, toHex } from '../../../apdu/octets.ts';
 import { PrivatePcscd } from '../../../card-sim/simulator/private-pcscd.ts';
 import { createCardOpener, openCard } from '../../../host/transport/card/card-address.ts';
 import { listReaders } from '../../../host/transport/card/pcsc/readers.ts';
+import { VpcdCard } from '../../support/cards/vpcd-card.ts';
 import { runTollcast } from '../../support/tollcast-cli.ts';
-import { VpcdCard } from '../../support/vpcd-card.ts';
 
 const ATR = fromHex('3b80800101');
 const [first, second] = PrivatePcscd.readers;

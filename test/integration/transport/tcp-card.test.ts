@@ -3,7 +3,7 @@ import { CardGoneError } from '../../../apdu/errors.ts';
 import { fromHex, toHex } from '../../../apdu/octets.ts';
 import { openCard } from '../../../host/transport/card/card-address.ts';
 import { openTcpCard } from '../../../host/transport/card/tcp/tcp-card.ts';
-import { frame, TcpCardServer, type FrameHandler } from '../../support/tcp-card-server.ts';
+import { frame, TcpCardServer, type FrameHandler } from '../../support/cards/tcp-card-server.ts';
 
 const atr = fromHex('3b80800101');
 const servers: TcpCardServer[] = [];

@@ -4,9 +4,9 @@ import type { SimulatedCard } from '../../../card-sim/index.ts';
 import { cardTest } from '../../../card-sim/vitest.ts';
 import { Bridge, type BridgeOptions } from '../../../host/bridge/index.ts';
 import { nobleAead } from '../../../host/stream/packet/packet-aead.ts';
-import { MemorySink } from '../../support/bridge-run.ts';
 import { SimulatedClock } from '../../support/simulated-clock.ts';
-import { makePayloads, personalise, TestService } from '../../support/test-service.ts';
+import { MemorySink } from '../../support/streams/bridge-run.ts';
+import { makePayloads, personalise, TestService } from '../../support/streams/test-service.ts';
 
 const test = cardTest('soft');
 const CREDIT = 10_000_000n;

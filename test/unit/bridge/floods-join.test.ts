@@ -1,8 +1,8 @@
 import { describe, expect } from 'vitest';
 import { writeUint } from '../../../apdu/octets.ts';
 import { cardTest } from '../../../card-sim/vitest.ts';
-import { Dice, FloodedBridge, type Forged, SENDER, STRANGER } from '../../support/flooded-bridge.ts';
-import { makePayloads, personalise, START, TestService } from '../../support/test-service.ts';
+import { Dice, FloodedBridge, type Forged, SENDER, STRANGER } from '../../support/streams/flooded-bridge.ts';
+import { makePayloads, personalise, START, TestService } from '../../support/streams/test-service.ts';
 
 const test = cardTest('soft');
 const CREDIT = 10_000_000n;

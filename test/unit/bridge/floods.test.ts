@@ -4,8 +4,8 @@ import type { SimulatedCard } from '../../../card-sim/index.ts';
 import { cardTest } from '../../../card-sim/vitest.ts';
 import { readMediaPacket } from '../../../host/stream/packet/media-packet.ts';
 import { writeMki } from '../../../host/stream/packet/mki.ts';
-import { Dice, FloodedBridge, type Forged, SENDER, STRANGER } from '../../support/flooded-bridge.ts';
-import { makePayloads, personalise, TestService } from '../../support/test-service.ts';
+import { Dice, FloodedBridge, type Forged, SENDER, STRANGER } from '../../support/streams/flooded-bridge.ts';
+import { makePayloads, personalise, TestService } from '../../support/streams/test-service.ts';
 
 const test = cardTest('soft');
 const CREDIT = 10_000_000n;

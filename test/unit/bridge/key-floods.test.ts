@@ -5,9 +5,9 @@ import { parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts
 import { concat, writeUint } from '../../../apdu/octets.ts';
 import { startCard } from '../../../card-sim/index.ts';
 import { KeyLoader } from '../../../host/bridge/keys/key-loader.ts';
-import { content, segment, SERIAL, service } from '../../support/announced-keys.ts';
-import { Dice, SENDER, STRANGER } from '../../support/flooded-bridge.ts';
-import { personalise } from '../../support/test-service.ts';
+import { content, segment, SERIAL, service } from '../../support/headend/announced-keys.ts';
+import { Dice, SENDER, STRANGER } from '../../support/streams/flooded-bridge.ts';
+import { personalise } from '../../support/streams/test-service.ts';
 
 const dice = new Dice(3);
 /** Octets from the parent id to the end of an entry, and where the entries of a section begin. */

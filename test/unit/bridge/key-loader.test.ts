@@ -14,8 +14,8 @@ import { startCard } from '../../../card-sim/index.ts';
 import { KeyLoader } from '../../../host/bridge/keys/key-loader.ts';
 import { deriveCeilings, sealGrant } from '../../../host/headend/keys/grants/grant.ts';
 import { limitGroups } from '../../../host/headend/sender/sealing-profile.ts';
-import { content, segment, SERIAL, service, SERVICE, TARIFF, VALID } from '../../support/announced-keys.ts';
-import { deriveTestCardKey, personalise, START } from '../../support/test-service.ts';
+import { content, segment, SERIAL, service, SERVICE, TARIFF, VALID } from '../../support/headend/announced-keys.ts';
+import { deriveTestCardKey, personalise, START } from '../../support/streams/test-service.ts';
 
 async function startLoader() {
   const card = await startCard({ kind: 'soft' });

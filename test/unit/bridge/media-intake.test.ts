@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { writeUint } from '../../../apdu/octets.ts';
 import { MediaIntake, type TakenGroup } from '../../../host/bridge/intake/media-intake.ts';
 import { PACKET_BUFFER } from '../../../host/stream/opening/packet-pool.ts';
-import { makePayloads, TestService } from '../../support/test-service.ts';
+import { makePayloads, TestService } from '../../support/streams/test-service.ts';
 
 function startIntake() {
   const drops = new Map<string, number>();

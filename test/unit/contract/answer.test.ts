@@ -10,7 +10,7 @@ import {
   PROBLEMS,
 } from '../../../host/contract/answers/problem.ts';
 import { currencyByCode } from '../../../host/money/currency.ts';
-import { NOW } from '../../support/sample-offer.ts';
+import { NOW } from '../../support/headend/sample-offer.ts';
 
 const encode = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 const octetsOf = (answer: Answer): Uint8Array => new TextEncoder().encode(formatAnswer(answer));

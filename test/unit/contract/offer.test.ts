@@ -12,7 +12,7 @@ import {
   signOffer,
   verifyOffer,
 } from '../../../host/contract/offer/signed-offer.ts';
-import { SAMPLE_OFFER, SAMPLE_SIGNER, SAMPLE_VERIFICATION_KEY } from '../../support/sample-offer.ts';
+import { SAMPLE_OFFER, SAMPLE_SIGNER, SAMPLE_VERIFICATION_KEY } from '../../support/headend/sample-offer.ts';
 
 const encode = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 const fields = (): Record<string, unknown> =>

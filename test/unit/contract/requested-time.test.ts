@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { RequestKind } from '../../../apdu/decode-module/requests/signed-request.ts';
 import { deadlineOf, isSkewed, resolveRequestedTime } from '../../../host/contract/requests/requested-time.ts';
-import { NOW } from '../../support/sample-offer.ts';
+import { NOW } from '../../support/headend/sample-offer.ts';
 
 /** Slots of 600 s, one of which starts 100 s before now. */
 const GRID = { start: NOW - 100, length: 600, offset: 60 };

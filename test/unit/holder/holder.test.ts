@@ -14,7 +14,7 @@ import { selectActive } from '../../../host/holder/life.ts';
 import { changePin, presentPin } from '../../../host/holder/pin.ts';
 import { readPurseLog } from '../../../host/holder/purse-log.ts';
 import { setSpendLimit } from '../../../host/holder/spend-limit.ts';
-import { makePayloads, personalise, START, TestService } from '../../support/test-service.ts';
+import { makePayloads, personalise, START, TestService } from '../../support/streams/test-service.ts';
 
 const test = cardTest('soft');
 const CREDIT = 10_000_000n;

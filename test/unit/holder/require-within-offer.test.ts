@@ -4,7 +4,7 @@ import type { Ceilings } from '../../../apdu/decode-module/keys/ceilings.ts';
 import { FormatError } from '../../../apdu/errors.ts';
 import { sealGrant } from '../../../host/headend/keys/grants/grant.ts';
 import { requireWithinOffer } from '../../../host/holder/requests/require-within-offer.ts';
-import { NOW, SAMPLE_OFFER } from '../../support/sample-offer.ts';
+import { NOW, SAMPLE_OFFER } from '../../support/headend/sample-offer.ts';
 
 const CEILINGS: Ceilings = { perMegabyte: 5n, perHour: 6n, flat: 7n, groupOctets: 8, groupDuration: 9, quantum: 10n };
 const OFFER = { ...SAMPLE_OFFER, ceilings: CEILINGS };

@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { openOutput } from '../../../host/player/open-output.ts';
-import { MAX_RESUME, maxPaid, measurePause, startHttpReader } from '../../support/paused-player.ts';
+import { MAX_RESUME, maxPaid, measurePause, startHttpReader } from '../../support/streams/paused-player.ts';
 
 // It is an optional dependency: where it is not installed its import fails.
 vi.mock('koffi', () => {

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openOutput } from '../../../host/player/open-output.ts';
 import type { Output } from '../../../host/player/output.ts';
-import { MAX_RESUME, maxPaid, measurePause, startHttpReader } from '../../support/paused-player.ts';
+import { MAX_RESUME, maxPaid, measurePause, startHttpReader } from '../../support/streams/paused-player.ts';
 
 const LOOPBACK = '127.0.0.1';
 let folder: string;

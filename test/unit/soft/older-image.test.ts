@@ -17,7 +17,7 @@ import {
   signOrder,
 } from '../../conformance/messages/messages.ts';
 import { sealSeedParts, sealTreeLeaf, sealUnderSlot } from '../../conformance/messages/purchase-messages.ts';
-import { activate } from '../../support/activate.ts';
+import { activate } from '../../support/cards/activate.ts';
 
 function channelOf(card: SoftCard): CardChannel {
   const atr = card.powerOn();

@@ -4,7 +4,7 @@ import { completeCardPart, readCardPartLength } from '../../../apdu/decode-modul
 import { cardTest } from '../../../card-sim/vitest.ts';
 import { chooseQuantum } from '../../../host/headend/keys/grants/quantum.ts';
 import { RTP_HEADER } from '../../../host/stream/packet/rtp-packet.ts';
-import { personalise, TestService } from '../../support/test-service.ts';
+import { personalise, TestService } from '../../support/streams/test-service.ts';
 
 const test = cardTest('soft');
 const CREDIT = 400_000_000n;

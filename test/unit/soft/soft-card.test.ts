@@ -30,7 +30,7 @@ import {
   SERVICE,
   sealService,
 } from '../../conformance/messages/messages.ts';
-import { activate } from '../../support/activate.ts';
+import { activate } from '../../support/cards/activate.ts';
 
 /** In the image: behind what makes the card, its keys and its purchases. */
 const RECORDS_AT = 136 + KEY_MEMORY_LENGTH;

@@ -10,7 +10,7 @@ import { blankImage } from '../../../card-sim/soft/memory/card-image.ts';
 import type { Change } from '../../../card-sim/soft/memory/eeprom.ts';
 import { type FileWrite, StateRing } from '../../../card-sim/soft/memory/state-ring.ts';
 import { SoftChannel } from '../../../host/transport/card/soft/soft-channel.ts';
-import { Dice } from '../../support/flooded-bridge.ts';
+import { Dice } from '../../support/streams/flooded-bridge.ts';
 
 const SECTOR = 512;
 const SELECT = Uint8Array.of(0, 0xa4, 4, 0, 0);

@@ -6,7 +6,7 @@ import { TransportError } from '../../../apdu/errors.ts';
 import { filterSources, formatSource, parseSource } from '../../../host/transport/network/datagram-source.ts';
 import { openUdpReceiver, type UdpReceiver } from '../../../host/transport/network/udp-receiver.ts';
 import { UdpSender } from '../../../host/transport/network/udp-sender.ts';
-import { findFreePort } from '../../support/test-service.ts';
+import { findFreePort } from '../../support/streams/test-service.ts';
 
 const LOOPBACK = '127.0.0.1';
 /** Another address of this machine. */

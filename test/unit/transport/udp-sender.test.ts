@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { loadSendCalls, type SendCalls } from '../../../host/transport/network/send-calls.ts';
 import { openSendmmsgSocket } from '../../../host/transport/network/sendmmsg-socket.ts';
 import { UdpSender } from '../../../host/transport/network/udp-sender.ts';
-import { findFreePort, LOOPBACK } from '../../support/test-service.ts';
+import { findFreePort, LOOPBACK } from '../../support/streams/test-service.ts';
 
 const calls = (await loadSendCalls())!;
 const cleanUp: (() => unknown)[] = [];
@@ -155,7 +155,7 @@ describe('a sender', () => {
   });
 
   test.runIf(process.getuid?.() === 0)('sends over an interface whose MTU is less than a datagram', () => {
-    const script = fileURLToPath(new URL('../../support/send-over-small-mtu.ts', import.meta.url));
+    const script = fileURLToPath(new URL('../../support/headend/send-over-small-mtu.ts', import.meta.url));
     const command = `ip link set lo mtu 1200 up && exec '${process.execPath}' '${script}'`;
     expect(execFileSync('unshare', ['-n', 'sh', '-c', command], { encoding: 'utf8' })).toBe('52 of 52, without trains');
   });

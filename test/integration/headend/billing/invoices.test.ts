@@ -8,11 +8,11 @@ import { formatCardId } from '../../../../apdu/decode-module/card-id.ts';
 import { parseProblem } from '../../../../host/contract/answers/problem.ts';
 import { BILL_HASH, BILL_REQUEST } from '../../../../host/contract/bill/bill-request.ts';
 import { parseUserBill } from '../../../../host/contract/bill/user-bill.ts';
-import { type HeadendFixture, readJson, startHeadend } from '../../../support/headend-fixture.ts';
-import { ServiceCapture } from '../../../support/service-capture.ts';
+import { type HeadendFixture, readJson, startHeadend } from '../../../support/headend/headend-fixture.ts';
+import { ServiceCapture } from '../../../support/headend/service-capture.ts';
+import { SoftViewer } from '../../../support/headend/soft-viewer.ts';
 import { SimulatedClock } from '../../../support/simulated-clock.ts';
-import { SoftViewer } from '../../../support/soft-viewer.ts';
-import { sourceOf } from '../../../support/test-sender.ts';
+import { sourceOf } from '../../../support/streams/test-sender.ts';
 import { runTollcast } from '../../../support/tollcast-cli.ts';
 
 /** 25,000,000 octets of content from the card come to $6.25, half an hour of delivery by invoice to $2.50. */

@@ -6,12 +6,12 @@ import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { formatCardId } from '../../../../apdu/decode-module/card-id.ts';
 import { TollcastError } from '../../../../apdu/errors.ts';
-import { runBilling } from '../../../support/billing-commands.ts';
-import { type HeadendFixture, readJson, startHeadend } from '../../../support/headend-fixture.ts';
-import { ServiceCapture } from '../../../support/service-capture.ts';
+import { runBilling } from '../../../support/headend/billing-commands.ts';
+import { type HeadendFixture, readJson, startHeadend } from '../../../support/headend/headend-fixture.ts';
+import { ServiceCapture } from '../../../support/headend/service-capture.ts';
+import { SoftViewer } from '../../../support/headend/soft-viewer.ts';
 import { SimulatedClock } from '../../../support/simulated-clock.ts';
-import { SoftViewer } from '../../../support/soft-viewer.ts';
-import { sourceOf } from '../../../support/test-sender.ts';
+import { sourceOf } from '../../../support/streams/test-sender.ts';
 import { runTollcast } from '../../../support/tollcast-cli.ts';
 
 /** Half an hour of delivery at 5.00 USD/h by invoice, 1,000,000 octets of content at 0.25 USD/MB from the card. */

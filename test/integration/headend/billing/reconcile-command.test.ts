@@ -4,7 +4,7 @@ import { parse } from 'csv-parse/sync';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { listFraud, reconcile } from '../../../../host/cli/billing/reconcile-actions.ts';
 import { openHeadendStore } from '../../../../host/store/headend/headend-store.ts';
-import { type HeadendFixture, startHeadend } from '../../../support/headend-fixture.ts';
+import { type HeadendFixture, startHeadend } from '../../../support/headend/headend-fixture.ts';
 
 const CARD = '0a1b2c0200000001';
 const FROM = Date.UTC(2026, 11, 24, 20) / 1000;

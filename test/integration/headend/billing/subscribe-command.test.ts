@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { runBilling } from '../../../support/billing-commands.ts';
-import { startHeadend } from '../../../support/headend-fixture.ts';
-import { ServiceCapture } from '../../../support/service-capture.ts';
+import { runBilling } from '../../../support/headend/billing-commands.ts';
+import { startHeadend } from '../../../support/headend/headend-fixture.ts';
+import { ServiceCapture } from '../../../support/headend/service-capture.ts';
 import { SimulatedClock } from '../../../support/simulated-clock.ts';
-import { sourceOf } from '../../../support/test-sender.ts';
+import { sourceOf } from '../../../support/streams/test-sender.ts';
 
 const DAY = 86_400_000;
 

@@ -2,8 +2,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { Bill } from '../../../../host/headend/charging/bill.ts';
 import type { BillingPort } from '../../../../host/headend/charging/billing-port.ts';
 import { StoreBilling } from '../../../../host/headend/charging/store-billing.ts';
-import { DeskFixture, HandCard, SOLD } from '../../../support/request-desk-fixture.ts';
-import { NOW } from '../../../support/sample-offer.ts';
+import { DeskFixture, HandCard, SOLD } from '../../../support/headend/request-desk-fixture.ts';
+import { NOW } from '../../../support/headend/sample-offer.ts';
 
 const card = new HandCard(1);
 const other = new HandCard(2);

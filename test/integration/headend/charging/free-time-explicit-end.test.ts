@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Answer } from '../../../../host/contract/answers/answer.ts';
 import { formatTime, readEntry } from '../../../../host/headend/charging/charging-entry.ts';
-import { answerOf, DeskFixture, HandCard, SOLD } from '../../../support/request-desk-fixture.ts';
-import { NOW } from '../../../support/sample-offer.ts';
-import { nameTimes, TIMELINE_USER } from '../../../support/timeline-names.ts';
+import { answerOf, DeskFixture, HandCard, SOLD } from '../../../support/headend/request-desk-fixture.ts';
+import { NOW } from '../../../support/headend/sample-offer.ts';
+import { nameTimes, TIMELINE_USER } from '../../../support/headend/timeline-names.ts';
 
 /** Timeline 3A, free time with an explicit end: its steps one after the other, each a test. */
 const T = {

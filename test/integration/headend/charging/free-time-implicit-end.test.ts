@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Bill } from '../../../../host/headend/charging/bill.ts';
 import { formatTime, readEntry } from '../../../../host/headend/charging/charging-entry.ts';
-import { DeskFixture, HandCard, SOLD } from '../../../support/request-desk-fixture.ts';
-import { NOW } from '../../../support/sample-offer.ts';
-import { nameTimes, TIMELINE_USER } from '../../../support/timeline-names.ts';
+import { DeskFixture, HandCard, SOLD } from '../../../support/headend/request-desk-fixture.ts';
+import { NOW } from '../../../support/headend/sample-offer.ts';
+import { nameTimes, TIMELINE_USER } from '../../../support/headend/timeline-names.ts';
 
 /** Timeline 3B, free time with an implicit end: a flat battery, a lost network. */
 const T = { tX0: NOW, tS1: NOW + 600, tX1: NOW + 1200, tE1: NOW + 2400, tE2: NOW + 4200 };

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { formatTime, readEntry } from '../../../../host/headend/charging/charging-entry.ts';
 import { currencyByCode } from '../../../../host/money/currency.ts';
-import { answerOf, DeskFixture, HandCard, problemOf, SOLD } from '../../../support/request-desk-fixture.ts';
-import { NOW } from '../../../support/sample-offer.ts';
-import { nameTimes } from '../../../support/timeline-names.ts';
+import { answerOf, DeskFixture, HandCard, problemOf, SOLD } from '../../../support/headend/request-desk-fixture.ts';
+import { NOW } from '../../../support/headend/sample-offer.ts';
+import { nameTimes } from '../../../support/headend/timeline-names.ts';
 
 const card = new HandCard(1);
 const currency = currencyByCode('USD');

@@ -3,13 +3,13 @@ import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type KeyMessage, parseKeyMessage } from '../../../../apdu/decode-module/keys/key-message.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
-import { type HeadendFixture, readJson, startHeadend } from '../../../support/headend-fixture.ts';
-import { splitDatagram } from '../../../support/keys-by-hand.ts';
-import { type RecordedGroup, readGroup, takeApart } from '../../../support/recording.ts';
-import { ServiceCapture } from '../../../support/service-capture.ts';
+import { splitDatagram } from '../../../support/cards/keys-by-hand.ts';
+import { type HeadendFixture, readJson, startHeadend } from '../../../support/headend/headend-fixture.ts';
+import { type RecordedGroup, readGroup, takeApart } from '../../../support/headend/recording.ts';
+import { ServiceCapture } from '../../../support/headend/service-capture.ts';
+import { SoftViewer } from '../../../support/headend/soft-viewer.ts';
 import { SimulatedClock } from '../../../support/simulated-clock.ts';
-import { SoftViewer } from '../../../support/soft-viewer.ts';
-import { sourceOf } from '../../../support/test-sender.ts';
+import { sourceOf } from '../../../support/streams/test-sender.ts';
 
 /**
  * How keys come to those who asked for them: `serve` sends two sessions of one service, whose segment keys go by

@@ -18,9 +18,9 @@ import { UniqueKeys } from '../../../../host/headend/keys/grants/card-parents.ts
 import { KeyRoot } from '../../../../host/headend/keys/key-root.ts';
 import { SessionKeyManager } from '../../../../host/headend/keys/session-key-manager.ts';
 import { MemberListStrategy } from '../../../../host/headend/keys/strategies/member-list-strategy.ts';
-import { answerOf, DeskFixture, ISSUER, SOLD } from '../../../support/request-desk-fixture.ts';
-import { NOW } from '../../../support/sample-offer.ts';
-import { deriveTestCardKey, MASTERS, personalise } from '../../../support/test-service.ts';
+import { answerOf, DeskFixture, ISSUER, SOLD } from '../../../support/headend/request-desk-fixture.ts';
+import { NOW } from '../../../support/headend/sample-offer.ts';
+import { deriveTestCardKey, MASTERS, personalise } from '../../../support/streams/test-service.ts';
 
 /**
  * Keys that are given to those who ask, as one story on one head-end with real cards: the list of requesters, a first

@@ -9,9 +9,9 @@ import { readBalances, readEntries } from '../../../../host/headend/ledger/read-
 import { fetchLoad, type PostJson } from '../../../../host/holder/loads/fetch-load.ts';
 import { RequestRefusedError } from '../../../../host/holder/requests/subscription.ts';
 import { openHeadendStore } from '../../../../host/store/headend/headend-store.ts';
+import { OpenLoadDesk } from '../../../support/headend/load-desk.ts';
+import { MortalLoadDesk } from '../../../support/headend/mortal-load-desk.ts';
 import { IssuerDesk, UNIT } from '../../../support/issuer-desk.ts';
-import { OpenLoadDesk } from '../../../support/load-desk.ts';
-import { MortalLoadDesk } from '../../../support/mortal-load-desk.ts';
 
 const KEY = 'a-key-of-this-test-1';
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { formatCardId } from '../../../../apdu/decode-module/card-id.ts';
 import { toHex } from '../../../../apdu/octets.ts';
 import { readBalances } from '../../../../host/headend/ledger/read-ledger.ts';
-import { BillingDesk, PRICE } from '../../../support/billing-desk.ts';
+import { BillingDesk, PRICE } from '../../../support/headend/billing-desk.ts';
 import { IssuerDesk, UNIT } from '../../../support/issuer-desk.ts';
 
 /** What a card, its network and the head-end do. */

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { answerOf, DeskFixture, HandCard, problemOf } from '../../../support/request-desk-fixture.ts';
-import { NOW } from '../../../support/sample-offer.ts';
+import { answerOf, DeskFixture, HandCard, problemOf } from '../../../support/headend/request-desk-fixture.ts';
+import { NOW } from '../../../support/headend/sample-offer.ts';
 
 const card = new HandCard(1);
 let fixture: DeskFixture;

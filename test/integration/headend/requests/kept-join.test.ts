@@ -17,9 +17,9 @@ import { MemberListStrategy } from '../../../../host/headend/keys/strategies/mem
 import type { RequestDeskOptions } from '../../../../host/headend/requests/request-desk.ts';
 import { KeptJoin } from '../../../../host/holder/requests/kept-join.ts';
 import { Subscription } from '../../../../host/holder/requests/subscription.ts';
-import { DeskFixture, SOLD, UNIQUE_MASTER } from '../../../support/request-desk-fixture.ts';
-import { NOW, SAMPLE_OFFER, SAMPLE_SIGNER } from '../../../support/sample-offer.ts';
-import { postToDesk, startSubscribingCard } from '../../../support/subscribing-card.ts';
+import { postToDesk, startSubscribingCard } from '../../../support/cards/subscribing-card.ts';
+import { DeskFixture, SOLD, UNIQUE_MASTER } from '../../../support/headend/request-desk-fixture.ts';
+import { NOW, SAMPLE_OFFER, SAMPLE_SIGNER } from '../../../support/headend/sample-offer.ts';
 
 let card: SimulatedCard;
 let module: DecodeModule;

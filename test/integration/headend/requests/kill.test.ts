@@ -10,8 +10,8 @@ import type { RequestKind } from '../../../../apdu/decode-module/requests/signed
 import type { Answer } from '../../../../host/contract/answers/answer.ts';
 import type { Reply } from '../../../../host/headend/requests/reply.ts';
 import { openHeadendStore } from '../../../../host/store/headend/headend-store.ts';
-import { answerOf, HandCard, problemOf } from '../../../support/request-desk-fixture.ts';
-import type { DeskQuestion, DeskReply } from '../../../support/request-desk-process.ts';
+import { answerOf, HandCard, problemOf } from '../../../support/headend/request-desk-fixture.ts';
+import type { DeskQuestion, DeskReply } from '../../../support/headend/request-desk-process.ts';
 
 /** By hand: KILLS=100. */
 const KILLS = Number(process.env['KILLS'] ?? 10);
@@ -19,7 +19,7 @@ const CLIENTS = 24;
 /** Replies of a head-end after which it is killed, at most; and ms after that. */
 const MAX_REPLIES = 150;
 const MAX_PAUSE = 3;
-const SCRIPT = new URL('../../../support/request-desk-process.ts', import.meta.url);
+const SCRIPT = new URL('../../../support/headend/request-desk-process.ts', import.meta.url);
 
 let directory: string;
 

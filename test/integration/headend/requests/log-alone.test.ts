@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readConnections } from '../../../../host/headend/charging/log-billing.ts';
-import { answerOf, DeskFixture, HandCard, SOLD } from '../../../support/request-desk-fixture.ts';
+import { answerOf, DeskFixture, HandCard, SOLD } from '../../../support/headend/request-desk-fixture.ts';
 
 /** What a client may do next. */
 type Step = {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseKeyMessage } from '../../../../apdu/decode-module/keys/key-message.ts';
-import { answerOf, DeskFixture, HandCard, problemOf, SOLD } from '../../../support/request-desk-fixture.ts';
-import { NOW } from '../../../support/sample-offer.ts';
+import { answerOf, DeskFixture, HandCard, problemOf, SOLD } from '../../../support/headend/request-desk-fixture.ts';
+import { NOW } from '../../../support/headend/sample-offer.ts';
 
 const KEPT_ALIVE = { ...SOLD, keepAlive: 60 };
 const card = new HandCard(1);

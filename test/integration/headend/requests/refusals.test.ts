@@ -2,8 +2,15 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { TollcastError } from '../../../../apdu/errors.ts';
 import { QUOTA } from '../../../../host/headend/requests/answered-requests.ts';
 import type { CardStandings } from '../../../../host/headend/requests/request-ports.ts';
-import { answerOf, DeskFixture, HandCard, HandKeys, problemOf, SOLD } from '../../../support/request-desk-fixture.ts';
-import { NOW } from '../../../support/sample-offer.ts';
+import {
+  answerOf,
+  DeskFixture,
+  HandCard,
+  HandKeys,
+  problemOf,
+  SOLD,
+} from '../../../support/headend/request-desk-fixture.ts';
+import { NOW } from '../../../support/headend/sample-offer.ts';
 
 const standings = new Map<string, ReturnType<CardStandings['standingOf']>>();
 const SLOTTED = { ...SOLD, sessionHash: '5b'.repeat(20), session: 'slots 1 10.0.0.1' };

@@ -17,10 +17,10 @@ import { SessionKeyManager } from '../../../../host/headend/keys/session-key-man
 import { SingleSegmentStrategy } from '../../../../host/headend/keys/strategies/single-segment-strategy.ts';
 import { KeptJoin } from '../../../../host/holder/requests/kept-join.ts';
 import { Subscription } from '../../../../host/holder/requests/subscription.ts';
-import { DeskFixture, ISSUER, SOLD } from '../../../support/request-desk-fixture.ts';
-import { NOW, SAMPLE_OFFER, SAMPLE_SIGNER } from '../../../support/sample-offer.ts';
-import { postToDesk } from '../../../support/subscribing-card.ts';
-import { deriveTestCardKey, MASTERS, personalise } from '../../../support/test-service.ts';
+import { postToDesk } from '../../../support/cards/subscribing-card.ts';
+import { DeskFixture, ISSUER, SOLD } from '../../../support/headend/request-desk-fixture.ts';
+import { NOW, SAMPLE_OFFER, SAMPLE_SIGNER } from '../../../support/headend/sample-offer.ts';
+import { deriveTestCardKey, MASTERS, personalise } from '../../../support/streams/test-service.ts';
 
 const SEGMENT = 60;
 const SSRC = 2;

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { formatTime, readEntry } from '../../../../host/headend/charging/charging-entry.ts';
-import { answerOf, DeskFixture, HandCard, problemOf, SOLD } from '../../../support/request-desk-fixture.ts';
-import { NOW } from '../../../support/sample-offer.ts';
-import { nameTimes } from '../../../support/timeline-names.ts';
+import { answerOf, DeskFixture, HandCard, problemOf, SOLD } from '../../../support/headend/request-desk-fixture.ts';
+import { NOW } from '../../../support/headend/sample-offer.ts';
+import { nameTimes } from '../../../support/headend/timeline-names.ts';
 
 /** Slots of 600 s; one starts 100 s before now, and requests count for it until 60 s before its end. */
 const SLOTTED = { ...SOLD, slots: { start: NOW - 100, length: 600, offset: 60 } };

@@ -9,9 +9,9 @@ import { parseOffer, signOffer } from '../../../../host/contract/offer/signed-of
 import { formatSession } from '../../../../host/contract/session/session-identity.ts';
 import { sealSegment } from '../../../../host/headend/keys/schedules/segment-key.ts';
 import { type PostMessage, Subscription } from '../../../../host/holder/requests/subscription.ts';
-import { DeskFixture, HandKeys, SOLD } from '../../../support/request-desk-fixture.ts';
-import { NOW, SAMPLE_OFFER, SAMPLE_SIGNER } from '../../../support/sample-offer.ts';
-import { postToDesk, startSubscribingCard } from '../../../support/subscribing-card.ts';
+import { postToDesk, startSubscribingCard } from '../../../support/cards/subscribing-card.ts';
+import { DeskFixture, HandKeys, SOLD } from '../../../support/headend/request-desk-fixture.ts';
+import { NOW, SAMPLE_OFFER, SAMPLE_SIGNER } from '../../../support/headend/sample-offer.ts';
 
 const OFFER = parseOffer(signOffer(SAMPLE_OFFER, SAMPLE_SIGNER));
 const HOURLY = {

@@ -16,7 +16,7 @@ import {
   sealService,
   makeSpan,
 } from '../../../conformance/messages/messages.ts';
-import { activate } from '../../../support/activate.ts';
+import { activate } from '../../../support/cards/activate.ts';
 
 async function playing(): Promise<DecodeModule> {
   const channel = new SoftChannel(new SoftCard());

@@ -10,7 +10,7 @@ import {
 } from '../../../../apdu/secure-channel/put-key.ts';
 import type { ChannelKeySet } from '../../../../apdu/secure-channel/scp03-keys.ts';
 import { openSecureChannel } from '../../../../apdu/secure-channel/secure-channel.ts';
-import { ChannelCard, ECHO } from '../../../support/channel-card.ts';
+import { ChannelCard, ECHO } from '../../../support/cards/channel-card.ts';
 
 function keys(version: number, first: number): ChannelKeySet {
   const [enc, mac, dek] = [0, 1, 2].map((index) => new Uint8Array(16).fill(first + index));

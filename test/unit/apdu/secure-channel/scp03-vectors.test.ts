@@ -5,7 +5,7 @@ import { fromHex, readUint, toHex } from '../../../../apdu/octets.ts';
 import { deriveCardChallenge, deriveSessionKeys } from '../../../../apdu/secure-channel/scp03-keys.ts';
 import { openSecureChannel } from '../../../../apdu/secure-channel/secure-channel.ts';
 import type { SecurityLevel } from '../../../../apdu/secure-channel/security-level.ts';
-import { ChannelCard } from '../../../support/channel-card.ts';
+import { ChannelCard } from '../../../support/cards/channel-card.ts';
 import cardTraces from '../../../vectors/scp03-card-traces.json' with { type: 'json' };
 import transcripts from '../../../vectors/scp03-transcripts.json' with { type: 'json' };
 

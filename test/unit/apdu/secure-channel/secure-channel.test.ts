@@ -7,7 +7,7 @@ import { type ChannelKeySet, deriveSessionKeys, MAX_COUNTER } from '../../../../
 import { openSecureChannel, type SecureChannel } from '../../../../apdu/secure-channel/secure-channel.ts';
 import { chainCommand, decipher, encipher, FIRST_CHAINING } from '../../../../apdu/secure-channel/secure-messaging.ts';
 import { C_ENC, R_MAC, SECURITY_LEVELS, type SecurityLevel } from '../../../../apdu/secure-channel/security-level.ts';
-import { ChannelCard, ECHO, FAIL, LEVEL, WARN } from '../../../support/channel-card.ts';
+import { ChannelCard, ECHO, FAIL, LEVEL, WARN } from '../../../support/cards/channel-card.ts';
 
 const KEYS: ChannelKeySet = {
   version: 3,

@@ -4,7 +4,7 @@ import type { ChargeTerms } from '../../../../host/headend/charging/charge-terms
 import { openEntry } from '../../../../host/headend/charging/charging-entry.ts';
 import { postBill } from '../../../../host/headend/charging/post-bill.ts';
 import { currencyByCode } from '../../../../host/money/currency.ts';
-import { NOW } from '../../../support/sample-offer.ts';
+import { NOW } from '../../../support/headend/sample-offer.ts';
 
 const currency = currencyByCode('USD');
 const BY_INVOICE = { part: 'content', payer: 'user', settlement: 'invoice' } as const;

@@ -12,8 +12,8 @@ import {
   shortenEntry,
   startOf,
 } from '../../../../host/headend/charging/charging-entry.ts';
-import { NOW } from '../../../support/sample-offer.ts';
-import { nameTimes, TIMELINE_SESSION, TIMELINE_USER } from '../../../support/timeline-names.ts';
+import { NOW } from '../../../support/headend/sample-offer.ts';
+import { nameTimes, TIMELINE_SESSION, TIMELINE_USER } from '../../../support/headend/timeline-names.ts';
 
 const T = { tS1: NOW + 100, tE1: NOW + 1900, tX2: NOW + 2500, tE3: NOW + 3000, tE2: NOW + 3700 };
 const OPENED = {

@@ -11,7 +11,7 @@ import { ReceiptDesk, type ReceiptReply } from '../../../../host/headend/receipt
 import { GroupWriter } from '../../../../host/store/group-writer.ts';
 import { headendDatabase, type HeadendStore, openHeadendStore } from '../../../../host/store/headend/headend-store.ts';
 import { SimulatedClock } from '../../../support/simulated-clock.ts';
-import { deriveTestCardKey, MASTERS } from '../../../support/test-service.ts';
+import { deriveTestCardKey, MASTERS } from '../../../support/streams/test-service.ts';
 
 const ISSUER = 0x0a1b2c;
 const CARD = encodeCardId({ issuer: ISSUER, moduleClass: 'card', serial: 1 });

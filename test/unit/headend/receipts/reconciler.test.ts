@@ -11,7 +11,7 @@ import { listFraud } from '../../../../host/headend/receipts/fraud-list.ts';
 import { type ReconciledSpan, Reconciler } from '../../../../host/headend/receipts/reconciler.ts';
 import { GroupWriter } from '../../../../host/store/group-writer.ts';
 import { headendDatabase, type HeadendStore, openHeadendStore } from '../../../../host/store/headend/headend-store.ts';
-import type { ReceiptRowTable } from '../../../../host/store/headend/receipt-tables.ts';
+import type { ReceiptRowTable } from '../../../../host/store/headend/tables/receipt-tables.ts';
 
 const CARD = '0a1b2c0200000001';
 const OTHER = '0a1b2c0200000002';

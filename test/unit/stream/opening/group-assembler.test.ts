@@ -6,7 +6,7 @@ import {
 } from '../../../../host/stream/opening/group-assembler.ts';
 import type { PacketGroup } from '../../../../host/stream/opening/packet-group.ts';
 import { PACKET_BUFFER } from '../../../../host/stream/opening/packet-pool.ts';
-import { makeCardPacket, makeGapPacket } from '../../../support/hand-packets.ts';
+import { makeCardPacket, makeGapPacket } from '../../../support/cards/hand-packets.ts';
 
 type Taken = NonNullable<ReturnType<GroupAssembler['take']>>;
 

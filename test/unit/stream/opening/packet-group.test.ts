@@ -8,7 +8,7 @@ import { readMediaPacket } from '../../../../host/stream/packet/media-packet.ts'
 import { writeMki } from '../../../../host/stream/packet/mki.ts';
 import { writeRtpHeader } from '../../../../host/stream/packet/rtp-packet.ts';
 import { nodeAead } from '../../../../host/transport/crypto/node-aead.ts';
-import { makeCardPacket, makeGapPacket, setPackets } from '../../../support/hand-packets.ts';
+import { makeCardPacket, makeGapPacket, setPackets } from '../../../support/cards/hand-packets.ts';
 
 function groupOf(...packets: MediaPacket[]): PacketGroup {
   const group = new PacketGroup(1, new PacketPool(), 0);

@@ -14,7 +14,7 @@ import {
   type SealingKey,
 } from '../../../../host/stream/sealing/group-sealer.ts';
 import { nodeAead } from '../../../../host/transport/crypto/node-aead.ts';
-import { type ContentKeys, openByHand } from '../../../support/open-by-hand.ts';
+import { type ContentKeys, openByHand } from '../../../support/cards/open-by-hand.ts';
 
 interface TestKey extends SealingKey {
   readonly hand: ContentKeys;

@@ -1,0 +1,56 @@
+import { Type } from 'typebox';
+import type { Api } from '../api.ts';
+import { operatorOf, requireOperator, type OperatorAccess } from '../operator-access.ts';
+
+/** Who pays by the period, whether it joins or not. */
+export interface SubscriptionPorts {
+  readonly operators: OperatorAccess;
+  readonly subscriptions: {
+    subscribe(user: string, service: number): Promise<void>;
+    unsubscribe(user: string, service: number): Promise<void>;
+  };
+  /** Logs what an operator did. */
+  readonly note: (operator: string, action: string, subject: string) => Promise<void>;
+}
+
+const PARAMS = Type.Object({
+  service: Type.String({ pattern: '^[1-9][0-9]{0,9}$', description: 'number of the service' }),
+  user: Type.String({ minLength: 1, maxLength: 75, description: 'name of the user, as in its account user:NAME' }),
+});
+
+/** Adds how operators subscribe users to services, and end that. */
+export function addSubscriptionRoutes(api: Api, { operators, subscriptions, note }: SubscriptionPorts): void {
+  const common = { tags: ['billing'], security: [{ operator: [] }] };
+  const onRequest = requireOperator(operators);
+  const path = '/v1/operator/billing/subscriptions/:service/:user';
+  api.put(
+    path,
+    {
+      schema: {
+        ...common,
+        summary: 'Let a user owe the price per period of a service, whether it joins or not',
+        params: PARAMS,
+      },
+      onRequest,
+    },
+    async (request, reply) => {
+      const { service, user } = request.params;
+      await subscriptions.subscribe(user, Number(service));
+      await note(operatorOf(request), 'subscribe', `${user}, service ${service}`);
+      return reply.code(204).send();
+    },
+  );
+  api.delete(
+    path,
+    {
+      schema: { ...common, summary: 'End a subscription: periods that begin later are not owed', params: PARAMS },
+      onRequest,
+    },
+    async (request, reply) => {
+      const { service, user } = request.params;
+      await subscriptions.unsubscribe(user, Number(service));
+      await note(operatorOf(request), 'unsubscribe', `${user}, service ${service}`);
+      return reply.code(204).send();
+    },
+  );
+}

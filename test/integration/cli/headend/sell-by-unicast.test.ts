@@ -1,0 +1,170 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { formatCardId, type ModuleClass } from '../../../../apdu/decode-module/card-id.ts';
+import { KIND } from '../../../../apdu/decode-module/kinds.ts';
+import { TEST_KEY_SET } from '../../../../apdu/secure-channel/test-key-set.ts';
+import { type SimulatedCard, startCard } from '../../../../card-sim/index.ts';
+import { openOfferSigner } from '../../../../host/headend/announce/offer-signer.ts';
+import { openPairKey } from '../../../../host/headend/keys/grants/pair-key.ts';
+import { Accounts } from '../../../../host/issuer/cards/accounts.ts';
+import { personalise } from '../../../../host/issuer/cards/personalisation.ts';
+import { createStore, KeyStore } from '../../../../host/issuer/keys/key-store.ts';
+import { findFreeTcpPort } from '../../../support/headend/headend-fixture.ts';
+import { ServiceCapture } from '../../../support/headend/service-capture.ts';
+import { PASSPHRASE } from '../../../support/issuer-fixture.ts';
+import { runTollcast, TOLLCAST } from '../../../support/tollcast-cli.ts';
+
+/** Seconds. */
+const SEGMENT = 20;
+/** Octets a second. */
+const RATE = 25_000;
+const CLIP = randomBytes(250_000);
+
+interface LogRow {
+  readonly card: string;
+  readonly kind: string;
+  readonly segment: number | null;
+}
+
+let folder: string;
+let capture: ServiceCapture;
+let applet: SimulatedCard;
+const children: ChildProcess[] = [];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tollcast-unicast-'));
+  capture = await ServiceCapture.start({ reuseAddr: true });
+  applet = await startCard({ kind: 'jcardsim' });
+  await createStore(join(folder, 'issuer'), 0x0a1b2c, PASSPHRASE, 14);
+  await writeFile(join(folder, 'clip.bin'), CLIP);
+}, 60_000);
+
+afterAll(async () => {
+  for (const child of children) child.kill('SIGKILL');
+  await applet.close();
+  await capture.close();
+  await rm(folder, { recursive: true });
+});
+
+/** Makes a blank card one that trusts the offers of this head-end. */
+async function makeCard(card: SimulatedCard, moduleClass: ModuleClass, state: string): Promise<string> {
+  const { keyId, publicKey } = await openOfferSigner(state, 1, undefined);
+  await using accounts = await Accounts.open(join(folder, 'issuer'));
+  const channel = await card.channel();
+  const cardId = await personalise(
+    {
+      channel,
+      keys: new KeyStore(join(folder, 'issuer'), async () => PASSPHRASE),
+      accounts,
+      installed: TEST_KEY_SET,
+      now: Math.floor(Date.now() / 1000),
+    },
+    {
+      moduleClass,
+      currency: 840,
+      maximumBalance: 1_000_000n,
+      maximumUnacknowledged: 1_000_000n,
+      trust: [{ id: keyId, key: publicKey }],
+    },
+  );
+  await channel.close();
+  return formatCardId(cardId);
+}
+
+/** Kinds of the messages that the key port has brought. */
+function kindsOnAir(): (number | undefined)[] {
+  return [...new Set(capture.messages.map((message) => message[0]))];
+}
+
+function start(...args: string[]) {
+  const env = { ...process.env, TOLLCAST_PASSPHRASE: PASSPHRASE };
+  const child = spawn(process.execPath, [TOLLCAST, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  children.push(child);
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  return { child, said: () => said, ended: once(child, 'close').then(([code]) => code as number | null) };
+}
+
+test('a channel is watched by name over several segments, by unicast and by the private half of a card', async () => {
+  const state = join(folder, 'state');
+  const config = join(folder, 'tv.yaml');
+  const url = `https://127.0.0.1:${await findFreeTcpPort()}`;
+  await writeFile(
+    config,
+    `listen: ${url.slice(8)}
+state: ${state}
+issuer: ${folder}/issuer
+services:
+  - number: 7
+    name: Harbour
+    price: { content: { price: 5.00 USD/h, settlement: invoice } }
+    sessions:
+      - name: main
+        source: ${folder}/clip.bin
+        format: data
+        rate: ${8 * RATE}
+        repeat: true
+        address: ${capture.address}:${capture.port}
+        profile: { every: 20, closingTime: 500 }
+        keys: { delivery: unicast, parent: private-half, segment: ${SEGMENT}, period: ${SEGMENT} }
+`,
+  );
+  await mkdir(state);
+  const pairKey = (await openPairKey(state, undefined)).publicFile!;
+  const withPair = await makeCard(applet, 'card', state);
+  const at = ['--card', applet.address, '--store', join(folder, 'issuer')];
+  const env = { ...process.env, TOLLCAST_PASSPHRASE: PASSPHRASE };
+  expect(await runTollcast(['issuer', 'pair', ...at, '--head-end', pairKey], { env })).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining(`card ${withPair} has a key pair: 04`) as string,
+  });
+  const soft = join(folder, 'card');
+  await using softCard = await startCard({ kind: 'soft', state: soft });
+  const without = await makeCard(softCard, 'soft', state);
+  await softCard.close();
+
+  const head = start('headend', 'serve', '--config', config);
+  await expect.poll(head.said, { timeout: 60_000 }).toContain('the head-end runs');
+
+  const watch = (card: string, out: string) =>
+    start('watch', 'harbour', '--head-end', url, '--card', card, '--out', join(folder, out), '--yes');
+  const stays = watch(applet.address, 'stays.bin');
+  const leaves = watch(`soft:${soft}`, 'leaves.bin');
+  const sizeOf = async (out: string) => (await stat(join(folder, out)).catch(() => ({ size: 0 }))).size;
+  await expect.poll(() => sizeOf('leaves.bin'), { timeout: 60_000 }).toBeGreaterThan(5 * RATE);
+  // Nobody who only listens has seen a segment key.
+  expect(kindsOnAir()).toEqual([KIND.content]);
+  leaves.child.kill('SIGINT');
+  expect([await leaves.ended, leaves.said()]).toEqual([0, expect.stringMatching(/USD/)]);
+  // The answer to a join brings two of these segments, and the third one comes by a key request alone.
+  await expect
+    .poll(() => sizeOf('stays.bin'), { timeout: 120_000, interval: 500 })
+    .toBeGreaterThan(2.3 * SEGMENT * RATE);
+  stays.child.kill('SIGINT');
+  expect([await stays.ended, stays.said()]).toEqual([0, expect.stringMatching(/USD/)]);
+
+  const { stdout } = await runTollcast(['headend', 'log', '--config', config]);
+  const { log } = JSON.parse(stdout) as { log: LogRow[] };
+  const segmentsOf = (card: string) =>
+    new Set(log.flatMap((row) => (row.card === card && row.segment !== null ? [row.segment] : [])));
+  expect(segmentsOf(withPair).size).toBeGreaterThanOrEqual(3);
+  expect(segmentsOf(without).size).toBeLessThanOrEqual(2);
+  expect(head.said()).toContain(`"card":"${withPair}","parent":"private-half"`);
+  expect(head.said()).toContain(`"card":"${without}","parent":"unique-key"`);
+
+  // What was played is the clip again and again, without a gap.
+  const played = await readFile(join(folder, 'stays.bin'));
+  const begin = CLIP.indexOf(played.subarray(0, 1000));
+  const expected = Buffer.alloc(played.length + begin);
+  for (let i = 0; i < expected.length; i += CLIP.length) CLIP.copy(expected, i);
+  expect(played.equals(expected.subarray(begin))).toBe(true);
+  // The leave brought a key that nobody could ask for in time: it came by the key port, under the key of each member.
+  expect(kindsOnAir()).not.toContain(KIND.segment);
+  head.child.kill('SIGTERM');
+  expect(await head.ended).toBe(0);
+}, 240_000);
