@@ -1,37 +1,14 @@
 import { stringify } from 'csv-stringify/sync';
+import type { Static } from 'typebox';
+import type { BALANCES, EXPLANATION, LEDGER_ENTRY } from '../../headend/api/replies/ledger-reply.ts';
 import { change } from '../headend/operator-actions.ts';
 import { OperatorClient } from '../headend/operator-client.ts';
 import { print } from '../options/card-option.ts';
 import { formatTime } from '../terminal/time.ts';
 
-/** What the API says of an entry of the ledger. */
-interface LedgerEntry {
-  readonly id: number;
-  readonly kind: string;
-  readonly source: string;
-  readonly at: number;
-  readonly period: string;
-  readonly note: string | null;
-  readonly lines: readonly { readonly debit: string; readonly credit: string; readonly amount: string }[];
-}
-
-interface Balances {
-  readonly balances: readonly { readonly account: string; readonly debit: string; readonly credit: string }[];
-  readonly closed: string | null;
-}
-
-interface Explanation {
-  readonly entry: LedgerEntry;
-  readonly bill?: Readonly<Record<'session' | 'octets', string>> & {
-    readonly items: readonly Readonly<Record<'part' | 'payer' | 'settlement' | 'charge', string>>[];
-  } & Readonly<Record<'from' | 'to' | 'seconds' | 'service', number>>;
-  readonly requests?: readonly (Readonly<Record<'card' | 'kind' | 'outcome', string>> &
-    Readonly<Record<'id' | 'at', number>>)[];
-  readonly receipt?: Readonly<Record<'card' | 'octets' | 'amount' | 'torn', string>> &
-    Readonly<Record<'number' | 'service' | 'from' | 'to' | 'takenAt', number>>;
-  readonly corrected?: LedgerEntry;
-  readonly correction?: LedgerEntry;
-}
+type LedgerEntry = Static<typeof LEDGER_ENTRY>;
+type Balances = Static<typeof BALANCES>;
+type Explanation = Static<typeof EXPLANATION>;
 
 interface ShowOptions {
   readonly config: string;

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { TollcastError } from '../../../apdu/errors.ts';
-import { openTlsIdentity } from '../../headend/api/tls-identity.ts';
+import { readTlsFingerprint } from '../../headend/api/tls-identity.ts';
 import { readConfig } from '../../headend/config/read-config.ts';
 import { tokenFile } from '../../headend/roles/operators.ts';
 import { requestPinned } from '../../transport/network/pinned-https.ts';
@@ -18,12 +18,12 @@ export class OperatorClient {
   /**
    * @param config of the head-end; its state directory has the key to know it by, and the token unless
    *   `TOLLCAST_OPERATOR_TOKEN` has one.
-   * @throws ConfigError, TollcastError `OPERATOR` when there is no token.
+   * @throws ConfigError, TollcastError `TLS_FILES` when no head-end has run yet, `OPERATOR` when there is no token.
    */
   static async open(config: string): Promise<OperatorClient> {
     const { plan } = await readConfig(config);
     const url = `https://${plan.listen.address === '0.0.0.0' ? '127.0.0.1' : plan.listen.address}:${plan.listen.port}`;
-    const { fingerprint } = await openTlsIdentity(plan.state, plan.tls, new URL(url).hostname);
+    const fingerprint = await readTlsFingerprint(plan.state, plan.tls);
     const token = readSecret('TOLLCAST_OPERATOR_TOKEN') ?? (await readToken(tokenFile(plan.state)));
     return new OperatorClient(url, fingerprint, token);
   }

@@ -3,7 +3,7 @@ import { quoteWord } from '../../transport/card/quote-word.ts';
 
 /** What the script of a checkout says it was called by. */
 const VARIABLE = 'TOLLCAST_COMMAND';
-const GROUPS = 'attack|card|channels|headend|issuer|watch';
+const GROUPS = 'attack|bill|billing|card|channels|headend|issuer|watch';
 
 /** How the user called this program: by the script of a checkout, by npx, or as an installed command. */
 export function readCommandName(): string {

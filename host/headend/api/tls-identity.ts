@@ -51,6 +51,31 @@ export async function openTlsIdentity(state: string, own: TlsFiles | undefined, 
   }
 }
 
+/**
+ * Reads by which key the head-end is known that runs with this state; nothing is made.
+ * @param own files of the operator.
+ * @returns as {@link TlsIdentity.fingerprint}.
+ * @throws TollcastError `TLS_FILES` when no head-end has run there yet, or the certificate cannot be read.
+ */
+export async function readTlsFingerprint(state: string, own: TlsFiles | undefined): Promise<string> {
+  const { certificate } = own ?? ownTlsFiles(state);
+  let text;
+  try {
+    text = await readFile(certificate, 'utf8');
+  } catch (cause) {
+    const isMissing = own === undefined && cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+    const message = isMissing
+      ? `no head-end has run with the state in ${state}; start it: tollcast headend serve --config FILE`
+      : `${certificate} cannot be read; name the certificate of the head-end, and let yourself read it`;
+    throw new TollcastError('TLS_FILES', message, { cause });
+  }
+  try {
+    return fingerprintOf(text);
+  } catch (cause) {
+    throw new TollcastError('TLS_FILES', `${certificate} is not a certificate in PEM; name the head-end's`, { cause });
+  }
+}
+
 function fingerprintOf(certificate: string): string {
   const publicKey = new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' });
   return toHex(createHash('sha256').update(publicKey).digest());

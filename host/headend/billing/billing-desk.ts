@@ -13,6 +13,7 @@ import {
   type LedgerQuery,
   readBalances,
   readEntries,
+  readEntry,
   readLastClosed,
 } from '../ledger/read-ledger.ts';
 import { type Explanation, explainEntry } from './explain-entry.ts';
@@ -79,9 +80,8 @@ export class BillingDesk {
 
   /** Takes an entry back, once. @throws TollcastError `NO_LEDGER_ENTRY`. */
   async correct(id: number, note: string): Promise<KeptLedgerEntry> {
-    const [wrong] = await readEntries(this.#store, { id });
-    if (wrong === undefined) throw noEntry(id);
-    return this.enter(makeCorrectionEntry(id, wrong.lines, { at: this.now, note }));
+    const { lines } = await readEntry(this.#store, id);
+    return this.enter(makeCorrectionEntry(id, lines, { at: this.now, note }));
   }
 
   /**
@@ -104,10 +104,6 @@ export class BillingDesk {
     }
     await this.#writer.commit([closeChange(period, this.now)]);
   }
-}
-
-function noEntry(id: number): TollcastError {
-  return new TollcastError('NO_LEDGER_ENTRY', `the ledger has no entry ${id}; list entries to find its number`);
 }
 
 function hasSameLines(kept: KeptLedgerEntry, { lines }: LedgerEntry): boolean {

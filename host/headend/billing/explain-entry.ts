@@ -1,10 +1,9 @@
 import { parseCardId } from '../../../apdu/decode-module/card-id.ts';
-import { TollcastError } from '../../../apdu/errors.ts';
 import { toHex } from '../../../apdu/octets.ts';
 import type { HeadendStore } from '../../store/headend/headend-store.ts';
 import type { ReceiptRowTable } from '../../store/headend/tables/receipt-tables.ts';
 import type { BillTable, RequestLogTable } from '../../store/headend/tables/request-tables.ts';
-import { type KeptLedgerEntry, readEntries } from '../ledger/read-ledger.ts';
+import { type KeptLedgerEntry, readEntries, readEntry } from '../ledger/read-ledger.ts';
 
 /** A ledger entry, and all that it came from. */
 export interface Explanation {
@@ -26,10 +25,7 @@ export interface Explanation {
  * @throws TollcastError `NO_LEDGER_ENTRY`.
  */
 export async function explainEntry(store: HeadendStore, id: number): Promise<Explanation> {
-  const [entry] = await readEntries(store, { id });
-  if (entry === undefined) {
-    throw new TollcastError('NO_LEDGER_ENTRY', `the ledger has no entry ${id}; list entries to find its number`);
-  }
+  const entry = await readEntry(store, id);
   const [correction] = await readEntries(store, { kind: 'correction', source: String(id) });
   return { entry, ...(correction !== undefined && { correction }), ...(await readSource(store, entry)) };
 }

@@ -1,3 +1,4 @@
+import { TollcastError } from '../../../apdu/errors.ts';
 import type { HeadendStore } from '../../store/headend/headend-store.ts';
 import { type LedgerAccount, parseLedgerAccount } from './ledger-account.ts';
 import type { LedgerLine } from './ledger-entry.ts';
@@ -66,6 +67,13 @@ export async function readEntries(store: HeadendStore, query: LedgerQuery): Prom
     kept.lines.push({ debit: parseLedgerAccount(debit), credit: parseLedgerAccount(credit), currency, amount });
   }
   return [...entries.values()];
+}
+
+/** @throws TollcastError `NO_LEDGER_ENTRY`. */
+export async function readEntry(store: HeadendStore, id: number): Promise<KeptLedgerEntry> {
+  const [entry] = await readEntries(store, { id });
+  if (entry !== undefined) return entry;
+  throw new TollcastError('NO_LEDGER_ENTRY', `the ledger has no entry ${id}; list entries to find its number`);
 }
 
 /**

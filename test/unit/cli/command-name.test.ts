@@ -5,6 +5,7 @@ test.each([
   ['type: tollcast issuer init', 'type: npx tollcast issuer init'],
   ['tollcast card info, or tollcast watch --yes', 'npx tollcast card info, or npx tollcast watch --yes'],
   ['see: tollcast channels', 'see: npx tollcast channels'],
+  ['tollcast billing report, and tollcast bill', 'npx tollcast billing report, and npx tollcast bill'],
   ['.tollcast/issuer is not tollcast', '.tollcast/issuer is not tollcast'],
   ['npx tollcast', 'npx tollcast'],
 ])('a command is written as it can be typed: %s', (text, typed) => {

@@ -18,6 +18,12 @@ export const LEDGER_ENTRY = Type.Object({
   note: Type.Union([Type.String(), Type.Null()]),
   lines: Type.Array(LINE),
 });
+/** What accounts have come to. */
+export const BALANCES = Type.Object({
+  balances: Type.Array(Type.Object({ account: Type.String(), debit: Type.String(), credit: Type.String() })),
+  closed: Type.Union([Type.String({ description: 'the last month that is closed' }), Type.Null()]),
+});
+
 const RECEIPT = Type.Object({
   card: Type.String(),
   number: Type.Integer(),

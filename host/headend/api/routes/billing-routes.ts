@@ -13,7 +13,7 @@ import {
 } from '../../ledger/make-entries.ts';
 import type { Api } from '../api.ts';
 import { operatorOf, requireOperator, type OperatorAccess } from '../operator-access.ts';
-import { describeEntry, describeExplanation, EXPLANATION, LEDGER_ENTRY } from '../replies/ledger-reply.ts';
+import { BALANCES, describeEntry, describeExplanation, EXPLANATION, LEDGER_ENTRY } from '../replies/ledger-reply.ts';
 
 /** What operators see and do of the ledger. */
 export interface BillingPorts {
@@ -53,7 +53,6 @@ const QUERY = Type.Object(
   },
   CLOSED,
 );
-const BALANCE = Type.Object({ account: Type.String(), debit: Type.String(), credit: Type.String() });
 
 /** Adds what operators ask of the ledger, and enter in it. */
 export function addBillingRoutes(api: Api, { operators, billing, note }: BillingPorts): void {
@@ -89,12 +88,7 @@ export function addBillingRoutes(api: Api, { operators, billing, note }: Billing
         ...common,
         summary: 'What each account has come to: on its left side (debit), or on its right one (credit)',
         querystring: Type.Object({ account: Type.Optional(Type.String({ maxLength: 80 })) }, CLOSED),
-        response: {
-          200: Type.Object({
-            balances: Type.Array(BALANCE),
-            closed: Type.Union([Type.String({ description: 'the last month that is closed' }), Type.Null()]),
-          }),
-        },
+        response: { 200: BALANCES },
       },
       onRequest,
     },

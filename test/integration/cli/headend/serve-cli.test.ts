@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -54,6 +55,17 @@ test('a configuration is checked, and what is wrong is named by line and field',
     2,
     'tollcast: wrong.yaml:5:13: services[0].number: it must be integer; correct it\n',
   ]);
+});
+
+test('operators of a head-end that never ran are told to start it, and nothing is made', async () => {
+  const text = (await readFile(config, 'utf8')).replace('/state', '/none');
+  const file = join(folder, 'never.yaml');
+  await writeFile(file, text);
+  expect(await runTollcast(['billing', 'report', '--config', file])).toMatchObject({
+    code: 2,
+    stderr: `tollcast: no head-end has run with the state in ${folder}/none; start it: tollcast headend serve --config FILE\n`,
+  });
+  expect(existsSync(join(folder, 'none'))).toBe(false);
 });
 
 test('a database that is none, and a port that is taken, end it with what to do', { timeout: 60_000 }, async () => {

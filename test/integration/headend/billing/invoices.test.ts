@@ -1,85 +1,32 @@
 import { randomBytes } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { setImmediate as turn } from 'node:timers/promises';
 import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { formatCardId } from '../../../../apdu/decode-module/card-id.ts';
 import { parseProblem } from '../../../../host/contract/answers/problem.ts';
 import { BILL_HASH, BILL_REQUEST } from '../../../../host/contract/bill/bill-request.ts';
 import { parseUserBill } from '../../../../host/contract/bill/user-bill.ts';
-import { type HeadendFixture, readJson, startHeadend } from '../../../support/headend/headend-fixture.ts';
-import { ServiceCapture } from '../../../support/headend/service-capture.ts';
-import { SoftViewer } from '../../../support/headend/soft-viewer.ts';
-import { SimulatedClock } from '../../../support/simulated-clock.ts';
-import { sourceOf } from '../../../support/streams/test-sender.ts';
+import type { HeadendFixture } from '../../../support/headend/headend-fixture.ts';
+import type { SoftViewer } from '../../../support/headend/soft-viewer.ts';
+import { WatchedHalfHour } from '../../../support/headend/watched-half-hour.ts';
+import type { SimulatedClock } from '../../../support/simulated-clock.ts';
 import { runTollcast } from '../../../support/tollcast-cli.ts';
 
 /** 25,000,000 octets of content from the card come to $6.25, half an hour of delivery by invoice to $2.50. */
-const PRICE = {
-  content: { price: '0.25 USD/MB' },
-  delivery: { price: '5.00 USD/h', settlement: 'invoice' },
-};
-const OCTETS = 25_000_000;
-const START = Date.UTC(2026, 10, 30, 23);
+const WATCHED = { start: Date.UTC(2026, 10, 30, 23), octets: 25_000_000, rate: 20_000_000, every: 200 };
 
+let watched: WatchedHalfHour;
 let clock: SimulatedClock;
-let capture: ServiceCapture;
 let viewer: SoftViewer;
 let fixture: HeadendFixture;
 let config: string;
-/** The card, as accounts of the ledger name it. */
 let card: string;
 
 beforeAll(async () => {
-  clock = new SimulatedClock(START);
-  capture = await ServiceCapture.start();
-  viewer = await SoftViewer.start(1, 100_000_000n);
-  card = formatCardId(viewer.cardId);
-  const session = {
-    name: 'main',
-    source: 'memory',
-    format: 'data',
-    rate: 20_000_000,
-    address: `${capture.address}:${capture.port}`,
-    profile: { every: 200, closingTime: 1000 },
-  };
-  const service = { number: 7, name: 'Harbour', price: PRICE, sessions: [session] };
-  const openSource = async () => sourceOf([randomBytes(OCTETS)]);
-  fixture = await startHeadend([service], { clock, openSource });
-  const { directory } = fixture;
-  config = join(directory, 'tv.json');
-  const places = { listen: `127.0.0.1:${fixture.port}`, state: `${directory}/state`, issuer: `${directory}/issuer` };
-  await writeFile(config, JSON.stringify({ ...places, services: [] }));
-  while (!fixture.log.some(({ msg }) => msg === 'a stream begins')) await turn();
-  await watch();
+  watched = await WatchedHalfHour.watch(WATCHED);
+  ({ clock, viewer, fixture, config, card } = watched);
+  while (clock.now() < Date.UTC(2026, 11, 1)) await clock.advance(60_000);
 }, 60_000);
 
-afterAll(async () => {
-  await fixture[Symbol.asyncDispose]();
-  await viewer.close();
-  await capture.close();
-});
-
-async function watch(): Promise<void> {
-  const { offers } = readJson(await fixture.ask('GET', '/v1/offers')) as { offers: { id: string }[] };
-  const from = START / 1000;
-  const wish = { service: 7, offer: offers[0]!.id, from, to: from + 1800 };
-  expect(await viewer.request(fixture, 'join', wish)).toMatchObject({ outcome: 'joined' });
-  await clock.advance(20_000);
-  await clock.advanceUntil(fixture.headend.ended());
-  await turn();
-  await viewer.follow(capture, 7);
-  await viewer.settle();
-  expect(await viewer.deliver(fixture)).toBe(1);
-  while ((await readEntries()).length < 2) await clock.advance(60_000);
-  while (clock.now() < Date.UTC(2026, 11, 1)) await clock.advance(60_000);
-}
-
-async function readEntries(): Promise<{ id: number; lines: { amount: string }[] }[]> {
-  const answer = await fixture.askOperator('GET', '/v1/operator/billing/entries');
-  return (readJson(answer) as { entries: { id: number; lines: { amount: string }[] }[] }).entries;
-}
+afterAll(() => watched[Symbol.asyncDispose]());
 
 async function billing(...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await runTollcast(['billing', ...args, '--config', config]);
@@ -91,7 +38,7 @@ describe('$6.25 by purse and $2.50 by invoice', () => {
   test('are the same on the card, in the ledger and on the invoice, and neither is charged twice', async () => {
     const { loaded, balance } = await viewer.purse();
     expect(loaded - balance).toBe(6_250_000n);
-    const amounts = (await readEntries()).flatMap(({ lines }) => lines.map(({ amount }) => amount));
+    const amounts = (await watched.readEntries()).flatMap(({ lines }) => lines.map(({ amount }) => amount));
     expect(amounts.toSorted()).toEqual(['2.50 USD', '6.25 USD']);
     await billing('close', '2026-11');
     expect(await billing('invoice', '2026-11')).toBe('1 invoices of 2026-11 were issued\n');

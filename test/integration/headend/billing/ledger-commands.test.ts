@@ -1,83 +1,29 @@
-import { randomBytes } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { setImmediate as turn } from 'node:timers/promises';
 import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { formatCardId } from '../../../../apdu/decode-module/card-id.ts';
 import { TollcastError } from '../../../../apdu/errors.ts';
 import { runBilling } from '../../../support/headend/billing-commands.ts';
-import { type HeadendFixture, readJson, startHeadend } from '../../../support/headend/headend-fixture.ts';
-import { ServiceCapture } from '../../../support/headend/service-capture.ts';
-import { SoftViewer } from '../../../support/headend/soft-viewer.ts';
-import { SimulatedClock } from '../../../support/simulated-clock.ts';
-import { sourceOf } from '../../../support/streams/test-sender.ts';
+import { type HeadendFixture, readJson } from '../../../support/headend/headend-fixture.ts';
+import type { SoftViewer } from '../../../support/headend/soft-viewer.ts';
+import { WatchedHalfHour } from '../../../support/headend/watched-half-hour.ts';
+import type { SimulatedClock } from '../../../support/simulated-clock.ts';
 import { runTollcast } from '../../../support/tollcast-cli.ts';
 
-/** Half an hour of delivery at 5.00 USD/h by invoice, 1,000,000 octets of content at 0.25 USD/MB from the card. */
-const PRICE = {
-  content: { price: '0.25 USD/MB' },
-  delivery: { price: '5.00 USD/h', settlement: 'invoice' },
-};
-const START = Date.UTC(2026, 11, 31, 23);
+/** Half an hour of delivery comes to $2.50 by invoice, 1,000,000 octets of content to $0.25 from the card. */
+const WATCHED = { start: Date.UTC(2026, 11, 31, 23), octets: 1_000_000, rate: 800_000, every: 50 };
 
+let watched: WatchedHalfHour;
 let clock: SimulatedClock;
-let capture: ServiceCapture;
 let viewer: SoftViewer;
 let fixture: HeadendFixture;
 let config: string;
-/** The card, as accounts of the ledger name it. */
 let card: string;
 
 beforeAll(async () => {
-  clock = new SimulatedClock(START);
-  capture = await ServiceCapture.start();
-  viewer = await SoftViewer.start(1, 100_000_000n);
-  card = formatCardId(viewer.cardId);
-  const session = {
-    name: 'main',
-    source: 'memory',
-    format: 'data',
-    rate: 800_000,
-    address: `${capture.address}:${capture.port}`,
-    profile: { every: 50, closingTime: 1000 },
-  };
-  const service = { number: 7, name: 'Harbour', price: PRICE, sessions: [session] };
-  const openSource = async () => sourceOf([randomBytes(1_000_000)]);
-  fixture = await startHeadend([service], { clock, openSource });
-  config = join(fixture.directory, 'tv.json');
-  const { directory } = fixture;
-  const places = { listen: `127.0.0.1:${fixture.port}`, state: `${directory}/state`, issuer: `${directory}/issuer` };
-  await writeFile(config, JSON.stringify({ ...places, services: [] }));
-  while (!fixture.log.some(({ msg }) => msg === 'a stream begins')) await turn();
-  await watchHalfAnHour();
+  watched = await WatchedHalfHour.watch(WATCHED);
+  ({ clock, viewer, fixture, config, card } = watched);
 }, 60_000);
 
-afterAll(async () => {
-  await fixture[Symbol.asyncDispose]();
-  await viewer.close();
-  await capture.close();
-});
-
-async function watchHalfAnHour(): Promise<void> {
-  const { offers } = readJson(await fixture.ask('GET', '/v1/offers')) as { offers: { id: string }[] };
-  const from = START / 1000;
-  const wish = { service: 7, offer: offers[0]!.id, from, to: from + 1800 };
-  expect(await viewer.request(fixture, 'join', wish)).toMatchObject({ outcome: 'joined' });
-  await clock.advance(20_000);
-  await clock.advanceUntil(fixture.headend.ended());
-  await turn();
-  await viewer.follow(capture, 7);
-  await viewer.settle();
-  expect(await viewer.deliver(fixture)).toBe(1);
-  await clock.advance(1_800_000);
-  while ((await readEntries()).length < 2) await clock.advance(1000);
-}
-
-async function readEntries(): Promise<{ id: number; kind: string }[]> {
-  const answer = await fixture.askOperator('GET', '/v1/operator/billing/entries');
-  return (readJson(answer) as { entries: { id: number; kind: string }[] }).entries;
-}
+afterAll(() => watched[Symbol.asyncDispose]());
 
 function billing(...args: string[]): Promise<string> {
   return runBilling(...args, '--config', config);
@@ -108,7 +54,7 @@ describe('content by purse and delivery by invoice', () => {
 
   test('any entry is followed to its source', async () => {
     const texts: string[] = [];
-    for (const { id } of await readEntries()) texts.push(await billing('explain', String(id)));
+    for (const { id } of await watched.readEntries()) texts.push(await billing('explain', String(id)));
     const charge = texts.find((text) => text.includes('charge'))!;
     expect(charge).toContain(`  2.50 USD from revenue:7 to user:${card}`);
     expect(charge).toContain('  content: 0.25 USD by purse, of the user\n  delivery: 2.50 USD by invoice, of the user');
@@ -163,7 +109,7 @@ describe('what operators enter', () => {
   });
 
   test('a correction takes an entry back, and both are shown', async () => {
-    const wrong = (await readEntries()).find(({ kind }) => kind === 'write-off')!;
+    const wrong = (await watched.readEntries()).find(({ kind }) => kind === 'write-off')!;
     await billing('correct', String(wrong.id), '--note', 'it was paid');
     const text = await billing('explain', String(wrong.id));
     expect(text).toContain('taken back by');

@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -21,32 +18,28 @@ import {
   makeWriteOffEntry,
 } from '../../../../host/headend/ledger/make-entries.ts';
 import { readBalances, readEntries, readLastClosed } from '../../../../host/headend/ledger/read-ledger.ts';
-import { GroupWriter } from '../../../../host/store/group-writer.ts';
-import { headendDatabase, type HeadendStore, openHeadendStore } from '../../../../host/store/headend/headend-store.ts';
+import type { GroupWriter } from '../../../../host/store/group-writer.ts';
+import { headendDatabase, type HeadendStore } from '../../../../host/store/headend/headend-store.ts';
+import { BillingFixture, DECEMBER } from '../../../support/headend/billing-fixture.ts';
 
 const USD = 840;
 const NOVEMBER = startOfPeriod('2026-11');
-const DECEMBER = startOfPeriod('2026-12');
 
+let ledger: BillingFixture;
 let directory: string;
 let store: HeadendStore;
 let writer: GroupWriter;
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'tollcast-ledger-'));
-  store = await openHeadendStore(directory);
-  writer = new GroupWriter(headendDatabase(directory));
+  ledger = await BillingFixture.open();
+  ({ directory, store, writer } = ledger);
 });
 
-afterEach(async () => {
-  await writer.close();
-  await store.destroy();
-  await rm(directory, { recursive: true });
-});
+afterEach(() => ledger.close());
 
 const charge = (source: string, amount: bigint, at = NOVEMBER) =>
   makeChargeEntry({ source, at, service: 7, currency: USD, charges: [{ payer: 'user:ann', amount }] });
-const post = (entry: LedgerEntry) => writer.commit(postChanges(entry));
+const post = (entry: LedgerEntry) => ledger.post(entry);
 
 describe('the ledger', () => {
   test('a charge is owed by the user and earned by the service; a payment settles it', async () => {
