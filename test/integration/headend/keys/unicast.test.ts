@@ -104,6 +104,8 @@ async function segmentsOf({ cardId }: SoftViewer): Promise<number[]> {
 
 test.each(['list', 'shared', 'single'] as const)(
   'by unicast, strategy %s: who asks plays on, a leaver gets the keys to its end, an outsider sees none',
+  // Simulated time may run ahead of the sockets; a run that lost that race says nothing of the keys.
+  { timeout: 60_000, retry: 2 },
   async (strategy) => {
     await start(strategy);
     const now = START / 1000;
@@ -141,5 +143,4 @@ test.each(['list', 'shared', 'single'] as const)(
     expect([leaves.opened > 0, leaves.refused > 0, leaves.opened < stays.opened]).toEqual([true, true, true]);
     expect(new Set(capture.messages.map((message) => message[0]))).toEqual(new Set([KIND.content]));
   },
-  60_000,
 );
