@@ -4,8 +4,8 @@ import type { KeyEntry } from '../../../apdu/decode-module/keys/key-list.ts';
 import { type KeyMessage, parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import { isPersonal, KIND } from '../../../apdu/decode-module/kinds.ts';
 import { ModuleError, type ModuleErrorCode } from '../../../apdu/decode-module/module-status.ts';
-import { toHex } from '../../../apdu/octets.ts';
 import type { DropReason } from '../status/bridge-status.ts';
+import { isReplaced, rivalsOf } from './content-rivals.ts';
 import { HeldKeys, type ParentName } from './held-keys.ts';
 import { type AnnouncedKey, type MessageHead, readKeyDatagram } from './key-datagram.ts';
 import { isParent } from './key-turns.ts';
@@ -241,6 +241,12 @@ export class KeyLoader {
     for (const known of this.#known) {
       const { state, message, sender } = known;
       if (state !== 'due' || !this.#concerns(message) || !this.#held.hasParent(message)) continue;
+      if (isReplaced(this.#known, known)) {
+        known.state = 'refused';
+        known.refusals.reason = 'keyReplayed';
+        known.refusals.add();
+        continue;
+      }
       if (senders === NONE_DUE) senders = new Map();
       const due = senders.get(sender);
       if (due === undefined) senders.set(sender, [known]);
@@ -286,14 +292,8 @@ export class KeyLoader {
   }
 
   /** A head-end may replace the next content key under its own id: the card has the one that was loaded last. */
-  #supersede({ message, terms }: KnownKey): void {
-    if (terms === undefined) return;
-    for (const known of this.#known) {
-      const { kind, service, keyId } = known.message;
-      if (known.state !== 'loaded' || kind !== message.kind || service !== message.service) continue;
-      // The same key under two segment keys has one salt.
-      if (keyId !== message.keyId || known.terms === undefined) continue;
-      if (toHex(known.terms.masterSalt) === toHex(terms.masterSalt)) continue;
+  #supersede(loaded: KnownKey): void {
+    for (const known of rivalsOf(this.#known, loaded)) {
       known.state = 'refused';
       known.refusals.reason = undefined;
     }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { ModuleClass } from '../../../apdu/decode-module/card-id.ts';
+import { parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import type { Tariff } from '../../../apdu/decode-module/money/tariff.ts';
 import { fromHex } from '../../../apdu/octets.ts';
 import type { DueMessages } from '../../stream/sealing/key-carousel.ts';
@@ -94,7 +95,7 @@ export class SessionKeyManager implements ContentKeys {
   /**
    * Gives a card keys for [from, to); an extension has the start of its join.
    * @returns messages for LOAD KEY in this order, the ids of the segments that they open, and by unicast the media time
-   *   until which the segment keys last.
+   *   until which the segment keys last; the start of the grant where there is none for it yet.
    */
   grant(grant: MemberGrant): {
     messages: readonly Uint8Array[];
@@ -102,11 +103,18 @@ export class SessionKeyManager implements ContentKeys {
     keysUntil?: number;
   } {
     const { segments, contents } = this.#liveFor(grant);
-    const opened = segments.filter(({ from, to }) => from < grant.to && grant.from < to);
+    const isInTime = ({ from, to }: { from: number; to: number }) => from < grant.to && grant.from < to;
+    const opened = segments.filter(isInTime);
+    const openedIds = new Set(opened.map(({ keyId }) => keyId));
+    // A card refuses a content key of another time, and one whose segment key it was not given.
+    const usable = contents.filter((octets) => {
+      const message = parseKeyMessage(octets);
+      return isInTime(message) && openedIds.has(message.parentId);
+    });
     return {
-      messages: [...this.#strategy.grant(grant, opened), ...contents],
+      messages: [...this.#strategy.grant(grant, opened), ...usable],
       segmentIds: [...new Set(opened.map(({ segment }) => segment))],
-      ...(this.#delivery === 'unicast' && { keysUntil: segments.at(-1)!.to }),
+      ...(this.#delivery === 'unicast' && { keysUntil: opened.at(-1)?.to ?? grant.from }),
     };
   }
 

@@ -72,6 +72,29 @@ test('of a content key that another replaces under its own id, the one that the 
   await card.close();
 });
 
+test('a recorded content message that comes only after its replacement does not displace that', async () => {
+  const { card, cardId, drops, loader, module, loadAll } = await startLoader();
+  const [older, newer] = [content(4, 3, 2), content(4, 6, 2, 1)];
+  const saltInUse = () => loader.content(4, 2)?.terms.masterSalt;
+  loader.add(concat(service(cardId), segment(3), segment(6), newer), 0);
+  await loadAll(0);
+  for (let now = 1; now < 1000; now += 300) {
+    loader.add(older, now);
+    await loadAll(now);
+    expect(saltInUse()).toEqual(new Uint8Array(12).fill(1));
+  }
+  expect(new Set(drops)).toEqual(new Set(['keyReplayed']));
+  // A card that lost its RAM takes both in any order, and ends with the one that holds.
+  await card.reset();
+  await module.select();
+  await module.openSession(SERVICE);
+  loader.reset(SERIAL, await module.listKeys());
+  loader.add(concat(older, segment(3), segment(6), newer), 1000);
+  await loadAll(1000);
+  expect(saltInUse()).toEqual(new Uint8Array(12).fill(1));
+  await card.close();
+});
+
 test('a flood of forged grants takes no more than every other turn from segment and content keys', async () => {
   const { card, cardId, loader, loadAll, module, contents } = await startLoader();
   const genuine = service(cardId);

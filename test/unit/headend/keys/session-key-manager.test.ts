@@ -249,6 +249,23 @@ describe.each([
     // The key of before opens for its grace.
     expect(line).toBe('*'.repeat(120 + grace) + 'A'.repeat(180 - grace));
   });
+
+  test('an answer has nothing that its card cannot load: no content key without the segment key above it', async () => {
+    const keys = makeKeys({ strategy: makeStrategy(), delivery: 'unicast', grace });
+    keys.startStream({ ssrc: SSRC, mediaTime: START });
+    // Who joins ahead has no segment key yet, and is told to ask before its start.
+    const ahead = keys.grant(memberA.grant(START + 200, START + 1000));
+    expect([ahead.segmentIds, ahead.keysUntil]).toEqual([[], START + 200]);
+    await memberA.take(ahead);
+    await play(keys, START, 100);
+    // Its join ends with the segment that is on, while the next one is announced.
+    const last = keys.grant(memberB.grant(START, START + 110));
+    expect([last.segmentIds, last.keysUntil]).toEqual([[1], START + 120]);
+    await memberB.take(last);
+    await play(keys, START + 100, 80);
+    await memberA.take(keys.grant(memberA.grant(START + 200, START + 1000)));
+    expect(await play(keys, START + 195, 10)).toBe('-----AAAAA');
+  });
 });
 
 test('by unicast, a segment key that replaces another comes by the key port, to all but who left', async () => {
