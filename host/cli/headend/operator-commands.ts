@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { wholeNumber } from '../options/number-option.ts';
 import { type ConfigOption, withConfig } from './config-option.ts';
+import { addUserCommands } from './user-commands.ts';
 
 const parseNumber = wholeNumber(1, 0xffff_ffff);
 
@@ -11,6 +12,7 @@ const load = () => import('./operator-actions.ts');
 export function addOperatorCommands(headend: Command): void {
   addServiceCommands(headend);
   addMemberCommands(headend);
+  addUserCommands(headend);
   withConfig(headend, 'log', 'show what cards asked for and got, the newest first')
     .option('--card <id>', 'of this card alone')
     .option('--limit <n>', 'rows at most', wholeNumber(1, 10_000), 100)

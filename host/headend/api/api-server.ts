@@ -18,6 +18,7 @@ import { addReceiptRoutes, type ReceiptPorts } from './routes/receipt-routes.ts'
 import { addReconcileRoutes, type ReconcilePorts } from './routes/reconcile-routes.ts';
 import { addRequestRoutes, type RequestPorts } from './routes/request-routes.ts';
 import { addSubscriptionRoutes, type SubscriptionPorts } from './routes/subscription-routes.ts';
+import { addUserRoutes, type UserPorts } from './routes/user-routes.ts';
 import type { TlsIdentity } from './tls-identity.ts';
 
 /** What the API tells and changes. */
@@ -33,7 +34,8 @@ export interface ApiPorts
     BillingPorts,
     UserBillPorts,
     InvoicePorts,
-    SubscriptionPorts {
+    SubscriptionPorts,
+    UserPorts {
   readonly services: OperatorPorts['services'];
   readonly metrics: Metrics;
   /** Why the head-end cannot go on; undefined while it can. */
@@ -115,6 +117,7 @@ export async function makeApi(
   addBillRoutes(api, ports);
   addInvoiceRoutes(api, ports);
   addSubscriptionRoutes(api, ports);
+  addUserRoutes(api, ports);
   await api.ready();
   return api;
 }

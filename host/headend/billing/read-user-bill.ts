@@ -16,7 +16,12 @@ export async function readUserBill(store: HeadendStore, cardId: Uint8Array, limi
   const id = toHex(cardId);
   const blocked = await store.selectFrom('blockedCard').select('cardId').where('cardId', '=', id).executeTakeFirst();
   if (blocked !== undefined) return undefined;
-  const known = await store.selectFrom('cardUser').select('user').where('cardId', '=', id).executeTakeFirst();
+  const known = await store
+    .selectFrom('cardUser')
+    .select('user')
+    .where('cardId', '=', id)
+    .where('until', 'is', null)
+    .executeTakeFirst();
   const user = known?.user ?? formatCardId(cardId);
   const account = parseLedgerAccount(`user:${user}`);
   const owed = await readBalances(store, account);

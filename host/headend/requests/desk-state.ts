@@ -51,7 +51,7 @@ export async function readDeskState(
     numbers.push([cardId, lastNumber]);
   }
   const blocked = await store.selectFrom('blockedCard').select('cardId').execute();
-  const users = await store.selectFrom('cardUser').selectAll().execute();
+  const users = await store.selectFrom('cardUser').selectAll().where('until', 'is', null).execute();
   const last = await store.selectFrom('requestLog').select('id').orderBy('id', 'desc').limit(1).executeTakeFirst();
   return {
     members,

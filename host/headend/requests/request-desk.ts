@@ -21,7 +21,7 @@ import { DeskTimers } from './desk-timers.ts';
 import { type Applied, type Asked, Joins, type Refusal } from './joins.ts';
 import { parseReply, refuse, type Reply, replyOf, textOfReply } from './reply.ts';
 import type { CardStandings, OfferBook } from './request-ports.ts';
-import { blockChange, forgetChange, logChange, rememberChange, unblockChange, userChange } from './request-rows.ts';
+import { blockChange, forgetChange, logChange, rememberChange, unblockChange, userChanges } from './request-rows.ts';
 import type { MembershipEvents, SessionKeys } from './session-keys.ts';
 
 export interface RequestDeskOptions extends DeskStore {
@@ -47,8 +47,8 @@ export interface RequestDeskOptions extends DeskStore {
   readonly clock: Clock;
 }
 
-/** Characters. */
-const MAX_USER = 100;
+/** Characters of a user: its account in the ledger has no more. */
+const MAX_USER = 75;
 
 /**
  * Answers what cards ask. What a request changes, its row in the log and its answer are on disk, in one transaction,
@@ -177,7 +177,7 @@ export class RequestDesk implements MemberList {
   /**
    * Says who uses a card: its next joins are charged to that user.
    * @param cardId 8 octets.
-   * @param user 1 to 100 characters; the card itself when left out.
+   * @param user 1 to 75 characters; the card itself when left out.
    * @throws OutOfRangeError.
    */
   async assignUser(cardId: Uint8Array, user?: string): Promise<void> {
@@ -185,9 +185,10 @@ export class RequestDesk implements MemberList {
       throw new OutOfRangeError(`a user has 1 to ${MAX_USER} characters, not ${user.length}`);
     }
     const card = toHex(cardId);
+    if (this.#state.users.get(card) === user) return;
     if (user === undefined) this.#state.users.delete(card);
     else this.#state.users.set(card, user);
-    await this.#commit([userChange(card, user)]);
+    await this.#commit(userChanges(card, user, this.#now()));
   }
 
   /** Takes one card off the list of one session. @returns whether it was on it, when that is on disk. */

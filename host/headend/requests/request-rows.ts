@@ -18,9 +18,10 @@ const DELETE_MEMBER = 'delete from member where entry_id = ?';
 const BLOCK = 'insert or ignore into blocked_card (card_id, at) values (?, ?)';
 const UNBLOCK = 'delete from blocked_card where card_id = ?';
 
-const ASSIGN = `insert into card_user (card_id, user) values (?, ?)
-  on conflict (card_id) do update set user = excluded.user`;
-const UNASSIGN = 'delete from card_user where card_id = ?';
+const PART = 'update card_user set until = ? where card_id = ? and until is null';
+const JOIN = `insert into card_user (card_id, since, until, user) values (?, ?, null, ?)
+  on conflict (card_id, since) do update set user = excluded.user, until = null`;
+const KEEP_USER = 'insert into user (name, added_at) values (?, ?) on conflict (name) do nothing';
 
 export function logChange(row: RequestLogTable): StoreChange {
   const { id, at, cardId, kind, service, session, segmentId, timeFrom, timeTo, requestId, outcome } = row;
@@ -69,9 +70,11 @@ export function unblockChange(cardId: string): StoreChange {
   return { sql: UNBLOCK, values: [cardId] };
 }
 
-/** @param user undefined for a card that is its own user. */
-export function userChange(cardId: string, user: string | undefined): StoreChange {
-  return user === undefined ? { sql: UNASSIGN, values: [cardId] } : { sql: ASSIGN, values: [cardId, user] };
+/** Has a card be of a user from now on. @param user undefined for a card that is its own user. */
+export function userChanges(cardId: string, user: string | undefined, now: number): readonly StoreChange[] {
+  const part = { sql: PART, values: [now, cardId] };
+  if (user === undefined) return [part];
+  return [part, { sql: KEEP_USER, values: [user, now] }, { sql: JOIN, values: [cardId, now, user] }];
 }
 
 export function memberOfRow(row: MemberTable): Member {

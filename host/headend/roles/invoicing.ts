@@ -9,6 +9,7 @@ import { BillingDesk } from '../billing/billing-desk.ts';
 import { InvoiceDesk } from '../billing/invoices/invoice-desk.ts';
 import { readUserBill } from '../billing/read-user-bill.ts';
 import { Subscriptions } from '../billing/subscriptions.ts';
+import { UserBook } from '../billing/users/user-book.ts';
 import type { HeadendPlan } from '../config/headend-plan.ts';
 import type { RequestDesk } from '../requests/request-desk.ts';
 import type { SoldServices } from './sold-services.ts';
@@ -17,6 +18,7 @@ import type { SoldServices } from './sold-services.ts';
 export interface Invoicing extends Pick<InvoicePorts, 'invoices' | 'findParties'>, UserBillPorts {
   readonly billing: BillingDesk;
   readonly subscriptions: Subscriptions;
+  readonly users: UserBook;
 }
 
 export function openInvoicing(
@@ -26,13 +28,15 @@ export function openInvoicing(
     readonly writer: GroupWriter;
     readonly clock: Clock;
     readonly services: SoldServices;
-    readonly desk: Pick<RequestDesk, 'openBillRequest'>;
+    readonly desk: Pick<RequestDesk, 'openBillRequest' | 'assignUser'>;
   },
 ): Invoicing {
   const { store, writer, clock, services, desk } = ports;
   const subscriptions = new Subscriptions(store, writer, clock, (number) => services.find(number));
+  const users = new UserBook(store, desk, clock);
   return {
     subscriptions,
+    users,
     billing: new BillingDesk(store, writer, clock, subscriptions),
     invoices: new InvoiceDesk(store, writer, clock, tax),
     findBill: async (octets) => {
@@ -41,8 +45,9 @@ export function openInvoicing(
       const bill = await readUserBill(store, asked.cardId, MAX_BILL_LINES);
       return bill === undefined ? { problem: makeProblem('blocked-card') } : { bill };
     },
-    findParties: async () => ({
+    findParties: async (account) => ({
       from,
+      to: await users.writeAddress(account),
       services: new Map(services.list().map(({ plan }) => [plan.number, plan.name])),
     }),
   };

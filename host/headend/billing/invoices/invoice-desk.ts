@@ -11,9 +11,10 @@ import type { LedgerPeriod } from '../../ledger/ledger-period.ts';
 import { postChanges } from '../../ledger/ledger-rows.ts';
 import { makeRefundEntry } from '../../ledger/make-entries.ts';
 import { readLastClosed } from '../../ledger/read-ledger.ts';
+import { CardUsers } from '../users/card-users.ts';
 import { issueChanges, nameInvoice } from './invoice-rows.ts';
 import { type InvoiceDocument, makeInvoice } from './invoice.ts';
-import { CREDIT_NOTE, readPayerItems, readPayers } from './read-items.ts';
+import { CREDIT_NOTE, type Payers, readPayerItems, readPayers } from './read-items.ts';
 import type { TaxRule } from './tax-rule.ts';
 
 /** An invoice or a credit note, as it was issued. */
@@ -72,10 +73,11 @@ export class InvoiceDesk {
       if (closed === undefined || closed < period) {
         throw new TollcastError('PERIOD_OPEN', `${period} is not closed; close it first, as its invoices stay`);
       }
-      const payers = [...(await readPayers(this.#store))];
+      const users = await CardUsers.read(this.#store);
+      const payers = [...(await readPayers(this.#store, users))];
       const before = await this.#count();
       for (let at = 0; at < payers.length; at += AT_ONCE) {
-        await this.#issueSome(period, new Map(payers.slice(at, at + AT_ONCE)));
+        await this.#issueSome(period, new Map(payers.slice(at, at + AT_ONCE)), users);
         await turn();
       }
       return (await this.#count()) - before;
@@ -159,7 +161,7 @@ export class InvoiceDesk {
     });
   }
 
-  async #issueSome(period: LedgerPeriod, payers: ReadonlyMap<string, readonly string[]>): Promise<void> {
+  async #issueSome(period: LedgerPeriod, payers: Payers, users: CardUsers): Promise<void> {
     const at = Math.floor(this.#clock.now() / 1000);
     const accounts = JSON.stringify([...payers.keys()]);
     const last = await this.#store
@@ -177,16 +179,18 @@ export class InvoiceDesk {
       .where('account', 'in', sql<string>`(select value from json_each(${accounts}))`)
       .execute();
     const names = new Set(issued.map(({ name }) => name));
-    const changes = (await readPayerItems(this.#store, period, payers)).flatMap(({ account, currency, items }) => {
-      const name = nameInvoice(account, period, currency);
-      if (names.has(name)) return [];
-      const carried = carriedOf.get(`${account} ${currency}`) ?? 0n;
-      const invoice = makeInvoice(
-        { account, period, currency: currencyByNumber(currency), items, carried },
-        this.#rules,
-      );
-      return issueChanges(invoice, { name, currency, at });
-    });
+    const changes = (await readPayerItems(this.#store, period, payers, users)).flatMap(
+      ({ account, currency, items }) => {
+        const name = nameInvoice(account, period, currency);
+        if (names.has(name)) return [];
+        const carried = carriedOf.get(`${account} ${currency}`) ?? 0n;
+        const invoice = makeInvoice(
+          { account, period, currency: currencyByNumber(currency), items, carried },
+          this.#rules,
+        );
+        return issueChanges(invoice, { name, currency, at });
+      },
+    );
     await this.#writer.commit(changes);
   }
 

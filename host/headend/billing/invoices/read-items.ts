@@ -1,8 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
-import { formatCardId } from '../../../../apdu/decode-module/card-id.ts';
-import { fromHex } from '../../../../apdu/octets.ts';
 import type { HeadendStore } from '../../../store/headend/headend-store.ts';
 import { readItems } from '../../charging/charging-rows.ts';
+import type { CardUsers } from '../users/card-users.ts';
 import type { InvoiceItem } from './invoice.ts';
 
 /** Who is sent an invoice, and the accounts of the ledger that are on it: its own, and those of its cards. */
@@ -44,20 +43,18 @@ const PAGE = 2000;
 const OF_PAYERS = ['card', 'provider', 'user'];
 
 /** Who may have something on an invoice: users, providers, and the users of cards. */
-export async function readPayers(store: HeadendStore): Promise<Payers> {
-  const users = new Map<string, string>();
-  for (const { cardId, user } of await store.selectFrom('cardUser').selectAll().execute()) {
-    users.set(formatCardId(fromHex(cardId)), user);
-  }
+export async function readPayers(store: HeadendStore, users: CardUsers): Promise<Payers> {
   const payers = new Map<string, string[]>();
   for (const side of ['debit', 'credit'] as const) {
     for (const kind of OF_PAYERS) {
       for await (const account of readAccounts(store, side, kind)) {
         const card = kind === 'card' ? account.slice('card:'.length) : undefined;
-        const payer = card === undefined ? account : `user:${users.get(card) ?? card}`;
-        const accounts = payers.get(payer);
-        if (accounts === undefined) payers.set(payer, [account]);
-        else if (!accounts.includes(account)) accounts.push(account);
+        const found = card === undefined ? [account] : users.usersOf(card).map((user) => `user:${user}`);
+        for (const payer of found) {
+          const accounts = payers.get(payer);
+          if (accounts === undefined) payers.set(payer, [account]);
+          else if (!accounts.includes(account)) accounts.push(account);
+        }
       }
     }
   }
@@ -84,14 +81,22 @@ async function* readAccounts(store: HeadendStore, side: 'debit' | 'credit', kind
 }
 
 /** What some payers have in a month, each currency by itself and in the order of the ledger. */
-export async function readPayerItems(store: HeadendStore, period: string, payers: Payers): Promise<PayerItems[]> {
-  const payerOf = new Map([...payers].flatMap(([payer, accounts]) => accounts.map((account) => [account, payer])));
+export async function readPayerItems(
+  store: HeadendStore,
+  period: string,
+  payers: Payers,
+  users: CardUsers,
+): Promise<PayerItems[]> {
+  const accounts = new Set([...payers.values()].flat());
   const found = new Map<string, PayerItems & { readonly items: InvoiceItem[] }>();
-  for (const row of await readPosted(store, period, [...payerOf.keys()])) {
+  for (const row of await readPosted(store, period, [...accounts])) {
     for (const own of [row.debit, row.credit]) {
-      const payer = payerOf.get(own);
-      const item = payer === undefined ? undefined : itemOf(row, own);
-      if (payer === undefined || item === undefined) continue;
+      if (!accounts.has(own)) continue;
+      // What a card paid was paid by who used it then.
+      const isCard = own.startsWith('card:');
+      const payer = isCard ? `user:${users.userOf(own.slice('card:'.length), row.at)}` : own;
+      const item = payers.has(payer) ? itemOf(row, own) : undefined;
+      if (item === undefined) continue;
       const key = `${payer} ${row.currency}`;
       let kept = found.get(key);
       if (kept === undefined) found.set(key, (kept = { account: payer, currency: row.currency, items: [] }));

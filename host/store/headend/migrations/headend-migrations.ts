@@ -9,6 +9,7 @@ import { components } from './0007-components.ts';
 import { credits } from './0008-credits.ts';
 import { creditNames } from './0009-credit-names.ts';
 import { subscriptions } from './0010-subscriptions.ts';
+import { users } from './0011-users.ts';
 
 /**
  * What each version of the head-end's database adds to the one before, by name and in the order of the names. One that
@@ -25,4 +26,5 @@ export const HEADEND_MIGRATIONS: Record<string, Migration> = {
   '0008-credits': credits,
   '0009-credit-names': creditNames,
   '0010-subscriptions': subscriptions,
+  '0011-users': users,
 };

@@ -7,6 +7,7 @@ import { REQUEST_COLUMNS, type RequestTables } from './request-tables.ts';
 import { SENT_COLUMNS, type SentTables } from './sent-tables.ts';
 import { SERVE_COLUMNS, type ServeTables } from './serve-tables.ts';
 import { SUBSCRIPTION_COLUMNS, type SubscriptionTables } from './subscription-tables.ts';
+import { USER_COLUMNS, type UserTables } from './user-tables.ts';
 
 /** The head-end's database. Times are seconds since 1970. */
 export type HeadendTables = RequestTables &
@@ -16,7 +17,8 @@ export type HeadendTables = RequestTables &
   SentTables &
   InvoiceTables &
   CreditTables &
-  SubscriptionTables;
+  SubscriptionTables &
+  UserTables;
 
 type Rows = { [T in keyof HeadendTables]: Selectable<HeadendTables[T]> };
 type ColumnsOf<V, R = Rows[keyof Rows]> = R extends unknown
@@ -35,4 +37,5 @@ export const HEADEND_COLUMNS: { readonly [C in ColumnsOf<number>]: 'number' } & 
   ...INVOICE_COLUMNS,
   ...CREDIT_COLUMNS,
   ...SUBSCRIPTION_COLUMNS,
+  ...USER_COLUMNS,
 };

@@ -104,12 +104,6 @@ export interface BlockedCardTable {
   readonly at: number;
 }
 
-/** Who uses a card; a card that is not here is its own user. */
-export interface CardUserTable {
-  readonly cardId: string;
-  readonly user: string;
-}
-
 export type RequestTables = {
   readonly requestLog: RequestLogTable;
   readonly answeredRequest: AnsweredRequestTable;
@@ -118,7 +112,6 @@ export type RequestTables = {
   readonly chargingEntry: ChargingEntryTable;
   readonly bill: BillTable;
   readonly blockedCard: BlockedCardTable;
-  readonly cardUser: CardUserTable;
 };
 
 /** Integer columns of these tables that are numbers or booleans. */

@@ -61,7 +61,7 @@ describe('the invoices of a month', () => {
   test('have what several cards of a user paid, and what it was charged, neither of them twice', async () => {
     await billing.store
       .insertInto('cardUser')
-      .values(CARDS.map((card) => ({ cardId: card.replaceAll('-', ''), user: 'ann' })))
+      .values(CARDS.map((card) => ({ cardId: card.replaceAll('-', ''), since: 0, until: null, user: 'ann' })))
       .execute();
     await billing.post(
       charge('1', 'ann', 2_500_000n),
@@ -77,6 +77,29 @@ describe('the invoices of a month', () => {
       payable: '2.50 USD',
     });
     expect(invoice!.document.lines.map(({ card }) => card)).toEqual([null, ...CARDS]);
+  });
+
+  test('have what a card paid on the invoice of who used it then', async () => {
+    const cardId = CARDS[0].replaceAll('-', '');
+    await billing.store
+      .insertInto('cardUser')
+      .values([
+        { cardId, since: NOVEMBER + 100, until: NOVEMBER + 200, user: 'ann' },
+        { cardId, since: NOVEMBER + 200, until: null, user: 'bo' },
+      ])
+      .execute();
+    const times = [0, 99, 100, 199, 200, 300];
+    await billing.post(
+      ...times.map((at, i) => ({ ...receipt(`${cardId}:${i}`, CARDS[0], 1_000_000n), at: NOVEMBER + at })),
+    );
+    expect(await issueNovember()).toBe(3);
+    expect(
+      (await listAll()).map(({ document }) => [document.account, document.lines.map(({ at }) => at - NOVEMBER)]),
+    ).toEqual([
+      [`user:${CARDS[0]}`, [0, 99]],
+      ['user:ann', [100, 199]],
+      ['user:bo', [200, 300]],
+    ]);
   });
 
   test('take back what was corrected, and know no payments', async () => {
