@@ -30,7 +30,7 @@ export function addUserCommands(headend: Command): void {
     .option('--contact <text>', 'how the person is reached')
     .option('--address <text>', 'lines of the address, as on an invoice')
     .action(async (name: string, { config, ...person }: PersonOptions) => {
-      const fields = Object.entries(person).map(([field, text]) => [field, text === '' ? null : String(text)]);
+      const fields = Object.entries(person).map(([field, text]) => [field, text === '' ? null : text]);
       await (await load()).change(config, 'PUT', pathOf(name), Object.fromEntries(fields));
     });
   addCardCommand(user, 'join', 'PUT', 'give a user a card: its next joins are charged to the user');
