@@ -51,6 +51,22 @@ export const LAYERS: readonly Layer[] = [
     packages: [],
   },
   { path: 'host/player', mayImport: ['apdu', 'host/clock', 'host/stream', 'host/transport'] },
+  // What it hands on it does not open.
+  { path: 'host/relay', mayImport: ['apdu', 'host/contract', 'host/transport/network'] },
+  {
+    path: 'host/page',
+    mayImport: [
+      'apdu',
+      'card-sim/soft',
+      'host/bridge',
+      'host/contract',
+      'host/money',
+      'host/player',
+      'host/stream',
+      'host/transport',
+    ],
+    packages: ['@noble/**', 'mpegts.js'],
+  },
   { path: 'host/issuer', mayImport: ['apdu', 'host/contract', 'host/money', 'host/store', 'host/transport'] },
   { path: 'host/headend/index.ts', mayImport: ['apdu', 'host/headend', 'host/money'] },
   { path: 'host/headend/sources', mayImport: ['apdu', 'host/clock', 'host/stream', 'host/transport'] },

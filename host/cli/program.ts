@@ -7,6 +7,7 @@ import { addCardCommand } from './card/card-command.ts';
 import { addChannelsCommand } from './channels/channels-command.ts';
 import { addHeadendCommand } from './headend/headend-command.ts';
 import { addIssuerCommand } from './issuer/issuer-command.ts';
+import { addRelayCommand } from './relay/relay-command.ts';
 import { readCommandName } from './terminal/command-name.ts';
 import { endProcess } from './terminal/end-process.ts';
 import { takeSecrets } from './terminal/environment-secrets.ts';
@@ -26,6 +27,7 @@ const GROUPS = [
   addChannelsCommand,
   addHeadendCommand,
   addIssuerCommand,
+  addRelayCommand,
   addWatchCommand,
 ];
 

@@ -5,10 +5,10 @@ import type { Socket } from 'node:net';
 import { TransportError } from '../../apdu/errors.ts';
 import { concat } from '../../apdu/octets.ts';
 import type { ClearPackets } from '../stream/opening/clear-packets.ts';
-import { PAYLOAD_TYPE_MPEG_TS, parseRtpHeader } from '../stream/packet/rtp-packet.ts';
 import { loadSendLimits, type SendLimits } from '../transport/network/send-limits.ts';
 import { readTcpQueues, type UnreadOctets } from '../transport/network/tcp-queues.ts';
 import { answerBrowser } from './browser-page.ts';
+import { detectContentType } from './content-type.ts';
 import type { Output, OutputAddress } from './output.ts';
 import { MAX_PICTURE_WAIT } from './picture/picture-output.ts';
 import { type PictureEntry, PictureTracker } from './picture/picture-tracker.ts';
@@ -106,7 +106,7 @@ class HttpOutput implements Output {
 
   /** A player that does not read misses what the others get. */
   write(clear: ClearPackets): void {
-    this.#contentType ??= contentTypeOf(clear);
+    this.#contentType ??= detectContentType(clear);
     const { length } = clear.payload;
     if (this.#players.size === 0) this.lost += length;
     const entry = clear.isStart === true ? 'anywhere' : this.#tracker.findEntry(clear.payload);
@@ -251,12 +251,4 @@ function countHeld(socket: Socket | null, unread: UnreadOctets | undefined): num
 function refuse(response: ServerResponse, status: number, text: string): void {
   if (status === 405) response.setHeader('Allow', ALLOW);
   response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' }).end(`${text}\n`);
-}
-
-/** Of MPEG-TS by its payload type, of audio by the sync word of its frames, which payloads begin with. */
-function contentTypeOf({ headers, payload: [first = 0, second = 0] }: ClearPackets): string {
-  if (parseRtpHeader(headers).payloadType === PAYLOAD_TYPE_MPEG_TS) return 'video/mp2t';
-  if (first !== 0xff || second < 0xe0) return 'application/octet-stream';
-  // Of MPEG audio frames the two bits of the layer are never zero; those of ADTS are.
-  return (second & 0x06) === 0 ? 'audio/aac' : 'audio/mpeg';
 }

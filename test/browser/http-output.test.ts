@@ -13,6 +13,7 @@ import { openOutput } from '../../host/player/open-output.ts';
 import type { Output } from '../../host/player/output.ts';
 import type { BridgeRun } from '../support/streams/bridge-run.ts';
 import { bridgeTest } from '../support/streams/bridge-test.ts';
+import { sendAtPace } from '../support/streams/paced-clip.ts';
 import { makeClip } from '../support/streams/test-clip.ts';
 import { LOOPBACK, makePayloads, personalise, type TestNetwork, TestService } from '../support/streams/test-service.ts';
 
@@ -20,8 +21,7 @@ const EXECUTABLE = '/usr/bin/chromium';
 /** A name that its owner lets point to this machine, as in DNS rebinding. */
 const REBOUND = 'rebound.example';
 const CREDIT = 10_000_000n;
-/** Octets of a payload, and seconds of a clip. */
-const PAYLOAD = 1316;
+/** Seconds of a clip. */
 const CLIP_SECONDS = 40;
 
 const test = bridgeTest('soft');
@@ -171,29 +171,6 @@ async function makeTestClip(codecs?: string[]): Promise<Buffer> {
   return makeClip(join(folder, 'clip.ts'), CLIP_SECONDS, codecs);
 }
 
-/** Sends the clip at its pace, until the end of the test. @returns what ends it before. */
-function sendAtPace(network: TestNetwork, service: TestService, clip: Buffer): () => Promise<void> {
-  const state = { isOver: false };
-  const began = performance.now();
-  const count = Math.floor(clip.length / PAYLOAD);
-  const sending = (async () => {
-    for (let next = 0; next < count && !state.isOver; await sleep(40)) {
-      const due = Math.min(count, Math.ceil((count * (performance.now() - began)) / (1000 * CLIP_SECONDS)));
-      const part = Array.from({ length: due - next }, (_none, i) =>
-        clip.subarray((next + i) * PAYLOAD, (next + i + 1) * PAYLOAD),
-      );
-      if (part.length > 0) await network.groups(service.seal(part));
-      next = due;
-    }
-  })();
-  const stop = () => {
-    state.isOver = true;
-    return sending;
-  };
-  onTestFinished(stop);
-  return stop;
-}
-
 test('a visit of the address shows picture and sound; a pause takes no more, and playing goes on, after a reload too', async ({
   card,
   network,
@@ -220,7 +197,7 @@ test('a visit of the address shows picture and sound; a pause takes no more, and
     'content-security-policy': expect.stringContaining(`default-src 'none'; script-src 'self' 'sha256-`) as string,
   });
   await run.until(() => output.isReady);
-  const stopSending = sendAtPace(network, service, clip);
+  const stopSending = sendAtPace(network, service, { clip, seconds: CLIP_SECONDS });
   const isPlaying = 'document.querySelector("video").currentTime > 1';
   await untilShown(isPlaying);
   const first = await page.evaluate<Shown>(SHOWN);
@@ -258,7 +235,7 @@ test('what a browser cannot play its page says, and takes no more of it', async 
   await run.until(() => run.bridge.status.state === 'waiting for a player');
   page = await browser.newPage();
   await page.goto(output.where);
-  sendAtPace(network, service, clip);
+  sendAtPace(network, service, { clip, seconds: CLIP_SECONDS });
   await untilShown('document.querySelector("span").textContent.startsWith("This browser cannot play what comes")');
   await run.until(() => !output.isReady);
 });

@@ -20,7 +20,7 @@ import process from 'node:process';
 import { promisify } from 'node:util';
 import { FormatError, TransportError } from '../../../apdu/errors.ts';
 import type { CardStore, Change } from './eeprom.ts';
-import { unframeImage } from './state-frame.ts';
+import { readStateFile } from './state-content.ts';
 import { lockFile, noRoomBeside } from './state-lock.ts';
 import { type FileWrite, StateRing } from './state-ring.ts';
 
@@ -85,8 +85,7 @@ export class StateFile implements CardStore {
     });
     if (octets === undefined) return undefined;
     try {
-      if (!StateRing.isOne(octets)) return unframeImage(octets);
-      const { ring, image } = StateRing.read(octets);
+      const { ring, image } = readStateFile(octets);
       this.#ring = ring;
       return image;
     } catch (cause) {
@@ -228,9 +227,7 @@ function keepOlder(path: string): void {
 function adviceFor(path: string): string {
   const older = `${path}.bak`;
   try {
-    const octets = readFileSync(older);
-    if (StateRing.isOne(octets)) StateRing.read(octets);
-    else unframeImage(octets);
+    readStateFile(readFileSync(older));
     const time = statSync(older).mtime.toISOString();
     return `${older} is whole, as the card was when it was opened last (${time}): give it the name of the other to go on with it`;
   } catch {

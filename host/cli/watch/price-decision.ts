@@ -1,6 +1,7 @@
 import type { TariffKind } from '../../../apdu/decode-module/money/tariff.ts';
 import { TollcastError } from '../../../apdu/errors.ts';
 import type { DecidePrice, PriceOffer } from '../../bridge/index.ts';
+import { describeOffer } from '../../bridge/price/describe-offer.ts';
 import { type Clock, systemClock } from '../../clock/clock.ts';
 import type { Offer, PriceBasis, PriceComponent } from '../../contract/offer/offer.ts';
 import { currencyByNumber } from '../../money/currency.ts';
@@ -8,7 +9,6 @@ import { formatPrice, type Price } from '../../money/price.ts';
 import { formatOfferPrice, isPaidByUser } from '../channels/describe-offer.ts';
 import type { PriceOptions } from '../options/price-option.ts';
 import { canAsk, confirm } from '../terminal/ask.ts';
-import { describeOffer } from './price-question.ts';
 
 /** ms of the stream from which an hour's cost is told when somebody is asked. */
 const MEASURE = 1000;

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PrivatePcscd } from '../../../card-sim/simulator/private-pcscd.ts';
+import { walkPage } from '../../support/page-site.ts';
+import { findFreePort } from '../../support/streams/test-service.ts';
 import { countTally } from '../../support/tally.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
@@ -185,6 +187,29 @@ test('the command tells its version and lists readers', async () => {
     expect(await succeed('npx', ['tollcast', 'card', 'list'])).toBe(expected);
   } finally {
     await pcscd.stop();
+  }
+});
+
+test('the page of the relay is whole', async () => {
+  const [stream, port] = [await findFreePort(), await findFreePort()];
+  const args = ['tollcast', 'relay', '--address', `239.255.78.8:${stream}`, '--port', String(port)];
+  const running = execFile('npx', args, { cwd: project });
+  const where = `http://127.0.0.1:${port}/`;
+  try {
+    await expect
+      .poll(
+        () =>
+          fetch(where).then(
+            ({ ok }) => ok,
+            () => false,
+          ),
+        { timeout: 20_000 },
+      )
+      .toBe(true);
+    const { modules, missing } = await walkPage(where);
+    expect([modules.length > 100, missing]).toEqual([true, []]);
+  } finally {
+    running.kill('SIGTERM');
   }
 });
 

@@ -1,7 +1,7 @@
-import type { PriceOffer } from '../../bridge/index.ts';
 import { formatMoney } from '../../money/amount.ts';
 import { type Currency, currencyByNumber } from '../../money/currency.ts';
 import { formatPrice } from '../../money/price.ts';
+import type { PriceOffer } from './price-offer.ts';
 
 const HOUR = 3600n;
 const MEGABYTE = 1_000_000n;

@@ -1,0 +1,56 @@
+import type { Command } from 'commander';
+import { OutOfRangeError } from '../../../apdu/errors.ts';
+import { RelayServer } from '../../relay/relay-server.ts';
+import { Relay } from '../../relay/relay.ts';
+import { type MulticastAddress, parseMulticastAddress } from '../../transport/network/multicast-address.ts';
+import { wholeNumber } from '../options/number-option.ts';
+
+interface RelayOptions {
+  readonly address: MulticastAddress;
+  readonly keyPort?: number;
+  readonly interface: string;
+  readonly port: number;
+}
+
+/** Adds `tollcast relay` to the program. */
+export function addRelayCommand(program: Command): void {
+  program
+    .command('relay')
+    .description('let a web page receive a pay stream, open it with a card of its own and play it')
+    .requiredOption('--address <address:port>', 'address of the stream, as in 239.1.2.3:5000', parseMulticastAddress)
+    .option('--key-port <port>', 'port of the key messages (default: the media port + 2)', wholeNumber(1, 65_535))
+    .option('--interface <address>', 'address of the interface to receive by', '127.0.0.1')
+    .option('--port <port>', 'TCP port of the page; it keeps its card by this', wholeNumber(1, 65_535), 8475)
+    .action(relayStream);
+}
+
+async function relayStream({
+  address: stream,
+  keyPort,
+  interface: local,
+  port: pagePort,
+}: RelayOptions): Promise<void> {
+  const { address, port } = stream;
+  const keys = keyPort ?? port + 2;
+  if (keys === port || keys === port + 1) {
+    throw new OutOfRangeError(`--key-port ${keys} is taken by the media or its RTCP; leave it out or name another`);
+  }
+  const relay = await Relay.open({ address, port, keyPort: keys, interface: local });
+  try {
+    const server = await RelayServer.open(relay, pagePort);
+    try {
+      process.stderr.write(`tollcast: relays ${address}:${port} to ${server.where}; open that in a browser\n`);
+      await untilStopped();
+    } finally {
+      await server.close();
+    }
+  } finally {
+    await relay.close();
+  }
+}
+
+function untilStopped(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
+  });
+}
