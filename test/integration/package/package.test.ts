@@ -192,8 +192,9 @@ test('the command tells its version and lists readers', async () => {
 
 test('the page of the relay is whole', async () => {
   const [stream, port] = [await findFreePort(), await findFreePort()];
-  const args = ['tollcast', 'relay', '--address', `239.255.78.8:${stream}`, '--port', String(port)];
-  const running = execFile('npx', args, { cwd: project });
+  const program = join(project, 'node_modules/.bin/tollcast');
+  const args = [program, 'relay', '--address', `239.255.78.8:${stream}`, '--port', String(port)];
+  const running = execFile(process.execPath, args, { cwd: project });
   const where = `http://127.0.0.1:${port}/`;
   try {
     await expect

@@ -15,7 +15,7 @@ test('the message of the page', () => {
   const datagrams = [fromHex('80E1'), new Uint8Array()];
   const sources = [0xc000_0201_1388, 0x0a00_0001_0002];
   const message = encodeRelayMessage({ port: 'keys', datagrams, sources });
-  expect(toHex(message)).toBe('02' + 'c00002011388' + '0002' + '80e1' + '0a0000010002' + '0000');
+  expect(toHex(message)).toBe('02c00002011388000280e10a00000100020000');
 });
 
 test('what is encoded is parsed again', () => {
