@@ -34,6 +34,11 @@ export function p256PairOf(privateKey: Uint8Array): P256Pair {
   return { privateKey, publicKey: p256.getPublicKey(privateKey, false) };
 }
 
+/** The private half of a seed. @param seed 48 octets, as nobody else has them (FIPS 186-5 A.2.1). @returns 32 octets. */
+export function privateHalfOf(seed: Uint8Array): Uint8Array {
+  return p256.utils.randomSecretKey(seed);
+}
+
 /** Whether 32 octets are from 1 to the order of the curve less 1. */
 export function isPrivateHalf(octets: Uint8Array): boolean {
   return p256.utils.isValidSecretKey(octets);

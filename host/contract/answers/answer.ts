@@ -31,14 +31,14 @@ export interface Answer {
   /** Key messages, for LOAD KEY in this order. */
   readonly messages: readonly Uint8Array[];
   /**
-   * Seconds since 1970, where segment keys come in answers alone: those of this answer last until then. A key request in
-   * the {@link KEYS_AHEAD} seconds before brings the next one.
+   * Seconds since 1970, where each segment needs something that comes in answers alone: what is here lasts until then. A
+   * key request in the {@link KEYS_AHEAD} seconds before brings what the next one needs.
    */
   readonly keysUntil?: number;
   readonly charge?: Charge;
 }
 
-/** Seconds before `keysUntil` from which on a key request brings the next segment key. */
+/** Seconds before `keysUntil` from which on a key request brings what the next segment needs. */
 export const KEYS_AHEAD = 30;
 
 /** Octets of an answer. */

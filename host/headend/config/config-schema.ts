@@ -46,7 +46,7 @@ const PROFILE = Type.Object(
 
 const KEYS = Type.Object(
   {
-    strategy: Type.Optional(oneOf(['auto', 'list', 'shared', 'single'], 'how members get the segment keys')),
+    strategy: Type.Optional(oneOf(['auto', 'list', 'shared', 'single', 'pair'], 'how members get the segment keys')),
     delivery: Type.Optional(
       oneOf(['multicast', 'unicast'], 'whether segment keys are on the key port, or in answers alone'),
     ),
@@ -161,7 +161,7 @@ export const HEADEND = Type.Object(
         CLOSED,
       ),
     ),
-    pairKey: Type.Optional(textOf('PEM file with the private key of P-256 for keys.parent; made when left out', 4096)),
+    pairKey: Type.Optional(textOf('PEM file with the private key of P-256 for pairs; made when left out', 4096)),
     announce: Type.Optional(
       Type.Object(
         {

@@ -1,8 +1,11 @@
 import { hkdfSync } from 'node:crypto';
+import { privateHalfOf } from '../../../apdu/decode-module/keys/p256.ts';
 import { toHex } from '../../../apdu/octets.ts';
 
-/** Octets of every key. */
+/** Octets of every symmetric key. */
 const KEY_LENGTH = 16;
+/** Octets that a private half is made of. */
+const SEED_LENGTH = 48;
 
 /**
  * Derives the service and segment keys of a head-end from the unique master, by HKDF (RFC 5869) with SHA-256. So the
@@ -30,7 +33,12 @@ export class KeyRoot {
     return this.#derive(`segment key ${service} ${keyId}`);
   }
 
-  #derive(name: string): Uint8Array {
-    return new Uint8Array(hkdfSync('sha256', this.#unique, new Uint8Array(0), `tollcast 1 ${name}`, KEY_LENGTH));
+  /** The private half of a pair of the service, 32 octets. */
+  derivePrivateHalf(service: number, keyId: number): Uint8Array {
+    return privateHalfOf(this.#derive(`service pair ${service} ${keyId}`, SEED_LENGTH));
+  }
+
+  #derive(name: string, length = KEY_LENGTH): Uint8Array {
+    return new Uint8Array(hkdfSync('sha256', this.#unique, new Uint8Array(0), `tollcast 1 ${name}`, length));
   }
 }

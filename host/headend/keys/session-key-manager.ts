@@ -29,7 +29,7 @@ export interface SessionKeyManagerOptions {
   readonly strategy: KeyStrategy;
   /** Whether segment keys are on the key port, or in answers alone. */
   readonly delivery: 'multicast' | 'unicast';
-  /** Seconds before the end of a segment key from which on a card that asks gets the next one by unicast. */
+  /** Seconds before the end of a segment key from which on a card that asks gets what the next one needs. */
   readonly keysAhead: number;
   readonly takeId: (kind: 'segment' | 'content') => number;
   readonly deriveSegmentKey: (keyId: number) => Uint8Array;
@@ -44,6 +44,8 @@ export interface SessionKeyManagerOptions {
 export class SessionKeyManager implements ContentKeys {
   readonly #strategy: KeyStrategy;
   readonly #delivery: SessionKeyManagerOptions['delivery'];
+  /** Whether members ask for what the next segment needs. */
+  readonly #isAskedAhead: boolean;
   readonly #keysAhead: number;
   readonly #schedule: SessionSchedule;
   #mediaTime = 0;
@@ -52,6 +54,7 @@ export class SessionKeyManager implements ContentKeys {
     const { strategy, segment, programme, tariff, rating, classes } = options;
     this.#strategy = strategy;
     this.#delivery = options.delivery;
+    this.#isAskedAhead = options.delivery === 'unicast' || strategy.isBoughtBySegment;
     this.#keysAhead = options.keysAhead;
     for (const { cardId, from, to } of options.members) {
       strategy.restore({ cardId: fromHex(cardId), from, to });
@@ -61,6 +64,7 @@ export class SessionKeyManager implements ContentKeys {
       terms: { tariff, rating, classes },
       endOfSegment: (from) => endOfSegment(from, segment, programme),
       nextEnd: (key) => strategy.nextEnd(key),
+      hasLeavers: (key) => strategy.hasLeavers(key),
       random: randomBytes,
     });
   }
@@ -94,8 +98,8 @@ export class SessionKeyManager implements ContentKeys {
 
   /**
    * Gives a card keys for [from, to); an extension has the start of its join.
-   * @returns messages for LOAD KEY in this order, the ids of the segments that they open, and by unicast the media time
-   *   until which the segment keys last; the start of the grant where there is none for it yet.
+   * @returns messages for LOAD KEY in this order, the ids of the segments that they open, and where members ask for the
+   *   next segment the media time until which they need not; the start of the grant where there is no key for it yet.
    */
   grant(grant: MemberGrant): {
     messages: readonly Uint8Array[];
@@ -114,7 +118,7 @@ export class SessionKeyManager implements ContentKeys {
     return {
       messages: [...this.#strategy.grant(grant, opened), ...usable],
       segmentIds: [...new Set(opened.map(({ segment }) => segment))],
-      ...(this.#delivery === 'unicast' && { keysUntil: opened.at(-1)?.to ?? grant.from }),
+      ...(this.#isAskedAhead && { keysUntil: opened.at(-1)?.to ?? grant.from }),
     };
   }
 
@@ -133,8 +137,7 @@ export class SessionKeyManager implements ContentKeys {
   #live(mediaTime: number): LiveKeys {
     const live = this.#schedule.live(mediaTime);
     const last = live.segments.at(-1)!;
-    if (this.#delivery === 'multicast' || mediaTime < last.to - this.#keysAhead || live.segments.length > 1)
-      return live;
+    if (!this.#isAskedAhead || mediaTime < last.to - this.#keysAhead || live.segments.length > 1) return live;
     return { ...live, segments: [last, this.#schedule.segmentAt(last.to)] };
   }
 

@@ -23,7 +23,7 @@ export interface GrantedKeys {
   readonly messages: readonly Uint8Array[];
   /** Ids of the segments that the card can open by them, in the order of their time, for the log. */
   readonly segmentIds: readonly number[];
-  /** Seconds since 1970, where segment keys come in answers alone: those that are given here last until then. */
+  /** Seconds since 1970, where each segment needs something of answers alone: what is given here lasts until then. */
   readonly keysUntil?: number;
   /** What the key manager has to keep of it: committed with the request, or not at all, before the messages leave. */
   readonly changes?: readonly StoreChange[];

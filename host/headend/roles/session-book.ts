@@ -15,7 +15,8 @@ import type { SegmentKey } from '../keys/schedules/segment-key.ts';
 import { SessionKeyManager } from '../keys/session-key-manager.ts';
 import { chooseStrategy } from '../keys/strategies/choose-strategy.ts';
 import type { KeyStrategy } from '../keys/strategies/key-strategy.ts';
-import { MemberListStrategy } from '../keys/strategies/member-list-strategy.ts';
+import { type MemberListOptions, MemberListStrategy } from '../keys/strategies/member-list-strategy.ts';
+import { ServicePairStrategy } from '../keys/strategies/service-pair-strategy.ts';
 import { SharedKeyStrategy } from '../keys/strategies/shared-key-strategy.ts';
 import { SingleSegmentStrategy } from '../keys/strategies/single-segment-strategy.ts';
 import type { ListedMember } from '../membership/member-list.ts';
@@ -103,7 +104,28 @@ export class SessionBook {
       grace: session.plan.grace,
     };
     if (name === 'shared') return new SharedKeyStrategy({ ...common, keyId: await this.#sharedKeyOf(session) });
-    return name === 'single' ? new SingleSegmentStrategy(common) : new MemberListStrategy(common);
+    if (name === 'single') return new SingleSegmentStrategy(common);
+    const list = new MemberListStrategy(common);
+    return name === 'pair' ? this.#makePairStrategy(common, list, session) : list;
+  }
+
+  #makePairStrategy(common: MemberListOptions, others: KeyStrategy, { identity }: KeptSession): KeyStrategy {
+    const { pairKey, points, log } = this.#options;
+    return new ServicePairStrategy({
+      ...common,
+      staticKey: pairKey,
+      hasPoint: (cardId) => points.find(cardId) !== undefined,
+      others,
+      onChosen: (cardId, way, reason) =>
+        log.info(
+          {
+            session: formatSession(identity),
+            card: formatCardId(cardId),
+            strategy: way === 'pair' ? way : others.name,
+          },
+          `segment keys under ${way === 'pair' ? 'a pair of the service' : 'service keys'}: ${reason}`,
+        ),
+    });
   }
 
   #makeParents({ identity, plan }: KeptSession): CardParents {

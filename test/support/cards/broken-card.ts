@@ -10,14 +10,19 @@ import { type ContentKeys, type HandOpened, openByHand } from './open-by-hand.ts
 export class BrokenCard {
   readonly #service: number;
   readonly #downlinkKey: Uint8Array;
+  readonly #headEnd: Uint8Array | undefined;
   /** Keys by kind and id; an id may have had several. */
   readonly #keys = new Map<string, HandUnwrapped[]>();
   readonly #contents = new Map<number, ContentKeys[]>();
 
-  /** @param downlinkKey of the card, 16 octets. */
-  constructor(service: number, downlinkKey: Uint8Array) {
+  /**
+   * @param downlinkKey of the card, 16 octets.
+   * @param headEnd the head-end's static point, 65 octets, where the card has it.
+   */
+  constructor(service: number, downlinkKey: Uint8Array, headEnd?: Uint8Array) {
     this.#service = service;
     this.#downlinkKey = downlinkKey;
+    this.#headEnd = headEnd;
   }
 
   /** Takes what it can of these key messages, in whatever order they come. */
@@ -29,6 +34,11 @@ export class BrokenCard {
       before = waiting.length;
       waiting = waiting.filter((message) => !this.#take(message));
     }
+  }
+
+  /** Whether it has a content key of this id. */
+  hasContent(contentKeyId: number): boolean {
+    return this.#contents.has(contentKeyId);
   }
 
   /** @param packets of one group. @returns what is in it; undefined when no key opens it. */
@@ -50,7 +60,7 @@ export class BrokenCard {
       : (this.#keys.get(`${message[24]} ${message.readUInt32BE(28)}`) ?? []).map(({ key }) => key);
     for (const parent of parents) {
       try {
-        this.#keep(unwrapByHand(message, parent));
+        this.#keep(unwrapByHand(message, parent, this.#headEnd));
         return true;
       } catch {
         // It is under another key of this id, or for another card.

@@ -4,13 +4,13 @@ import { type KeyMessage, sealKeyMessage } from '../../../../apdu/decode-module/
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
 import type { Tariff } from '../../../../apdu/decode-module/money/tariff.ts';
 
-/** A service key, or a segment key that is bought by itself, and what a purchase of it allows. */
+/** A key that a card buys, and what a purchase of it allows. */
 export interface Purchase {
-  /** A service key when left out. */
-  readonly kind?: typeof KIND.service | typeof KIND.segment;
+  /** A service key when left out; a segment key that is bought by itself, or the private half of a service's pair. */
+  readonly kind?: typeof KIND.service | typeof KIND.segment | typeof KIND.servicePair;
   readonly service: number;
   readonly keyId: number;
-  /** 16 octets. */
+  /** 16 octets; a private half has 32. */
   readonly key: Uint8Array;
   /** Media time [from, to). */
   readonly from: number;

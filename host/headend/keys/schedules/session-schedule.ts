@@ -37,6 +37,8 @@ export interface SessionScheduleOptions {
    * may be over already.
    */
   readonly nextEnd: (segment: SegmentKey) => number | undefined;
+  /** Whether somebody who was sent a segment key shall have no key after its time. */
+  readonly hasLeavers: (segment: SegmentKey) => boolean;
   /** Called with each new segment key, before it is announced. */
   readonly onSegment: (segment: SegmentKey) => void;
 }
@@ -155,7 +157,7 @@ export class SessionSchedule {
     if (to < segment.to) return this.#makePeriod(segment, to);
     const following = this.segmentAt(to);
     // Whoever is off the list by then has this segment key, and must not get the next content key under it.
-    if (this.#options.nextEnd(segment) !== undefined) return this.#makePeriod(following, to);
+    if (this.#options.hasLeavers(segment)) return this.#makePeriod(following, to);
     return this.#makePeriod(following, to, { before: segment });
   }
 

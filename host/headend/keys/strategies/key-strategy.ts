@@ -1,7 +1,7 @@
 import type { SegmentKey } from '../schedules/segment-key.ts';
 
 /** Names of the ways in which members get the segment keys. */
-export type StrategyName = 'list' | 'shared' | 'single';
+export type StrategyName = 'list' | 'shared' | 'single' | 'pair';
 
 /** A card, and the media time [from, to) that it is given keys for, in seconds since 1970. */
 export interface MemberGrant {
@@ -22,6 +22,8 @@ export interface WrappedSegment {
 /** How the members of a session get its segment keys. A strategy has no clock and waits for nothing. */
 export interface KeyStrategy {
   readonly name: StrategyName;
+  /** Whether members buy something with each segment that is sold, and so ask again before its end. */
+  readonly isBoughtBySegment: boolean;
   /** Puts a card on the list that has its purchase already, as when the head-end starts anew. */
   restore(member: Omit<MemberGrant, 'takeNumber'>): void;
   /**
@@ -39,4 +41,6 @@ export interface KeyStrategy {
    * @returns undefined when there is none.
    */
   nextEnd(segment: SegmentKey): number | undefined;
+  /** Whether somebody who was sent a segment key shall have no key after its time. */
+  hasLeavers(segment: SegmentKey): boolean;
 }

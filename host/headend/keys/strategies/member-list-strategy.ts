@@ -44,6 +44,7 @@ interface Pages {
  */
 export class MemberListStrategy implements KeyStrategy {
   readonly name = 'list';
+  readonly isBoughtBySegment = false;
   readonly #options: MemberListOptions;
   /** By card id in hexadecimal. */
   readonly #members = new Map<string, Member>();
@@ -102,6 +103,10 @@ export class MemberListStrategy implements KeyStrategy {
   nextEnd(segment: SegmentKey): number | undefined {
     if (!this.#ends.has(segment)) this.#ends.set(segment, this.#findNextEnd(segment));
     return this.#ends.get(segment);
+  }
+
+  hasLeavers(segment: SegmentKey): boolean {
+    return this.nextEnd(segment) !== undefined;
   }
 
   #findNextEnd(segment: SegmentKey): number | undefined {

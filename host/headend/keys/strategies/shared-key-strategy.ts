@@ -21,6 +21,7 @@ export interface SharedKeyOptions {
  */
 export class SharedKeyStrategy implements KeyStrategy {
   readonly name = 'shared';
+  readonly isBoughtBySegment = false;
   readonly #options: SharedKeyOptions;
   readonly #key: Uint8Array;
   readonly #wrapped = new WeakMap<SegmentKey, WrappedSegment>();
@@ -57,5 +58,9 @@ export class SharedKeyStrategy implements KeyStrategy {
 
   nextEnd(): undefined {
     return undefined;
+  }
+
+  hasLeavers(): boolean {
+    return false;
   }
 }

@@ -19,6 +19,7 @@ const NOTHING: WrappedSegment = { messages: [] };
  */
 export class SingleSegmentStrategy implements KeyStrategy {
   readonly name = 'single';
+  readonly isBoughtBySegment = true;
   readonly #options: SingleSegmentOptions;
 
   constructor(options: SingleSegmentOptions) {
@@ -49,5 +50,9 @@ export class SingleSegmentStrategy implements KeyStrategy {
 
   nextEnd(): undefined {
     return undefined;
+  }
+
+  hasLeavers(): boolean {
+    return false;
   }
 }

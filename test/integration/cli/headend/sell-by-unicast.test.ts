@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { formatCardId, type ModuleClass } from '../../../../apdu/decode-module/card-id.ts';
+import { parseKeyMessage } from '../../../../apdu/decode-module/keys/key-message.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
 import { TEST_KEY_SET } from '../../../../apdu/secure-channel/test-key-set.ts';
 import { type SimulatedCard, startCard } from '../../../../card-sim/index.ts';
@@ -33,12 +34,15 @@ interface LogRow {
 
 let folder: string;
 let capture: ServiceCapture;
+/** Of a second service, whose segment keys are multicast under pairs of it. */
+let pairCapture: ServiceCapture;
 let applet: SimulatedCard;
 const children: ChildProcess[] = [];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tollcast-unicast-'));
   capture = await ServiceCapture.start({ reuseAddr: true });
+  pairCapture = await ServiceCapture.start({ reuseAddr: true });
   applet = await startCard({ kind: 'jcardsim' });
   await createStore(join(folder, 'issuer'), 0x0a1b2c, PASSPHRASE, 14);
   await writeFile(join(folder, 'clip.bin'), CLIP);
@@ -48,6 +52,7 @@ afterAll(async () => {
   for (const child of children) child.kill('SIGKILL');
   await applet.close();
   await capture.close();
+  await pairCapture.close();
   await rm(folder, { recursive: true });
 });
 
@@ -90,7 +95,7 @@ function start(...args: string[]) {
   return { child, said: () => said, ended: once(child, 'close').then(([code]) => code as number | null) };
 }
 
-test('a channel is watched by name over several segments, by unicast and by the private half of a card', async () => {
+test('channels are watched by name over several segments: keys by unicast, under private halves of card and service', async () => {
   const state = join(folder, 'state');
   const config = join(folder, 'tv.yaml');
   const url = `https://127.0.0.1:${await findFreeTcpPort()}`;
@@ -112,6 +117,18 @@ services:
         address: ${capture.address}:${capture.port}
         profile: { every: 20, closingTime: 500 }
         keys: { delivery: unicast, parent: private-half, segment: ${SEGMENT}, period: ${SEGMENT} }
+  - number: 8
+    name: Lighthouse
+    price: { content: { price: 0.01 USD/MB } }
+    sessions:
+      - name: main
+        source: ${folder}/clip.bin
+        format: data
+        rate: ${8 * RATE}
+        repeat: true
+        address: ${pairCapture.address}:${pairCapture.port}
+        profile: { every: 20, closingTime: 500 }
+        keys: { strategy: pair, parent: private-half, segment: ${SEGMENT}, period: ${SEGMENT} }
 `,
   );
   await mkdir(state);
@@ -128,12 +145,22 @@ services:
   const without = await makeCard(softCard, 'soft', state);
   await softCard.close();
 
+  // A third card has a pair, too, and watches the service that has pairs of its own.
+  const softPair = join(folder, 'card-with-pair');
+  await using pairCard = await startCard({ kind: 'soft', state: softPair });
+  const third = await makeCard(pairCard, 'soft', state);
+  await pairCard.close();
+  const ofThird = ['--card', `soft:${softPair}`, '--store', join(folder, 'issuer')];
+  expect(await runTollcast(['issuer', 'pair', ...ofThird, '--head-end', pairKey], { env })).toMatchObject({ code: 0 });
+  expect(await runTollcast(['issuer', 'load', ...ofThird, '--amount', '1.00 USD'], { env })).toMatchObject({ code: 0 });
+
   const head = start('headend', 'serve', '--config', config);
   await expect.poll(head.said, { timeout: 60_000 }).toContain('the head-end runs');
 
-  const watch = (card: string, out: string) =>
-    start('watch', 'harbour', '--head-end', url, '--card', card, '--out', join(folder, out), '--yes');
+  const watch = (card: string, out: string, name = 'harbour') =>
+    start('watch', name, '--head-end', url, '--card', card, '--out', join(folder, out), '--yes');
   const stays = watch(applet.address, 'stays.bin');
+  const byPair = watch(`soft:${softPair}`, 'by-pair.bin', 'lighthouse');
   const leaves = watch(`soft:${soft}`, 'leaves.bin');
   const sizeOf = async (out: string) => (await stat(join(folder, out)).catch(() => ({ size: 0 }))).size;
   await expect.poll(() => sizeOf('leaves.bin'), { timeout: 60_000 }).toBeGreaterThan(5 * RATE);
@@ -147,6 +174,9 @@ services:
     .toBeGreaterThan(2.3 * SEGMENT * RATE);
   stays.child.kill('SIGINT');
   expect([await stays.ended, stays.said()]).toEqual([0, expect.stringMatching(/USD/)]);
+  expect(await sizeOf('by-pair.bin')).toBeGreaterThan(2.2 * SEGMENT * RATE);
+  byPair.child.kill('SIGINT');
+  expect([await byPair.ended, byPair.said()]).toEqual([0, expect.stringMatching(/USD/)]);
 
   const { stdout } = await runTollcast(['headend', 'log', '--config', config]);
   const { log } = JSON.parse(stdout) as { log: LogRow[] };
@@ -157,12 +187,23 @@ services:
   expect(head.said()).toContain(`"card":"${withPair}","parent":"private-half"`);
   expect(head.said()).toContain(`"card":"${without}","parent":"unique-key"`);
 
+  expect(head.said()).toContain('key strategy pair: the operator wants one message for all');
+  expect(head.said()).toContain(`"card":"${third}","strategy":"pair"`);
+  expect(segmentsOf(third).size).toBeGreaterThanOrEqual(3);
+  // Each segment key was multicast, once and under a private half alone.
+  const multicast = pairCapture.messages.map(parseKeyMessage);
+  const segmentKeys = multicast.filter(({ kind }) => kind === KIND.segment);
+  expect(new Set(segmentKeys.map(({ parentKind }) => parentKind))).toEqual(new Set([KIND.servicePair]));
+  expect(new Set(segmentKeys.map(({ keyId }) => keyId)).size).toBe(segmentKeys.length);
+
   // What was played is the clip again and again, without a gap.
-  const played = await readFile(join(folder, 'stays.bin'));
-  const begin = CLIP.indexOf(played.subarray(0, 1000));
-  const expected = Buffer.alloc(played.length + begin);
-  for (let i = 0; i < expected.length; i += CLIP.length) CLIP.copy(expected, i);
-  expect(played.equals(expected.subarray(begin))).toBe(true);
+  for (const out of ['stays.bin', 'by-pair.bin']) {
+    const played = await readFile(join(folder, out));
+    const begin = CLIP.indexOf(played.subarray(0, 1000));
+    const expected = Buffer.alloc(played.length + begin);
+    for (let i = 0; i < expected.length; i += CLIP.length) CLIP.copy(expected, i);
+    expect([out, played.equals(expected.subarray(begin))]).toEqual([out, true]);
+  }
   // The leave brought a key that nobody could ask for in time: it came by the key port, under the key of each member.
   expect(kindsOnAir()).not.toContain(KIND.segment);
   head.child.kill('SIGTERM');

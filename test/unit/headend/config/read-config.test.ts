@@ -109,7 +109,13 @@ describe('parseConfig', () => {
       'an unknown strategy',
       'address: 239',
       'keys: { strategy: tree }\n        address: 239',
-      /strategy: write one of auto, list, shared, single/,
+      /strategy: write one of auto, list, shared, single, pair/,
+    ],
+    [
+      'pairs of the service, whose private halves leavers keep to the end of the segment, with an invoice',
+      'address: 239',
+      'keys: { strategy: pair }\n        address: 239',
+      /strategy: what is settled by invoice needs keys that leavers do not get; write list or auto/,
     ],
     [
       'a segment that is bought by itself, with an invoice',
