@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import { InputError } from '../../../apdu/errors.ts';
@@ -38,9 +39,13 @@ export async function grantLoad(
   process.stdout.write(`${amount} wait for card ${card}; its holder types: tollcast card load --head-end URL\n`);
 }
 
-/** Makes vouchers, whose codes are printed. */
-export async function makeVouchers(count: number, amount: string, config: string): Promise<void> {
-  const answer = await (await OperatorClient.open(config)).ask('POST', '/v1/operator/vouchers', { count, amount });
+/** Makes vouchers, whose codes are printed. @param name what the operator calls them; one at random when left out. */
+export async function makeVouchers(
+  name: string = randomUUID(),
+  { count, amount, config }: { readonly count: number; readonly amount: string; readonly config: string },
+): Promise<void> {
+  const path = `/v1/operator/vouchers/${encodeURIComponent(name)}`;
+  const answer = await (await OperatorClient.open(config)).ask('PUT', path, { count, amount });
   const codes: unknown = Reflect.get(Object(answer), 'codes');
   for (const code of Array.isArray(codes) ? codes : []) process.stdout.write(`${String(code)}\n`);
 }

@@ -40,11 +40,13 @@ export function addOperatorCommands(headend: Command): void {
         options: ConfigOption & { readonly amount: string; readonly creditLimit?: true },
       ) => (await load()).grantLoad(card, name, options),
     );
-  withConfig(headend, 'voucher', 'make vouchers for loads; their codes are printed this once')
+  withConfig(headend, 'voucher', 'make vouchers for loads, and print their codes')
+    .argument('[name]', 'what you call these; the same again makes no others, and prints the same codes')
     .requiredOption('--amount <amount>', 'required: of each, as in "10.00 USD"')
     .option('--count <n>', 'how many', wholeNumber(1, 10_000), 1)
-    .action(async (options: ConfigOption & { readonly amount: string; readonly count: number }) =>
-      (await load()).makeVouchers(options.count, options.amount, options.config),
+    .action(
+      async (name: string | undefined, options: ConfigOption & { readonly amount: string; readonly count: number }) =>
+        (await load()).makeVouchers(name, options),
     );
 
   const operator = headend.command('operator').description('who may change what a head-end sells');

@@ -1,16 +1,16 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
+import type { Transaction } from 'kysely';
 import { InputError, TollcastError } from '../../../apdu/errors.ts';
 import { LOAD_ID_LENGTH } from '../../../apdu/layout/money.ts';
 import type { Clock } from '../../clock/clock.ts';
 import type { Money } from '../../money/amount.ts';
 import type { HeadendStore } from '../../store/headend/headend-store.ts';
+import type { VoucherBatchTable } from '../../store/headend/tables/credit-tables.ts';
+import type { HeadendTables } from '../../store/headend/tables/headend-tables.ts';
 import type { Claim, Claimant, ClaimRefusal, PaymentPort } from './payment-port.ts';
+import { deriveVoucherCodes, hashVoucherCode } from './voucher-code.ts';
 
-/** Letters and digits that nobody mixes up (Crockford's base 32). */
-const LETTERS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
-/** Characters of a code: 80 bit. */
-const CODE_LENGTH = 16;
 /** Vouchers that are made at a time. */
 const MAX_VOUCHERS = 10_000;
 
@@ -25,13 +25,28 @@ export interface Grant {
   readonly money: Money;
 }
 
+/** Vouchers that are made together. */
+export interface VoucherBatch {
+  /** What the operator calls it. */
+  readonly name: string;
+  readonly count: number;
+  /** Of each. */
+  readonly money: Money;
+}
+
+/** Octets. */
+const SALT_LENGTH = 16;
+
 /** What operators were paid: at the cash desk for one card, or for vouchers. The database has hashes of codes alone. */
 export class CreditBook implements PaymentPort {
   readonly #store: HeadendStore;
+  readonly #openMaster: () => Promise<Uint8Array>;
   readonly #clock: Clock;
 
-  constructor(store: HeadendStore, clock: Clock) {
+  /** @param openMaster opens what codes are derived from, 16 octets: who has the database alone finds none. */
+  constructor(store: HeadendStore, openMaster: () => Promise<Uint8Array>, clock: Clock) {
     this.#store = store;
+    this.#openMaster = openMaster;
     this.#clock = clock;
   }
 
@@ -64,32 +79,36 @@ export class CreditBook implements PaymentPort {
   }
 
   /**
-   * Makes vouchers of one amount.
-   * @returns their codes, which are told this once.
-   * @throws InputError when there are none, or too many.
+   * Makes vouchers of one amount; the same again makes no others, and tells the same codes.
+   * @throws InputError when there are none, too many, or they are worth nothing.
+   * @throws TollcastError `CREDIT_DIFFERS` when other vouchers were made under this name.
    */
-  async makeVouchers(count: number, { amount, currency }: Money, operator: string): Promise<string[]> {
+  async makeVouchers({ name, count, money }: VoucherBatch, operator: string): Promise<readonly string[]> {
     if (!Number.isInteger(count) || count < 1 || count > MAX_VOUCHERS) {
       throw new InputError(`${MAX_VOUCHERS} vouchers are made at a time at most; name 1 or more`);
     }
-    const codes = Array.from({ length: count }, makeCode);
-    await this.#store.transaction().execute(async (transaction) => {
+    if (money.amount === 0n) throw new InputError('an amount of 0 is nothing; enter one above it');
+    const master = await this.#openMaster();
+    const asked = { name, count, amount: money.amount, currency: money.currency.number };
+    return this.#store.transaction().execute(async (transaction) => {
+      const kept = await transaction.selectFrom('voucherBatch').selectAll().where('name', '=', name).executeTakeFirst();
+      if (kept !== undefined) return findVouchers(transaction, kept, asked, master);
+      const salt = new Uint8Array(randomBytes(SALT_LENGTH));
+      await transaction
+        .insertInto('voucherBatch')
+        .values({ ...asked, salt, madeAt: this.#now() })
+        .execute();
+      const { amount, currency } = asked;
+      const codes = deriveVoucherCodes(master, salt, count);
+      const voucher = { ...this.#made(operator), kind: 'voucher', name: null, cardId: null, amount, currency } as const;
       for (const code of codes) {
         await transaction
           .insertInto('credit')
-          .values({
-            ...this.#made(operator),
-            name: null,
-            kind: 'voucher',
-            cardId: null,
-            codeHash: hashCode(code),
-            amount,
-            currency: currency.number,
-          })
+          .values({ ...voucher, codeHash: hashVoucherCode(code) })
           .execute();
       }
+      return codes;
     });
-    return codes.map(writeCode);
   }
 
   claim(claimant: Claimant): Promise<Claim | ClaimRefusal> {
@@ -106,7 +125,7 @@ export class CreditBook implements PaymentPort {
               .clearOrderBy()
               .orderBy((of) => of.case().when('claimKey', '=', key).then(0).else(1).end())
               .orderBy('id')
-          : rows.where('codeHash', '=', hashCode(voucher));
+          : rows.where('codeHash', '=', hashVoucherCode(voucher));
       const credit = await wanted.executeTakeFirst();
       if (credit === undefined) return voucher === undefined ? 'nothing-paid' : 'wrong-voucher';
       // Who has not the card need not know that the code was a good one.
@@ -142,18 +161,29 @@ export class CreditBook implements PaymentPort {
   }
 }
 
-/** 32 letters divide the 256 values of an octet evenly. */
-function makeCode(): string {
-  return Array.from(randomBytes(CODE_LENGTH), (octet) => LETTERS[octet % LETTERS.length]).join('');
-}
-
-/** As it is printed: ABCD-EFGH-JKMN-PQRS. */
-function writeCode(code: string): string {
-  return code.replace(/(.{4})(?=.)/g, '$1-');
-}
-
-/** Case, blanks and strokes do not count, and letters that look like a digit are one. */
-function hashCode(typed: string): Uint8Array {
-  const code = typed.toUpperCase().replace(/[\s-]/g, '').replaceAll('O', '0').replace(/[IL]/g, '1');
-  return new Uint8Array(createHash('sha256').update(`tollcast voucher 1\0${code}`).digest());
+/** @returns the codes of vouchers that were made before. */
+async function findVouchers(
+  transaction: Transaction<HeadendTables>,
+  { name, salt, ...kept }: VoucherBatchTable,
+  asked: Omit<VoucherBatchTable, 'salt' | 'madeAt'>,
+  master: Uint8Array,
+): Promise<readonly string[]> {
+  const { count, amount, currency } = kept;
+  if (!isDeepStrictEqual({ name, count, amount, currency }, asked)) {
+    throw new TollcastError(
+      'CREDIT_DIFFERS',
+      `vouchers ${name} were made with another amount or number; choose another name`,
+    );
+  }
+  const codes = deriveVoucherCodes(master, salt, count);
+  const found = await transaction
+    .selectFrom('credit')
+    .select('id')
+    .where('codeHash', '=', hashVoucherCode(codes[0]!))
+    .executeTakeFirst();
+  if (found !== undefined) return codes;
+  throw new TollcastError(
+    'CREDIT_DIFFERS',
+    `vouchers ${name} were made under another master, and their codes cannot be told again; choose another name`,
+  );
 }

@@ -46,7 +46,7 @@ export class LoadRole {
         'loads: true needs the accounts of the issuer, and the masters receipt and load, in its store; name that one',
       );
     }
-    this.credits = new CreditBook(store, clock);
+    this.credits = new CreditBook(store, () => openMaster('load'), clock);
     this.desk = new LoadDesk({
       accounts,
       openMaster,

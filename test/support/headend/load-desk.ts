@@ -21,7 +21,7 @@ export type LoadDeskQuestion =
       readonly kind: 'cash' | 'credit limit';
       readonly amount: string;
     }
-  | { readonly what: 'vouchers'; readonly count: number; readonly amount: string };
+  | { readonly what: 'vouchers'; readonly name: string; readonly count: number; readonly amount: string };
 
 export interface LoadDeskAnswer {
   readonly status: number;
@@ -84,7 +84,8 @@ export class OpenLoadDesk {
         return { status: 200, text: String(await credits!.grant({ ...grant, money: parseMoney(amount) }, 'test')) };
       }
       case 'vouchers': {
-        const codes = await credits!.makeVouchers(question.count, parseMoney(question.amount), 'test');
+        const { name, count, amount } = question;
+        const codes = await credits!.makeVouchers({ name, count, money: parseMoney(amount) }, 'test');
         return { status: 200, text: JSON.stringify(codes) };
       }
     }

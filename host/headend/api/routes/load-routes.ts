@@ -11,8 +11,8 @@ import {
   type LoadReply,
   MAX_VOUCHER,
 } from '../../../contract/loads/load-messages.ts';
-import { type Money, parseMoney } from '../../../money/amount.ts';
-import type { Grant } from '../../loads/credit-book.ts';
+import { parseMoney } from '../../../money/amount.ts';
+import type { Grant, VoucherBatch } from '../../loads/credit-book.ts';
 import type { Api } from '../api.ts';
 import { operatorOf, requireOperator, type OperatorAccess } from '../operator-access.ts';
 import { sendProblem } from '../replies/problem-reply.ts';
@@ -30,7 +30,7 @@ export interface LoadPorts {
     readonly credits:
       | {
           grant(grant: Grant, operator: string): Promise<number>;
-          makeVouchers(count: number, money: Money, operator: string): Promise<string[]>;
+          makeVouchers(batch: VoucherBatch, operator: string): Promise<readonly string[]>;
         }
       | undefined;
   };
@@ -46,7 +46,7 @@ const FILE = Type.String({
 const CLOSED = { additionalProperties: false };
 const NAME = Type.String({
   pattern: '^[\\w.@-]{1,60}$',
-  description: 'of the grant, as its operator calls it; the same again changes nothing',
+  description: 'as its operator calls it; the same again changes nothing',
 });
 const AMOUNT = Type.String({ maxLength: 40, description: 'as in "10.00 USD"' });
 const PROBLEM = Type.Unsafe<string>({ description: 'Problem details, RFC 9457' });
@@ -135,12 +135,13 @@ export function addLoadRoutes(api: Api, { operators, loads, note }: LoadPorts): 
       return { credit };
     },
   );
-  api.post(
-    '/v1/operator/vouchers',
+  api.put(
+    '/v1/operator/vouchers/:name',
     {
       schema: {
         ...common,
-        summary: 'Make vouchers; their codes are told this once',
+        summary: 'Make vouchers; the same again makes no others, and tells the same codes',
+        params: Type.Object({ name: NAME }),
         body: Type.Object({ amount: AMOUNT, count: Type.Integer({ minimum: 1, maximum: 10_000 }) }, CLOSED),
         response: { 200: Type.Object({ codes: Type.Array(Type.String()) }) },
       },
@@ -148,9 +149,12 @@ export function addLoadRoutes(api: Api, { operators, loads, note }: LoadPorts): 
     },
     async (request, reply) => {
       if (loads.credits === undefined) return sendProblem(reply, NONE);
+      const { name } = request.params;
       const { amount, count } = request.body;
-      await note(operatorOf(request), 'vouchers', `${count} of ${amount}`);
-      return { codes: await loads.credits.makeVouchers(count, parseMoney(amount, MAX_MONEY), operatorOf(request)) };
+      const batch = { name, count, money: parseMoney(amount, MAX_MONEY) };
+      const codes = await loads.credits.makeVouchers(batch, operatorOf(request));
+      await note(operatorOf(request), 'vouchers', `${name}, ${count} of ${amount}`);
+      return { codes: [...codes] };
     },
   );
 }

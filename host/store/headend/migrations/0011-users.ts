@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 
-/** Who the users are, and which cards they have had, each for some time. */
+/** Who the users are, and which cards they have had, each for some time; what operators call a batch of vouchers. */
 export const users: Migration = {
   async up(database: Kysely<unknown>) {
     const { schema } = database;
@@ -31,5 +31,15 @@ export const users: Migration = {
     await schema.dropTable('old_card_user').execute();
     await sql`create unique index card_user_of_now on card_user (card_id) where until is null`.execute(database);
     await sql`insert into user (name, added_at) select distinct user, 0 from card_user`.execute(database);
+    await schema
+      .createTable('voucher_batch')
+      .addColumn('name', 'text', (column) => column.primaryKey().notNull())
+      .addColumn('count', 'bigint', (column) => column.notNull())
+      .addColumn('amount', 'bigint', (column) => column.notNull())
+      .addColumn('currency', 'bigint', (column) => column.notNull())
+      .addColumn('salt', 'bytea', (column) => column.notNull())
+      .addColumn('made_at', 'bigint', (column) => column.notNull())
+      .modifyEnd(withoutRowid)
+      .execute();
   },
 };

@@ -26,15 +26,31 @@ export interface CreditTable {
   readonly isSettled: boolean;
 }
 
+/** Vouchers that were made together. Their codes follow from the salt and a master that is not here. */
+export interface VoucherBatchTable {
+  /** What its operator calls it. */
+  readonly name: string;
+  readonly count: number;
+  /** Of each, micro-units. */
+  readonly amount: bigint;
+  /** ISO 4217 number. */
+  readonly currency: number;
+  /** 16 random octets. */
+  readonly salt: Uint8Array;
+  readonly madeAt: number;
+}
+
 export type CreditTables = {
   readonly credit: CreditTable;
+  readonly voucherBatch: VoucherBatchTable;
 };
 
-/** Integer columns of this table that are numbers or booleans. */
+/** Integer columns of these tables that are numbers or booleans. */
 export const CREDIT_COLUMNS = {
   id: 'number',
   currency: 'number',
   madeAt: 'number',
   claimedAt: 'number',
   isSettled: 'boolean',
+  count: 'number',
 } as const;

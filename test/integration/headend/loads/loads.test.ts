@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,7 +33,7 @@ afterEach(async () => {
 });
 
 async function makeVoucher(amount = '5.00 USD', from: Pick<OpenLoadDesk, 'ask'> = desk): Promise<string> {
-  const { text } = await from.ask({ what: 'vouchers', count: 1, amount });
+  const { text } = await from.ask({ what: 'vouchers', name: randomUUID(), count: 1, amount });
   const [code] = JSON.parse(text) as [string];
   expect(code).toMatch(/^([0-9A-HJKMNP-TV-Z]{4}-){3}[0-9A-HJKMNP-TV-Z]{4}$/);
   return code;
@@ -96,6 +97,24 @@ describe('a card that is elsewhere', () => {
     for (let i = 0; i < 10; i++) expect(await problemOf(load('ABCD-EFGH-JKMN-PQRS'))).toBe('wrong-voucher');
     expect(await problemOf(load(await makeVoucher()))).toBe('over-quota');
     await expectLoaded(0n, 0);
+  });
+
+  test('a batch of vouchers has a name: made again it is the same codes, which load once, and other than that is refused', async () => {
+    const batch = { what: 'vouchers', name: 'may', count: 2, amount: '1.00 USD' } as const;
+    const first = JSON.parse((await desk.ask(batch)).text) as [string, string];
+    expect(await load(first[0], { key: 'the-first-key-0001' })).toMatchObject({ repeated: false });
+    await desk.close();
+    desk = await OpenLoadDesk.open(issuer.issuer.store, state);
+    const again = await Promise.all(Array.from({ length: 4 }, () => desk.ask(batch)));
+    expect(again.map(({ text }): unknown => JSON.parse(text))).toEqual(Array(4).fill(first));
+    expect(await load(first[0], { key: 'the-second-key-002' })).toMatchObject({ repeated: true });
+    expect(await load(first[1], { key: 'the-third-key-0003' })).toMatchObject({ repeated: false });
+    await expectLoaded(2n * UNIT, 2);
+    const refused = { code: 'CREDIT_DIFFERS', message: expect.stringContaining('choose another name') as string };
+    await expect(desk.ask({ ...batch, amount: '1.01 USD' })).rejects.toMatchObject(refused);
+    await expect(desk.ask({ ...batch, count: 3 })).rejects.toMatchObject(refused);
+    const others = JSON.parse((await desk.ask({ ...batch, name: 'june' })).text) as string[];
+    expect(new Set([...first, ...others]).size).toBe(4);
   });
 
   test('gets no more than it may hold, and what was paid stays its own', async () => {

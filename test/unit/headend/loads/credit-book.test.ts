@@ -16,7 +16,7 @@ let credits: CreditBook;
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'tollcast-credits-'));
   store = await openHeadendStore(directory);
-  credits = new CreditBook(store, new SimulatedClock(Date.UTC(2026, 11, 24)));
+  credits = new CreditBook(store, async () => new Uint8Array(16).fill(7), new SimulatedClock(Date.UTC(2026, 11, 24)));
 });
 
 afterEach(async () => {
@@ -74,6 +74,9 @@ describe('what was paid at the desk has a name', () => {
   });
 });
 
-test('vouchers have no names, however many', async () => {
-  expect(await credits.makeVouchers(3, parseMoney('5.00 USD'), 'ann')).toHaveLength(3);
+test('many vouchers are made under one name, each with a code of its own', async () => {
+  const money = parseMoney('5.00 USD');
+  expect(new Set(await credits.makeVouchers({ name: 'may', count: 300, money }, 'ann')).size).toBe(300);
+  const worthless = credits.makeVouchers({ name: 'june', count: 1, money: parseMoney('0 USD') }, 'ann');
+  await expect(worthless).rejects.toThrow('is nothing');
 });
