@@ -33,10 +33,13 @@ export const LAYERS: readonly Layer[] = [
   // A soft card is a card without a reader: its channel runs it in this process.
   { path: 'host/transport/card', mayImport: ['apdu', 'card-sim/soft', 'host/clock', 'host/transport/crypto'] },
   { path: 'host/transport/index.ts', mayImport: ['apdu', 'host/transport'] },
+  // It runs in a web page.
+  { path: 'host/transport/page.ts', mayImport: ['apdu', 'host/transport/card/soft', 'host/transport/card/webusb'] },
   // Starting a card is also opening it.
   { path: 'card-sim/token', mayImport: ['apdu', 'card-sim/simulator', 'host/clock'] },
   { path: 'card-sim/simulator', mayImport: ['apdu', 'card-sim/soft', 'host/clock', 'host/transport'] },
   { path: 'card-sim/index.ts', mayImport: ['apdu', 'card-sim'] },
+  { path: 'card-sim/page.ts', mayImport: ['apdu', 'card-sim/soft'] },
   { path: 'card-sim/vitest.ts', mayImport: ['apdu', 'card-sim'] },
   {
     path: 'host/holder',

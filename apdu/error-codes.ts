@@ -58,6 +58,8 @@ const CATALOGUE = {
   SEVERAL_TOKENS: { kind: 'usage', meaning: 'several tokens are plugged in, and none is named' },
   HID_NOT_INSTALLED: { kind: 'reader', meaning: 'the HID binding of Node is not installed' },
   HID_DENIED: { kind: 'reader', meaning: 'the system does not let this user open the token' },
+  USB_NOT_INSTALLED: { kind: 'reader', meaning: 'the USB binding of Node is not installed' },
+  USB_DENIED: { kind: 'reader', meaning: 'the system does not let this user open the token' },
   T0_SHORT_ONLY: { kind: 'failure', meaning: 'the command is too long for a card that speaks T=0' },
   NO_UHID: { kind: 'failure', meaning: 'the kernel has no uhid for this user, so no token can be emulated' },
   NO_FREE_READER: { kind: 'busy', meaning: 'both virtual readers of this process are in use' },

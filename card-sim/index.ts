@@ -5,7 +5,6 @@ import type { SimulatedCard, StartCardOptions } from './simulator/simulated-card
 import { SoftSimulation } from './simulator/soft-simulation.ts';
 
 export { type CardStore } from './soft/memory/eeprom.ts';
-export { PageStore } from './soft/memory/page-store.ts';
 export { SoftCard } from './soft/soft-card.ts';
 export { StateFile } from './soft/memory/state-file.ts';
 export {

@@ -13,9 +13,8 @@ import { serveModules } from '../support/page-modules.ts';
 const EXECUTABLE = '/usr/bin/chromium';
 /** What the page is asked to do runs in it, as text: its modules are not those of this process. */
 const OPEN = `(async () => {
-  const { PageStore } = await import('/card-sim/soft/memory/page-store.ts');
-  const { SoftCard } = await import('/card-sim/soft/soft-card.ts');
-  const { SoftChannel } = await import('/host/transport/card/soft/soft-channel.ts');
+  const { PageStore, SoftCard } = await import('/card-sim/page.ts');
+  const { SoftChannel } = await import('/host/transport/page.ts');
   const { fromHex, toHex } = await import('/apdu/octets.ts');
   const store = await PageStore.open('test');
   const card = new SoftCard(store);

@@ -1,7 +1,9 @@
 import { afterAll, expect, it } from 'vitest';
 import { startCard } from '../../card-sim/index.ts';
 import { systemClock } from '../../host/clock/clock.ts';
+import { openWebUsbToken } from '../../host/transport/card/webusb/webusb-token.ts';
 import { MemoryToken } from '../support/cards/memory-token.ts';
+import { MemoryUsbDevice } from '../support/cards/memory-usb-device.ts';
 import { replayVectors } from '../support/cards/replay-vectors.ts';
 import { countTally } from '../support/tally.ts';
 import { CASES } from './cases/index.ts';
@@ -23,6 +25,13 @@ it.each(Object.keys(CASES))('a card answers through frames as without them: %s',
   const count = await replayVectors({ card, open: () => token.open(), topics: [topic] });
   expect(count).toBeGreaterThan(0);
   passed.soft += count;
+});
+
+it('a card answers by a USB interface as by itself', async () => {
+  await using card = await startCard({ kind: 'soft' });
+  const token = new MemoryUsbDevice({ card, clock: systemClock });
+  const count = await replayVectors({ card, open: () => openWebUsbToken(token), topics: OF_APPLET });
+  expect(count).toBeGreaterThan(20);
 });
 
 it('the applet answers through frames as without them', async () => {

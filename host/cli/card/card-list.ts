@@ -4,10 +4,11 @@ import { CardGoneError, FormatError, TransportError } from '../../../apdu/errors
 import { StatusWordError } from '../../../apdu/iso7816/status-word.ts';
 import { toHex } from '../../../apdu/octets.ts';
 import { type CardAddress, openCard } from '../../transport/card/card-address.ts';
-import { hidPlace, pcscPlace } from '../../transport/card/card-place.ts';
+import { pcscPlace, tokenPlace } from '../../transport/card/card-place.ts';
 import { nameLender } from '../../transport/card/lending/lent-card.ts';
 import { PcscError } from '../../transport/card/pcsc/pcsc-error.ts';
 import { listReaders, type ReaderInfo, waitForAnyCard } from '../../transport/card/pcsc/readers.ts';
+import { listTokens, waitForAnyToken } from '../../transport/card/token/plugged-tokens.ts';
 import { print, printWaiting } from '../options/card-option.ts';
 
 interface ListOptions {
@@ -39,8 +40,8 @@ interface TokenReport {
 
 /** `tollcast card list` */
 export async function listCards(options: ListOptions): Promise<void> {
+  if (options.wait === true) await waitForAny();
   const tokens = await inspectTokens();
-  if (options.wait === true && tokens.length === 0) await waitForAnyCard(printWaiting);
   const reports: ReaderReport[] = [];
   const lines = tokens.map(describeToken);
   try {
@@ -55,18 +56,36 @@ export async function listCards(options: ListOptions): Promise<void> {
   print(options, { readers: reports, tokens }, lines);
 }
 
-/** No token is found where the HID binding is missing; `--card hid` says so. */
+/** Waits for a card in any reader, or for a token. */
+async function waitForAny(): Promise<void> {
+  const over = new AbortController();
+  const token = waitForAnyToken(over.signal);
+  const card = waitForAnyCard(printWaiting, over.signal);
+  card.catch((error: unknown) => {
+    if (error instanceof PcscError) printWaiting(error);
+  });
+  try {
+    // Where there is no PC/SC a token can still come, and where there is no HID a card.
+    await Promise.any([token, card]);
+  } catch {
+    await card;
+  } finally {
+    over.abort();
+    await Promise.allSettled([token, card]);
+  }
+}
+
+/** No token is found where the bindings of HID and USB are missing; `--card hid` says so. */
 async function inspectTokens(): Promise<TokenReport[]> {
-  const { listHidTokens } = await import('../../transport/card/hid/hid-token.ts');
-  const tokens = await listHidTokens().catch((error: unknown) => {
+  const tokens = await listTokens().catch((error: unknown) => {
     if (error instanceof TransportError) return [];
     throw error;
   });
   const reports: TokenReport[] = [];
-  for (const { serial, product } of tokens) {
-    const usedBy = await nameLender(hidPlace(serial));
-    const { module, problem } = await inspectCard({ kind: 'hid', serial });
-    const found = { token: `hid:${serial}`, product, module, ...(usedBy !== undefined && { usedBy }) };
+  for (const { kind, serial, product } of tokens) {
+    const usedBy = await nameLender(tokenPlace(serial));
+    const { module, problem } = await inspectCard({ kind, serial });
+    const found = { token: `${kind}:${serial}`, product, module, ...(usedBy !== undefined && { usedBy }) };
     reports.push({ ...found, ...(problem !== undefined && { problem }) });
   }
   return reports;

@@ -1,7 +1,7 @@
 import type { CardChannel } from '../../../apdu/card-channel.ts';
 import { OutOfRangeError, type TollcastError } from '../../../apdu/errors.ts';
 import { systemClock } from '../../clock/clock.ts';
-import { hidPlace, pcscPlace, softPlace, takeCard, tcpPlace } from './card-place.ts';
+import { pcscPlace, softPlace, takeCard, tcpPlace, tokenPlace } from './card-place.ts';
 import { nameLender } from './lending/lent-card.ts';
 import type { TcpAddress } from './tcp/tcp-address.ts';
 import { TimeLimitedChannel } from './time-limit.ts';
@@ -11,13 +11,13 @@ import { waitForCard } from './wait-for-card.ts';
 export type CardAddress =
   | { readonly kind: 'pcsc'; readonly reader?: string }
   | { readonly kind: 'tcp'; readonly at: TcpAddress }
-  | { readonly kind: 'hid'; readonly serial?: string }
+  | { readonly kind: 'hid' | 'usb'; readonly serial?: string }
   | { readonly kind: 'soft'; readonly file?: string };
 
 /** The syntax in words, for `--help` and for errors. */
 export const CARD_ADDRESS_SYNTAX =
   'pcsc (the one reader with a card), pcsc:READER or READER (name or part of it), tcp:HOST:PORT (runner), ' +
-  'hid (the one token) or hid:SERIAL, soft or soft:FILE';
+  'hid or usb (the one token, as a HID device or by its USB interface), hid:SERIAL or usb:SERIAL, soft or soft:FILE';
 
 export interface OpenCardOptions {
   /** Whether to wait for the card when it is not there. */
@@ -44,13 +44,13 @@ export function parseCardAddress(text: string): CardAddress {
   const [scheme, rest] = splitOnce(text);
   if (text === 'pcsc') return { kind: 'pcsc' };
   if (text === 'soft') return { kind: 'soft' };
-  if (text === 'hid') return { kind: 'hid' };
+  if (text === 'hid' || text === 'usb') return { kind: text };
   if (scheme === 'tcp') return { kind: 'tcp', at: parseTcpAddress(text, rest) };
-  if (rest === '' && (scheme === 'pcsc' || scheme === 'soft' || scheme === 'hid')) {
+  if (rest === '' && (scheme === 'pcsc' || scheme === 'soft' || scheme === 'hid' || scheme === 'usb')) {
     throw new OutOfRangeError(`"${text}" names nothing after the colon; a card is at ${CARD_ADDRESS_SYNTAX}`);
   }
   if (scheme === 'soft') return { kind: 'soft', file: rest };
-  if (scheme === 'hid') return { kind: 'hid', serial: rest };
+  if (scheme === 'hid' || scheme === 'usb') return { kind: scheme, serial: rest };
   if (scheme === 'pcsc') return { kind: 'pcsc', reader: rest };
   if (text.trim() === '') throw new OutOfRangeError(`no card is named; a card is at ${CARD_ADDRESS_SYNTAX}`);
   return { kind: 'pcsc', reader: text };
@@ -127,7 +127,15 @@ async function openAt(where: CardAddress, options: OpenCardOptions): Promise<Car
       const { findHidToken, openHidToken } = await import('./hid/hid-token.ts');
       const take = async () => {
         const token = await findHidToken(where.serial);
-        return takeCard(hidPlace(token.serial), async () => limitTime(await openHidToken(token)), options);
+        return takeCard(tokenPlace(token.serial), async () => limitTime(await openHidToken(token)), options);
+      };
+      return wait === true ? waitForCard(take, options) : take();
+    }
+    case 'usb': {
+      const { findUsbToken, openUsbToken } = await import('./webusb/usb-token.ts');
+      const take = async () => {
+        const token = await findUsbToken(where.serial);
+        return takeCard(tokenPlace(token.serial), async () => limitTime(await openUsbToken(token)), options);
       };
       return wait === true ? waitForCard(take, options) : take();
     }

@@ -23,8 +23,9 @@ export function tcpPlace({ host, port }: TcpAddress): string {
   return `tcp:${name}:${port}`;
 }
 
-export function hidPlace(serial: string): string {
-  return `hid:${serial}`;
+/** The card in a token is one card, whether it is reached as a HID device or by its USB interface. */
+export function tokenPlace(serial: string): string {
+  return `token:${serial}`;
 }
 
 export function softPlace(file: string): string {

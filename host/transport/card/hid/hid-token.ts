@@ -3,8 +3,10 @@ import type nodeHid from 'node-hid';
 import type { Device, HIDAsync } from 'node-hid';
 import { TransportError } from '../../../../apdu/errors.ts';
 import { systemClock } from '../../../clock/clock.ts';
+import { chooseToken, type PluggedToken } from '../token/plugged-token.ts';
 import { TokenChannel } from '../token/token-channel.ts';
 import type { TokenLink, TokenLinkListener } from '../token/token-link.ts';
+import { adviseUdevRule } from '../token/udev-rule.ts';
 
 /** By which a token is known; `firmware-notes/tokens.md`. */
 const USAGE_PAGE = 0xff00;
@@ -12,14 +14,9 @@ const USAGE = 0x5443;
 /** What hidapi wants in front of a report where reports have no id. */
 const NO_REPORT_ID = Uint8Array.of(0x00);
 
-/** A token that is plugged in. */
-export interface HidToken {
-  /** Serial number; where the token has none, the path of its device. */
-  readonly serial: string;
-  readonly product: string;
+/** A token that is plugged in as a HID device. */
+export interface HidToken extends PluggedToken {
   readonly path: string;
-  readonly vendorId: number;
-  readonly productId: number;
 }
 
 /**
@@ -42,20 +39,7 @@ function describeToken({ usagePage, usage, path, serialNumber, product, vendorId
  * @throws TransportError `NO_TOKEN`, `SEVERAL_TOKENS`, `HID_NOT_INSTALLED`.
  */
 export async function findHidToken(serial: string | undefined): Promise<HidToken> {
-  const tokens = await listHidTokens();
-  const [first, ...others] = tokens.filter((token) => serial === undefined || token.serial === serial);
-  const names = tokens.map((token) => `hid:${token.serial}`).join(', ');
-  if (first === undefined) {
-    const text =
-      serial === undefined || tokens.length === 0
-        ? 'no token is plugged in; plug one in'
-        : `no token has the serial number ${serial}; plugged in: ${names}`;
-    throw new TransportError('NO_TOKEN', text);
-  }
-  if (others.length > 0) {
-    throw new TransportError('SEVERAL_TOKENS', `several tokens are plugged in; name one of ${names}`);
-  }
-  return first;
+  return chooseToken(await listHidTokens(), 'hid', serial);
 }
 
 /**
@@ -80,13 +64,10 @@ function requireAccess({ serial, path, vendorId, productId }: HidToken): void {
     closeSync(openSync(path, 'r+'));
   } catch (cause) {
     if (!(cause instanceof Error && 'code' in cause && cause.code === 'EACCES')) return;
-    const ids = [vendorId, productId].map((id) => id.toString(16).toUpperCase().padStart(4, '0')).join(':');
-    const rule = `KERNEL=="hidraw*", KERNELS=="*:${ids}.*", TAG+="uaccess"`;
     throw new TransportError(
       'HID_DENIED',
       `you may not open the token hid:${serial} (${path}), as no udev rule gives it to you; type: ` +
-        `echo '${rule}' | sudo tee /etc/udev/rules.d/70-tollcast-token.rules && sudo udevadm control --reload && ` +
-        'sudo udevadm trigger',
+        adviseUdevRule(vendorId, productId),
       { cause },
     );
   }

@@ -40,9 +40,9 @@ export async function listReaders(): Promise<ReaderInfo[]> {
 /**
  * Waits until there is a card in any reader, also one that does not answer or that another program has open.
  * @param onWaiting called with each new reason to wait: no pcscd, no reader, no card.
- * @throws PcscError when waiting cannot help, as where pcsclite is not installed.
+ * @throws PcscError when waiting cannot help, as where pcsclite is not installed; the signal's reason when it aborts.
  */
-export async function waitForAnyCard(onWaiting: (reason: TollcastError) => void): Promise<void> {
+export async function waitForAnyCard(onWaiting: (reason: TollcastError) => void, signal?: AbortSignal): Promise<void> {
   const handle = await pcscd.acquire();
   let { version } = pcscd;
   const look = async (): Promise<void> => {
@@ -51,7 +51,7 @@ export async function waitForAnyCard(onWaiting: (reason: TollcastError) => void)
     requireAnyCard(pcscd.readers.map(describeReader));
   };
   try {
-    await waitForCard(look, { onWaiting, isTemporary, wakeUp: (over) => pcscd.changed(version, over) });
+    await waitForCard(look, { signal, onWaiting, isTemporary, wakeUp: (over) => pcscd.changed(version, over) });
   } finally {
     handle.release();
   }

@@ -94,17 +94,22 @@ export class TokenChannel implements CardChannel {
     this.#heard = this.#clock.monotonic();
     const answered = new AbortController();
     const watch = this.#watch(answered.signal);
-    try {
-      for (const frame of encodeFrames({ channel: this.#channel, tag, data })) await this.#link.send(frame);
-    } catch (cause) {
-      this.#end('is gone', cause);
-    }
+    // A token that takes no frame is one that does not answer: nobody waits for the sending alone.
+    void this.#send({ channel: this.#channel, tag, data });
     try {
       return await promise;
     } finally {
       this.#waiting = undefined;
       answered.abort();
       await watch;
+    }
+  }
+
+  async #send(message: TokenMessage): Promise<void> {
+    try {
+      for (const frame of encodeFrames(message)) await this.#link.send(frame);
+    } catch (cause) {
+      this.#end('is gone', cause);
     }
   }
 
