@@ -209,6 +209,15 @@ describe('a card that leaves', () => {
     expect(next.commands).toEqual([]);
   });
 
+  test('and comes back before pcscd notices: closing the channel does not hide it from pcscd', async () => {
+    const card = await insert();
+    const channel = await opened();
+    card.pull();
+    await insert(named(2));
+    await channel.close();
+    expect(toHex(await (await opened()).transmit(select))).toBe('02a49000');
+  });
+
   test('while nothing is sent, and is noticed by the count of the reader', async () => {
     const card = await insert();
     const channel = await opened();

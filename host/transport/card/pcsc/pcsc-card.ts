@@ -33,6 +33,8 @@ const SELECT_NOTHING = Uint8Array.of(0x00, 0xa4, 0x04, 0x00, 0x00);
 const JUST_LEFT: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['PCSC_LINK', 'PCSC_REMOVED']);
 /** ms within which pcscd has looked again. */
 const JUST_LEFT_MS = 1_000;
+/** ms between attempts meanwhile: pcscd may see the next card without telling of a change. */
+const JUST_LEFT_PAUSES = [25, 50] as const;
 
 /**
  * Takes a card for this process alone, or shares it with a program that shares it.
@@ -56,6 +58,7 @@ export async function openPcscCard(reader?: string, options: WaitOptions = {}): 
     waitForCard(open, {
       signal,
       wakeUp,
+      pauses: JUST_LEFT_PAUSES,
       isTemporary: ({ code }) => JUST_LEFT.has(code) && systemClock.monotonic() - start < JUST_LEFT_MS,
     });
   let opened = false;

@@ -6,6 +6,9 @@ import type { PcscHandle } from './pcscd.ts';
 import { type CardConnection, countEvents, type Reader } from './pcsclite-reader.ts';
 import { transmitOverT0 } from './t0-mapping.ts';
 
+/** GET RESPONSE: a card answers it, whatever it is, and there is nothing for it to do. */
+const GET_RESPONSE = Uint8Array.of(0x00, 0xc0, 0x00, 0x00, 0x00);
+
 /**
  * A channel to the one card that was in the reader when it was opened. A reader outlives its cards, so the channel
  * watches the reader's count of cards that came and went. When the count moves, or the card is reset or leaves in
@@ -21,6 +24,7 @@ export class PcscChannel implements CardChannel {
   readonly #handle: PcscHandle;
   readonly #queue = new SerialQueue();
   #lost: CardGoneError | undefined;
+  #closed: Promise<void> | undefined;
 
   /**
    * @param events the reader's count of cards that came and went, as it was before `connection` was made.
@@ -70,10 +74,28 @@ export class PcscChannel implements CardChannel {
   }
 
   /** Resets the card, so that no key and no open session stays in it for the next program. */
-  async close(): Promise<void> {
-    const lost = this.#lost !== undefined;
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    const wasLost = this.#lost !== undefined;
     this.#lost ??= new CardGoneError('the channel to the card is closed; open the card again');
-    await this.#connection.disconnect(lost ? 'leave' : 'reset');
+    const isThere = !wasLost && (await this.#queue.run(() => this.#isCardThere()));
+    await this.#connection.disconnect(isThere ? 'reset' : 'leave');
     this.#handle.release();
+  }
+
+  /**
+   * A card that left, and came back before pcscd looked again, must not be reset: the reset fails, pcscd then takes
+   * the reader for empty, and as it never saw the card leave it does not see it come back either.
+   */
+  async #isCardThere(): Promise<boolean> {
+    if (this.#reader.gone || countEvents(this.#reader.state) !== this.#events) return false;
+    return this.#connection.transmit(GET_RESPONSE).then(
+      (answer) => answer.length >= 2,
+      () => false,
+    );
   }
 }

@@ -7,7 +7,8 @@ import { IssuerDesk, UNIT } from '../../../support/issuer-desk.ts';
 const PULLS = 50;
 const QUANTUM = 20_000n;
 
-test.each<CardKind>(['soft', 'jcardsim'])(
+// At the same time: over PC/SC most of it is waiting, as pcscd looks for a card every 0.4 s.
+test.concurrent.each<CardKind>(['soft', 'jcardsim', 'pcsc'])(
   `on %s: after ${PULLS} pulls the next load gives back what was torn, and balance = start - octets x price, exactly`,
   { timeout: 120_000 },
   async (kind) => {
@@ -43,7 +44,7 @@ test.each<CardKind>(['soft', 'jcardsim'])(
   },
 );
 
-test('what the journal does not bear out is not given back unasked', async () => {
+test.concurrent('what the journal does not bear out is not given back unasked', async () => {
   const issuer = await IssuerDesk.withCard('soft');
   try {
     await issuer.load(10n * UNIT);

@@ -353,4 +353,22 @@ class TransportTest {
       }
     }
   }
+
+  @Test
+  void pulledCardComesBackWithoutPause() throws Exception {
+    try (ServerSocket vpcd = new ServerSocket(0, 5, LOOPBACK)) {
+      cards.add("vpcd=127.0.0.1:" + vpcd.getLocalPort());
+      long since = System.nanoTime();
+      for (int round = 0; round < 12; round++) {
+        try (Reader reader = new Reader(vpcd.accept())) {
+          assertEquals("9000", reader.send(Rig.SELECT));
+          cards.get(0).card().pull();
+          assertTrue(reader.dropped());
+          cards.get(0).card().insert();
+        }
+      }
+      // Growing pauses would take 4 s.
+      assertTrue(System.nanoTime() - since < 2_000_000_000L);
+    }
+  }
 }

@@ -43,11 +43,15 @@ public final class FrameConnection implements Closeable {
     quickAck = socket.supportedOptions().contains(ExtendedSocketOptions.TCP_QUICKACK);
   }
 
-  /** Serves the peer until it goes or the card does. */
-  public void serve() {
+  /**
+   * Serves the peer until it goes or the card does.
+   *
+   * @return whether it was the card that went
+   */
+  public boolean serve() {
     if (!card.connect(this)) {
       close();
-      return;
+      return true;
     }
     try {
       InputStream in = socket.getInputStream();
@@ -63,7 +67,7 @@ public final class FrameConnection implements Closeable {
           }
           int read = in.read(buffer, have, buffer.length - have);
           if (read < 0) {
-            return;
+            return false;
           }
           have += read;
           continue;
@@ -73,13 +77,15 @@ public final class FrameConnection implements Closeable {
         System.arraycopy(buffer, LENGTH + length, buffer, 0, have);
         socket.setSoTimeout(0);
         if (!handle(payload)) {
-          return;
+          return !card.isUsedByAnother(this);
         }
       }
     } catch (IOException e) {
-      if (!socket.isClosed()) {
-        System.err.println("card " + card.id + ": connection lost: " + e.getMessage());
+      if (socket.isClosed()) {
+        return true;
       }
+      System.err.println("card " + card.id + ": connection lost: " + e.getMessage());
+      return false;
     } finally {
       card.disconnect(this);
       close();

@@ -36,8 +36,8 @@ public final class VpcdClient {
           System.err.println("card " + card.id + ": connected to vpcd at " + host + ":" + port);
           warned = false;
           long since = System.nanoTime();
-          new FrameConnection(socket, card).serve();
-          if (System.nanoTime() - since > MAX_WAIT_MS * 1_000_000L) {
+          boolean hasCardGone = new FrameConnection(socket, card).serve();
+          if (hasCardGone || System.nanoTime() - since > MAX_WAIT_MS * 1_000_000L) {
             wait = MIN_WAIT_MS;
           }
         } catch (IOException e) {
