@@ -39,7 +39,7 @@ export interface Running {
 }
 
 /** An issuer, its soft card with credit in a file, and an address for a stream. */
-export class Stage {
+export class Stage implements AsyncDisposable {
   readonly issuer: IssuerFixture;
   readonly folder: string;
   readonly #address: readonly string[];
@@ -65,7 +65,7 @@ export class Stage {
     return stage;
   }
 
-  async close(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     for (const child of this.#children) child.kill('SIGKILL');
     await this.issuer.close();
     await rm(this.folder, { recursive: true, force: true });

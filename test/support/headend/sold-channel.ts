@@ -28,13 +28,22 @@ export class SoldChannel {
   readonly #children = new Set<ChildProcess>();
   /** Address of its API. */
   headEnd = '';
+  #server: Running | undefined;
 
   private constructor(folder: string) {
     this.folder = folder;
   }
 
-  /** Makes an issuer and starts the head-end. @param service as a configuration has it, of folder-relative sources. */
-  static async open(service: object, files: Readonly<Record<string, Uint8Array>>): Promise<SoldChannel> {
+  /**
+   * Makes an issuer and starts the head-end.
+   * @param service as a configuration has it, of folder-relative sources.
+   * @param more of the configuration.
+   */
+  static async open(
+    service: object,
+    files: Readonly<Record<string, Uint8Array>>,
+    more: object = {},
+  ): Promise<SoldChannel> {
     const channel = new SoldChannel(await mkdtemp(join(tmpdir(), 'tollcast-sold-')));
     for (const [name, octets] of Object.entries(files)) await writeFile(join(channel.folder, name), octets);
     await channel.tollcast('issuer', 'init', '--id', '4b455a');
@@ -42,10 +51,21 @@ export class SoldChannel {
     channel.headEnd = `https://127.0.0.1:${port}`;
     const announce = { address: `239.255.${process.pid & 0xff}.248` };
     const config = { listen: `127.0.0.1:${port}`, state: 'state', issuer: '.tollcast/issuer', announce };
-    await writeFile(join(channel.folder, 'headend.json'), JSON.stringify({ ...config, services: [service] }));
-    const server = channel.start('headend', 'serve', '--config', 'headend.json');
-    await waitFor(server.said, () => (server.said().includes('a stream begins') ? true : undefined));
+    await writeFile(join(channel.folder, 'headend.json'), JSON.stringify({ ...config, ...more, services: [service] }));
+    await channel.serve();
     return channel;
+  }
+
+  /** Starts the head-end, again after it ended, and waits until it sends. */
+  async serve(): Promise<void> {
+    const server = this.start('headend', 'serve', '--config', 'headend.json');
+    this.#server = server;
+    await waitFor(server.said, () => (server.said().includes('a stream begins') ? true : undefined));
+  }
+
+  /** The head-end that was started last. */
+  get server(): Running {
+    return this.#server!;
   }
 
   /** Runs a command that must succeed, and reads what it prints. */
