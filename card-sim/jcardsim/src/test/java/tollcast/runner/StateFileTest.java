@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
+import java.util.concurrent.FutureTask;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -28,7 +29,10 @@ class StateFileTest {
   private Rig afterKill() throws Exception {
     Path copy = folder.resolve("copy");
     Files.copy(file(), copy);
-    return Rig.at(copy);
+    // As in a new runner, whose thread has had no card yet.
+    FutureTask<Rig> restoring = new FutureTask<>(() -> Rig.at(copy));
+    new Thread(restoring).start();
+    return restoring.get();
   }
 
   @Test

@@ -95,6 +95,8 @@ final class EepromImage {
       byte[] aid = in.readNBytes(in.readUnsignedByte());
       GraphReader graph = new GraphReader(in, card, loader);
       card.eeprom.useLoader(loader);
+      // Engines that were initialised are so again, for which they take RAM of their card.
+      card.makeCurrent();
       for (Class<?> type : classes) {
         for (Field field : AppletLayout.statics(type)) {
           graph.field(null, field);

@@ -105,7 +105,7 @@ public final class CardRuntime extends SimulatorRuntime {
     eeprom.exempt(parameters);
     eeprom.useLoader(appletClass.getClassLoader());
 
-    activateSimulatorRuntimeInstance();
+    makeCurrent();
     registrationCallback.set((registered, itsAid) -> {
       if (applet != null) {
         SystemException.throwIt(SystemException.ILLEGAL_AID);
@@ -128,6 +128,11 @@ public final class CardRuntime extends SimulatorRuntime {
     abortOpenTransaction();
     eeprom.markDirty();
     counts.clear();
+  }
+
+  /** Makes this the card that the API's classes work for in this thread. */
+  public void makeCurrent() {
+    activateSimulatorRuntimeInstance();
   }
 
   /** Registers an applet that was installed now or restored from a file. */
