@@ -2,7 +2,7 @@ import { FormatError, TollcastError } from '../errors.ts';
 import type { Fields, Layout, ValuesOf } from '../layout/field-table.ts';
 import { MESSAGE_FRAME, TAG } from '../layout/message-frame.ts';
 import { equalTags } from '../octets.ts';
-import { AesCbc } from './keys/aes-cbc.ts';
+import { type AesCbc, type CbcCipher, makeAesCbc } from './keys/aes-cbc.ts';
 import { MESSAGE_VERSION } from './kinds.ts';
 
 /** A message whose tag does not fit: forged, damaged, or made with another key. */
@@ -51,7 +51,7 @@ export function isSignedMessage<F extends Fields>(
   table: Layout<F>,
   kind: number,
   octets: Uint8Array,
-  mac: AesCbc,
+  mac: CbcCipher,
 ): boolean {
   if (!isMessage(table, kind, octets)) return false;
   const tagAt = octets.length - TAG.size;
@@ -88,9 +88,10 @@ export function openMessage<F extends Fields>(
   kind: number,
   octets: Uint8Array,
   key: Uint8Array,
+  makeCipher = makeAesCbc,
 ): ValuesOf<F> {
   requireMessage(table, kind, octets);
-  if (!isSignedMessage(table, kind, octets, new AesCbc(key))) throw new ForgedError(table.name);
+  if (!isSignedMessage(table, kind, octets, makeCipher(key))) throw new ForgedError(table.name);
   return table.decode(octets);
 }
 

@@ -13,6 +13,9 @@ export interface CbcCipher {
 /** Makes a {@link CbcCipher} of a key of 16 octets. */
 export type CbcFactory = (key: Uint8Array) => CbcCipher;
 
+/** The default of whoever takes a factory: the same on every computer, and in a browser. */
+export const makeAesCbc: CbcFactory = (key) => new AesCbc(key);
+
 /** AES-128 in CBC with a zero IV and no padding (SP 800-38A 6.2), the key schedules made once. */
 export class AesCbc implements CbcCipher {
   readonly #encryption: Uint32Array;

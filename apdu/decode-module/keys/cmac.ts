@@ -1,5 +1,5 @@
 import { OutOfRangeError } from '../../errors.ts';
-import { AesCbc } from './aes-cbc.ts';
+import { type CbcCipher, makeAesCbc } from './aes-cbc.ts';
 
 const BLOCK = 16;
 /** What a doubling carries out is added here, SP 800-38B 5.3. */
@@ -7,14 +7,14 @@ const R128 = 0x87;
 
 /** AES-128-CMAC (SP 800-38B) under one key, with its key schedule and subkeys made once for many messages. */
 export class Cmac {
-  readonly #cbc: AesCbc;
+  readonly #cbc: CbcCipher;
   /** K1 for messages that end with a whole block, K2 for all others. */
   readonly #subkeys: { readonly whole: Uint8Array; readonly padded: Uint8Array };
 
   /** @param key 16 octets; copied. @throws OutOfRangeError. */
-  constructor(key: Uint8Array) {
+  constructor(key: Uint8Array, makeCipher = makeAesCbc) {
     if (key.length !== BLOCK) throw new OutOfRangeError(`a master has ${BLOCK} octets, not ${key.length}`);
-    this.#cbc = new AesCbc(key);
+    this.#cbc = makeCipher(key);
     const whole = doubleBlock(this.#cbc.encrypt(new Uint8Array(BLOCK)));
     this.#subkeys = { whole, padded: doubleBlock(whole) };
   }

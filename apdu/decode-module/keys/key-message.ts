@@ -5,7 +5,7 @@ import { MESSAGE_FRAME } from '../../layout/message-frame.ts';
 import { isPairKind, isPersonal, type KeyKind, KIND, MESSAGE_VERSION, type ParentKind } from '../kinds.ts';
 import { writeFrame } from '../signed-message.ts';
 import { type WorkingKeys, deriveWorkingKeys } from '../working-keys.ts';
-import { AesCbc } from './aes-cbc.ts';
+import { makeAesCbc } from './aes-cbc.ts';
 import { EPHEMERAL_LENGTH, PRIVATE_LENGTH } from './p256.ts';
 
 type Fields = Values<typeof KEY_MESSAGE_HEADER>;
@@ -118,6 +118,7 @@ export function sealKeyMessage(
   key: Uint8Array,
   body: Uint8Array,
   parentKey: Uint8Array | (WorkingKeys & Partial<PairParent>),
+  makeCipher = makeAesCbc,
 ): KeyMessage {
   const { kind, parentKind } = header;
   const lengths = [wrappedLength(kind), keyBodyLength(kind, parentKind)] as const;
@@ -143,12 +144,17 @@ export function sealKeyMessage(
   const octets = new Uint8Array(keyMessageLength(kind, parentKind));
   KEY_MESSAGE_HEADER.write(octets, { flags: 0, ...header });
   writeFrame(octets, kind);
-  octets.set(new AesCbc(parent.encryption).encrypt(key), KEY_MESSAGE_HEADER.length);
+  octets.set(makeCipher(parent.encryption).encrypt(key), KEY_MESSAGE_HEADER.length);
   const bodyAt = keyBodyAt(kind);
   octets.set(body, bodyAt);
   octets.set(ephemeral, bodyAt + body.length);
   const tagAt = bodyAt + body.length + ephemeral.length;
-  octets.set(new AesCbc(parent.mac).mac(octets.subarray(0, tagAt)).subarray(0, octets.length - tagAt), tagAt);
+  octets.set(
+    makeCipher(parent.mac)
+      .mac(octets.subarray(0, tagAt))
+      .subarray(0, octets.length - tagAt),
+    tagAt,
+  );
   return { ...header, octets, body };
 }
 

@@ -2,7 +2,7 @@ import { FormatError, OutOfRangeError } from '../../errors.ts';
 import type { Values } from '../../layout/field-table.ts';
 import { CARD_HEADER, CARD_TAG, SENT_HEADER } from '../../layout/packets.ts';
 import { concat, u32 } from '../../octets.ts';
-import { AesCbc, type CbcCipher, type CbcFactory } from '../keys/aes-cbc.ts';
+import { type CbcCipher, makeAesCbc } from '../keys/aes-cbc.ts';
 import { KIND, MESSAGE_VERSION } from '../kinds.ts';
 import type { WorkingKeys } from '../working-keys.ts';
 
@@ -38,10 +38,8 @@ export interface ContentCiphers {
   readonly mac: CbcCipher;
 }
 
-const inJavaScript: CbcFactory = (key) => new AesCbc(key);
-
 /** Makes the key schedules of a content key's working keys. */
-export function makeContentCiphers(pair: WorkingKeys, makeCipher = inJavaScript): ContentCiphers {
+export function makeContentCiphers(pair: WorkingKeys, makeCipher = makeAesCbc): ContentCiphers {
   return { encryption: makeCipher(pair.encryption), mac: makeCipher(pair.mac) };
 }
 

@@ -1,7 +1,7 @@
 import type { Values } from '../../layout/field-table.ts';
 import { KEY_MESSAGE_HEADER } from '../../layout/keys.ts';
 import { CONFIRM } from '../../layout/requests.ts';
-import type { AesCbc } from '../keys/aes-cbc.ts';
+import type { AesCbc, CbcFactory } from '../keys/aes-cbc.ts';
 import { KIND } from '../kinds.ts';
 import { openMessage, sealMessage } from '../signed-message.ts';
 
@@ -24,6 +24,6 @@ export function signConfirm(cardId: Uint8Array, message: Uint8Array, mac: AesCbc
  * @param uplinkKey of the card, 16 octets.
  * @throws FormatError when it is not a confirm, ForgedError when its tag is wrong.
  */
-export function openConfirm(octets: Uint8Array, uplinkKey: Uint8Array): Confirm {
-  return openMessage(CONFIRM, KIND.confirm, octets, uplinkKey);
+export function openConfirm(octets: Uint8Array, uplinkKey: Uint8Array, makeCipher?: CbcFactory): Confirm {
+  return openMessage(CONFIRM, KIND.confirm, octets, uplinkKey, makeCipher);
 }

@@ -1,6 +1,6 @@
 import type { Values } from '../../layout/field-table.ts';
 import { LEAVE_RECORD } from '../../layout/requests.ts';
-import type { AesCbc } from '../keys/aes-cbc.ts';
+import type { AesCbc, CbcFactory } from '../keys/aes-cbc.ts';
 import { KIND } from '../kinds.ts';
 import { openMessage, parseMessage, sealMessage } from '../signed-message.ts';
 
@@ -25,6 +25,6 @@ export function parseLeaveRecord(octets: Uint8Array): LeaveRecord {
  * @param uplinkKey of the card, 16 octets.
  * @throws FormatError when it is not a leave record, ForgedError when its tag is wrong.
  */
-export function openLeaveRecord(octets: Uint8Array, uplinkKey: Uint8Array): LeaveRecord {
-  return openMessage(LEAVE_RECORD, KIND.leaveRecord, octets, uplinkKey);
+export function openLeaveRecord(octets: Uint8Array, uplinkKey: Uint8Array, makeCipher?: CbcFactory): LeaveRecord {
+  return openMessage(LEAVE_RECORD, KIND.leaveRecord, octets, uplinkKey, makeCipher);
 }

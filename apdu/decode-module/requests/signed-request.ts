@@ -2,7 +2,7 @@ import { FormatError } from '../../errors.ts';
 import type { Values } from '../../layout/field-table.ts';
 import { MESSAGE_FRAME } from '../../layout/message-frame.ts';
 import { REQUEST, REQUEST_DATA } from '../../layout/requests.ts';
-import type { AesCbc } from '../keys/aes-cbc.ts';
+import type { AesCbc, CbcFactory } from '../keys/aes-cbc.ts';
 import { KIND } from '../kinds.ts';
 import { openMessage, signMessage } from '../signed-message.ts';
 
@@ -47,8 +47,8 @@ export function signRequest(kind: number, cardId: Uint8Array, data: Uint8Array, 
  * @param uplinkKey of the card, 16 octets.
  * @throws FormatError when it is not a request, ForgedError when its tag is wrong.
  */
-export function openRequest(octets: Uint8Array, uplinkKey: Uint8Array): SignedRequest {
+export function openRequest(octets: Uint8Array, uplinkKey: Uint8Array, makeCipher?: CbcFactory): SignedRequest {
   const kind = REQUEST_KINDS.find((name) => KIND[name] === MESSAGE_FRAME.readUint(octets, 'kind'));
   if (kind === undefined) throw new FormatError('this is not a request; drop it');
-  return { kind, ...openMessage(REQUEST, KIND[kind], octets, uplinkKey) };
+  return { kind, ...openMessage(REQUEST, KIND[kind], octets, uplinkKey, makeCipher) };
 }

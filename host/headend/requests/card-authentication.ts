@@ -1,4 +1,5 @@
 import { decodeCardId } from '../../../apdu/decode-module/card-id.ts';
+import type { CbcFactory } from '../../../apdu/decode-module/keys/aes-cbc.ts';
 import { deriveCardKey } from '../../../apdu/decode-module/keys/card-keys.ts';
 import { Cmac } from '../../../apdu/decode-module/keys/cmac.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
@@ -49,14 +50,21 @@ const CARD_ID_END = CARD_ID_AT + 8;
 export class CardAuthentication {
   readonly #masters: ReadonlyMap<number, Cmac>;
   readonly #older: ReadonlyMap<string, Uint8Array>;
+  readonly #makeCipher: CbcFactory | undefined;
 
   /**
    * @param masters uplink masters by the number of their issuer, 16 octets each.
    * @param older uplink keys of cards that were made before there was an uplink master, by card id in hexadecimal.
+   * @param makeCipher in JavaScript when left out.
    */
-  constructor(masters: ReadonlyMap<number, Uint8Array>, older: ReadonlyMap<string, Uint8Array> = new Map()) {
-    this.#masters = new Map([...masters].map(([issuer, master]) => [issuer, new Cmac(master)]));
+  constructor(
+    masters: ReadonlyMap<number, Uint8Array>,
+    older: ReadonlyMap<string, Uint8Array> = new Map(),
+    makeCipher?: CbcFactory,
+  ) {
+    this.#masters = new Map([...masters].map(([issuer, master]) => [issuer, new Cmac(master, makeCipher)]));
     this.#older = older;
+    this.#makeCipher = makeCipher;
   }
 
   /** @returns the message, or the problem that it is answered with. */
@@ -66,7 +74,8 @@ export class CardAuthentication {
     try {
       const master = this.#masters.get(decodeCardId(cardId).issuer);
       if (master === undefined) return 'foreign-issuer';
-      return openMessage(octets, this.#older.get(toHex(cardId)) ?? deriveCardKey(master, 'uplink', cardId));
+      const uplinkKey = this.#older.get(toHex(cardId)) ?? deriveCardKey(master, 'uplink', cardId);
+      return openMessage(octets, uplinkKey, this.#makeCipher);
     } catch (error) {
       if (error instanceof ForgedError) return 'wrong-signature';
       if (error instanceof TollcastError) return 'malformed';
@@ -75,16 +84,16 @@ export class CardAuthentication {
   }
 }
 
-function openMessage(octets: Uint8Array, uplinkKey: Uint8Array): CardMessage {
+function openMessage(octets: Uint8Array, uplinkKey: Uint8Array, makeCipher?: CbcFactory): CardMessage {
   switch (MESSAGE_FRAME.readUint(octets, 'kind')) {
     case KIND.confirm:
-      return { what: 'confirm', confirm: openConfirm(octets, uplinkKey) };
+      return { what: 'confirm', confirm: openConfirm(octets, uplinkKey, makeCipher) };
     case KIND.leaveRecord:
-      return { what: 'leave record', record: openLeaveRecord(octets, uplinkKey) };
+      return { what: 'leave record', record: openLeaveRecord(octets, uplinkKey, makeCipher) };
     default:
       return {
         what: 'request',
-        request: openRequest(octets, uplinkKey),
+        request: openRequest(octets, uplinkKey, makeCipher),
         tag: octets.slice(REQUEST.at.tag),
       };
   }

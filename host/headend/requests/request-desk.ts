@@ -1,4 +1,5 @@
 import { decodeCardId, formatCardId } from '../../../apdu/decode-module/card-id.ts';
+import type { CbcFactory } from '../../../apdu/decode-module/keys/aes-cbc.ts';
 import type { SignedRequest } from '../../../apdu/decode-module/requests/signed-request.ts';
 import { OutOfRangeError, TollcastError } from '../../../apdu/errors.ts';
 import { toHex } from '../../../apdu/octets.ts';
@@ -44,6 +45,8 @@ export interface RequestDeskOptions extends DeskStore {
   };
   /** Where others number grants of the same cards. */
   readonly numbers?: NumberSource | undefined;
+  /** Makes the ciphers that tags are checked with; in JavaScript when left out. */
+  readonly makeCipher?: CbcFactory | undefined;
   readonly clock: Clock;
 }
 
@@ -75,10 +78,10 @@ export class RequestDesk implements MemberList {
   }
 
   private constructor(options: RequestDeskOptions, state: DeskState) {
-    const { masters, keys, meter, charging, writer, clock } = options;
+    const { masters, olderUplinkKeys, makeCipher, keys, meter, charging, writer, clock } = options;
     this.#options = options;
     this.#state = state;
-    this.#authentication = new CardAuthentication(masters, options.olderUplinkKeys);
+    this.#authentication = new CardAuthentication(masters, olderUplinkKeys, makeCipher);
     this.#joins = new Joins(state, { keys, meter });
     this.#forwarder = new ChargeForwarder({ ...charging, book: state.entries, writer, meter });
     this.#timers = new DeskTimers(state, clock, charging.period, {

@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '../../clock/clock.ts';
 import { GroupWriter } from '../../store/group-writer.ts';
 import { headendDatabase, type HeadendStore, openHeadendStore } from '../../store/headend/headend-store.ts';
 import type { SharedNumbers } from '../../store/shared-numbers.ts';
+import { loadOpensslCbc } from '../../transport/crypto/node-openssl-cbc.ts';
 import { type NamedSigner, openOfferSigner } from '../announce/offer-signer.ts';
 import { OpenOffers } from '../announce/open-offers.ts';
 import { SapAnnouncer } from '../announce/sap-announcer.ts';
@@ -285,6 +286,7 @@ async function assemble(
   const offers = new OpenOffers(store, signer, { url, tlsKey: tls.fingerprint }, clock);
   const router = new SessionRouter();
   const meter = await SentOctets.open(store, () => running.sent());
+  const makeCipher = await loadOpensslCbc();
   const numbers = await joinCardNumbers(plan.issuer, plan.state);
   const desk = await RequestDesk.open({
     numbers,
@@ -296,10 +298,11 @@ async function assemble(
     keys: router,
     meter,
     charging: { mode, billing: new StoreBilling(writer), ...(mode === 'transfer' && { period }) },
+    makeCipher,
     clock,
   });
   const { pairKey, points } = await openPairs(plan, services.list(), log);
-  const book = new SessionBook({ store, uniqueMaster, pairKey, points, clock, log });
+  const book = new SessionBook({ store, uniqueMaster, pairKey, points, makeCipher, clock, log });
   const running = new RunningServices({
     book,
     router,

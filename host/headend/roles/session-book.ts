@@ -1,4 +1,5 @@
 import { formatCardId } from '../../../apdu/decode-module/card-id.ts';
+import type { CbcFactory } from '../../../apdu/decode-module/keys/aes-cbc.ts';
 import { deriveCardKey } from '../../../apdu/decode-module/keys/card-keys.ts';
 import { Cmac } from '../../../apdu/decode-module/keys/cmac.ts';
 import type { Clock } from '../../clock/clock.ts';
@@ -34,6 +35,8 @@ export interface SessionBookOptions {
   /** The static private half, 32 octets. */
   readonly pairKey: Uint8Array;
   readonly points: Pick<CardPoints, 'find'>;
+  /** Makes the ciphers of grants; in JavaScript when left out. */
+  readonly makeCipher?: CbcFactory | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -129,9 +132,9 @@ export class SessionBook {
   }
 
   #makeParents({ identity, plan }: KeptSession): CardParents {
-    const { uniqueMaster, pairKey, points, log } = this.#options;
-    const unique = new Cmac(uniqueMaster);
-    const uniqueKeys = new UniqueKeys((cardId) => deriveCardKey(unique, 'downlink', cardId));
+    const { uniqueMaster, pairKey, points, makeCipher, log } = this.#options;
+    const unique = new Cmac(uniqueMaster, makeCipher);
+    const uniqueKeys = new UniqueKeys((cardId) => deriveCardKey(unique, 'downlink', cardId), makeCipher);
     if (plan.parent === 'unique-key') return uniqueKeys;
     return new PrivateHalves({
       others: uniqueKeys,

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeCardId, type ModuleClass } from '../../../apdu/decode-module/card-id.ts';
-import { AesCbc } from '../../../apdu/decode-module/keys/aes-cbc.ts';
+import { AesCbc, type CbcFactory } from '../../../apdu/decode-module/keys/aes-cbc.ts';
 import { deriveCardKey } from '../../../apdu/decode-module/keys/card-keys.ts';
 import { Cmac } from '../../../apdu/decode-module/keys/cmac.ts';
 import { parseKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
@@ -32,7 +32,6 @@ import { TIMELINE_SESSION } from './timeline-names.ts';
 export const ISSUER = 0x0a1b2c;
 export const UPLINK_MASTER = fromHex('a0a1a2a3a4a5a6a7a8a9aaabacadaeaf');
 export const UNIQUE_MASTER = fromHex('000102030405060708090a0b0c0d0e0f');
-const UNIQUE = new Cmac(UNIQUE_MASTER);
 
 /** Free of charge by default, at 5.00 USD an hour and the like where a test says so. */
 export const SOLD: SoldSession = {
@@ -50,15 +49,23 @@ export const SOLD: SoldSession = {
 export class HandKeys implements SessionKeys {
   readonly ended: EndedMember[] = [];
   readonly granted: string[] = [];
+  readonly #makeCipher: CbcFactory | undefined;
+  readonly #unique: Cmac;
   #keyId = 0;
+
+  /** @param makeCipher in JavaScript when left out. */
+  constructor(makeCipher?: CbcFactory) {
+    this.#makeCipher = makeCipher;
+    this.#unique = new Cmac(UNIQUE_MASTER, makeCipher);
+  }
 
   grant({ sold, cardId, from, to, takeNumber }: Parameters<SessionKeys['grant']>[0]): ReturnType<SessionKeys['grant']> {
     const ceilings = { perMegabyte: 0n, perHour: 0n, flat: 0n, groupOctets: 1, groupDuration: 1, quantum: 1n };
     const key = new Uint8Array(16).fill(++this.#keyId);
     const purchase = { service: sold.service, keyId: 1, key, from, to, number: takeNumber(), ceilings };
     this.granted.push(toHex(cardId));
-    const downlinkKey = deriveCardKey(UNIQUE, 'downlink', cardId);
-    return { messages: [sealGrant(purchase, cardId, downlinkKey).octets], segmentIds: [5] };
+    const downlinkKey = deriveCardKey(this.#unique, 'downlink', cardId);
+    return { messages: [sealGrant(purchase, cardId, downlinkKey, this.#makeCipher).octets], segmentIds: [5] };
   }
 
   end(member: EndedMember): void {
@@ -110,7 +117,7 @@ export class HandCard {
 /** A desk with a database of its own and a clock that stands. */
 export class DeskFixture {
   readonly clock = new SimulatedClock(NOW * 1000);
-  readonly keys = new HandKeys();
+  readonly keys: HandKeys;
   readonly changes: MembershipChange[] = [];
   readonly directory: string;
   readonly #changes: Partial<RequestDeskOptions>;
@@ -142,6 +149,7 @@ export class DeskFixture {
     this.#mode = mode;
     this.#billing = billing;
     this.#changes = changes;
+    this.keys = new HandKeys(changes.makeCipher);
   }
 
   async #open(): Promise<void> {

@@ -4,7 +4,10 @@ import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
 import { AesCbc, type CbcFactory } from '../../../apdu/decode-module/keys/aes-cbc.ts';
+import { CardAuthentication } from '../../../host/headend/requests/card-authentication.ts';
 import { loadOpensslCbc } from '../../../host/transport/crypto/node-openssl-cbc.ts';
+import { HandCard, HandKeys, ISSUER, SOLD, UPLINK_MASTER } from '../../support/headend/request-desk-fixture.ts';
+import { NOW } from '../../support/headend/sample-offer.ts';
 
 let factory: CbcFactory;
 
@@ -48,6 +51,26 @@ test('gives the right octets while memory is collected and moved', async () => {
       expect(cipher.mac(data)).toEqual(javascript.mac(data));
       expect(Buffer.compare(cipher.decrypt(sealed), data)).toBe(0);
     }
+  }
+});
+
+test('a desk that checks tags and seals keys by OpenSSL takes, refuses and answers what one in JavaScript does', () => {
+  const card = new HandCard(1);
+  const masters = new Map([[ISSUER, UPLINK_MASTER]]);
+  const [openssl, javascript] = [factory, undefined].map((makeCipher) => ({
+    authentication: new CardAuthentication(masters, undefined, makeCipher),
+    keys: new HandKeys(makeCipher),
+  }));
+  const signed = card.sign('join', NOW, NOW + 3600);
+  const grant = { sold: SOLD, cardId: card.id, from: NOW, to: NOW + 3600, takeNumber: () => NOW };
+  const [message] = openssl!.keys.grant(grant).messages;
+  expect(javascript!.keys.grant(grant).messages).toEqual([message]);
+  for (const said of [signed, card.confirm(message!), card.leaveRecord(message!, NOW + 60)]) {
+    const opened = openssl!.authentication.open(said);
+    expect(opened).toHaveProperty('what');
+    expect(opened).toEqual(javascript!.authentication.open(said));
+    said[said.length - 1]! ^= 1;
+    expect(openssl!.authentication.open(said)).toBe('wrong-signature');
   }
 });
 

@@ -1,4 +1,5 @@
 import { decodeCardId } from '../../../../apdu/decode-module/card-id.ts';
+import type { CbcFactory } from '../../../../apdu/decode-module/keys/aes-cbc.ts';
 import { encodeCeilings } from '../../../../apdu/decode-module/keys/ceilings.ts';
 import { sealUnderCardPair } from '../../../../apdu/decode-module/keys/public-key-parent.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
@@ -16,14 +17,16 @@ export interface CardParents {
 /** Every card gets its purchases under its unique key. */
 export class UniqueKeys implements CardParents {
   readonly #downlinkKey: (cardId: Uint8Array) => Uint8Array;
+  readonly #makeCipher: CbcFactory | undefined;
 
   /** @param downlinkKey of a card, 16 octets. */
-  constructor(downlinkKey: (cardId: Uint8Array) => Uint8Array) {
+  constructor(downlinkKey: (cardId: Uint8Array) => Uint8Array, makeCipher?: CbcFactory) {
     this.#downlinkKey = downlinkKey;
+    this.#makeCipher = makeCipher;
   }
 
   seal(purchase: Purchase, cardId: Uint8Array): Uint8Array {
-    return sealGrant(purchase, cardId, this.#downlinkKey(cardId)).octets;
+    return sealGrant(purchase, cardId, this.#downlinkKey(cardId), this.#makeCipher).octets;
   }
 }
 

@@ -1,4 +1,5 @@
 import { decodeCardId } from '../../../../apdu/decode-module/card-id.ts';
+import type { CbcFactory } from '../../../../apdu/decode-module/keys/aes-cbc.ts';
 import { type Ceilings, encodeCeilings } from '../../../../apdu/decode-module/keys/ceilings.ts';
 import { type KeyMessage, sealKeyMessage } from '../../../../apdu/decode-module/keys/key-message.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
@@ -30,7 +31,12 @@ export type GroupLimits = Pick<Ceilings, 'groupOctets' | 'groupDuration'>;
  * @throws FormatError when the card id is not one.
  * @throws OutOfRangeError when a ceiling does not fit.
  */
-export function sealGrant(purchase: Purchase, cardId: Uint8Array, downlinkKey: Uint8Array): KeyMessage {
+export function sealGrant(
+  purchase: Purchase,
+  cardId: Uint8Array,
+  downlinkKey: Uint8Array,
+  makeCipher?: CbcFactory,
+): KeyMessage {
   const { kind = KIND.service, service, keyId, key, from, to, number, ceilings } = purchase;
   const parentId = decodeCardId(cardId).serial;
   return sealKeyMessage(
@@ -38,6 +44,7 @@ export function sealGrant(purchase: Purchase, cardId: Uint8Array, downlinkKey: U
     key,
     encodeCeilings(ceilings),
     downlinkKey,
+    makeCipher,
   );
 }
 
