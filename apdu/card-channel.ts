@@ -13,6 +13,14 @@ export interface CardChannel {
    */
   transmit(command: Uint8Array): Promise<Uint8Array>;
 
+  /**
+   * Sends a command that verifies a PIN, which the holder enters at the reader's own keypad: no program sees it. Left
+   * out by transports that have no such readers.
+   * @param command with 8 octets of data, all FF, for the PIN.
+   * @throws TransportError `NO_PIN_PAD` when the reader has no keypad, `PIN_NOT_GIVEN` when nobody entered a PIN.
+   */
+  readonly enterPin?: ((command: Uint8Array) => Promise<Uint8Array>) | undefined;
+
   /** Lets go of the card; further calls to `transmit` throw `CardGoneError`. Closing twice does nothing. */
   close(): Promise<void>;
 }

@@ -138,6 +138,7 @@ const CATALOGUE = {
   // Holder
   NO_PIN: { kind: 'pin', meaning: 'the card has no PIN' },
   PIN_NEEDED: { kind: 'pin', meaning: 'the card opens nothing without its PIN' },
+  NO_PIN_PAD: { kind: 'reader', meaning: 'the reader has no keypad of its own' },
   PIN_NOT_GIVEN: { kind: 'pin', meaning: 'no PIN was typed, or it was typed differently twice' },
   CARD_NOT_ACTIVE: { kind: 'refused', meaning: 'the card is blank, blocked or terminated' },
 

@@ -1,6 +1,8 @@
 import type { CardChannel } from '../card-channel.ts';
-import type { CommandApdu } from '../iso7816/command-apdu.ts';
+import { TransportError } from '../errors.ts';
+import { type CommandApdu, encodeCommand } from '../iso7816/command-apdu.ts';
 import { exchange } from '../iso7816/exchange.ts';
+import { parseResponse } from '../iso7816/response-apdu.ts';
 import { SPEND_LIMIT_DATA, STORE_DATA_HEADER } from '../layout/card.ts';
 import { KEY_NAME } from '../layout/keys.ts';
 import { LEAVE_DATA } from '../layout/requests.ts';
@@ -16,6 +18,7 @@ import { type LogRecord, parseLogRecord } from './money/log-record.ts';
 import { parsePurseStatus, type PurseStatus } from './money/purse-status.ts';
 import { parseReceipt, type Receipt } from './money/receipt.ts';
 import { type BlindPacket, encodeBlind } from './packets/blind-blocks.ts';
+import { PIN_LENGTH } from './pin.ts';
 import { encodeRequest, type RequestKind, type ServiceRequest } from './requests/signed-request.ts';
 import { LIFE, MODULE_AID, parseSelectAnswer, type SelectAnswer } from './select-answer.ts';
 
@@ -172,6 +175,23 @@ export class DecodeModule {
   /** @param pin as `encodePin` makes it. Holds until the next SELECT or reset. */
   async verifyPin(pin: Uint8Array): Promise<void> {
     await this.#send('VERIFY', 0, pin);
+  }
+
+  /**
+   * Verifies a PIN that the holder enters at the keypad of the reader.
+   * @throws TransportError `NO_PIN_PAD` when there is none, `PIN_NOT_GIVEN` when nobody entered a PIN.
+   */
+  async enterPin(): Promise<void> {
+    const { enterPin } = this.#channel;
+    if (enterPin === undefined) {
+      const text = 'only readers of PC/SC have keypads; type the PIN at the computer instead: --pin';
+      throw new TransportError('NO_PIN_PAD', text);
+    }
+    if (this.#listing !== undefined) await this.#listing;
+    const data = new Uint8Array(PIN_LENGTH).fill(0xff);
+    const command = encodeCommand({ cla: CLA_MODULE, ins: INS.VERIFY, p1: 0, p2: 0, data });
+    const { status } = parseResponse(await enterPin.call(this.#channel, command));
+    if (status !== STATUS.DONE) throw new ModuleError(status, 'VERIFY');
   }
 
   /** The new PIN has to be verified before it opens anything. */

@@ -74,7 +74,9 @@ export function traceChannel(channel: CardChannel, options: TraceOptions): CardC
     return answer;
   }
 
-  return { atr: channel.atr, transmit, close: () => channel.close() };
+  // What is entered at the reader no program sees, and no trace.
+  const enterPin = channel.enterPin?.bind(channel);
+  return { atr: channel.atr, transmit, enterPin, close: () => channel.close() };
 }
 
 function redactCommand(command: Uint8Array, shown: number): RedactedHex {

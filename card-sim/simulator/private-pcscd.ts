@@ -65,9 +65,10 @@ export class PrivatePcscd {
   /**
    * Starts the daemon (again) and waits until it answers.
    * @param options.readers false for a pcscd without any reader.
+   * @param options.driver library of the virtual readers, in place of vpcd's own.
    * @throws TransportError `NO_PCSCD` when pcscd or its virtual reader is not installed or does not start.
    */
-  async run({ readers = true }: { readers?: boolean } = {}): Promise<void> {
+  async run({ readers = true, driver = VPCD_DRIVER }: { readers?: boolean; driver?: string } = {}): Promise<void> {
     if (this.#process !== undefined) return;
     if (!existsSync(VPCD_DRIVER)) {
       throw new TransportError('NO_PCSCD', `the virtual reader vsmartcard-vpcd is not installed; ${ADVICE}`);
@@ -78,7 +79,7 @@ export class PrivatePcscd {
     await mkdir(run, { recursive: true, mode: 0o700 });
     await mkdir(conf, { recursive: true, mode: 0o700 });
     const reader = join(conf, 'vpcd');
-    await (readers ? writeFile(reader, readerConf(this.ports[0])) : rm(reader, { force: true }));
+    await (readers ? writeFile(reader, readerConf(this.ports[0], driver)) : rm(reader, { force: true }));
     const bind = 'mount --bind "$0" /run/pcscd';
     const mount = `${bind} 2>/dev/null || { mount -t tmpfs tmpfs /run && mkdir /run/pcscd && ${bind}; }`;
     const flags = process.getuid?.() === 0 ? '-m' : '-rm';
@@ -140,12 +141,12 @@ export class PrivatePcscd {
   }
 }
 
-function readerConf(port: number): string {
+function readerConf(port: number, driver: string): string {
   const channel = `0x${port.toString(16).toUpperCase()}`;
   return [
     'FRIENDLYNAME "Virtual PCD"',
     `DEVICENAME /dev/null:${channel}`,
-    `LIBPATH ${VPCD_DRIVER}`,
+    `LIBPATH ${driver}`,
     `CHANNELID ${channel}`,
     '',
   ].join('\n');

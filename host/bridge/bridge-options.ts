@@ -1,6 +1,7 @@
 import type { CardChannel } from '../../apdu/card-channel.ts';
 import type { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import type { Clock } from '../clock/clock.ts';
+import type { Pin } from '../holder/pin.ts';
 import type { ClearSink } from '../stream/opening/clear-sink.ts';
 import type { AssemblerOptions } from '../stream/opening/group-assembler.ts';
 import type { AeadFactory } from '../stream/packet/packet-aead.ts';
@@ -14,8 +15,8 @@ export interface BridgeOptions {
   readonly aead: AeadFactory;
   /** Number of the one service that is opened and paid; by default that of the first group that the card opens. */
   readonly service?: number | undefined;
-  /** PIN of the card, as `encodePin` makes it. It is presented at each SELECT, until the card refuses it once. */
-  readonly pin?: Uint8Array | undefined;
+  /** PIN of the card. It is presented at each SELECT, until the card refuses it once. */
+  readonly pin?: Pin | undefined;
   /** Whether to wait until credit is loaded, receipts are collected or the spend limit is raised, instead of ending. */
   readonly waitForCredit?: boolean;
   /** Asked before the first toll at each price, and again when it rises. By default every price is accepted. */

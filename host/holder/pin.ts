@@ -4,14 +4,17 @@ import { TollcastError } from '../../apdu/errors.ts';
 
 const NEW_PIN = 'ask the issuer for a new one: tollcast issuer pin';
 
+/** A PIN as `encodePin` makes it, or one that the holder enters at the keypad of the reader. */
+export type Pin = Uint8Array | 'pin pad';
+
 /**
  * Verifies a PIN, once.
- * @param pin as `encodePin` makes it.
  * @throws TollcastError `WRONG_PIN`, `PIN_BLOCKED`, `NO_PIN`; the message says what to do.
+ * @throws TransportError `NO_PIN_PAD`, `PIN_NOT_GIVEN` when it is to be entered at the reader.
  */
-export async function presentPin(module: DecodeModule, pin: Uint8Array): Promise<void> {
+export async function presentPin(module: DecodeModule, pin: Pin): Promise<void> {
   try {
-    await module.verifyPin(pin);
+    await (pin === 'pin pad' ? module.enterPin() : module.verifyPin(pin));
   } catch (error) {
     throw pinError(error) ?? error;
   }

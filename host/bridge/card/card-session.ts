@@ -10,15 +10,14 @@ import { CardGoneError, TollcastError } from '../../../apdu/errors.ts';
 import { readUint, toHex } from '../../../apdu/octets.ts';
 import type { Clock } from '../../clock/clock.ts';
 import { requireActive } from '../../holder/life.ts';
-import { presentPin } from '../../holder/pin.ts';
+import { type Pin, presentPin } from '../../holder/pin.ts';
 import { TimeLimitedChannel } from '../../transport/card/time-limit.ts';
 import type { Bill } from '../run-end.ts';
 import type { Resources } from './stop-reason.ts';
 
 export interface CardSessionOptions {
   readonly open: (signal: AbortSignal) => Promise<CardChannel>;
-  /** As `encodePin` makes it. */
-  readonly pin: Uint8Array | undefined;
+  readonly pin: Pin | undefined;
   readonly clock: Clock;
   /** Called before each command to the card. */
   readonly onCommand: () => void;
@@ -37,7 +36,7 @@ const MAX_LAST_COMMAND = 3_000;
 export class CardSession {
   readonly #options: CardSessionOptions;
   /** Forgotten unless the card accepts it, so that no more tries are used up unasked. */
-  #pin: Uint8Array | undefined;
+  #pin: Pin | undefined;
   #trusted: readonly VerificationKey[] = [];
   #channel: CardChannel | undefined;
   #module: DecodeModule | undefined;
@@ -232,6 +231,9 @@ function countCommands(channel: CardChannel, onCommand: () => void): CardChannel
     transmit(command) {
       onCommand();
       return channel.transmit(command);
+    },
+    get enterPin() {
+      return channel.enterPin?.bind(channel);
     },
     close: () => channel.close(),
   };

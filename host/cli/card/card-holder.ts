@@ -14,6 +14,7 @@ import { addCardOptions, type CardOptions, print, withCard } from '../options/ca
 import { wholeNumber } from '../options/number-option.ts';
 import { confirm } from '../terminal/ask.ts';
 import { askPin, choosePin, NEW_PIN } from '../terminal/pin-entry.ts';
+import { PIN_PAD_OPTION, tellPinEntry } from '../terminal/pin-pad.ts';
 import { formatTime, now, parseTime } from '../terminal/time.ts';
 import { spendLimitToJson } from './card-view.ts';
 
@@ -38,6 +39,7 @@ export function addHolderCommands(card: Command): void {
   addCardOptions(card.command('spend-limit').description('set the most that is taken on one day of the stream'))
     .argument('<amount>', 'as in 5.00, in the currency of the card, or none')
     .option('--pin-file <file>', 'the PIN is in this file (default: in TOLLCAST_PIN, or typed)')
+    .option(...PIN_PAD_OPTION)
     .action(limitSpending);
   addCardOptions(card.command('leave').description('end a purchase before its time, for good; ends an open session'))
     .argument('<service>', 'number of the service', wholeNumber(1, MAX_U32))
@@ -59,13 +61,13 @@ async function replacePin(options: PinOptions & { readonly newPinFile?: string }
   });
 }
 
-async function limitSpending(amount: string, options: PinOptions): Promise<void> {
+async function limitSpending(amount: string, options: PinOptions & { readonly pinPad?: true }): Promise<void> {
   await withCard(options, async (channel) => {
-    const module = new DecodeModule(channel);
+    const module = new DecodeModule(tellPinEntry(channel, (line) => process.stderr.write(`tollcast: ${line}\n`)));
     const { cardId, currency: number } = await selectActive(module);
     const currency = currencyByNumber(number);
     const limit = parseSpendLimit(amount, currency);
-    await setSpendLimit(module, limit, await askPin(options.pinFile));
+    await setSpendLimit(module, limit, options.pinPad === true ? 'pin pad' : await askPin(options.pinFile));
     print(options, { card: formatCardId(cardId), currency: currency.code, spendLimit: spendLimitToJson(limit) }, [
       `card ${formatCardId(cardId)}: spend limit a day ${formatSpendLimit(limit, currency)}`,
     ]);

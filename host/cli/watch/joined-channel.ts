@@ -8,7 +8,7 @@ import type { Answer } from '../../contract/answers/answer.ts';
 import type { SignedOffer } from '../../contract/offer/signed-offer.ts';
 import { leavePurchase } from '../../holder/leave.ts';
 import { selectActive } from '../../holder/life.ts';
-import { presentPin } from '../../holder/pin.ts';
+import { type Pin, presentPin } from '../../holder/pin.ts';
 import { ReceiptCourier } from '../../holder/receipts/receipt-courier.ts';
 import { KeptJoin } from '../../holder/requests/kept-join.ts';
 import { type PostMessage, RequestRefusedError, Subscription } from '../../holder/requests/subscription.ts';
@@ -111,7 +111,7 @@ export class JoinedChannel {
    * @param open opens the card, which the bridge has let go.
    * @returns undefined when it was not joined, or not left: then it ends by itself.
    */
-  async leave(open: () => Promise<CardChannel>, pin: Uint8Array | undefined): Promise<Answer | undefined> {
+  async leave(open: () => Promise<CardChannel>, pin: Pin | undefined): Promise<Answer | undefined> {
     const agreed = this.#join.answer;
     if (agreed === undefined) return undefined;
     try {

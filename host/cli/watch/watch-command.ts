@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { OutOfRangeError, TollcastError } from '../../../apdu/errors.ts';
 import { Bridge, type BridgeEnd, type BridgeStatus, receiveService, type ServiceAddress } from '../../bridge/index.ts';
+import type { Pin } from '../../holder/pin.ts';
 import { openOutput, OUTPUT_SYNTAX } from '../../player/open-output.ts';
 import type { FileProgress } from '../../player/output.ts';
 import { CARD_ADDRESS_SYNTAX, createCardOpener, parseCardAddress } from '../../transport/card/card-address.ts';
@@ -13,6 +14,7 @@ import { addHeadEndOptions, type HeadEndOptions } from '../options/head-end-opti
 import { wholeNumber } from '../options/number-option.ts';
 import { addPriceOptions, type PriceOptions } from '../options/price-option.ts';
 import { askPin } from '../terminal/pin-entry.ts';
+import { PIN_PAD_OPTION, tellPinEntry } from '../terminal/pin-pad.ts';
 import { chooseChannel } from './choose-channel.ts';
 import { ConfirmFile } from './confirm-file.ts';
 import { JoinedChannel } from './joined-channel.ts';
@@ -29,6 +31,7 @@ interface WatchOptions extends PriceOptions, HeadEndOptions {
   waitForCredit?: true;
   pin?: true;
   pinFile?: string;
+  pinPad?: true;
   confirms?: string;
   minShare?: number;
   out: string;
@@ -64,6 +67,7 @@ export function addWatchCommand(program: Command): void {
     .option('--wait-for-credit', 'when credit or spend limit is used up, wait for more instead of ending')
     .option('--pin', 'present the PIN of the card, which is typed or in TOLLCAST_PIN')
     .option('--pin-file <file>', 'present the PIN in this file')
+    .option(...PIN_PAD_OPTION)
     .option(
       '--confirms <file>',
       'append what the card confirms of its grants to this file, in hexadecimal, for the operator',
@@ -86,7 +90,7 @@ async function watch(name: string | undefined, options: WatchOptions): Promise<v
   requireOneSource(name, options);
   const card = parseCardAddress(options.card);
   requireFreeStandardOutput(options);
-  const pin = options.pin === true || options.pinFile !== undefined ? await askPin(options.pinFile) : undefined;
+  const pin = await choosePinWay(options);
   const printer = new StatusPrinter(options.quiet === true);
   const decision = new PriceDecision(options, printer);
   // What is not joined has no output: nothing is made, or written over, for it.
@@ -111,9 +115,10 @@ async function watch(name: string | undefined, options: WatchOptions): Promise<v
       onWaiting: (reason) => printer.print(`waiting: ${reason.message}`),
       lendAs: 'tollcast watch',
     });
-    const openTraced = async (signal: AbortSignal) =>
-      tellCommands(await openCard(signal), (line) => printer.warn(line));
-    const open = options.trace === true ? openTraced : openCard;
+    const warn = (line: string) => printer.warn(line);
+    const openTraced = async (signal: AbortSignal) => tellCommands(await openCard(signal), warn);
+    const open = async (signal: AbortSignal) =>
+      tellPinEntry(await (options.trace === true ? openTraced : openCard)(signal), warn);
     const bridge = new Bridge({
       open,
       sink: output,
@@ -184,6 +189,13 @@ async function watch(name: string | undefined, options: WatchOptions): Promise<v
     confirms?.close();
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt).off('SIGHUP', interrupt);
   }
+}
+
+/** How the card gets its PIN; undefined where it gets none. @throws OutOfRangeError when two ways are named. */
+async function choosePinWay({ pin, pinFile, pinPad }: WatchOptions): Promise<Pin | undefined> {
+  if (pinPad !== true) return pin === true || pinFile !== undefined ? askPin(pinFile) : undefined;
+  if (pin === true || pinFile !== undefined) throw new OutOfRangeError('name one of --pin, --pin-file and --pin-pad');
+  return 'pin pad';
 }
 
 /** @throws OutOfRangeError when neither a channel nor an address is named, or both are. */

@@ -66,6 +66,13 @@ export class TimeLimitedChannel implements CardChannel {
     return promise;
   }
 
+  /** The holder takes as long as the reader allows. */
+  get enterPin(): CardChannel['enterPin'] {
+    const { enterPin } = this.#channel;
+    if (enterPin === undefined) return undefined;
+    return (command) => (this.#lost === undefined ? enterPin.call(this.#channel, command) : Promise.reject(this.#lost));
+  }
+
   #answered(waiter: (error: Error) => void): void {
     this.#waiting.delete(waiter);
     this.#since = this.#options.clock.monotonic();

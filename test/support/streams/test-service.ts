@@ -38,7 +38,11 @@ export function deriveTestCardKey(name: CardKeyName, cardId: Uint8Array): Uint8A
 }
 
 /** Makes a blank card one of the tests' issuer. @returns its id. */
-export async function personalise(card: SimulatedCard, serial: number, credit: bigint): Promise<Uint8Array> {
+export async function personalise(
+  card: Pick<SimulatedCard, 'kind' | 'channel'>,
+  serial: number,
+  credit: bigint,
+): Promise<Uint8Array> {
   const cardId = encodeCardId({ issuer: 0x0a1b2c, moduleClass: card.kind === 'soft' ? 'soft' : 'card', serial });
   const channel = await card.channel();
   const module = new DecodeModule(channel);

@@ -105,6 +105,12 @@ export class LendingChannel implements CardChannel, CardOnLoan {
     return promise;
   }
 
+  /** What is entered at the reader is not known here, and not presented again. */
+  get enterPin(): CardChannel['enterPin'] {
+    const channel = this.#channel;
+    return channel.enterPin && ((command) => this.#queue.run(() => channel.enterPin!(command)));
+  }
+
   async #sendOwn(command: Uint8Array, endTurn: () => void): Promise<Uint8Array> {
     let holdsTurn = false;
     try {

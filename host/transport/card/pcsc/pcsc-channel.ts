@@ -4,6 +4,7 @@ import { SerialQueue } from '../serial-queue.ts';
 import { PcscError, pcscErrorOf, SCARD } from './pcsc-error.ts';
 import type { PcscHandle } from './pcscd.ts';
 import { type CardConnection, countEvents, type Reader } from './pcsclite-reader.ts';
+import { enterPin } from './pin-pad.ts';
 import { transmitOverT0 } from './t0-mapping.ts';
 
 /** GET RESPONSE: a card answers it, whatever it is, and there is nothing for it to do. */
@@ -45,11 +46,19 @@ export class PcscChannel implements CardChannel {
     );
   }
 
-  async #send(command: Uint8Array): Promise<Uint8Array> {
+  enterPin(command: Uint8Array): Promise<Uint8Array> {
+    return this.#queue.run(() => this.#ask(() => enterPin(this.#connection, this.reader, command)));
+  }
+
+  #send(command: Uint8Array): Promise<Uint8Array> {
+    return this.#ask(() => this.#connection.transmit(command));
+  }
+
+  async #ask(ask: () => Promise<Uint8Array>): Promise<Uint8Array> {
     this.#requireSameCard();
     let answer: Uint8Array;
     try {
-      answer = await this.#connection.transmit(command);
+      answer = await ask();
     } catch (error) {
       if (error instanceof PcscError && error.isCardLost) throw this.#end(error);
       throw error;

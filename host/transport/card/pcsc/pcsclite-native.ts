@@ -16,6 +16,8 @@ export interface NativeReader {
   on(event: 'end', listener: () => void): unknown;
   connect(options: { share_mode: number; protocol: number }, callback: NativeCallback<number>): void;
   transmit(command: Buffer, answerOctets: number, protocol: number, callback: NativeCallback<Buffer>): void;
+  control(data: Buffer, controlCode: number, answerOctets: number, callback: NativeCallback<Buffer>): void;
+  SCARD_CTL_CODE(code: number): number;
   disconnect(disposition: number, callback: (error: unknown) => void): void;
   close(): void;
 }

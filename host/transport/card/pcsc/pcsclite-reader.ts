@@ -14,6 +14,11 @@ const RESET_CARD = 1;
 /** 65,536 octets of data and the status word. */
 const ANSWER_OCTETS = 65_538;
 
+/** Octets of what a reader answers for itself: short answers of a card among them. */
+const CONTROL_OCTETS = 264;
+/** Codes above are a reader's own. */
+const MIN_OWN_CODE = 0x1_0000;
+
 /** `SCARD_STATE_...` of winscard.h. */
 export const READER_STATE = { UNAVAILABLE: 0x08, PRESENT: 0x20, EXCLUSIVE: 0x80, IN_USE: 0x100, MUTE: 0x200 } as const;
 
@@ -42,6 +47,12 @@ export interface CardConnection {
    * @throws PcscError
    */
   transmit(command: Uint8Array): Promise<Uint8Array>;
+  /**
+   * Asks the reader itself, and not the card.
+   * @param code below 65,536 as PC/SC numbers requests; above, as the reader has told it.
+   * @throws PcscError also when the reader knows no such request.
+   */
+  control(code: number, data: Uint8Array): Promise<Uint8Array>;
   /** Lets the card go, reset or as it is. Never throws; doing it twice does nothing. */
   disconnect(disposition: 'reset' | 'leave'): Promise<void>;
 }
@@ -166,6 +177,15 @@ class PcscliteConnection implements CardConnection {
     );
     // Not as a Buffer, whose `slice` does not copy.
     return new Uint8Array(answer.buffer, answer.byteOffset, answer.length);
+  }
+
+  async control(code: number, data: Uint8Array): Promise<Uint8Array> {
+    if (!this.open) throw pcscErrorOf(SCARD.INVALID_HANDLE, this.#native.name);
+    const number = code < MIN_OWN_CODE ? this.#native.SCARD_CTL_CODE(code) : code;
+    const answer = await this.#ask<Uint8Array>((callback) =>
+      this.#native.control(Buffer.from(data), number, CONTROL_OCTETS, callback),
+    );
+    return Uint8Array.from(answer);
   }
 
   disconnect(disposition: 'reset' | 'leave'): Promise<void> {
