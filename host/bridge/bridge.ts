@@ -1,5 +1,6 @@
 import { TollcastError } from '../../apdu/errors.ts';
 import { type Clock, systemClock } from '../clock/clock.ts';
+import { Signal } from '../clock/signal.ts';
 import type { GroupPreview } from '../stream/opening/clear-sink.ts';
 import { GroupOpener } from '../stream/opening/group-opener.ts';
 import type { BridgeOptions } from './bridge-options.ts';
@@ -17,7 +18,6 @@ import { KeyLoader } from './keys/key-loader.ts';
 import { PaceMeter } from './price/pace-meter.ts';
 import { PriceConsent } from './price/price-consent.ts';
 import { type BridgeEnd, END_MESSAGES, type EndCode } from './run-end.ts';
-import { Signal } from './signal.ts';
 import type { BridgeStatus } from './status/bridge-status.ts';
 import { Diagnosis } from './status/diagnosis.ts';
 import { Notices } from './status/notices.ts';

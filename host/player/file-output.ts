@@ -3,20 +3,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { TransportError } from '../../apdu/errors.ts';
 import { type Clock, systemClock } from '../clock/clock.ts';
+import { Signal } from '../clock/signal.ts';
 import type { ClearPackets } from '../stream/opening/clear-packets.ts';
 import { hasCode, outputError } from './output-error.ts';
 import type { Output } from './output.ts';
 import { openNamedPipe, openPipe } from './pipe-output.ts';
 
 const STDOUT = 1;
-/** Octets that may wait: what is paid when the disk or the reader stops taking them. A group and a batch come on top. */
-const MAX_WAITING = 192 * 1024;
-/** Octets that are written at once, with no more to wait for. */
-const MAX_LINGERING = MAX_WAITING / 2;
+/** Octets that are written at once, with no more to wait for: what comes in half of `LINGER`, within these bounds. */
+const MIN_WRITE = 96 * 1024;
+const MAX_WRITE = 512 * 1024;
 /** ms without an end of a write after which it is not ready for more. */
 const MAX_STALL = 1000;
 /** Octets written by one system call at most. */
-const MAX_PART = 256 * 1024;
+const MAX_PART = MAX_WRITE;
 /** ms for which a small write to a regular file waits for more. */
 const LINGER = 50;
 /** ms between attempts to write to a socket that is full and does not block. */
@@ -77,12 +77,12 @@ export async function openStandardOutput(): Promise<Output> {
 
 /** A pipe is written to at once, as somebody may watch. A file can wait: each write costs two changes of thread. */
 function kindOf(opened: Stats): Kind {
-  return { linger: opened.isFile() || opened.isCharacterDevice() ? LINGER : 0, hasOldContent: opened.isFile() };
+  return { isFile: opened.isFile() || opened.isCharacterDevice(), hasOldContent: opened.isFile() };
 }
 
 interface Kind {
-  /** ms for which small writes wait for more. */
-  readonly linger: number;
+  /** Whether small writes may wait for more. */
+  readonly isFile: boolean;
   /** Whether there is something in it that has to go first. */
   readonly hasOldContent: boolean;
 }
@@ -95,8 +95,7 @@ class FileOutput implements Output {
   readonly ended: Promise<TransportError | undefined>;
   onReady: (() => void) | undefined;
   readonly #fd: number;
-  /** ms for which small writes wait for more. */
-  readonly #linger: number;
+  readonly #isFile: boolean;
   #hasOldContent: boolean;
   readonly #closeFile: () => Promise<void>;
   readonly #end: (error: TransportError | undefined) => void;
@@ -109,16 +108,21 @@ class FileOutput implements Output {
   /** ms, when the write began that the system has not ended yet. */
   #writingSince: number | undefined;
   #wasReady = true;
-  /** Ends a wait for more to write. */
-  #stopLingering: (() => void) | undefined;
+  /**
+   * Octets that are written at once. Twice as many may wait: what is paid when the disk or the reader stops taking them.
+   * A group and a batch come on top.
+   */
+  #enough = MIN_WRITE;
+  readonly #hasEnough: Signal;
   #over = false;
   readonly #clock: Clock;
 
-  constructor(where: string, fd: number, { linger, hasOldContent }: Kind, closeFile: () => Promise<void>) {
+  constructor(where: string, fd: number, { isFile, hasOldContent }: Kind, closeFile: () => Promise<void>) {
     this.#clock = systemClock;
     this.where = where;
     this.#fd = fd;
-    this.#linger = linger;
+    this.#isFile = isFile;
+    this.#hasEnough = new Signal(this.#clock);
     this.#hasOldContent = hasOldContent;
     this.#closeFile = closeFile;
     const { promise, resolve } = Promise.withResolvers<TransportError | undefined>();
@@ -128,7 +132,7 @@ class FileOutput implements Output {
 
   get isReady(): boolean {
     const isStalled = this.#writingSince !== undefined && this.#clock.monotonic() - this.#writingSince > MAX_STALL;
-    this.#wasReady = this.#waiting < MAX_WAITING && !isStalled && !this.#over;
+    this.#wasReady = this.#waiting < 2 * this.#enough && !isStalled && !this.#over;
     return this.#wasReady;
   }
 
@@ -145,12 +149,13 @@ class FileOutput implements Output {
       at += octets;
     }
     this.#waiting += payload.length;
-    if (this.#waiting >= MAX_LINGERING) this.#stopLingering?.();
+    if (this.#waiting >= this.#enough) this.#hasEnough.notify();
     this.#writing ??= this.#writeAll();
   }
 
   async close(): Promise<void> {
     await this.#writing;
+    this.#hasEnough.close();
     this.#over = true;
     await this.#closeFile();
   }
@@ -190,11 +195,13 @@ class FileOutput implements Output {
   }
 
   async #waitForMore(): Promise<void> {
-    if (this.#linger === 0 || this.#waiting >= MAX_LINGERING) return;
-    const lingering = new AbortController();
-    this.#stopLingering = () => lingering.abort();
-    await this.#clock.sleep(this.#linger, lingering.signal).catch(() => undefined);
-    this.#stopLingering = undefined;
+    if (!this.#isFile || this.#waiting >= this.#enough) return;
+    const since = this.#clock.monotonic();
+    this.#hasEnough.reset();
+    await this.#hasEnough.wait(LINGER);
+    const waited = this.#clock.monotonic() - since;
+    if (this.#waiting < this.#enough) this.#enough = Math.max(this.#enough / 2, MIN_WRITE);
+    else if (waited < LINGER / 2) this.#enough = Math.min(2 * this.#enough, MAX_WRITE);
   }
 
   async #writeSome(octets: Uint8Array): Promise<number> {

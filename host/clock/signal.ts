@@ -1,4 +1,4 @@
-import type { Clock } from '../clock/clock.ts';
+import type { Clock } from './clock.ts';
 
 /** Lets a loop wait until something comes in, or for a time. */
 export class Signal {

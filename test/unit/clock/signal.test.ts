@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Signal } from '../../../host/bridge/signal.ts';
+import { Signal } from '../../../host/clock/signal.ts';
 import { SimulatedClock } from '../../support/simulated-clock.ts';
 
 /** A signal whose waits are noted with the time at which they end. */
