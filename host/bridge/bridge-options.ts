@@ -1,5 +1,6 @@
 import type { CardChannel } from '../../apdu/card-channel.ts';
 import type { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
+import type { CbcFactory } from '../../apdu/decode-module/keys/aes-cbc.ts';
 import type { Clock } from '../clock/clock.ts';
 import type { Pin } from '../holder/pin.ts';
 import type { ClearSink } from '../stream/opening/clear-sink.ts';
@@ -13,6 +14,8 @@ export interface BridgeOptions {
   readonly open: (signal: AbortSignal) => Promise<CardChannel>;
   readonly sink: ClearSink;
   readonly aead: AeadFactory;
+  /** Derives the keys of each group; JavaScript does it when left out. */
+  readonly makeCipher?: CbcFactory | undefined;
   /** Number of the one service that is opened and paid; by default that of the first group that the card opens. */
   readonly service?: number | undefined;
   /** PIN of the card. It is presented at each SELECT, until the card refuses it once. */

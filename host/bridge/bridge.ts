@@ -57,7 +57,7 @@ export class Bridge {
   onPreference: ((preference: Preference) => void) | undefined;
 
   constructor(options: BridgeOptions) {
-    const { sink, aead, service, pin, clock = systemClock, minShare = 50, purseEvery = 1000 } = options;
+    const { sink, aead, makeCipher, service, pin, clock = systemClock, minShare = 50, purseEvery = 1000 } = options;
     this.#options = options;
     this.#clock = clock;
     const counters = (this.#counters = new StatusCounters(service, (status) => options.onState?.(status)));
@@ -83,7 +83,7 @@ export class Bridge {
       stream: options.stream,
     });
     const { writer } = (this.#delivery = new Delivery(sink, clock, counters));
-    const opener = new GroupOpener(aead);
+    const opener = new GroupOpener(aead, makeCipher);
     const consent = (this.#consent = new PriceConsent(options.decidePrice));
     const judge = (group: GroupPreview) => sink.judge?.(group) ?? 'wanted';
     this.#gate = new TollGate({ session, keys, intake, opener, writer, counters, notices, consent, judge, minShare });

@@ -13,3 +13,4 @@ export { SoftChannel, type SoftChannelOptions } from './card/soft/soft-channel.t
 export { waitForCard, type WaitForCardOptions } from './card/wait-for-card.ts';
 export { nodeAead } from './crypto/node-aead.ts';
 export { loadOpensslAead } from './crypto/node-openssl-aead.ts';
+export { loadOpensslCbc } from './crypto/node-openssl-cbc.ts';

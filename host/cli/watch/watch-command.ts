@@ -7,6 +7,7 @@ import type { FileProgress } from '../../player/output.ts';
 import { CARD_ADDRESS_SYNTAX, createCardOpener, parseCardAddress } from '../../transport/card/card-address.ts';
 import { nodeAead } from '../../transport/crypto/node-aead.ts';
 import { loadOpensslAead } from '../../transport/crypto/node-openssl-aead.ts';
+import { loadOpensslCbc } from '../../transport/crypto/node-openssl-cbc.ts';
 import { type MulticastAddress, parseMulticastAddress } from '../../transport/network/multicast-address.ts';
 import { tellCommands } from '../card/card-trace.ts';
 import { TRACE_OPTION } from '../options/card-option.ts';
@@ -123,6 +124,7 @@ async function watch(name: string | undefined, options: WatchOptions): Promise<v
       open,
       sink: output,
       aead: (await loadOpensslAead()) ?? nodeAead,
+      makeCipher: await loadOpensslCbc(),
       service: offer?.service ?? options.service,
       pin,
       onCard: () => channel?.cardSelected(),

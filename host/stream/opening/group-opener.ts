@@ -1,3 +1,4 @@
+import type { CbcFactory } from '../../../apdu/decode-module/keys/aes-cbc.ts';
 import { FormatError } from '../../../apdu/errors.ts';
 import { GROUP_KEY } from '../../../apdu/layout/packets.ts';
 import type { MediaPacket } from '../packet/media-packet.ts';
@@ -23,12 +24,15 @@ export interface OpenedGroup {
 /** Opens the rest of a group with the card's answer to its card packet, `firmware-notes/protocol.md` 5.2. */
 export class GroupOpener {
   readonly #aead: AeadFactory;
+  readonly #makeCipher: CbcFactory | undefined;
   readonly #iv = new Uint8Array(12);
   /** The group opened last, and the position behind the last packet of it that came out. */
   #newest: { readonly opening: Opening; next: number } | undefined;
 
-  constructor(aead: AeadFactory) {
+  /** @param makeCipher for the keys of each group; JavaScript derives them when left out. */
+  constructor(aead: AeadFactory, makeCipher?: CbcFactory) {
     this.#aead = aead;
+    this.#makeCipher = makeCipher;
   }
 
   /**
@@ -56,7 +60,7 @@ export class GroupOpener {
       );
     }
     const content = sealed ? answer.subarray(GROUP_KEY) : answer;
-    const session = sealed ? deriveSrtpSession(answer.subarray(0, GROUP_KEY), masterSalt) : undefined;
+    const session = sealed ? deriveSrtpSession(answer.subarray(0, GROUP_KEY), masterSalt, this.#makeCipher) : undefined;
     const rest = session && { aead: this.#aead(session.key), salt: session.salt };
     const opening = { card, rest, out };
     const helpers = sealed ? others : [];

@@ -1,4 +1,4 @@
-import { AesCbc } from '../../../apdu/decode-module/keys/aes-cbc.ts';
+import { AesCbc, type CbcCipher, type CbcFactory } from '../../../apdu/decode-module/keys/aes-cbc.ts';
 import { OutOfRangeError } from '../../../apdu/errors.ts';
 import { writeUint } from '../../../apdu/octets.ts';
 
@@ -17,9 +17,14 @@ export interface SrtpSession {
  * The session key and salt of AEAD_AES_128_GCM, key derivation rate 0 (RFC 3711 4.3, RFC 7714 11).
  * @param masterKey 16 octets, the group key.
  * @param masterSalt 12 octets, from the content message.
+ * @param makeCipher JavaScript does it when left out.
  */
-export function deriveSrtpSession(masterKey: Uint8Array, masterSalt: Uint8Array): SrtpSession {
-  const cipher = new AesCbc(masterKey);
+export function deriveSrtpSession(
+  masterKey: Uint8Array,
+  masterSalt: Uint8Array,
+  makeCipher: CbcFactory = (key) => new AesCbc(key),
+): SrtpSession {
+  const cipher = makeCipher(masterKey);
   return {
     key: deriveSrtpKey(cipher, masterSalt, LABEL.encryption, 16),
     salt: deriveSrtpKey(cipher, masterSalt, LABEL.salt, 12),
@@ -34,7 +39,12 @@ export function deriveSrtpSession(masterKey: Uint8Array, masterSalt: Uint8Array)
  * @param length octets wanted, 1 to 1,024.
  * @throws OutOfRangeError when the salt is of another length.
  */
-export function deriveSrtpKey(master: AesCbc, masterSalt: Uint8Array, label: number, length: number): Uint8Array {
+export function deriveSrtpKey(
+  master: Pick<CbcCipher, 'encrypt'>,
+  masterSalt: Uint8Array,
+  label: number,
+  length: number,
+): Uint8Array {
   if (masterSalt.length !== 12 && masterSalt.length !== 14) {
     throw new OutOfRangeError(`an SRTP master salt has 12 or 14 octets, not ${masterSalt.length}`);
   }

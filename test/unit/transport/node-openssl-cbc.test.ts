@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
 import { AesCbc, type CbcFactory } from '../../../apdu/decode-module/keys/aes-cbc.ts';
 import { CardAuthentication } from '../../../host/headend/requests/card-authentication.ts';
+import { deriveSrtpSession } from '../../../host/stream/packet/srtp-keys.ts';
 import { loadOpensslCbc } from '../../../host/transport/crypto/node-openssl-cbc.ts';
 import { HandCard, HandKeys, ISSUER, SOLD, UPLINK_MASTER } from '../../support/headend/request-desk-fixture.ts';
 import { NOW } from '../../support/headend/sample-offer.ts';
@@ -71,6 +72,13 @@ test('a desk that checks tags and seals keys by OpenSSL takes, refuses and answe
     expect(opened).toEqual(javascript!.authentication.open(said));
     said[said.length - 1]! ^= 1;
     expect(openssl!.authentication.open(said)).toBe('wrong-signature');
+  }
+});
+
+test('derives the keys of SRTP as JavaScript does', () => {
+  for (let round = 0; round < 20; round++) {
+    const [key, salt] = [randomBytes(16), randomBytes(12)];
+    expect(deriveSrtpSession(key, salt, factory)).toEqual(deriveSrtpSession(key, salt));
   }
 });
 
