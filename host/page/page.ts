@@ -7,6 +7,7 @@ import { nobleAead } from '../stream/packet/packet-aead.ts';
 import { BrowserCard } from './browser-card.ts';
 import { askPrice, ELEMENTS, say, showBill, showStatus } from './page-view.ts';
 import { RelayedStream } from './relayed-stream.ts';
+import { UsbCard } from './usb-card.ts';
 import { VideoSink } from './video-sink.ts';
 
 const STREAM = new URL('/stream', location.href.replace(/^http/, 'ws')).href;
@@ -16,8 +17,9 @@ const UNPLAYABLE =
   'This browser cannot play what comes, so nothing more is taken or paid. Watch it with tollcast watch and a player. ' +
   'Browsers play H.264 with AAC or MP3.';
 
-const { video, bring, file, pin, play, stop } = ELEMENTS;
+const { video, card: select, bring, file, pin, play, stop } = ELEMENTS;
 const sink = new VideoSink(video);
+const token = new UsbCard();
 let card: BrowserCard | undefined;
 let running: AbortController | undefined;
 let isConnected = false;
@@ -26,15 +28,28 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** Opens the card that the user chose. */
 async function openCard(): Promise<CardChannel> {
+  if (select.value === 'usb') return token.openChannel();
   card ??= await BrowserCard.open();
   return card.openChannel();
+}
+
+/** Shows what the choice of the card asks for. */
+function showChoice(): void {
+  const isSoft = select.value === 'soft';
+  bring.hidden = !isSoft || card === undefined || card.hasCard;
+  play.disabled = isSoft && card?.hasCard !== true;
+  if (!isSoft) return say('Ready: Play asks which token to use.');
+  if (card !== undefined)
+    say(card.hasCard ? 'Ready.' : 'There is no card in this browser yet: choose the file of a soft card.');
 }
 
 async function run(): Promise<void> {
   const stopping = (running = new AbortController());
   stop.hidden = false;
   pin.disabled = true;
+  select.disabled = true;
   const bridge = new Bridge({
     open: openCard,
     sink,
@@ -61,6 +76,7 @@ async function run(): Promise<void> {
     stop.hidden = true;
     play.disabled = false;
     pin.disabled = false;
+    select.disabled = false;
   }
 }
 
@@ -84,10 +100,10 @@ function pause(text: string): void {
 
 async function begin(): Promise<void> {
   play.disabled = true;
-  sink.play();
-  if (running !== undefined) return;
   try {
-    await run();
+    if (running === undefined && select.value === 'usb') await token.choose();
+    sink.play();
+    if (running === undefined) await run();
   } catch (error) {
     pause(messageOf(error));
   }
@@ -98,8 +114,7 @@ async function bringCard(): Promise<void> {
   if (chosen === undefined || card === undefined) return;
   try {
     await card.bringIn(chosen);
-    bring.hidden = true;
-    play.disabled = false;
+    showChoice();
     say('The card is in this browser now. Do not use its file any more: it would be the same card twice.');
   } catch (error) {
     say(`${chosen.name}: ${messageOf(error)}`);
@@ -109,6 +124,7 @@ async function bringCard(): Promise<void> {
 
 async function start(): Promise<void> {
   play.addEventListener('click', () => void begin());
+  select.addEventListener('change', showChoice);
   stop.addEventListener('click', () => running?.abort());
   file.addEventListener('change', () => void bringCard());
   sink.onUnplayable = () => pause(UNPLAYABLE);
@@ -117,9 +133,7 @@ async function start(): Promise<void> {
   });
   try {
     card = await BrowserCard.open();
-    bring.hidden = card.hasCard;
-    play.disabled = !card.hasCard;
-    say(card.hasCard ? 'Ready.' : 'There is no card in this browser yet: choose the file of a soft card.');
+    showChoice();
   } catch (error) {
     say(messageOf(error));
   }

@@ -15,7 +15,8 @@ dialog form { display: flex; gap: 1rem; justify-content: end; }
 
 export const BODY =
   '<video controls></video>' +
-  '<section><label>Card <select id="card"><option value="soft">of this browser</option></select></label>' +
+  '<section><label>Card <select id="card"><option value="soft">of this browser</option>' +
+  '<option value="usb">USB token</option></select></label>' +
   '<label id="bring" hidden>file of a soft card <input id="file" type="file"></label>' +
   '<label>PIN <input id="pin" type="password" inputmode="numeric" size="8" maxlength="8" autocomplete="off" ' +
   'placeholder="if it has one"></label>' +

@@ -5,9 +5,14 @@ import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
+import { parseReceipt } from '../../apdu/decode-module/money/receipt.ts';
 import { startCard } from '../../card-sim/index.ts';
+import { systemClock } from '../../host/clock/clock.ts';
 import { RelayServer } from '../../host/relay/relay-server.ts';
 import { Relay } from '../../host/relay/relay.ts';
+import { MemoryUsbDevice } from '../support/cards/memory-usb-device.ts';
+import { PagePort } from '../support/page-usb.ts';
 import { sendAtPace } from '../support/streams/paced-clip.ts';
 import { makeClip } from '../support/streams/test-clip.ts';
 import { personalise, TestNetwork, TestService } from '../support/streams/test-service.ts';
@@ -146,6 +151,47 @@ test('a page opens a stream with a card of its own, plays it, pays for it to the
   expect(gone).toBeGreaterThanOrEqual(before);
   expect(gone).toBeLessThanOrEqual(before + 2 * QUANTUM);
   expect(complaints).toEqual([]);
+});
+
+test('a page plays by a USB token, waits while it is pulled, and asks for it once', async () => {
+  await using card = await startCard({ kind: 'jcardsim' });
+  const cardId = await personalise(card, 2, CREDIT);
+  const port = await PagePort.of(page);
+  const plug = () => port.plug(new MemoryUsbDevice({ card, clock: systemClock }));
+  await page.goto(server.where);
+  await page.selectOption('#card', 'usb');
+  await page.click('#play');
+  await untilShown('document.querySelector("#state").textContent.startsWith("no token was chosen")');
+  plug();
+  await broadcast(cardId);
+  await page.click('#play');
+  await page.click('#question [value=yes]');
+  await untilShown('document.querySelector("video").currentTime > 1');
+  port.pull();
+  await untilShown('document.querySelector("#state").textContent.startsWith("waiting for the card")');
+  const paid = await octetsPaid();
+  plug();
+  await untilShown(`Number.parseInt(document.querySelector("#paid").title) > ${paid}`);
+  // Another page load is to the token another host.
+  await port.closePage();
+  await page.reload();
+  await page.selectOption('#card', 'usb');
+  await page.click('#play');
+  await page.click('#question [value=yes]');
+  await untilShown('document.querySelector("video").currentTime > 1');
+  await page.click('#stop');
+  await untilShown('document.querySelector("#bill").textContent !== "-"');
+  expect(port.choices).toBe(2);
+  const channel = await card.channel();
+  const module = new DecodeModule(channel);
+  await module.select();
+  const { balance, receiptsWritten } = await module.getPurse();
+  const receipts = [];
+  for (let number = 1; number <= receiptsWritten; number++)
+    receipts.push(parseReceipt(await module.getReceipt(number)));
+  // What left the purse is what the receipts say, and what was torn by pulling.
+  expect(receipts.reduce((sum, { amount, torn }) => sum + amount + torn, 0n)).toBe(CREDIT - balance);
+  expect(receipts).toHaveLength(3);
 });
 
 test('a file that is not a card is refused, and a card that is there is kept', async () => {
