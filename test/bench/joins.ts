@@ -99,7 +99,7 @@ async function commitAtOnce({ writer, keys }: DeskFixture, round: number): Promi
   });
   const grant: SessionKeys['grant'] = ({ takeNumber }) => {
     takeNumber();
-    return { messages, segmentIds: [5] };
+    return { messages, segments: [{ id: 5, from: NOW, to: NOW + 3600 }] };
   };
   const joins = new Joins(state, { keys: { grant, end: () => undefined } });
   const cardOctets = new Uint8Array(8);

@@ -128,8 +128,10 @@ function describe({ entry, bill, requests, receipt, corrected, correction }: Exp
       `  ${seconds} s from ${formatTime(from)} to ${formatTime(to)}${octets === '0' ? '' : `, ${octets} octets`}`,
     );
   }
-  for (const { id, at, card, kind, outcome } of requests ?? []) {
-    lines.push(`  request ${id}: ${formatTime(at)}, card ${card}: ${kind}, ${outcome}`);
+  for (const { id, at, card, kind, outcome, segment, from, to } of requests ?? []) {
+    const opened =
+      segment === null || to === null ? '' : `: segment ${segment} from ${formatTime(from)} to ${formatTime(to)}`;
+    lines.push(`  request ${id}: ${formatTime(at)}, card ${card}: ${kind}, ${outcome}${opened}`);
   }
   if (receipt !== undefined) {
     const { card, number, service, from, to, octets, amount, torn, takenAt } = receipt;

@@ -43,6 +43,7 @@ export class OpenOffers implements OfferBook {
   readonly #api: ApiAddress;
   readonly #clock: Clock;
   #offers = new Map<string, OpenOffer>();
+  #billedByLog = new Set<number>();
 
   constructor(store: HeadendStore, signer: OfferSigner, api: ApiAddress, clock: Clock) {
     this.#store = store;
@@ -82,6 +83,11 @@ export class OpenOffers implements OfferBook {
       offers.set(offer.id, offer);
     }
     this.#offers = offers;
+    this.#billedByLog = new Set(services.filter(({ plan }) => plan.isBilledByLog).map(({ plan }) => plan.number));
+  }
+
+  isBilledByLog(service: number): boolean {
+    return this.#billedByLog.has(service);
   }
 
   find(sessionHash: string): SoldSession | undefined {
@@ -170,6 +176,7 @@ function describeSale(signed: SignedOffer, to: number, plan: ServicePlan | undef
     service,
     sessionHash: toHex(sessionHash),
     charges: chargesOf(signed, plan?.schemes ?? {}),
+    ...(plan?.isBilledByLog === true && { isBilledByLog: true }),
     from,
     to,
     ...(slots !== undefined && { slots }),
@@ -179,8 +186,8 @@ function describeSale(signed: SignedOffer, to: number, plan: ServicePlan | undef
   };
 }
 
-/** What is billed from the entry, and what it is held against. */
-function chargesOf({ components, currency }: Offer, schemes: ServicePlan['schemes']): Charges {
+/** What is billed of what was sold under an offer, and what it is held against. */
+export function chargesOf({ components, currency }: Offer, schemes: ServicePlan['schemes']): Charges {
   const terms = components
     .filter(({ basis }) => basis !== 'free')
     .map(({ part, payer, settlement, basis, price, period }) => ({

@@ -17,6 +17,7 @@ import {
   readLastClosed,
 } from '../ledger/read-ledger.ts';
 import { type Explanation, explainEntry } from './explain-entry.ts';
+import type { LogBiller } from './log-biller.ts';
 import type { Subscriptions } from './subscriptions.ts';
 
 /** Entries that go to disk together. */
@@ -28,9 +29,19 @@ export class BillingDesk {
   readonly #writer: GroupWriter;
   readonly #clock: Clock;
   readonly #subscriptions: Pick<Subscriptions, 'readFees'>;
+  readonly #logBiller: Pick<LogBiller, 'billDue'>;
 
-  constructor(store: HeadendStore, writer: GroupWriter, clock: Clock, subscriptions: Pick<Subscriptions, 'readFees'>) {
-    this.#subscriptions = subscriptions;
+  constructor(
+    store: HeadendStore,
+    writer: GroupWriter,
+    clock: Clock,
+    sources: {
+      readonly subscriptions: Pick<Subscriptions, 'readFees'>;
+      readonly logBiller: Pick<LogBiller, 'billDue'>;
+    },
+  ) {
+    this.#subscriptions = sources.subscriptions;
+    this.#logBiller = sources.logBiller;
     this.#store = store;
     this.#writer = writer;
     this.#clock = clock;
@@ -85,7 +96,8 @@ export class BillingDesk {
   }
 
   /**
-   * Closes a month and all before it; before that, it enters what subscribers owe for the periods that ended there.
+   * Closes a month and all before it; before that, it enters what was sold by the log, and what subscribers owe for the
+   * periods that ended there.
    * @throws TollcastError `PERIOD_RUNS` while it is not over.
    */
   async close(period: LedgerPeriod): Promise<void> {
@@ -96,6 +108,7 @@ export class BillingDesk {
         `${period} is not over; the last month that can be closed is before ${present}`,
       );
     }
+    await this.#logBiller.billDue();
     const closed = await this.lastClosed();
     const from = closed === undefined ? 0 : startOfPeriod(nextPeriod(parsePeriod(closed)));
     const fees = await this.#subscriptions.readFees(from, startOfPeriod(nextPeriod(period)));

@@ -1,8 +1,10 @@
+import { sql } from 'kysely';
 import { parseCardId } from '../../../apdu/decode-module/card-id.ts';
 import { toHex } from '../../../apdu/octets.ts';
 import type { HeadendStore } from '../../store/headend/headend-store.ts';
 import type { ReceiptRowTable } from '../../store/headend/tables/receipt-tables.ts';
 import type { BillTable, RequestLogTable } from '../../store/headend/tables/request-tables.ts';
+import { SOLD_OUTCOME } from '../charging/logged-purchases.ts';
 import { type KeptLedgerEntry, readEntries, readEntry } from '../ledger/read-ledger.ts';
 
 /** A ledger entry, and all that it came from. */
@@ -48,6 +50,7 @@ async function explainCharge(store: HeadendStore, entryId: number): Promise<Part
   // A charging entry has the number of the request that it was opened by.
   const opened = await store.selectFrom('requestLog').selectAll().where('id', '=', entryId).executeTakeFirst();
   if (bill === undefined || opened === undefined) return { ...(bill !== undefined && { bill }) };
+  if (opened.outcome === SOLD_OUTCOME) return { bill, requests: await readSales(store, opened) };
   const requests = await store
     .selectFrom('requestLog')
     .selectAll()
@@ -58,6 +61,19 @@ async function explainCharge(store: HeadendStore, entryId: number): Promise<Part
     .orderBy('id')
     .execute();
   return { bill, requests };
+}
+
+/** The rows that gave a card the key of one segment. */
+function readSales(store: HeadendStore, { cardId, service, segmentId }: RequestLogTable): Promise<RequestLogTable[]> {
+  return store
+    .selectFrom('requestLog')
+    .selectAll()
+    .where(sql<boolean>`outcome = 'sold'`)
+    .where('cardId', '=', cardId)
+    .where('service', '=', service)
+    .where('segmentId', '=', segmentId)
+    .orderBy('id')
+    .execute();
 }
 
 /** The next entry of the card for the session begins with a join. */

@@ -1,6 +1,6 @@
 import { amountOf, ticksOf } from '../../../apdu/decode-module/money/tariff.ts';
 import type { Currency } from '../../money/currency.ts';
-import type { ChargeTerms } from './charge-terms.ts';
+import type { Charges, ChargeTerms } from './charge-terms.ts';
 import { type ChargingEntry, endOf, secondsOf, startOf } from './charging-entry.ts';
 import { applyScheme } from './schemes/known-schemes.ts';
 
@@ -45,8 +45,16 @@ export function computeCharge({ tariff, period }: ChargeTerms, seconds: number, 
 /** @param octets that the session sent between start and end of the connection. */
 export function makeBill(entry: ChargingEntry, octets = 0n): Bill {
   const { id, user, session, service, charges } = entry;
-  const seconds = secondsOf(entry);
-  const connection = { user, session, service, from: startOf(entry), to: endOf(entry), seconds, octets };
+  const connection = { user, session, service, from: startOf(entry), to: endOf(entry), seconds: secondsOf(entry) };
+  return billConnection(id, { ...connection, octets }, charges);
+}
+
+/** What a user was connected to. */
+type Connection = Pick<Bill, 'user' | 'session' | 'service' | 'from' | 'to' | 'seconds' | 'octets'>;
+
+/** @param entryId by which the bill is known: the same again is the same bill. */
+export function billConnection(entryId: number, connection: Connection, charges: Charges): Bill {
+  const { seconds, octets } = connection;
   const items = charges.terms.map((terms) => {
     const charge = computeCharge(terms, seconds, octets);
     const { scheme, tariff } = terms;
@@ -54,7 +62,7 @@ export function makeBill(entry: ChargingEntry, octets = 0n): Bill {
   });
   const owed = items.filter(({ payer, settlement }) => payer === 'user' && settlement === 'invoice');
   return {
-    entryId: id,
+    entryId,
     ...connection,
     items,
     ...(charges.currency !== undefined && { currency: charges.currency }),

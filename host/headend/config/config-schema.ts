@@ -107,6 +107,9 @@ export const SERVICE = Type.Object(
     ),
     suites: Type.Optional(Type.Array(whole(1, 1, 'number of a cipher suite'), { minItems: 1, maxItems: 1 })),
     price: Type.Object({ content: COMPONENT, delivery: Type.Optional(COMPONENT) }, CLOSED),
+    billing: Type.Optional(
+      oneOf(['entries', 'log'], 'what an invoice is made from: charging entries, or the log of key requests alone'),
+    ),
     quantum: Type.Optional(textOf('what a card takes from its balance at a time', 40)),
     join: Type.Optional(
       Type.Object(

@@ -49,6 +49,8 @@ export interface ServicePlan {
   readonly components: readonly PriceComponent[];
   /** Whether a user is billed for what it could open, and not for what it opened. */
   readonly isInvoiced: boolean;
+  /** Whether invoices are made from the log of key requests alone, without members and charging entries. */
+  readonly isBilledByLog: boolean;
   /** By components. */
   readonly schemes: PlannedSchemes;
   /** What the card takes: the components that are settled by purse. */
@@ -98,7 +100,9 @@ export function planService(definition: ServiceDefinition, at: FieldPath, faults
   const parts = price.delivery === undefined ? [content] : [content, delivery];
   const components = parts.map(({ component }) => component);
   const isInvoiced = components.some(isInvoicedToUser);
-  if (isInvoiced) requireKeysForInvoices(definition.sessions, at, faults);
+  const isBilledByLog = definition.billing === 'log';
+  if (isBilledByLog) requireLogBilling(definition, components, at, faults);
+  else if (isInvoiced) requireKeysForInvoices(definition.sessions, at, faults);
   if (quantum === undefined || sessions.some((session) => session === undefined)) return undefined;
   return {
     number: definition.number,
@@ -108,6 +112,7 @@ export function planService(definition: ServiceDefinition, at: FieldPath, faults
     suites: definition.suites ?? [1],
     components,
     isInvoiced,
+    isBilledByLog,
     schemes: planSchemes(definition, at, faults),
     tariff,
     currency,
@@ -174,6 +179,29 @@ function planComponent(
   const { tariff, currency } = price;
   const own = { part, payer, basis, settlement, price: tariff.price };
   return { component: { ...own, ...(period !== undefined && { period }) }, currency };
+}
+
+/** Without a list of members, keys are bought one by one, nothing is settled by purse, and nobody is to be heard of. */
+function requireLogBilling(
+  { sessions, join }: ServiceDefinition,
+  components: readonly PriceComponent[],
+  at: FieldPath,
+  faults: FaultList,
+): void {
+  for (const [i, { keys: { strategy } = {} }] of sessions.entries()) {
+    if (strategy === 'single') continue;
+    faults.add(
+      [...at, 'sessions', i, 'keys', 'strategy'],
+      'what is billed from the log alone has no list of members, so each segment is bought by itself; write single',
+    );
+  }
+  for (const { part, basis, settlement } of components) {
+    if (basis === 'free' || settlement === 'invoice') continue;
+    faults.add([...at, 'price', part, 'settlement'], 'what a card takes is not billed from the log; write invoice');
+  }
+  if (join?.keepAlive !== undefined) {
+    faults.add([...at, 'join', 'keepAlive'], 'there is no list of members that one could be dropped from; take it out');
+  }
 }
 
 function isInvoicedToUser({ basis, payer, settlement }: PriceComponent): boolean {

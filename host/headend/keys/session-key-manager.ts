@@ -7,7 +7,7 @@ import type { DueMessages } from '../../stream/sealing/key-carousel.ts';
 import type { ListedMember } from '../membership/member-list.ts';
 import type { ContentKeys, ContentPeriod } from '../sender/content-keys.ts';
 import type { StreamStart } from '../sender/stream-start.ts';
-import type { SegmentKey } from './schedules/segment-key.ts';
+import type { OpenedSegment, SegmentKey } from './schedules/segment-key.ts';
 import { endOfSegment, type PlannedProgramme } from './schedules/segment-plan.ts';
 import { type LiveKeys, SessionSchedule } from './schedules/session-schedule.ts';
 import type { KeyStrategy, MemberGrant } from './strategies/key-strategy.ts';
@@ -98,17 +98,21 @@ export class SessionKeyManager implements ContentKeys {
 
   /**
    * Gives a card keys for [from, to); an extension has the start of its join.
-   * @returns messages for LOAD KEY in this order, the ids of the segments that they open, and where members ask for the
-   *   next segment the media time until which they need not; the start of the grant where there is no key for it yet.
+   * @param startBy segments that begin later are left out.
+   * @returns messages for LOAD KEY in this order, the segments that they open, and where members ask for the next segment
+   *   the media time until which they need not; the start of the grant where there is no key for it yet.
    */
-  grant(grant: MemberGrant): {
+  grant(
+    grant: MemberGrant,
+    startBy = Infinity,
+  ): {
     messages: readonly Uint8Array[];
-    segmentIds: readonly number[];
+    segments: readonly OpenedSegment[];
     keysUntil?: number;
   } {
     const { segments, contents } = this.#liveFor(grant);
     const isInTime = ({ from, to }: { from: number; to: number }) => from < grant.to && grant.from < to;
-    const opened = segments.filter(isInTime);
+    const opened = segments.filter((segment) => isInTime(segment) && segment.from <= startBy);
     const openedIds = new Set(opened.map(({ keyId }) => keyId));
     // A card refuses a content key of another time, and one whose segment key it was not given.
     const usable = contents.filter((octets) => {
@@ -117,7 +121,7 @@ export class SessionKeyManager implements ContentKeys {
     });
     return {
       messages: [...this.#strategy.grant(grant, opened), ...usable],
-      segmentIds: [...new Set(opened.map(({ segment }) => segment))],
+      segments: listSegments(opened, grant),
       ...(this.#isAskedAhead && { keysUntil: opened.at(-1)?.to ?? grant.from }),
     };
   }
@@ -145,4 +149,18 @@ export class SessionKeyManager implements ContentKeys {
   #isSent({ keyId, segment }: SegmentKey): boolean {
     return this.#delivery === 'multicast' || keyId !== segment;
   }
+}
+
+/** What keys open of a grant's time, by the segment that is sold: several keys may follow each other in one. */
+function listSegments(opened: readonly SegmentKey[], grant: Pick<MemberGrant, 'from' | 'to'>): OpenedSegment[] {
+  const segments = new Map<number, OpenedSegment>();
+  for (const { segment: id, from, to } of opened) {
+    const before = segments.get(id);
+    segments.set(id, {
+      id,
+      from: Math.min(before?.from ?? Infinity, Math.max(from, grant.from)),
+      to: Math.max(before?.to ?? 0, Math.min(to, grant.to)),
+    });
+  }
+  return [...segments.values()];
 }

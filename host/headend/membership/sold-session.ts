@@ -11,6 +11,8 @@ export interface SoldSession {
   /** The first 20 octets of the offer's hash, in hexadecimal. */
   readonly sessionHash: string;
   readonly charges: Charges;
+  /** Whether what is owed follows from the log of requests alone; there is no list of its members then. */
+  readonly isBilledByLog?: boolean;
   /** Seconds since 1970: joins and extensions under the offer are answered in [from, to). */
   readonly from: number;
   readonly to: number;

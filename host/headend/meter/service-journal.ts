@@ -89,6 +89,28 @@ export class ServiceJournal {
     return new ServiceJournal(rows, bounds, terms);
   }
 
+  /** Reads what one session of a service sent in [from, to], as far as it is written down. */
+  static async readSession(
+    store: HeadendStore,
+    service: number,
+    session: string,
+    from: number,
+    to: number,
+  ): Promise<ServiceJournal> {
+    const rows = await store
+      .selectFrom('sentSecond')
+      .innerJoin('sentKey', (join) =>
+        join.onRef('sentKey.service', '=', 'sentSecond.service').onRef('sentKey.keyId', '=', 'sentSecond.keyId'),
+      )
+      .select(['second', 'octets', 'duration', 'groups'])
+      .where('sentSecond.service', '=', service)
+      .where('sentKey.session', '=', session)
+      .where('second', '>=', from)
+      .where('second', '<=', to)
+      .execute();
+    return new ServiceJournal(rows, [], []);
+  }
+
   /** Reads at what prices the service was ever sent, and not how much. */
   static async readPrices(store: HeadendStore, service: number): Promise<ServiceJournal> {
     const rows = await store

@@ -11,7 +11,7 @@ import { advance, type Member, refresh } from '../membership/member.ts';
 import type { SoldSession } from '../membership/sold-session.ts';
 import type { CardNumbers } from './card-numbers.ts';
 import { deleteMemberChange, memberChange, numberChange } from './request-rows.ts';
-import type { EndedMember, EndReason, GrantedKeys, SessionKeys } from './session-keys.ts';
+import type { EndedMember, EndReason, GrantedKeys, GrantedSegment, SessionKeys } from './session-keys.ts';
 
 /** A request that is to be answered, with all that was found out about it. */
 export interface Asked {
@@ -31,11 +31,14 @@ export interface Asked {
 /** What a request has changed; it holds once the changes are on disk. */
 export interface Applied {
   readonly outcome: Outcome;
-  readonly member: Member;
+  /** Whose request it was, and what was agreed. */
+  readonly member: Pick<Member, 'entryId' | 'cardId' | 'session' | 'service' | 'from' | 'to'>;
   readonly changes: readonly StoreChange[];
   readonly messages: readonly Uint8Array[];
   /** Segments whose keys are among the messages, for the log. */
-  readonly segmentIds?: readonly number[];
+  readonly segments?: readonly GrantedSegment[];
+  /** Whether the rows of these segments are what is billed: there is no entry. */
+  readonly isSold?: boolean;
   readonly keysUntil?: number;
   readonly charge?: Charge;
   /** Told to the key manager afterwards. */
@@ -49,7 +52,7 @@ export interface Applied {
 /** What a card was granted anew, as it had not confirmed it. */
 export interface ReissuedGrant {
   readonly member: Member;
-  readonly segmentIds: readonly number[];
+  readonly segments: readonly GrantedSegment[];
 }
 
 /** Why a request changes nothing. */

@@ -11,8 +11,8 @@ import type { RequestLogTable } from '../../store/headend/tables/request-tables.
 import type { BillingPort, ChargingMode, SessionMeter } from '../charging/billing-port.ts';
 import { ChargeForwarder } from '../charging/charge-forwarder.ts';
 import type { KeptEntry } from '../charging/charging-entry.ts';
+import { SOLD_OUTCOME } from '../charging/logged-purchases.ts';
 import type { ListedMember, MemberList } from '../membership/member-list.ts';
-import type { Member } from '../membership/member.ts';
 import type { SoldSession } from '../membership/sold-session.ts';
 import { openBillRequest } from './bill-requests.ts';
 import { CardAuthentication, cardOf } from './card-authentication.ts';
@@ -20,6 +20,7 @@ import type { NumberSource } from './card-numbers.ts';
 import { type DeskState, type DeskStore, readDeskState } from './desk-state.ts';
 import { DeskTimers } from './desk-timers.ts';
 import { type Applied, type Asked, Joins, type Refusal } from './joins.ts';
+import { LoggedSales } from './logged-sales.ts';
 import { parseReply, refuse, type Reply, replyOf, textOfReply } from './reply.ts';
 import type { CardStandings, OfferBook } from './request-ports.ts';
 import { blockChange, forgetChange, logChange, rememberChange, unblockChange, userChanges } from './request-rows.ts';
@@ -63,6 +64,7 @@ export class RequestDesk implements MemberList {
   readonly #state: DeskState;
   readonly #authentication: CardAuthentication;
   readonly #joins: Joins;
+  readonly #sales: LoggedSales;
   readonly #timers: DeskTimers;
   readonly #forwarder: ChargeForwarder;
   /** Answers on their way to disk, by the row of the log. */
@@ -83,6 +85,7 @@ export class RequestDesk implements MemberList {
     this.#state = state;
     this.#authentication = new CardAuthentication(masters, olderUplinkKeys, makeCipher);
     this.#joins = new Joins(state, { keys, meter });
+    this.#sales = new LoggedSales(state.numbers, keys);
     this.#forwarder = new ChargeForwarder({ ...charging, book: state.entries, writer, meter });
     this.#timers = new DeskTimers(state, clock, charging.period, {
       happen: (member, event, now) => this.#happen(member, event, now),
@@ -141,7 +144,9 @@ export class RequestDesk implements MemberList {
         return this.#answerRequest(message.request, toHex(message.tag), cardId, now);
       case 'confirm': {
         const { number, service } = message.confirm;
-        return this.#settle(this.#joins.confirm(cardId, number, service, now), now);
+        const confirmed = this.#joins.confirm(cardId, number, service, now);
+        const isSold = 'problem' in confirmed && this.#options.offers.isBilledByLog(service);
+        return this.#settle(isSold ? LoggedSales.confirm(cardId, service, now) : confirmed, now);
       }
       case 'leave record': {
         const find = (hash: string): SoldSession | undefined => this.#options.offers.find(hash);
@@ -217,7 +222,6 @@ export class RequestDesk implements MemberList {
     const reply = replyOf(applied, requestId, sold);
     if ('problem' in reply && PROBLEMS[reply.problem.code].mayPass === true) return reply;
     if (request.kind === 'stay') return reply;
-    const [segmentId, ...further] = 'problem' in applied ? [] : (applied.segmentIds ?? []);
     const row: RequestLogTable = {
       id: logId,
       at: now,
@@ -225,18 +229,14 @@ export class RequestDesk implements MemberList {
       kind: request.kind,
       service: sold.service,
       session: sold.session,
-      segmentId: segmentId ?? null,
+      segmentId: null,
       timeFrom: request.from,
       timeTo: 'problem' in applied ? request.to : applied.member.to,
       requestId,
       outcome: 'problem' in applied ? applied.problem : applied.outcome,
     };
     this.#state.answered.remember(cardId, requestId, { logId, tag, from: request.from });
-    const remembered = [
-      logChange(row),
-      ...further.map((next) => logChange({ ...row, id: this.#nextLogId(), segmentId: next, outcome: 'keys' })),
-      rememberChange(row, tag, textOfReply(reply)),
-    ];
+    const remembered = [...this.#logRows(row, applied).map(logChange), rememberChange(row, tag, textOfReply(reply))];
     const pending = this.#conclude(applied, remembered, now).then(
       () => reply,
       () => refuse('unavailable'),
@@ -249,6 +249,21 @@ export class RequestDesk implements MemberList {
     }
   }
 
+  /** One row for each segment whose key is given, and one where none is. */
+  #logRows(row: RequestLogTable, applied: Applied | Refusal): RequestLogTable[] {
+    const { segments = [], isSold = false } = 'problem' in applied ? {} : applied;
+    const [first] = segments;
+    if (first === undefined) return [row];
+    return segments.map((segment) => {
+      const id = segment === first ? row.id : this.#nextLogId();
+      // What is sold says when its key opens something; else the time is that of the join.
+      if (isSold) {
+        return { ...row, id, segmentId: segment.id, timeFrom: segment.from, timeTo: segment.to, outcome: SOLD_OUTCOME };
+      }
+      return { ...row, id, segmentId: segment.id, outcome: segment === first ? row.outcome : 'keys' };
+    });
+  }
+
   #apply(request: SignedRequest, sold: SoldSession, cardId: string, now: number, logId: number): Applied | Refusal {
     const cardOctets = request.cardId;
     const { moduleClass } = decodeCardId(cardOctets);
@@ -257,8 +272,10 @@ export class RequestDesk implements MemberList {
     if (time === undefined) return { problem: 'wrong-time' };
     const user = this.#state.users.get(cardId) ?? formatCardId(cardOctets);
     const asked: Asked = { cardId, cardOctets, user, sold, ...time, now, logId };
+    // Who was joined before a service came to be billed by its log stays so to its end.
+    const isSold = sold.isBilledByLog === true && this.#state.members.find(cardId, sold.session) === undefined;
     try {
-      return this.#joins[request.kind](asked);
+      return (isSold ? this.#sales : this.#joins)[request.kind](asked);
     } catch (error) {
       // The key manager has none to give.
       if (error instanceof TollcastError) return { problem: 'unavailable', particulars: error.code };
@@ -272,8 +289,8 @@ export class RequestDesk implements MemberList {
     if ('problem' in applied) return reply;
     const rows: StoreChange[] = [];
     if (logged !== undefined && applied.ended !== undefined) rows.push(this.#logEnd(applied, logged, now));
-    for (const { member, segmentIds } of applied.reissued ?? []) {
-      rows.push(...segmentIds.map((id) => this.#log(member, { kind: logged!, segmentId: id, outcome: 'keys' }, now)));
+    for (const { member, segments } of applied.reissued ?? []) {
+      rows.push(...segments.map(({ id }) => this.#log(member, { kind: logged!, segmentId: id, outcome: 'keys' }, now)));
     }
     try {
       await this.#conclude(applied, rows, now);
@@ -299,7 +316,7 @@ export class RequestDesk implements MemberList {
 
   /** A row for what no request of its own asked for. */
   #log(
-    { cardId, service, session, from, to }: Member,
+    { cardId, service, session, from, to }: Applied['member'],
     what: Pick<RequestLogTable, 'kind' | 'segmentId' | 'outcome'>,
     now: number,
   ): StoreChange {

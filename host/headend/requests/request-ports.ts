@@ -8,6 +8,8 @@ export interface OfferBook {
    *   it.
    */
   find(sessionHash: string): SoldSession | undefined;
+  /** Whether a service has a session that is billed from the log of requests alone. */
+  isBilledByLog(service: number): boolean;
 }
 
 /** What the issuer says of cards. A head-end without an issuer's accounts takes every card that signs rightly. */

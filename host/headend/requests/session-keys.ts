@@ -10,6 +10,8 @@ export interface KeyGrant {
   /** Seconds since 1970: the purchase is to be valid in [from, to). */
   readonly from: number;
   readonly to: number;
+  /** Segments that begin after it are left out; none are when it is left out itself. */
+  readonly startBy?: number;
   /**
    * Takes the next number of the card's one allocator (protocol 4.4 step 4), once for each message under the card's
    * unique key. The numbers are on disk before the messages leave.
@@ -17,12 +19,19 @@ export interface KeyGrant {
   readonly takeNumber: () => number;
 }
 
+/** A segment that a card was given the key of, and the time in which its key opens something, seconds since 1970. */
+export interface GrantedSegment {
+  readonly id: number;
+  readonly from: number;
+  readonly to: number;
+}
+
 /** What a grant is made of. */
 export interface GrantedKeys {
   /** Key messages in the order in which the card loads them: the purchase, then what it needs at once. */
   readonly messages: readonly Uint8Array[];
-  /** Ids of the segments that the card can open by them, in the order of their time, for the log. */
-  readonly segmentIds: readonly number[];
+  /** The segments that the card can open by them, in the order of their time, for the log. */
+  readonly segments: readonly GrantedSegment[];
   /** Seconds since 1970, where each segment needs something of answers alone: what is given here lasts until then. */
   readonly keysUntil?: number;
   /** What the key manager has to keep of it: committed with the request, or not at all, before the messages leave. */

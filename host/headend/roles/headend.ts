@@ -8,19 +8,21 @@ import { loadOpensslCbc } from '../../transport/crypto/node-openssl-cbc.ts';
 import { type NamedSigner, openOfferSigner } from '../announce/offer-signer.ts';
 import { OpenOffers } from '../announce/open-offers.ts';
 import { SapAnnouncer } from '../announce/sap-announcer.ts';
-import { describeSession } from '../announce/session-sdp.ts';
 import { makeApi } from '../api/api-server.ts';
 import type { Api } from '../api/api.ts';
 import { openTlsIdentity, type TlsIdentity } from '../api/tls-identity.ts';
+import type { LogBiller } from '../billing/log-biller.ts';
 import { StoreBilling } from '../charging/store-billing.ts';
 import type { Config } from '../config/read-config.ts';
 import type { CardPoints } from '../keys/grants/card-points.ts';
 import { joinCardNumbers } from '../keys/numbers/grant-numbers.ts';
 import type { IssuerUplinkKeys } from '../requests/card-authentication.ts';
 import { RequestDesk } from '../requests/request-desk.ts';
+import { describeSessions } from './describe-sessions.ts';
 import { explainListen } from './explain-listen.ts';
 import { openInvoicing } from './invoicing.ts';
 import { findIssuerNumber } from './issuer-number.ts';
+import { openLogBiller } from './log-billing.ts';
 import { makeMetrics } from './metrics.ts';
 import { type MoneyRoles, openMoneyRoles } from './money-roles.ts';
 import { openPairs } from './open-pairs.ts';
@@ -62,6 +64,7 @@ interface Parts extends MoneyRoles {
   readonly meter: SentOctets;
   readonly points: CardPoints;
   readonly numbers: SharedNumbers;
+  readonly logBiller: LogBiller;
 }
 
 /** ms between two looks at whether offers are to be renewed. */
@@ -138,7 +141,7 @@ export class Headend {
       for (const service of services.list()) await running.start(service);
       await this.#listen();
       const { signal } = this.#stop;
-      const announcer = await SapAnnouncer.open(plan.announce, () => this.#describeSessions(), {
+      const announcer = await SapAnnouncer.open(plan.announce, () => describeSessions(this.#parts), {
         clock,
         log: this.#options.log,
       });
@@ -149,6 +152,7 @@ export class Headend {
         meter.run(clock, signal),
         points.run(clock, signal, (err) => log.error({ err }, 'the pairs of cards could not be read')),
         this.#parts.receipts?.run(signal) ?? Promise.resolve(),
+        this.#parts.logBiller.run(signal),
         this.#keepOffers(),
       ];
       for (const work of works) this.#tasks.push(work.catch((error: unknown) => this.#fail(error)));
@@ -161,19 +165,8 @@ export class Headend {
     }
   }
 
-  /** The SDP of each session that is sold. */
-  #describeSessions(): string[] {
-    const { offers, running, url, tls } = this.#parts;
-    const api = { url, tlsKey: tls.fingerprint };
-    return offers.list().flatMap((offer) => {
-      const sent = running.list().find(({ identity }) => identity === offer.sold.session);
-      if (sent === undefined) return [];
-      return describeSession(offer, api, sent.runner.plan.to.ttl, sent.runner.format);
-    });
-  }
-
   async #listen(): Promise<void> {
-    const { clock, store, writer, tls, services, offers, running, desk } = this.#parts;
+    const { clock, store, writer, tls, services, offers, running, desk, logBiller } = this.#parts;
     const { config, log } = this.#options;
     const { state, listen } = config.plan;
     const operators = new Operators(store, clock);
@@ -196,7 +189,7 @@ export class Headend {
         },
         sending: running,
         members: desk,
-        ...openInvoicing(config.plan, { store, writer, clock, services, desk }),
+        ...openInvoicing(config.plan, { store, writer, clock, services, desk, logBiller }),
         log: new SoldLog(store),
         note: (operator, action, subject) => services.log(operator, action, subject),
         metrics: makeMetrics(
@@ -330,5 +323,6 @@ async function assemble(
     ...money,
     points,
     numbers,
+    logBiller: openLogBiller({ store, writer, clock, log, services }),
   };
 }

@@ -7,6 +7,7 @@ import type { UserBillPorts } from '../api/routes/bill-routes.ts';
 import type { InvoicePorts } from '../api/routes/invoice-routes.ts';
 import { BillingDesk } from '../billing/billing-desk.ts';
 import { InvoiceDesk } from '../billing/invoices/invoice-desk.ts';
+import type { LogBiller } from '../billing/log-biller.ts';
 import { readUserBill } from '../billing/read-user-bill.ts';
 import { Subscriptions } from '../billing/subscriptions.ts';
 import { UserBook } from '../billing/users/user-book.ts';
@@ -29,15 +30,16 @@ export function openInvoicing(
     readonly clock: Clock;
     readonly services: SoldServices;
     readonly desk: Pick<RequestDesk, 'openBillRequest' | 'assignUser'>;
+    readonly logBiller: LogBiller;
   },
 ): Invoicing {
-  const { store, writer, clock, services, desk } = ports;
+  const { store, writer, clock, services, desk, logBiller } = ports;
   const subscriptions = new Subscriptions(store, writer, clock, (number) => services.find(number));
   const users = new UserBook(store, desk, clock);
   return {
     subscriptions,
     users,
-    billing: new BillingDesk(store, writer, clock, subscriptions),
+    billing: new BillingDesk(store, writer, clock, { subscriptions, logBiller }),
     invoices: new InvoiceDesk(store, writer, clock, tax),
     findBill: async (octets) => {
       const asked = desk.openBillRequest(octets);

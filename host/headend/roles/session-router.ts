@@ -17,12 +17,12 @@ export class SessionRouter implements SessionKeys {
   }
 
   /** @throws TollcastError `GRANTS_ENDED` when the session is not sent. */
-  grant({ sold, cardId, from, to, takeNumber }: KeyGrant): GrantedKeys {
+  grant({ sold, cardId, from, to, startBy, takeNumber }: KeyGrant): GrantedKeys {
     const manager = this.#managers.get(sold.session);
     if (manager === undefined) {
       throw new TollcastError('GRANTS_ENDED', `session ${sold.session} is not sent now; wait for its head-end`);
     }
-    return manager.grant({ cardId, from, to, takeNumber });
+    return manager.grant({ cardId, from, to, takeNumber }, startBy);
   }
 
   end({ session, cardId, to }: EndedMember): void {

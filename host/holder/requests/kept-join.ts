@@ -95,8 +95,9 @@ export class KeptJoin {
     return keepAlive === undefined ? Infinity : this.#heardAt + Math.ceil(keepAlive / 3);
   }
 
-  #planRenewal({ keysUntil, to }: Answer): void {
-    if (keysUntil === undefined || keysUntil >= to) {
+  /** The agreed end is that of the join: where nothing is kept of it, an answer to a key request has that of its keys. */
+  #planRenewal({ keysUntil }: Answer): void {
+    if (keysUntil === undefined || keysUntil >= this.#answer!.to) {
       this.#renewAt = Infinity;
       return;
     }

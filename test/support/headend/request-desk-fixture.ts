@@ -65,7 +65,10 @@ export class HandKeys implements SessionKeys {
     const purchase = { service: sold.service, keyId: 1, key, from, to, number: takeNumber(), ceilings };
     this.granted.push(toHex(cardId));
     const downlinkKey = deriveCardKey(this.#unique, 'downlink', cardId);
-    return { messages: [sealGrant(purchase, cardId, downlinkKey, this.#makeCipher).octets], segmentIds: [5] };
+    return {
+      messages: [sealGrant(purchase, cardId, downlinkKey, this.#makeCipher).octets],
+      segments: [{ id: 5, from, to }],
+    };
   }
 
   end(member: EndedMember): void {
@@ -159,7 +162,10 @@ export class DeskFixture {
       store: this.store,
       writer: this.writer,
       masters: new Map([[ISSUER, UPLINK_MASTER]]),
-      offers: { find: (hash) => this.#sold.find(({ sessionHash }) => sessionHash === hash) },
+      offers: {
+        find: (hash) => this.#sold.find(({ sessionHash }) => sessionHash === hash),
+        isBilledByLog: (number) => this.#sold.some((sold) => sold.service === number && sold.isBilledByLog),
+      },
       keys: this.keys,
       events: { changed: (change) => void this.changes.push(change) },
       charging: { mode: this.#mode, billing: this.#billing ?? new StoreBilling(this.writer) },

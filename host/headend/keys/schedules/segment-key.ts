@@ -20,6 +20,13 @@ export interface SegmentKey {
 
 const NO_BODY = new Uint8Array(0);
 
+/** A segment that is sold, and the time in which its keys open something, seconds since 1970. */
+export interface OpenedSegment {
+  readonly id: number;
+  readonly from: number;
+  readonly to: number;
+}
+
 /** Seals a segment key under a service key. @param grace seconds for which it opens what comes after its time. */
 export function sealSegment(
   service: number,

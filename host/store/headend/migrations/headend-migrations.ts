@@ -10,6 +10,7 @@ import { credits } from './0008-credits.ts';
 import { creditNames } from './0009-credit-names.ts';
 import { subscriptions } from './0010-subscriptions.ts';
 import { users } from './0011-users.ts';
+import { logBilling } from './0012-log-billing.ts';
 
 /**
  * What each version of the head-end's database adds to the one before, by name and in the order of the names. One that
@@ -27,4 +28,5 @@ export const HEADEND_MIGRATIONS: Record<string, Migration> = {
   '0009-credit-names': creditNames,
   '0010-subscriptions': subscriptions,
   '0011-users': users,
+  '0012-log-billing': logBilling,
 };

@@ -2,6 +2,7 @@ import type { Selectable } from 'kysely';
 import { CREDIT_COLUMNS, type CreditTables } from './credit-tables.ts';
 import { INVOICE_COLUMNS, type InvoiceTables } from './invoice-tables.ts';
 import { LEDGER_COLUMNS, type LedgerTables } from './ledger-tables.ts';
+import { LOG_BILLING_COLUMNS, type LogBillingTables } from './log-billing-tables.ts';
 import { RECEIPT_COLUMNS, type ReceiptTables } from './receipt-tables.ts';
 import { REQUEST_COLUMNS, type RequestTables } from './request-tables.ts';
 import { SENT_COLUMNS, type SentTables } from './sent-tables.ts';
@@ -18,7 +19,8 @@ export type HeadendTables = RequestTables &
   InvoiceTables &
   CreditTables &
   SubscriptionTables &
-  UserTables;
+  UserTables &
+  LogBillingTables;
 
 type Rows = { [T in keyof HeadendTables]: Selectable<HeadendTables[T]> };
 type ColumnsOf<V, R = Rows[keyof Rows]> = R extends unknown
@@ -38,4 +40,5 @@ export const HEADEND_COLUMNS: { readonly [C in ColumnsOf<number>]: 'number' } & 
   ...CREDIT_COLUMNS,
   ...SUBSCRIPTION_COLUMNS,
   ...USER_COLUMNS,
+  ...LOG_BILLING_COLUMNS,
 };

@@ -139,6 +139,20 @@ describe('parseConfig', () => {
     ]);
   });
 
+  test('what is billed from the log alone is bought one by one, by invoice, and nobody is on a list', () => {
+    const byLog = HARBOUR.replace('name: Harbour', 'name: Harbour\n    billing: log\n    join: { keepAlive: 60 }');
+    expect(faultsOf(byLog)).toEqual([
+      expect.stringMatching(/sessions\[0\]\.keys\.strategy: .* each segment is bought by itself; write single/),
+      expect.stringMatching(/price\.content\.settlement: what a card takes is not billed from the log; write invoice/),
+      expect.stringMatching(/join\.keepAlive: there is no list of members/),
+    ]);
+    const right = byLog
+      .replace('\n    join: { keepAlive: 60 }', '')
+      .replace('0.25 USD/MB', '0.25 USD/MB, settlement: invoice')
+      .replace('address: 239', 'keys: { strategy: single }\n        address: 239');
+    expect(parseConfig(right, 'tv.yaml').plan.services).toMatchObject([{ isBilledByLog: true, isInvoiced: true }]);
+  });
+
   test('adds up two components that a purse takes by one basis', () => {
     const both = HARBOUR.replace('5.00 USD/h, settlement: invoice', '0.05 USD/MB');
     expect(parseConfig(both, 'tv.yaml').plan.services[0]?.tariff).toEqual({ kind: 'octets', price: 300_000n });

@@ -255,12 +255,12 @@ describe.each([
     keys.startStream({ ssrc: SSRC, mediaTime: START });
     // Who joins ahead has no segment key yet, and is told to ask before its start.
     const ahead = keys.grant(memberA.grant(START + 200, START + 1000));
-    expect([ahead.segmentIds, ahead.keysUntil]).toEqual([[], START + 200]);
+    expect([ahead.segments, ahead.keysUntil]).toEqual([[], START + 200]);
     await memberA.take(ahead);
     await play(keys, START, 100);
     // Its join ends with the segment that is on, while the next one is announced.
     const last = keys.grant(memberB.grant(START, START + 110));
-    expect([last.segmentIds, last.keysUntil]).toEqual([[1], START + 120]);
+    expect([last.segments, last.keysUntil]).toEqual([[{ id: 1, from: START, to: START + 110 }], START + 120]);
     await memberB.take(last);
     await play(keys, START + 100, 80);
     await memberA.take(keys.grant(memberA.grant(START + 200, START + 1000)));

@@ -21,8 +21,8 @@ export interface LoggedConnection {
 }
 
 /**
- * Works out from the log alone who was connected to what and when, so that a service can be billed without any other
- * record.
+ * Works out from the log alone who was connected to what and when, without any other record: what charging entries come
+ * to is held against it.
  * @param log in the order of its rows.
  */
 export function readConnections(log: Iterable<LoggedRequest>): LoggedConnection[] {
