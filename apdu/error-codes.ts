@@ -175,6 +175,7 @@ const CATALOGUE = {
   NO_LEDGER_ENTRY: { kind: 'usage', meaning: 'the ledger has no such entry' },
   LEDGER_ENTRY_DIFFERS: { kind: 'usage', meaning: 'another event stands in the ledger under this name' },
   CREDIT_DIFFERS: { kind: 'usage', meaning: 'another load or line of credit was granted under this name' },
+  LOST_CARD: { kind: 'usage', meaning: 'the card was lost for good, and another one has its place' },
   PERIOD_RUNS: { kind: 'usage', meaning: 'a month that is not over cannot be closed' },
   PERIOD_OPEN: { kind: 'usage', meaning: 'a month that is not closed has no invoices' },
   NO_INVOICE: { kind: 'usage', meaning: 'there is no such invoice' },

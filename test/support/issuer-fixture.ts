@@ -100,6 +100,8 @@ let messages = 1_000_000;
 export interface WatchedService {
   readonly price?: bigint;
   readonly quantum?: bigint;
+  /** Of all groups, seconds since 1970; 1000 when left out. */
+  readonly mediaTime?: number;
   readonly onGroup?: (header: CardHeader) => Promise<void> | undefined;
 }
 
@@ -113,7 +115,7 @@ export async function watch(
   uniqueMaster: Uint8Array,
   cardId: Uint8Array,
   groups: readonly number[],
-  { price = 250_000n, quantum = 1_000_000n, onGroup }: WatchedService = {},
+  { price = 250_000n, quantum = 1_000_000n, mediaTime = 1000, onGroup }: WatchedService = {},
 ): Promise<void> {
   const unique = deriveCardKey(uniqueMaster, 'downlink', cardId);
   const serviceKey = new Uint8Array(16).fill(1);
@@ -162,7 +164,7 @@ export async function watch(
       packets: 1,
       octets,
       duration: 0,
-      mediaTime: 1000,
+      mediaTime,
       contentKeyId: contentId,
       index: 1,
       ssrc: SSRC,

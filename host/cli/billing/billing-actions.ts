@@ -117,7 +117,7 @@ function describeEntry({ id, kind, source, at, period, note, lines }: LedgerEntr
   ];
 }
 
-function describe({ entry, bill, requests, receipt, corrected, correction }: Explanation): string[] {
+function describe({ entry, bill, requests, receipt, lostCard, corrected, correction }: Explanation): string[] {
   const lines = describeEntry(entry);
   if (corrected !== undefined) lines.push('takes back', ...describeEntry(corrected));
   if (bill !== undefined) {
@@ -138,6 +138,14 @@ function describe({ entry, bill, requests, receipt, corrected, correction }: Exp
     lines.push(
       `receipt ${number} of card ${card}: ${amount} for ${octets} octets of service ${service}, torn ${torn}`,
       `  media of ${formatTime(from)} to ${formatTime(to)}; delivered ${formatTime(takenAt)}`,
+    );
+  }
+  if (lostCard !== undefined) {
+    const { card, newCard, reportedAt, reportedBy, endsAt, balance, held, moved } = lostCard;
+    lines.push(
+      `card ${card} was lost, as ${reportedBy} entered on ${formatTime(reportedAt)}; card ${newCard} has its place`,
+      `  its last purchase ended ${endsAt === 0 ? 'before' : formatTime(endsAt)}; it had ${balance} by the ledger`,
+      `  held back ${held}, which it may have spent without a receipt; moved ${moved}`,
     );
   }
   if (correction !== undefined) lines.push('taken back by', ...describeEntry(correction));

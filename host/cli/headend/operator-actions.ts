@@ -6,6 +6,7 @@ import { systemClock } from '../../clock/clock.ts';
 import { readConfig } from '../../headend/config/read-config.ts';
 import { Operators } from '../../headend/roles/operators.ts';
 import { openHeadendStore } from '../../store/headend/headend-store.ts';
+import { formatTime } from '../terminal/time.ts';
 import { OperatorClient } from './operator-client.ts';
 
 /** Sells a service, or sells it otherwise. @param file its definition. */
@@ -37,6 +38,17 @@ export async function grantLoad(
   const body = { card, amount, kind: creditLimit === true ? 'credit limit' : 'cash' };
   await change(config, 'PUT', `/v1/operator/credits/${encodeURIComponent(name)}`, body);
   process.stdout.write(`${amount} wait for card ${card}; its holder types: tollcast card load --head-end URL\n`);
+}
+
+/** Has a new card take the place of one that was lost. */
+export async function replaceCard(card: string, newCard: string, config: string): Promise<void> {
+  const path = `/v1/operator/cards/${encodeURIComponent(card)}/replacement`;
+  const answer = await (await OperatorClient.open(config)).ask('PUT', path, { card: newCard });
+  const dueAt = Number(Reflect.get(Object(answer), 'dueAt'));
+  process.stdout.write(
+    `card ${card} gets nothing any more; what is left of it card ${newCard} fetches after ${formatTime(dueAt)}: ` +
+      'tollcast card load --head-end URL\n',
+  );
 }
 
 /** Makes vouchers, whose codes are printed. @param name what the operator calls them; one at random when left out. */

@@ -109,6 +109,15 @@ function addMemberCommands(headend: Command): void {
     .action(async (card: string, { config }: ConfigOption) =>
       (await load()).change(config, 'PUT', `/v1/operator/cards/${encodeURIComponent(card)}/block`),
     );
+  withConfig(member, 'replace', 'replace a card that was lost, for good: another gets its user and what is left of it')
+    .argument('<card>', 'id of the lost card')
+    .argument('<new>', 'id of the new card, which its issuer has made')
+    .action(async (card: string, newCard: string, { config }: ConfigOption) =>
+      (await load()).replaceCard(card, newCard, config),
+    );
+  withConfig(member, 'replaced', 'list cards that were lost, and what becomes of what they had').action(
+    async ({ config }: ConfigOption) => (await load()).show(config, '/v1/operator/replacements'),
+  );
   withConfig(member, 'unblock', 'let a blocked card ask again')
     .argument('<card>', 'card id')
     .action(async (card: string, { config }: ConfigOption) =>

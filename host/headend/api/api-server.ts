@@ -10,6 +10,7 @@ import { addBillRoutes, type UserBillPorts } from './routes/bill-routes.ts';
 import { addBillingRoutes, type BillingPorts } from './routes/billing-routes.ts';
 import { addInvoiceRoutes, type InvoicePorts } from './routes/invoice-routes.ts';
 import { addLoadRoutes, type LoadPorts } from './routes/load-routes.ts';
+import { addLostCardRoutes, type LostCardPorts } from './routes/lost-card-routes.ts';
 import { addMemberRoutes, type MemberPorts } from './routes/member-routes.ts';
 import { addMetricRoutes, type Metrics } from './routes/metric-routes.ts';
 import { addOfferRoutes, type OfferPorts } from './routes/offer-routes.ts';
@@ -35,7 +36,8 @@ export interface ApiPorts
     UserBillPorts,
     InvoicePorts,
     SubscriptionPorts,
-    UserPorts {
+    UserPorts,
+    LostCardPorts {
   readonly services: OperatorPorts['services'];
   readonly metrics: Metrics;
   /** Why the head-end cannot go on; undefined while it can. */
@@ -118,6 +120,7 @@ export async function makeApi(
   addInvoiceRoutes(api, ports);
   addSubscriptionRoutes(api, ports);
   addUserRoutes(api, ports);
+  addLostCardRoutes(api, ports);
   await api.ready();
   return api;
 }

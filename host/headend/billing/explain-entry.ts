@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { parseCardId } from '../../../apdu/decode-module/card-id.ts';
 import { toHex } from '../../../apdu/octets.ts';
 import type { HeadendStore } from '../../store/headend/headend-store.ts';
+import type { LostCardTable } from '../../store/headend/tables/lost-card-tables.ts';
 import type { ReceiptRowTable } from '../../store/headend/tables/receipt-tables.ts';
 import type { BillTable, RequestLogTable } from '../../store/headend/tables/request-tables.ts';
 import { SOLD_OUTCOME } from '../charging/logged-purchases.ts';
@@ -16,6 +17,8 @@ export interface Explanation {
   readonly requests?: readonly RequestLogTable[];
   /** Of a receipt: what the card signed. */
   readonly receipt?: Omit<ReceiptRowTable, 'message'>;
+  /** Of a move: the card that was lost, and what was decided of its balance. */
+  readonly lostCard?: LostCardTable;
   /** Of a correction: the entry that was taken back, with what it came from. */
   readonly corrected?: Explanation;
   /** Entry that takes this one back. */
@@ -38,6 +41,8 @@ async function readSource(store: HeadendStore, { kind, source }: KeptLedgerEntry
       return explainCharge(store, Number(source));
     case 'receipt':
       return explainReceipt(store, source);
+    case 'move':
+      return explainMove(store, source);
     case 'correction':
       return { corrected: await explainEntry(store, Number(source)) };
     default:
@@ -100,4 +105,10 @@ async function explainReceipt(store: HeadendStore, source: string): Promise<Part
   if (row === undefined) return {};
   const { message: _message, ...receipt } = row;
   return { receipt };
+}
+
+async function explainMove(store: HeadendStore, source: string): Promise<Partial<Explanation>> {
+  const cardId = toHex(parseCardId(source));
+  const lostCard = await store.selectFrom('lostCard').selectAll().where('cardId', '=', cardId).executeTakeFirst();
+  return lostCard === undefined ? {} : { lostCard };
 }

@@ -152,7 +152,7 @@ export class CreditBook implements PaymentPort {
   }
 
   #made(operator: string) {
-    const none = { claimKey: null, loadId: null, claimedAt: null, isSettled: false } as const;
+    const none = { fromCard: null, claimKey: null, loadId: null, claimedAt: null, isSettled: false } as const;
     return { madeAt: this.#now(), madeBy: operator, ...none };
   }
 

@@ -22,6 +22,10 @@ export interface LoadDeskOptions {
   /** Opens a master, 16 octets. */
   readonly openMaster: (name: MasterName) => Promise<Uint8Array>;
   readonly payment: PaymentPort;
+  /** Whether a card gets nothing here; its id in hexadecimal. */
+  readonly isBlocked: (card: string) => Promise<boolean>;
+  /** Decides what lost cards have left to a card. @returns seconds since 1970 from when on there is more. */
+  readonly settleLost: (card: string) => Promise<number | undefined>;
   /** Keeps the receipts that come with a request, so that what was torn is known. */
   readonly receipts: { take(octets: Uint8Array): Promise<ReceiptReply> };
   /** Has all receipts of a card in the accounts. */
@@ -109,20 +113,26 @@ export class LoadDesk {
     file: CardFile,
     question: LoadQuestion,
   ): Promise<LoadReply | { readonly problem: Problem }> {
-    const { accounts, openMaster, payment, receipts, settle, post } = this.#options;
+    const { accounts, openMaster, payment, receipts, settle, settleLost, isBlocked, post } = this.#options;
     if (decodeCardId(cardId).issuer !== accounts.issuer) return refuse('foreign-issuer');
     // Who asks is known before anything is claimed.
     const loadOutKey = deriveCardKey(await openMaster('load'), 'load-out', cardId);
     const request = openLoadRequest(messagesOf(file, 'load-request')[0]!, loadOutKey);
+    // Its receipts are taken elsewhere, also of a card that gets nothing.
+    if (await isBlocked(toHex(cardId))) return refuse('blocked-card');
     const delivered = messagesOf(file, 'receipt');
     if (delivered.length > 0) {
       const taken = await receipts.take(concat(...delivered));
       if ('problem' in taken) return taken;
     }
     await settle(cardId);
+    const later = question.voucher === undefined ? await settleLost(toHex(cardId)) : undefined;
     for (;;) {
       const claim = await this.#claim(request, question);
-      if (typeof claim === 'string') return refuse(claim);
+      if (typeof claim === 'string') {
+        const isToCome = claim === 'nothing-paid' && later !== undefined;
+        return refuse(claim, isToCome ? `what the lost card had comes after ${formatTime(later)}` : undefined);
+      }
       const placed = await accounts.orderOfLoad(cardId, claim.loadId);
       if (placed === undefined || request.number < placed.number) return this.#order(cardId, file, claim);
       // The card names the orders that it has carried out by their count.
@@ -169,4 +179,9 @@ export class LoadDesk {
 
 function refuse(code: ProblemCode, particulars?: string): { readonly problem: Problem } {
   return { problem: makeProblem(code, particulars === undefined ? {} : { particulars }) };
+}
+
+/** @param at seconds since 1970. */
+function formatTime(at: number): string {
+  return new Date(at * 1000).toISOString();
 }

@@ -6,6 +6,7 @@ import type { ReceiptRole } from '../receipts/receipt-role.ts';
 import { CreditBook } from './credit-book.ts';
 import { LoadDesk, type LoadDeskOptions } from './load-desk.ts';
 import { LoadPoster } from './load-poster.ts';
+import { LostCards } from './lost-cards.ts';
 
 export interface LoadRoleOptions extends Pick<LoadDeskOptions, 'openMaster'> {
   readonly store: HeadendStore;
@@ -22,6 +23,7 @@ export class LoadRole {
   /** Undefined where cards are not loaded over the API. */
   readonly desk: LoadDesk | undefined;
   readonly credits: CreditBook | undefined;
+  readonly lost: LostCards | undefined;
   readonly #poster: LoadPoster | undefined;
 
   /**
@@ -32,12 +34,13 @@ export class LoadRole {
     if (options.isConfigured) await options.openMaster('load');
     const role = new LoadRole(options);
     await role.postAll();
+    await role.lost?.withdrawAll();
     return role;
   }
 
   private constructor({ store, writer, receipts, isConfigured, openMaster, clock }: LoadRoleOptions) {
     const accounts = receipts?.accounts;
-    const poster = accounts && new LoadPoster(accounts, writer);
+    const poster = accounts && new LoadPoster(accounts, store, writer);
     this.#poster = poster;
     if (!isConfigured) return;
     if (accounts === undefined || poster === undefined || receipts === undefined) {
@@ -47,8 +50,12 @@ export class LoadRole {
       );
     }
     this.credits = new CreditBook(store, () => openMaster('load'), clock);
+    const lost = new LostCards({ store, accounts, post: (cardId) => poster.post(cardId), clock });
+    this.lost = lost;
     this.desk = new LoadDesk({
       accounts,
+      isBlocked: (card) => isBlocked(store, card),
+      settleLost: (card) => lost.settle(card),
       openMaster,
       payment: this.credits,
       receipts: receipts.desk,
@@ -63,4 +70,11 @@ export class LoadRole {
   async postAll(): Promise<void> {
     await this.#poster?.postAll();
   }
+}
+
+/** @param card in hexadecimal. */
+async function isBlocked(store: HeadendStore, card: string): Promise<boolean> {
+  const blocked = store.selectFrom('blockedCard').select('cardId').where('cardId', '=', card);
+  const lost = store.selectFrom('lostCard').select('cardId').where('cardId', '=', card);
+  return (await blocked.union(lost).executeTakeFirst()) !== undefined;
 }

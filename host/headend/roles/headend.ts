@@ -166,7 +166,7 @@ export class Headend {
   }
 
   async #listen(): Promise<void> {
-    const { clock, store, writer, tls, services, offers, running, desk, logBiller } = this.#parts;
+    const { clock, store, tls, services, offers, running, desk } = this.#parts;
     const { config, log } = this.#options;
     const { state, listen } = config.plan;
     const operators = new Operators(store, clock);
@@ -188,8 +188,7 @@ export class Headend {
           remove: (number, operator) => this.#remove(number, operator),
         },
         sending: running,
-        members: desk,
-        ...openInvoicing(config.plan, { store, writer, clock, services, desk, logBiller }),
+        ...openInvoicing(config.plan, this.#parts),
         log: new SoldLog(store),
         note: (operator, action, subject) => services.log(operator, action, subject),
         metrics: makeMetrics(

@@ -5,6 +5,8 @@ import type { GroupWriter } from '../../store/group-writer.ts';
 import type { HeadendStore } from '../../store/headend/headend-store.ts';
 import type { UserBillPorts } from '../api/routes/bill-routes.ts';
 import type { InvoicePorts } from '../api/routes/invoice-routes.ts';
+import type { LostCardPorts } from '../api/routes/lost-card-routes.ts';
+import type { MemberPorts } from '../api/routes/member-routes.ts';
 import { BillingDesk } from '../billing/billing-desk.ts';
 import { InvoiceDesk } from '../billing/invoices/invoice-desk.ts';
 import type { LogBiller } from '../billing/log-biller.ts';
@@ -12,7 +14,9 @@ import { readUserBill } from '../billing/read-user-bill.ts';
 import { Subscriptions } from '../billing/subscriptions.ts';
 import { UserBook } from '../billing/users/user-book.ts';
 import type { HeadendPlan } from '../config/headend-plan.ts';
+import type { LoadRole } from '../loads/load-role.ts';
 import type { RequestDesk } from '../requests/request-desk.ts';
+import { guardMembers, openReplacing } from './replace-card.ts';
 import type { SoldServices } from './sold-services.ts';
 
 /** What the API needs for billing. */
@@ -20,6 +24,8 @@ export interface Invoicing extends Pick<InvoicePorts, 'invoices' | 'findParties'
   readonly billing: BillingDesk;
   readonly subscriptions: Subscriptions;
   readonly users: UserBook;
+  readonly members: MemberPorts['members'];
+  readonly replacing: LostCardPorts['replacing'];
 }
 
 export function openInvoicing(
@@ -29,16 +35,19 @@ export function openInvoicing(
     readonly writer: GroupWriter;
     readonly clock: Clock;
     readonly services: SoldServices;
-    readonly desk: Pick<RequestDesk, 'openBillRequest' | 'assignUser'>;
+    readonly desk: RequestDesk;
     readonly logBiller: LogBiller;
+    readonly loads: Pick<LoadRole, 'lost'>;
   },
 ): Invoicing {
-  const { store, writer, clock, services, desk, logBiller } = ports;
+  const { store, writer, clock, services, desk, logBiller, loads } = ports;
   const subscriptions = new Subscriptions(store, writer, clock, (number) => services.find(number));
   const users = new UserBook(store, desk, clock);
   return {
     subscriptions,
     users,
+    members: guardMembers(desk, store),
+    replacing: openReplacing(users, desk, loads.lost),
     billing: new BillingDesk(store, writer, clock, { subscriptions, logBiller }),
     invoices: new InvoiceDesk(store, writer, clock, tax),
     findBill: async (octets) => {

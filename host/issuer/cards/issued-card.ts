@@ -45,11 +45,11 @@ export async function findAccount(cardId: Uint8Array, accounts: Accounts): Promi
   throw new IssuerError('NOT_IN_ACCOUNTS', `card ${name} is not in these accounts; put the newest copy of them back`);
 }
 
-/** @throws IssuerError `WITHDRAWN` when the card once showed that it is a copy, or an old state put back. */
+/** @throws IssuerError `WITHDRAWN` when the card was lost, or once showed that it is a copy, or an old state put back. */
 export function requireTrusted({ cardId, withdrawn }: IssuedCard): void {
   if (!withdrawn) return;
   throw new IssuerError(
     'WITHDRAWN',
-    `card ${formatCardId(cardId)} is withdrawn: it was a copy, or an old state put back; issue a new one`,
+    `card ${formatCardId(cardId)} is withdrawn: it was lost, a copy, or an old state put back; issue a new one`,
   );
 }

@@ -1,13 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '../../../host/clock/clock.ts';
+import type { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
+import { type Clock, systemClock } from '../../../host/clock/clock.ts';
 import { detailsOf } from '../../../host/contract/answers/problem.ts';
 import { formatLoadReply } from '../../../host/contract/loads/load-messages.ts';
 import { LoadRole } from '../../../host/headend/loads/load-role.ts';
 import { SentJournal } from '../../../host/headend/meter/sent-journal.ts';
 import { ReceiptRole } from '../../../host/headend/receipts/receipt-role.ts';
-import { fetchLoad, type FetchedLoad } from '../../../host/holder/loads/fetch-load.ts';
+import { fetchLoad, type FetchedLoad, type PostJson } from '../../../host/holder/loads/fetch-load.ts';
 import { deliverReceipts } from '../../../host/holder/receipts/deliver-receipts.ts';
 import type { PostReply } from '../../../host/holder/requests/subscription.ts';
 import { currencyByCode } from '../../../host/money/currency.ts';
@@ -23,21 +24,23 @@ export const PRICE = 1_000_000n;
 export class BillingDesk implements AsyncDisposable {
   readonly #issuer: IssuerDesk;
   readonly #state: string;
+  readonly #clock: Clock;
   store!: HeadendStore;
   journal!: SentJournal;
   receipts!: ReceiptRole;
   loads!: LoadRole;
   #writer!: GroupWriter;
 
-  static async open(issuer: IssuerDesk): Promise<BillingDesk> {
-    const desk = new BillingDesk(issuer, await mkdtemp(join(tmpdir(), 'tollcast-billing-')));
+  static async open(issuer: IssuerDesk, clock: Clock = systemClock): Promise<BillingDesk> {
+    const desk = new BillingDesk(issuer, await mkdtemp(join(tmpdir(), 'tollcast-billing-')), clock);
     await desk.#start(2);
     return desk;
   }
 
-  private constructor(issuer: IssuerDesk, state: string) {
+  private constructor(issuer: IssuerDesk, state: string, clock: Clock) {
     this.#issuer = issuer;
     this.#state = state;
+    this.#clock = clock;
   }
 
   /** As after a crash: nothing is written down at the end. @param ssrc of the next stream. */
@@ -56,8 +59,7 @@ export class BillingDesk implements AsyncDisposable {
   }
 
   /** Delivers what the card has. @param isAnswerLost whether the acknowledgement never comes. */
-  async deliver(isAnswerLost = false): Promise<void> {
-    const { module } = this.#issuer;
+  async deliver(isAnswerLost = false, module: DecodeModule = this.#issuer.module): Promise<void> {
     await module.select();
     await deliverReceipts(
       (work) => work(module),
@@ -76,24 +78,25 @@ export class BillingDesk implements AsyncDisposable {
   async load(amount: bigint, key: string, cardId: string): Promise<FetchedLoad> {
     const money = { amount, currency: SOLD.currency };
     await this.loads.credits!.grant({ name: key, kind: 'cash', cardId, money }, 'test');
-    return fetchLoad(
-      this.#issuer.module,
-      async (path, body, headers): Promise<PostReply> => {
-        const { request = '', proof = '' } = Object(body) as { request?: string; proof?: string };
-        const asked = path === '/v1/loads';
-        const reply = asked
-          ? await this.loads.desk!.ask({ request, key: headers['idempotency-key']! })
-          : await this.loads.desk!.prove(proof);
-        if ('problem' in reply) return problemReply(reply.problem);
-        const text = 'state' in reply ? formatLoadReply(reply) : JSON.stringify(reply);
-        return { status: 200, body: new TextEncoder().encode(text) };
-      },
-      { key },
-    );
+    return fetchLoad(this.#issuer.module, this.post, { key });
   }
+
+  /** As a client reaches it. */
+  readonly post: PostJson = async (path, body, headers): Promise<PostReply> => {
+    const { request = '', proof = '', voucher } = Object(body) as Readonly<Record<string, string>>;
+    const key = headers['idempotency-key']!;
+    const reply =
+      path === '/v1/loads'
+        ? await this.loads.desk!.ask({ request, key, ...(voucher !== undefined && { voucher }) })
+        : await this.loads.desk!.prove(proof);
+    if ('problem' in reply) return problemReply(reply.problem);
+    const text = 'state' in reply ? formatLoadReply(reply) : JSON.stringify(reply);
+    return { status: 200, body: new TextEncoder().encode(text) };
+  };
 
   async #start(ssrc: number): Promise<void> {
     const { store: directory, keys } = this.#issuer.issuer;
+    const clock = this.#clock;
     this.store = await openHeadendStore(this.#state);
     this.#writer = new GroupWriter(headendDatabase(this.#state));
     const { store } = this;
@@ -102,14 +105,14 @@ export class BillingDesk implements AsyncDisposable {
       receiptMaster: await keys.open('receipt'),
       issuer: ISSUER,
       directory,
-      clock: systemClock,
+      clock,
       store,
       writer,
       log: { error: () => undefined },
     });
     const openMaster = (name: Parameters<typeof keys.open>[0]) => keys.open(name);
     const { receipts } = this;
-    this.loads = await LoadRole.open({ store, writer, receipts, isConfigured: true, openMaster, clock: systemClock });
+    this.loads = await LoadRole.open({ store, writer, receipts, isConfigured: true, openMaster, clock });
     this.journal = new SentJournal(writer, { ...SOLD, tariff: { kind: 'octets', price: PRICE } });
     this.journal.keyChanged(1);
     await this.journal.begin(ssrc, 1000);

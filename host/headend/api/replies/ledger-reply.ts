@@ -5,6 +5,7 @@ import { formatMoney } from '../../../money/amount.ts';
 import { currencyByNumber } from '../../../money/currency.ts';
 import type { Explanation } from '../../billing/explain-entry.ts';
 import type { KeptLedgerEntry } from '../../ledger/read-ledger.ts';
+import type { LostCard } from '../../loads/lost-cards.ts';
 import { BILL, describeBill, describeRequest, LOG_ROW } from './log-reply.ts';
 
 const LINE = Type.Object({ debit: Type.String(), credit: Type.String(), amount: Type.String() });
@@ -37,12 +38,26 @@ const RECEIPT = Type.Object({
   torn: Type.String({ description: 'taken when the power went, and not used' }),
   takenAt: Type.Integer({ description: 'when it was delivered' }),
 });
+/** A card that was lost, and what becomes of what it had. */
+export const LOST_CARD = Type.Object({
+  card: Type.String(),
+  newCard: Type.String(),
+  reportedAt: Type.Integer({ description: 'seconds since 1970' }),
+  reportedBy: Type.String(),
+  endsAt: Type.Integer({ description: 'when the last of its purchases ends; 0 when it had none' }),
+  dueAt: Type.Integer({ description: 'from when on the new card can fetch what is left' }),
+  decidedAt: Type.Union([Type.Integer(), Type.Null()]),
+  balance: Type.Optional(Type.String({ description: 'what the ledger said that it had' })),
+  held: Type.Optional(Type.String({ description: 'what of it may have been spent without a receipt' })),
+  moved: Type.Optional(Type.String({ description: 'what the new card is loaded with' })),
+});
 /** An entry, and all that it came from. */
 export const EXPLANATION = Type.Object({
   entry: LEDGER_ENTRY,
   bill: Type.Optional(BILL),
   requests: Type.Optional(Type.Array(LOG_ROW, { description: 'what the card asked for and got' })),
   receipt: Type.Optional(RECEIPT),
+  lostCard: Type.Optional(LOST_CARD),
   corrected: Type.Optional(LEDGER_ENTRY),
   correction: Type.Optional(LEDGER_ENTRY),
 });
@@ -59,15 +74,27 @@ export function describeEntry({ lines, ...entry }: KeptLedgerEntry): Static<type
 }
 
 export function describeExplanation(explanation: Explanation): Static<typeof EXPLANATION> {
-  const { entry, bill, requests, receipt, corrected, correction } = explanation;
+  const { entry, bill, requests, receipt, lostCard, corrected, correction } = explanation;
   return {
     ...(corrected !== undefined && { ...describeExplanation(corrected), corrected: describeEntry(corrected.entry) }),
     entry: describeEntry(entry),
     ...(bill !== undefined && { bill: describeBill(bill) }),
     ...(requests !== undefined && { requests: requests.map(describeRequest) }),
     ...(receipt !== undefined && { receipt: describeReceipt(receipt) }),
+    ...(lostCard !== undefined && { lostCard: describeLostCard(lostCard, entry.lines[0]?.currency) }),
     ...(correction !== undefined && { correction: describeEntry(correction) }),
   };
+}
+
+/** @param currency of its purse, ISO 4217 number; amounts are left out where it is not known. */
+export function describeLostCard(
+  { cardId, newCardId, balance, held, moved, ...row }: LostCard,
+  currency: number | undefined,
+): Static<typeof LOST_CARD> {
+  const named = { card: formatCardId(fromHex(cardId)), newCard: formatCardId(fromHex(newCardId)), ...row };
+  if (balance === null || held === null || moved === null || currency === undefined) return named;
+  const format = (amount: bigint): string => formatMoney(amount, currencyByNumber(currency));
+  return { ...named, balance: format(balance), held: format(held), moved: format(moved) };
 }
 
 function describeReceipt(receipt: NonNullable<Explanation['receipt']>): Static<typeof RECEIPT> {

@@ -106,6 +106,14 @@ export class UserBook {
     await this.#desk.assignUser(cardId);
   }
 
+  /**
+   * Gives a card the user of another one, whose place it takes.
+   * @throws InputError when it is of another user.
+   */
+  async succeed(cardId: Uint8Array, newCardId: Uint8Array): Promise<void> {
+    await this.join((await this.#userOf(cardId)) ?? formatCardId(cardId), newCardId);
+  }
+
   async #userOf(cardId: Uint8Array): Promise<string | undefined> {
     const row = await this.#store
       .selectFrom('cardUser')

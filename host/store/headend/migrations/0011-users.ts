@@ -1,7 +1,10 @@
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 
-/** Who the users are, and which cards they have had, each for some time; what operators call a batch of vouchers. */
+/**
+ * Who the users are, and which cards they have had, each for some time; cards that were lost, and what is left of them;
+ * what operators call a batch of vouchers.
+ */
 export const users: Migration = {
   async up(database: Kysely<unknown>) {
     const { schema } = database;
@@ -41,5 +44,22 @@ export const users: Migration = {
       .addColumn('made_at', 'bigint', (column) => column.notNull())
       .modifyEnd(withoutRowid)
       .execute();
+    await schema
+      .createTable('lost_card')
+      .addColumn('card_id', 'text', (column) => column.primaryKey().notNull())
+      .addColumn('new_card_id', 'text', (column) => column.notNull())
+      .addColumn('reported_at', 'bigint', (column) => column.notNull())
+      .addColumn('reported_by', 'text', (column) => column.notNull())
+      .addColumn('ends_at', 'bigint', (column) => column.notNull())
+      .addColumn('due_at', 'bigint', (column) => column.notNull())
+      .addColumn('decided_at', 'bigint')
+      .addColumn('balance', 'bigint')
+      .addColumn('held', 'bigint')
+      .addColumn('moved', 'bigint')
+      .modifyEnd(withoutRowid)
+      .execute();
+    await schema.alterTable('credit').addColumn('from_card', 'text').execute();
+    // What a card leaves is moved once.
+    await schema.createIndex('credit_by_lost_card').unique().on('credit').column('from_card').execute();
   },
 };

@@ -3,14 +3,16 @@ import type { Generated } from 'kysely';
 /** Something that a card may fetch once. Amounts in micro-units. */
 export interface CreditTable {
   readonly id: Generated<number>;
-  /** A load that was paid at the cash desk, a voucher, or a line of credit. */
-  readonly kind: 'cash' | 'voucher' | 'credit limit';
-  /** What its operator calls it, once for all grants; null for a voucher. */
+  /** A load that was paid at the cash desk, a voucher, what a lost card left, or a line of credit. */
+  readonly kind: 'cash' | 'voucher' | 'moved' | 'credit limit';
+  /** What its operator calls it, once for all grants; null where nobody named it. */
   readonly name: string | null;
   /** SHA-256 of the code of a voucher. */
   readonly codeHash: Uint8Array | null;
   /** Whose it is, 8 octets in hexadecimal; of a voucher null until a card has claimed it. */
   readonly cardId: string | null;
+  /** The lost card that left it. */
+  readonly fromCard: string | null;
   readonly amount: bigint;
   /** ISO 4217 number. */
   readonly currency: number;

@@ -3,6 +3,7 @@ import { CREDIT_COLUMNS, type CreditTables } from './credit-tables.ts';
 import { INVOICE_COLUMNS, type InvoiceTables } from './invoice-tables.ts';
 import { LEDGER_COLUMNS, type LedgerTables } from './ledger-tables.ts';
 import { LOG_BILLING_COLUMNS, type LogBillingTables } from './log-billing-tables.ts';
+import { LOST_CARD_COLUMNS, type LostCardTables } from './lost-card-tables.ts';
 import { RECEIPT_COLUMNS, type ReceiptTables } from './receipt-tables.ts';
 import { REQUEST_COLUMNS, type RequestTables } from './request-tables.ts';
 import { SENT_COLUMNS, type SentTables } from './sent-tables.ts';
@@ -20,7 +21,8 @@ export type HeadendTables = RequestTables &
   CreditTables &
   SubscriptionTables &
   UserTables &
-  LogBillingTables;
+  LogBillingTables &
+  LostCardTables;
 
 type Rows = { [T in keyof HeadendTables]: Selectable<HeadendTables[T]> };
 type ColumnsOf<V, R = Rows[keyof Rows]> = R extends unknown
@@ -41,4 +43,5 @@ export const HEADEND_COLUMNS: { readonly [C in ColumnsOf<number>]: 'number' } & 
   ...SUBSCRIPTION_COLUMNS,
   ...USER_COLUMNS,
   ...LOG_BILLING_COLUMNS,
+  ...LOST_CARD_COLUMNS,
 };
