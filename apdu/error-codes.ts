@@ -62,6 +62,7 @@ const CATALOGUE = {
   USB_DENIED: { kind: 'reader', meaning: 'the system does not let this user open the token' },
   T0_SHORT_ONLY: { kind: 'failure', meaning: 'the command is too long for a card that speaks T=0' },
   NO_UHID: { kind: 'failure', meaning: 'the kernel has no uhid for this user, so no token can be emulated' },
+  NO_GADGET: { kind: 'failure', meaning: 'the kernel has no USB gadgets for this user, so no token can be emulated' },
   NO_FREE_READER: { kind: 'busy', meaning: 'both virtual readers of this process are in use' },
   NO_PCSCD: { kind: 'failure', meaning: 'pcscd or its virtual reader is missing, so no reader can be simulated' },
   NO_JAVA: { kind: 'failure', meaning: 'Java is missing or too old, so the applet cannot be simulated' },

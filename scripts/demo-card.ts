@@ -26,7 +26,7 @@ const TRUST_PLACE = 3;
 export interface DemoCard {
   /** Shown to the user. */
   readonly name: string;
-  readonly kind: CardKind | 'reader';
+  readonly kind: CardKind | 'own';
   open(): Promise<CardChannel>;
   /** Persistent writes since the card was started; undefined for a card that does not count them. */
   persistentWrites(): Promise<number | undefined>;
@@ -41,7 +41,8 @@ const NAMES: Record<CardKind, string> = {
 
 /**
  * Starts the card of the demo, or takes the user's.
- * @param wanted a kind of card, or the name of a reader; undefined for the first of pcsc, jcardsim, soft that starts.
+ * @param wanted a kind of card, or the address of the user's; undefined for the first of pcsc, jcardsim, soft that
+ *   starts.
  * @throws TollcastError when the wanted one cannot be had.
  */
 export async function findCard(
@@ -49,7 +50,7 @@ export async function findCard(
   folder: string,
   say: (line: string) => void,
 ): Promise<DemoCard> {
-  if (wanted !== undefined && !isKind(wanted)) return readerCard(wanted);
+  if (wanted !== undefined && !isKind(wanted)) return ownCard(wanted);
   const kinds = wanted === undefined ? (['pcsc', 'jcardsim', 'soft'] as const) : [wanted];
   for (const [i, kind] of kinds.entries()) {
     try {
@@ -76,11 +77,11 @@ function startedCard(card: SimulatedCard): DemoCard {
   };
 }
 
-function readerCard(reader: string): DemoCard {
+function ownCard(address: string): DemoCard {
   return {
-    name: `card in reader ${reader}`,
-    kind: 'reader',
-    open: () => openCard(`pcsc:${reader}`),
+    name: `your card at ${address}`,
+    kind: 'own',
+    open: () => openCard(address),
     persistentWrites: async () => undefined,
     close: async () => undefined,
   };
@@ -94,10 +95,10 @@ export interface DemoStore {
 
 /** @throws IssuerError as {@link createStore} does. */
 export async function openStore(card: DemoCard, folder: string): Promise<DemoStore> {
-  const store = card.kind === 'reader' ? DEFAULT_STORE : join(folder, 'issuer');
+  const store = card.kind === 'own' ? DEFAULT_STORE : join(folder, 'issuer');
   const isNew = !existsSync(store);
   const ask = isNew ? choosePassphrase : askPassphrase;
-  const passphrase = card.kind === 'reader' ? await ask({}) : randomBytes(16).toString('hex');
+  const passphrase = card.kind === 'own' ? await ask({}) : randomBytes(16).toString('hex');
   if (isNew) await createStore(store, randomInt(1, 2 ** 24), passphrase);
   return { folder: store, passphrase };
 }

@@ -16,7 +16,8 @@ const program = new Command('demo')
   .description('multicast a clip on loopback, watch it through a card that takes the toll, show the bill')
   .option(
     '--card <card>',
-    'pcsc, jcardsim, soft, or the name of a reader with your card (default: the first that works)',
+    'pcsc, jcardsim, soft, or where your card is: READER, hid, usb or another --card of tollcast (default: the first ' +
+      'that works)',
   )
   .option('--source <file>', 'a file of yours, MPEG-TS or plain data (default: a clip that ffmpeg makes)')
   .option('--every <n>', 'every nth packet goes through the card', wholeNumber(1, MAX_PACKETS), 10)

@@ -18,6 +18,7 @@ import { MeasurementError } from './measurement-error.ts';
 import { measureReceipts } from './receipts.ts';
 import { measureRoundTrips } from './round-trips.ts';
 import { measureSealAndSend } from './seal-and-send.ts';
+import { measureTokens } from './tokens.ts';
 
 /** By name, in the order in which they run. */
 const MEASUREMENTS: Readonly<Record<string, () => Promise<Measurement>>> = {
@@ -37,6 +38,7 @@ const MEASUREMENTS: Readonly<Record<string, () => Promise<Measurement>>> = {
 const BY_NAME_ALONE: Readonly<Record<string, () => Promise<Measurement>>> = {
   'floods-quick': () => measureFloods({ card: 'soft', withKoffi: true, seconds: FLOOD_SECONDS.quick }),
   'floods-pcsc': () => measureFloods({ card: 'pcsc', withKoffi: true, seconds: FLOOD_SECONDS.whole }),
+  tokens: measureTokens,
   'floods-without-koffi': () => measureFloods({ card: 'soft', withKoffi: false, seconds: FLOOD_SECONDS.whole }),
 };
 const RESULTS = new URL('results.md', import.meta.url);

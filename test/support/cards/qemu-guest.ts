@@ -19,7 +19,8 @@ export const hasQemu = existsSync(KERNEL) && existsSync(INITRD);
  */
 export async function runInGuest(script: string, args: readonly string[]): Promise<Map<string, unknown>> {
   const words = [process.execPath, script, ...args].map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
-  const command = Buffer.from(words.join(' ')).toString('base64');
+  // Emulated tokens wait for their host in threads of libuv's.
+  const command = Buffer.from(`UV_THREADPOOL_SIZE=16 ${words.join(' ')}`).toString('base64');
   const machine = ['-accel', 'tcg', '-cpu', 'max', '-m', '1536', '-nographic', '-no-reboot', '-nic', 'none'];
   const share = 'local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap';
   const boot = ['-kernel', KERNEL, '-initrd', INITRD, '-append', `console=ttyS0 quiet panic=-1 tollcast=${command}`];

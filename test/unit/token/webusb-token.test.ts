@@ -4,6 +4,7 @@ import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { CardGoneError, TransportError } from '../../../apdu/errors.ts';
 import { fromHex, toHex } from '../../../apdu/octets.ts';
 import { type SimulatedCard, startCard } from '../../../card-sim/index.ts';
+import { encodeInterface } from '../../../card-sim/token/usb-descriptors.ts';
 import type { TokenUsbDevice } from '../../../host/transport/card/webusb/usb-device.ts';
 import { openWebUsbToken } from '../../../host/transport/card/webusb/webusb-token.ts';
 import { TOKEN_INTERFACE } from '../../../host/transport/card/webusb/webusb-token.ts';
@@ -38,12 +39,15 @@ test('the devices of the W3C are what a token is opened by', () => {
   expectTypeOf<USBDevice>().toExtend<TokenUsbDevice>();
 });
 
-test('the interface is that of the page', () => {
+test('the interface, and that of the emulated token, are those of the page', () => {
   const page = readFileSync(new URL('../../../firmware-notes/tokens.md', import.meta.url), 'utf8');
   const fields = ['class', 'subclass', 'protocol'].map((name) => {
     const [, value = ''] = new RegExp(`^\\| interface ${name} \\| ([0-9A-F]{2})`, 'm').exec(page) ?? [];
     return parseInt(value, 16);
   });
+  const [, descriptors = ''] = /```\n(09 04[\s\S]*?)```/.exec(page) ?? [];
+  const emulated = toHex(encodeInterface({ speed: 'full', endpoints: 'bulk' }));
+  expect(emulated).toBe(descriptors.replaceAll(/\s/g, '').toLowerCase());
   expect(fields).toEqual([TOKEN_INTERFACE.classCode, TOKEN_INTERFACE.subclassCode, TOKEN_INTERFACE.protocolCode]);
 });
 
