@@ -28,7 +28,7 @@ const CLIP = randomBytes(250_000);
 
 interface LogRow {
   readonly card: string;
-  readonly kind: string;
+  readonly service: number;
   readonly segment: number | null;
 }
 
@@ -36,6 +36,7 @@ let folder: string;
 let capture: ServiceCapture;
 /** Of a second service, whose segment keys are multicast under pairs of it. */
 let pairCapture: ServiceCapture;
+let pierCapture: ServiceCapture;
 let applet: SimulatedCard;
 const children: ChildProcess[] = [];
 
@@ -43,6 +44,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tollcast-unicast-'));
   capture = await ServiceCapture.start({ reuseAddr: true });
   pairCapture = await ServiceCapture.start({ reuseAddr: true });
+  pierCapture = await ServiceCapture.start({ reuseAddr: true });
   applet = await startCard({ kind: 'jcardsim' });
   await createStore(join(folder, 'issuer'), 0x0a1b2c, PASSPHRASE, 14);
   await writeFile(join(folder, 'clip.bin'), CLIP);
@@ -53,6 +55,7 @@ afterAll(async () => {
   await applet.close();
   await capture.close();
   await pairCapture.close();
+  await pierCapture.close();
   await rm(folder, { recursive: true });
 });
 
@@ -82,8 +85,17 @@ async function makeCard(card: SimulatedCard, moduleClass: ModuleClass, state: st
 }
 
 /** Kinds of the messages that the key port has brought. */
-function kindsOnAir(): (number | undefined)[] {
-  return [...new Set(capture.messages.map((message) => message[0]))];
+function kindsOnAir({ messages } = capture): (number | undefined)[] {
+  return [...new Set(messages.map((message) => message[0]))];
+}
+
+/** Whether what was played is the clip again and again, without a gap. */
+async function isWhole(out: string): Promise<boolean> {
+  const played = await readFile(join(folder, out));
+  const begin = CLIP.indexOf(played.subarray(0, 1000));
+  const expected = Buffer.alloc(played.length + begin);
+  for (let i = 0; i < expected.length; i += CLIP.length) CLIP.copy(expected, i);
+  return played.length > 0 && played.equals(expected.subarray(begin));
 }
 
 function start(...args: string[]) {
@@ -95,7 +107,7 @@ function start(...args: string[]) {
   return { child, said: () => said, ended: once(child, 'close').then(([code]) => code as number | null) };
 }
 
-test('channels are watched by name over several segments: keys by unicast, under private halves of card and service', async () => {
+test('channels are watched by name over several segments: by unicast, under pairs of the service, and sold one by one', async () => {
   const state = join(folder, 'state');
   const config = join(folder, 'tv.yaml');
   const url = `https://127.0.0.1:${await findFreeTcpPort()}`;
@@ -129,6 +141,18 @@ services:
         address: ${pairCapture.address}:${pairCapture.port}
         profile: { every: 20, closingTime: 500 }
         keys: { strategy: pair, parent: private-half, segment: ${SEGMENT}, period: ${SEGMENT} }
+  - number: 9
+    name: Pier
+    price: { content: { price: 0.10 USD/programme } }
+    sessions:
+      - name: main
+        source: ${folder}/clip.bin
+        format: data
+        rate: ${8 * RATE}
+        repeat: true
+        address: ${pierCapture.address}:${pierCapture.port}
+        profile: { every: 20, closingTime: 500 }
+        keys: { strategy: single, parent: private-half, segment: ${SEGMENT}, period: ${SEGMENT} }
 `,
   );
   await mkdir(state);
@@ -144,6 +168,11 @@ services:
   await using softCard = await startCard({ kind: 'soft', state: soft });
   const without = await makeCard(softCard, 'soft', state);
   await softCard.close();
+  for (const card of [applet.address, `soft:${soft}`]) {
+    const credit = ['--store', join(folder, 'issuer'), '--amount', '0.90 USD'];
+    const loaded = await runTollcast(['issuer', 'load', '--card', card, ...credit], { env });
+    expect(loaded).toMatchObject({ code: 0, stdout: expect.stringContaining('0.90 USD') as string });
+  }
 
   // A third card has a pair, too, and watches the service that has pairs of its own.
   const softPair = join(folder, 'card-with-pair');
@@ -168,6 +197,8 @@ services:
   expect(kindsOnAir()).toEqual([KIND.content]);
   leaves.child.kill('SIGINT');
   expect([await leaves.ended, leaves.said()]).toEqual([0, expect.stringMatching(/USD/)]);
+  // The other channel sells each segment by itself, for the purse.
+  const buys = watch(`soft:${soft}`, 'buys.bin', 'pier');
   // The answer to a join brings two of these segments, and the third one comes by a key request alone.
   await expect
     .poll(() => sizeOf('stays.bin'), { timeout: 120_000, interval: 500 })
@@ -178,32 +209,34 @@ services:
   byPair.child.kill('SIGINT');
   expect([await byPair.ended, byPair.said()]).toEqual([0, expect.stringMatching(/USD/)]);
 
+  const pairBuys = watch(applet.address, 'pair-buys.bin', 'pier');
+  await expect.poll(() => sizeOf('pair-buys.bin'), { timeout: 60_000 }).toBeGreaterThan(3 * RATE);
+  for (const run of [buys, pairBuys]) run.child.kill('SIGINT');
+  expect([await buys.ended, await pairBuys.ended]).toEqual([0, 0]);
+  expect(kindsOnAir(pierCapture)).toEqual([KIND.content]);
+
   const { stdout } = await runTollcast(['headend', 'log', '--config', config]);
   const { log } = JSON.parse(stdout) as { log: LogRow[] };
-  const segmentsOf = (card: string) =>
-    new Set(log.flatMap((row) => (row.card === card && row.segment !== null ? [row.segment] : [])));
-  expect(segmentsOf(withPair).size).toBeGreaterThanOrEqual(3);
-  expect(segmentsOf(without).size).toBeLessThanOrEqual(2);
+  const segmentsOf = (card: string, service: number) => {
+    const rows = log.filter((row) => row.card === card && row.service === service);
+    return new Set(rows.flatMap(({ segment }) => (segment === null ? [] : [segment])));
+  };
+  expect(segmentsOf(withPair, 7).size).toBeGreaterThanOrEqual(3);
+  expect(segmentsOf(without, 7).size).toBeLessThanOrEqual(2);
+  expect(segmentsOf(without, 9).size).toBeGreaterThanOrEqual(3);
   expect(head.said()).toContain(`"card":"${withPair}","parent":"private-half"`);
   expect(head.said()).toContain(`"card":"${without}","parent":"unique-key"`);
 
   expect(head.said()).toContain('key strategy pair: the operator wants one message for all');
   expect(head.said()).toContain(`"card":"${third}","strategy":"pair"`);
-  expect(segmentsOf(third).size).toBeGreaterThanOrEqual(3);
+  expect(segmentsOf(third, 8).size).toBeGreaterThanOrEqual(3);
   // Each segment key was multicast, once and under a private half alone.
   const multicast = pairCapture.messages.map(parseKeyMessage);
   const segmentKeys = multicast.filter(({ kind }) => kind === KIND.segment);
   expect(new Set(segmentKeys.map(({ parentKind }) => parentKind))).toEqual(new Set([KIND.servicePair]));
   expect(new Set(segmentKeys.map(({ keyId }) => keyId)).size).toBe(segmentKeys.length);
 
-  // What was played is the clip again and again, without a gap.
-  for (const out of ['stays.bin', 'by-pair.bin']) {
-    const played = await readFile(join(folder, out));
-    const begin = CLIP.indexOf(played.subarray(0, 1000));
-    const expected = Buffer.alloc(played.length + begin);
-    for (let i = 0; i < expected.length; i += CLIP.length) CLIP.copy(expected, i);
-    expect([out, played.equals(expected.subarray(begin))]).toEqual([out, true]);
-  }
+  for (const out of ['stays.bin', 'by-pair.bin']) expect([out, await isWhole(out)]).toEqual([out, true]);
   // The leave brought a key that nobody could ask for in time: it came by the key port, under the key of each member.
   expect(kindsOnAir()).not.toContain(KIND.segment);
   head.child.kill('SIGTERM');
