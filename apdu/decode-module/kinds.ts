@@ -62,3 +62,8 @@ export function isPersonal(parentKind: number): boolean {
 export function isPairKind(parentKind: number): boolean {
   return parentKind === KIND.cardPair || parentKind === KIND.servicePair;
 }
+
+/** A kind of key as the protocol page names it, in camel case. */
+export function nameKind(kind: number): string {
+  return Object.entries(KIND).find(([, number]) => number === kind)?.[0] ?? `kind ${kind}`;
+}

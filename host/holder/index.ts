@@ -3,7 +3,7 @@ import '../../apdu/require-node.ts';
 export { currencyByNumber } from '../money/currency.ts';
 export { formatMoney } from '../money/amount.ts';
 export { type CardSnapshot, type PurseSnapshot, readCard } from './card-snapshot.ts';
-export { type LeftPurchase, leavePurchase, type PurchaseName } from './leave.ts';
+export { deletePurchase, findPurchase, type LeftPurchase, leavePurchase, type PurchaseName } from './leave.ts';
 export { hasPurse, requireActive, requirePurseShown, selectActive } from './life.ts';
 export { changePin, presentPin } from './pin.ts';
 export { type LogEntry, type PurseEvent, readPurseLog } from './purse-log.ts';

@@ -1,10 +1,11 @@
 import { writeFile } from 'node:fs/promises';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { formatCardId } from '../../../apdu/decode-module/card-id.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
-import { TollcastError } from '../../../apdu/errors.ts';
+import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import { OutOfRangeError, TollcastError } from '../../../apdu/errors.ts';
 import { toHex } from '../../../apdu/octets.ts';
-import { leavePurchase } from '../../holder/leave.ts';
+import { deletePurchase, findPurchase, leavePurchase } from '../../holder/leave.ts';
 import { selectActive } from '../../holder/life.ts';
 import { changePin } from '../../holder/pin.ts';
 import { setSpendLimit } from '../../holder/spend-limit.ts';
@@ -24,10 +25,14 @@ interface PinOptions extends CardOptions {
 
 interface LeaveOptions extends CardOptions {
   readonly at?: number;
+  readonly kind?: string;
+  readonly delete?: true;
   readonly out?: string;
   readonly yes?: true;
 }
 
+/** Kinds of key that a purchase brings. */
+const PURCHASE_KINDS = ['service', 'segment', 'seeds', 'servicePair'] as const;
 const MAX_U32 = 0xffff_ffff;
 
 /** Adds the commands of `tollcast card` that are for its holder. */
@@ -45,6 +50,10 @@ export function addHolderCommands(card: Command): void {
     .argument('<service>', 'number of the service', wholeNumber(1, MAX_U32))
     .argument('<key>', 'key id of the purchase, as shown by: tollcast card info', wholeNumber(0, MAX_U32))
     .option('--at <time>', 'when it ends, as in 2026-12-31T20:00:00Z (default: now)', parseTime)
+    .addOption(
+      new Option('--kind <kind>', 'kind of its key, where the card has several of one id').choices(PURCHASE_KINDS),
+    )
+    .option('--delete', 'take it off the card too, which makes room for another')
     .option('--out <file>', 'write the leave record, for the operator, to this file')
     .option('--yes', 'do not ask')
     .action(leave);
@@ -74,24 +83,43 @@ async function limitSpending(amount: string, options: PinOptions & { readonly pi
   });
 }
 
-async function leave(service: number, key: number, options: LeaveOptions): Promise<void> {
+async function leave(service: number, keyId: number, options: LeaveOptions): Promise<void> {
+  const isDeleted = options.delete === true;
+  if (isDeleted && options.at !== undefined) {
+    throw new OutOfRangeError('what is taken off the card ends at once; leave out --at, or --delete');
+  }
   const at = options.at ?? now();
   if (options.yes !== true) {
-    const what = `purchase ${key} of service ${service} ends at ${formatTime(at)}, which cannot be taken back`;
+    const what = `purchase ${keyId} of service ${service} ends at ${formatTime(at)}, which cannot be taken back`;
     if (!(await confirm(`${what}; leave?`))) {
       throw new TollcastError('NOT_CONFIRMED', 'leaving cannot be taken back; nothing was done: add --yes to leave');
     }
   }
+  const kind = PURCHASE_KINDS.find((name) => name === options.kind);
   await withCard(options, async (channel) => {
     const module = new DecodeModule(channel);
     const { cardId } = await selectActive(module);
-    const { record, to } = await leavePurchase(module, { service, keyId: key }, at);
+    const purchase = await findPurchase(module, { service, keyId, kind: kind && KIND[kind] });
+    // What has ended needs no leave before it is taken off.
+    const left = isDeleted && purchase.to <= at ? undefined : await leavePurchase(module, purchase, at);
+    const { record, to } = { to: purchase.to, record: undefined, ...left };
     // The file comes first: if it fails, the record can be asked for again while the purchase is on the card.
-    if (options.out !== undefined) await writeFile(options.out, `${toHex(record)}\n`, { mode: 0o600 });
-    const json = { card: formatCardId(cardId), service, key, to: formatTime(to), record: toHex(record) };
+    if (record !== undefined && options.out !== undefined) {
+      await writeFile(options.out, `${toHex(record)}\n`, { mode: 0o600 });
+    }
+    if (isDeleted) await deletePurchase(module, purchase);
+    const name = formatCardId(cardId);
+    const json = {
+      card: name,
+      service,
+      key: keyId,
+      to: formatTime(to),
+      ...(record !== undefined && { record: toHex(record) }),
+      ...(isDeleted && { deleted: true }),
+    };
     print(options, json, [
-      `card ${formatCardId(cardId)}: purchase ${key} of service ${service} ends at ${formatTime(to)}`,
-      `leave record, for the operator: ${options.out ?? toHex(record)}`,
+      `card ${name}: purchase ${keyId} of service ${service} ends at ${formatTime(to)}${isDeleted ? ', and is taken off' : ''}`,
+      ...(record === undefined ? [] : [`leave record, for the operator: ${options.out ?? toHex(record)}`]),
     ]);
   });
 }

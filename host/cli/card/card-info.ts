@@ -3,7 +3,7 @@ import { formatCardId } from '../../../apdu/decode-module/card-id.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import type { KeyEntry } from '../../../apdu/decode-module/keys/key-list.ts';
 import type { VerificationKey } from '../../../apdu/decode-module/keys/verification-key.ts';
-import { KIND } from '../../../apdu/decode-module/kinds.ts';
+import { nameKind } from '../../../apdu/decode-module/kinds.ts';
 import type { LimitsInForce } from '../../../apdu/decode-module/limits-in-force.ts';
 import type { LogRecord } from '../../../apdu/decode-module/money/log-record.ts';
 import { toHex } from '../../../apdu/octets.ts';
@@ -115,11 +115,6 @@ function describeModule({ answer, moduleClass, capabilities }: CardSnapshot): st
     `module    protocol version ${version}, spans to ${maxSpan} octets, commands to ${maxCommandData}`,
     `can do    ${capabilities.join(', ')}`,
   ];
-}
-
-/** A kind of key as the protocol page names it, in camel case. */
-function nameKind(kind: number): string {
-  return Object.entries(KIND).find(([, number]) => number === kind)?.[0] ?? `kind ${kind}`;
 }
 
 function keyToJson({ kind, parentKind, service, keyId, from, to }: KeyEntry): Record<string, unknown> {

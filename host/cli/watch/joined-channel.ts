@@ -1,7 +1,7 @@
 import type { CardChannel } from '../../../apdu/card-channel.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
-import { TollcastError, TransportError } from '../../../apdu/errors.ts';
+import { OutOfRangeError, TollcastError, TransportError } from '../../../apdu/errors.ts';
 import type { Bridge } from '../../bridge/index.ts';
 import { type Clock, systemClock } from '../../clock/clock.ts';
 import type { Answer } from '../../contract/answers/answer.ts';
@@ -67,6 +67,11 @@ export class JoinedChannel {
       clock: this.#clock,
       onUnanswered: (until) =>
         warn(`the head-end does not answer, and is asked again; what was agreed holds until ${formatTime(until)}`),
+      onNoRoom: (from) =>
+        warn(
+          `the card has no room for what comes at ${formatTime(from)}; that waits until a purchase of this channel has ended, ` +
+            'or one is taken off the card: tollcast card leave SERVICE KEY --delete',
+        ),
     });
   }
 
@@ -146,7 +151,14 @@ export class JoinedChannel {
       ({ kind, service, to }) => kind === KIND.service && service === offer.service && to > now,
     );
     if (!isBilled || held === undefined) return subscription.leave();
-    const { record } = await leavePurchase(module, held, now);
+    let record: Uint8Array;
+    try {
+      ({ record } = await leavePurchase(module, held, now));
+    } catch (error) {
+      // The card would end another purchase of this key id (protocol 4.5).
+      if (!(error instanceof OutOfRangeError)) throw error;
+      return subscription.leave();
+    }
     return subscription.reportLeave(record);
   }
 }

@@ -10,8 +10,10 @@ export interface Member extends ListedMember {
   /** Of the offer that it joined under. */
   readonly sessionHash: string;
   readonly state: Exclude<MemberState, 'none'>;
-  /** Whether the card has confirmed its last grant. */
+  /** Whether the card has confirmed its last grant, all of it. */
   readonly isConfirmed: boolean;
+  /** Numbers of the last grant that are not confirmed; after a restart its last alone is known. */
+  readonly unconfirmed?: readonly number[];
   /** Seconds since 1970 until when it must confirm. */
   readonly confirmBy?: number;
   /** Seconds after which its silence drops it. */
@@ -49,4 +51,9 @@ export function advance(member: Member, event: MemberEvent): Member | undefined 
 export function refresh(member: Member, now: number): Member {
   const { keepAlive, from } = member;
   return keepAlive === undefined ? member : { ...member, aliveUntil: Math.max(now, from) + keepAlive };
+}
+
+/** Numbers of a member's last grant that the card has not confirmed. */
+export function unconfirmedOf({ isConfirmed, unconfirmed, number }: Member): readonly number[] {
+  return isConfirmed ? [] : (unconfirmed ?? [number]);
 }

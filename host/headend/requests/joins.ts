@@ -7,7 +7,7 @@ import { countsOctets, isSameCharges } from '../charging/charge-terms.ts';
 import type { EntryBook } from '../charging/entry-book.ts';
 import type { MemberBook } from '../membership/member-book.ts';
 import type { MemberEvent } from '../membership/member-states.ts';
-import { advance, type Member, refresh } from '../membership/member.ts';
+import { advance, type Member, refresh, unconfirmedOf } from '../membership/member.ts';
 import type { SoldSession } from '../membership/sold-session.ts';
 import type { CardNumbers } from './card-numbers.ts';
 import { deleteMemberChange, memberChange, numberChange } from './request-rows.ts';
@@ -55,14 +55,20 @@ export interface ReissuedGrant {
   readonly segments: readonly GrantedSegment[];
 }
 
+/** What a grant changes of its member. */
+type GrantedNumbers = Pick<Member, 'number' | 'isConfirmed' | 'unconfirmed'>;
+
 /** Why a request changes nothing. */
 export interface Refusal {
   readonly problem: ProblemCode;
   readonly particulars?: string;
 }
 
-/** Grants of a card that it may leave without a confirm: its window has 32 numbers (protocol 4.4 step 4). */
-const MAX_UNCONFIRMED = 31;
+/**
+ * Numbers of a card that it may leave without a confirm, before a grant takes two more at most: its window has 32
+ * (protocol 4.4 step 4).
+ */
+const MAX_UNCONFIRMED = 30;
 
 const NOT_JOINED: Refusal = { problem: 'not-joined' };
 const REASONS: Partial<Record<MemberEvent, EndReason>> = {
@@ -109,8 +115,7 @@ export class Joins {
         state: 'asked',
         from,
         to,
-        number: granted.number,
-        isConfirmed: false,
+        ...granted.numbers,
         confirmBy: Math.max(now, from) + confirmTimeout,
         ...(keepAlive !== undefined && { keepAlive }),
       },
@@ -136,13 +141,11 @@ export class Joins {
     const granted = this.#grant(asked, { from: member.from, to });
     if ('problem' in granted) return granted;
     const changes = [...granted.changes, this.#entries.extend(member.entryId, to)];
-    const { number } = granted;
     const isFirst = member.state === 'leaving';
     const extended: Member = {
       ...advance(member, 'extend')!,
       to,
-      number,
-      isConfirmed: false,
+      ...granted.numbers,
       sessionHash: sold.sessionHash,
       ...(isFirst && { confirmBy: now + sold.confirmTimeout }),
     };
@@ -174,14 +177,15 @@ export class Joins {
   /** A card has its key. A confirm of a grant that another has replaced changes nothing. */
   confirm(cardId: string, number: number, service: number, now: number): Applied | Refusal {
     const joined = this.#members.ofCard(cardId).filter((member) => member.service === service);
-    const member = joined.find((known) => known.number === number);
+    const member = joined.find((known) => known.number === number || unconfirmedOf(known).includes(number));
     const [other] = joined;
     if (member === undefined) {
       if (other === undefined) return NOT_JOINED;
       return { outcome: 'confirmed', member: other, changes: [], messages: [] };
     }
-    const confirmed = refresh(advance(member, 'confirm')!, now);
-    return this.#keep({ ...confirmed, isConfirmed: true }, { outcome: 'confirmed', changes: [], messages: [] }, now);
+    const unconfirmed = unconfirmedOf(member).filter((one) => one !== number);
+    const confirmed = { ...advance(member, 'confirm')!, unconfirmed, isConfirmed: unconfirmed.length === 0 };
+    return this.#keep(refresh(confirmed, now), { outcome: 'confirmed', changes: [], messages: [] }, now);
   }
 
   /**
@@ -197,22 +201,22 @@ export class Joins {
   ): Applied | Refusal {
     const members = this.#members.ofCard(cardId);
     const member = members.find(({ service, number }) => service === record.service && number === record.number);
-    const lost = members.filter(({ number, isConfirmed }) => !isConfirmed && number < record.number);
+    const lost = members.filter((other) => unconfirmedOf(other).some((number) => number < record.number));
     const reissued = lost.flatMap((other) => {
       const sold = find(other.sessionHash);
       if (sold === undefined) return [];
       const asked = { cardId, cardOctets: record.cardId, sold, now };
       const granted = this.#grant(asked, other);
       if ('problem' in granted) return [];
-      const renewed: Member = { ...other, number: granted.number, isConfirmed: false };
+      const renewed: Member = { ...other, ...granted.numbers };
       this.#members.put(renewed);
       return { ...granted, member: renewed, changes: [...granted.changes, memberChange(renewed)] };
     });
     const messages = reissued.flatMap((granted) => granted.messages);
     const changes = reissued.flatMap((granted) => granted.changes);
     if (member === undefined) {
-      // It has left before, by a request.
-      const [other] = members;
+      // It has left before, by a request. Or it gave up one of several segments, and goes on with the others.
+      const other = members.find(({ service }) => service === record.service) ?? members[0];
       return other === undefined ? NOT_JOINED : { outcome: 'left', member: other, changes, messages, reissued };
     }
     const end = Math.max(record.to, now);
@@ -262,8 +266,7 @@ export class Joins {
     // Who leaves has paid to its end, and is on its way out all the same.
     const sent: Member = {
       ...advance(member, member.state === 'leaving' ? 'key request' : event)!,
-      number: granted.number,
-      isConfirmed: false,
+      ...granted.numbers,
     };
     const outcome = event === 'join' ? 'joined' : 'keys';
     return this.#keep(refresh(sent, asked.now), { ...granted, outcome }, asked.now);
@@ -272,13 +275,18 @@ export class Joins {
   #grant(
     { cardId, cardOctets, sold, now }: Pick<Asked, 'cardId' | 'cardOctets' | 'sold' | 'now'>,
     { from, to }: { readonly from: number; readonly to: number },
-  ): (Required<Pick<GrantedKeys, 'changes'>> & GrantedKeys & { readonly number: number }) | Refusal {
+  ): (Required<Pick<GrantedKeys, 'changes'>> & GrantedKeys & { readonly numbers: GrantedNumbers }) | Refusal {
     const others = this.#members.ofCard(cardId).filter(({ session }) => session !== sold.session);
-    if (others.filter(({ isConfirmed }) => !isConfirmed).length >= MAX_UNCONFIRMED) return { problem: 'confirm-first' };
-    let number = this.#numbers.last(cardId) ?? now;
-    const takeNumber = (): number => (number = this.#numbers.take(cardId, now));
+    if (others.flatMap(unconfirmedOf).length > MAX_UNCONFIRMED) return { problem: 'confirm-first' };
+    const unconfirmed: number[] = [];
+    const takeNumber = (): number => {
+      const number = this.#numbers.take(cardId, now);
+      unconfirmed.push(number);
+      return number;
+    };
     const { changes = [], ...keys } = this.#keys.grant({ sold, cardId: cardOctets, from, to, takeNumber });
-    return { ...keys, number, changes };
+    const number = unconfirmed.at(-1) ?? this.#numbers.last(cardId) ?? now;
+    return { ...keys, changes, numbers: { number, unconfirmed, isConfirmed: false } };
   }
 
   #keep(member: Member, applied: Omit<Applied, 'member' | 'charge'>, now: number, hasListChanged = false): Applied {

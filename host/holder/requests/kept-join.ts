@@ -1,4 +1,4 @@
-import { CardGoneError, TransportError } from '../../../apdu/errors.ts';
+import { CardGoneError, TollcastError, TransportError } from '../../../apdu/errors.ts';
 import type { Clock } from '../../clock/clock.ts';
 import { type Answer, KEYS_AHEAD } from '../../contract/answers/answer.ts';
 import type { Offer } from '../../contract/offer/offer.ts';
@@ -12,6 +12,8 @@ export interface KeptJoinOptions {
   readonly onJoined?: () => void;
   /** Called when the head-end does not answer. @param until seconds since 1970: what was agreed holds until then. */
   readonly onUnanswered: (until: number) => void;
+  /** Called when the card has no room for what it was given. @param from seconds since 1970: what it lacks begins then. */
+  readonly onNoRoom?: (from: number) => void;
 }
 
 /** Seconds before the agreed end from which on an extension is asked for; an eighth of a join where that is less. */
@@ -20,6 +22,8 @@ const EXTEND_AHEAD = 60;
 const KEYS_LATEST = 10;
 /** Seconds until keys are asked for again that were not there yet. */
 const KEYS_RETRY = 5;
+/** Seconds until a card that had no room is tried again. */
+const ROOM_RETRY = 5;
 /** Seconds until a request is sent anew that no attempt brought an answer to. */
 const RETRY = 5;
 
@@ -35,6 +39,8 @@ export class KeptJoin {
   #heardAt = 0;
   /** When the next segment key is asked for, by the head-end's clock. */
   #renewAt = Infinity;
+  /** When what the card had no room for is loaded again, by the head-end's clock. */
+  #roomAt = Infinity;
   #wake = new AbortController();
   #isCardEmpty = false;
 
@@ -56,14 +62,17 @@ export class KeptJoin {
 
   /**
    * Joins, and stays joined until the signal aborts.
-   * @throws RequestRefusedError, TollcastError `ABOVE_OFFER`, what the card throws.
+   * @throws RequestRefusedError, TollcastError `ABOVE_OFFER`, and `NO_ROOM` when there is no room for the first purchase;
+   *   what the card throws.
    * @throws TransportError when the first join is not answered.
    */
   async run(signal: AbortSignal): Promise<void> {
     const { subscription, offer } = this.#options;
     while (this.#answer === undefined && !signal.aborted) {
       try {
-        this.#hear(await subscription.join(subscription.now + offer.joinLength));
+        const answer = await subscription.join(subscription.now + offer.joinLength);
+        if (subscription.lacksRoomFrom !== undefined && !subscription.hasPurchase) await this.#leaveForRoom();
+        this.#hear(answer);
         this.#options.onJoined?.();
       } catch (error) {
         if (!(error instanceof CardGoneError)) throw error;
@@ -79,6 +88,17 @@ export class KeptJoin {
     this.#answer = answer;
     this.#heardAt = this.#options.subscription.now;
     this.#planRenewal(answer);
+  }
+
+  /** Nothing can be opened, so nothing is to be owed. */
+  async #leaveForRoom(): Promise<never> {
+    // Where it is not heard, the head-end ends a join that is not confirmed.
+    await this.#options.subscription.leave().catch(() => undefined);
+    throw new TollcastError(
+      'NO_ROOM',
+      `the card has no room for a purchase of ${this.#options.offer.name}, which was left again; ` +
+        'see what it holds: tollcast card info, and take one off: tollcast card leave SERVICE KEY --delete',
+    );
   }
 
   get #extendAt(): number {
@@ -97,6 +117,7 @@ export class KeptJoin {
 
   /** The agreed end is that of the join: where nothing is kept of it, an answer to a key request has that of its keys. */
   #planRenewal({ keysUntil }: Answer): void {
+    this.#planRoom();
     if (keysUntil === undefined || keysUntil >= this.#answer!.to) {
       this.#renewAt = Infinity;
       return;
@@ -105,9 +126,16 @@ export class KeptJoin {
     this.#renewAt = Math.max(keysUntil - KEYS_AHEAD + spread, this.#options.subscription.now + KEYS_RETRY);
   }
 
+  #planRoom(): void {
+    const { subscription, onNoRoom } = this.#options;
+    const from = subscription.lacksRoomFrom;
+    if (from !== undefined && this.#roomAt === Infinity) onNoRoom?.(from);
+    this.#roomAt = from === undefined ? Infinity : subscription.now + ROOM_RETRY;
+  }
+
   async #sleepUntilDue(signal: AbortSignal): Promise<void> {
     const { clock, subscription } = this.#options;
-    const seconds = Math.min(this.#extendAt, this.#stayAt, this.#renewAt) - subscription.now;
+    const seconds = Math.min(this.#extendAt, this.#stayAt, this.#renewAt, this.#roomAt) - subscription.now;
     if (this.#isCardEmpty || seconds <= 0) return;
     this.#wake = new AbortController();
     await clock.sleep(seconds * 1000, AbortSignal.any([signal, this.#wake.signal])).catch(() => undefined);
@@ -133,6 +161,9 @@ export class KeptJoin {
         this.#hear(await subscription.extend(to, to + offer.joinLength));
       } else if (subscription.now >= this.#renewAt) {
         await this.#requestKeys();
+      } else if (subscription.now >= this.#roomAt) {
+        await subscription.loadWaiting();
+        this.#planRoom();
       } else if (subscription.now >= this.#stayAt) {
         await subscription.stay();
         this.#heardAt = subscription.now;

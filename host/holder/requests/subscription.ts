@@ -50,12 +50,15 @@ const PAUSES = [500, 1000, 2000, 4000];
 /**
  * What a receiver asks of the head-end of one offer, in the card's name. Answers are loaded into the card, and their
  * keys confirmed. Every method throws RequestRefusedError for a problem, TransportError when no attempt was answered,
- * TollcastError `ABOVE_OFFER` for a purchase that the offer does not cover, and what the card throws.
+ * TollcastError `ABOVE_OFFER` for a purchase that the offer does not cover, and what the card throws. What the card has no room for waits.
  */
 export class Subscription {
   readonly #options: SubscriptionOptions;
   /** Seconds by which the head-end's clock is ahead of ours, as far as it told us. */
   #offset = 0;
+  /** What the card had no room for of the last keys, and what comes under it. */
+  #waiting: readonly Uint8Array[] = [];
+  #hasPurchase = false;
 
   constructor(options: SubscriptionOptions) {
     this.#options = options;
@@ -64,6 +67,22 @@ export class Subscription {
   /** Seconds since 1970, by the head-end's clock once it has told that ours is wrong. */
   get now(): number {
     return Math.floor(this.#options.clock.now() / 1000) + this.#offset;
+  }
+
+  /** When the first purchase begins that the card has no room for, seconds since 1970; undefined when it has room. */
+  get lacksRoomFrom(): number | undefined {
+    const [first] = this.#waiting;
+    return first === undefined ? undefined : parseKeyMessage(first).from;
+  }
+
+  /** Whether the card has taken a purchase of the last keys. */
+  get hasPurchase(): boolean {
+    return this.#hasPurchase;
+  }
+
+  /** Loads what the card had no room for, as far as it has some now; see `lacksRoomFrom`. */
+  async loadWaiting(): Promise<void> {
+    await this.#loadAll(this.#waiting);
   }
 
   /**
@@ -152,27 +171,51 @@ export class Subscription {
 
   async #take(reply: Answer | Problem): Promise<Answer> {
     if ('code' in reply) throw new RequestRefusedError(reply);
-    const { offer } = this.#options;
-    const confirms: Uint8Array[] = [];
-    for (const message of reply.messages) {
-      requireWithinOffer(message, offer);
-      const confirm = await this.#load(message);
-      if (confirm !== undefined) confirms.push(confirm);
+    for (const message of reply.messages) requireWithinOffer(message, this.#options.offer);
+    if (reply.messages.length > 0) {
+      this.#hasPurchase = false;
+      await this.#loadAll(reply.messages);
     }
-    // The picture waits for no confirm: they are sent when all keys are in the card.
-    for (const confirm of confirms) await this.sendConfirm(confirm);
     return reply;
   }
 
-  /** Loads a message. Where the card has no room, a purchase of the service that has ended makes it. */
-  async #load(message: Uint8Array): Promise<Uint8Array | undefined> {
-    const { module, offer, load = (octets) => module.loadKey(octets) } = this.#options;
-    try {
-      return await load(message);
-    } catch (error) {
-      const isFull = error instanceof ModuleError && error.code === 'NO_ROOM';
-      if (!isFull || !(await deleteEndedPurchase(module, offer.service, this.now))) throw error;
-      return load(message);
+  /** Loads messages in their order. Those that the card has no room for wait, and others go on. */
+  async #loadAll(messages: readonly Uint8Array[]): Promise<void> {
+    const confirms: Uint8Array[] = [];
+    const waiting: Uint8Array[] = [];
+    for (const message of messages) {
+      if (waiting.some((parent) => isUnder(message, parent)) || !(await this.#load(message, confirms))) {
+        waiting.push(message);
+      }
+    }
+    this.#waiting = waiting;
+    this.#hasPurchase ||= confirms.length > 0;
+    // The picture waits for no confirm: they are sent when all keys are in the card.
+    for (const confirm of confirms) await this.sendConfirm(confirm);
+  }
+
+  /**
+   * Loads a message. Where the card has no room, purchases that have ended make it.
+   * @param confirms gets the card's confirm, if it has one.
+   * @returns whether there was room.
+   */
+  async #load(message: Uint8Array, confirms: Uint8Array[]): Promise<boolean> {
+    const { module, offer, clock, load = (octets) => module.loadKey(octets) } = this.#options;
+    for (;;) {
+      try {
+        const confirm = await load(message);
+        if (confirm !== undefined) confirms.push(confirm);
+        return true;
+      } catch (error) {
+        if (!(error instanceof ModuleError) || error.code !== 'NO_ROOM') throw error;
+      }
+      const ownNow = Math.floor(clock.now() / 1000);
+      if (!(await deleteEndedPurchase(module, offer.service, this.now, ownNow))) return false;
     }
   }
+}
+
+function isUnder(message: Uint8Array, parent: Uint8Array): boolean {
+  const [child, above] = [parseKeyMessage(message), parseKeyMessage(parent)];
+  return child.parentKind === above.kind && child.parentId === above.keyId;
 }

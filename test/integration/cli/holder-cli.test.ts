@@ -204,6 +204,10 @@ describe.each<CardKind>(['soft', 'jcardsim'])('on %s', { timeout: 120_000 }, (ki
     });
     await expectFailure(2, /ends before that anyhow/, [...leave, '--at', '2031-01-01', '--yes']);
     await expectFailure(2, /is not a time; write it as/, [...leave, '--at', 'tomorrow', '--yes']);
+    await expectFailure(2, /ends at once; leave out --at/, [...leave, '--at', '2029-01-01', '--delete', '--yes']);
+    await expectFailure(6, /no purchase 1 of service 5/, [...leave, '--kind', 'segment', '--yes']);
+    expect(await json([...leave, '--delete', '--yes'])).toMatchObject({ service: 5, key: 1, deleted: true });
+    await expectFailure(6, /no purchase 1 of service 5/, [...leave, '--yes']);
   });
 
   test('a terminated card still shows its purse and gives its receipts', async () => {

@@ -51,6 +51,8 @@ export class HandKeys implements SessionKeys {
   readonly granted: string[] = [];
   readonly #makeCipher: CbcFactory | undefined;
   readonly #unique: Cmac;
+  /** Purchases of a grant. */
+  purchases = 1;
   #keyId = 0;
 
   /** @param makeCipher in JavaScript when left out. */
@@ -62,13 +64,13 @@ export class HandKeys implements SessionKeys {
   grant({ sold, cardId, from, to, takeNumber }: Parameters<SessionKeys['grant']>[0]): ReturnType<SessionKeys['grant']> {
     const ceilings = { perMegabyte: 0n, perHour: 0n, flat: 0n, groupOctets: 1, groupDuration: 1, quantum: 1n };
     const key = new Uint8Array(16).fill(++this.#keyId);
-    const purchase = { service: sold.service, keyId: 1, key, from, to, number: takeNumber(), ceilings };
     this.granted.push(toHex(cardId));
     const downlinkKey = deriveCardKey(this.#unique, 'downlink', cardId);
-    return {
-      messages: [sealGrant(purchase, cardId, downlinkKey, this.#makeCipher).octets],
-      segments: [{ id: 5, from, to }],
-    };
+    const messages = Array.from({ length: this.purchases }, (_, i) => {
+      const purchase = { service: sold.service, keyId: 1 + i, key, from, to, number: takeNumber(), ceilings };
+      return sealGrant(purchase, cardId, downlinkKey, this.#makeCipher).octets;
+    });
+    return { messages, segments: [{ id: 5, from, to }] };
   }
 
   end(member: EndedMember): void {

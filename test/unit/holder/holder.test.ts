@@ -1,5 +1,6 @@
 import { describe, expect } from 'vitest';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
+import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { readCardPartLength, completeCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
 import { DGI } from '../../../apdu/decode-module/personalisation.ts';
 import { encodePin } from '../../../apdu/decode-module/pin.ts';
@@ -8,13 +9,20 @@ import { openSecureChannel } from '../../../apdu/secure-channel/secure-channel.t
 import { TEST_KEY_SET } from '../../../apdu/secure-channel/test-key-set.ts';
 import type { SimulatedCard } from '../../../card-sim/index.ts';
 import { cardTest } from '../../../card-sim/vitest.ts';
+import { sealGrant } from '../../../host/headend/keys/grants/grant.ts';
 import { readCard } from '../../../host/holder/card-snapshot.ts';
-import { leavePurchase } from '../../../host/holder/leave.ts';
+import { deletePurchase, findPurchase, leavePurchase } from '../../../host/holder/leave.ts';
 import { selectActive } from '../../../host/holder/life.ts';
 import { changePin, presentPin } from '../../../host/holder/pin.ts';
 import { readPurseLog } from '../../../host/holder/purse-log.ts';
 import { setSpendLimit } from '../../../host/holder/spend-limit.ts';
-import { makePayloads, personalise, START, TestService } from '../../support/streams/test-service.ts';
+import {
+  deriveTestCardKey,
+  makePayloads,
+  personalise,
+  START,
+  TestService,
+} from '../../support/streams/test-service.ts';
 
 const test = cardTest('soft');
 const CREDIT = 10_000_000n;
@@ -116,6 +124,37 @@ test('a purchase is left early, for good, and only one that is there', async ({ 
   expect((await module.listKeys()).find(({ keyId }) => keyId === 1)?.to).toBe(START + 50);
   await expect(leavePurchase(module, { service: 7, keyId: 1 }, START + 60)).rejects.toThrow(OutOfRangeError);
   await expect(leavePurchase(module, { service: 8, keyId: 1 }, START)).rejects.toMatchObject({ code: 'UNKNOWN_KEY' });
+});
+
+test('of a service key and a segment with one key id the one that is meant is left, or none', async ({ card }) => {
+  const cardId = await personalise(card, 1, CREDIT);
+  const module = await select(card);
+  const ceilings = { perMegabyte: 0n, perHour: 0n, flat: 0n, groupOctets: 0, groupDuration: 0, quantum: 1n };
+  const name = { service: 7, keyId: 5 };
+  const load = (kind: typeof KIND.service | typeof KIND.segment, number: number) => {
+    const purchase = { ...name, kind, key: new Uint8Array(16), from: START, to: START + 100, number, ceilings };
+    return module.loadKey(sealGrant(purchase, cardId, deriveTestCardKey('downlink', cardId)).octets);
+  };
+  // As a head-end may give them: the ids of segments count from 1, and those of service keys are serials of cards.
+  await load(KIND.segment, 1);
+  await load(KIND.service, 2);
+  const ends = async () => (await module.listKeys()).map(({ kind, to }) => [kind, to - START]);
+  expect(await ends()).toEqual([
+    [KIND.segment, 100],
+    [KIND.service, 100],
+  ]);
+  await expect(leavePurchase(module, name, START + 50)).rejects.toThrow(/is of kinds segment, service; say which/);
+  await expect(leavePurchase(module, { ...name, kind: KIND.service }, START + 50)).rejects.toThrow(
+    /would end the segment, not the service; take that off first: --kind segment --delete/,
+  );
+  await leavePurchase(module, { ...name, kind: KIND.segment }, START + 50);
+  expect(await ends()).toEqual([
+    [KIND.segment, 50],
+    [KIND.service, 100],
+  ]);
+  await deletePurchase(module, await findPurchase(module, { ...name, kind: KIND.segment }));
+  await leavePurchase(module, name, START + 60);
+  expect(await ends()).toEqual([[KIND.service, 60]]);
 });
 
 test('a blank card shows what it is, and has no purse', async ({ card }) => {

@@ -205,7 +205,7 @@ services:
     .toBeGreaterThan(2.3 * SEGMENT * RATE);
   stays.child.kill('SIGINT');
   expect([await stays.ended, stays.said()]).toEqual([0, expect.stringMatching(/USD/)]);
-  expect(await sizeOf('by-pair.bin')).toBeGreaterThan(2.2 * SEGMENT * RATE);
+  await expect.poll(() => sizeOf('by-pair.bin'), { timeout: 60_000 }).toBeGreaterThan(2.2 * SEGMENT * RATE);
   byPair.child.kill('SIGINT');
   expect([await byPair.ended, byPair.said()]).toEqual([0, expect.stringMatching(/USD/)]);
 

@@ -111,3 +111,53 @@ test('a card has at most 31 grants without a confirm, as its window holds no mor
   const again = card.sign('keyRequest', NOW, 0, { sold: SESSIONS[31]! });
   expect(problemOf(await fixture.desk.answer(again))).toBe('answered');
 });
+
+describe('where segments are bought one by one, so that an answer has two purchases,', () => {
+  beforeEach(() => {
+    fixture.keys.purchases = 2;
+  });
+
+  test('a card has at most 32 numbers without a confirm', async () => {
+    const given: Uint8Array[] = [];
+    const joinNext = async (sold: typeof SOLD) => {
+      const reply = await fixture.desk.answer(card.sign('join', NOW, NOW + 600, { sold }));
+      if (problemOf(reply) !== 'confirm-first') given.push(...answerOf(reply).messages);
+      return problemOf(reply);
+    };
+    const answers: string[] = [];
+    for (const sold of SESSIONS.slice(0, 17)) answers.push(await joinNext(sold));
+    expect(answers).toEqual([...Array<string>(16).fill('answered'), 'confirm-first']);
+    expect(given).toHaveLength(32);
+    // One of two is not enough for two more.
+    await fixture.desk.answer(card.confirm(given[1]!));
+    expect(await joinNext(SESSIONS[16]!)).toBe('confirm-first');
+    await fixture.desk.answer(card.confirm(given[0]!));
+    expect(await joinNext(SESSIONS[16]!)).toBe('answered');
+  });
+
+  test('who confirms the one that the card had room for has its key, and stays', async () => {
+    const [first] = answerOf(await fixture.desk.answer(card.sign('join', NOW, NOW + 600, { sold: FIRST }))).messages;
+    await fixture.desk.answer(card.confirm(first!));
+    await fixture.goTo(NOW + 301);
+    expect(fixture.listed(FIRST.session)).toEqual([card.hex]);
+  });
+
+  test('the one that is not confirmed is issued anew after a leave record', async () => {
+    const [, second] = answerOf(await fixture.desk.answer(card.sign('join', NOW, NOW + 600, { sold: FIRST }))).messages;
+    await fixture.desk.answer(card.confirm(second!));
+    const left = await fixture.join(card, NOW, NOW + 600, SECOND);
+    const record = card.leaveRecord(left.messages[1]!, NOW);
+    const { messages } = answerOf(await fixture.desk.answer(record));
+    expect(messages.map((octets) => parseKeyMessage(octets))).toMatchObject([
+      { service: FIRST.service, number: NOW + 4 },
+      { service: FIRST.service, number: NOW + 5 },
+    ]);
+  });
+
+  test('a leave record of the earlier of two ends that alone', async () => {
+    const { messages } = await fixture.join(card, NOW, NOW + 600, FIRST);
+    const record = await fixture.desk.answer(card.leaveRecord(messages[0]!, NOW));
+    expect(answerOf(record)).toMatchObject({ outcome: 'left', service: FIRST.service, to: NOW + 600 });
+    expect(fixture.listed(FIRST.session)).toEqual([card.hex]);
+  });
+});

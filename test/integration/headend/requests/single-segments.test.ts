@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DecodeModule } from '../../../../apdu/decode-module/decode-module.ts';
 import { parseKeyMessage } from '../../../../apdu/decode-module/keys/key-message.ts';
-import { KIND } from '../../../../apdu/decode-module/kinds.ts';
+import { isPersonal, KIND } from '../../../../apdu/decode-module/kinds.ts';
 import { ModuleError } from '../../../../apdu/decode-module/module-status.ts';
 import { sealCardPart } from '../../../../apdu/decode-module/packets/card-part.ts';
 import { fromHex, toHex } from '../../../../apdu/octets.ts';
@@ -28,11 +28,13 @@ const SSRC = 2;
 const PRICE = 1_500_000n;
 const { service } = SAMPLE_OFFER;
 const CEILINGS = { ...SAMPLE_OFFER.ceilings, flat: PRICE, quantum: PRICE };
-/** Places of purchases on a card that other services leave for this one. */
-const FREE_PLACES = 2;
-const OTHERS = 16 - FREE_PLACES;
+/** Places of purchases on a card. */
+const PLACES = 16;
+/** Seconds. */
+const DAY = 86_400;
 
 let card: SimulatedCard;
+let viewer: Uint8Array;
 let module: DecodeModule;
 let fixture: DeskFixture;
 let keys: SessionKeyManager;
@@ -44,19 +46,13 @@ let end: AbortController;
 
 beforeEach(async () => {
   card = await startCard({ kind: 'soft' });
-  const cardId = await personalise(card, 1, 100_000_000n);
+  viewer = await personalise(card, 1, 100_000_000n);
   module = new DecodeModule(await card.channel());
   await module.select();
   seen = new Set();
   group = 0;
   asked = 0;
   end = new AbortController();
-  for (let i = 1; i <= OTHERS; i++) {
-    // They have ended, too, but that is not for the head-end of this service to say.
-    const purchase = { service: 8, keyId: i, key: new Uint8Array(16), from: NOW - 900, to: NOW - 600, number: i };
-    const downlinkKey = deriveTestCardKey('downlink', cardId);
-    await module.loadKey(sealGrant({ ...purchase, ceilings: CEILINGS }, cardId, downlinkKey).octets);
-  }
   const root = new KeyRoot(MASTERS.unique);
   const ids = { segment: 0, content: 0 };
   keys = new SessionKeyManager({
@@ -89,6 +85,20 @@ afterEach(async () => {
   await card.close();
   await fixture.close();
 });
+
+/** Another service has purchases on the card, and leaves this many places. @param to when they end. */
+async function leavePlaces(free: number, to: number): Promise<void> {
+  for (let i = 1; i <= PLACES - free; i++) {
+    const purchase = { service: 8, keyId: i, key: new Uint8Array(16), from: to - 60, to, number: i };
+    const downlinkKey = deriveTestCardKey('downlink', viewer);
+    await module.loadKey(sealGrant({ ...purchase, ceilings: CEILINGS }, viewer, downlinkKey).octets);
+  }
+}
+
+/** Purchases that are on the card. */
+async function purchasesOf(of: number) {
+  return (await module.listKeys()).filter((key) => key.service === of && isPersonal(key.parentKind));
+}
 
 /** A desk that sells the session, and a client that keeps it joined. @param flat what the offer allows a segment. */
 async function open(flat: bigint) {
@@ -125,8 +135,15 @@ async function open(flat: bigint) {
       return confirm;
     },
   });
-  const kept = new KeptJoin({ subscription, offer, clock: fixture.clock, onUnanswered: () => undefined });
-  return { kept, subscription, given };
+  const short: number[] = [];
+  const kept = new KeptJoin({
+    subscription,
+    offer,
+    clock: fixture.clock,
+    onUnanswered: () => undefined,
+    onNoRoom: (from) => short.push(from - NOW),
+  });
+  return { kept, subscription, given, short };
 }
 
 /** Lets what is asked of the desk, which writes in a thread of its own, be answered. */
@@ -177,7 +194,9 @@ async function play(from: number, to: number): Promise<string> {
 }
 
 test('segments are bought one by one: each is paid once, and those that ended make room for the next', async () => {
-  const { kept, subscription, given } = await open(PRICE);
+  // They have ended, too, but not long ago, and that is not for the head-end of this service to say.
+  await leavePlaces(2, NOW - 600);
+  const { kept, subscription, given, short } = await open(PRICE);
   const running = kept.run(end.signal);
   await settle();
   expect(kept.answer).toMatchObject({ outcome: 'joined', keysUntil: NOW + SEGMENT });
@@ -208,9 +227,51 @@ test('segments are bought one by one: each is paid once, and those that ended ma
   expect(rows.filter(({ segmentId }) => segmentId !== null).map(({ segmentId }) => segmentId)).toEqual(
     purchases.map(({ keyId }) => keyId),
   );
-  const held = (await module.listKeys()).filter(({ kind }) => kind === KIND.segment || kind === KIND.service);
-  expect(held.filter((key) => key.service === service).map(({ keyId }) => keyId)).toEqual([5, 4]);
-  expect(held.filter((key) => key.service === 8)).toHaveLength(OTHERS);
+  expect((await purchasesOf(service)).map(({ keyId }) => keyId)).toEqual([5, 4]);
+  expect(await purchasesOf(8)).toHaveLength(PLACES - 2);
+  expect(short).toEqual([]);
+});
+
+test('with one place on the card each segment plays once the one before it has ended, and the viewer is told', async () => {
+  await leavePlaces(1, NOW + 3600);
+  const { kept, short } = await open(PRICE);
+  const running = kept.run(end.signal);
+  await settle();
+  await module.openSession(service);
+  const line = await play(0, 3 * SEGMENT);
+  expect(line).toMatch(/^o{60}-{5,16}o{44,55}-{5,16}o{44,55}$/);
+  expect(short).toEqual([SEGMENT, 2 * SEGMENT, 3 * SEGMENT]);
+  end.abort();
+  await fixture.clock.advanceUntil(running);
+  // What was bought is not lost, nor paid twice.
+  expect(await module.closeSession()).toMatchObject({ amount: 3n * PRICE });
+  expect(await purchasesOf(8)).toHaveLength(PLACES - 1);
+});
+
+test('a card that has no room at all is told to its holder, and the join is taken back', async () => {
+  await leavePlaces(0, NOW + 3600);
+  const { kept, subscription } = await open(PRICE);
+  await expect(fixture.clock.advanceUntil(kept.run(end.signal))).rejects.toMatchObject({
+    code: 'NO_ROOM',
+    message: expect.stringMatching(/no room.*tollcast card leave/) as string,
+  });
+  await expect(fixture.clock.advanceUntil(subscription.requestKeys())).rejects.toMatchObject({
+    problem: { code: 'not-joined' },
+  });
+  expect(await purchasesOf(8)).toHaveLength(PLACES);
+});
+
+test('what ended on the card a day ago makes room, of whatever service', async () => {
+  await leavePlaces(0, NOW - DAY - 1);
+  const { kept } = await open(PRICE);
+  const running = kept.run(end.signal);
+  await settle();
+  await module.openSession(service);
+  expect(await play(0, 2 * SEGMENT)).toBe('o'.repeat(2 * SEGMENT));
+  end.abort();
+  await fixture.clock.advanceUntil(running);
+  // No more than was needed.
+  expect((await purchasesOf(8)).length).toBeGreaterThanOrEqual(PLACES - 3);
 });
 
 test('a segment that is dearer than the offer says is not loaded', async () => {
