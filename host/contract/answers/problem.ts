@@ -32,7 +32,7 @@ const CATALOGUE = {
   'unknown-card': {
     status: 403,
     title: 'The issuer does not know this card',
-    advice: 'ask the issuer of the card',
+    advice: 'ask the issuer whether it made this card, or use another one',
     mayPass: true,
   },
   'blocked-card': {

@@ -137,6 +137,7 @@ export class RequestDesk implements MemberList {
     if (typeof message === 'string') return refuse(message);
     const cardId = toHex(cardOf(message));
     const standing = this.#state.blocked.has(cardId) ? 'blocked' : this.#options.standings?.standingOf(cardId);
+    if (standing === 'unavailable') return refuse('unavailable');
     if (standing === 'blocked') return refuse('blocked-card');
     if (standing === 'unknown') return refuse('unknown-card');
     switch (message.what) {

@@ -14,6 +14,6 @@ export interface OfferBook {
 
 /** What the issuer says of cards. A head-end without an issuer's accounts takes every card that signs rightly. */
 export interface CardStandings {
-  /** @param cardId 8 octets, in hexadecimal. */
-  standingOf(cardId: string): 'good' | 'unknown' | 'blocked';
+  /** @param cardId 8 octets, in hexadecimal. @returns `unavailable` when it cannot be said now. */
+  standingOf(cardId: string): 'good' | 'unknown' | 'blocked' | 'unavailable';
 }

@@ -3,6 +3,7 @@ import type { MasterName } from '../../../apdu/decode-module/keys/card-keys.ts';
 import { type Clock, systemClock } from '../../clock/clock.ts';
 import { GroupWriter } from '../../store/group-writer.ts';
 import { headendDatabase, type HeadendStore, openHeadendStore } from '../../store/headend/headend-store.ts';
+import { IssuerStandings } from '../../store/issuer-standings.ts';
 import type { SharedNumbers } from '../../store/shared-numbers.ts';
 import { loadOpensslCbc } from '../../transport/crypto/node-openssl-cbc.ts';
 import { type NamedSigner, openOfferSigner } from '../announce/offer-signer.ts';
@@ -65,6 +66,7 @@ interface Parts extends MoneyRoles {
   readonly points: CardPoints;
   readonly numbers: SharedNumbers;
   readonly logBiller: LogBiller;
+  readonly standings: IssuerStandings;
 }
 
 /** ms between two looks at whether offers are to be renewed. */
@@ -112,7 +114,7 @@ export class Headend {
 
   /** Ends all streams; viewers wait for the head-end to come back. */
   async close(): Promise<void> {
-    const { running, meter, writer, store, numbers } = this.#parts;
+    const { running, meter, writer, store, numbers, standings } = this.#parts;
     await this.#halt();
     await running.close();
     await meter.note();
@@ -120,6 +122,7 @@ export class Headend {
     await writer.close();
     await store.destroy();
     numbers[Symbol.dispose]();
+    standings[Symbol.dispose]();
   }
 
   /** Ends when every session's file has ended, or the head-end was closed; a live session has no end. */
@@ -280,8 +283,10 @@ async function assemble(
   const meter = await SentOctets.open(store, () => running.sent());
   const makeCipher = await loadOpensslCbc();
   const numbers = await joinCardNumbers(plan.issuer, plan.state);
+  const standings = IssuerStandings.open(plan.issuer);
   const desk = await RequestDesk.open({
     numbers,
+    standings,
     store,
     writer,
     masters,
@@ -323,5 +328,6 @@ async function assemble(
     points,
     numbers,
     logBiller: openLogBiller({ store, writer, clock, log, services }),
+    standings,
   };
 }

@@ -144,6 +144,26 @@ describe('what operators see and change', () => {
     expect(lines).not.toContain('c2VjcmV0');
   });
 
+  test('each call of operators wants a token, and all below /v1/operator are such', async () => {
+    const { paths } = readJson(await fixture.ask('GET', '/openapi.json')) as {
+      paths: Record<string, Record<string, { security?: unknown[] }>>;
+    };
+    const calls = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, { security = [] }]) => ({ path, method, wantsToken: security.length > 0 })),
+    );
+    expect(calls.length).toBeGreaterThan(30);
+    for (const { path, method, wantsToken } of calls) {
+      expect([path, wantsToken]).toEqual([path, path.startsWith('/v1/operator/') || path === '/metrics']);
+      if (!wantsToken) continue;
+      const headers = { authorization: `Bearer ${'A'.repeat(43)}` };
+      const verb = (['GET', 'POST', 'PUT', 'DELETE'] as const).find((one) => one.toLowerCase() === method)!;
+      for (const options of [{}, { headers }]) {
+        const { status } = await fixture.ask(verb, path.replaceAll(/\{\w+\}/g, '1'), options);
+        expect([verb, path, status]).toEqual([verb, path, 401]);
+      }
+    }
+  });
+
   test('a definition that cannot be used is refused with each field that is wrong', async () => {
     const wrong = { ...service, price: { content: { price: '5 dollars' } } };
     const answer = await fixture.askOperator('PUT', '/v1/operator/services/7', wrong);

@@ -73,14 +73,18 @@ test.each(['list', 'shared'])(
       octets[0] === KIND.combinedSection ? separate(octets) : [octets],
     );
     const contents = new Map<number, Set<string>>();
-    for (const message of keys.map((octets) => parseKeyMessage(octets))) {
-      if (message.kind !== KIND.content) continue;
-      // The master salt is drawn with the key.
-      const salt = Buffer.from(message.body.subarray(24, 36)).toString('hex');
-      contents.set(message.keyId, (contents.get(message.keyId) ?? new Set()).add(salt));
+    const segmentTimes = new Map<number, Set<string>>();
+    for (const { kind, keyId, from: start, to, body } of keys.map((octets) => parseKeyMessage(octets))) {
+      // The master salt is drawn with the key; a segment key is known by its time.
+      const [ids, what] =
+        kind === KIND.content
+          ? [contents, Buffer.from(body.subarray(24, 36)).toString('hex')]
+          : [segmentTimes, `${start} to ${to}`];
+      ids.set(keyId, (ids.get(keyId) ?? new Set()).add(what));
     }
     expect(contents.size).toBeGreaterThan(RESTARTS * 2);
-    for (const salts of contents.values()) expect(salts.size).toBe(1);
+    expect([4, 5]).toContain(segmentTimes.size);
+    for (const [id, uses] of [...contents, ...segmentTimes]) expect(uses.size, `key ${id}`).toBe(1);
     await viewer.close();
   },
   // On a machine with other work each restart takes seconds.

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
+import type { MasterName } from '../../../apdu/decode-module/keys/card-keys.ts';
 import { systemClock } from '../../../host/clock/clock.ts';
 import { openTlsIdentity } from '../../../host/headend/api/tls-identity.ts';
 import { parseConfig } from '../../../host/headend/config/read-config.ts';
@@ -41,6 +42,8 @@ const MAX_ANSWER = 1_000_000;
 
 interface FixtureOptions extends Pick<HeadendOptions, 'clock' | 'openSource'> {
   readonly announce?: { readonly address?: string; readonly interval?: number };
+  /** The masters that the issuer store has beside those that every head-end needs; all when left out. */
+  readonly masters?: readonly MasterName[];
   /** What else the configuration says. */
   readonly config?: Readonly<Record<string, unknown>>;
 }
@@ -48,7 +51,7 @@ interface FixtureOptions extends Pick<HeadendOptions, 'clock' | 'openSource'> {
 /** @param services as a configuration has them. */
 export async function startHeadend(
   services: unknown,
-  { clock = systemClock, openSource, announce = {}, config = {} }: FixtureOptions = {},
+  { clock = systemClock, openSource, masters, announce = {}, config = {} }: FixtureOptions = {},
 ): Promise<HeadendFixture> {
   const directory = await mkdtemp(join(tmpdir(), 'tollcast-headend-'));
   const issuer = join(directory, 'issuer');
@@ -67,7 +70,7 @@ export async function startHeadend(
     return Headend.start({
       config: readConfig(),
       openMaster: async (name) => openTestMaster(name),
-      hasMaster: async () => true,
+      hasMaster: async (name) => masters?.includes(name) ?? true,
       log: logger,
       clock,
       ...(openSource !== undefined && { openSource }),
