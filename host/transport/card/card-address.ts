@@ -1,5 +1,5 @@
 import type { CardChannel } from '../../../apdu/card-channel.ts';
-import { OutOfRangeError, type TollcastError } from '../../../apdu/errors.ts';
+import { CardGoneError, OutOfRangeError, type TollcastError, TransportError } from '../../../apdu/errors.ts';
 import { systemClock } from '../../clock/clock.ts';
 import { pcscPlace, softPlace, takeCard, tcpPlace, tokenPlace } from './card-place.ts';
 import { nameLender } from './lending/lent-card.ts';
@@ -129,7 +129,7 @@ async function openAt(where: CardAddress, options: OpenCardOptions): Promise<Car
         const token = await findHidToken(where.serial);
         return takeCard(tokenPlace(token.serial), async () => limitTime(await openHidToken(token)), options);
       };
-      return wait === true ? waitForCard(take, options) : take();
+      return wait === true ? waitForToken(take, options) : take();
     }
     case 'usb': {
       const { findUsbToken, openUsbToken } = await import('./webusb/usb-token.ts');
@@ -137,7 +137,7 @@ async function openAt(where: CardAddress, options: OpenCardOptions): Promise<Car
         const token = await findUsbToken(where.serial);
         return takeCard(tokenPlace(token.serial), async () => limitTime(await openUsbToken(token)), options);
       };
-      return wait === true ? waitForCard(take, options) : take();
+      return wait === true ? waitForToken(take, options) : take();
     }
     case 'soft': {
       const { openSoftCard } = await import('./soft/soft-card.ts');
@@ -147,6 +147,15 @@ async function openAt(where: CardAddress, options: OpenCardOptions): Promise<Car
       return wait === true ? waitForCard(take, options) : take();
     }
   }
+}
+
+function waitForToken(take: () => Promise<CardChannel>, options: OpenCardOptions): Promise<CardChannel> {
+  return waitForCard(take, { ...options, isTemporary: isAbsent });
+}
+
+/** A token may be pulled while it is being opened, too. */
+function isAbsent(error: TollcastError): boolean {
+  return error instanceof TransportError || error instanceof CardGoneError;
 }
 
 function limitTime(channel: CardChannel): CardChannel {

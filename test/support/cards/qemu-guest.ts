@@ -8,6 +8,9 @@ const FOLDER = join(import.meta.dirname, '../../../.node/qemu');
 const KERNEL = join(FOLDER, 'vmlinuz');
 const INITRD = join(FOLDER, 'initrd.gz');
 
+/** ms; a machine that takes longer is stopped, also where the test that waits for it was given up. */
+const MAX_RUN_MS = 390_000;
+
 /** Whether `scripts/setup qemu` has made a machine here. */
 export const hasQemu = existsSync(KERNEL) && existsSync(INITRD);
 
@@ -26,6 +29,8 @@ export async function runInGuest(script: string, args: readonly string[]): Promi
   const boot = ['-kernel', KERNEL, '-initrd', INITRD, '-append', `console=ttyS0 quiet panic=-1 tollcast=${command}`];
   const qemu = spawn('qemu-system-x86_64', [...machine, ...boot, '-virtfs', share], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: MAX_RUN_MS,
+    killSignal: 'SIGKILL',
   });
   const kill = (): void => void qemu.kill('SIGKILL');
   process.once('exit', kill);
