@@ -44,6 +44,9 @@ function describeBill({ user, owed, lines }: UserBill): string[] {
   if (lines.length === 0) return [`${user} owes nothing, and was never charged by invoice`];
   return [
     `${user} owes ${owed.join(' and ')}`,
-    ...lines.map(({ entry, kind, at, amount }) => `  ${formatTime(at)}  ${amount}  ${kind}, entry ${entry}`),
+    ...lines.map(
+      ({ entry, kind, at, amount, dispute }) =>
+        `  ${formatTime(at)}  ${amount}  ${kind}, entry ${entry}${dispute === undefined ? '' : `, dispute ${dispute}`}`,
+    ),
   ];
 }

@@ -5,6 +5,7 @@ import { change } from '../headend/operator-actions.ts';
 import { OperatorClient } from '../headend/operator-client.ts';
 import { print } from '../options/card-option.ts';
 import { formatTime } from '../terminal/time.ts';
+import { describeDispute } from './dispute-actions.ts';
 
 type LedgerEntry = Static<typeof LEDGER_ENTRY>;
 type Balances = Static<typeof BALANCES>;
@@ -29,6 +30,8 @@ export async function report({ account, ...options }: ShowOptions & { readonly a
   });
   if (lines.length === 0) lines.push('nothing stands in the ledger yet');
   if (answer.closed !== null) lines.push(`closed up to ${answer.closed}`);
+  const { openDisputes } = answer;
+  if (openDisputes > 0) lines.push(`${openDisputes} open ${openDisputes === 1 ? 'dispute' : 'disputes'}`);
   print(options, answer, lines);
 }
 
@@ -57,6 +60,7 @@ export async function exportLines(options: {
     'amount',
     'currency',
     'note',
+    'dispute',
   ];
   process.stdout.write(stringify([columns]));
   for (let after = 0; ;) {
@@ -102,11 +106,24 @@ async function ask<T>(config: string, method: 'GET' | 'PUT', path: string, body?
   return (await (await OperatorClient.open(config)).ask(method, path, body)) as T;
 }
 
-function toRows({ id, at, period, kind, source, note, lines }: LedgerEntry): string[][] {
+function toRows({ id, at, period, kind, source, note, lines, dispute }: LedgerEntry): string[][] {
   return lines.map(({ debit, credit, amount }, index) => {
     const [number = '', currency = ''] = amount.split(' ');
     const time = formatTime(at);
-    return [String(id), String(index + 1), time, period, kind, source, debit, credit, number, currency, note ?? ''];
+    return [
+      String(id),
+      String(index + 1),
+      time,
+      period,
+      kind,
+      source,
+      debit,
+      credit,
+      number,
+      currency,
+      note ?? '',
+      dispute ?? '',
+    ];
   });
 }
 
@@ -117,7 +134,8 @@ function describeEntry({ id, kind, source, at, period, note, lines }: LedgerEntr
   ];
 }
 
-function describe({ entry, bill, requests, receipt, lostCard, corrected, correction }: Explanation): string[] {
+function describe(explanation: Explanation): string[] {
+  const { entry, bill, requests, receipt, lostCard, corrected, correction, disputes, upheld } = explanation;
   const lines = describeEntry(entry);
   if (corrected !== undefined) lines.push('takes back', ...describeEntry(corrected));
   if (bill !== undefined) {
@@ -149,5 +167,7 @@ function describe({ entry, bill, requests, receipt, lostCard, corrected, correct
     );
   }
   if (correction !== undefined) lines.push('taken back by', ...describeEntry(correction));
+  lines.push(...(disputes ?? []).flatMap(describeDispute));
+  if (upheld !== undefined) lines.push('gives back what was disputed', ...describeDispute(upheld));
   return lines;
 }

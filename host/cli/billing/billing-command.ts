@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { type ConfigOption, withConfig } from '../headend/config-option.ts';
 import { wholeNumber } from '../options/number-option.ts';
+import { addDisputeCommands } from './billing-disputes.ts';
 import { addInvoiceCommands } from './billing-invoices.ts';
 import { addReconcileCommands } from './billing-reconcile.ts';
 import { addSubscriptionCommands } from './billing-subscriptions.ts';
@@ -29,6 +30,7 @@ export function addBillingCommand(program: Command): void {
   const billing = program.command('billing').description('what is owed and was earned, by the ledger of a head-end');
   addReconcileCommands(billing);
   addInvoiceCommands(billing);
+  addDisputeCommands(billing);
   addSubscriptionCommands(billing);
   withConfig(billing, 'report', 'show what each account has come to')
     .option('--account <name>', 'of this account alone, such as user:NAME, card:ID or revenue:SERVICE')

@@ -33,6 +33,7 @@ const COLUMNS = [
   'note',
   'amount',
   'currency',
+  'dispute',
 ];
 
 export async function issue(period: string, config: string): Promise<void> {
@@ -128,6 +129,7 @@ function toRow(
     line.note ?? '',
     { amount },
     currency,
+    line.dispute ?? '',
   ];
 }
 

@@ -38,10 +38,11 @@ interface Suspect {
 
 /** @throws TollcastError `NOT_RECONCILED` when something differs. */
 export async function reconcile(options: SpanOptions): Promise<void> {
-  const { totals, differences, isCut } = await ask<{
+  const { totals, differences, isCut, disputes } = await ask<{
     totals: readonly Total[];
     differences: readonly Difference[];
     isCut: boolean;
+    disputes: readonly { readonly id: number; readonly entry: number; readonly reason: string }[];
   }>(options, 'reconciliation');
   if (options.csv === true) {
     const rows = differences.map(({ from, to, amount, ...row }) => ({
@@ -50,7 +51,11 @@ export async function reconcile(options: SpanOptions): Promise<void> {
       to: formatTime(to),
       microUnits: amount,
     }));
-    process.stdout.write(stringify(rows, { header: true, columns: COLUMNS, escape_formulas: true }));
+    const disputed = disputes.map(({ id, entry, reason }) => ({
+      kind: 'disputed',
+      why: `entry ${entry}, dispute ${id}: ${reason}`,
+    }));
+    process.stdout.write(stringify([...rows, ...disputed], { header: true, columns: COLUMNS, escape_formulas: true }));
   } else {
     for (const { service, currency, receipts, octets, amount, torn } of totals) {
       const money = (microUnits: string) => formatMoney(BigInt(microUnits), currencyByCode(currency));
@@ -60,6 +65,9 @@ export async function reconcile(options: SpanOptions): Promise<void> {
     }
     for (const { kind, card, number, why } of differences) {
       process.stdout.write(`${kind}: card ${card}${number === null ? '' : `, receipt ${number}`}: ${why}\n`);
+    }
+    for (const { id, entry, reason } of disputes) {
+      process.stdout.write(`disputed: entry ${entry}, dispute ${id}: ${reason}\n`);
     }
   }
   if (differences.length === 0) return;

@@ -1,5 +1,7 @@
 import { JsonObject, parseJsonObject, readPattern } from '../json-object.ts';
 
+const DISPUTE_STATES = ['open', 'upheld', 'rejected'] as const;
+
 /** One thing that was charged, paid or given back. */
 export interface UserBillLine {
   /** Number of its ledger entry. */
@@ -9,6 +11,8 @@ export interface UserBillLine {
   readonly at: number;
   /** With its currency; below 0 for what was paid or given back. */
   readonly amount: string;
+  /** Where the last dispute of it stands. */
+  readonly dispute?: (typeof DISPUTE_STATES)[number];
 }
 
 /** What a user owes now, and what it came from. */
@@ -50,6 +54,7 @@ function readLine(value: unknown, path: string): UserBillLine {
     kind: json.text('kind', MAX_KIND),
     at: json.number('at', 0, MAX_U32),
     amount: json.pattern('amount', AMOUNT, 'an amount'),
+    ...(json.has('dispute') && { dispute: json.oneOf('dispute', DISPUTE_STATES) }),
   };
   json.end();
   return line;

@@ -8,6 +8,7 @@ import type { Api } from './api.ts';
 import { type ApiProblem, sendProblem } from './replies/problem-reply.ts';
 import { addBillRoutes, type UserBillPorts } from './routes/bill-routes.ts';
 import { addBillingRoutes, type BillingPorts } from './routes/billing-routes.ts';
+import { addDisputeRoutes, type DisputePorts } from './routes/dispute-routes.ts';
 import { addInvoiceRoutes, type InvoicePorts } from './routes/invoice-routes.ts';
 import { addLoadRoutes, type LoadPorts } from './routes/load-routes.ts';
 import { addLostCardRoutes, type LostCardPorts } from './routes/lost-card-routes.ts';
@@ -33,6 +34,7 @@ export interface ApiPorts
     OperatorPorts,
     MemberPorts,
     BillingPorts,
+    DisputePorts,
     UserBillPorts,
     InvoicePorts,
     SubscriptionPorts,
@@ -116,6 +118,7 @@ export async function makeApi(
   addOperatorRoutes(api, ports);
   addMemberRoutes(api, ports);
   addBillingRoutes(api, ports);
+  addDisputeRoutes(api, ports);
   addBillRoutes(api, ports);
   addInvoiceRoutes(api, ports);
   addSubscriptionRoutes(api, ports);

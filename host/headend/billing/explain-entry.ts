@@ -7,6 +7,7 @@ import type { ReceiptRowTable } from '../../store/headend/tables/receipt-tables.
 import type { BillTable, RequestLogTable } from '../../store/headend/tables/request-tables.ts';
 import { SOLD_OUTCOME } from '../charging/logged-purchases.ts';
 import { type KeptLedgerEntry, readEntries, readEntry } from '../ledger/read-ledger.ts';
+import { type Dispute, readDisputes } from './disputes/read-disputes.ts';
 
 /** A ledger entry, and all that it came from. */
 export interface Explanation {
@@ -23,6 +24,10 @@ export interface Explanation {
   readonly corrected?: Explanation;
   /** Entry that takes this one back. */
   readonly correction?: KeptLedgerEntry;
+  /** Who disputed it, and how that was ruled. */
+  readonly disputes?: readonly Dispute[];
+  /** Of what gives something back: the dispute that was upheld. */
+  readonly upheld?: Dispute;
 }
 
 /**
@@ -32,7 +37,15 @@ export interface Explanation {
 export async function explainEntry(store: HeadendStore, id: number): Promise<Explanation> {
   const entry = await readEntry(store, id);
   const [correction] = await readEntries(store, { kind: 'correction', source: String(id) });
-  return { entry, ...(correction !== undefined && { correction }), ...(await readSource(store, entry)) };
+  const disputes = await readDisputes(store, { entry: id });
+  const [upheld] = await readDisputes(store, { givenBy: id });
+  return {
+    entry,
+    ...(correction !== undefined && { correction }),
+    ...(disputes.length > 0 && { disputes }),
+    ...(upheld !== undefined && { upheld }),
+    ...(await readSource(store, entry)),
+  };
 }
 
 async function readSource(store: HeadendStore, { kind, source }: KeptLedgerEntry): Promise<Partial<Explanation>> {

@@ -5,6 +5,7 @@ import { currencyByNumber } from '../../money/currency.ts';
 import type { HeadendStore } from '../../store/headend/headend-store.ts';
 import { parseLedgerAccount } from '../ledger/ledger-account.ts';
 import { readBalances } from '../ledger/read-ledger.ts';
+import { readDisputeStates } from './disputes/read-disputes.ts';
 
 /**
  * Reads what the user of a card owes now, by the ledger.
@@ -33,6 +34,10 @@ export async function readUserBill(store: HeadendStore, cardId: Uint8Array, limi
     .orderBy('entry.id', 'desc')
     .limit(limit)
     .execute();
+  const disputes = await readDisputeStates(
+    store,
+    postings.map((posting) => posting.id),
+  );
   return {
     user,
     owed: owed.map(({ amount, currency }) => formatMoney(amount, currencyByNumber(currency))),
@@ -41,6 +46,7 @@ export async function readUserBill(store: HeadendStore, cardId: Uint8Array, limi
       kind,
       at,
       amount: formatMoney(debit === account ? amount : -amount, currencyByNumber(currency)),
+      ...(disputes.has(entry) && { dispute: disputes.get(entry)! }),
     })),
   };
 }

@@ -8,6 +8,7 @@ import type { InvoicePorts } from '../api/routes/invoice-routes.ts';
 import type { LostCardPorts } from '../api/routes/lost-card-routes.ts';
 import type { MemberPorts } from '../api/routes/member-routes.ts';
 import { BillingDesk } from '../billing/billing-desk.ts';
+import { DisputeDesk } from '../billing/disputes/dispute-desk.ts';
 import { InvoiceDesk } from '../billing/invoices/invoice-desk.ts';
 import type { LogBiller } from '../billing/log-biller.ts';
 import { readUserBill } from '../billing/read-user-bill.ts';
@@ -22,6 +23,7 @@ import type { SoldServices } from './sold-services.ts';
 /** What the API needs for billing. */
 export interface Invoicing extends Pick<InvoicePorts, 'invoices' | 'findParties'>, UserBillPorts {
   readonly billing: BillingDesk;
+  readonly disputes: DisputeDesk;
   readonly subscriptions: Subscriptions;
   readonly users: UserBook;
   readonly members: MemberPorts['members'];
@@ -49,6 +51,7 @@ export function openInvoicing(
     members: guardMembers(desk, store),
     replacing: openReplacing(users, desk, loads.lost),
     billing: new BillingDesk(store, writer, clock, { subscriptions, logBiller }),
+    disputes: new DisputeDesk(store, writer, clock),
     invoices: new InvoiceDesk(store, writer, clock, tax),
     findBill: async (octets) => {
       const asked = desk.openBillRequest(octets);

@@ -3,12 +3,32 @@ import { formatCardId } from '../../../../apdu/decode-module/card-id.ts';
 import { fromHex } from '../../../../apdu/octets.ts';
 import { formatMoney } from '../../../money/amount.ts';
 import { currencyByNumber } from '../../../money/currency.ts';
+import type { Dispute, DisputeState } from '../../billing/disputes/read-disputes.ts';
 import type { Explanation } from '../../billing/explain-entry.ts';
 import type { KeptLedgerEntry } from '../../ledger/read-ledger.ts';
 import type { LostCard } from '../../loads/lost-cards.ts';
 import { BILL, describeBill, describeRequest, LOG_ROW } from './log-reply.ts';
 
 const LINE = Type.Object({ debit: Type.String(), credit: Type.String(), amount: Type.String() });
+/** Where the last dispute of an entry stands. */
+export const DISPUTE_STATE = Type.Enum<DisputeState[]>(['open', 'upheld', 'rejected']);
+/** Somebody disputes an entry, and what became of that. */
+export const DISPUTE = Type.Object({
+  id: Type.Integer(),
+  entry: Type.Integer({ description: 'that is disputed' }),
+  openedAt: Type.Integer({ description: 'seconds since 1970' }),
+  openedBy: Type.String({ description: 'the operator' }),
+  reason: Type.String(),
+  state: DISPUTE_STATE,
+  ruling: Type.Optional(
+    Type.Object({
+      at: Type.Integer(),
+      by: Type.String(),
+      note: Type.String(),
+      entry: Type.Union([Type.Integer({ description: 'that gives it back' }), Type.Null()]),
+    }),
+  ),
+});
 /** What one event did to the accounts. */
 export const LEDGER_ENTRY = Type.Object({
   id: Type.Integer(),
@@ -18,11 +38,13 @@ export const LEDGER_ENTRY = Type.Object({
   period: Type.String({ description: 'month that it is entered in' }),
   note: Type.Union([Type.String(), Type.Null()]),
   lines: Type.Array(LINE),
+  dispute: Type.Optional(DISPUTE_STATE),
 });
 /** What accounts have come to. */
 export const BALANCES = Type.Object({
   balances: Type.Array(Type.Object({ account: Type.String(), debit: Type.String(), credit: Type.String() })),
   closed: Type.Union([Type.String({ description: 'the last month that is closed' }), Type.Null()]),
+  openDisputes: Type.Integer(),
 });
 
 const RECEIPT = Type.Object({
@@ -60,11 +82,18 @@ export const EXPLANATION = Type.Object({
   lostCard: Type.Optional(LOST_CARD),
   corrected: Type.Optional(LEDGER_ENTRY),
   correction: Type.Optional(LEDGER_ENTRY),
+  disputes: Type.Optional(Type.Array(DISPUTE)),
+  upheld: Type.Optional(DISPUTE),
 });
 
-export function describeEntry({ lines, ...entry }: KeptLedgerEntry): Static<typeof LEDGER_ENTRY> {
+/** @param dispute where its last dispute stands. */
+export function describeEntry(
+  { lines, ...entry }: KeptLedgerEntry,
+  dispute?: DisputeState,
+): Static<typeof LEDGER_ENTRY> {
   return {
     ...entry,
+    ...(dispute !== undefined && { dispute }),
     lines: lines.map(({ debit, credit, currency, amount }) => ({
       debit,
       credit,
@@ -74,15 +103,38 @@ export function describeEntry({ lines, ...entry }: KeptLedgerEntry): Static<type
 }
 
 export function describeExplanation(explanation: Explanation): Static<typeof EXPLANATION> {
-  const { entry, bill, requests, receipt, lostCard, corrected, correction } = explanation;
+  const { entry, corrected, correction, disputes, upheld } = explanation;
+  const { bill, requests, receipt, lostCard } = findSource(explanation);
   return {
-    ...(corrected !== undefined && { ...describeExplanation(corrected), corrected: describeEntry(corrected.entry) }),
     entry: describeEntry(entry),
+    ...(corrected !== undefined && { corrected: describeEntry(corrected.entry) }),
     ...(bill !== undefined && { bill: describeBill(bill) }),
     ...(requests !== undefined && { requests: requests.map(describeRequest) }),
     ...(receipt !== undefined && { receipt: describeReceipt(receipt) }),
     ...(lostCard !== undefined && { lostCard: describeLostCard(lostCard, entry.lines[0]?.currency) }),
     ...(correction !== undefined && { correction: describeEntry(correction) }),
+    ...(disputes !== undefined && { disputes: disputes.map(describeDispute) }),
+    ...(upheld !== undefined && { upheld: describeDispute(upheld) }),
+  };
+}
+
+/** A correction came from what the entry came from that it takes back. */
+function findSource(explanation: Explanation): Explanation {
+  return explanation.corrected === undefined ? explanation : findSource(explanation.corrected);
+}
+
+export function describeDispute({ id, entryId, ruling, ...rest }: Dispute): Static<typeof DISPUTE> {
+  const { openedAt, openedBy, reason, state } = rest;
+  const { ruledAt: at, ruledBy: by, rulingNote: note, givenBy } = ruling ?? {};
+  const isRuled = at !== undefined && by !== undefined && note !== undefined;
+  return {
+    id,
+    entry: entryId,
+    openedAt,
+    openedBy,
+    reason,
+    state,
+    ...(isRuled && { ruling: { at, by, note, entry: givenBy ?? null } }),
   };
 }
 

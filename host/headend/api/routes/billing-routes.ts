@@ -2,6 +2,7 @@ import { type Static, Type } from 'typebox';
 import { formatMoney, type Money, parseMoney } from '../../../money/amount.ts';
 import { currencyByNumber } from '../../../money/currency.ts';
 import type { BillingDesk } from '../../billing/billing-desk.ts';
+import type { DisputeDesk } from '../../billing/disputes/dispute-desk.ts';
 import { parseDebtor, parseLedgerAccount } from '../../ledger/ledger-account.ts';
 import type { LedgerEntry } from '../../ledger/ledger-entry.ts';
 import { parsePeriod } from '../../ledger/ledger-period.ts';
@@ -19,6 +20,7 @@ import { BALANCES, describeEntry, describeExplanation, EXPLANATION, LEDGER_ENTRY
 export interface BillingPorts {
   readonly operators: OperatorAccess;
   readonly billing: BillingDesk;
+  readonly disputes: DisputeDesk;
   /** Logs what an operator did. */
   readonly note: (operator: string, action: string, subject: string) => Promise<void>;
 }
@@ -55,7 +57,7 @@ const QUERY = Type.Object(
 );
 
 /** Adds what operators ask of the ledger, and enter in it. */
-export function addBillingRoutes(api: Api, { operators, billing, note }: BillingPorts): void {
+export function addBillingRoutes(api: Api, { operators, billing, disputes, note }: BillingPorts): void {
   const common = { tags: ['billing'], security: [{ operator: [] }] };
   const onRequest = requireOperator(operators);
 
@@ -78,7 +80,8 @@ export function addBillingRoutes(api: Api, { operators, billing, note }: Billing
         ...(after !== undefined && { after: Number(after) }),
         limit: Number(limit),
       });
-      return { entries: entries.map(describeEntry) };
+      const states = await disputes.states(entries.map(({ id }) => id));
+      return { entries: entries.map((entry) => describeEntry(entry, states.get(entry.id))) };
     },
   );
   api.get(
@@ -101,6 +104,7 @@ export function addBillingRoutes(api: Api, { operators, billing, note }: Billing
           credit: amount < 0n ? formatMoney(-amount, currencyByNumber(currency)) : '',
         })),
         closed: (await billing.lastClosed()) ?? null,
+        openDisputes: (await disputes.list({ state: 'open' })).length,
       };
     },
   );

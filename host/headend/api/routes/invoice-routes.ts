@@ -6,6 +6,7 @@ import { parseDebtor } from '../../ledger/ledger-account.ts';
 import { parsePeriod } from '../../ledger/ledger-period.ts';
 import type { Api } from '../api.ts';
 import { operatorOf, requireOperator, type OperatorAccess } from '../operator-access.ts';
+import { DISPUTE_STATE } from '../replies/ledger-reply.ts';
 
 /** What operators see of invoices, and issue. */
 export interface InvoicePorts {
@@ -32,6 +33,7 @@ const LINE = Type.Object({
   price: NULLABLE_TEXT,
   note: NULLABLE_TEXT,
   amount: Type.String(),
+  dispute: Type.Optional(DISPUTE_STATE),
 });
 const INVOICE = Type.Object({
   number: Type.Integer(),

@@ -2,10 +2,12 @@ import { Type } from 'typebox';
 import { formatCardId, parseCardId } from '../../../../apdu/decode-module/card-id.ts';
 import { fromHex, toHex } from '../../../../apdu/octets.ts';
 import { currencyByNumber } from '../../../money/currency.ts';
+import type { DisputeDesk } from '../../billing/disputes/dispute-desk.ts';
 import type { Suspect } from '../../receipts/fraud-list.ts';
 import type { ReconciledSpan, Reconciliation } from '../../receipts/reconciler.ts';
 import type { Api } from '../api.ts';
 import { requireOperator, type OperatorAccess } from '../operator-access.ts';
+import { describeDispute, DISPUTE } from '../replies/ledger-reply.ts';
 import { sendProblem } from '../replies/problem-reply.ts';
 
 /** What is held against each other; undefined where no receipts are taken. */
@@ -17,6 +19,7 @@ export interface ReconcilePorts {
         listFraud(span: ReconciledSpan): Promise<readonly Suspect[]>;
       }
     | undefined;
+  readonly disputes: DisputeDesk;
 }
 
 const TIME = Type.Optional(Type.String({ pattern: '^[0-9]{1,10}$', description: 'seconds since 1970' }));
@@ -56,7 +59,7 @@ const SUSPECT = Type.Object({
 const MAX_U32 = 0xffff_ffff;
 
 /** Adds what operators hold against each other: receipts, what was sent, the ledger. */
-export function addReconcileRoutes(api: Api, { operators, reconciling }: ReconcilePorts): void {
+export function addReconcileRoutes(api: Api, { operators, reconciling, disputes }: ReconcilePorts): void {
   const common = { tags: ['operators'], security: [{ operator: [] }] };
   const onRequest = requireOperator(operators);
   const none = {
@@ -75,6 +78,7 @@ export function addReconcileRoutes(api: Api, { operators, reconciling }: Reconci
             totals: Type.Array(TOTAL),
             differences: Type.Array(DIFFERENCE),
             isCut: Type.Boolean({ description: 'whether there are more differences than are told' }),
+            disputes: Type.Array(DISPUTE, { description: 'that are open, of whatever time, service and card' }),
           }),
         },
       },
@@ -103,6 +107,7 @@ export function addReconcileRoutes(api: Api, { operators, reconciling }: Reconci
           why,
         })),
         isCut,
+        disputes: (await disputes.list({ state: 'open' })).map(describeDispute),
       };
     },
   );

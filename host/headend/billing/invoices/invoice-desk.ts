@@ -11,6 +11,7 @@ import type { LedgerPeriod } from '../../ledger/ledger-period.ts';
 import { postChanges } from '../../ledger/ledger-rows.ts';
 import { makeRefundEntry } from '../../ledger/make-entries.ts';
 import { readLastClosed } from '../../ledger/read-ledger.ts';
+import { readDisputeStates } from '../disputes/read-disputes.ts';
 import { CardUsers } from '../users/card-users.ts';
 import { issueChanges, nameInvoice } from './invoice-rows.ts';
 import { type InvoiceDocument, makeInvoice } from './invoice.ts';
@@ -89,7 +90,7 @@ export class InvoiceDesk {
     if (account !== undefined) rows = rows.where('account', '=', account);
     if (period !== undefined) rows = rows.where('period', '=', period);
     if (after !== undefined) rows = rows.where('number', '>', after);
-    return (await rows.execute()).map(readRow);
+    return this.#markDisputed((await rows.execute()).map(readRow));
   }
 
   /** @throws TollcastError `NO_INVOICE`. */
@@ -98,7 +99,8 @@ export class InvoiceDesk {
     if (row === undefined) {
       throw new TollcastError('NO_INVOICE', `there is no invoice ${number}; list invoices to find its number`);
     }
-    return readRow(row);
+    const [invoice] = await this.#markDisputed([readRow(row)]);
+    return invoice!;
   }
 
   /**
@@ -192,6 +194,22 @@ export class InvoiceDesk {
       },
     );
     await this.#writer.commit(changes);
+  }
+
+  /** An invoice stays as it was issued; which of its lines are disputed is told beside them. */
+  async #markDisputed(invoices: readonly IssuedInvoice[]): Promise<IssuedInvoice[]> {
+    const entries = invoices.flatMap(({ document }) => document.lines.map(({ entry }) => entry));
+    const states = await readDisputeStates(this.#store, entries);
+    return invoices.map((invoice) => ({
+      ...invoice,
+      document: {
+        ...invoice.document,
+        lines: invoice.document.lines.map((line) => {
+          const dispute = states.get(line.entry);
+          return dispute === undefined ? line : { ...line, dispute };
+        }),
+      },
+    }));
   }
 
   /** Micro-units of a service that an invoice has and no credit note took back. */

@@ -2,6 +2,7 @@ import type { TariffKind } from '../../../../apdu/decode-module/money/tariff.ts'
 import { formatMoney } from '../../../money/amount.ts';
 import type { Currency } from '../../../money/currency.ts';
 import { formatPrice } from '../../../money/price.ts';
+import type { DisputeState } from '../disputes/read-disputes.ts';
 import { computeTaxes, type ContainedTax, type TaxRule } from './tax-rule.ts';
 
 /** One thing that an invoice lists, as it stands in the ledger. */
@@ -57,6 +58,8 @@ export interface InvoiceLine {
   readonly price: string | null;
   readonly note: string | null;
   readonly amount: string;
+  /** Where the last dispute of the entry stands, when the invoice is shown. */
+  readonly dispute?: DisputeState;
 }
 
 /** What an invoice says; amounts with their currency, as `2.50 USD`. */

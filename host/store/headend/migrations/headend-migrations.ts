@@ -11,6 +11,7 @@ import { creditNames } from './0009-credit-names.ts';
 import { subscriptions } from './0010-subscriptions.ts';
 import { users } from './0011-users.ts';
 import { logBilling } from './0012-log-billing.ts';
+import { disputes } from './0013-disputes.ts';
 
 /**
  * What each version of the head-end's database adds to the one before, by name and in the order of the names. One that
@@ -29,4 +30,5 @@ export const HEADEND_MIGRATIONS: Record<string, Migration> = {
   '0010-subscriptions': subscriptions,
   '0011-users': users,
   '0012-log-billing': logBilling,
+  '0013-disputes': disputes,
 };

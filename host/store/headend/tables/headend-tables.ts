@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely';
 import { CREDIT_COLUMNS, type CreditTables } from './credit-tables.ts';
+import { DISPUTE_COLUMNS, type DisputeTables } from './dispute-tables.ts';
 import { INVOICE_COLUMNS, type InvoiceTables } from './invoice-tables.ts';
 import { LEDGER_COLUMNS, type LedgerTables } from './ledger-tables.ts';
 import { LOG_BILLING_COLUMNS, type LogBillingTables } from './log-billing-tables.ts';
@@ -19,6 +20,7 @@ export type HeadendTables = RequestTables &
   SentTables &
   InvoiceTables &
   CreditTables &
+  DisputeTables &
   SubscriptionTables &
   UserTables &
   LogBillingTables &
@@ -40,6 +42,7 @@ export const HEADEND_COLUMNS: { readonly [C in ColumnsOf<number>]: 'number' } & 
   ...SENT_COLUMNS,
   ...INVOICE_COLUMNS,
   ...CREDIT_COLUMNS,
+  ...DISPUTE_COLUMNS,
   ...SUBSCRIPTION_COLUMNS,
   ...USER_COLUMNS,
   ...LOG_BILLING_COLUMNS,

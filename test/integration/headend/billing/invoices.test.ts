@@ -4,11 +4,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseProblem } from '../../../../host/contract/answers/problem.ts';
 import { BILL_HASH, BILL_REQUEST } from '../../../../host/contract/bill/bill-request.ts';
 import { parseUserBill } from '../../../../host/contract/bill/user-bill.ts';
+import { runBilling } from '../../../support/headend/billing-commands.ts';
 import type { HeadendFixture } from '../../../support/headend/headend-fixture.ts';
 import type { SoftViewer } from '../../../support/headend/soft-viewer.ts';
 import { WatchedHalfHour } from '../../../support/headend/watched-half-hour.ts';
 import type { SimulatedClock } from '../../../support/simulated-clock.ts';
-import { runTollcast } from '../../../support/tollcast-cli.ts';
 
 /** 25,000,000 octets of content from the card come to $6.25, half an hour of delivery by invoice to $2.50. */
 const WATCHED = { start: Date.UTC(2026, 10, 30, 23), octets: 25_000_000, rate: 20_000_000, every: 200 };
@@ -28,10 +28,8 @@ beforeAll(async () => {
 
 afterAll(() => watched[Symbol.asyncDispose]());
 
-async function billing(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await runTollcast(['billing', ...args, '--config', config]);
-  expect([code, stderr]).toEqual([0, '']);
-  return stdout;
+function billing(...args: string[]): Promise<string> {
+  return runBilling(...args, '--config', config);
 }
 
 describe('$6.25 by purse and $2.50 by invoice', () => {
@@ -77,6 +75,20 @@ describe('$6.25 by purse and $2.50 by invoice', () => {
     expect(page).toContain('Harbour (7)');
   });
 
+  test('a line that is disputed is marked wherever the invoice is shown, which stays as it was issued', async () => {
+    const entry = (await watched.readEntries()).find(({ kind }) => kind === 'charge')!.id;
+    await fixture.askOperator('PUT', `/v1/operator/billing/entries/${entry}/dispute`, { reason: 'a black picture' });
+    expect(await billing('show', '1')).toContain('5.00 USD/h\n    disputed\n');
+    expect(await billing('show', '1', '--html')).toContain('5.00 USD/h</small><small>disputed</small>');
+    const rows = parse<Record<string, string>>(await billing('show', '1', '--csv'), { columns: true });
+    expect(rows.map(({ event, dispute }) => [event, dispute])).toEqual(
+      expect.arrayContaining([
+        ['charge', 'open'],
+        ['receipt', ''],
+      ]),
+    );
+  });
+
   test('a credit note gives something back, and is a number on its own in a spreadsheet', async () => {
     const credit = ['credit', 'storm', '--invoice', '1', '--service', '7', '--note', '=a black picture', '--amount'];
     expect(await billing(...credit, '0.50 USD')).toContain('Credit note 2 for invoice 1');
@@ -107,7 +119,7 @@ describe('what a user owes', () => {
       owed: ['2.00 USD'],
       lines: [
         { kind: 'refund', amount: '-0.50 USD' },
-        { kind: 'charge', amount: '2.50 USD' },
+        { kind: 'charge', amount: '2.50 USD', dispute: 'open' },
       ],
     });
   });

@@ -126,6 +126,34 @@ describe('what operators enter', () => {
     expect(late).toContain(' in 2027-01');
   });
 
+  test('an entry is disputed, and ruled; both are shown wherever the entry is', async () => {
+    const entries = await watched.readEntries();
+    const charge = entries.find(({ kind }) => kind === 'charge')!.id;
+    const receipt = entries.find(({ kind }) => kind === 'receipt')!.id;
+    const opened = await billing('dispute', String(charge), '=a black picture');
+    expect(opened).toMatch(/^dispute 1 of entry \d+, open; opened \S+ by operator: =a black picture\n$/);
+    await billing('dispute', String(receipt), 'I was asleep');
+    expect(await billing('report')).toContain('2 open disputes\n');
+    expect(await billing('explain', String(charge))).toContain(opened);
+    const reconciled = await billing('reconcile');
+    expect(reconciled).toContain(`disputed: entry ${receipt}, dispute 2: I was asleep\n`);
+    const [disputed] = parse<Record<string, string>>(await billing('reconcile', '--csv'), { columns: true });
+    expect(disputed).toMatchObject({ kind: 'disputed', why: `entry ${charge}, dispute 1: =a black picture` });
+    await billing('reject', '2', '--note', 'the card was not');
+    const upheld = await billing('uphold', '1', '--amount', '1.00 USD', '--note', 'the sender was down');
+    expect(upheld).toMatch(/^ {2}upheld \S+ by operator, by entry \d+: the sender was down$/m);
+    expect(await refusal('reject', '1', '--note', 'it was not')).toContain('dispute 1 was upheld');
+    const given = (await watched.readEntries()).at(-1)!;
+    expect(await billing('explain', String(given.id))).toContain(`gives back what was disputed\n${upheld}`);
+    expect(given.lines).toEqual([{ debit: 'refunds:7', credit: `user:${card}`, amount: '1.00 USD' }]);
+    expect(await billing('report')).not.toContain('dispute');
+    expect(await billing('disputes', '--open')).toBe('nothing is disputed\n');
+    expect((await billing('disputes')).match(/^dispute/gm)).toHaveLength(2);
+    const rows = parse<Record<string, string>>(await billing('export'), { columns: true });
+    const stateOf = (entry: number) => rows.find((row) => row['entry'] === String(entry))?.['dispute'];
+    expect([stateOf(charge), stateOf(receipt), stateOf(given.id)]).toEqual(['upheld', 'rejected', '']);
+  });
+
   test('every change has its operator in the log', async () => {
     const { changes } = readJson(await fixture.askOperator('GET', '/v1/operator/changes')) as {
       changes: { operator: string; action: string; subject: string }[];
@@ -138,6 +166,9 @@ describe('what operators enter', () => {
         'enter settlement',
         'correct',
         'close',
+        'dispute',
+        'uphold',
+        'reject',
       ]),
     );
   });
@@ -154,7 +185,7 @@ describe('what operators enter', () => {
   });
 
   test('nobody but an operator sees or enters anything', async () => {
-    for (const path of ['entries', 'balances', 'entries/1']) {
+    for (const path of ['entries', 'balances', 'entries/1', 'disputes']) {
       expect((await fixture.ask('GET', `/v1/operator/billing/${path}`)).status).toBe(401);
     }
     expect((await fixture.ask('PUT', '/v1/operator/billing/payments/x')).status).toBe(401);
