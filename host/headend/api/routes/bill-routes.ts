@@ -17,7 +17,7 @@ export function addBillRoutes(api: Api, { findBill }: UserBillPorts): void {
       schema: {
         summary: 'What the user of a card owes',
         description:
-          'A request to stay (firmware-notes/protocol.md 4.5) under the session hash of firmware-notes/billing.md 5. ' +
+          'A request to stay (firmware-notes/protocol.md 4.5) under the session hash of firmware-notes/billing.md 6. ' +
           'Problems: malformed, foreign-issuer, wrong-signature, blocked-card, unknown-offer, skewed.',
         tags: ['receivers'],
         consumes: ['application/octet-stream'],
