@@ -12,10 +12,10 @@ import type { StopReason } from './card/stop-reason.ts';
 import { type GroupOutcome, type NewPrice, TollGate } from './card/toll-gate.ts';
 import { Delivery } from './delivery.ts';
 import { MediaIntake, type TakenGroup } from './intake/media-intake.ts';
+import type { MediaSender } from './intake/media-sender.ts';
 import type { Preference } from './intake/stranger-share.ts';
 import { StrangerWatch } from './intake/stranger-watch.ts';
 import { KeyLoader } from './keys/key-loader.ts';
-import { PaceMeter } from './price/pace-meter.ts';
 import { PriceConsent } from './price/price-consent.ts';
 import { type BridgeEnd, END_MESSAGES, type EndCode } from './run-end.ts';
 import type { BridgeStatus } from './status/bridge-status.ts';
@@ -42,7 +42,6 @@ export class Bridge {
   readonly #bye = new ByeWatch();
   readonly #diagnosis: Diagnosis;
   readonly #consent: PriceConsent;
-  readonly #pace = new PaceMeter();
   readonly #strangers: StrangerWatch;
   /** Wakes the loop when something comes in. */
   readonly #arrival: Signal;
@@ -113,7 +112,6 @@ export class Bridge {
    */
   receiveMedia(datagrams: readonly Uint8Array[], sources: ArrayLike<number> = []): void {
     const now = this.#clock.monotonic();
-    this.#pace.addPackets(datagrams, now);
     this.#intake.add(datagrams, sources, now);
     this.#intake.expire(now);
     this.#lookAtStrangers(now);
@@ -243,7 +241,7 @@ export class Bridge {
         continue;
       }
       if (outcome.kind === 'waitsForConsent') {
-        void this.#askConsent(outcome);
+        void this.#askConsent(outcome, taken.sender);
         continue;
       }
       this.#diagnosis.keyMissing = keyMissing;
@@ -296,17 +294,17 @@ export class Bridge {
     if (this.#consent.isAsking) return;
     for (const taken of this.#intake.take(this.#clock.monotonic())) {
       const price = this.#gate.findPrice(taken);
-      if (price !== undefined) void this.#askConsent(price);
+      if (price !== undefined) void this.#askConsent(price, taken.sender);
     }
   }
 
   /** Asks whether a price is paid. The stream goes on meanwhile, unpaid. */
-  async #askConsent({ service, tariff }: NewPrice): Promise<void> {
+  async #askConsent({ service, tariff }: NewPrice, sender: MediaSender): Promise<void> {
     const { purse } = this.status;
     if (this.#consent.isAsking || purse === undefined) return;
     this.#counters.stateChanged('waiting for your consent');
     const { currency, balance } = purse;
-    const octetsPerHour = () => this.#pace.perHour(this.#clock.monotonic());
+    const octetsPerHour = () => sender.pace.perHour(this.#clock.monotonic());
     const offer = { service, tariff, currency, balance, octetsPerHour };
     const isAccepted = await this.#consent.ask(offer, this.#over.signal).catch(() => false);
     if (isAccepted === false) this.#finish('PRICE_NOT_ACCEPTED');

@@ -228,7 +228,8 @@ export class MediaIntake {
       sender.dropped('malformed', 1);
       return sender.hasOpened;
     }
-    const { ssrc } = packet.rtp;
+    const { ssrc, length } = packet.rtp;
+    sender.octets += datagram.length - length;
     if (this.#newest?.sender !== sender || this.#newest.ssrc !== ssrc) {
       const stream = this.#streamOf(sender, ssrc, now);
       if (stream === undefined) {

@@ -1,4 +1,5 @@
 import { type AssemblerOptions, GroupAssembler, type StreamDrop } from '../../stream/opening/group-assembler.ts';
+import { PaceMeter } from '../price/pace-meter.ts';
 
 /** Streams of one sender at a time; a service has one or two. */
 const MAX_STREAMS = 4;
@@ -22,6 +23,9 @@ export class MediaSender {
   isForgotten = false;
   /** Number of its last turn at the card. */
   turn = 0;
+  /** Octets of payload that the pace does not count yet. */
+  octets = 0;
+  readonly pace = new PaceMeter();
   /** Packets since `lookedAt`, in ms. */
   packets = 0;
   lookedAt: number;
@@ -69,8 +73,10 @@ export class MediaSender {
     this.#options.onDrop(reason, packets);
   }
 
-  /** Lets the groups go that have waited too long. */
+  /** Lets the groups go that have waited too long, and looks how fast it sends. */
   expire(now: number): void {
+    if (this.octets > 0) this.pace.add(this.octets, now);
+    this.octets = 0;
     for (const stream of this.#streams.values()) stream.expire(now);
   }
 

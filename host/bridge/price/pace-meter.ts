@@ -1,22 +1,13 @@
-import { RTP_HEADER } from '../../stream/packet/rtp-packet.ts';
-
 /** ms from which on older octets count less. */
 const WINDOW = 10_000;
 /** ms that a measurement needs at least. */
 const MIN_MEASURED = 300;
 const HOUR = 3_600_000n;
 
-/** Measures how fast octets come, before anybody pays for them. */
+/** Measures how fast the octets of one sender come, before anybody pays for them. */
 export class PaceMeter {
   #since: number | undefined;
   #octets = 0;
-
-  /** Counts the payload of RTP packets. */
-  addPackets(packets: readonly Uint8Array[], now: number): void {
-    let octets = 0;
-    for (const { length } of packets) octets += length - RTP_HEADER;
-    this.add(octets, now);
-  }
 
   add(octets: number, now: number): void {
     this.#since ??= now;

@@ -14,6 +14,7 @@ import { TRACE_OPTION } from '../options/card-option.ts';
 import { addHeadEndOptions, type HeadEndOptions } from '../options/head-end-option.ts';
 import { wholeNumber } from '../options/number-option.ts';
 import { addPriceOptions, type PriceOptions } from '../options/price-option.ts';
+import { addSource } from '../options/source-option.ts';
 import { askPin } from '../terminal/pin-entry.ts';
 import { PIN_PAD_OPTION, tellPinEntry } from '../terminal/pin-pad.ts';
 import { chooseChannel } from './choose-channel.ts';
@@ -26,6 +27,7 @@ import { billToJson, describeBill, describeCharge, describeFile, describeStopRea
 interface WatchOptions extends PriceOptions, HeadEndOptions {
   address?: MulticastAddress;
   keyPort?: number;
+  source?: readonly string[];
   service?: number;
   card: string;
   wait?: true;
@@ -58,6 +60,11 @@ export function addWatchCommand(program: Command): void {
       parseMulticastAddress,
     )
     .option('--key-port <port>', 'port of the key messages (default: the media port + 2)', wholeNumber(1, 65_535))
+    .option(
+      '--source <address>',
+      'IPv4 address that the stream of --address comes from; what others send is let go (several: give it again)',
+      addSource,
+    )
     .option(
       '--service <n>',
       'number of the service to open and pay for (default: the first one that the card opens)',
@@ -201,25 +208,28 @@ async function choosePinWay({ pin, pinFile, pinPad }: WatchOptions): Promise<Pin
 }
 
 /** @throws OutOfRangeError when neither a channel nor an address is named, or both are. */
-function requireOneSource(name: string | undefined, { address, keyPort, service }: WatchOptions): void {
+function requireOneSource(name: string | undefined, { address, keyPort, source, service }: WatchOptions): void {
   if (name === undefined && address === undefined) {
     throw new OutOfRangeError(
       'nothing is named to watch; name a channel (see: tollcast channels), or the address of a stream with --address',
     );
   }
-  if (name !== undefined && (address ?? keyPort ?? service) !== undefined) {
-    throw new OutOfRangeError('a channel brings address, key port and service with its offer; leave these options out');
+  if (name !== undefined && (address ?? keyPort ?? source ?? service) !== undefined) {
+    throw new OutOfRangeError(
+      'a channel brings address, key port, sources and service with its offer; leave these options out',
+    );
   }
 }
 
 /** @throws OutOfRangeError when a port is needed for two things. */
 function addressOf(options: WatchOptions): Omit<ServiceAddress, 'interface'> {
   const { address, port } = options.address!;
+  const { source: sources = [] } = options;
   const keyPort = options.keyPort ?? port + 2;
   if (keyPort === port || keyPort === port + 1) {
     throw new OutOfRangeError(`--key-port ${keyPort} is taken by the media or its RTCP; leave it out or name another`);
   }
-  return { address, port, keyPort };
+  return { address, port, keyPort, sources };
 }
 
 /** @throws OutOfRangeError when standard output is wanted for two things, or is a terminal. */

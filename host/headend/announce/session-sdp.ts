@@ -7,7 +7,7 @@ import type { ApiAddress, OpenOffer } from './open-offers.ts';
 const NTP_EPOCH = 2_208_988_800;
 
 /**
- * Describes a session as SDP: where its packets are, and where its signed offer is.
+ * Describes a session as SDP: where its packets are, whom they come from, and where its signed offer is.
  * @param ttl networks that its packets may cross.
  * @param format of its source.
  */
@@ -29,6 +29,7 @@ export function describeSession({ id, signed }: OpenOffer, api: ApiAddress, ttl:
     name,
     timing: { start: 0, stop: 0 },
     connection: { version: 4, ip: `${address.address}/${ttl}` },
+    ...(address.sources.length > 0 && { sourceFilter: filterOf(address) }),
     invalid: [
       { value: `${OFFER_ATTRIBUTE}:${formatOfferHint({ id, ...api })}` },
       { value: `${KEY_PORT_ATTRIBUTE}:${address.keyPort}` },
@@ -44,4 +45,15 @@ export function describeSession({ id, signed }: OpenOffer, api: ApiAddress, ttl:
       },
     ],
   });
+}
+
+/** Whose packets a receiver is to ask for, as the offer says too: RFC 4570. */
+function filterOf({ address, sources }: OpenOffer['signed']['address']) {
+  return {
+    filterMode: 'incl' as const,
+    netType: 'IN',
+    addressTypes: 'IP4',
+    destAddress: address,
+    srcList: sources.join(' '),
+  };
 }

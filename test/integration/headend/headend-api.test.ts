@@ -92,6 +92,8 @@ describe('what receivers are told', () => {
       name: 'Harbour',
       origin: { username: 'finnkino', sessionId: 457_286_529, address: '172.10.20.212' },
       connection: { ip: expect.stringMatching(/^239\.255\.7\.1\/1$/) as string },
+      // RFC 4570, as the offer says: that of its interface.
+      sourceFilter: { filterMode: 'incl', netType: 'IN', destAddress: '239.255.7.1', srcList: '127.0.0.1' },
       media: [{ type: 'application', protocol: 'RTP/AVP', payloads: 96 }],
     });
     const { offers } = readJson(await fixture.ask('GET', '/v1/offers')) as { offers: { id: string }[] };

@@ -54,6 +54,30 @@ describe('joining under a flood', () => {
   });
 });
 
+test('what strangers send does not count in the pace of which the price of an hour is told', async ({ card }) => {
+  const cardId = await personalise(card, 1, CREDIT);
+  const service = new TestService({ cards: [cardId], every: EVERY });
+  let octetsPerHour: (() => bigint) | undefined;
+  const flooded = new FloodedBridge(card, {
+    decidePrice: async (offer) => {
+      octetsPerHour = () => offer.octetsPerHour();
+      return true;
+    },
+  });
+  await flooded.join(service.keys());
+  const payloads = makePayloads(30 * EVERY, LENGTH);
+  let told = 0n;
+  await flooded.play(service, payloads, (packet) => {
+    told = octetsPerHour?.() ?? told;
+    return Array.from({ length: 20 }, (): Forged[number] => [atRandom(packet, true), STRANGER]);
+  });
+  // A packet each 2 ms, of 200 octets and what sealing adds.
+  const perHour = Number(told) / (3_600_000 / 2);
+  expect(perHour).toBeGreaterThan(LENGTH);
+  expect(perHour).toBeLessThan(1.3 * LENGTH);
+  await flooded.stop();
+});
+
 describe('a sender that moves', () => {
   const flood = (packet: Uint8Array) =>
     Array.from({ length: 20 }, (): Forged[number] => [atRandom(packet, true), STRANGER]);

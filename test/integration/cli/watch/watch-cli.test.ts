@@ -1,3 +1,5 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,7 +12,7 @@ import { encodePin } from '../../../../apdu/decode-module/pin.ts';
 import { openConfirm } from '../../../../apdu/decode-module/requests/confirm.ts';
 import { fromHex } from '../../../../apdu/octets.ts';
 import { startCard } from '../../../../card-sim/index.ts';
-import { deriveTestCardKey, makePayloads, TestService } from '../../../support/streams/test-service.ts';
+import { deriveTestCardKey, LOOPBACK, makePayloads, TestService } from '../../../support/streams/test-service.ts';
 import { WatchDesk } from '../../../support/watch-desk.ts';
 
 const OCTETS = 10 * 1316;
@@ -36,6 +38,35 @@ test('passes the stream on and ends with the bill', async () => {
   expect(run.said()).toMatch(
     /\nthe sender ended the stream\ncounted {3}131600 octets in 10 groups paid, 131600 octets in 100 packets received, 0 octets missing\nbill {6}0\.0329 USD; balance 0\.9671 USD\n$/,
   );
+});
+
+test('hears the source that is named, and nobody else', async () => {
+  await desk.makeCard(1_000_000n);
+  const service = new TestService({ cards: [desk.cardId] });
+  const stranger = createSocket('udp4');
+  stranger.bind(0, '127.0.0.66');
+  await once(stranger, 'listening');
+  stranger.setMulticastInterface(LOOPBACK);
+  const run = desk.watch('--source', '192.0.2.9', '--source', LOOPBACK, '--out', '/dev/null', '--json');
+  await desk.send(run, service, makePayloads(20));
+  for (let i = 0; i < 20; i++) stranger.send(Uint8Array.of(i), desk.network.port, desk.network.address);
+  await desk.network.groups(service.seal(makePayloads(20)));
+  await sleep(200);
+  stranger.close();
+  desk.network.rtcp(service.goodbye());
+  expect(await run.ended).toBe(0);
+  const bill = JSON.parse(run.out().toString()) as { received: number; drops: Record<string, number> };
+  expect(bill.received).toBe(4 * OCTETS);
+  expect(Object.values(bill.drops).filter((count) => count > 0)).toEqual([]);
+});
+
+test.each([
+  [['--source', '239.1.2.3'], /"239\.1\.2\.3" is not the address of a sender; write its IPv4 address/],
+  [Array.from({ length: 9 }, () => ['--source', LOOPBACK]).flat(), /--source was given more than 8 times/],
+])('%j is refused', async (args, says) => {
+  const run = desk.watch(...args);
+  expect(await run.ended).toBe(2);
+  expect(run.said()).toMatch(says);
 });
 
 test('Ctrl-C settles, and the bill is there for programs', async () => {
