@@ -10,15 +10,17 @@ import type { Output } from './output.ts';
 import { openNamedPipe, openPipe } from './pipe-output.ts';
 
 const STDOUT = 1;
-/** Octets that are written at once, with no more to wait for: what comes in half of `LINGER`, within these bounds. */
+/** Octets that are written at once, with no more to wait for: what comes in up to 50 ms, within these bounds. */
 const MIN_WRITE = 96 * 1024;
 const MAX_WRITE = 512 * 1024;
 /** ms without an end of a write after which it is not ready for more. */
 const MAX_STALL = 1000;
 /** Octets written by one system call at most. */
 const MAX_PART = MAX_WRITE;
-/** ms for which a small write to a regular file waits for more. */
-const LINGER = 50;
+/** ms for which a small write to a file waits for more. */
+const LINGER = 150;
+/** ms in which so much came that twice as much is written at once from then on. */
+const SOON = 25;
 /** ms between attempts to write to a socket that is full and does not block. */
 const FULL_SOCKET = 5;
 
@@ -201,7 +203,7 @@ class FileOutput implements Output {
     await this.#hasEnough.wait(LINGER);
     const waited = this.#clock.monotonic() - since;
     if (this.#waiting < this.#enough) this.#enough = Math.max(this.#enough / 2, MIN_WRITE);
-    else if (waited < LINGER / 2) this.#enough = Math.min(2 * this.#enough, MAX_WRITE);
+    else if (waited < SOON) this.#enough = Math.min(2 * this.#enough, MAX_WRITE);
   }
 
   async #writeSome(octets: Uint8Array): Promise<number> {
