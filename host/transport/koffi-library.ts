@@ -22,6 +22,9 @@ export class AddressBook {
   readonly #known = new WeakMap<ArrayBufferLike, number>();
   #last: ArrayBufferLike | undefined;
   #lastAt = 0;
+  /** Asked about last: an output is the same packet after packet. */
+  #lastOctets: Uint8Array | undefined;
+  #lastOctetsAt = 0;
 
   /** @param locate finds the address of memory the slow way. */
   constructor(locate: (memory: Uint8Array) => number) {
@@ -30,13 +33,16 @@ export class AddressBook {
 
   /** Valid as long as the caller refers to the octets. */
   addressOf(octets: Uint8Array): number {
+    if (octets === this.#lastOctets) return this.#lastOctetsAt;
     // To ask for the buffer also moves small arrays out of the collector's heap, so that they stay where they are.
     const { buffer } = octets;
     if (buffer !== this.#last) {
       this.#lastAt = this.#find(buffer);
       this.#last = buffer;
     }
-    return this.#lastAt + octets.byteOffset;
+    this.#lastOctets = octets;
+    this.#lastOctetsAt = this.#lastAt + octets.byteOffset;
+    return this.#lastOctetsAt;
   }
 
   #find(buffer: ArrayBufferLike): number {

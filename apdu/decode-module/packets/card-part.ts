@@ -110,12 +110,19 @@ export function parseCardHeader(part: Uint8Array): CardHeader {
   if (spanBlocks === 0 || part.length !== CARD_HEADER.length + BLOCK * spanBlocks + CARD_TAG) {
     throw new FormatError('these octets are not a card part of version 1; drop them');
   }
-  const { versionAndBlocks: _, flagsAndPackets, ...fields } = CARD_HEADER.read(part);
-  return {
-    ...fields,
+  const flagsAndPackets = CARD_HEADER.readUint(part, 'flagsAndPackets');
+  // Field by field: to take a record apart and put it together costs a host more than all else about a group's header.
+  const header: CardHeader = {
     mode: CARD_HEADER.readUint(part, 'kind') === KIND.sealed ? 'sealed' : 'open',
     spanBlocks,
     packets: flagsAndPackets & PACKETS,
-    ...((flagsAndPackets & DETACHED) === 0 ? {} : { detached: true }),
+    octets: CARD_HEADER.readUint(part, 'octets'),
+    duration: CARD_HEADER.readUint(part, 'duration'),
+    mediaTime: CARD_HEADER.readUint(part, 'mediaTime'),
+    contentKeyId: CARD_HEADER.readUint(part, 'contentKeyId'),
+    index: CARD_HEADER.readUint(part, 'index'),
+    ssrc: CARD_HEADER.readUint(part, 'ssrc'),
+    group: CARD_HEADER.readUint(part, 'group'),
   };
+  return (flagsAndPackets & DETACHED) === 0 ? header : { ...header, detached: true };
 }
