@@ -27,6 +27,28 @@ test('a flood is limited within a moment, to a thousand packets a second, as lon
   expect(flood(share, 0, 3000, 5000, true).at(-1)).toBe(1);
 });
 
+test('where nothing of a flood is let in while it is limited, it is let in for ever fewer moments', () => {
+  const share = new StrangerShare();
+  const opened: number[] = [];
+  let isLimited = false;
+  let letIn = 0;
+  for (let now = 0; now < 60_000; now += 10) {
+    if (!isLimited) share.add(200);
+    if (!isLimited) letIn += 200;
+    const preference = share.look(now, true, () => SOURCES);
+    if (preference === undefined) continue;
+    isLimited = preference.share < 1;
+    if (!isLimited) opened.push(now);
+  }
+  expect(opened.length).toBeLessThan(12);
+  expect(letIn).toBeLessThan(60 * 250);
+  // Nobody is kept out for longer than a moment once nothing is opened.
+  expect(share.look(60_000, false, () => SOURCES)?.share).toBe(1);
+  // A flood that is over and comes back much later is looked at as often as the first.
+  flood(share, 0, 60_000, 65_000, true);
+  expect(flood(share, 100_000, 65_000, 66_000, true).length).toBeGreaterThan(1);
+});
+
 test('a few strangers are not limited', () => {
   expect(flood(new StrangerShare(), 2000, 0, 3000, true)).toEqual([]);
 });
