@@ -10,6 +10,7 @@ import { leavePurchase } from '../../holder/leave.ts';
 import { selectActive } from '../../holder/life.ts';
 import { type Pin, presentPin } from '../../holder/pin.ts';
 import { ReceiptCourier } from '../../holder/receipts/receipt-courier.ts';
+import { deletePrivateHalves } from '../../holder/requests/delete-ended-purchase.ts';
 import { KeptJoin } from '../../holder/requests/kept-join.ts';
 import { type PostMessage, RequestRefusedError, Subscription } from '../../holder/requests/subscription.ts';
 import { requestPinned } from '../../transport/network/pinned-https.ts';
@@ -150,7 +151,11 @@ export class JoinedChannel {
     const held = (await module.listKeys()).find(
       ({ kind, service, to }) => kind === KIND.service && service === offer.service && to > now,
     );
-    if (!isBilled || held === undefined) return subscription.leave();
+    if (!isBilled || held === undefined) {
+      const left = await subscription.leave();
+      await deletePrivateHalves(module, offer.service);
+      return left;
+    }
     let record: Uint8Array;
     try {
       ({ record } = await leavePurchase(module, held, now));

@@ -30,3 +30,13 @@ export async function deleteEndedPurchase(
   if (first !== undefined) await module.deleteKey(first.kind, first.service, first.keyId);
   return first !== undefined;
 }
+
+/** Deletes the private halves of a service that was left: a card has four places for those of all services. */
+export async function deletePrivateHalves(
+  module: Pick<DecodeModule, 'listKeys' | 'deleteKey'>,
+  service: number,
+): Promise<void> {
+  for (const { kind, service: sold, keyId } of await module.listKeys()) {
+    if (kind === KIND.servicePair && sold === service) await module.deleteKey(kind, service, keyId);
+  }
+}

@@ -19,8 +19,21 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
+/** What it does, in this order: it serves, lists, asks, watches, leaves, and tells the cost and the proof. */
+const STEPS = [
+  /^head-end +tollcast headend serve /m,
+  /^offered +Demo: .+; the offer is signed by a key that the card trusts$/m,
+  /^consent +yes/m,
+  /^bill +\d/m,
+  /^joined +\d/m,
+  /^The recovered stream is the source, bit by bit\.$/m,
+];
+
 async function demo(...words: string[]): Promise<Record<string, unknown>> {
-  const { stdout } = await run(process.execPath, [DEMO, '--json', ...words], { maxBuffer: 2 ** 22 });
+  const { stdout, stderr } = await run(process.execPath, [DEMO, '--json', ...words], { maxBuffer: 2 ** 22 });
+  const said = stdout + stderr;
+  const places = STEPS.map((step) => said.search(step));
+  expect(places, said).toEqual(places.filter((place) => place >= 0).toSorted((a, b) => a - b));
   const last: unknown = JSON.parse(stdout.trim().split('\n').at(-1)!);
   return last as Record<string, unknown>;
 }

@@ -9,6 +9,8 @@ import type { KeyStrategy, MemberGrant, WrappedSegment } from './key-strategy.ts
 
 /** Ids of pairs are above those of single cards: a leave names a purchase by its id alone (protocol 4.5). */
 const PAIR_ID_BASE = 0xe000_0000;
+/** Segments whose start is remembered: the one that holds, and the next. */
+const MAX_SEGMENTS = 4;
 
 export interface ServicePairOptions {
   readonly service: number;
@@ -38,6 +40,8 @@ export class ServicePairStrategy implements KeyStrategy {
   readonly #sealed = new WeakMap<SegmentKey, Uint8Array>();
   /** Media times at which those end that have a pair, by card id in hexadecimal. */
   readonly #ends = new Map<string, number>();
+  /** Start of the segments that are sold, as far as it is known here; a later key of one begins later. */
+  readonly #starts = new Map<number, number>();
 
   constructor(options: ServicePairOptions) {
     this.#options = options;
@@ -96,9 +100,17 @@ export class ServicePairStrategy implements KeyStrategy {
     const { service, root, parents, ceilings, grace } = this.#options;
     const keyId = pairIdOf(segment);
     const key = root.derivePrivateHalf(service, keyId);
-    const validity = { from, to: Math.min(to, segment.to + grace) };
+    const validity = { from: Math.max(from, this.#startOf(segment)), to: Math.min(to, segment.to + grace) };
     const purchase = { kind: KIND.servicePair, service, keyId, key, ...validity, number: takeNumber(), ceilings };
     return parents.seal(purchase, cardId);
+  }
+
+  #startOf({ segment, from }: SegmentKey): number {
+    const start = this.#starts.get(segment) ?? from;
+    this.#starts.set(segment, start);
+    const [oldest] = this.#starts.keys();
+    if (this.#starts.size > MAX_SEGMENTS && oldest !== undefined) this.#starts.delete(oldest);
+    return start;
   }
 
   #seal(segment: SegmentKey): Uint8Array {
@@ -106,6 +118,7 @@ export class ServicePairStrategy implements KeyStrategy {
     if (sealed === undefined) {
       const { service, root, grace, staticKey } = this.#options;
       const id = pairIdOf(segment);
+      this.#startOf(segment);
       const { publicKey } = p256PairOf(root.derivePrivateHalf(service, id));
       sealed = sealSegmentUnderPair(service, segment, grace, { id, publicKey }, staticKey).octets;
       this.#sealed.set(segment, sealed);

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { formatCardId, type ModuleClass } from '../../../../apdu/decode-module/card-id.ts';
+import { DecodeModule } from '../../../../apdu/decode-module/decode-module.ts';
 import { parseKeyMessage } from '../../../../apdu/decode-module/keys/key-message.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
 import { TEST_KEY_SET } from '../../../../apdu/secure-channel/test-key-set.ts';
@@ -208,6 +209,13 @@ services:
   await expect.poll(() => sizeOf('by-pair.bin'), { timeout: 60_000 }).toBeGreaterThan(2.2 * SEGMENT * RATE);
   byPair.child.kill('SIGINT');
   expect([await byPair.ended, byPair.said()]).toEqual([0, expect.stringMatching(/USD/)]);
+  // It has left, and made room on its card.
+  {
+    await using card = await startCard({ kind: 'soft', state: softPair });
+    const module = new DecodeModule(await card.channel());
+    await module.select();
+    expect((await module.listKeys()).filter(({ kind }) => kind === KIND.servicePair)).toEqual([]);
+  }
 
   const pairBuys = watch(applet.address, 'pair-buys.bin', 'pier');
   await expect.poll(() => sizeOf('pair-buys.bin'), { timeout: 60_000 }).toBeGreaterThan(3 * RATE);

@@ -34,8 +34,15 @@ const HEAD_END = generateP256();
 const root = new KeyRoot(randomBytes(16));
 const downlinkKey = (cardId: Uint8Array) => deriveTestCardKey('downlink', cardId);
 
+type Delivery = 'multicast' | 'unicast';
+
 /** @param hasPoint whether a card has the head-end's point. */
-function makeKeys(grace: number, hasPoint: (cardId: Uint8Array) => boolean, chosen: string[]): SessionKeyManager {
+function makeKeys(
+  delivery: Delivery,
+  grace: number,
+  hasPoint: (cardId: Uint8Array) => boolean,
+  chosen: string[],
+): SessionKeyManager {
   const ids = { segment: 1, content: 1 };
   const common = { service: SERVICE, root, parents: new UniqueKeys(downlinkKey), ceilings: CEILINGS, grace };
   return new SessionKeyManager({
@@ -47,7 +54,7 @@ function makeKeys(grace: number, hasPoint: (cardId: Uint8Array) => boolean, chos
     segment: SEGMENT,
     programme: [],
     grace,
-    delivery: 'multicast',
+    delivery,
     keysAhead: KEYS_AHEAD,
     strategy: new ServicePairStrategy({
       ...common,
@@ -66,11 +73,12 @@ function makeKeys(grace: number, hasPoint: (cardId: Uint8Array) => boolean, chos
 
 const seconds = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
 
-describe.each<[CardKind, number]>([
-  ['soft', 0],
-  ['soft', 5],
-  ['jcardsim', 5],
-])('segment keys under a pair of the service, on %s, with %i s of grace', (kind, grace) => {
+describe.each<[Delivery, CardKind, number]>([
+  ['multicast', 'soft', 0],
+  ['multicast', 'soft', 5],
+  ['multicast', 'jcardsim', 5],
+  ['unicast', 'soft', 5],
+])('segment keys by %s under a pair of the service, on %s, with %i s of grace', (delivery, kind, grace) => {
   test('play without a gap, one message for all; what was recorded opens nothing to who left or was evicted', async () => {
     await using started = new AsyncDisposableStack();
     const names = ['stayer', 'leaver', 'evicted', 'pointless', 'outsider'] as const;
@@ -82,7 +90,7 @@ describe.each<[CardKind, number]>([
     }
     const { stayer, leaver, evicted, pointless, outsider } = viewers;
     const chosen: string[] = [];
-    const keys = makeKeys(grace, (cardId) => toHex(cardId) !== toHex(pointless.cardId), chosen);
+    const keys = makeKeys(delivery, grace, (cardId) => toHex(cardId) !== toHex(pointless.cardId), chosen);
     keys.startStream({ ssrc: SSRC, mediaTime: START });
     const recording = new Recording();
     const members = new Set([stayer, leaver, evicted, pointless]);
@@ -131,13 +139,21 @@ describe.each<[CardKind, number]>([
     // Its card holds who is evicted to the segment that it bought.
     expect(watched.get(evicted)).toEqual(seconds(0, SEGMENT));
 
+    // Each purchase is of its segment alone.
+    const bought = [...recording.messages.values()].map(parseKeyMessage).filter((key) => key.kind === KIND.servicePair);
+    const pairs = [...new Set(bought.map(({ keyId }) => keyId))];
+    expect(pairs).toHaveLength(3);
+    for (const { keyId, from, to } of bought) {
+      const segment = pairs.indexOf(keyId);
+      expect([from, to]).toEqual([START + segment * SEGMENT, START + (segment + 1) * SEGMENT + grace]);
+    }
     // One message for each segment key, however many there are, and one for the card that has no point. That one's leave
     // brought a key of its own, under the pair of the same segment.
     const segments = [...onAir.messages.values()].map(parseKeyMessage).filter((key) => key.kind === KIND.segment);
     const idsUnder = (parentKind: number) =>
       segments.filter((key) => key.parentKind === parentKind).map((key) => key.keyId);
-    expect(idsUnder(KIND.servicePair)).toEqual([1, 2, 3, 4]);
-    expect(idsUnder(KIND.service)).toEqual([1, 2]);
+    expect(idsUnder(KIND.servicePair)).toEqual(delivery === 'multicast' ? [1, 2, 3, 4] : [3]);
+    expect(idsUnder(KIND.service)).toEqual(delivery === 'multicast' ? [1, 2] : []);
     expect(new Set(chosen)).toEqual(
       new Set([
         'pair: the card has the point of this head-end, as it made a key pair for it',
