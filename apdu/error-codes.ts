@@ -180,6 +180,7 @@ const CATALOGUE = {
   DISPUTE_RULED: { kind: 'usage', meaning: 'the dispute was ruled otherwise' },
   CREDIT_DIFFERS: { kind: 'usage', meaning: 'another load or line of credit was granted under this name' },
   LOST_CARD: { kind: 'usage', meaning: 'the card was lost for good, and another one has its place' },
+  NOT_ERASABLE: { kind: 'usage', meaning: 'a user cannot be erased as long as something is open' },
   PERIOD_RUNS: { kind: 'usage', meaning: 'a month that is not over cannot be closed' },
   PERIOD_OPEN: { kind: 'usage', meaning: 'a month that is not closed has no invoices' },
   NO_INVOICE: { kind: 'usage', meaning: 'there is no such invoice' },

@@ -14,6 +14,12 @@ interface PersonOptions extends ConfigOption {
   readonly address?: string;
 }
 
+/** How a user is erased. */
+export interface EraseOptions extends ConfigOption {
+  readonly archived?: true;
+  readonly yes?: true;
+}
+
 /** Adds the commands about users and the cards that each has. */
 export function addUserCommands(headend: Command): void {
   const user = headend
@@ -33,6 +39,14 @@ export function addUserCommands(headend: Command): void {
       const fields = Object.entries(person).map(([field, text]) => [field, text === '' ? null : text]);
       await (await load()).change(config, 'PUT', pathOf(name), Object.fromEntries(fields));
     });
+  withConfig(user, 'export', 'write all that is held about a user, JSON')
+    .argument('<name>', 'name of the user')
+    .action(async (name: string, { config }: ConfigOption) => (await loadUsers()).exportUser(name, config));
+  withConfig(user, 'erase', 'erase who a user is, for good; the ledger keeps a pseudonym')
+    .argument('<name>', 'name of the user')
+    .option('--archived', 'its invoices are kept elsewhere, as far as the law makes you')
+    .option('--yes', 'it cannot be taken back, and is to be done')
+    .action(async (name: string, options: EraseOptions) => (await loadUsers()).eraseUser(name, options));
   addCardCommand(user, 'join', 'PUT', 'give a user a card: its next joins are charged to the user');
   addCardCommand(user, 'part', 'DELETE', 'take a card from a user: from now on it is its own');
 }

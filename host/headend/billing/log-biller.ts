@@ -8,6 +8,7 @@ import { type Bill, billConnection } from '../charging/bill.ts';
 import { type Charges, countsOctets } from '../charging/charge-terms.ts';
 import { billChanges } from '../charging/charging-rows.ts';
 import { type LoggedPurchase, readPurchases } from '../charging/logged-purchases.ts';
+import { CardUsers } from './users/card-users.ts';
 
 export interface LogBillerOptions {
   readonly store: HeadendStore;
@@ -169,9 +170,7 @@ export class LogBiller {
     const times = purchases.flatMap((purchase) => purchase.times);
     const [from, to] = [Math.min(...times.map((time) => time.from)), Math.max(...times.map((time) => time.to))];
     const prices = await readPrices(Math.min(...rows.map(({ at }) => at)), Math.max(...rows.map(({ at }) => at)));
-    const users = new Map(
-      (await store.selectFrom('cardUser').selectAll().execute()).map(({ cardId, user }) => [cardId, user]),
-    );
+    const users = await CardUsers.read(store);
     let sent: SentSeconds | undefined;
     const bills: Bill[] = [];
     for (const purchase of purchases) {
@@ -180,7 +179,7 @@ export class LogBiller {
       const charges = prices.find(session, at);
       if (charges === undefined) throw new Error(`no offer of session ${session} was open when row ${id} was logged`);
       if (countsOctets(charges)) sent ??= await readSent(service, session, from, to);
-      const user = users.get(cardId) ?? formatCardId(fromHex(cardId));
+      const user = users.userOf(formatCardId(fromHex(cardId)), at);
       bills.push(billConnection(id, { user, session, service, ...measure(purchase, sent) }, charges));
     }
     return bills;

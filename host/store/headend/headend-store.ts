@@ -38,10 +38,32 @@ export async function openHeadendStore(directory: string): Promise<HeadendStore>
     await database.destroy();
     throw explain(cause, directory);
   }
-  return database
+  const store = database
     .$extendTables<HeadendTables>()
     .withPlugin(new CamelCasePlugin())
     .withPlugin(new SmallColumnsPlugin(HEADEND_COLUMNS));
+  await overwriteErased(store);
+  return store;
+}
+
+/**
+ * Writes the file anew where something was erased, so that neither it nor its log has an octet of that any more.
+ * Whoever writes meanwhile waits.
+ * @param maxSize octets of a file up to which that is done now; a larger one is written anew at the next start.
+ * @returns whether nothing erased is left there.
+ */
+export async function overwriteErased(store: HeadendStore, maxSize = Infinity): Promise<boolean> {
+  const erased = store.selectFrom('erasure').select('pseudonym').where('isOverwritten', '=', false);
+  if ((await erased.executeTakeFirst()) === undefined) return true;
+  const { rows } = await sql<{ size: bigint }>`
+    select page_count * page_size as size from pragma_page_count(), pragma_page_size()`.execute(store);
+  if (Number(rows[0]?.size ?? 0n) > maxSize) return false;
+  await sql`vacuum`.execute(store);
+  const { rows: checkpoints } = await sql<{ busy: bigint }>`pragma wal_checkpoint(truncate)`.execute(store);
+  // Another process reads an older state: the next start does it.
+  if (checkpoints[0]?.busy !== 0n) return false;
+  await store.updateTable('erasure').set({ isOverwritten: true }).execute();
+  return true;
 }
 
 async function bringUpToDate(database: Kysely<unknown>, directory: string): Promise<void> {

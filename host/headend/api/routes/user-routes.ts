@@ -34,6 +34,15 @@ const USER = Type.Object({
   address: TEXT,
   cards: Type.Array(Type.Object({ card: Type.String(), since: Type.Integer({ description: 'seconds since 1970' }) })),
 });
+const DATA = Type.Object({
+  part: Type.String(),
+  rows: Type.Array(Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()]))),
+  next: Type.Optional(Type.String()),
+});
+const ERASED = Type.Object({
+  pseudonym: Type.String({ description: 'what stands for the name; the name of a card stays' }),
+  isOverwritten: Type.Boolean({ description: 'no octet of it is in the database; else after the next start' }),
+});
 const UNKNOWN = { status: 404, detail: 'No user of this name is known here; list them first.' };
 
 /** Adds users, and the cards that each has. */
@@ -90,6 +99,54 @@ export function addUserRoutes(api: Api, { operators, users, note }: UserPorts): 
       const kept = await users.put(user, request.body);
       await note(operatorOf(request), 'put user', `user ${user}: ${Object.keys(request.body).join(', ')}`);
       return describeUser(kept);
+    },
+  );
+  api.get(
+    '/v1/operator/users/:user/data',
+    {
+      schema: {
+        ...common,
+        summary: 'All that is held about a user, page after page',
+        params: Type.Object(NAME),
+        querystring: Type.Object(
+          { after: Type.Optional(Type.String({ maxLength: 40, description: 'as the page before called the next' })) },
+          { additionalProperties: false },
+        ),
+        response: { 200: DATA },
+      },
+      onRequest,
+    },
+    async (request) => {
+      const { user } = request.params;
+      const { after = '' } = request.query;
+      const { part, rows, next } = await users.readData(user, after);
+      if (after === '') await note(operatorOf(request), 'export user', `user ${user}`);
+      return { part, rows: [...rows], ...(next !== undefined && { next }) };
+    },
+  );
+  api.delete(
+    '/v1/operator/users/:user',
+    {
+      schema: {
+        ...common,
+        summary: 'Erase who a user is, for good; a pseudonym has the place of the name, and all sums stay',
+        params: Type.Object(NAME),
+        querystring: Type.Object(
+          {
+            archived: Type.Optional(
+              Type.Literal('yes', { description: 'its invoices are kept elsewhere, as far as the law makes one' }),
+            ),
+          },
+          { additionalProperties: false },
+        ),
+        response: { 200: ERASED },
+      },
+      onRequest,
+    },
+    async (request) => {
+      const erased = await users.erase(request.params.user, request.query.archived !== undefined);
+      await note(operatorOf(request), 'erase user', `user ${erased.pseudonym}`);
+      return erased;
     },
   );
   const path = '/v1/operator/users/:user/cards/:card';

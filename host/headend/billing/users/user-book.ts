@@ -1,9 +1,11 @@
-import { formatCardId } from '../../../../apdu/decode-module/card-id.ts';
-import { InputError } from '../../../../apdu/errors.ts';
+import { formatCardId, parseCardId } from '../../../../apdu/decode-module/card-id.ts';
+import { InputError, TollcastError } from '../../../../apdu/errors.ts';
 import { fromHex, toHex } from '../../../../apdu/octets.ts';
 import type { Clock } from '../../../clock/clock.ts';
-import type { HeadendStore } from '../../../store/headend/headend-store.ts';
+import { type HeadendStore, overwriteErased } from '../../../store/headend/headend-store.ts';
 import type { UserTable } from '../../../store/headend/tables/user-tables.ts';
+import { eraseUser, requireErasable } from './erase-user.ts';
+import { type DataPage, readUserData } from './user-data.ts';
 import { cardOfName, requireUserName } from './user-name.ts';
 
 /** What is written down of a person; null where nothing is. */
@@ -18,7 +20,12 @@ export interface KeptUser extends Person {
 /** What says who uses a card: joins are charged by it. */
 interface CardDesk {
   assignUser(cardId: Uint8Array, user?: string): Promise<void>;
+  /** Charging entries that are not billed yet. */
+  entries(): readonly { readonly user: string }[];
 }
+
+/** Octets of a database that is written anew at once. */
+const MAX_AT_ONCE = 256_000_000;
 
 const ACCOUNT = 'user:';
 
@@ -112,6 +119,34 @@ export class UserBook {
    */
   async succeed(cardId: Uint8Array, newCardId: Uint8Array): Promise<void> {
     await this.join((await this.#userOf(cardId)) ?? formatCardId(cardId), newCardId);
+  }
+
+  /** What is held about a user, a page of it. @throws InputError when there is no such page. */
+  readData(name: string, after: string): Promise<DataPage> {
+    return readUserData(this.#store, name, after);
+  }
+
+  /**
+   * Erases who a user is, for good. Its cards are their own users from now on.
+   * @param isArchived whether its invoices are kept elsewhere, as far as the law makes one.
+   * @returns what stands for its name, and whether no octet of it is in the database any more.
+   * @throws TollcastError `NOT_ERASABLE` with what to do first.
+   */
+  async erase(name: string, isArchived: boolean): Promise<{ pseudonym: string; isOverwritten: boolean }> {
+    await requireErasable(this.#store, name, isArchived);
+    if (cardOfName(name) === undefined) {
+      const cards = (await this.find(name))?.cards ?? [];
+      if (this.#desk.entries().some(({ user }) => user === name)) {
+        throw new TollcastError(
+          'NOT_ERASABLE',
+          `${name} has a connection that is not billed yet; take its cards off the lists, or wait for its end`,
+        );
+      }
+      // All at once, so that no join comes in between.
+      await Promise.all(cards.map(({ card }) => this.#desk.assignUser(parseCardId(card))));
+    }
+    const pseudonym = await eraseUser(this.#store, name, this.#now());
+    return { pseudonym, isOverwritten: await overwriteErased(this.#store, MAX_AT_ONCE) };
   }
 
   async #userOf(cardId: Uint8Array): Promise<string | undefined> {

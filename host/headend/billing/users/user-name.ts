@@ -6,7 +6,7 @@ import { parseLedgerAccount } from '../../ledger/ledger-account.ts';
 /** Characters of a name: its account in the ledger has no more. */
 export const MAX_USER_NAME = 75;
 /** What stands for a name that was erased begins so. */
-const PSEUDONYM = 'erased-';
+export const PSEUDONYM = 'erased-';
 
 /** @throws InputError when no user can have this name. */
 export function requireUserName(name: string): void {

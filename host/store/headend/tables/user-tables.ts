@@ -20,10 +20,33 @@ export interface CardUserTable {
   readonly user: string;
 }
 
+/** A user that is erased by the transaction that runs; no other transaction sees a row. */
+export interface ErasingTable {
+  readonly user: string;
+  readonly pseudonym: string;
+}
+
+/** A user that was erased. */
+export interface ErasureTable {
+  /** What stands for its name. */
+  readonly pseudonym: string;
+  readonly at: number;
+  /** Whether no octet of what was erased is in the file any more. */
+  readonly isOverwritten: boolean;
+}
+
 export type UserTables = {
+  readonly erasing: ErasingTable;
+  readonly erasure: ErasureTable;
   readonly user: UserTable;
   readonly cardUser: CardUserTable;
 };
 
-/** Integer columns of these tables that are numbers. */
-export const USER_COLUMNS = { addedAt: 'number', since: 'number', until: 'number' } as const;
+/** Integer columns of these tables that are numbers or booleans. */
+export const USER_COLUMNS = {
+  addedAt: 'number',
+  since: 'number',
+  until: 'number',
+  at: 'number',
+  isOverwritten: 'boolean',
+} as const;
