@@ -188,6 +188,7 @@ const CATALOGUE = {
   TLS_FILES: { kind: 'usage', meaning: 'the key and certificate of the head-end cannot be used' },
   SIGNING_KEY: { kind: 'usage', meaning: 'the key that signs offers cannot be used' },
   CONFIG: { kind: 'usage', meaning: 'the configuration of the head-end cannot be used' },
+  SCHEME_FAILED: { kind: 'failure', meaning: 'a charging scheme threw, or gave something else than an amount' },
   SOURCE: { kind: 'failure', meaning: 'the source cannot be read' },
   EMPTY_SOURCE: { kind: 'failure', meaning: 'the source was empty' },
   NO_PCR: { kind: 'failure', meaning: 'the transport stream has no clock' },

@@ -1,3 +1,4 @@
+import { loadSchemes } from '../../headend/charging/schemes/load-schemes.ts';
 import { readConfig } from '../../headend/config/read-config.ts';
 import { KeyStore } from '../../issuer/keys/key-store.ts';
 import { openUplinkKeys } from '../../issuer/keys/uplink-keys.ts';
@@ -46,6 +47,7 @@ export async function serve({ config: path, ...options }: ConfigOption & Passphr
 /** Checks a configuration, and names what it sells. */
 export async function check({ config }: ConfigOption): Promise<void> {
   const { plan } = await readConfig(config);
+  await loadSchemes(plan.schemes);
   for (const { number, name, sessions } of plan.services) {
     const to = sessions.map(({ to: { address, port } }) => `${address}:${port}`).join(', ');
     process.stdout.write(`service ${number}, ${name}: ${to}\n`);

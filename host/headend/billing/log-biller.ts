@@ -96,6 +96,7 @@ export class LogBiller {
     const now = Math.floor(this.#options.clock.now() / 1000);
     const { segments, last } = await this.#readSegments();
     let count = 0;
+    let failure: unknown;
     const waiting: number[] = [];
     for (const segment of segments) {
       if (segment.isBilled) continue;
@@ -103,15 +104,27 @@ export class LogBiller {
         waiting.push(segment.first);
         continue;
       }
-      const bills = await this.#makeBills(segment);
-      for (let at = 0; at < bills.length; at += BATCH) {
-        await writer.commit(bills.slice(at, at + BATCH).flatMap((bill) => billChanges(bill, true)));
+      try {
+        count += await this.#billSegment(segment, now);
+      } catch (error) {
+        // The others are billed all the same.
+        failure ??= error;
+        waiting.push(segment.first);
       }
-      await writer.commit([{ sql: KEEP_SEGMENT, values: [segment.service, segment.segment, now] }]);
-      count += bills.length;
     }
     if (segments.length > 0) await writer.commit([markChange(Math.min(last, ...waiting.map((first) => first - 1)))]);
+    if (failure !== undefined) throw failure;
     return count;
+  }
+
+  async #billSegment(segment: SoldSegment, now: number): Promise<number> {
+    const { writer } = this.#options;
+    const bills = await this.#makeBills(segment);
+    for (let at = 0; at < bills.length; at += BATCH) {
+      await writer.commit(bills.slice(at, at + BATCH).flatMap((bill) => billChanges(bill, true)));
+    }
+    await writer.commit([{ sql: KEEP_SEGMENT, values: [segment.service, segment.segment, now] }]);
+    return bills.length;
   }
 
   /** Segments of rows that were written since what is known to be billed. */

@@ -13,6 +13,9 @@ export class ChargeForwarder {
   readonly #meter: SessionMeter | undefined;
   /** Entries on their way: none is sent twice at a time. */
   readonly #onTheWay = new Set<number>();
+  /** Entries whose failure was told. */
+  readonly #failed = new Set<number>();
+  readonly #onFailure: (error: unknown, entryId: number) => void;
 
   constructor(ports: {
     readonly book: EntryBook;
@@ -20,7 +23,10 @@ export class ChargeForwarder {
     readonly billing: BillingPort;
     readonly writer: GroupWriter;
     readonly meter?: SessionMeter | undefined;
+    /** Told, once for each entry, why it could not be billed. */
+    readonly onFailure?: ((error: unknown, entryId: number) => void) | undefined;
   }) {
+    this.#onFailure = ports.onFailure ?? (() => undefined);
     this.#book = ports.book;
     this.#mode = ports.mode;
     this.#billing = ports.billing;
@@ -50,10 +56,13 @@ export class ChargeForwarder {
     try {
       const reading = countsOctets(charges) ? this.#meter?.read(session) : undefined;
       await this.#billing.forward(this.#book.bill(id, now, reading), isClosed);
+      this.#failed.delete(id);
       if (isClosed) await this.#writer.commit([this.#book.remove(id)]);
       return true;
-    } catch {
+    } catch (error) {
       // It stays as it is: nothing is deleted that billing has not confirmed.
+      if (!this.#failed.has(id)) this.#onFailure(error, id);
+      this.#failed.add(id);
       return false;
     } finally {
       this.#onTheWay.delete(id);

@@ -1,3 +1,4 @@
+import { TollcastError } from '../../../apdu/errors.ts';
 import type { StoreChange } from '../../store/group-writer.ts';
 import { type Bill, makeBill } from './bill.ts';
 import type { ChargingMode } from './billing-port.ts';
@@ -73,9 +74,11 @@ export class EntryBook {
       closedAt: now,
       ...(lastReading !== undefined && { lastReading }),
     };
-    if (this.#mode !== 'direct') return [this.#keep(entry)];
+    const bill = this.#mode === 'direct' ? unlessSchemeFails(() => billOf(entry)) : undefined;
+    // It waits, too, while a scheme does not say what is billed of it.
+    if (bill === undefined) return [this.#keep(entry)];
     this.#entries.delete(id);
-    return [...billChanges(billOf(entry), true), deleteEntryChange(id)];
+    return [...billChanges(bill, true), deleteEntryChange(id)];
   }
 
   /** Drops an entry whose forward was confirmed. */
@@ -83,6 +86,11 @@ export class EntryBook {
     this.#entries.delete(id);
     this.#closed.delete(id);
     return deleteEntryChange(id);
+  }
+
+  /** What an entry comes to at an end; undefined while a scheme does not say so. */
+  tryBill(id: number, now: number, reading?: bigint): Bill | undefined {
+    return unlessSchemeFails(() => this.bill(id, now, reading));
   }
 
   /** What an entry comes to: for good when it is closed, else so far. @param now seconds since 1970. */
@@ -103,6 +111,16 @@ export class EntryBook {
     const entry = this.#entries.get(id);
     if (entry === undefined) throw new Error(`there is no charging entry ${id}`);
     return entry;
+  }
+}
+
+/** @returns undefined where a scheme failed. */
+function unlessSchemeFails(make: () => Bill): Bill | undefined {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof TollcastError && error.code === 'SCHEME_FAILED') return undefined;
+    throw error;
   }
 }
 

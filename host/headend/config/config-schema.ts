@@ -177,6 +177,19 @@ export const HEADEND = Type.Object(
         CLOSED,
       ),
     ),
+    schemes: Type.Optional(
+      Type.Record(
+        NAME,
+        Type.Object(
+          {
+            file: textOf('a module of JavaScript or TypeScript, from the working directory on', 4096),
+            function: Type.String({ pattern: '^[A-Za-z_$][\\w$]{0,63}$', description: 'the function that it exports' }),
+          },
+          CLOSED,
+        ),
+        { ...CLOSED, maxProperties: 100, description: "charging schemes of one's own, by their names" },
+      ),
+    ),
     invoices: Type.Optional(
       Type.Object(
         {

@@ -2,6 +2,8 @@ import { isIPv4 } from 'node:net';
 import { InputError } from '../../../apdu/errors.ts';
 import { DEFAULT_SAP_ADDRESS, SAP_PORT } from '../../contract/announcement/sap-packet.ts';
 import type { TaxRule } from '../billing/invoices/tax-rule.ts';
+import { SHIPPED_SCHEMES } from '../charging/schemes/known-schemes.ts';
+import type { SchemeFile } from '../charging/schemes/load-schemes.ts';
 import type { FaultList } from './config-fault.ts';
 import type { HeadendDefinition } from './config-schema.ts';
 import { planService, type ServicePlan } from './service-plan.ts';
@@ -32,6 +34,8 @@ export interface HeadendPlan {
   };
   /** Who sends invoices, and the taxes that prices contain. */
   readonly invoices: { readonly from: string; readonly tax: readonly TaxRule[] };
+  /** Charging schemes of the operator's own, which are loaded at the start. */
+  readonly schemes: readonly SchemeFile[];
   readonly log: 'debug' | 'info' | 'warn' | 'error';
   readonly services: readonly ServicePlan[];
 }
@@ -55,7 +59,13 @@ export function planHeadend(definition: HeadendDefinition, faults: FaultList): H
     const value = announce[name];
     if (value !== undefined && !isIPv4(value)) faults.add(['announce', name], 'write an IPv4 address');
   }
-  const plans = services.map((service, i) => planService(service, ['services', i], faults));
+  const schemes = Object.entries(definition.schemes ?? {}).map(([name, { file, function: functionName }]) => {
+    if (SHIPPED_SCHEMES.has(name))
+      faults.add(['schemes', name], 'a scheme that is shipped has this name; choose another');
+    return { name, file, functionName };
+  });
+  const names = schemes.map(({ name }) => name);
+  const plans = services.map((service, i) => planService(service, ['services', i], faults, names));
   requireDistinct(definition, faults);
   for (const [i, { name }] of (definition.invoices?.tax ?? []).entries()) {
     if (definition.invoices?.tax?.findIndex((rule) => rule.name === name) !== i) {
@@ -81,6 +91,7 @@ export function planHeadend(definition: HeadendDefinition, faults: FaultList): H
       interval: announce.interval ?? 5,
     },
     invoices: { from: definition.invoices?.from ?? '', tax: definition.invoices?.tax ?? [] },
+    schemes,
     log: definition.log ?? 'info',
     services: plans.filter((plan) => plan !== undefined),
   };

@@ -5,15 +5,24 @@ import type { ServiceDefinition } from './config-schema.ts';
 /** Names of the schemes that say what of a charge by invoice is billed. */
 export type PlannedSchemes = Partial<Record<'content' | 'delivery', string>>;
 
-/** @param at place of the service in the configuration. */
-export function planSchemes({ price }: ServiceDefinition, at: FieldPath, faults: FaultList): PlannedSchemes {
+/**
+ * @param at place of the service in the configuration.
+ * @param declared names of schemes that are loaded later.
+ */
+export function planSchemes(
+  { price }: ServiceDefinition,
+  at: FieldPath,
+  faults: FaultList,
+  declared: readonly string[],
+): PlannedSchemes {
+  const known = [...new Set([...schemeNames(), ...declared])];
   const schemes: PlannedSchemes = {};
   for (const part of ['content', 'delivery'] as const) {
     const { scheme, settlement } = price[part] ?? {};
     if (scheme === undefined) continue;
     const field = [...at, 'price', part, 'scheme'];
-    if (!schemeNames().includes(scheme)) {
-      faults.add(field, `no scheme is called so; there are ${schemeNames().join(', ')}`);
+    if (!known.includes(scheme)) {
+      faults.add(field, `no scheme is called so; there are ${known.join(', ')}`);
     } else if (settlement !== 'invoice') {
       faults.add(field, 'a card takes its price and knows no scheme; settle this part by invoice');
     } else {

@@ -77,9 +77,15 @@ const MAX_PRICE = 2n ** 32n - 1n;
 /**
  * Reads what a service definition says.
  * @param at its place in the configuration.
+ * @param schemes names of charging schemes that are loaded later.
  * @returns undefined when it cannot be used; the list says why then.
  */
-export function planService(definition: ServiceDefinition, at: FieldPath, faults: FaultList): ServicePlan | undefined {
+export function planService(
+  definition: ServiceDefinition,
+  at: FieldPath,
+  faults: FaultList,
+  schemes: readonly string[] = [],
+): ServicePlan | undefined {
   const { price, accept = ['card', 'soft'], join } = definition;
   const content = planComponent('content', price.content, [...at, 'price', 'content'], faults);
   const delivery = planComponent('delivery', price.delivery ?? FREE, [...at, 'price', 'delivery'], faults);
@@ -113,7 +119,7 @@ export function planService(definition: ServiceDefinition, at: FieldPath, faults
     components,
     isInvoiced,
     isBilledByLog,
-    schemes: planSchemes(definition, at, faults),
+    schemes: planSchemes(definition, at, faults, schemes),
     tariff,
     currency,
     quantum,

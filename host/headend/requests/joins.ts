@@ -320,7 +320,9 @@ export class Joins {
     const { currency } = this.#entries.find(entryId)!.charges;
     const reading = this.#read(entryId, session);
     if (reading !== undefined && end > now) return {};
-    const { seconds, amount } = this.#entries.bill(entryId, end, reading);
+    const bill = this.#entries.tryBill(entryId, end, reading);
+    if (bill === undefined) return {};
+    const { seconds, amount } = bill;
     return { charge: { seconds, amount, ...(currency !== undefined && { currency }) } };
   }
 

@@ -43,6 +43,8 @@ export interface RequestDeskOptions extends DeskStore {
     readonly billing: BillingPort;
     /** Seconds between two transfers, where entries are transferred periodically. */
     readonly period?: number | undefined;
+    /** Told, once for each entry, why it could not be billed. */
+    readonly onFailure?: (error: unknown, entryId: number) => void;
   };
   /** Where others number grants of the same cards. */
   readonly numbers?: NumberSource | undefined;

@@ -13,6 +13,7 @@ import { makeApi } from '../api/api-server.ts';
 import type { Api } from '../api/api.ts';
 import { openTlsIdentity, type TlsIdentity } from '../api/tls-identity.ts';
 import type { LogBiller } from '../billing/log-biller.ts';
+import { loadSchemes } from '../charging/schemes/load-schemes.ts';
 import { StoreBilling } from '../charging/store-billing.ts';
 import type { Config } from '../config/read-config.ts';
 import type { CardPoints } from '../keys/grants/card-points.ts';
@@ -92,6 +93,7 @@ export class Headend {
    */
   static async start(options: HeadendOptions): Promise<Headend> {
     const { plan } = options.config;
+    await loadSchemes(plan.schemes);
     const store = await openHeadendStore(plan.state);
     const writer = new GroupWriter(headendDatabase(plan.state));
     try {
@@ -294,7 +296,12 @@ async function assemble(
     offers,
     keys: router,
     meter,
-    charging: { mode, billing: new StoreBilling(writer), ...(mode === 'transfer' && { period }) },
+    charging: {
+      mode,
+      billing: new StoreBilling(writer),
+      ...(mode === 'transfer' && { period }),
+      onFailure: (err, entry) => log.error({ err, entry }, 'a charging entry could not be billed; it is tried again'),
+    },
     makeCipher,
     clock,
   });

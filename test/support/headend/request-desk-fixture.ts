@@ -129,6 +129,7 @@ export class DeskFixture {
   readonly #sold: readonly SoldSession[];
   readonly #mode: RequestDeskOptions['charging']['mode'];
   readonly #billing: BillingPort | undefined;
+  readonly #onFailure: RequestDeskOptions['charging']['onFailure'];
   store!: HeadendStore;
   writer!: GroupWriter;
   desk!: RequestDesk;
@@ -138,6 +139,7 @@ export class DeskFixture {
       readonly sold?: readonly SoldSession[];
       readonly mode?: RequestDeskOptions['charging']['mode'];
       readonly billing?: BillingPort;
+      readonly onFailure?: RequestDeskOptions['charging']['onFailure'];
     } = {},
   ): Promise<DeskFixture> {
     const fixture = new DeskFixture(await mkdtemp(join(tmpdir(), 'tollcast-desk-')), options);
@@ -147,12 +149,19 @@ export class DeskFixture {
 
   private constructor(
     directory: string,
-    { sold = [SOLD], mode = 'forward', billing, ...changes }: Parameters<typeof DeskFixture.open>[0] & object,
+    {
+      sold = [SOLD],
+      mode = 'forward',
+      billing,
+      onFailure,
+      ...changes
+    }: Parameters<typeof DeskFixture.open>[0] & object,
   ) {
     this.directory = directory;
     this.#sold = sold;
     this.#mode = mode;
     this.#billing = billing;
+    this.#onFailure = onFailure;
     this.#changes = changes;
     this.keys = new HandKeys(changes.makeCipher);
   }
@@ -170,7 +179,11 @@ export class DeskFixture {
       },
       keys: this.keys,
       events: { changed: (change) => void this.changes.push(change) },
-      charging: { mode: this.#mode, billing: this.#billing ?? new StoreBilling(this.writer) },
+      charging: {
+        mode: this.#mode,
+        billing: this.#billing ?? new StoreBilling(this.writer),
+        ...(this.#onFailure !== undefined && { onFailure: this.#onFailure }),
+      },
       clock: this.clock,
       ...this.#changes,
     });

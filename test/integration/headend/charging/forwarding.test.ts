@@ -1,8 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Bill } from '../../../../host/headend/charging/bill.ts';
 import type { BillingPort } from '../../../../host/headend/charging/billing-port.ts';
+import { addScheme } from '../../../../host/headend/charging/schemes/known-schemes.ts';
 import { StoreBilling } from '../../../../host/headend/charging/store-billing.ts';
-import { DeskFixture, HandCard, SOLD } from '../../../support/headend/request-desk-fixture.ts';
+import { currencyByCode } from '../../../../host/money/currency.ts';
+import { answerOf, DeskFixture, HandCard, SOLD } from '../../../support/headend/request-desk-fixture.ts';
 import { NOW } from '../../../support/headend/sample-offer.ts';
 
 const card = new HandCard(1);
@@ -129,3 +131,32 @@ describe('entries survive a restart', () => {
     expect(fixture.desk.entries()).toEqual(before);
   });
 });
+
+test.each(['forward', 'direct'] as const)(
+  'mode %s: what a scheme cannot say is not billed and not lost; a leave is answered, and the operator is told',
+  async (mode) => {
+    const told: unknown[] = [];
+    const tide = { part: 'content', payer: 'user', settlement: 'invoice', scheme: 'tide' } as const;
+    const terms = [{ ...tide, tariff: { kind: 'duration', price: 3_600_000n } }] as const;
+    const sold = { ...SOLD, charges: { terms, currency: currencyByCode('USD') } };
+    addScheme('tide', () => {
+      throw new Error('no tide table');
+    });
+    const onFailure = (error: unknown) => void told.push(error);
+    fixture = await DeskFixture.open({ mode, sold: [sold], onFailure });
+    await fixture.join(card, NOW, NOW + 100, sold);
+    await fixture.goTo(NOW + 50);
+    expect(answerOf(await fixture.desk.answer(card.sign('leave', NOW + 50, NOW + 50)))).toMatchObject({
+      outcome: 'left',
+    });
+    await fixture.goTo(NOW + 70);
+    await fixture.goTo(NOW + 90);
+    expect(told).toEqual([expect.objectContaining({ code: 'SCHEME_FAILED' })]);
+    expect(await fixture.bills()).toEqual([]);
+    expect(await entries()).toEqual([{ id: 1, closedAt: NOW + 50 }]);
+    addScheme('tide', ({ charge }) => charge / 2n);
+    await fixture.goTo(NOW + 110);
+    expect(await fixture.bills()).toMatchObject([{ entryId: 1, seconds: 50, amount: 25_000n }]);
+    expect(await entries()).toEqual([]);
+  },
+);
