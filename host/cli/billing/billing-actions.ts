@@ -1,10 +1,12 @@
 import { stringify } from 'csv-stringify/sync';
 import type { Static } from 'typebox';
-import type { BALANCES, EXPLANATION, LEDGER_ENTRY } from '../../headend/api/replies/ledger-reply.ts';
+import type { BALANCES, EXPLANATION, LEDGER_ENTRY, SUBSCRIPTION } from '../../headend/api/replies/ledger-reply.ts';
+import type { SUBSCRIPTIONS } from '../../headend/api/routes/subscription-routes.ts';
 import { change } from '../headend/operator-actions.ts';
 import { OperatorClient } from '../headend/operator-client.ts';
 import { print } from '../options/card-option.ts';
 import { formatTime } from '../terminal/time.ts';
+import type { SubscriptionsOptions } from './billing-subscriptions.ts';
 import { describeDispute } from './dispute-actions.ts';
 
 type LedgerEntry = Static<typeof LEDGER_ENTRY>;
@@ -39,6 +41,15 @@ export async function report({ account, ...options }: ShowOptions & { readonly a
 export async function explain(id: number, options: ShowOptions): Promise<void> {
   const answer = await ask<Explanation>(options.config, 'GET', `/v1/operator/billing/entries/${id}`);
   print(options, answer, describe(answer));
+}
+
+/** Lists who is and was subscribed. */
+export async function listSubscriptions({ service, user, ...options }: SubscriptionsOptions): Promise<void> {
+  const wanted = { ...(service !== undefined && { service: String(service) }), ...(user !== undefined && { user }) };
+  const path = `/v1/operator/billing/subscriptions?${new URLSearchParams(wanted).toString()}`;
+  const answer = await ask<Static<typeof SUBSCRIPTIONS>>(options.config, 'GET', path);
+  const lines = answer.subscriptions.map(describeSubscription);
+  print(options, answer, lines.length === 0 ? ['nobody is subscribed'] : lines);
 }
 
 /** Writes the lines of the ledger as CSV. */
@@ -127,6 +138,12 @@ function toRows({ id, at, period, kind, source, note, lines, dispute }: LedgerEn
   });
 }
 
+function describeSubscription(row: Static<typeof SUBSCRIPTION>): string {
+  const { user, service, part, payer, price, seconds, since, until } = row;
+  const time = `since ${formatTime(since)}${until === null ? '' : ` until ${formatTime(until)}`}`;
+  return `subscription of ${user}: service ${service}, ${part}, ${price} for ${seconds} s, of the ${payer}, ${time}`;
+}
+
 function describeEntry({ id, kind, source, at, period, note, lines }: LedgerEntry): string[] {
   return [
     `entry ${id}: ${kind} ${source}, ${formatTime(at)}, in ${period}${note === null ? '' : `: ${note}`}`,
@@ -135,7 +152,8 @@ function describeEntry({ id, kind, source, at, period, note, lines }: LedgerEntr
 }
 
 function describe(explanation: Explanation): string[] {
-  const { entry, bill, requests, receipt, lostCard, corrected, correction, disputes, upheld } = explanation;
+  const { entry, bill, requests, subscriptions, connections, receipt, lostCard } = explanation;
+  const { corrected, correction, disputes, upheld } = explanation;
   const lines = describeEntry(entry);
   if (corrected !== undefined) lines.push('takes back', ...describeEntry(corrected));
   if (bill !== undefined) {
@@ -150,6 +168,10 @@ function describe(explanation: Explanation): string[] {
     const opened =
       segment === null || to === null ? '' : `: segment ${segment} from ${formatTime(from)} to ${formatTime(to)}`;
     lines.push(`  request ${id}: ${formatTime(at)}, card ${card}: ${kind}, ${outcome}${opened}`);
+  }
+  lines.push(...(subscriptions ?? []).map(describeSubscription));
+  for (const { user, session, from, to } of connections ?? []) {
+    lines.push(`connection of ${user}: session ${session}, from ${formatTime(from)} to ${formatTime(to)}`);
   }
   if (receipt !== undefined) {
     const { card, number, service, from, to, octets, amount, torn, takenAt } = receipt;

@@ -7,10 +7,22 @@ const load = () => import('../headend/operator-actions.ts');
 
 const METHODS = { subscribe: 'PUT', unsubscribe: 'DELETE' } as const;
 
+/** Which subscriptions, and how they are told. */
+export interface SubscriptionsOptions extends ConfigOption {
+  readonly service?: number;
+  readonly user?: string;
+  readonly json?: true;
+}
+
 /** Adds the commands of `tollcast billing` that subscribe users to services. */
 export function addSubscriptionCommands(billing: Command): void {
   addCommand(billing, 'subscribe', 'let a user owe the price per period of a service, whether it joins or not');
   addCommand(billing, 'unsubscribe', 'end that: periods that begin later are not owed');
+  withConfig(billing, 'subscriptions', 'list who is and was subscribed, and at what price')
+    .option('--service <number>', 'of this service alone', wholeNumber(1, 0xffff_ffff))
+    .option('--user <name>', 'of this user alone')
+    .option('--json', 'print one line of JSON')
+    .action(async (options: SubscriptionsOptions) => (await import('./billing-actions.ts')).listSubscriptions(options));
 }
 
 function addCommand(billing: Command, name: keyof typeof METHODS, description: string): void {

@@ -5,7 +5,9 @@ import type { HeadendStore } from '../../store/headend/headend-store.ts';
 import type { LostCardTable } from '../../store/headend/tables/lost-card-tables.ts';
 import type { ReceiptRowTable } from '../../store/headend/tables/receipt-tables.ts';
 import type { BillTable, RequestLogTable } from '../../store/headend/tables/request-tables.ts';
+import type { SubscriptionTable } from '../../store/headend/tables/subscription-tables.ts';
 import { SOLD_OUTCOME } from '../charging/logged-purchases.ts';
+import { readPeriodFee } from '../charging/post-bill.ts';
 import { type KeptLedgerEntry, readEntries, readEntry } from '../ledger/read-ledger.ts';
 import { type Dispute, readDisputes } from './disputes/read-disputes.ts';
 
@@ -18,6 +20,10 @@ export interface Explanation {
   readonly requests?: readonly RequestLogTable[];
   /** Of a receipt: what the card signed. */
   readonly receipt?: Omit<ReceiptRowTable, 'message'>;
+  /** Of a price per period: the subscriptions that touched it, by their start. */
+  readonly subscriptions?: readonly SubscriptionTable[];
+  /** Of a price per period: the connections that touched it, by their start. */
+  readonly connections?: readonly BillTable[];
   /** Of a move: the card that was lost, and what was decided of its balance. */
   readonly lostCard?: LostCardTable;
   /** Of a correction: the entry that was taken back, with what it came from. */
@@ -52,6 +58,8 @@ async function readSource(store: HeadendStore, { kind, source }: KeptLedgerEntry
   switch (kind) {
     case 'charge':
       return explainCharge(store, Number(source));
+    case 'period-fee':
+      return explainPeriodFee(store, source);
     case 'receipt':
       return explainReceipt(store, source);
     case 'move':
@@ -105,6 +113,39 @@ async function findNextJoin(store: HeadendStore, { id, cardId, session }: Reques
     .where('outcome', '=', 'joined')
     .executeTakeFirst();
   return row?.id ?? Number.MAX_SAFE_INTEGER;
+}
+
+/** Rows that are told of one period: one of a provider may have thousands. */
+const MAX_ROWS = 20;
+
+/** What made somebody owe a price per period: who was subscribed in it, and who was connected. */
+async function explainPeriodFee(store: HeadendStore, source: string): Promise<Partial<Explanation>> {
+  const { service, part, start, user } = readPeriodFee(source);
+  const subscriptions = await store
+    .selectFrom('subscription')
+    .selectAll()
+    .where('service', '=', service)
+    .where('part', '=', part)
+    .where('since', '<', sql<number>`${start} + seconds`)
+    .where((of) => of.or([of('until', 'is', null), of('until', '>', start)]))
+    .$if(user !== undefined, (query) => query.where('user', '=', user!))
+    .orderBy('since')
+    .limit(MAX_ROWS)
+    .execute();
+  const bills = await store
+    .selectFrom('bill')
+    .selectAll()
+    .where('service', '=', service)
+    .where('timeTo', '>', start)
+    .where('seconds', '>', 0)
+    .where('isClosed', '=', true)
+    .where(sql<boolean>`exists (select 1 from json_each(items) where value ->> 'part' = ${part}
+      and time_from < ${start} + (value ->> 'period'))`)
+    .$if(user !== undefined, (query) => query.where('user', '=', user!))
+    .orderBy('timeFrom')
+    .limit(MAX_ROWS)
+    .execute();
+  return { subscriptions, connections: bills };
 }
 
 async function explainReceipt(store: HeadendStore, source: string): Promise<Partial<Explanation>> {

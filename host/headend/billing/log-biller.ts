@@ -96,7 +96,7 @@ export class LogBiller {
     const now = Math.floor(this.#options.clock.now() / 1000);
     const { segments, last } = await this.#readSegments();
     let count = 0;
-    let failure: unknown;
+    let failure: Error | undefined;
     const waiting: number[] = [];
     for (const segment of segments) {
       if (segment.isBilled) continue;
@@ -108,7 +108,7 @@ export class LogBiller {
         count += await this.#billSegment(segment, now);
       } catch (error) {
         // The others are billed all the same.
-        failure ??= error;
+        failure ??= error instanceof Error ? error : new Error(String(error));
         waiting.push(segment.first);
       }
     }

@@ -8,6 +8,9 @@ import { makePeriodFee } from '../charging/post-bill.ts';
 import { parseLedgerAccount } from '../ledger/ledger-account.ts';
 import type { LedgerEntry } from '../ledger/ledger-entry.ts';
 
+/** A component of a service that is paid by the period. */
+export type Subscription = SubscriptionTable;
+
 /** What subscriptions know of a service that is sold. */
 interface PricedService {
   readonly components: readonly (Pick<SubscriptionTable, 'part' | 'payer' | 'price'> & {
@@ -69,6 +72,20 @@ export class Subscriptions {
       throw new InputError(`${user} has no subscription of service ${service}; check the name and the number`);
     }
     await this.#writer.commit([{ sql: END, values: [this.#now(), service, user] }]);
+  }
+
+  /** All that there are and were, by service, user and start. @param query of one service or user alone. */
+  list({ service, user }: { readonly service?: number; readonly user?: string }): Promise<SubscriptionTable[]> {
+    return this.#store
+      .selectFrom('subscription')
+      .selectAll()
+      .$if(service !== undefined, (rows) => rows.where('service', '=', service!))
+      .$if(user !== undefined, (rows) => rows.where('user', '=', user!))
+      .orderBy('service')
+      .orderBy('user')
+      .orderBy('since')
+      .orderBy('part')
+      .execute();
   }
 
   /**

@@ -49,6 +49,23 @@ export function makePeriodFee(fee: PeriodFee, start: number, at: number): Ledger
   return makePeriodFeeEntry({ source, at, service, currency, amount, payer: accountOf(fee, payer) });
 }
 
+/** Reads what a price per period is known by. @returns the user; undefined where the provider owes it. */
+export function readPeriodFee(source: string): {
+  readonly service: number;
+  readonly part: ChargeTerms['part'];
+  readonly start: number;
+  readonly user: string | undefined;
+} {
+  const [service = '', part = '', start = '', ...user] = source.split(':');
+  const name = user.join(':');
+  return {
+    service: Number(service),
+    part: part === 'delivery' ? 'delivery' : 'content',
+    start: Number(start),
+    user: name === 'provider' ? undefined : name,
+  };
+}
+
 /** A service has one provider, which is known by its number. */
 function accountOf(
   { user, service }: Pick<Bill, 'user' | 'service'>,

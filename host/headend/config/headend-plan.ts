@@ -3,9 +3,9 @@ import { InputError } from '../../../apdu/errors.ts';
 import { DEFAULT_SAP_ADDRESS, SAP_PORT } from '../../contract/announcement/sap-packet.ts';
 import type { TaxRule } from '../billing/invoices/tax-rule.ts';
 import { SHIPPED_SCHEMES } from '../charging/schemes/known-schemes.ts';
-import type { SchemeFile } from '../charging/schemes/load-schemes.ts';
 import type { FaultList } from './config-fault.ts';
 import type { HeadendDefinition } from './config-schema.ts';
+import type { SchemeFile } from './plan-schemes.ts';
 import { planService, type ServicePlan } from './service-plan.ts';
 
 /** Where a head-end listens, keeps its state, and what it announces and sells. */

@@ -2,6 +2,15 @@ import { schemeNames } from '../charging/schemes/known-schemes.ts';
 import type { FaultList, FieldPath } from './config-fault.ts';
 import type { ServiceDefinition } from './config-schema.ts';
 
+/** A scheme of an operator's own, as the configuration names it. */
+export interface SchemeFile {
+  readonly name: string;
+  /** A module, from the working directory on. */
+  readonly file: string;
+  /** What it exports. */
+  readonly functionName: string;
+}
+
 /** Names of the schemes that say what of a charge by invoice is billed. */
 export type PlannedSchemes = Partial<Record<'content' | 'delivery', string>>;
 

@@ -1,4 +1,4 @@
-import { toHex } from '../../../apdu/octets.ts';
+import { fromHex, toHex } from '../../../apdu/octets.ts';
 import type { Clock } from '../../clock/clock.ts';
 import type { Accounts } from '../../issuer/cards/accounts.ts';
 import type { HeadendStore } from '../../store/headend/headend-store.ts';
@@ -36,7 +36,7 @@ export class ReceiptRole {
     this.accounts = accounts;
     this.#clock = clock;
     this.#store = store;
-    this.#reconciler = new Reconciler(store);
+    this.#reconciler = new Reconciler(store, async (cardId) => accounts && findOrdered(accounts, fromHex(cardId)));
     this.#link = accounts && new IssuerAccounts({ accounts, store, receiptMaster, onFailure });
     this.desk = new ReceiptDesk({ ...options, archive: this.#link });
   }
@@ -83,6 +83,13 @@ export class ReceiptRole {
     await this.#link?.sync(this.desk);
     await this.accounts?.close();
   }
+}
+
+/** What a card was ordered to load, and has not proved yet. @returns undefined for a card without an account here. */
+async function findOrdered(accounts: Accounts, cardId: Uint8Array): Promise<bigint | undefined> {
+  if ((await accounts.card(cardId)) === undefined) return undefined;
+  const last = await accounts.lastOrder(cardId);
+  return last === undefined || last.proved || last.kind !== 'load' ? 0n : last.asked + last.refund;
 }
 
 /** Where the journal is asked for a receipt: one without a group is of some time before it came. */

@@ -1,5 +1,6 @@
 import type { HeadendStore } from '../../store/headend/headend-store.ts';
 import { ServiceJournal } from '../meter/service-journal.ts';
+import { findLoadDifferences, type FindOrdered } from './check-loads.ts';
 import { checkReceipt, type FoundDifference } from './check-receipt.ts';
 import { checkLedger, findLoneEntries, type LedgerDifference } from './receipt-ledger.ts';
 
@@ -14,7 +15,7 @@ export interface ReconciledSpan {
 
 /** Something that does not agree. Amounts in micro-units. */
 export interface Difference extends Omit<FoundDifference, 'kind'> {
-  readonly kind: FoundDifference['kind'] | LedgerDifference;
+  readonly kind: FoundDifference['kind'] | LedgerDifference | 'loads differ';
   readonly cardId: string;
   /** Of the receipt; undefined where there is none. */
   readonly number: number | undefined;
@@ -48,12 +49,15 @@ const MAX_DIFFERENCES = 10_000;
 /** Seconds of the journal that are read ahead. */
 const MARGIN = 86_400;
 
-/** Holds three records against each other: receipts of cards, the sender's journal, the ledger. */
+/** Holds records against each other: receipts and loads of cards, the sender's journal, the ledger. */
 export class Reconciler {
   readonly #store: HeadendStore;
+  readonly #findOrdered: FindOrdered;
 
-  constructor(store: HeadendStore) {
+  /** @param findOrdered of cards whose accounts are here; of none when left out. */
+  constructor(store: HeadendStore, findOrdered: FindOrdered = async () => undefined) {
     this.#store = store;
+    this.#findOrdered = findOrdered;
   }
 
   async reconcile(span: ReconciledSpan): Promise<Reconciliation> {
@@ -65,6 +69,11 @@ export class Reconciler {
     for (const { at, ...entry } of await findLoneEntries(this.#store, span)) {
       const why = 'the ledger has an entry of a receipt that is not here';
       differences.push({ ...entry, from: at, to: at, kind: 'no such receipt', why });
+    }
+    if (span.service === undefined) {
+      for (const difference of await findLoadDifferences(this.#store, span, this.#findOrdered)) {
+        differences.push({ ...difference, kind: 'loads differ' });
+      }
     }
     return {
       totals,

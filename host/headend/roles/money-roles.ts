@@ -2,12 +2,15 @@ import type { MasterName } from '../../../apdu/decode-module/keys/card-keys.ts';
 import type { HeadendPlan } from '../config/headend-plan.ts';
 import { LoadRole } from '../loads/load-role.ts';
 import { ReceiptRole, type ReceiptRoleOptions } from '../receipts/receipt-role.ts';
+import type { ReconciledSpan } from '../receipts/reconciler.ts';
 
 /** What takes receipts, and what loads cards. */
 export interface MoneyRoles {
   /** Undefined where no receipts are taken. */
   readonly receipts: ReceiptRole | undefined;
   readonly loads: LoadRole;
+  /** What operators hold against each other; undefined where no receipts are taken. */
+  readonly reconciling: Pick<ReceiptRole, 'reconcile' | 'listFraud'> | undefined;
 }
 
 interface MoneyRoleOptions extends Omit<ReceiptRoleOptions, 'receiptMaster' | 'directory'> {
@@ -29,5 +32,13 @@ export async function openMoneyRoles({
     : undefined;
   const { store, writer, clock } = options;
   const loads = await LoadRole.open({ store, writer, receipts, isConfigured: plan.loads, openMaster, clock });
-  return { receipts, loads };
+  const reconciling = receipts && {
+    // Loads that were made by hand meanwhile are in the ledger first.
+    reconcile: async (span: ReconciledSpan) => {
+      await loads.postAll();
+      return receipts.reconcile(span);
+    },
+    listFraud: (span: ReconciledSpan) => receipts.listFraud(span),
+  };
+  return { receipts, loads, reconciling };
 }

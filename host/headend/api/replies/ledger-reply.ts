@@ -5,6 +5,7 @@ import { formatMoney } from '../../../money/amount.ts';
 import { currencyByNumber } from '../../../money/currency.ts';
 import type { Dispute, DisputeState } from '../../billing/disputes/read-disputes.ts';
 import type { Explanation } from '../../billing/explain-entry.ts';
+import type { Subscription } from '../../billing/subscriptions.ts';
 import type { KeptLedgerEntry } from '../../ledger/read-ledger.ts';
 import type { LostCard } from '../../loads/lost-cards.ts';
 import { BILL, describeBill, describeRequest, LOG_ROW } from './log-reply.ts';
@@ -73,11 +74,24 @@ export const LOST_CARD = Type.Object({
   held: Type.Optional(Type.String({ description: 'what of it may have been spent without a receipt' })),
   moved: Type.Optional(Type.String({ description: 'what the new card is loaded with' })),
 });
+/** A component of a service that is paid by the period. */
+export const SUBSCRIPTION = Type.Object({
+  user: Type.String(),
+  service: Type.Integer(),
+  part: Type.String({ description: 'content or delivery' }),
+  payer: Type.String({ description: 'user or provider' }),
+  price: Type.String({ description: 'of a period' }),
+  seconds: Type.Integer({ description: 'of a period' }),
+  since: Type.Integer({ description: 'seconds since 1970' }),
+  until: Type.Union([Type.Integer(), Type.Null()], { description: 'null while it lasts' }),
+});
 /** An entry, and all that it came from. */
 export const EXPLANATION = Type.Object({
   entry: LEDGER_ENTRY,
   bill: Type.Optional(BILL),
   requests: Type.Optional(Type.Array(LOG_ROW, { description: 'what the card asked for and got' })),
+  subscriptions: Type.Optional(Type.Array(SUBSCRIPTION, { description: 'that touched the period of a price' })),
+  connections: Type.Optional(Type.Array(BILL, { description: 'that touched the period of a price' })),
   receipt: Type.Optional(RECEIPT),
   lostCard: Type.Optional(LOST_CARD),
   corrected: Type.Optional(LEDGER_ENTRY),
@@ -104,12 +118,14 @@ export function describeEntry(
 
 export function describeExplanation(explanation: Explanation): Static<typeof EXPLANATION> {
   const { entry, corrected, correction, disputes, upheld } = explanation;
-  const { bill, requests, receipt, lostCard } = findSource(explanation);
+  const { bill, requests, subscriptions, connections, receipt, lostCard } = findSource(explanation);
   return {
     entry: describeEntry(entry),
     ...(corrected !== undefined && { corrected: describeEntry(corrected.entry) }),
     ...(bill !== undefined && { bill: describeBill(bill) }),
     ...(requests !== undefined && { requests: requests.map(describeRequest) }),
+    ...(subscriptions !== undefined && { subscriptions: subscriptions.map(describeSubscription) }),
+    ...(connections !== undefined && { connections: connections.map(describeBill) }),
     ...(receipt !== undefined && { receipt: describeReceipt(receipt) }),
     ...(lostCard !== undefined && { lostCard: describeLostCard(lostCard, entry.lines[0]?.currency) }),
     ...(correction !== undefined && { correction: describeEntry(correction) }),
@@ -147,6 +163,10 @@ export function describeLostCard(
   if (balance === null || held === null || moved === null || currency === undefined) return named;
   const format = (amount: bigint): string => formatMoney(amount, currencyByNumber(currency));
   return { ...named, balance: format(balance), held: format(held), moved: format(moved) };
+}
+
+export function describeSubscription({ price, currency, ...row }: Subscription): Static<typeof SUBSCRIPTION> {
+  return { ...row, price: formatMoney(price, currencyByNumber(currency)) };
 }
 
 function describeReceipt(receipt: NonNullable<Explanation['receipt']>): Static<typeof RECEIPT> {

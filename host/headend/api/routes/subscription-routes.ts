@@ -1,6 +1,8 @@
 import { Type } from 'typebox';
+import type { Subscription } from '../../billing/subscriptions.ts';
 import type { Api } from '../api.ts';
 import { operatorOf, requireOperator, type OperatorAccess } from '../operator-access.ts';
+import { describeSubscription, SUBSCRIPTION } from '../replies/ledger-reply.ts';
 
 /** Who pays by the period, whether it joins or not. */
 export interface SubscriptionPorts {
@@ -8,6 +10,7 @@ export interface SubscriptionPorts {
   readonly subscriptions: {
     subscribe(user: string, service: number): Promise<void>;
     unsubscribe(user: string, service: number): Promise<void>;
+    list(query: { readonly service?: number; readonly user?: string }): Promise<readonly Subscription[]>;
   };
   /** Logs what an operator did. */
   readonly note: (operator: string, action: string, subject: string) => Promise<void>;
@@ -18,10 +21,32 @@ const PARAMS = Type.Object({
   user: Type.String({ minLength: 1, maxLength: 75, description: 'name of the user, as in its account user:NAME' }),
 });
 
-/** Adds how operators subscribe users to services, and end that. */
+/** Who is and was subscribed. */
+export const SUBSCRIPTIONS = Type.Object({ subscriptions: Type.Array(SUBSCRIPTION) });
+
+/** Adds how operators subscribe users to services, end that, and list who is subscribed. */
 export function addSubscriptionRoutes(api: Api, { operators, subscriptions, note }: SubscriptionPorts): void {
   const common = { tags: ['billing'], security: [{ operator: [] }] };
   const onRequest = requireOperator(operators);
+  api.get(
+    '/v1/operator/billing/subscriptions',
+    {
+      schema: {
+        ...common,
+        summary: 'Who is and was subscribed, by service and user',
+        querystring: Type.Partial(PARAMS),
+        response: { 200: SUBSCRIPTIONS },
+      },
+      onRequest,
+    },
+    async ({ query: { service, user } }) => {
+      const wanted = {
+        ...(service !== undefined && { service: Number(service) }),
+        ...(user !== undefined && { user }),
+      };
+      return { subscriptions: (await subscriptions.list(wanted)).map(describeSubscription) };
+    },
+  );
   const path = '/v1/operator/billing/subscriptions/:service/:user';
   api.put(
     path,

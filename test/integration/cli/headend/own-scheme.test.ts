@@ -3,13 +3,13 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { computeCharge } from '../../../../host/headend/charging/bill.ts';
 import type { ChargeTerms } from '../../../../host/headend/charging/charge-terms.ts';
 import { applyScheme } from '../../../../host/headend/charging/schemes/known-schemes.ts';
-import { loadSchemes } from '../../../../host/headend/charging/schemes/load-schemes.ts';
+import { loadSchemes } from '../../../../host/headend/roles/load-schemes.ts';
 import { ServiceCapture } from '../../../support/headend/service-capture.ts';
 import { SoldChannel, waitFor } from '../../../support/headend/sold-channel.ts';
 
 /** A scheme of an operator: a tenth is billed. */
 const TENTH = 'export const chargeTenth = ({ charge }: { charge: bigint }): bigint => charge / 10n;\n';
-const SHIPPED = join(import.meta.dirname, '../../../../scripts/half-at-night.js');
+const SHIPPED = join(import.meta.dirname, '../../../../scripts/half-at-night.ts');
 const HOURLY = { tariff: { kind: 'duration', price: 3_600_000_000n } } as ChargeTerms;
 
 interface Item {

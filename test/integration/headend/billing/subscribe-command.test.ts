@@ -30,9 +30,18 @@ test('who is subscribed owes a day that it did not watch, once the month is clos
   await billing('unsubscribe', 'bo', '--service', '7');
   await expect(billing('unsubscribe', 'bo', '--service', '7')).rejects.toThrow('bo has no subscription of service 7');
   await expect(billing('subscribe', 'ann', '--service', '8')).rejects.toThrow('service 8 is not sold here');
+  const since = 'since 2026-11-30T23:00:00Z';
+  const told = (user: string) =>
+    `subscription of ${user}: service 7, delivery, 9.90 USD for 86400 s, of the user, ${since}`;
+  expect(await billing('subscriptions')).toBe(`${told('ann')}\n${told('bo')} until 2026-11-30T23:00:00Z\n`);
+  expect(await billing('subscriptions', '--user', 'bo', '--service', '7')).toMatch(/^subscription of bo: [^\n]*\n$/);
+  expect(await billing('subscriptions', '--service', '8')).toBe('nobody is subscribed\n');
   while (clock.now() < Date.UTC(2026, 11, 1)) await clock.advance(600_000);
   await billing('close', '2026-11');
   expect(await billing('report', '--account', 'user:ann')).toContain('debit  9.90 USD');
+  const [, id = ''] = /^(\d+),1,.*period-fee/m.exec(await billing('export', '--account', 'user:ann')) ?? [];
+  expect(await billing('explain', id)).toContain(`  9.90 USD from revenue:7 to user:ann\n${told('ann')}\n`);
+  expect((await fixture.ask('GET', '/v1/operator/billing/subscriptions')).status).toBe(401);
   for (const path of ['7/ann', '7/bo']) {
     expect((await fixture.ask('PUT', `/v1/operator/billing/subscriptions/${path}`)).status).toBe(401);
   }

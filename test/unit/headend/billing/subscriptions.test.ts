@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BillingDesk } from '../../../../host/headend/billing/billing-desk.ts';
+import { explainEntry } from '../../../../host/headend/billing/explain-entry.ts';
 import { Subscriptions } from '../../../../host/headend/billing/subscriptions.ts';
 import { makeBill } from '../../../../host/headend/charging/bill.ts';
 import { openEntry } from '../../../../host/headend/charging/charging-entry.ts';
@@ -50,6 +51,21 @@ async function close(month: LedgerPeriod, now = DECEMBER + 60 * DAY): Promise<vo
     logBiller: { billDue: async () => 0 },
   }).close(month);
 }
+
+test('an entry of a period names who was subscribed and connected in it, and nobody else', async () => {
+  const user = 'ann:of the 3rd floor';
+  await at(FIRST + DAY).subscribe(user, 7);
+  await at(FIRST + 2 * DAY).unsubscribe(user, 7);
+  await at(FIRST + 2 * DAY).subscribe('bo', 7);
+  await watch(user, FIRST + 5 * DAY);
+  await watch(user, FIRST + PERIOD + DAY);
+  await watch('bo', FIRST + 5 * DAY + 1);
+  const [entry] = await readEntries(billing.store, { kind: 'period-fee', source: `7:content:${FIRST}:${user}` });
+  const { subscriptions, connections } = await explainEntry(billing.store, entry!.id);
+  expect(subscriptions).toMatchObject([{ user, since: FIRST + DAY, until: FIRST + 2 * DAY, price }]);
+  expect(connections).toMatchObject([{ user, timeFrom: FIRST + 5 * DAY }]);
+  expect(await at(FIRST + 3 * DAY).list({ service: 7 })).toMatchObject([{ user }, { user: 'bo', until: null }]);
+});
 
 /** A connection of a minute, which is billed. */
 async function watch(user: string, from: number): Promise<void> {

@@ -8,7 +8,7 @@ import type { ChargeTerms } from '../../../../host/headend/charging/charge-terms
 import { openEntry } from '../../../../host/headend/charging/charging-entry.ts';
 import type { ChargingScheme } from '../../../../host/headend/charging/schemes/charging-scheme.ts';
 import { addScheme, applyScheme } from '../../../../host/headend/charging/schemes/known-schemes.ts';
-import { loadSchemes } from '../../../../host/headend/charging/schemes/load-schemes.ts';
+import { loadSchemes } from '../../../../host/headend/roles/load-schemes.ts';
 import { currencyByCode } from '../../../../host/money/currency.ts';
 
 const NIGHT = {
@@ -70,7 +70,6 @@ describe('a scheme', () => {
       /threw "no tide table" for service 7 from 0 to 60/,
     ],
   ])('that gives %s is told with its function and file, and nothing is billed', (_what, scheme, message) => {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- What a module exports has no type.
     addScheme('broken', scheme as ChargingScheme, 'chargeTide of tide.ts');
     expect(() => billBy('broken', 60)).toThrow(message);
     expect(() => billBy('broken', 60)).toThrow(/^scheme broken, chargeTide of tide\.ts, .*mend it/);
@@ -93,7 +92,7 @@ describe('a scheme', () => {
   });
 
   test('that is shipped as an example bills half of what lies between midnight and six, in whole micro-units', async () => {
-    const file = 'scripts/half-at-night.js';
+    const file = 'scripts/half-at-night.ts';
     await loadSchemes([{ name: 'half-at-night', file, functionName: 'chargeHalfAtNight' }]);
     const DAY = 86_400;
     fc.assert(

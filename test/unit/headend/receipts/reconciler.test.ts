@@ -6,7 +6,7 @@ import { formatCardId } from '../../../../apdu/decode-module/card-id.ts';
 import { RECEIPT } from '../../../../apdu/layout/money.ts';
 import { fromHex } from '../../../../apdu/octets.ts';
 import { postChanges } from '../../../../host/headend/ledger/ledger-rows.ts';
-import { makeReceiptEntry } from '../../../../host/headend/ledger/make-entries.ts';
+import { makeLoadEntry, makeReceiptEntry, makeRefundEntry } from '../../../../host/headend/ledger/make-entries.ts';
 import { listFraud } from '../../../../host/headend/receipts/fraud-list.ts';
 import { type ReconciledSpan, Reconciler } from '../../../../host/headend/receipts/reconciler.ts';
 import { GroupWriter } from '../../../../host/store/group-writer.ts';
@@ -216,6 +216,61 @@ describe('each difference is shown, with why', () => {
     expect(await kinds({ cardId: OTHER })).toEqual(['no such receipt']);
     expect(await kinds({ service: FLAT })).toEqual(['no such receipt']);
     expect(await kinds({ from: TO + 1 })).toEqual([]);
+  });
+});
+
+describe('loads of a card whose accounts are here', () => {
+  const card = formatCardId(fromHex(CARD));
+  const load = (number: number, amount: bigint, at: number) =>
+    writer.commit(
+      postChanges(
+        makeLoadEntry({ source: `${CARD}:${number}`, at, currency: 840, amount, cardId: card, from: 'cash' }),
+      ),
+    );
+  let ordered = 0n;
+  const differences = async (span: Partial<ReconciledSpan> = {}) =>
+    (
+      await new Reconciler(store, async (cardId) => (cardId === CARD ? ordered : undefined)).reconcile({
+        ...ALWAYS,
+        ...span,
+      })
+    ).differences;
+
+  test('agree with its last receipt: before it, after it, given back, or signed before and carried out after', async () => {
+    await load(1, 400_000n, FROM - 100);
+    const back = { source: `${CARD}:2`, at: FROM - 50, currency: 840, amount: 100_000n };
+    await load(2, 500_000n, FROM - 50);
+    await writer.commit(postChanges(makeRefundEntry({ ...back, from: `torn:${card}`, to: `card:${card}` })));
+    await take();
+    expect(await differences()).toEqual([]);
+    await load(3, 5n, FROM - 1);
+    await load(4, 7n, TO + 1);
+    expect(await differences()).toEqual([]);
+  });
+
+  test('more than the ledger has, or less, is a difference of its own kind', async () => {
+    await load(1, 999_999n, FROM - 100);
+    await take();
+    const place = { cardId: CARD, number: 1, service: BY_OCTETS, from: FROM, to: TO, amount: 1_000_000n };
+    const more = 'the card was loaded 1000000, and the ledger has 999999 for it';
+    expect(await differences()).toEqual([{ ...place, kind: 'loads differ', why: more }]);
+    // It has carried out an order whose proof is on its way.
+    ordered = 1n;
+    expect(await differences()).toEqual([]);
+    ordered = 2n;
+    expect(await differences()).toHaveLength(1);
+    ordered = 0n;
+    await load(2, 2n, FROM - 90);
+    await load(3, 5n, FROM - 80);
+    const less = 'the ledger has 1000001 before this receipt, and the card was loaded 1000000';
+    expect(await differences()).toEqual([{ ...place, kind: 'loads differ', why: less }]);
+    expect(await differences({ from: TO + 1 })).toEqual([]);
+    expect(await differences({ service: BY_OCTETS })).toEqual([]);
+  });
+
+  test('are not looked at where they are elsewhere', async () => {
+    await take({ cardId: OTHER });
+    expect(await differences()).toEqual([]);
   });
 });
 

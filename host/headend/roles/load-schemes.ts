@@ -1,17 +1,9 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { TollcastError } from '../../../../apdu/errors.ts';
-import type { ChargingScheme } from './charging-scheme.ts';
-import { addScheme } from './known-schemes.ts';
-
-/** A scheme of an operator's own, as the configuration names it. */
-export interface SchemeFile {
-  readonly name: string;
-  /** A module, from the working directory on. */
-  readonly file: string;
-  /** What it exports. */
-  readonly functionName: string;
-}
+import { TollcastError } from '../../../apdu/errors.ts';
+import type { ChargingScheme } from '../charging/schemes/charging-scheme.ts';
+import { addScheme } from '../charging/schemes/known-schemes.ts';
+import type { SchemeFile } from '../config/plan-schemes.ts';
 
 /** Loads schemes, and adds them. @throws TollcastError `CONFIG` naming file and function of one that cannot be used. */
 export async function loadSchemes(schemes: readonly SchemeFile[]): Promise<void> {
@@ -33,9 +25,10 @@ async function loadFunction(name: string, file: string, functionName: string): P
       { cause },
     );
   }
-  const exported: unknown = Reflect.get(Object(module), functionName);
+  const exports = new Map<string, unknown>(typeof module === 'object' && module !== null ? Object.entries(module) : []);
+  const exported = exports.get(functionName);
   if (!isScheme(exported)) {
-    const names = Object.keys(Object(module)).join(', ') || 'nothing';
+    const names = [...exports.keys()].join(', ') || 'nothing';
     throw new TollcastError(
       'CONFIG',
       `schemes.${name}.function: ${file} exports no function ${functionName}, but ${names}; name the function there`,
