@@ -17,7 +17,7 @@ import { SessionKeyManager } from '../keys/session-key-manager.ts';
 import { chooseStrategy } from '../keys/strategies/choose-strategy.ts';
 import type { KeyStrategy } from '../keys/strategies/key-strategy.ts';
 import { type MemberListOptions, MemberListStrategy } from '../keys/strategies/member-list-strategy.ts';
-import { ServicePairStrategy } from '../keys/strategies/service-pair-strategy.ts';
+import { type ServicePairOptions, ServicePairStrategy } from '../keys/strategies/service-pair-strategy.ts';
 import { SharedKeyStrategy } from '../keys/strategies/shared-key-strategy.ts';
 import { SingleSegmentStrategy } from '../keys/strategies/single-segment-strategy.ts';
 import type { ListedMember } from '../membership/member-list.ts';
@@ -61,6 +61,7 @@ export class SessionBook {
     const { strategy: asked, delivery, period, segment, programme, grace } = session.plan;
     const { strategy: name, reason } = chooseStrategy(asked, plan.isInvoiced);
     log.info({ service, session: formatSession(session.identity), strategy: name }, `key strategy ${name}: ${reason}`);
+    const segments = await this.#loadSegments(service, session);
     return new SessionKeyManager({
       service,
       tariff: plan.tariff,
@@ -72,10 +73,10 @@ export class SessionBook {
       grace,
       delivery,
       keysAhead: KEYS_AHEAD,
-      strategy: await this.#makeStrategy(name, plan, session),
+      strategy: await this.#makeStrategy(name, plan, session, segments),
       takeId: (kind) => ids.take(kind),
       deriveSegmentKey: (keyId) => this.#root.deriveSegmentKey(service, keyId),
-      segments: await this.#loadSegments(service, session),
+      segments,
       members,
       onSegment: (made) => this.#keepSegment(service, session, made),
     });
@@ -93,7 +94,12 @@ export class SessionBook {
     return ids;
   }
 
-  async #makeStrategy(name: KeyStrategy['name'], plan: ServicePlan, session: KeptSession): Promise<KeyStrategy> {
+  async #makeStrategy(
+    name: KeyStrategy['name'],
+    plan: ServicePlan,
+    session: KeptSession,
+    segments: readonly SegmentKey[],
+  ): Promise<KeyStrategy> {
     const { tariff, currency, quantum, number: service } = plan;
     const ceilings = {
       ...deriveCeilings(tariff, limitGroups(session.plan.profile), quantum),
@@ -109,10 +115,14 @@ export class SessionBook {
     if (name === 'shared') return new SharedKeyStrategy({ ...common, keyId: await this.#sharedKeyOf(session) });
     if (name === 'single') return new SingleSegmentStrategy(common);
     const list = new MemberListStrategy(common);
-    return name === 'pair' ? this.#makePairStrategy(common, list, session) : list;
+    return name === 'pair' ? this.#makePairStrategy({ ...common, earlier: segments }, list, session) : list;
   }
 
-  #makePairStrategy(common: MemberListOptions, others: KeyStrategy, { identity }: KeptSession): KeyStrategy {
+  #makePairStrategy(
+    common: MemberListOptions & Pick<ServicePairOptions, 'earlier'>,
+    others: KeyStrategy,
+    { identity }: KeptSession,
+  ): KeyStrategy {
     const { pairKey, points, log } = this.#options;
     return new ServicePairStrategy({
       ...common,

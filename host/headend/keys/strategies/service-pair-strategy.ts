@@ -24,6 +24,8 @@ export interface ServicePairOptions {
   readonly hasPoint: (cardId: Uint8Array) => boolean;
   /** For cards that do not. */
   readonly others: KeyStrategy;
+  /** Segment keys that were made before this start: nobody knows here who left in their time. */
+  readonly earlier: readonly SegmentKey[];
   /** Told what was chosen for a card, and why. */
   readonly onChosen: (cardId: Uint8Array, way: 'pair' | 'others', reason: string) => void;
 }
@@ -87,7 +89,8 @@ export class ServicePairStrategy implements KeyStrategy {
   }
 
   hasLeavers(segment: SegmentKey): boolean {
-    let isEnded = this.#options.others.hasLeavers(segment);
+    const { others, earlier } = this.#options;
+    let isEnded = others.hasLeavers(segment) || earlier.includes(segment);
     for (const [name, end] of this.#ends) {
       if (end <= segment.from) this.#ends.delete(name);
       else if (end < segment.to) isEnded = true;

@@ -8,9 +8,11 @@ import type { CardKind } from '../../../../card-sim/index.ts';
 import { KEYS_AHEAD } from '../../../../host/contract/answers/answer.ts';
 import { UniqueKeys } from '../../../../host/headend/keys/grants/card-parents.ts';
 import { KeyRoot } from '../../../../host/headend/keys/key-root.ts';
+import type { SegmentKey } from '../../../../host/headend/keys/schedules/segment-key.ts';
 import { SessionKeyManager } from '../../../../host/headend/keys/session-key-manager.ts';
 import { MemberListStrategy } from '../../../../host/headend/keys/strategies/member-list-strategy.ts';
 import { ServicePairStrategy } from '../../../../host/headend/keys/strategies/service-pair-strategy.ts';
+import type { ListedMember } from '../../../../host/headend/membership/member-list.ts';
 import { BrokenCard } from '../../../support/cards/broken-card.ts';
 import { Recording, RecordingViewer, sealSecond, SERVICE, SSRC } from '../../../support/cards/recording-viewer.ts';
 import { isTaken } from '../../../support/headend/recording.ts';
@@ -35,6 +37,7 @@ const root = new KeyRoot(randomBytes(16));
 const downlinkKey = (cardId: Uint8Array) => deriveTestCardKey('downlink', cardId);
 
 type Delivery = 'multicast' | 'unicast';
+type Member = Pick<ListedMember, 'cardId' | 'from' | 'to'>;
 
 /** @param hasPoint whether a card has the head-end's point. */
 function makeKeys(
@@ -42,8 +45,8 @@ function makeKeys(
   grace: number,
   hasPoint: (cardId: Uint8Array) => boolean,
   chosen: string[],
+  { ids = { segment: 1, content: 1 }, segments = [] as SegmentKey[], members = [] as Member[] } = {},
 ): SessionKeyManager {
-  const ids = { segment: 1, content: 1 };
   const common = { service: SERVICE, root, parents: new UniqueKeys(downlinkKey), ceilings: CEILINGS, grace };
   return new SessionKeyManager({
     service: SERVICE,
@@ -61,13 +64,14 @@ function makeKeys(
       staticKey: HEAD_END.privateKey,
       hasPoint,
       others: new MemberListStrategy(common),
+      earlier: [...segments],
       onChosen: (_cardId, way, reason) => chosen.push(`${way}: ${reason}`),
     }),
     takeId: (name) => ids[name]++,
     deriveSegmentKey: (keyId) => root.deriveSegmentKey(SERVICE, keyId),
-    segments: [],
-    members: [],
-    onSegment: () => undefined,
+    segments: [...segments],
+    members,
+    onSegment: (segment) => segments.push(segment),
   });
 }
 
@@ -176,6 +180,52 @@ describe.each<[Delivery, CardKind, number]>([
       expect(opened).toEqual(viewer === outsider ? [] : seconds(0, SEGMENT));
     }
   });
+});
+
+test('a head-end that starts anew goes on under the same pair; who left before it opens nothing of the next segment', async () => {
+  await using stack = new AsyncDisposableStack();
+  const [stayer, leaver] = [await RecordingViewer.start('soft', 1), await RecordingViewer.start('soft', 2)];
+  for (const viewer of [stayer, leaver]) {
+    stack.defer(() => viewer.close());
+    await viewer.givePoint(HEAD_END.publicKey);
+  }
+  const kept = { ids: { segment: 1, content: 1 }, segments: [] as SegmentKey[] };
+  const open = (members: Member[]) => makeKeys('multicast', 5, () => true, [], { ...kept, members });
+  const recording = new Recording();
+  const opened: number[] = [];
+  let keys = open([]);
+  const ask = async (viewer: RecordingViewer, second: number): Promise<void> => {
+    const { messages } = keys.grant(viewer.grant(0, LENGTH));
+    for (const message of messages) recording.add(message);
+    await viewer.hear(messages, second * 1000);
+  };
+  const play = async (from: number, to: number): Promise<void> => {
+    for (let second = from; second < to; second++) {
+      if (second === ASKED) await ask(stayer, second);
+      const { personal, shared } = keys.due(START + second);
+      for (const message of [...personal, ...shared]) recording.add(message);
+      await stayer.hear([...personal, ...shared], second * 1000);
+      const group = sealSecond(keys, second);
+      recording.groups.push(group);
+      if (await isTaken(stayer.module.decode(group.part))) opened.push(second);
+    }
+  };
+  keys.startStream({ ssrc: SSRC, mediaTime: START });
+  for (const viewer of [stayer, leaver]) await ask(viewer, 0);
+  await play(0, 30);
+  keys.end(leaver.cardId, START + 30);
+  await play(30, 50);
+  keys = open([{ cardId: toHex(stayer.cardId), from: START, to: START + LENGTH }]);
+  keys.startStream({ ssrc: SSRC, mediaTime: START + 50 });
+  await play(50, 2 * SEGMENT);
+
+  expect(opened).toEqual(seconds(0, 2 * SEGMENT));
+  const pairs = [...recording.messages.values()].map(parseKeyMessage).filter((key) => key.kind === KIND.servicePair);
+  expect(new Set(pairs.map(({ keyId }) => keyId)).size).toBe(2);
+  const broken = new BrokenCard(SERVICE, downlinkKey(leaver.cardId), HEAD_END.publicKey);
+  broken.learn(recording.messages.values());
+  const known = recording.groups.filter(({ contentKeyId }) => broken.hasContent(contentKeyId));
+  expect(known.map(({ second }) => second)).toEqual(seconds(0, SEGMENT));
 });
 
 test('a private half is of one issuer, service and segment, and the same after every start', () => {
