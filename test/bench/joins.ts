@@ -13,6 +13,7 @@ import { loadOpensslCbc } from '../../host/transport/crypto/node-openssl-cbc.ts'
 import { DeskFixture, HandCard, SOLD } from '../support/headend/request-desk-fixture.ts';
 import { NOW } from '../support/headend/sample-offer.ts';
 import { findMedian, type Measurement } from './figures.ts';
+import { JOIN_PACING, measureJoinPacing } from './join-pacing.ts';
 
 const ROUNDS = 7;
 /** Joins, and then as many writes of the loop, at a turn; the first turns are not counted, as Node compiles meanwhile. */
@@ -52,19 +53,21 @@ export async function measureJoins(): Promise<Measurement> {
   } finally {
     await fixture.close();
   }
+  const pacing = await measureJoinPacing();
   const ratio = alone.map((joined, turn) => joined / loop[turn]!);
   return {
     how:
       `Joins of cards that were never seen before: tag checked, key sealed, log row, member, entry, number and answer ` +
       `in one transaction. One after the other, against a loop that appends ${PAGE.toLocaleString('en')} octets to a file and ` +
       `calls fdatasync, ${TURN} of each at a turn, median of ${TURNS} turns; then ${AT_ONCE.toLocaleString('en')} waiting at a time, ` +
-      `whole and without checking tag and sealing key, median of ${ROUNDS} rounds.`,
+      `whole and without checking tag and sealing key, median of ${ROUNDS} rounds. ${JOIN_PACING}`,
     rows: [
       { what: 'joins one by one', figure: findMedian(alone), unit: 'joins/s' },
       { what: 'fdatasync loop', figure: findMedian(loop), unit: 'writes/s' },
       { what: 'joins / loop', figure: findMedian(ratio), unit: '', goal: { atLeast: 0.7 } },
       { what: 'joins in groups, whole', figure: findMedian(grouped), unit: 'joins/s' },
       { what: 'joins in groups, committed', figure: findMedian(committed), unit: 'joins/s', goal: { atLeast: 50_000 } },
+      ...pacing,
     ],
   };
 }

@@ -13,6 +13,7 @@ import { measureHeadEnd } from './head-end.ts';
 import { measureJoinTime } from './join-time.ts';
 import { measureJoins } from './joins.ts';
 import { endWithThisProcess } from './left-behind.ts';
+import { measureLongRun, TEN_MILLION } from './live/long-run.ts';
 import { measureLive } from './live/measure-live.ts';
 import { MeasurementError } from './measurement-error.ts';
 import { measureReceipts } from './receipts.ts';
@@ -32,6 +33,7 @@ const MEASUREMENTS: Readonly<Record<string, () => Promise<Measurement>>> = {
   billing: measureBilling,
   live: measureLive,
   receipts: measureReceipts,
+  'ten-million': () => measureLongRun(TEN_MILLION),
   floods: () => measureFloods({ card: 'soft', withKoffi: true, seconds: FLOOD_SECONDS.whole }),
 };
 /** These run when they are asked for by name. */

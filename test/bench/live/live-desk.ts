@@ -18,14 +18,16 @@ export class LiveDesk {
   /** Of the card that is granted. */
   static readonly CARD = '4b455a-02-00000001';
   readonly folder: string;
+  readonly #env: NodeJS.ProcessEnv;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, env: NodeJS.ProcessEnv) {
     this.folder = folder;
+    this.#env = env;
   }
 
-  /** Makes an issuer, and a soft card with 10 USD. */
-  static async open(folder: string): Promise<LiveDesk> {
-    const desk = new LiveDesk(folder);
+  /** Makes an issuer, and a soft card with 10 USD. @param env what the commands have beside that of this process. */
+  static async open(folder: string, env: NodeJS.ProcessEnv = {}): Promise<LiveDesk> {
+    const desk = new LiveDesk(folder, env);
     await desk.start('issuer init --id 4b455a').ended;
     await desk.start('issuer personalise --card soft:my.card --serial 1').ended;
     await desk.start('issuer load --card soft:my.card --amount', '10.00 USD').ended;
@@ -36,7 +38,7 @@ export class LiveDesk {
   start(line: string, ...more: readonly string[]): Command {
     const child = spawn(process.execPath, [TOLLCAST, ...line.split(' '), ...more], {
       cwd: this.folder,
-      env: { ...process.env, TOLLCAST_PASSPHRASE: 'of this measurement alone' },
+      env: { ...process.env, TOLLCAST_PASSPHRASE: 'of this measurement alone', ...this.#env },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     endWithThisProcess(child);

@@ -12,7 +12,7 @@ import { type Answer, parseAnswer } from '../../../host/contract/answers/answer.
 import { parseProblem, type ProblemCode } from '../../../host/contract/answers/problem.ts';
 import { deliverReceipts } from '../../../host/holder/receipts/deliver-receipts.ts';
 import { splitDatagram } from '../cards/keys-by-hand.ts';
-import { personalise } from '../streams/test-service.ts';
+import { personalise, type TestIssuer } from '../streams/test-service.ts';
 import type { HeadendFixture } from './headend-fixture.ts';
 import { readGroup } from './recording.ts';
 import type { ServiceCapture } from './service-capture.ts';
@@ -32,10 +32,10 @@ export class SoftViewer {
   /** Key messages that it was given in answers. */
   readonly given: Uint8Array[] = [];
 
-  /** @param credit micro-units. */
-  static async start(serial: number, credit: bigint): Promise<SoftViewer> {
+  /** @param credit micro-units, where the issuer is that of the tests. */
+  static async start(serial: number, credit: bigint, issuer?: TestIssuer): Promise<SoftViewer> {
     const card = await startCard({ kind: 'soft' });
-    const cardId = await personalise(card, serial, credit);
+    const cardId = await personalise(card, serial, credit, issuer);
     const module = new DecodeModule(await card.channel());
     await module.select();
     return new SoftViewer(card, cardId, module);

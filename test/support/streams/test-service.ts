@@ -32,22 +32,32 @@ export const MASTERS = {
   load: randomBytes(16),
 };
 
+/** Who makes cards. */
+export interface TestIssuer {
+  /** u24. */
+  readonly number: number;
+  readonly masters: Readonly<Record<keyof typeof MASTERS, Uint8Array>>;
+}
+
+const TEST_ISSUER: TestIssuer = { number: 0x0a1b2c, masters: MASTERS };
+
 /** A key of a card, as the issuer of these tests derives it. */
 export function deriveTestCardKey(name: CardKeyName, cardId: Uint8Array): Uint8Array {
   return deriveCardKey(MASTERS[CARD_KEYS[name]], name, cardId);
 }
 
-/** Makes a blank card one of the tests' issuer. @returns its id. */
+/** Makes a blank card one of an issuer, that of the tests when left out; it alone loads credit. @returns the card's id. */
 export async function personalise(
   card: Pick<SimulatedCard, 'kind' | 'channel'>,
   serial: number,
   credit: bigint,
+  { number, masters } = TEST_ISSUER,
 ): Promise<Uint8Array> {
-  const cardId = encodeCardId({ issuer: 0x0a1b2c, moduleClass: card.kind === 'soft' ? 'soft' : 'card', serial });
+  const cardId = encodeCardId({ issuer: number, moduleClass: card.kind === 'soft' ? 'soft' : 'card', serial });
   const channel = await card.channel();
   const module = new DecodeModule(channel);
   await module.select();
-  const key = (name: CardKeyName) => deriveTestCardKey(name, cardId);
+  const key = (name: CardKeyName) => deriveCardKey(masters[CARD_KEYS[name]], name, cardId);
   const profile = { cardId, currency: USD, maximumBalance: 500_000_000n, maximumUnacknowledged: 500_000_000n };
   const keys = {
     downlink: key('downlink'),
