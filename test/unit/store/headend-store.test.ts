@@ -1,9 +1,12 @@
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { sql } from 'kysely';
+import { Kysely, sql } from 'kysely';
+import { Migrator } from 'kysely/migration';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { backUpHeadendStore, headendDatabase, openHeadendStore } from '../../../host/store/headend/headend-store.ts';
+import { HEADEND_MIGRATIONS } from '../../../host/store/headend/migrations/headend-migrations.ts';
+import { WorkerSqliteDialect } from '../../../host/store/worker-sqlite-dialect.ts';
 
 let directory: string;
 
@@ -41,6 +44,19 @@ test('a transaction that fails changes nothing, and the error is that of SQLite'
   });
   await expect(twice).rejects.toMatchObject({ errcode: 1555 });
   expect(await store.selectFrom('service').selectAll().execute()).toEqual([]);
+});
+
+test('who had a card in a database of an earlier version has it still', async () => {
+  const database = new Kysely<unknown>({ dialect: new WorkerSqliteDialect(headendDatabase(directory)) });
+  const provider = { getMigrations: async () => HEADEND_MIGRATIONS };
+  const { error } = await new Migrator({ db: database, provider }).migrateTo('0010-subscriptions');
+  expect(error).toBeUndefined();
+  await sql`insert into card_user (card_id, user) values ('0a1b2c0200000001', 'ann')`.execute(database);
+  await database.destroy();
+  await using store = await openHeadendStore(directory);
+  const held = { cardId: '0a1b2c0200000001', since: 0, until: null, user: 'ann' };
+  expect(await store.selectFrom('cardUser').selectAll().execute()).toEqual([held]);
+  expect(await store.selectFrom('user').select('name').execute()).toEqual([{ name: 'ann' }]);
 });
 
 test('a database that a newer version wrote is left alone', async () => {

@@ -42,6 +42,8 @@ export async function requireErasable(store: HeadendStore, user: string, isArchi
     .where('until', 'is', null)
     .executeTakeFirst();
   if (running !== undefined) throw refuse(user, `has a subscription of service ${running.service}; end it first`);
+  const open = await findOpenDispute(store, user);
+  if (open !== undefined) throw refuse(user, `has an open dispute (${open}); rule it first`);
   const owed = (await readBalances(store, `user:${user}`)).find(({ amount }) => amount !== 0n);
   if (owed !== undefined) {
     const amount = formatMoney(owed.amount, currencyByNumber(owed.currency));
@@ -117,6 +119,10 @@ async function eraseLedger(
     if (known === source && said === note) continue;
     await sql`update ledger_entry set source = ${known}, note = ${said} where id = ${id}`.execute(transaction);
   }
+  const ids = listOf(rows.map(({ id }) => String(id)));
+  await sql`update dispute set reason = ${ERASED_NOTE} where cast(entry_id as text) in ${ids}`.execute(transaction);
+  await sql`update dispute_ruling set ruling_note = ${ERASED_NOTE} where dispute_id in
+    (select id from dispute where cast(entry_id as text) in ${ids})`.execute(transaction);
   for (const side of ['debit', 'credit'] as const) {
     await transaction
       .updateTable('ledgerPosting')
@@ -180,6 +186,19 @@ async function eraseChanges(transaction: Transaction<HeadendTables>, redact: Red
 function nameAgain(name: string, redact: Redactor, id: number | bigint): string {
   const known = redact(name);
   return known === name ? name : `${known}.${id}`;
+}
+
+async function findOpenDispute(store: HeadendStore, user: string): Promise<number | undefined> {
+  const account = `user:${user}`;
+  const row = await store
+    .selectFrom('dispute')
+    .leftJoin('disputeRuling', 'disputeId', 'dispute.id')
+    .innerJoin('ledgerPosting as posting', 'posting.entryId', 'dispute.entryId')
+    .select('dispute.id')
+    .where('ruling', 'is', null)
+    .where((of) => of.or([of('debit', '=', account), of('credit', '=', account)]))
+    .executeTakeFirst();
+  return row?.id;
 }
 
 function listOf(texts: readonly string[]): RawBuilder<string> {

@@ -12,6 +12,7 @@ import { subscriptions } from './0010-subscriptions.ts';
 import { users } from './0011-users.ts';
 import { logBilling } from './0012-log-billing.ts';
 import { disputes } from './0013-disputes.ts';
+import { erasedDisputes } from './0016-erased-disputes.ts';
 
 /**
  * What each version of the head-end's database adds to the one before, by name and in the order of the names. One that
@@ -31,4 +32,5 @@ export const HEADEND_MIGRATIONS: Record<string, Migration> = {
   '0011-users': users,
   '0012-log-billing': logBilling,
   '0013-disputes': disputes,
+  '0016-erased-disputes': erasedDisputes,
 };

@@ -72,6 +72,8 @@ async function makeHistory(): Promise<void> {
   await billing('payment', 'QUAYLE-desk-1', ...account, '--amount', '1.00 USD', '--note', 'Annabel paid in person');
   await billing('payment', 'quayle-desk-1', ...account, '--amount', '1.00 USD');
   await billing('refund', 'storm', ...account, '--service', '7', '--amount', '0.50 USD', '--note', 'Ms Quayle rang');
+  const [, charge = ''] = /^(\d+),1,.*,charge,/m.exec(await billing('export', ...account)) ?? [];
+  await billing('dispute', charge, 'Annabel says that she slept');
   while (clock.now() < Date.UTC(2026, 11, 1)) await clock.advance(600_000);
   await billing('close', '2026-11');
   await billing('invoice', '2026-11');
@@ -117,6 +119,7 @@ describe('what is held about a user', () => {
       expect.arrayContaining(['charge', 'receipt', 'payment', 'refund', 'period-fee']),
     );
     expect(data['invoices']).toHaveLength(2);
+    expect(data['disputes']).toMatchObject([{ reason: 'Annabel says that she slept', ruling: null }]);
     expect(data['changes']!.length).toBeGreaterThan(3);
     expect(text).not.toContain('user:bo');
     expect(text).not.toContain('Bo Example');
@@ -140,6 +143,8 @@ describe('what is held about a user', () => {
     await expect(headend('user', 'erase', USER)).rejects.toMatchObject({ code: 'NOT_CONFIRMED' });
     await expect(headend('user', 'erase', USER, '--yes')).rejects.toThrow('has a subscription of service 7');
     await billing('unsubscribe', USER, '--service', '7');
+    await expect(headend('user', 'erase', USER, '--yes')).rejects.toThrow('has an open dispute (1); rule it first');
+    await billing('reject', '1', '--note', 'Ms Quayle was seen');
     await expect(headend('user', 'erase', USER, '--yes')).rejects.toThrow('owes 9.500001 USD; settle it first');
     await billing('payment', 'quayle-desk-2', ...account, '--amount', '9.500001 USD');
     await expect(headend('user', 'erase', USER, '--yes')).rejects.toThrow('which the law may make you keep');
@@ -200,6 +205,8 @@ describe('what is held about a user', () => {
       "update invoice set account = 'user:erased-1', document = json_set(document, '$.total', '0.00 USD')",
       'update invoice set payable = payable + 1',
       'delete from ledger_posting',
+      "update dispute set reason = 'another'",
+      "update dispute_ruling set ruling_note = 'erased', ruling = 'upheld'",
     ]) {
       expect(() => database.exec(statement)).toThrow(/stays/);
     }
