@@ -104,7 +104,10 @@ test(
         await using first = await WholeSubscriber.start(issuer, desk);
         await using second = await WholeSubscriber.start(issuer, desk);
         const subscribers = [first, second];
-        for (const step of steps) await take(step, desk, subscribers);
+        for (const step of steps) {
+          await take(step, desk, subscribers);
+          for (const one of subscribers) one.timePassed();
+        }
         // All joins end.
         await desk.pass(40_000);
         for (const one of subscribers) await one.deliver(false);
@@ -120,9 +123,9 @@ test(
 async function requireAgreement(desk: WholeDesk, subscribers: readonly WholeSubscriber[]): Promise<void> {
   const { store } = desk;
   const span = { from: 0, to: 0xffff_ffff };
+  await desk.loads.postAll();
   expect((await desk.receipts.reconcile(span)).differences).toEqual([]);
   expect(await desk.receipts.listFraud(span)).toEqual([]);
-  await desk.loads.postAll();
   const balances = await readBalances(store);
   expect(balances.reduce((sum, { amount }) => sum + amount, 0n)).toBe(0n);
   const balanceOf = (account: string) => balances.find((one) => one.account === account)?.amount ?? 0n;

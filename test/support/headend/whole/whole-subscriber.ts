@@ -50,6 +50,7 @@ export class WholeSubscriber implements AsyncDisposable {
   loaded = CREDIT;
   readonly #desk: WholeDesk;
   readonly #card: SimulatedCard;
+  /** Whether the head-end has it on its list now. */
   #isJoined = false;
   #requests = 0;
   #groups = 0;
@@ -89,30 +90,30 @@ export class WholeSubscriber implements AsyncDisposable {
     return this.agreed.at(-1)!;
   }
 
-  /** Whether the head-end has it on its list now. */
-  get #isListed(): boolean {
-    return this.#isJoined && this.#desk.now < this.#last.to;
+  /** Time has passed: a join that has ended by then has ended, though the clock may be set back later. */
+  timePassed(): void {
+    if (this.#isJoined && this.#desk.now >= this.#last.to) this.#isJoined = false;
   }
 
   async join(skew: number, length: number, trouble: Trouble): Promise<void> {
     const from = this.#desk.now + skew;
-    const wasListed = this.#isListed;
+    const wasJoined = this.#isJoined;
     const answer = await this.#request('join', from, from + length, trouble);
     if (typeof answer === 'string') {
       // A join that goes on must not leave a gap.
-      expect(answer).toBe(wasListed && from > this.#last.to ? 'not-later' : 'too-late');
+      expect(answer).toBe(wasJoined && from > this.#last.to ? 'not-later' : 'too-late');
       return;
     }
-    if (!wasListed) this.agreed.push({ from: answer.from, to: answer.to });
+    if (!wasJoined) this.agreed.push({ from: answer.from, to: answer.to });
     this.#isJoined = true;
     this.#last.to = answer.to;
   }
 
   async extend(length: number, trouble: Trouble): Promise<void> {
     const from = this.agreed.at(-1)?.to ?? this.#desk.now;
-    const wasListed = this.#isListed;
+    const wasJoined = this.#isJoined;
     const answer = await this.#request('extend', from, from + length, trouble);
-    if (!wasListed) {
+    if (!wasJoined) {
       expect(answer).toMatch(/^(?:not-joined|skewed)$/);
       return;
     }
@@ -122,7 +123,7 @@ export class WholeSubscriber implements AsyncDisposable {
 
   /** @param way whether the card signs that it opens nothing more, or asks only. */
   async leave(way: 'record' | 'request', trouble: Trouble): Promise<void> {
-    if (!this.#isListed) {
+    if (!this.#isJoined) {
       expect(await this.#request('leave', this.#desk.now, this.#desk.now, trouble)).toBe('not-joined');
       return;
     }
@@ -140,7 +141,7 @@ export class WholeSubscriber implements AsyncDisposable {
 
   /** Opens what is sent now, if it is sent the keys. */
   async watch(groups: readonly number[], end: 'close' | 'pull' | 'stay'): Promise<void> {
-    if (!this.#isListed) return;
+    if (!this.#isJoined) return;
     const { module } = this;
     const { ssrc, mediaTime, journal } = this.#desk;
     await module.select();
