@@ -9,8 +9,8 @@ interface GrantedTime {
   readonly to: number;
 }
 
-/** Outcomes of requests that bring keys to the end of a join. */
-const GRANTING = ['joined', 'extended', 'keys'];
+/** Outcomes of requests that bring keys: to the end of a join, or of a segment that is sold by the log alone. */
+const GRANTING = ['joined', 'extended', 'keys', 'sold'];
 
 /** When the last purchase ends that a card was ever given here, seconds since 1970; 0 when there was none. */
 export async function readLastEnd(store: HeadendStore, cardId: string): Promise<number> {

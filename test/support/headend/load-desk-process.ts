@@ -1,6 +1,7 @@
 /** A desk for loads in a process of its own, for tests that kill it at a step. */
 import { flushCompileCache } from 'node:module';
 import { CreditBook } from '../../../host/headend/loads/credit-book.ts';
+import { LostCards } from '../../../host/headend/loads/lost-cards.ts';
 import { Accounts } from '../../../host/issuer/cards/accounts.ts';
 import { GroupWriter } from '../../../host/store/group-writer.ts';
 import { type LoadDeskAnswer, type LoadDeskQuestion, OpenLoadDesk } from './load-desk.ts';
@@ -33,6 +34,7 @@ function serve(send: (message: LoadDeskAnswer) => void): void {
         desk = await OpenLoadDesk.open(order.issuer, order.state);
         // Nothing but these writes, so the disk before one is as it was after the last.
         dieAfter(CreditBook.prototype, ['claim', 'settle'], step);
+        dieAfter(LostCards.prototype, ['settle'], step);
         dieAfter(GroupWriter.prototype, ['commit'], step);
         dieAfter(Accounts.prototype, ['transaction', 'recordProof'], step);
         return { status: 200, text: '' };

@@ -7,12 +7,14 @@ import { formatCardId } from '../../../../apdu/decode-module/card-id.ts';
 import { TransportError } from '../../../../apdu/errors.ts';
 import { toHex } from '../../../../apdu/octets.ts';
 import { readBalances, readEntries } from '../../../../host/headend/ledger/read-ledger.ts';
+import { LostCards } from '../../../../host/headend/loads/lost-cards.ts';
 import { fetchLoad, type PostJson } from '../../../../host/holder/loads/fetch-load.ts';
 import { RequestRefusedError } from '../../../../host/holder/requests/subscription.ts';
 import { openHeadendStore } from '../../../../host/store/headend/headend-store.ts';
 import { OpenLoadDesk } from '../../../support/headend/load-desk.ts';
 import { MortalLoadDesk } from '../../../support/headend/mortal-load-desk.ts';
 import { IssuerDesk, UNIT } from '../../../support/issuer-desk.ts';
+import { SimulatedClock } from '../../../support/simulated-clock.ts';
 
 const KEY = 'a-key-of-this-test-1';
 
@@ -50,6 +52,19 @@ async function expectLoaded(amount: bigint, loads: number): Promise<void> {
   const account = `card:${formatCardId(issuer.cardId)}` as const;
   const [balance] = await readBalances(store, account);
   expect(balance?.amount ?? 0n).toBe(-amount);
+}
+
+/** A card that was loaded with a unit and is lost: two hours ago, without a purchase. */
+async function loseCard(serial: number): Promise<void> {
+  const { accounts } = issuer;
+  const card = { moduleClass: 'card', currency: 840, maximumBalance: UNIT, serial } as const;
+  const lost = await accounts.addCard(card, 1);
+  const loadId = new Uint8Array(8).fill(serial);
+  await accounts.addOrder(lost, { kind: 'load', number: 1, loadId, asked: UNIT, refund: 0n, signedAt: 1 });
+  await accounts.recordProof(lost, 1);
+  await using store = await openHeadendStore(state);
+  const clock = new SimulatedClock(Date.now() - 7_200_000);
+  await new LostCards({ store, accounts, post: async () => undefined, clock }).report(lost, issuer.cardId, 'ann');
 }
 
 async function problemOf(loading: Promise<unknown>): Promise<string> {
@@ -162,6 +177,32 @@ describe('asked twice, loaded once', () => {
     }
     // Before the first write, and after each.
     expect(deaths).toBeGreaterThan(6);
+  });
+
+  test('also what lost cards have left, wherever the head-end is killed', { timeout: 60_000 }, async () => {
+    await using mortal = new MortalLoadDesk(issuer.issuer.store, state);
+    const { post } = mortal;
+    let total = 0n;
+    let deaths = 0;
+    await mortal.start();
+    // After it is decided, claimed, ordered or proved, and on disk.
+    for (const after of [2, 3, 5, 7]) {
+      await loseCard(after);
+      await mortal.ask({ what: 'die', after });
+      await load(undefined, { key: `the-key-number-${after}`, post }).catch(() => undefined);
+      if (!mortal.isAlive) {
+        deaths += 1;
+        await mortal.start();
+        await load(undefined, { key: `the-key-number-${after}`, post }).catch(() => undefined);
+      }
+      total += UNIT;
+      await expectLoaded(total, Number(total / UNIT));
+    }
+    expect(deaths).toBeGreaterThan(2);
+    await using store = await openHeadendStore(state);
+    expect(await readEntries(store, { kind: 'move' })).toHaveLength(4);
+    // No more came in than was paid for the lost cards.
+    expect((await readBalances(store, 'cash'))[0]?.amount).toBe(4n * UNIT);
   });
 
   test('whatever step of the client is its last', async () => {
