@@ -10,7 +10,7 @@ import type { Output } from './output.ts';
 import { openNamedPipe, openPipe } from './pipe-output.ts';
 
 const STDOUT = 1;
-/** Octets that are written at once, with no more to wait for: what comes in up to 50 ms, within these bounds. */
+/** Octets that are written at once, with no more to wait for: what comes in up to `LINGER`, within these bounds. */
 const MIN_WRITE = 96 * 1024;
 const MAX_WRITE = 512 * 1024;
 /** ms without an end of a write after which it is not ready for more. */
@@ -18,7 +18,7 @@ const MAX_STALL = 1000;
 /** Octets written by one system call at most. */
 const MAX_PART = MAX_WRITE;
 /** ms for which a small write to a file waits for more. */
-const LINGER = 150;
+const LINGER = 50;
 /** ms in which so much came that twice as much is written at once from then on. */
 const SOON = 25;
 /** ms between attempts to write to a socket that is full and does not block. */
