@@ -44,7 +44,7 @@ const SCRATCH = 256;
 /**
  * AEAD_AES_128_GCM by the OpenSSL inside Node, without the cipher objects of node:crypto: on a packet they cost ten
  * times as much as the cipher.
- * @returns nothing where koffi is not installed, or this Node does not export its OpenSSL.
+ * @returns nothing where koffi is not installed, this Node does not export its OpenSSL, or the machine is not of 64 bits.
  */
 export async function loadOpensslAead(): Promise<AeadFactory | undefined> {
   const evp = await loadEvp();
@@ -174,6 +174,8 @@ function put(memory: Uint8Array, at: number, octets: Uint8Array): void {
 }
 
 async function loadEvp(): Promise<Evp | undefined> {
+  // The structure of a parameter is known of these alone.
+  if (process.arch !== 'x64' && process.arch !== 'arm64') return undefined;
   const koffi = await loadKoffi();
   if (koffi === undefined) return undefined;
   try {
