@@ -30,6 +30,7 @@ export class BillingDesk {
   readonly #clock: Clock;
   readonly #subscriptions: Pick<Subscriptions, 'readFees'>;
   readonly #logBiller: Pick<LogBiller, 'billDue'>;
+  readonly #onClosed: (end: number) => Promise<void>;
 
   constructor(
     store: HeadendStore,
@@ -38,10 +39,13 @@ export class BillingDesk {
     sources: {
       readonly subscriptions: Pick<Subscriptions, 'readFees'>;
       readonly logBiller: Pick<LogBiller, 'billDue'>;
+      /** Called when a month is closed. @param end of it, seconds since 1970. */
+      readonly onClosed?: (end: number) => Promise<void>;
     },
   ) {
     this.#subscriptions = sources.subscriptions;
     this.#logBiller = sources.logBiller;
+    this.#onClosed = sources.onClosed ?? (async () => undefined);
     this.#store = store;
     this.#writer = writer;
     this.#clock = clock;
@@ -116,6 +120,7 @@ export class BillingDesk {
       await this.#writer.commit(fees.slice(at, at + BATCH).flatMap(postChanges));
     }
     await this.#writer.commit([closeChange(period, this.now)]);
+    await this.#onClosed(startOfPeriod(nextPeriod(period)));
   }
 }
 

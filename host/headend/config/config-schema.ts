@@ -177,6 +177,12 @@ export const HEADEND = Type.Object(
         CLOSED,
       ),
     ),
+    journal: Type.Optional(
+      Type.Object(
+        { keep: whole(31, 36_600, 'days for which what was sent is kept before the end of a closed month') },
+        CLOSED,
+      ),
+    ),
     schemes: Type.Optional(
       Type.Record(
         NAME,

@@ -34,6 +34,8 @@ export interface HeadendPlan {
   };
   /** Who sends invoices, and the taxes that prices contain. */
   readonly invoices: { readonly from: string; readonly tax: readonly TaxRule[] };
+  /** Days for which the sender's journal is kept before the end of a month that is closed. */
+  readonly journalDays: number;
   /** Charging schemes of the operator's own, which are loaded at the start. */
   readonly schemes: readonly SchemeFile[];
   readonly log: 'debug' | 'info' | 'warn' | 'error';
@@ -42,6 +44,8 @@ export interface HeadendPlan {
 
 const DEFAULT_STATE = '.tollcast/headend';
 const DEFAULT_ISSUER = '.tollcast/issuer';
+/** More than a year. */
+const DEFAULT_JOURNAL_DAYS = 400;
 
 /** Reads what the configuration says. @returns undefined when it cannot be used; the list says why then. */
 export function planHeadend(definition: HeadendDefinition, faults: FaultList): HeadendPlan | undefined {
@@ -91,6 +95,7 @@ export function planHeadend(definition: HeadendDefinition, faults: FaultList): H
       interval: announce.interval ?? 5,
     },
     invoices: { from: definition.invoices?.from ?? '', tax: definition.invoices?.tax ?? [] },
+    journalDays: definition.journal?.keep ?? DEFAULT_JOURNAL_DAYS,
     schemes,
     log: definition.log ?? 'info',
     services: plans.filter((plan) => plan !== undefined),

@@ -98,6 +98,7 @@ export class Reconciler {
     const totals = new Map<number, { -readonly [K in keyof ReconciledTotal]: ReconciledTotal[K] }>();
     let journal: { of: ServiceJournal; from: number; to: number } | undefined;
     let prices: ServiceJournal | undefined;
+    const forgotten = await this.#store.selectFrom('sentForgotten').selectAll().executeTakeFirst();
     for await (const page of this.#pages(service, span)) {
       const from = Math.min(...page.map(({ timeFrom }) => timeFrom).filter((time) => time > 0));
       const to = Math.max(...page.map(({ timeTo }) => timeTo));
@@ -114,7 +115,8 @@ export class Reconciler {
         // A receipt without groups has no time.
         if (row.groups === 0) prices ??= await ServiceJournal.readPrices(this.#store, service);
         const held = row.groups === 0 && prices !== undefined ? prices : journal.of;
-        for (const difference of checkReceipt(row, held)) found.push({ ...place, ...difference });
+        const differences = isForgotten(row, forgotten) ? [] : checkReceipt(row, held);
+        for (const difference of differences) found.push({ ...place, ...difference });
         const total = totals.get(currency) ?? { service, currency, receipts: 0, octets: 0n, amount: 0n, torn: 0n };
         total.receipts += 1;
         total.octets += octets;
@@ -168,4 +170,12 @@ export class Reconciler {
       after = last;
     }
   }
+}
+
+/** Whether what was sent at the time of a receipt was forgotten when the receipt had long been here. */
+function isForgotten(
+  { timeFrom, timeTo, takenAt }: { readonly timeFrom: number; readonly timeTo: number; readonly takenAt: number },
+  forgotten: { readonly before: number; readonly forgottenAt: number } | undefined,
+): boolean {
+  return forgotten !== undefined && timeTo > 0 && timeFrom < forgotten.before && takenAt < forgotten.forgottenAt;
 }

@@ -16,9 +16,13 @@ import { Subscriptions } from '../billing/subscriptions.ts';
 import { UserBook } from '../billing/users/user-book.ts';
 import type { HeadendPlan } from '../config/headend-plan.ts';
 import type { LoadRole } from '../loads/load-role.ts';
+import { forgetSent } from '../meter/forget-sent.ts';
 import type { RequestDesk } from '../requests/request-desk.ts';
 import { guardMembers, openReplacing } from './replace-card.ts';
 import type { SoldServices } from './sold-services.ts';
+
+/** Seconds. */
+const DAY = 86_400;
 
 /** What the API needs for billing. */
 export interface Invoicing extends Pick<InvoicePorts, 'invoices' | 'findParties'>, UserBillPorts {
@@ -31,7 +35,7 @@ export interface Invoicing extends Pick<InvoicePorts, 'invoices' | 'findParties'
 }
 
 export function openInvoicing(
-  { invoices: { from, tax } }: HeadendPlan,
+  { invoices: { from, tax }, journalDays }: HeadendPlan,
   ports: {
     readonly store: HeadendStore;
     readonly writer: GroupWriter;
@@ -50,7 +54,11 @@ export function openInvoicing(
     users,
     members: guardMembers(desk, store),
     replacing: openReplacing(users, desk, loads.lost),
-    billing: new BillingDesk(store, writer, clock, { subscriptions, logBiller }),
+    billing: new BillingDesk(store, writer, clock, {
+      subscriptions,
+      logBiller,
+      onClosed: (end) => forgetSent(store, writer, end - journalDays * DAY, Math.floor(clock.now() / 1000)),
+    }),
     disputes: new DisputeDesk(store, writer, clock),
     invoices: new InvoiceDesk(store, writer, clock, tax),
     findBill: async (octets) => {

@@ -15,17 +15,20 @@ export interface InvoiceParties {
 
 const STYLE = `
 @page { size: A4; margin: 18mm 16mm }
-body { font: 10.5pt/1.45 system-ui, sans-serif; color: #1a1a1a; max-width: 52rem; margin: 2rem auto; padding: 0 1rem }
-header { display: flex; justify-content: space-between; gap: 2rem; margin-bottom: 2rem }
+body { font: 10.5pt/1.45 system-ui, sans-serif; color: #1a1a1a; max-width: 52rem; margin: 2rem auto; padding: 0 1rem;
+  overflow-wrap: anywhere }
+header { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 1rem 2rem; margin-bottom: 2rem }
+header > * { min-width: 0; max-width: 100% }
 address { font-style: normal; white-space: pre-line }
 h1 { font-size: 1.5rem; margin: 0 0 .5rem }
-dl { display: grid; grid-template-columns: max-content auto; gap: .1rem 1rem; margin: 0 }
+dl { display: grid; grid-template-columns: max-content minmax(0, auto); gap: .1rem 1rem; margin: 0 }
 dt { color: #555 } dd { margin: 0 }
 table { width: 100%; border-collapse: collapse; margin: 1.5rem 0 }
 thead { display: table-header-group } tr { break-inside: avoid }
 th { text-align: left; border-bottom: 2px solid #1a1a1a; padding: .3rem .5rem .3rem 0 }
 td { border-bottom: 1px solid #ccc; padding: .35rem .5rem .35rem 0; vertical-align: top }
-.amount { text-align: right; padding-right: 0; white-space: nowrap; font-variant-numeric: tabular-nums }
+.amount { text-align: right; padding-right: 0 }
+.number { white-space: nowrap; font-variant-numeric: tabular-nums }
 small { display: block; color: #555 }
 tfoot td { border: 0; padding-top: .2rem } tfoot .payable td { font-weight: 700; border-top: 2px solid #1a1a1a }
 @media print { body { margin: 0; max-width: none; padding: 0 } }
@@ -55,7 +58,7 @@ export function renderInvoice(invoice: IssuedInvoice, { from, to, services }: In
 <dt>Issued</dt><dd>${formatDay(issuedAt)}</dd></dl>
 ${to === undefined ? '' : `<p><address>${escapeUTF8(to)}</address></p>`}</div>
 <address>${escapeUTF8(from)}</address></header>
-<table><thead><tr><th>Entry</th><th>Date</th><th>Service</th><th class="amount">Amount</th></tr></thead>
+<table><thead><tr><th class="number">Entry</th><th class="number">Date</th><th>Service</th><th class="amount number">Amount</th></tr></thead>
 <tbody>${lines.map((line) => writeLine(line, services)).join('\n')}</tbody>
 <tfoot>${sums.join('\n')}</tfoot></table>
 <p><small>${number} · times are UTC · an entry is a line of the ledger, by which any amount is followed to its source</small></p>
@@ -68,15 +71,15 @@ function writeLine(line: InvoiceLine, services: ReadonlyMap<number, string>): st
   const what = service === null ? 'credit for the card' : nameOf(services, service);
   const small = readSessionOfLine(line).map((text) => `<small>${escapeUTF8(text)}</small>`);
   return (
-    `<tr><td>${entry === 0 ? '' : entry}</td><td>${formatDay(at)}</td>` +
-    `<td>${escapeUTF8(what)}${small.join('')}</td><td class="amount">${escapeUTF8(amount)}</td></tr>`
+    `<tr><td class="number">${entry === 0 ? '' : entry}</td><td class="number">${formatDay(at)}</td>` +
+    `<td>${escapeUTF8(what)}${small.join('')}</td><td class="amount number">${escapeUTF8(amount)}</td></tr>`
   );
 }
 
 function sum(label: string, amount: string, attribute = ''): string {
   return (
     `<tr${attribute}><td colspan="3" class="amount">${escapeUTF8(label)}</td>` +
-    `<td class="amount">${escapeUTF8(amount)}</td></tr>`
+    `<td class="amount number">${escapeUTF8(amount)}</td></tr>`
   );
 }
 

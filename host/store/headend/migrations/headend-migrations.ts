@@ -11,6 +11,7 @@ import { creditNames } from './0009-credit-names.ts';
 import { subscriptions } from './0010-subscriptions.ts';
 import { users } from './0011-users.ts';
 import { logBilling } from './0012-log-billing.ts';
+import { sentForgotten } from './0012-sent-forgotten.ts';
 import { disputes } from './0013-disputes.ts';
 import { erasedDisputes } from './0016-erased-disputes.ts';
 
@@ -31,6 +32,7 @@ export const HEADEND_MIGRATIONS: Record<string, Migration> = {
   '0010-subscriptions': subscriptions,
   '0011-users': users,
   '0012-log-billing': logBilling,
+  '0012-sent-forgotten': sentForgotten,
   '0013-disputes': disputes,
   '0016-erased-disputes': erasedDisputes,
 };

@@ -41,7 +41,15 @@ export interface SentBoundTable {
   readonly groups: number;
 }
 
+/** One row: up to when the journal was shortened, and when. */
+export interface SentForgottenTable {
+  readonly id: number;
+  readonly before: number;
+  readonly forgottenAt: number;
+}
+
 export type SentTables = {
+  readonly sentForgotten: SentForgottenTable;
   readonly sentKey: SentKeyTable;
   readonly sentSecond: SentSecondTable;
   readonly sentBound: SentBoundTable;
@@ -49,6 +57,9 @@ export type SentTables = {
 
 /** Integer columns of these tables that are numbers. */
 export const SENT_COLUMNS = {
+  id: 'number',
+  before: 'number',
+  forgottenAt: 'number',
   service: 'number',
   keyId: 'number',
   segment: 'number',

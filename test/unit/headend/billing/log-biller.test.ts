@@ -157,6 +157,23 @@ test('a segment that the key manager did not keep before it died is billed by th
   expect(await billerAt(START + 9 * SEGMENT + 30 + LAG).billDue()).toBe(1);
 });
 
+test('it is owed by who had the card when the key was given first', async () => {
+  await keepSegment(1);
+  const change = START + SEGMENT + 15;
+  await billing.store
+    .insertInto('cardUser')
+    .values([
+      { cardId: '0a1b2c0200000001', since: 0, until: change, user: 'ann' },
+      { cardId: '0a1b2c0200000001', since: change, until: null, user: 'bo' },
+    ])
+    .execute();
+  await log({ card: 1, segment: 1, from: 10, to: 20 });
+  await keepSegment(2);
+  await log({ card: 1, segment: 2, from: 10, to: 20 });
+  await billerAt(START + 5 * SEGMENT).billDue();
+  expect((await bills()).map(({ user }) => user)).toEqual(['ann', 'bo']);
+});
+
 test('what is given again is owed at the price of the first time', async () => {
   await keepSegment(1);
   await log({ card: 1, segment: 1, from: 0, to: 10 });

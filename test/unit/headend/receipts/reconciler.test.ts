@@ -7,6 +7,7 @@ import { RECEIPT } from '../../../../apdu/layout/money.ts';
 import { fromHex } from '../../../../apdu/octets.ts';
 import { postChanges } from '../../../../host/headend/ledger/ledger-rows.ts';
 import { makeLoadEntry, makeReceiptEntry, makeRefundEntry } from '../../../../host/headend/ledger/make-entries.ts';
+import { forgetSent } from '../../../../host/headend/meter/forget-sent.ts';
 import { listFraud } from '../../../../host/headend/receipts/fraud-list.ts';
 import { type ReconciledSpan, Reconciler } from '../../../../host/headend/receipts/reconciler.ts';
 import { GroupWriter } from '../../../../host/store/group-writer.ts';
@@ -216,6 +217,27 @@ describe('each difference is shown, with why', () => {
     expect(await kinds({ cardId: OTHER })).toEqual(['no such receipt']);
     expect(await kinds({ service: FLAT })).toEqual(['no such receipt']);
     expect(await kinds({ from: TO + 1 })).toEqual([]);
+  });
+});
+
+describe('a journal that was shortened', () => {
+  test('is no difference for what was here by then; what comes later is told', async () => {
+    await take();
+    await forgetSent(store, writer, TO + 1, TO + 1000);
+    expect(await store.selectFrom('sentSecond').selectAll().execute()).toEqual([]);
+    expect(await find()).toEqual([]);
+    const late = { number: 2, takenAt: TO + 1000, spent: 500_000n };
+    await take(late);
+    expect(await find()).toMatchObject([{ number: 2, kind: 'nothing sent' }]);
+  });
+
+  test('loses nothing from then on, and its prices stay', async () => {
+    await take();
+    await forgetSent(store, writer, FROM + 3, TO + 1000);
+    const seconds = await store.selectFrom('sentSecond').select('second').where('service', '=', FLAT).execute();
+    expect(seconds.map(({ second }) => second)).toEqual([3, 4, 5, 6, 7, 8, 9].map((second) => FROM + second));
+    await take({ ...EMPTY, number: 2, service: FLAT, amount: 1_500_000n });
+    expect(await find()).toEqual([]);
   });
 });
 
