@@ -24,6 +24,11 @@ export interface BridgeOptions {
   readonly waitForCredit?: boolean;
   /** Asked before the first toll at each price, and again when it rises. By default every price is accepted. */
   readonly decidePrice?: DecidePrice;
+  /**
+   * Asked before a purchase goes to the card that came by the key port, a key message; every one is loaded by default.
+   * What comes in answers is its asker's business.
+   */
+  readonly acceptsPurchase?: (message: Uint8Array) => boolean;
   /** Percent of a damaged group's octets that must have come for the group to be paid at all; 50 by default. */
   readonly minShare?: number;
   /** ms between looks into the purse while it is being used; 1000 by default. */

@@ -69,11 +69,7 @@ export class Bridge {
       onSlow: (text) => counters.cardSlow(text),
       onAnswer: () => counters.cardAnswered(),
     });
-    const keys = new KeyLoader({
-      service,
-      onDrop: (reason, messages) => counters.dropped(reason, messages),
-      onConfirm: (confirm) => options.onConfirm?.(confirm),
-    });
+    const keys = new KeyLoader({ ...options, onDrop: (reason, messages) => counters.dropped(reason, messages) });
     const intake = new MediaIntake({
       onDrop: (reason, packets) =>
         counters.dropped(this.#diagnosis.whyDropped(reason, packets, counters.status), packets),

@@ -22,6 +22,8 @@ export interface KeyLoaderOptions {
   readonly service?: number | undefined;
   /** Called with messages that were let go; with a number below 0 when messages counted before are taken up after all. */
   readonly onDrop: (reason: DropReason, messages: number) => void;
+  /** Whether a purchase that came by the key port may be loaded; every one by default. */
+  readonly acceptsPurchase?: ((message: Uint8Array) => boolean) | undefined;
   /** Called once with each confirm of the card, 48 octets. */
   readonly onConfirm?: (confirm: Uint8Array) => void;
 }
@@ -46,6 +48,7 @@ const REFUSALS: Partial<Record<ModuleErrorCode, DropReason>> = { CRYPTO: 'keyFor
 export class KeyLoader {
   readonly #onDrop: (reason: DropReason, messages: number) => void;
   readonly #onConfirm: ((confirm: Uint8Array) => void) | undefined;
+  readonly #acceptsPurchase: (message: Uint8Array) => boolean;
   readonly #known: KnownKeys;
   readonly #held = new HeldKeys();
   #turns = 0;
@@ -53,10 +56,11 @@ export class KeyLoader {
   #serial: number | undefined;
   #service: number | undefined;
 
-  constructor({ service, onDrop, onConfirm }: KeyLoaderOptions) {
+  constructor({ service, onDrop, onConfirm, acceptsPurchase = () => true }: KeyLoaderOptions) {
     this.#service = service;
     this.#onDrop = onDrop;
     this.#onConfirm = onConfirm;
+    this.#acceptsPurchase = acceptsPurchase;
     this.#known = new KnownKeys(onDrop);
   }
 
@@ -241,9 +245,10 @@ export class KeyLoader {
     for (const known of this.#known) {
       const { state, message, sender } = known;
       if (state !== 'due' || !this.#concerns(message) || !this.#held.hasParent(message)) continue;
-      if (isReplaced(this.#known, known)) {
+      const reason = this.#findObjection(known);
+      if (reason !== undefined) {
         known.state = 'refused';
-        known.refusals.reason = 'keyReplayed';
+        known.refusals.reason = reason;
         known.refusals.add();
         continue;
       }
@@ -253,6 +258,13 @@ export class KeyLoader {
       else due.push(known);
     }
     return senders;
+  }
+
+  /** Why a message does not go to the card, though that might take it. */
+  #findObjection(known: KnownKey): DropReason | undefined {
+    const { parentKind, octets } = known.message;
+    if (isPersonal(parentKind) && !this.#acceptsPurchase(octets)) return 'keyRefused';
+    return isReplaced(this.#known, known) ? 'keyReplayed' : undefined;
   }
 
   #countOrphans(of: KeySender): number {

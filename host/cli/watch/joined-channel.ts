@@ -2,18 +2,24 @@ import type { CardChannel } from '../../../apdu/card-channel.ts';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { OutOfRangeError, TollcastError, TransportError } from '../../../apdu/errors.ts';
+import { toHex } from '../../../apdu/octets.ts';
 import type { Bridge } from '../../bridge/index.ts';
 import { type Clock, systemClock } from '../../clock/clock.ts';
 import type { Answer } from '../../contract/answers/answer.ts';
+import { costsNoMore } from '../../contract/offer/costs-no-more.ts';
 import type { SignedOffer } from '../../contract/offer/signed-offer.ts';
+import { formatSession } from '../../contract/session/session-identity.ts';
 import { leavePurchase } from '../../holder/leave.ts';
 import { selectActive } from '../../holder/life.ts';
 import { type Pin, presentPin } from '../../holder/pin.ts';
 import { ReceiptCourier } from '../../holder/receipts/receipt-courier.ts';
 import { deletePrivateHalves } from '../../holder/requests/delete-ended-purchase.ts';
 import { KeptJoin } from '../../holder/requests/kept-join.ts';
+import { requireWithinOffer } from '../../holder/requests/require-within-offer.ts';
 import { type PostMessage, RequestRefusedError, Subscription } from '../../holder/requests/subscription.ts';
 import { requestPinned } from '../../transport/network/pinned-https.ts';
+import { formatOfferPrice, isOfferTrusted } from '../channels/describe-offer.ts';
+import { fetchChannels } from '../channels/fetch-channels.ts';
 import { formatTime } from '../terminal/time.ts';
 
 /** Where requests go, and receipts. */
@@ -40,11 +46,15 @@ export class JoinedChannel {
   readonly #subscription: Subscription;
   readonly #join: KeptJoin;
   readonly #courier: ReceiptCourier;
+  /** The one that was accepted, or another that costs no more. */
+  #offer: SignedOffer;
+  #hasWarned = false;
   readonly #cardThere = Promise.withResolvers<void>();
 
   constructor(options: JoinedChannelOptions) {
     this.#options = options;
     const { offer, bridge, warn } = options;
+    this.#offer = offer;
     this.#subscription = new Subscription({
       module: {
         signRequest: (kind, request) => bridge.card.use((module) => module.signRequest(kind, request)),
@@ -68,6 +78,7 @@ export class JoinedChannel {
       clock: this.#clock,
       onUnanswered: (until) =>
         warn(`the head-end does not answer, and is asked again; what was agreed holds until ${formatTime(until)}`),
+      renewOffer: () => this.#renewOffer(),
       onNoRoom: (from) =>
         warn(
           `the card has no room for what comes at ${formatTime(from)}; that waits until a purchase of this channel has ended, ` +
@@ -82,6 +93,19 @@ export class JoinedChannel {
     // A card that was pulled out has written a receipt since.
     this.#courier.wake();
     this.#join.cardReturned();
+  }
+
+  /** Whether a purchase that came by multicast is within the offer; the first one that is not is told. */
+  acceptsPurchase(message: Uint8Array): boolean {
+    try {
+      requireWithinOffer(message, this.#offer);
+      return true;
+    } catch (error) {
+      if (!(error instanceof TollcastError)) throw error;
+      if (!this.#hasWarned) this.#options.warn(error.message);
+      this.#hasWarned = true;
+      return false;
+    }
   }
 
   /** The card confirms a purchase that came by multicast. */
@@ -108,7 +132,7 @@ export class JoinedChannel {
    * @returns whether the head-end took them.
    */
   deliverReceipts(module: DecodeModule): Promise<boolean> {
-    return this.#courier.deliver((work) => work(module), postTo(this.#options.offer, RECEIPTS, LAST_ANSWER_TIME));
+    return this.#courier.deliver((work) => work(module), postTo(this.#offer, RECEIPTS, LAST_ANSWER_TIME));
   }
 
   /**
@@ -141,8 +165,36 @@ export class JoinedChannel {
     }
   }
 
+  /** Fetches the offer anew, as one that has ended is not extended. */
+  async #renewOffer(): Promise<boolean> {
+    const { bridge, warn } = this.#options;
+    const known = this.#offer;
+    let failure: TransportError | undefined;
+    for (const { url } of known.headEnds) {
+      try {
+        const offers = await fetchChannels(new URL(url), AbortSignal.timeout(ANSWER_TIME));
+        const ofSession = offers.filter((one) => formatSession(one.session) === formatSession(known.session));
+        const trusted = ofSession.find((one) => isOfferTrusted(one, bridge.status.trusted));
+        if (trusted === undefined) return false;
+        if (!costsNoMore(trusted, known)) {
+          warn(`${known.name} costs ${formatOfferPrice(trusted)} now; to go on at that, start again`);
+          return false;
+        }
+        if (toHex(trusted.sessionHash) === toHex(known.sessionHash)) return false;
+        this.#offer = trusted;
+        this.#subscription.renewOffer(trusted);
+        return true;
+      } catch (error) {
+        if (!(error instanceof TransportError)) throw error;
+        failure = error;
+      }
+    }
+    if (failure !== undefined) throw failure;
+    return false;
+  }
+
   async #leaveWith(module: DecodeModule): Promise<Answer> {
-    const { offer } = this.#options;
+    const offer = this.#offer;
     const post = postTo(offer, REQUESTS, LAST_ANSWER_TIME);
     const subscription = new Subscription({ module, offer, post, clock: this.#clock });
     // Whoever is billed for what it could open gives up what it holds, and its card signs that.

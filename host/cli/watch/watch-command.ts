@@ -140,6 +140,7 @@ async function watch(name: string | undefined, options: WatchOptions): Promise<v
         if (failure !== undefined) stop.abort();
         channel?.confirm(confirm);
       },
+      acceptsPurchase: (message) => channel?.acceptsPurchase(message) !== false,
       deliverReceipts: async (module) => (await channel?.deliverReceipts(module)) === true,
       waitForCredit: options.waitForCredit === true,
       ...(options.minShare !== undefined && { minShare: options.minShare }),

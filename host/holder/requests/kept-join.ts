@@ -12,6 +12,12 @@ export interface KeptJoinOptions {
   readonly onJoined?: () => void;
   /** Called when the head-end does not answer. @param until seconds since 1970: what was agreed holds until then. */
   readonly onUnanswered: (until: number) => void;
+  /**
+   * Called when the offer of the join has ended: fetches one of the same session, and gives it to the subscription.
+   * @returns whether there is another one that need not be asked about, as it costs no more.
+   * @throws TransportError when no head-end answers.
+   */
+  readonly renewOffer?: () => Promise<boolean>;
   /** Called when the card has no room for what it was given. @param from seconds since 1970: what it lacks begins then. */
   readonly onNoRoom?: (from: number) => void;
 }
@@ -43,6 +49,10 @@ export class KeptJoin {
   #roomAt = Infinity;
   #wake = new AbortController();
   #isCardEmpty = false;
+  /** The head-end has no join of ours any more. */
+  #isDropped = false;
+  /** There is no offer to extend under; what was agreed holds to its end. */
+  #isOfferOver = false;
 
   constructor(options: KeptJoinOptions) {
     this.#options = options;
@@ -86,6 +96,8 @@ export class KeptJoin {
 
   #hear(answer: Answer): void {
     this.#answer = answer;
+    this.#isDropped = false;
+    this.#isOfferOver = false;
     this.#heardAt = this.#options.subscription.now;
     this.#planRenewal(answer);
   }
@@ -104,6 +116,7 @@ export class KeptJoin {
   get #extendAt(): number {
     const { from, to } = this.#answer!;
     const { joinLength, requestInterval } = this.#options.offer;
+    if (this.#isOfferOver) return to;
     const latest = to - Math.min(EXTEND_AHEAD, Math.ceil(joinLength / 8));
     // Requests are sent at the start of a join and whole intervals after it, where these are that short.
     const due = from + Math.floor((latest - from) / requestInterval) * requestInterval;
@@ -136,7 +149,7 @@ export class KeptJoin {
   async #sleepUntilDue(signal: AbortSignal): Promise<void> {
     const { clock, subscription } = this.#options;
     const seconds = Math.min(this.#extendAt, this.#stayAt, this.#renewAt, this.#roomAt) - subscription.now;
-    if (this.#isCardEmpty || seconds <= 0) return;
+    if (this.#isCardEmpty || this.#isDropped || seconds <= 0) return;
     this.#wake = new AbortController();
     await clock.sleep(seconds * 1000, AbortSignal.any([signal, this.#wake.signal])).catch(() => undefined);
   }
@@ -148,10 +161,12 @@ export class KeptJoin {
   }
 
   async #askWhatIsDue(signal: AbortSignal): Promise<void> {
-    const { subscription, offer, clock, onUnanswered } = this.#options;
+    const { subscription, offer } = this.#options;
     const { to } = this.#answer!;
     try {
-      if (this.#isCardEmpty) {
+      if (this.#isDropped) {
+        this.#hear(await subscription.join(subscription.now + offer.joinLength));
+      } else if (this.#isCardEmpty) {
         await this.#requestKeys();
         this.#isCardEmpty = false;
       } else if (subscription.now >= to) {
@@ -171,18 +186,43 @@ export class KeptJoin {
     } catch (error) {
       // The card is waited for before it is asked again.
       if (error instanceof CardGoneError) return;
-      const isAway = error instanceof RequestRefusedError && error.problem.code === 'unavailable';
-      if (error instanceof TransportError || isAway) {
-        onUnanswered(to);
-        await clock.sleep(RETRY * 1000, signal).catch(() => undefined);
-        return;
-      }
-      const isOver =
-        error instanceof RequestRefusedError &&
-        (error.problem.code === 'too-late' || error.problem.code === 'not-joined');
-      if (!isOver) throw error;
-      // It ended on the way, or the head-end has dropped us: this is a new join.
-      this.#hear(await subscription.join(subscription.now + offer.joinLength));
+      if (error instanceof TransportError) return this.#waitForAnswer(signal);
+      if (!(error instanceof RequestRefusedError)) throw error;
+      await this.#heedProblem(error, signal);
     }
+  }
+
+  /** @throws the refusal, when nothing can be done about it. */
+  async #heedProblem(refused: RequestRefusedError, signal: AbortSignal): Promise<void> {
+    switch (refused.problem.code) {
+      case 'unavailable':
+      case 'over-quota':
+      case 'confirm-first':
+        return this.#waitForAnswer(signal);
+      case 'too-late':
+      case 'not-joined':
+        // It ended on the way, or the head-end has dropped us: a new join is next.
+        if (this.#isDropped) throw refused;
+        this.#isDropped = true;
+        return;
+      case 'unknown-offer':
+        try {
+          if ((await this.#options.renewOffer?.()) === true) return;
+        } catch (error) {
+          if (!(error instanceof TransportError)) throw error;
+          return this.#waitForAnswer(signal);
+        }
+        if (this.#isOfferOver || this.#isDropped || this.#options.subscription.now >= this.#answer!.to) throw refused;
+        this.#isOfferOver = true;
+        return;
+      default:
+        throw refused;
+    }
+  }
+
+  async #waitForAnswer(signal: AbortSignal): Promise<void> {
+    const { clock, onUnanswered } = this.#options;
+    onUnanswered(this.#answer!.to);
+    await clock.sleep(RETRY * 1000, signal).catch(() => undefined);
   }
 }

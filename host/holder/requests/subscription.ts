@@ -54,6 +54,7 @@ const PAUSES = [500, 1000, 2000, 4000];
  */
 export class Subscription {
   readonly #options: SubscriptionOptions;
+  #offer: SignedOffer;
   /** Seconds by which the head-end's clock is ahead of ours, as far as it told us. */
   #offset = 0;
   /** What the card had no room for of the last keys, and what comes under it. */
@@ -62,6 +63,12 @@ export class Subscription {
 
   constructor(options: SubscriptionOptions) {
     this.#options = options;
+    this.#offer = options.offer;
+  }
+
+  /** From now on requests are made under another offer of the same session, which the viewer accepts, too. */
+  renewOffer(offer: SignedOffer): void {
+    this.#offer = offer;
   }
 
   /** Seconds since 1970, by the head-end's clock once it has told that ours is wrong. */
@@ -128,7 +135,7 @@ export class Subscription {
   async reportLeave(record: Uint8Array): Promise<Answer> {
     const reply = await this.#post(record);
     if ('code' in reply) return this.#take(reply);
-    const { service } = this.#options.offer;
+    const { service } = this.#offer;
     const [own, others] = [true, false].map((isOwn) =>
       reply.messages.filter((message) => (parseKeyMessage(message).service === service) === isOwn),
     );
@@ -137,7 +144,7 @@ export class Subscription {
   }
 
   async #ask(kind: RequestKind, to: number | undefined, from?: number): Promise<Answer> {
-    const { service, sessionHash } = this.#options.offer;
+    const { service, sessionHash } = this.#offer;
     for (let isSecond = false; ; isSecond = true) {
       const { now } = this;
       const requestId = crypto.getRandomValues(new Uint8Array(8));
@@ -171,7 +178,7 @@ export class Subscription {
 
   async #take(reply: Answer | Problem): Promise<Answer> {
     if ('code' in reply) throw new RequestRefusedError(reply);
-    for (const message of reply.messages) requireWithinOffer(message, this.#options.offer);
+    for (const message of reply.messages) requireWithinOffer(message, this.#offer);
     if (reply.messages.length > 0) {
       this.#hasPurchase = false;
       await this.#loadAll(reply.messages);
@@ -200,7 +207,7 @@ export class Subscription {
    * @returns whether there was room.
    */
   async #load(message: Uint8Array, confirms: Uint8Array[]): Promise<boolean> {
-    const { module, offer, clock, load = (octets) => module.loadKey(octets) } = this.#options;
+    const { module, clock, load = (octets) => module.loadKey(octets) } = this.#options;
     for (;;) {
       try {
         const confirm = await load(message);
@@ -210,7 +217,7 @@ export class Subscription {
         if (!(error instanceof ModuleError) || error.code !== 'NO_ROOM') throw error;
       }
       const ownNow = Math.floor(clock.now() / 1000);
-      if (!(await deleteEndedPurchase(module, offer.service, this.now, ownNow))) return false;
+      if (!(await deleteEndedPurchase(module, this.#offer.service, this.now, ownNow))) return false;
     }
   }
 }

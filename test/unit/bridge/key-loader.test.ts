@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { combine } from '../../../apdu/decode-module/keys/combined-section.ts';
 import { encodeContentTerms } from '../../../apdu/decode-module/keys/content-terms.ts';
-import { sealKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
+import { parseKeyMessage, sealKeyMessage } from '../../../apdu/decode-module/keys/key-message.ts';
 import { KeyTree, sealLeaf } from '../../../apdu/decode-module/keys/key-tree.ts';
 import { coverSlots, deriveSeedKey, deriveSlotKeys } from '../../../apdu/decode-module/keys/marks.ts';
 import { sealSeedPurchase } from '../../../apdu/decode-module/keys/seed-purchase.ts';
@@ -92,6 +92,30 @@ test('a recorded content message that comes only after its replacement does not 
   loader.add(concat(older, segment(3), segment(6), newer), 1000);
   await loadAll(1000);
   expect(saltInUse()).toEqual(new Uint8Array(12).fill(1));
+  await card.close();
+});
+
+test('a purchase above what was accepted does not go to the card, whoever sends it by the key port', async () => {
+  const { card, cardId, drops, module } = await startLoader();
+  const [above, within] = [service(cardId, START + 1), service(cardId, START)];
+  const loader = new KeyLoader({
+    onDrop: (reason) => drops.push(reason),
+    acceptsPurchase: (message) => parseKeyMessage(message).number === START,
+  });
+  loader.reset(SERIAL);
+  const loadAll = async (now: number) => {
+    for (let next = loader.next(); next !== undefined; next = loader.next()) await loader.load(module, next, now);
+  };
+  loader.add(concat(above, segment(3), content(4, 3, 2)), 0);
+  await loadAll(0);
+  // Nor after the card was selected anew.
+  loader.reset(SERIAL);
+  await loadAll(1);
+  expect(await module.listKeys()).toEqual([]);
+  expect(new Set(drops)).toEqual(new Set(['keyRefused']));
+  loader.add(within, 2);
+  await loadAll(2);
+  expect(loader.content(4, 2)?.service).toBe(SERVICE);
   await card.close();
 });
 

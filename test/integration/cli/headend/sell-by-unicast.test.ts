@@ -1,17 +1,21 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { formatCardId, type ModuleClass } from '../../../../apdu/decode-module/card-id.ts';
+import { formatCardId, type ModuleClass, parseCardId } from '../../../../apdu/decode-module/card-id.ts';
 import { DecodeModule } from '../../../../apdu/decode-module/decode-module.ts';
+import { deriveCardKey } from '../../../../apdu/decode-module/keys/card-keys.ts';
 import { parseKeyMessage } from '../../../../apdu/decode-module/keys/key-message.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
 import { TEST_KEY_SET } from '../../../../apdu/secure-channel/test-key-set.ts';
 import { type SimulatedCard, startCard } from '../../../../card-sim/index.ts';
 import { openOfferSigner } from '../../../../host/headend/announce/offer-signer.ts';
+import { sealGrant } from '../../../../host/headend/keys/grants/grant.ts';
 import { openPairKey } from '../../../../host/headend/keys/grants/pair-key.ts';
 import { Accounts } from '../../../../host/issuer/cards/accounts.ts';
 import { personalise } from '../../../../host/issuer/cards/personalisation.ts';
@@ -29,6 +33,7 @@ const CLIP = randomBytes(250_000);
 
 interface LogRow {
   readonly card: string;
+  readonly kind: string;
   readonly service: number;
   readonly segment: number | null;
 }
@@ -90,13 +95,18 @@ function kindsOnAir({ messages } = capture): (number | undefined)[] {
   return [...new Set(messages.map((message) => message[0]))];
 }
 
-/** Whether what was played is the clip again and again, without a gap. */
-async function isWhole(out: string): Promise<boolean> {
+/** How many pieces of the clip, which is sent again and again, were played one after the other. */
+async function countPieces(out: string): Promise<number> {
   const played = await readFile(join(folder, out));
-  const begin = CLIP.indexOf(played.subarray(0, 1000));
-  const expected = Buffer.alloc(played.length + begin);
-  for (let i = 0; i < expected.length; i += CLIP.length) CLIP.copy(expected, i);
-  return played.length > 0 && played.equals(expected.subarray(begin));
+  const twice = Buffer.concat([CLIP, CLIP]);
+  let pieces = 0;
+  for (let at = 0; at < played.length; pieces++) {
+    const begin = twice.indexOf(played.subarray(at, at + 1000));
+    if (begin < 0) return Infinity;
+    const shift = begin - at;
+    while (at < played.length && played[at] === CLIP[(at + shift) % CLIP.length]) at++;
+  }
+  return pieces;
 }
 
 function start(...args: string[]) {
@@ -106,6 +116,36 @@ function start(...args: string[]) {
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
   return { child, said: () => said, ended: once(child, 'close').then(([code]) => code as number | null) };
+}
+
+/** The first service, as JSON. @param joinLength seconds: its offer is another one with each. */
+function harbour(joinLength: number): string {
+  const session = {
+    name: 'main',
+    source: join(folder, 'clip.bin'),
+    format: 'data',
+    rate: 8 * RATE,
+    repeat: true,
+    address: `${capture.address}:${capture.port}`,
+    profile: { every: 20, closingTime: 500 },
+    keys: { delivery: 'unicast', parent: 'private-half', segment: SEGMENT, period: SEGMENT },
+  };
+  const price = { content: { price: '5.00 USD/h', settlement: 'invoice' } };
+  return JSON.stringify({ number: 7, name: 'Harbour', price, join: { length: joinLength }, sessions: [session] });
+}
+
+/** Sends a purchase of the service at 10 times its price, for one card, to the key port. */
+async function multicastDearPurchase(cardId: Uint8Array, { address, port }: ServiceCapture): Promise<void> {
+  const unique = await new KeyStore(join(folder, 'issuer'), async () => PASSPHRASE).open('unique');
+  const from = Math.floor(Date.now() / 1000) - 10;
+  const ceilings = { perMegabyte: 0n, perHour: 0n, flat: 1_000_000n, groupOctets: 1, groupDuration: 1, quantum: 1n };
+  const purchase = { service: 9, keyId: 1, key: randomBytes(16), from, to: from + 3600, number: from, ceilings };
+  const message = sealGrant(purchase, cardId, deriveCardKey(unique, 'downlink', cardId)).octets;
+  const socket = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  socket.setMulticastInterface('127.0.0.1');
+  for (let i = 0; i < 5; i++, await sleep(100)) socket.send(message, port + 2, address);
+  socket.close();
 }
 
 test('channels are watched by name over several segments: by unicast, under pairs of the service, and sold one by one', async () => {
@@ -118,18 +158,7 @@ test('channels are watched by name over several segments: by unicast, under pair
 state: ${state}
 issuer: ${folder}/issuer
 services:
-  - number: 7
-    name: Harbour
-    price: { content: { price: 5.00 USD/h, settlement: invoice } }
-    sessions:
-      - name: main
-        source: ${folder}/clip.bin
-        format: data
-        rate: ${8 * RATE}
-        repeat: true
-        address: ${capture.address}:${capture.port}
-        profile: { every: 20, closingTime: 500 }
-        keys: { delivery: unicast, parent: private-half, segment: ${SEGMENT}, period: ${SEGMENT} }
+  - ${harbour(40)}
   - number: 8
     name: Lighthouse
     price: { content: { price: 0.01 USD/MB } }
@@ -200,6 +229,12 @@ services:
   expect([await leaves.ended, leaves.said()]).toEqual([0, expect.stringMatching(/USD/)]);
   // The other channel sells each segment by itself, for the purse.
   const buys = watch(`soft:${soft}`, 'buys.bin', 'pier');
+  await expect.poll(() => sizeOf('buys.bin'), { timeout: 60_000 }).toBeGreaterThan(0);
+  await multicastDearPurchase(parseCardId(without), pierCapture);
+  // The offer that the first card has joined under is closed; it goes on under the next one, as that costs no more.
+  await writeFile(join(folder, 'harbour.json'), harbour(3600));
+  const put = ['headend', 'service', 'put', join(folder, 'harbour.json'), '--config', config];
+  expect(await runTollcast(put)).toMatchObject({ code: 0 });
   // The answer to a join brings two of these segments, and the third one comes by a key request alone.
   await expect
     .poll(() => sizeOf('stays.bin'), { timeout: 120_000, interval: 500 })
@@ -221,7 +256,15 @@ services:
   await expect.poll(() => sizeOf('pair-buys.bin'), { timeout: 60_000 }).toBeGreaterThan(3 * RATE);
   for (const run of [buys, pairBuys]) run.child.kill('SIGINT');
   expect([await buys.ended, await pairBuys.ended]).toEqual([0, 0]);
-  expect(kindsOnAir(pierCapture)).toEqual([KIND.content]);
+  expect(new Set(kindsOnAir(pierCapture))).toEqual(new Set([KIND.content, KIND.service]));
+  expect([await countPieces('buys.bin'), await countPieces('pair-buys.bin')]).toEqual([1, 1]);
+  // Each segment that was opened is paid, and no other.
+  expect(buys.said()).toMatch(/\nbill +0\.[3-9]0 USD/);
+  expect(pairBuys.said()).toMatch(/\nbill +0\.[1-3]0 USD/);
+  const { stdout: info } = await runTollcast(['card', 'info', '--card', `soft:${soft}`]);
+  expect(new Set(info.match(/\w+ \d+ of service 9/g)?.map((key) => key.split(' ')[0]))).toEqual(new Set(['segment']));
+  // What came by the key port and was above the offer did not go to the card, and that was said once.
+  expect(buys.said().split('a purchase that its offer does not cover')).toHaveLength(2);
 
   const { stdout } = await runTollcast(['headend', 'log', '--config', config]);
   const { log } = JSON.parse(stdout) as { log: LogRow[] };
@@ -229,6 +272,7 @@ services:
     const rows = log.filter((row) => row.card === card && row.service === service);
     return new Set(rows.flatMap(({ segment }) => (segment === null ? [] : [segment])));
   };
+  expect(log.some(({ card, kind }) => card === withPair && kind === 'extend')).toBe(true);
   expect(segmentsOf(withPair, 7).size).toBeGreaterThanOrEqual(3);
   expect(segmentsOf(without, 7).size).toBeLessThanOrEqual(2);
   expect(segmentsOf(without, 9).size).toBeGreaterThanOrEqual(3);
@@ -244,7 +288,9 @@ services:
   expect(new Set(segmentKeys.map(({ parentKind }) => parentKind))).toEqual(new Set([KIND.servicePair]));
   expect(new Set(segmentKeys.map(({ keyId }) => keyId)).size).toBe(segmentKeys.length);
 
-  for (const out of ['stays.bin', 'by-pair.bin']) expect([out, await isWhole(out)]).toEqual([out, true]);
+  expect(await countPieces('by-pair.bin')).toBe(1);
+  // The service began a new stream when its definition was changed; nothing else was missed.
+  expect(await countPieces('stays.bin')).toBe(2);
   // The leave brought a key that nobody could ask for in time: it came by the key port, under the key of each member.
   expect(kindsOnAir()).not.toContain(KIND.segment);
   head.child.kill('SIGTERM');

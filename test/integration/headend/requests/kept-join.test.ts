@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { DecodeModule } from '../../../../apdu/decode-module/decode-module.ts';
 import { deriveCardKey } from '../../../../apdu/decode-module/keys/card-keys.ts';
 import { KIND } from '../../../../apdu/decode-module/kinds.ts';
@@ -8,7 +8,7 @@ import { toHex } from '../../../../apdu/octets.ts';
 import type { SimulatedCard } from '../../../../card-sim/index.ts';
 import { KEYS_AHEAD } from '../../../../host/contract/answers/answer.ts';
 import type { Offer } from '../../../../host/contract/offer/offer.ts';
-import { parseOffer, signOffer } from '../../../../host/contract/offer/signed-offer.ts';
+import { parseOffer, signOffer, type SignedOffer } from '../../../../host/contract/offer/signed-offer.ts';
 import { formatSession } from '../../../../host/contract/session/session-identity.ts';
 import { UniqueKeys } from '../../../../host/headend/keys/grants/card-parents.ts';
 import { KeyRoot } from '../../../../host/headend/keys/key-root.ts';
@@ -34,7 +34,12 @@ async function settle(): Promise<void> {
 }
 const stop = () => new AbortController();
 
-async function open(changes: Partial<Offer>, desk: Partial<RequestDeskOptions> = {}) {
+/** @param sale when the offer ends, and the one that follows it. */
+async function open(
+  changes: Partial<Offer>,
+  desk: Partial<RequestDeskOptions> = {},
+  { endsAt, next }: { endsAt?: number; next?: SignedOffer } = {},
+) {
   const offer = parseOffer(signOffer({ ...SAMPLE_OFFER, ...changes }, SAMPLE_SIGNER));
   const sold = {
     ...SOLD,
@@ -48,7 +53,11 @@ async function open(changes: Partial<Offer>, desk: Partial<RequestDeskOptions> =
     },
     ...(offer.keepAlive !== undefined && { keepAlive: offer.keepAlive }),
   } as const;
-  fixture = await DeskFixture.open({ sold: [sold], mode: 'direct', ...desk });
+  const sales = [
+    { ...sold, ...(endsAt !== undefined && { to: endsAt }) },
+    ...(next === undefined ? [] : [{ ...sold, sessionHash: toHex(next.sessionHash) }]),
+  ];
+  fixture = await DeskFixture.open({ sold: sales, mode: 'direct', ...desk });
   const subscription = new Subscription({
     module,
     offer,
@@ -59,13 +68,15 @@ async function open(changes: Partial<Offer>, desk: Partial<RequestDeskOptions> =
     },
   });
   const unanswered: number[] = [];
+  const renew = vi.fn<() => Promise<boolean>>();
   const kept = new KeptJoin({
     subscription,
     offer,
     clock: fixture.clock,
     onUnanswered: (until) => unanswered.push(until),
+    renewOffer: renew,
   });
-  return { kept, unanswered };
+  return { kept, subscription, unanswered, renew };
 }
 
 /** What was asked for, in its order. */
@@ -197,6 +208,49 @@ test('a head-end that does not answer is asked again; what has ended meanwhile i
   expect(kept.answer!.from).toBeGreaterThan(NOW + 700);
   end.abort();
   await fixture.clock.advanceUntil(running);
+});
+
+describe('an offer that ends while it is watched', () => {
+  const terms = { joinLength: 600, requestInterval: 60 };
+  const [END, LATER] = [NOW + 900, NOW + 86_400];
+
+  test('is replaced by another of the same session that costs no more: the join is extended under that', async () => {
+    const next = parseOffer(signOffer({ ...SAMPLE_OFFER, ...terms, to: LATER + 1 }, SAMPLE_SIGNER));
+    const { kept, subscription, renew } = await open(terms, {}, { endsAt: END, next });
+    renew.mockImplementation(async () => {
+      subscription.renewOffer(next);
+      return true;
+    });
+    const end = stop();
+    const running = kept.run(end.signal);
+    await settle();
+    await fixture.clock.advance(541_000);
+    await settle();
+    await fixture.clock.advance(600_000);
+    await settle();
+    expect(kept.answer).toMatchObject({ outcome: 'extended', to: NOW + 1800 });
+    expect(renew).toHaveBeenCalledTimes(1);
+    end.abort();
+    await fixture.clock.advanceUntil(running);
+  });
+
+  test('and has no such successor holds to the agreed end, and not longer', async () => {
+    const { kept, renew } = await open(terms, {}, { endsAt: END });
+    renew.mockResolvedValue(false);
+    let endedAt = 0;
+    const running = kept.run(stop().signal).catch((error: unknown) => {
+      endedAt = fixture.now;
+      return error;
+    });
+    await settle();
+    await fixture.clock.advance(541_000);
+    await settle();
+    await fixture.clock.advance(600_000);
+    await settle();
+    expect([kept.answer!.to, endedAt]).toEqual([NOW + 1200, 0]);
+    expect(await fixture.clock.advanceUntil(running)).toMatchObject({ problem: { code: 'unknown-offer' } });
+    expect(endedAt).toBeGreaterThanOrEqual(NOW + 1200);
+  });
 });
 
 test('a first join that nobody answers ends it with the reason', async () => {
