@@ -61,7 +61,10 @@ const PARTS: Readonly<Record<string, Query>> = {
     sql`select id, name, kind, card_id, from_card, amount, currency, made_at, made_by, claimed_at, is_settled
       from credit where ${ofTimes(sql`made_at`, held)} order by id`,
   invoices: (user) => sql`select * from invoice where account = ${`user:${user}`} order by number`,
-  changes: (user) => sql`select * from change where instr(subject, ${user}) > 0 order by id`,
+  // Not of one whose name begins so.
+  changes: (user) =>
+    sql`select * from change where subject = ${`user ${user}`} or substr(subject, 1, ${user.length + 1}) = ${`${user},`}
+      or substr(subject, 1, ${user.length + 6}) in (${`user ${user},`}, ${`user ${user}:`}) order by id`,
 };
 
 const NAMES = Object.keys(PARTS);

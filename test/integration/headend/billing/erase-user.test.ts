@@ -123,6 +123,8 @@ describe('what is held about a user', () => {
     expect(data['changes']!.length).toBeGreaterThan(3);
     expect(text).not.toContain('user:bo');
     expect(text).not.toContain('Bo Example');
+    await headend('user', 'put', 'bobby', '--person', 'Bobby Example');
+    expect(await headend('user', 'export', 'bo')).not.toContain('obby');
   });
 
   test('is asked for by an operator alone, and that is in the log of changes', async () => {
@@ -135,7 +137,8 @@ describe('what is held about a user', () => {
     const { changes } = readJson(await fixture.askOperator('GET', '/v1/operator/changes')) as {
       changes: { action: string }[];
     };
-    expect(changes[0]).toMatchObject({ action: 'export user', subject: `user ${USER}` });
+    const exports = changes.filter(({ action }) => action === 'export user');
+    expect(exports).toMatchObject([{ subject: 'user bo' }, { subject: `user ${USER}` }]);
     expect((await fixture.askOperator('GET', `/v1/operator/users/${USER}/data?after=x:0`)).status).toBe(422);
   });
 
