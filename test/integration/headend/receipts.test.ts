@@ -80,6 +80,7 @@ test('one card, one receipt: delivered over the API, kept, acknowledged; again, 
   expect(await reconcile(fixture)).toEqual({
     totals: [{ service: SERVICE, currency: 'USD', receipts: 1, octets: '1000000', amount: '250000', torn: '0' }],
     differences: [],
+    disputes: [],
     isCut: false,
   });
   const long = await fixture.ask('POST', '/v1/receipts', { body: new Uint8Array(33 * 112), headers });
