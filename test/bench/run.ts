@@ -19,7 +19,7 @@ import { MeasurementError } from './measurement-error.ts';
 import { measureReceipts } from './receipts.ts';
 import { measureRoundTrips } from './round-trips.ts';
 import { measureSealAndSend } from './seal-and-send.ts';
-import { measureTokens } from './tokens.ts';
+import { measureTokenDemo, measureTokens } from './tokens.ts';
 
 /** By name, in the order in which they run. */
 const MEASUREMENTS: Readonly<Record<string, () => Promise<Measurement>>> = {
@@ -41,6 +41,7 @@ const BY_NAME_ALONE: Readonly<Record<string, () => Promise<Measurement>>> = {
   'floods-quick': () => measureFloods({ card: 'soft', withKoffi: true, seconds: FLOOD_SECONDS.quick }),
   'floods-pcsc': () => measureFloods({ card: 'pcsc', withKoffi: true, seconds: FLOOD_SECONDS.whole }),
   tokens: measureTokens,
+  'token-demo': measureTokenDemo,
   'floods-without-koffi': () => measureFloods({ card: 'soft', withKoffi: false, seconds: FLOOD_SECONDS.whole }),
 };
 const RESULTS = new URL('results.md', import.meta.url);

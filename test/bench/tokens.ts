@@ -7,6 +7,8 @@ import { MeasurementError } from './measurement-error.ts';
 const GUEST = fileURLToPath(new URL('../qemu/token-guest.ts', import.meta.url));
 const TRIPS = 300;
 const UNPLUGS = 100;
+/** The demo's price. */
+const MICRO_UNITS_PER_MB = 250_000n;
 
 /** Tokens in a kernel of their own: round trips, groups, and pulls between a group and its answer. */
 export async function measureTokens(): Promise<Measurement> {
@@ -19,8 +21,10 @@ export async function measureTokens(): Promise<Measurement> {
       `FunctionFS and WebUSB's interface. ${TRIPS} commands each; DECODE at span 64 of free groups. Then ${UNPLUGS} pulls, ` +
       'after each of which the group whose answer was lost is asked for again; each group costs a micro-unit.',
     rows: ['hid', 'usb'].flatMap((transport) => {
-      const speed = results.get(`${transport} measure`) as { roundTrips: number; decodes: number };
-      const { answered, cutOff, spent, torn, wrong } = results.get(`${transport} unplug`) as UnplugOutcome;
+      const speed = requireResult(results.get(`${transport} measure`)) as { roundTrips: number; decodes: number };
+      const { answered, cutOff, spent, torn, wrong } = requireResult(
+        results.get(`${transport} unplug`),
+      ) as UnplugOutcome;
       return [
         { what: `${transport}: commands`, figure: speed.roundTrips, unit: 'round trips/s' },
         { what: `${transport}: DECODE of 64 octets`, figure: speed.decodes, unit: 'groups/s' },
@@ -41,4 +45,38 @@ export async function measureTokens(): Promise<Measurement> {
       ];
     }),
   };
+}
+
+/** The demo with `--card hid`: a blank card in a token becomes a subscriber's, and pays for what it opens. */
+export async function measureTokenDemo(): Promise<Measurement> {
+  if (!hasQemu) throw new MeasurementError('there is no machine for tokens; type: scripts/setup qemu');
+  const results = await runInGuest(GUEST, ['--steps', 'playDemo', 'hid']);
+  const demo = requireResult(results.get('hid playDemo')) as {
+    sent: number;
+    outcome: { octets?: number; charged?: number; complained?: string };
+  };
+  const { octets, charged, complained = '' } = demo.outcome;
+  if (octets === undefined || charged === undefined) throw new MeasurementError(complained);
+  const due = (BigInt(octets) * MICRO_UNITS_PER_MB + 999_999n) / 1_000_000n;
+  return {
+    how:
+      'scripts/demo in QEMU with a blank card in a token of uhid, head-end and receiver on the same emulated processor; ' +
+      'what comes too late for the card there is lost and not paid for.',
+    rows: [
+      { what: 'octets opened / sent', figure: octets / demo.sent, unit: '' },
+      {
+        what: 'charged above what was opened',
+        figure: charged - Number(due),
+        unit: 'micro-units',
+        goal: { atMost: 0 },
+      },
+    ],
+  };
+}
+
+/** @throws MeasurementError with what the guest says when a step of its has failed. */
+function requireResult(result: unknown): unknown {
+  const { failed } = (result ?? { failed: 'the machine was stopped before it' }) as { readonly failed?: string };
+  if (failed !== undefined) throw new MeasurementError(failed);
+  return result;
 }

@@ -107,7 +107,7 @@ class WebUsbLink implements TokenLink {
   readonly name: string;
   readonly #device: TokenUsbDevice;
   readonly #endpoints: TokenEndpoints;
-  #isClosed = false;
+  #closing: Promise<void> | undefined;
 
   constructor(device: TokenUsbDevice, endpoints: TokenEndpoints, name: string) {
     this.#device = device;
@@ -136,7 +136,7 @@ class WebUsbLink implements TokenLink {
         }
       }
     } catch (cause) {
-      if (!this.#isClosed) gone(cause);
+      if (this.#closing === undefined) gone(cause);
     }
   }
 
@@ -152,10 +152,9 @@ class WebUsbLink implements TokenLink {
     }
   }
 
-  async close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
+  close(): Promise<void> {
     // It ends what is being read and sent. A token that was unplugged has nothing to close.
-    await this.#device.close().catch(() => undefined);
+    this.#closing ??= this.#device.close().catch(() => undefined);
+    return this.#closing;
   }
 }
