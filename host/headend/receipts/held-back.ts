@@ -1,4 +1,5 @@
 import { amountOf, ticksOf } from '../../../apdu/decode-module/money/tariff.ts';
+import { MAX_MONEY } from '../../../apdu/layout/max-money.ts';
 import type { HeadendStore } from '../../store/headend/headend-store.ts';
 import { type SentTerms, ServiceJournal } from '../meter/service-journal.ts';
 
@@ -43,6 +44,11 @@ export async function computeHeldBack(store: HeadendStore, cardId: string, curre
 
 /** What all that was sent in a time comes to, rounded up as often as there can be receipts. */
 async function computeToll(store: HeadendStore, { service, from, to }: GrantedTime, currency: number): Promise<bigint> {
+  if (await wasForgotten(store, from)) {
+    const { allTerms } = await ServiceJournal.readPrices(store, service);
+    // Nobody can tell any more: it may have been all that a card can hold.
+    if (allTerms.some(({ tariff, currency: of }) => of === currency && tariff.price > 0n)) return MAX_MONEY;
+  }
   const journal = await ServiceJournal.read(store, service, from, to);
   if (journal.isEmpty) return 0n;
   const { octets, duration, groups } = journal.sum(from, to);
@@ -61,6 +67,12 @@ async function computeToll(store: HeadendStore, { service, from, to }: GrantedTi
   }
   for (const price of segments.values()) toll += price;
   return toll;
+}
+
+/** Whether seconds of the journal from a media time on are gone. */
+async function wasForgotten(store: HeadendStore, from: number): Promise<boolean> {
+  const row = await store.selectFrom('sentForgotten').select('before').where('before', '>', from).executeTakeFirst();
+  return row !== undefined;
 }
 
 function maxPrice(terms: readonly SentTerms[], kind: 'octets' | 'duration'): bigint {

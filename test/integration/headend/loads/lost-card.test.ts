@@ -142,6 +142,15 @@ describe('a card that was lost', () => {
     expect(row).toMatchObject({ balance: 10n * UNIT, held: 11_000_001n, moved: 0n });
   });
 
+  test('leaves nothing where the journal of its time was shortened, as nobody can tell', async () => {
+    await desk.journal.count({ ...HEADER, mediaTime: 4000, octets: 1 });
+    await desk.journal.close();
+    await report();
+    await desk.store.insertInto('sentForgotten').values({ id: 1, before: 5000, forgottenAt: 6000 }).execute();
+    await goTo(BOUGHT.to + HOUR);
+    expect(await desk.loads.lost!.list()).toMatchObject([{ balance: 10n * UNIT, moved: 0n }]);
+  });
+
   test('loads nothing any more: no voucher, no payment, no order of the issuer', async () => {
     const { credits } = desk.loads;
     const grant = { name: 'desk-1', kind: 'cash', cardId: toHex(lost.id), money: parseMoney('1.00 USD') } as const;
