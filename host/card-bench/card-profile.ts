@@ -4,7 +4,7 @@ import type { CardSpeed, DecodeSpeed, RoundTrips, Undone } from './card-speed.ts
 
 /**
  * What a chip is, and how fast the applet is on it. It names no card: neither a card id nor money is in it. The list
- * `measured` of `test/bench/real-cards.json` is made of these.
+ * `measured` of `test/bench/card/real-cards.json` is made of these.
  */
 export interface CardProfile {
   /** Version of this form. */

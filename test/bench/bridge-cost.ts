@@ -7,10 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { openSource } from '../../host/headend/index.ts';
 import { findFreePort, LOOPBACK } from '../support/streams/test-service.ts';
 import type { Measurement, Row } from './figures.ts';
+import { SrtpSender } from './head-end/srtp-sender.ts';
 import { endWithThisProcess, makeScratchFolder } from './left-behind.ts';
 import { MeasurementError } from './measurement-error.ts';
 import { ADDRESS, makeCard, makeSender, type PaidCard, Watcher } from './paid-service.ts';
-import { SrtpSender } from './srtp-sender.ts';
 
 /** What is sent: bit/s, those of the clip itself, its seconds, how often it is played, and rounds by turns. */
 interface Load {

@@ -4,22 +4,22 @@ import { cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { OutOfRangeError, TollcastError } from '../../apdu/errors.ts';
-import { measureBilling } from './billing.ts';
 import { measureBridgeCost } from './bridge-cost.ts';
-import { measureCardPackets } from './card-packets.ts';
+import { measureCardPackets } from './card/card-packets.ts';
+import { measureRoundTrips } from './card/round-trips.ts';
+import { measureTokenDemo, measureTokens } from './card/tokens.ts';
 import { formatFigure, formatGoal, isGoalMet, type Measurement } from './figures.ts';
 import { FLOOD_SECONDS, measureFloods } from './floods/measure-floods.ts';
-import { measureHeadEnd } from './head-end.ts';
-import { measureJoinTime } from './join-time.ts';
-import { measureJoins } from './joins.ts';
+import { measureBilling } from './head-end/billing.ts';
+import { measureHeadEnd } from './head-end/head-end.ts';
+import { measureJoinTime } from './head-end/join-time.ts';
+import { measureJoins } from './head-end/joins.ts';
+import { measureReceipts } from './head-end/receipts.ts';
+import { measureSealAndSend } from './head-end/seal-and-send.ts';
 import { endWithThisProcess } from './left-behind.ts';
 import { measureLongRun, TEN_MILLION } from './live/long-run.ts';
 import { measureLive } from './live/measure-live.ts';
 import { MeasurementError } from './measurement-error.ts';
-import { measureReceipts } from './receipts.ts';
-import { measureRoundTrips } from './round-trips.ts';
-import { measureSealAndSend } from './seal-and-send.ts';
-import { measureTokenDemo, measureTokens } from './tokens.ts';
 
 /** By name, in the order in which they run. */
 const MEASUREMENTS: Readonly<Record<string, () => Promise<Measurement>>> = {

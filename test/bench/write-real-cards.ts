@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { withTables } from './card-cost-tables.ts';
+import { withTables } from './card/card-cost-tables.ts';
+import figures from './card/real-cards.json' with { type: 'json' };
 import { readProfile } from './read-profile.ts';
-import figures from './real-cards.json' with { type: 'json' };
 
 // node test/bench/write-real-cards.ts [PROFILE...]: computes the tables of the page anew. Profiles that
 // `tollcast card bench --profile` wrote are taken into real-cards.json first; one of the same name is replaced.
@@ -9,7 +9,7 @@ const taken = process.argv.slice(2).map((file) => readProfile(JSON.parse(readFil
 const names = new Set(taken.map(({ name }) => name));
 const measured = [...figures.measured.map(readProfile).filter(({ name }) => !names.has(name)), ...taken];
 if (taken.length > 0) {
-  const file = new URL('real-cards.json', import.meta.url);
+  const file = new URL('card/real-cards.json', import.meta.url);
   writeFileSync(file, `${JSON.stringify({ ...figures, measured }, undefined, 2)}\n`);
 }
 const page = new URL('../../firmware-notes/real-cards.md', import.meta.url);

@@ -11,11 +11,11 @@ import { startCard } from '../../card-sim/index.ts';
 import { systemClock } from '../../host/clock/clock.ts';
 import { RelayServer } from '../../host/relay/relay-server.ts';
 import { Relay } from '../../host/relay/relay.ts';
-import { MemoryUsbDevice } from '../support/cards/memory-usb-device.ts';
 import { PagePort } from '../support/page-usb.ts';
 import { sendAtPace } from '../support/streams/paced-clip.ts';
 import { makeClip } from '../support/streams/test-clip.ts';
 import { personalise, TestNetwork, TestService } from '../support/streams/test-service.ts';
+import { MemoryUsbDevice } from '../support/tokens/memory-usb-device.ts';
 
 const EXECUTABLE = '/usr/bin/chromium';
 const CREDIT = 10_000_000n;

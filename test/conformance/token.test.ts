@@ -2,10 +2,10 @@ import { afterAll, expect, it } from 'vitest';
 import { startCard } from '../../card-sim/index.ts';
 import { systemClock } from '../../host/clock/clock.ts';
 import { openWebUsbToken } from '../../host/transport/card/webusb/webusb-token.ts';
-import { MemoryToken } from '../support/cards/memory-token.ts';
-import { MemoryUsbDevice } from '../support/cards/memory-usb-device.ts';
 import { replayVectors } from '../support/cards/replay-vectors.ts';
 import { countTally } from '../support/tally.ts';
+import { MemoryToken } from '../support/tokens/memory-token.ts';
+import { MemoryUsbDevice } from '../support/tokens/memory-usb-device.ts';
 import { CASES } from './cases/index.ts';
 
 /** Where an applet is asked little, as the frames are the same. */

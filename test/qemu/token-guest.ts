@@ -16,8 +16,8 @@ import { listCards } from '../../host/cli/card/card-list.ts';
 import { openCard } from '../../host/transport/card/card-address.ts';
 import { listTokens } from '../../host/transport/card/token/plugged-tokens.ts';
 import { sealContent, sealPart, sealSegment, SERVICE } from '../conformance/messages/messages.ts';
-import { chargeThroughUnplugs, fillPurse } from '../support/cards/charge-through-unplugs.ts';
 import { replayVectors } from '../support/cards/replay-vectors.ts';
+import { chargeThroughUnplugs, fillPurse } from '../support/tokens/charge-through-unplugs.ts';
 import { createPlug, type Transport } from './plugs.ts';
 
 // Runs in a machine of its own, whose kernel takes emulated tokens for USB devices. Each line of it is a result.

@@ -1,5 +1,5 @@
 import type { Page } from 'playwright-core';
-import type { MemoryUsbDevice } from './cards/memory-usb-device.ts';
+import type { MemoryUsbDevice } from './tokens/memory-usb-device.ts';
 
 /** What a page asks of its token, and what it gets, as JSON. */
 interface Call {

@@ -1,5 +1,5 @@
 import { readConfig } from '../../headend/config/read-config.ts';
-import { loadSchemes } from '../../headend/roles/load-schemes.ts';
+import { loadSchemes } from '../../headend/roles/money/load-schemes.ts';
 import { KeyStore } from '../../issuer/keys/key-store.ts';
 import { openUplinkKeys } from '../../issuer/keys/uplink-keys.ts';
 import { backUpHeadendStore } from '../../store/headend/headend-store.ts';

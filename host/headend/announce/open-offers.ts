@@ -9,7 +9,7 @@ import type { ServicePlan } from '../config/service-plan.ts';
 import { deriveCeilings } from '../keys/grants/grant.ts';
 import type { SoldSession } from '../membership/sold-session.ts';
 import type { OfferBook } from '../requests/request-ports.ts';
-import type { KeptService, KeptSession } from '../roles/sold-services.ts';
+import type { KeptService, KeptSession } from '../roles/sessions/sold-services.ts';
 import { limitGroups } from '../sender/sealing-profile.ts';
 
 /** Seconds for which an offer is open; it is renewed in its second half. */

@@ -17,15 +17,15 @@ import { joinCardNumbers } from '../keys/numbers/grant-numbers.ts';
 import type { IssuerUplinkKeys } from '../requests/card-authentication.ts';
 import { RequestDesk } from '../requests/request-desk.ts';
 import { findIssuerNumber } from './issuer-number.ts';
-import { openLogBiller } from './log-billing.ts';
-import { type MoneyRoles, openMoneyRoles } from './money-roles.ts';
-import { openPairs } from './open-pairs.ts';
-import { RunningServices } from './running-services.ts';
-import { SentOctets } from './sent-octets.ts';
-import { SessionBook } from './session-book.ts';
-import { SessionRouter } from './session-router.ts';
-import type { SessionRunnerPorts } from './session-runner.ts';
-import { SoldServices } from './sold-services.ts';
+import { openLogBiller } from './money/log-billing.ts';
+import { type MoneyRoles, openMoneyRoles } from './money/money-roles.ts';
+import { openPairs } from './sessions/open-pairs.ts';
+import { RunningServices } from './sessions/running-services.ts';
+import { SentOctets } from './sessions/sent-octets.ts';
+import { SessionBook } from './sessions/session-book.ts';
+import { SessionRouter } from './sessions/session-router.ts';
+import type { SessionRunnerPorts } from './sessions/session-runner.ts';
+import { SoldServices } from './sessions/sold-services.ts';
 
 export interface HeadendOptions {
   readonly config: Config;

@@ -4,15 +4,15 @@ import type { NamedSigner } from '../announce/offer-signer.ts';
 import { SapAnnouncer } from '../announce/sap-announcer.ts';
 import { makeApi } from '../api/api-server.ts';
 import type { Api } from '../api/api.ts';
-import { describeSessions } from './describe-sessions.ts';
 import { explainListen } from './explain-listen.ts';
 import { assembleHeadend, type HeadendOptions, type HeadendParts } from './headend-parts.ts';
-import { openInvoicing } from './invoicing.ts';
-import { loadSchemes } from './load-schemes.ts';
 import { makeMetrics } from './metrics.ts';
+import { openInvoicing } from './money/invoicing.ts';
+import { loadSchemes } from './money/load-schemes.ts';
 import { Operators } from './operators.ts';
-import { SoldLog } from './sold-log.ts';
-import type { KeptService } from './sold-services.ts';
+import { describeSessions } from './sessions/describe-sessions.ts';
+import { SoldLog } from './sessions/sold-log.ts';
+import type { KeptService } from './sessions/sold-services.ts';
 
 /** ms between two looks at whether offers are to be renewed. */
 const RENEW_INTERVAL = 600_000;

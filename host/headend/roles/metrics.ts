@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
-import type { SessionRunner } from './session-runner.ts';
+import type { SessionRunner } from './sessions/session-runner.ts';
 
 /** A session whose counters are told. */
 export interface MeteredSession {

@@ -5,9 +5,9 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { CardChannel } from '../../../apdu/card-channel.ts';
 import { type CardKind, startCard } from '../../../card-sim/index.ts';
 import { systemClock } from '../../../host/clock/clock.ts';
-import { MemoryToken } from '../../support/cards/memory-token.ts';
 import { startBridge } from '../../support/streams/bridge-run.ts';
 import { makePayloads, personalise, TestNetwork, TestService } from '../../support/streams/test-service.ts';
+import { MemoryToken } from '../../support/tokens/memory-token.ts';
 
 const CREDIT = 10_000_000n;
 /** Micro-units for 1,000,000 octets. */

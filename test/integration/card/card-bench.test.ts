@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type CardKind, type SimulatedCard, startCard } from '../../../card-sim/index.ts';
-import { withTables } from '../../bench/card-cost-tables.ts';
+import { withTables } from '../../bench/card/card-cost-tables.ts';
 import { readProfile } from '../../bench/read-profile.ts';
 import { type CliRun, runTollcast } from '../../support/tollcast-cli.ts';
 

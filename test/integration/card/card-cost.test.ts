@@ -4,9 +4,9 @@ import { DecodeModule } from '../../../apdu/decode-module/decode-module.ts';
 import { KIND } from '../../../apdu/decode-module/kinds.ts';
 import { numberIn, RunnerProcess } from '../../../card-sim/simulator/runner-process.ts';
 import { openCard } from '../../../host/transport/card/card-address.ts';
-import { WORK } from '../../bench/card-cost.ts';
-import { LARGEST_WRITE, RAM_OCTETS, ramOf } from '../../bench/card-memory.ts';
-import { sealCardParts, fillCard } from '../../bench/ready-card.ts';
+import { WORK } from '../../bench/card/card-cost.ts';
+import { LARGEST_WRITE, RAM_OCTETS, ramOf } from '../../bench/card/card-memory.ts';
+import { sealCardParts, fillCard } from '../../bench/card/ready-card.ts';
 import { sealContent, signOrder, sealSegment, SERVICE, sealService } from '../../conformance/messages/messages.ts';
 import { sealTreeLeaf, sealSeedParts } from '../../conformance/messages/purchase-messages.ts';
 

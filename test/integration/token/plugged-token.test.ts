@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { UnplugOutcome } from '../../support/cards/charge-through-unplugs.ts';
-import { expectChargedOnce } from '../../support/cards/expect-charged-once.ts';
-import { hasQemu, runInGuest } from '../../support/cards/qemu-guest.ts';
 import { countTally } from '../../support/tally.ts';
+import type { UnplugOutcome } from '../../support/tokens/charge-through-unplugs.ts';
+import { expectChargedOnce } from '../../support/tokens/expect-charged-once.ts';
+import { hasQemu, runInGuest } from '../../support/tokens/qemu-guest.ts';
 
 /** A minute on an emulated processor. */
 const MAX_BOOT_MS = 400_000;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { computeMinEvery } from '../../../host/card-bench/min-every.ts';
-import { withTables } from '../../bench/card-cost-tables.ts';
+import { withTables } from '../../bench/card/card-cost-tables.ts';
 import {
   CHIPS,
   computeCommandTime,
@@ -11,10 +11,10 @@ import {
   LINKS,
   computeLinkTime,
   computeWear,
-} from '../../bench/card-cost.ts';
-import { API_OBJECTS_OCTETS, RAM_OCTETS } from '../../bench/card-memory.ts';
+} from '../../bench/card/card-cost.ts';
+import { API_OBJECTS_OCTETS, RAM_OCTETS } from '../../bench/card/card-memory.ts';
+import figures from '../../bench/card/real-cards.json' with { type: 'json' };
 import { readProfile } from '../../bench/read-profile.ts';
-import figures from '../../bench/real-cards.json' with { type: 'json' };
 
 const MEASURED = figures.measured.map(readProfile);
 const PAGE = readFileSync(new URL('../../../firmware-notes/real-cards.md', import.meta.url), 'utf8');

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import figures from '../../bench/card/real-cards.json' with { type: 'json' };
 import { readProfile } from '../../bench/read-profile.ts';
-import figures from '../../bench/real-cards.json' with { type: 'json' };
 
 const [given] = figures.measured;
 

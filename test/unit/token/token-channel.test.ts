@@ -7,8 +7,8 @@ import { encodeFrames, TOKEN_ERROR, TOKEN_TAG } from '../../../apdu/token/frame.
 import { MessageReader } from '../../../apdu/token/message-reader.ts';
 import { type SimulatedCard, startCard } from '../../../card-sim/index.ts';
 import type { TokenCard } from '../../../card-sim/token/token-card.ts';
-import { MemoryToken } from '../../support/cards/memory-token.ts';
 import { SimulatedClock } from '../../support/simulated-clock.ts';
+import { MemoryToken } from '../../support/tokens/memory-token.ts';
 
 /** SELECT of no application, which the card refuses with 6A82. */
 const SELECT = fromHex('00a4040000');

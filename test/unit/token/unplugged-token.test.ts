@@ -2,11 +2,11 @@ import { expect, test } from 'vitest';
 import type { CardChannel } from '../../../apdu/card-channel.ts';
 import { startCard } from '../../../card-sim/index.ts';
 import { openWebUsbToken } from '../../../host/transport/card/webusb/webusb-token.ts';
-import { chargeThroughUnplugs, fillPurse } from '../../support/cards/charge-through-unplugs.ts';
-import { expectChargedOnce } from '../../support/cards/expect-charged-once.ts';
-import { MemoryToken } from '../../support/cards/memory-token.ts';
-import { MemoryUsbDevice } from '../../support/cards/memory-usb-device.ts';
 import { SimulatedClock } from '../../support/simulated-clock.ts';
+import { chargeThroughUnplugs, fillPurse } from '../../support/tokens/charge-through-unplugs.ts';
+import { expectChargedOnce } from '../../support/tokens/expect-charged-once.ts';
+import { MemoryToken } from '../../support/tokens/memory-token.ts';
+import { MemoryUsbDevice } from '../../support/tokens/memory-usb-device.ts';
 
 /** Steps of the program between two pulls, at most: some groups' worth. */
 const MAX_STEPS = 200;

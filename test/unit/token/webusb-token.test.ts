@@ -8,8 +8,8 @@ import { encodeInterface } from '../../../card-sim/token/usb-descriptors.ts';
 import type { TokenUsbDevice } from '../../../host/transport/card/webusb/usb-device.ts';
 import { openWebUsbToken } from '../../../host/transport/card/webusb/webusb-token.ts';
 import { TOKEN_INTERFACE } from '../../../host/transport/card/webusb/webusb-token.ts';
-import { MemoryUsbDevice, type MemoryUsbOptions } from '../../support/cards/memory-usb-device.ts';
 import { SimulatedClock } from '../../support/simulated-clock.ts';
+import { MemoryUsbDevice, type MemoryUsbOptions } from '../../support/tokens/memory-usb-device.ts';
 
 /** SELECT of no application, which the card refuses with 6A82. */
 const SELECT = fromHex('00a4040000');

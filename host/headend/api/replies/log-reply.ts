@@ -4,7 +4,7 @@ import { fromHex } from '../../../../apdu/octets.ts';
 import { formatMoney } from '../../../money/amount.ts';
 import { currencyByNumber } from '../../../money/currency.ts';
 import { readItems } from '../../charging/charging-rows.ts';
-import type { SoldBill, SoldRequest } from '../../roles/sold-log.ts';
+import type { SoldBill, SoldRequest } from '../../roles/sessions/sold-log.ts';
 
 /** A row of the log of requests. */
 export const LOG_ROW = Type.Object({

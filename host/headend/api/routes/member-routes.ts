@@ -3,7 +3,7 @@ import { formatCardId, parseCardId } from '../../../../apdu/decode-module/card-i
 import { fromHex } from '../../../../apdu/octets.ts';
 import { formatSession } from '../../../contract/session/session-identity.ts';
 import type { ListedMember } from '../../membership/member-list.ts';
-import type { SoldLog } from '../../roles/sold-log.ts';
+import type { SoldLog } from '../../roles/sessions/sold-log.ts';
 import type { Api } from '../api.ts';
 import { operatorOf, requireOperator, type OperatorAccess } from '../operator-access.ts';
 import { BILL, describeBill, describeRequest, LOG_ROW } from '../replies/log-reply.ts';

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { formatSession } from '../../../contract/session/session-identity.ts';
 import { SERVICE, SESSION } from '../../config/config-schema.ts';
-import type { KeptService, LoggedChange } from '../../roles/sold-services.ts';
+import type { KeptService, LoggedChange } from '../../roles/sessions/sold-services.ts';
 import type { ServiceTotals } from '../../sender/service-sender.ts';
 import type { Api } from '../api.ts';
 import { operatorOf, requireOperator, type OperatorAccess } from '../operator-access.ts';

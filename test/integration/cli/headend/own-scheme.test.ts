@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { computeCharge } from '../../../../host/headend/charging/bill.ts';
 import type { ChargeTerms } from '../../../../host/headend/charging/charge-terms.ts';
 import { applyScheme } from '../../../../host/headend/charging/schemes/known-schemes.ts';
-import { loadSchemes } from '../../../../host/headend/roles/load-schemes.ts';
+import { loadSchemes } from '../../../../host/headend/roles/money/load-schemes.ts';
 import { ServiceCapture } from '../../../support/headend/service-capture.ts';
 import { SoldChannel, waitFor } from '../../../support/headend/sold-channel.ts';
 

@@ -7,7 +7,7 @@ import { postChanges } from '../../../../host/headend/ledger/ledger-rows.ts';
 import { makeChargeEntry, makeReceiptEntry } from '../../../../host/headend/ledger/make-entries.ts';
 import { GroupWriter } from '../../../../host/store/group-writer.ts';
 import { headendDatabase } from '../../../../host/store/headend/headend-store.ts';
-import { runBilling, runHeadend } from '../../../support/headend/billing-commands.ts';
+import { runBilling, runHeadend } from '../../../support/headend/billing/billing-commands.ts';
 import { type HeadendFixture, readJson, startHeadend } from '../../../support/headend/headend-fixture.ts';
 import { ServiceCapture } from '../../../support/headend/service-capture.ts';
 import { SimulatedClock } from '../../../support/simulated-clock.ts';

@@ -4,10 +4,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseProblem } from '../../../../host/contract/answers/problem.ts';
 import { BILL_HASH, BILL_REQUEST } from '../../../../host/contract/bill/bill-request.ts';
 import { parseUserBill } from '../../../../host/contract/bill/user-bill.ts';
-import { runBilling } from '../../../support/headend/billing-commands.ts';
+import { runBilling } from '../../../support/headend/billing/billing-commands.ts';
+import { WatchedHalfHour } from '../../../support/headend/billing/watched-half-hour.ts';
 import type { HeadendFixture } from '../../../support/headend/headend-fixture.ts';
 import type { SoftViewer } from '../../../support/headend/soft-viewer.ts';
-import { WatchedHalfHour } from '../../../support/headend/watched-half-hour.ts';
 import type { SimulatedClock } from '../../../support/simulated-clock.ts';
 
 /** 25,000,000 octets of content from the card come to $6.25, half an hour of delivery by invoice to $2.50. */

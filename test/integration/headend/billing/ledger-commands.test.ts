@@ -1,10 +1,10 @@
 import { parse } from 'csv-parse/sync';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TollcastError } from '../../../../apdu/errors.ts';
-import { runBilling } from '../../../support/headend/billing-commands.ts';
+import { runBilling } from '../../../support/headend/billing/billing-commands.ts';
+import { WatchedHalfHour } from '../../../support/headend/billing/watched-half-hour.ts';
 import { type HeadendFixture, readJson } from '../../../support/headend/headend-fixture.ts';
 import type { SoftViewer } from '../../../support/headend/soft-viewer.ts';
-import { WatchedHalfHour } from '../../../support/headend/watched-half-hour.ts';
 import type { SimulatedClock } from '../../../support/simulated-clock.ts';
 import { runTollcast } from '../../../support/tollcast-cli.ts';
 

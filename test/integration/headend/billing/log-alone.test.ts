@@ -8,7 +8,7 @@ import { OPEN_REQUEST_END } from '../../../../apdu/layout/requests.ts';
 import { fromHex } from '../../../../apdu/octets.ts';
 import { type Answer, parseAnswer } from '../../../../host/contract/answers/answer.ts';
 import { type HeadendStore, openHeadendStore } from '../../../../host/store/headend/headend-store.ts';
-import { runBilling } from '../../../support/headend/billing-commands.ts';
+import { runBilling } from '../../../support/headend/billing/billing-commands.ts';
 import { type HeadendFixture, readJson, startHeadend } from '../../../support/headend/headend-fixture.ts';
 import { ServiceCapture } from '../../../support/headend/service-capture.ts';
 import { SoftViewer } from '../../../support/headend/soft-viewer.ts';

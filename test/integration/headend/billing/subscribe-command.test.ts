@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { runBilling } from '../../../support/headend/billing-commands.ts';
+import { runBilling } from '../../../support/headend/billing/billing-commands.ts';
 import { startHeadend } from '../../../support/headend/headend-fixture.ts';
 import { ServiceCapture } from '../../../support/headend/service-capture.ts';
 import { SimulatedClock } from '../../../support/simulated-clock.ts';

@@ -5,7 +5,7 @@ import { formatCardId, parseCardId } from '../../../../apdu/decode-module/card-i
 import { CreditBook } from '../../../../host/headend/loads/credit-book.ts';
 import { Accounts } from '../../../../host/issuer/cards/accounts.ts';
 import { openHeadendStore } from '../../../../host/store/headend/headend-store.ts';
-import { runBilling, runHeadend } from '../../../support/headend/billing-commands.ts';
+import { runBilling, runHeadend } from '../../../support/headend/billing/billing-commands.ts';
 import { type HeadendFixture, readJson, startHeadend } from '../../../support/headend/headend-fixture.ts';
 import { SimulatedClock } from '../../../support/simulated-clock.ts';
 

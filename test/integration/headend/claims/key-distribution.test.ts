@@ -17,7 +17,7 @@ import { UniqueKeys } from '../../../../host/headend/keys/grants/card-parents.ts
 import { KeyRoot } from '../../../../host/headend/keys/key-root.ts';
 import { SessionKeyManager } from '../../../../host/headend/keys/session-key-manager.ts';
 import { MemberListStrategy } from '../../../../host/headend/keys/strategies/member-list-strategy.ts';
-import { readConnections } from '../../../support/headend/logged-connections.ts';
+import { readConnections } from '../../../support/headend/billing/logged-connections.ts';
 import { answerOf, DeskFixture, ISSUER, SOLD } from '../../../support/headend/request-desk-fixture.ts';
 import { NOW } from '../../../support/headend/sample-offer.ts';
 import { deriveTestCardKey, MASTERS, personalise } from '../../../support/streams/test-service.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { toHex } from '../../../../apdu/octets.ts';
 import type { CardKind } from '../../../../card-sim/index.ts';
-import { BillingDesk, PRICE } from '../../../support/headend/billing-desk.ts';
+import { BillingDesk, PRICE } from '../../../support/headend/billing/billing-desk.ts';
 import { IssuerDesk, UNIT } from '../../../support/issuer-desk.ts';
 
 const PULLS = 50;

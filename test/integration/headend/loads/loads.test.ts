@@ -11,8 +11,8 @@ import { LostCards } from '../../../../host/headend/loads/lost-cards.ts';
 import { fetchLoad, type PostJson } from '../../../../host/holder/loads/fetch-load.ts';
 import { RequestRefusedError } from '../../../../host/holder/requests/subscription.ts';
 import { openHeadendStore } from '../../../../host/store/headend/headend-store.ts';
-import { OpenLoadDesk } from '../../../support/headend/load-desk.ts';
-import { MortalLoadDesk } from '../../../support/headend/mortal-load-desk.ts';
+import { OpenLoadDesk } from '../../../support/headend/billing/load-desk.ts';
+import { MortalLoadDesk } from '../../../support/headend/billing/mortal-load-desk.ts';
 import { IssuerDesk, UNIT } from '../../../support/issuer-desk.ts';
 import { SimulatedClock } from '../../../support/simulated-clock.ts';
 

@@ -9,7 +9,7 @@ import { readBalances, readEntries } from '../../../../host/headend/ledger/read-
 import { fetchLoad, type PostJson } from '../../../../host/holder/loads/fetch-load.ts';
 import { RequestRefusedError } from '../../../../host/holder/requests/subscription.ts';
 import { parseMoney } from '../../../../host/money/amount.ts';
-import { BillingDesk, PRICE } from '../../../support/headend/billing-desk.ts';
+import { BillingDesk, PRICE } from '../../../support/headend/billing/billing-desk.ts';
 import { IssuerDesk, UNIT } from '../../../support/issuer-desk.ts';
 import { SimulatedClock } from '../../../support/simulated-clock.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readConnections } from '../../../support/headend/logged-connections.ts';
+import { readConnections } from '../../../support/headend/billing/logged-connections.ts';
 import { answerOf, DeskFixture, HandCard, SOLD } from '../../../support/headend/request-desk-fixture.ts';
 
 /** What a client may do next. */

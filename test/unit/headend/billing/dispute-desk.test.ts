@@ -4,7 +4,7 @@ import { DisputeDesk } from '../../../../host/headend/billing/disputes/dispute-d
 import { makeChargeEntry, makePaymentEntry, makeReceiptEntry } from '../../../../host/headend/ledger/make-entries.ts';
 import { readBalances, readEntries } from '../../../../host/headend/ledger/read-ledger.ts';
 import { parseMoney } from '../../../../host/money/amount.ts';
-import { BillingFixture } from '../../../support/headend/billing-fixture.ts';
+import { BillingFixture } from '../../../support/headend/billing/billing-fixture.ts';
 
 const AT = Date.UTC(2026, 10, 5) / 1000;
 const USD = 840;

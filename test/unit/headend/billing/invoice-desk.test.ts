@@ -13,7 +13,7 @@ import {
 import { readBalances } from '../../../../host/headend/ledger/read-ledger.ts';
 import { currencyByCode } from '../../../../host/money/currency.ts';
 import { headendDatabase } from '../../../../host/store/headend/headend-store.ts';
-import { BillingFixture, DECEMBER } from '../../../support/headend/billing-fixture.ts';
+import { BillingFixture, DECEMBER } from '../../../support/headend/billing/billing-fixture.ts';
 
 const NOVEMBER = startOfPeriod('2026-11');
 const USD = currencyByCode('USD');

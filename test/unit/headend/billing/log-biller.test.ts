@@ -6,7 +6,7 @@ import { billOfRow } from '../../../../host/headend/charging/charging-rows.ts';
 import { SentJournal } from '../../../../host/headend/meter/sent-journal.ts';
 import { ServiceJournal } from '../../../../host/headend/meter/service-journal.ts';
 import { currencyByCode } from '../../../../host/money/currency.ts';
-import { BillingFixture } from '../../../support/headend/billing-fixture.ts';
+import { BillingFixture } from '../../../support/headend/billing/billing-fixture.ts';
 import { SimulatedClock } from '../../../support/simulated-clock.ts';
 
 const SESSION = 'finnkino 457286529 172.10.20.212';

@@ -8,7 +8,7 @@ import { StoreBilling } from '../../../../host/headend/charging/store-billing.ts
 import { type LedgerPeriod, startOfPeriod } from '../../../../host/headend/ledger/ledger-period.ts';
 import { readEntries } from '../../../../host/headend/ledger/read-ledger.ts';
 import { currencyByCode } from '../../../../host/money/currency.ts';
-import { BillingFixture } from '../../../support/headend/billing-fixture.ts';
+import { BillingFixture } from '../../../support/headend/billing/billing-fixture.ts';
 import { SimulatedClock } from '../../../support/simulated-clock.ts';
 
 const DAY = 86_400;

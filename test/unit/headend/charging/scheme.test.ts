@@ -8,7 +8,7 @@ import type { ChargeTerms } from '../../../../host/headend/charging/charge-terms
 import { openEntry } from '../../../../host/headend/charging/charging-entry.ts';
 import type { ChargingScheme } from '../../../../host/headend/charging/schemes/charging-scheme.ts';
 import { addScheme, applyScheme } from '../../../../host/headend/charging/schemes/known-schemes.ts';
-import { loadSchemes } from '../../../../host/headend/roles/load-schemes.ts';
+import { loadSchemes } from '../../../../host/headend/roles/money/load-schemes.ts';
 import { currencyByCode } from '../../../../host/money/currency.ts';
 
 const NIGHT = {

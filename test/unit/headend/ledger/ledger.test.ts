@@ -20,7 +20,7 @@ import {
 import { readBalances, readEntries, readLastClosed } from '../../../../host/headend/ledger/read-ledger.ts';
 import type { GroupWriter } from '../../../../host/store/group-writer.ts';
 import { headendDatabase, type HeadendStore } from '../../../../host/store/headend/headend-store.ts';
-import { BillingFixture, DECEMBER } from '../../../support/headend/billing-fixture.ts';
+import { BillingFixture, DECEMBER } from '../../../support/headend/billing/billing-fixture.ts';
 
 const USD = 840;
 const NOVEMBER = startOfPeriod('2026-11');

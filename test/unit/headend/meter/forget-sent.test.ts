@@ -2,7 +2,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { BillingDesk } from '../../../../host/headend/billing/billing-desk.ts';
 import { startOfPeriod } from '../../../../host/headend/ledger/ledger-period.ts';
 import { forgetSent } from '../../../../host/headend/meter/forget-sent.ts';
-import { BillingFixture } from '../../../support/headend/billing-fixture.ts';
+import { BillingFixture } from '../../../support/headend/billing/billing-fixture.ts';
 
 const DAY = 86_400;
 

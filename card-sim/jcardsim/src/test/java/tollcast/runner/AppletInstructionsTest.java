@@ -30,12 +30,12 @@ import tollcast.runner.runtime.AppletRewriter;
  * API: what the cost model of test/bench starts from. Counted as the class files have them, less what a converter
  * folds: i2s, as a card computes in shorts, and the aload_0 before a getfield. Span 64; the count is the same for any.
  *
- * <p>With -Dapplet.instructions=write the figures of test/bench/applet-instructions.json are written anew.
+ * <p>With -Dapplet.instructions=write the figures of test/bench/card/applet-instructions.json are written anew.
  */
 class AppletInstructionsTest {
   /** Set by the build: the applet module's classes. */
   private static final Path APPLET = Path.of(System.getProperty("applet.classes"));
-  private static final Path RECORDED = APPLET.resolve("../../../../test/bench/applet-instructions.json").normalize();
+  private static final Path RECORDED = APPLET.resolve("../../../../test/bench/card/applet-instructions.json").normalize();
   private static final int FREE = 0;
   /** Per cent by which the recorded figures may be off before they must be written anew. */
   private static final int MAX_DEVIATION = 5;
