@@ -4,9 +4,20 @@ import { encodeSapPacket } from '../../contract/announcement/sap-packet.ts';
 import { UdpSender } from '../../transport/network/udp-sender.ts';
 import type { HeadendPlan } from '../config/headend-plan.ts';
 import type { Log } from '../roles/log.ts';
+import type { ListChanges } from './list-changes.ts';
 
 /** Announcements live as long as their scope; the address bounds it (RFC 2974 3). */
 const TTL = 255;
+
+/** ms between two announcements, however often members come and go. */
+const MIN_INTERVAL = 1000;
+
+export interface SapAnnouncerPorts {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Members that come and go are told of at once. */
+  readonly changes: ListChanges;
+}
 
 /** Announces sessions by SAP, RFC 2974: each is repeated, and one that is sold no longer is taken back. */
 export class SapAnnouncer {
@@ -16,24 +27,24 @@ export class SapAnnouncer {
   readonly #interval: number;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #changes: ListChanges;
   #announced: readonly string[] = [];
 
   /** @param list gives the SDP of each session that is sold. */
   static async open(
     plan: HeadendPlan['announce'],
     list: () => readonly string[],
-    { clock, log }: { readonly clock: Clock; readonly log: Log },
+    ports: SapAnnouncerPorts,
   ): Promise<SapAnnouncer> {
     const sender = await UdpSender.open({ ...plan, ttl: TTL });
-    return new SapAnnouncer(plan, list, sender, clock, log);
+    return new SapAnnouncer(plan, list, sender, ports);
   }
 
   private constructor(
     { interval, interface: address }: HeadendPlan['announce'],
     list: () => readonly string[],
     sender: UdpSender,
-    clock: Clock,
-    log: Log,
+    { clock, log, changes }: SapAnnouncerPorts,
   ) {
     this.#list = list;
     this.#sender = sender;
@@ -41,14 +52,17 @@ export class SapAnnouncer {
     this.#interval = interval * 1000;
     this.#clock = clock;
     this.#log = log;
+    this.#changes = changes;
   }
 
   /** Announces until `signal` aborts. A head-end that stops takes nothing back: it comes again. */
   async run(signal: AbortSignal): Promise<void> {
+    signal.addEventListener('abort', () => this.#changes.end(), { once: true });
     try {
       while (!signal.aborted) {
         this.#announce();
-        await this.#clock.sleep(this.#interval, signal);
+        await this.#clock.sleep(MIN_INTERVAL, signal);
+        await this.#changes.wait(this.#interval - MIN_INTERVAL);
       }
     } catch (error) {
       if (!signal.aborted) this.#log.error({ err: error }, 'nothing is announced any more');

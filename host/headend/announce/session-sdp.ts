@@ -10,8 +10,13 @@ const NTP_EPOCH = 2_208_988_800;
  * Describes a session as SDP: where its packets are, whom they come from, and where its signed offer is.
  * @param ttl networks that its packets may cross.
  * @param format of its source.
+ * @param changedAt seconds since 1970, when its members changed last.
  */
-export function describeSession({ id, signed }: OpenOffer, api: ApiAddress, ttl: number, format: SourceFormat): string {
+export function describeSession(
+  { id, signed }: OpenOffer,
+  api: ApiAddress,
+  { ttl, format, changedAt }: { readonly ttl: number; readonly format: SourceFormat; readonly changedAt: number },
+): string {
   const { session, name, address } = signed;
   const payload = payloadTypeOf(format);
   const codec = format === 'ts' ? 'MP2T' : 'x-tollcast';
@@ -20,8 +25,8 @@ export function describeSession({ id, signed }: OpenOffer, api: ApiAddress, ttl:
     origin: {
       username: session.user,
       sessionId: session.id,
-      // A later offer is a later version.
-      sessionVersion: signed.from + NTP_EPOCH,
+      // A later offer is a later version, and so is a list on which others are.
+      sessionVersion: Math.max(signed.from, changedAt) + NTP_EPOCH,
       netType: 'IN',
       ipVer: 4,
       address: session.address,

@@ -6,6 +6,7 @@ import type { HeadendStore } from '../../store/headend/headend-store.ts';
 import { IssuerStandings } from '../../store/issuer-standings.ts';
 import type { SharedNumbers } from '../../store/shared-numbers.ts';
 import { loadOpensslCbc } from '../../transport/crypto/node-openssl-cbc.ts';
+import { ListChanges } from '../announce/list-changes.ts';
 import { type NamedSigner, openOfferSigner } from '../announce/offer-signer.ts';
 import { OpenOffers } from '../announce/open-offers.ts';
 import { openTlsIdentity, type TlsIdentity } from '../api/tls-identity.ts';
@@ -52,6 +53,7 @@ export interface HeadendParts extends MoneyRoles {
   readonly services: SoldServices;
   readonly offers: OpenOffers;
   readonly desk: RequestDesk;
+  readonly changes: ListChanges;
   readonly running: RunningServices;
   readonly meter: SentOctets;
   readonly points: CardPoints;
@@ -83,6 +85,7 @@ export async function assembleHeadend(
   const makeCipher = await loadOpensslCbc();
   const numbers = await joinCardNumbers(plan.issuer, plan.state);
   const standings = IssuerStandings.open(plan.issuer);
+  const changes = new ListChanges(clock);
   const desk = await RequestDesk.open({
     numbers,
     standings,
@@ -93,6 +96,7 @@ export async function assembleHeadend(
     offers,
     keys: router,
     meter,
+    events: changes,
     charging: {
       mode,
       billing: new StoreBilling(writer),
@@ -126,6 +130,7 @@ export async function assembleHeadend(
     services,
     offers,
     desk,
+    changes,
     running,
     meter,
     ...money,

@@ -93,6 +93,7 @@ export class Headend {
       const announcer = await SapAnnouncer.open(plan.announce, () => describeSessions(this.#parts), {
         clock,
         log: this.#options.log,
+        changes: this.#parts.changes,
       });
       const { log } = this.#options;
       const works = [

@@ -1,3 +1,4 @@
+import type { ListChanges } from '../../announce/list-changes.ts';
 import type { OpenOffers } from '../../announce/open-offers.ts';
 import { describeSession } from '../../announce/session-sdp.ts';
 import type { RunningServices } from './running-services.ts';
@@ -6,11 +7,13 @@ import type { RunningServices } from './running-services.ts';
 export function describeSessions({
   offers,
   running,
+  changes,
   url,
   tls,
 }: {
   readonly offers: OpenOffers;
   readonly running: RunningServices;
+  readonly changes: ListChanges;
   readonly url: string;
   readonly tls: { readonly fingerprint: string };
 }): string[] {
@@ -18,6 +21,7 @@ export function describeSessions({
   return offers.list().flatMap((offer) => {
     const sent = running.list().find(({ identity }) => identity === offer.sold.session);
     if (sent === undefined) return [];
-    return describeSession(offer, api, sent.runner.plan.to.ttl, sent.runner.format);
+    const { plan, format } = sent.runner;
+    return describeSession(offer, api, { ttl: plan.to.ttl, format, changedAt: changes.lastOf(sent.identity) });
   });
 }
