@@ -88,7 +88,9 @@ test('holds what runs, its declarations and the jCardSim runner, and no test or 
   const all = await readdir(installed, { recursive: true, withFileTypes: true });
   const files = all.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   const names = files.map((file) => file.slice(installed.length + 1));
-  expect(names.filter((name) => /(^|\/)test\/|\.test\.|(?<!\.d)\.ts$/.test(name))).toEqual([]);
+  const sources = names.filter((name) => /(^|\/)test\/|\.test\.|(?<!\.d)\.ts$/.test(name));
+  // An example that operators copy, and then load as it is.
+  expect(sources).toEqual(['scripts/half-at-night.ts']);
   expect(names.filter((name) => name.endsWith('.jar'))).toHaveLength(1);
   const entries = Object.values(described.exports).filter((path) => path.endsWith('.js'));
   const declarations = entries.map((path) => path.replace('./', '').replace(/\.js$/, '.d.ts'));
