@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { renderStatement } from '../../host/cli/billing/statement-page.ts';
+import { MAX_BILL_LINES } from '../../host/contract/bill/user-bill.ts';
 import { renderInvoice } from '../../host/headend/billing/invoices/invoice-page.ts';
 import { type InvoiceItem, makeInvoice } from '../../host/headend/billing/invoices/invoice.ts';
 import { currencyByCode } from '../../host/money/currency.ts';
@@ -72,6 +74,36 @@ const SUMS = `(() => {
   const cells = (rows) => [...document.querySelectorAll(rows)].map((row) => read(row.lastElementChild.textContent));
   return [cells('tbody tr').reduce((sum, one) => sum + one), cells('tfoot tr')[0]].map(String);
 })()`;
+
+/** As many lines as a statement shows, of a user whose name does not fit and wants to run. */
+function makeStatement(): string {
+  const lines = Array.from({ length: MAX_BILL_LINES }, (_, i) => ({
+    entry: 1000 - i,
+    kind: i % 7 === 0 ? 'payment' : 'charge',
+    at: Date.UTC(2026, 10, 28) / 1000 - i * 3600,
+    amount: i % 7 === 0 ? '-5.00 USD' : '2.500017 USD',
+    ...(i === 3 && { dispute: 'open' as const }),
+  }));
+  return renderStatement({ user: `${HOSTILE}${LONG}`, owed: ['65.500714 USD', '3.00 EUR'], lines }, lines[0]!.at);
+}
+
+describe('a statement in Chromium', () => {
+  test.each([
+    ['telephone', 'screen', { width: 390, height: 800 }],
+    ['paper', 'print', A4],
+  ] as const)('on a %s nothing is cut and nothing runs', async (name, media, size) => {
+    await page.setViewportSize(size);
+    await page.emulateMedia({ media });
+    await page.setContent(makeStatement());
+    const folder = process.env['SCREENSHOTS'];
+    if (folder !== undefined) await page.screenshot({ path: `${folder}/statement-${name}.png` });
+    expect(await page.evaluate<string[]>(CUT)).toEqual([]);
+    expect(await page.evaluate<number>('document.scripts.length + document.images.length')).toBe(0);
+    expect(await page.title()).toContain('Statement of <script>');
+    expect(await page.evaluate<string>('document.body.textContent')).toContain('65.500714 USD and 3.00 EUR');
+    expect(await page.evaluate<number>('document.querySelectorAll("tbody tr").length')).toBe(MAX_BILL_LINES);
+  });
+});
 
 describe('the page of an invoice in Chromium', () => {
   test('names are text and run nothing', async () => {

@@ -10,9 +10,11 @@ import { findHeadEnd, postToHeadEnd } from '../card/known-head-end.ts';
 import { addCardOptions, type CardOptions, print, withCard } from '../options/card-option.ts';
 import { parseHeadEnd } from '../options/head-end-option.ts';
 import { formatTime } from '../terminal/time.ts';
+import { renderStatement } from './statement-page.ts';
 
 interface BillOptions extends CardOptions {
   readonly headEnd: URL;
+  readonly html?: true;
 }
 
 /** Adds `tollcast bill` to the program. */
@@ -21,11 +23,12 @@ export function addBillCommand(program: Command): void {
     program
       .command('bill')
       .description('ask a head-end what the user of a card owes; the card signs it')
-      .requiredOption('--head-end <url>', 'required: its address, as in https://tv.example:8443', parseHeadEnd),
+      .requiredOption('--head-end <url>', 'required: its address, as in https://tv.example:8443', parseHeadEnd)
+      .option('--html', 'as a page to read and print'),
   ).action(askForBill);
 }
 
-async function askForBill({ headEnd, ...options }: BillOptions): Promise<void> {
+async function askForBill({ headEnd, html, ...options }: BillOptions): Promise<void> {
   await withCard(options, async (channel) => {
     const module = new DecodeModule(channel);
     await module.select();
@@ -36,7 +39,8 @@ async function askForBill({ headEnd, ...options }: BillOptions): Promise<void> {
     const { status, body } = await postToHeadEnd(known, '/v1/bill')(await module.signRequest(BILL_REQUEST, asked));
     if (status !== 200) throw new RequestRefusedError(parseProblem(body));
     const bill = parseUserBill(body);
-    print(options, bill, describeBill(bill));
+    if (html === true) process.stdout.write(renderStatement(bill, from));
+    else print(options, bill, describeBill(bill));
   });
 }
 

@@ -162,6 +162,8 @@ test(
       const owed = formatMoney(BigInt(bill.owed), currencyByCode('USD'));
       expect(JSON.parse(asked)).toMatchObject({ owed: [owed], lines: [{ kind: 'charge', amount: owed }] });
     }, 30_000);
+    const statement = await tollcast('bill', '--head-end', headEnd, '--card', 'soft:card', '--html');
+    expect(statement).toMatch(/^<!doctype html>[^]*<td>charge<\/td><td class="amount number">[\d.]+ USD<\/td>/);
     const out = await readFile(join(folder, 'out'));
     expect(out).toHaveLength(bill.paid);
     expect(Buffer.concat([CLIP, CLIP, CLIP]).includes(out.subarray(0, 100_000))).toBe(true);
