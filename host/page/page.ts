@@ -46,6 +46,8 @@ function showChoice(): void {
 }
 
 async function run(): Promise<void> {
+  const given = pin.value === '' ? undefined : encodePin(pin.value);
+  pin.value = '';
   const stopping = (running = new AbortController());
   stop.hidden = false;
   pin.disabled = true;
@@ -54,13 +56,12 @@ async function run(): Promise<void> {
     open: openCard,
     sink,
     aead: nobleAead,
-    ...(pin.value !== '' && { pin: encodePin(pin.value) }),
+    pin: given,
     decidePrice: (offer, signal) =>
       offer.tariff.kind === 'free' ? Promise.resolve(true) : askPrice(describeOffer(offer), signal),
     waitForCredit: true,
     onNotice: say,
   });
-  pin.value = '';
   const stream = new RelayedStream(STREAM, bridge, (connected) => (isConnected = connected));
   const looking = setInterval(() => look(bridge), LOOK_EVERY);
   try {

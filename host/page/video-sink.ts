@@ -34,6 +34,8 @@ export class VideoSink implements ClearSink {
   /** From now on takes the stream. */
   play(): void {
     if (this.isWanted) return;
+    // What is left of a programme that ended.
+    this.stop();
     this.isWanted = true;
     this.onReady?.();
   }

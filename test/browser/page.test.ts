@@ -137,6 +137,7 @@ test('a page opens a stream with a card of its own, plays it, pays for it to the
 
   await page.click('#play');
   await page.click('#question [value=yes]');
+  await untilShown('document.querySelector("video").currentTime < 1');
   await untilShown(isPlaying);
   const before = Math.ceil(((await octetsPaid()) * PRICE) / 1e6);
   await page.reload();
