@@ -12,6 +12,8 @@ export interface RelayedService {
   readonly keyPort: number;
   /** IPv4 address of the interface on which to join. */
   readonly interface: string;
+  /** IPv4 addresses of those who are heard, at most 8; everybody when left out or empty. */
+  readonly sources?: readonly string[] | undefined;
 }
 
 /** Octets that may wait for one page: about three seconds at 5 Mbit/s. What comes above that the page misses. */
@@ -25,7 +27,8 @@ export class Relay {
   missed = 0;
 
   /** @throws TransportError `PORT_TAKEN`, `ADDRESS_UNREACHABLE`. */
-  static async open({ address, port, keyPort, interface: local }: RelayedService): Promise<Relay> {
+  static async open(service: RelayedService): Promise<Relay> {
+    const { address, port, keyPort, interface: local, sources: heard = [] } = service;
     const relay = new Relay();
     const ports: readonly [ServicePort, number, boolean][] = [
       ['keys', keyPort, false],
@@ -36,7 +39,7 @@ export class Relay {
       for (const [name, number, coalesce] of ports) {
         const onDatagrams: DatagramHandler = (datagrams, sources) => relay.#pass(name, datagrams, sources);
         relay.#receivers.push(
-          await openUdpReceiver({ address, interface: local, port: number, coalesce, onDatagrams }),
+          await openUdpReceiver({ address, interface: local, sources: heard, port: number, coalesce, onDatagrams }),
         );
       }
     } catch (error) {

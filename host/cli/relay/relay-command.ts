@@ -4,11 +4,13 @@ import { RelayServer } from '../../relay/relay-server.ts';
 import { Relay } from '../../relay/relay.ts';
 import { type MulticastAddress, parseMulticastAddress } from '../../transport/network/multicast-address.ts';
 import { wholeNumber } from '../options/number-option.ts';
+import { addSource } from '../options/source-option.ts';
 
 interface RelayOptions {
   readonly address: MulticastAddress;
   readonly keyPort?: number;
   readonly interface: string;
+  readonly source?: readonly string[];
   readonly port: number;
 }
 
@@ -19,23 +21,24 @@ export function addRelayCommand(program: Command): void {
     .description('let a web page receive a pay stream, open it with a card of its own and play it')
     .requiredOption('--address <address:port>', 'address of the stream, as in 239.1.2.3:5000', parseMulticastAddress)
     .option('--key-port <port>', 'port of the key messages (default: the media port + 2)', wholeNumber(1, 65_535))
+    .option(
+      '--source <address>',
+      'IPv4 address that the stream comes from; what others send is let go (several: give it again)',
+      addSource,
+    )
     .option('--interface <address>', 'address of the interface to receive by', '127.0.0.1')
     .option('--port <port>', 'TCP port of the page; it keeps its card by this', wholeNumber(1, 65_535), 8475)
     .action(relayStream);
 }
 
-async function relayStream({
-  address: stream,
-  keyPort,
-  interface: local,
-  port: pagePort,
-}: RelayOptions): Promise<void> {
+async function relayStream(options: RelayOptions): Promise<void> {
+  const { address: stream, keyPort, interface: local, port: pagePort, source: sources } = options;
   const { address, port } = stream;
   const keys = keyPort ?? port + 2;
   if (keys === port || keys === port + 1) {
     throw new OutOfRangeError(`--key-port ${keys} is taken by the media or its RTCP; leave it out or name another`);
   }
-  const relay = await Relay.open({ address, port, keyPort: keys, interface: local });
+  const relay = await Relay.open({ address, port, keyPort: keys, interface: local, sources });
   try {
     const server = await RelayServer.open(relay, pagePort);
     try {
