@@ -5,7 +5,7 @@ import { type Clock, systemClock } from '../clock/clock.ts';
 const MAX_STALL = 1000;
 const MIN_STALLED = 16 * 1024;
 /** Octets that may wait for one player, those that the system holds included, as far as it tells. */
-const MAX_UNREAD = 320 * 1024;
+const MAX_UNREAD = 288 * 1024;
 
 /** What waits for one player, and whether the player reads it. */
 export class PlayerQueue {
