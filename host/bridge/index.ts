@@ -5,5 +5,6 @@ export type { BridgeOptions } from './bridge-options.ts';
 export { type BridgeState, type BridgeStatus, DROP_REASONS, type DropReason } from './status/bridge-status.ts';
 export type { DecidePrice, PriceOffer } from './price/price-offer.ts';
 export type { Bill, BridgeEnd, EndCode } from './run-end.ts';
-export { receiveService, type ServiceAddress, type ServiceReceiver } from './service-receiver.ts';
+export { receiveService } from './receive-service.ts';
+export type { ServiceAddress, ServiceReceiver } from '../transport/network/service-receiver.ts';
 export type { StopReason } from './card/stop-reason.ts';

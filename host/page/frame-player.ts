@@ -1,6 +1,8 @@
 import type { ClearPackets } from '../stream/opening/clear-packets.ts';
 import type { OnUnplayable, StreamPlayer } from './stream-player.ts';
 
+/** Seconds of what was played that the browser keeps; the rest is taken out of its memory. */
+const KEPT = 10;
 /** Octets that may wait for the browser; what comes above that is let go. */
 const MAX_WAITING = 1024 * 1024;
 
@@ -54,6 +56,9 @@ export class FramePlayer implements StreamPlayer {
   #append(): void {
     const buffer = this.#buffer;
     if (buffer === undefined || buffer.updating) return;
+    const past = this.#video.currentTime - KEPT;
+    // Looked at seldom: each time the browser throws away what lies before.
+    if (buffer.buffered.length > 0 && buffer.buffered.start(0) < past - KEPT) return buffer.remove(0, past);
     const next = this.#waiting.shift();
     if (next !== undefined) buffer.appendBuffer(next);
     else if (this.#hasEnded && this.#source.readyState === 'open') this.#source.endOfStream();

@@ -1,20 +1,11 @@
 import type { WebSocket } from 'ws';
 import { encodeRelayMessage, MAX_RELAY_MESSAGE, type ServicePort } from '../contract/relay/relay-message.ts';
 import type { DatagramHandler } from '../transport/network/datagram-source.ts';
-import { openUdpReceiver, type UdpReceiver } from '../transport/network/udp-receiver.ts';
-
-/** Where a service is received. */
-export interface RelayedService {
-  /** IPv4, multicast or of this machine. */
-  readonly address: string;
-  /** Media port; RTCP has the next one (RFC 3550 11). */
-  readonly port: number;
-  readonly keyPort: number;
-  /** IPv4 address of the interface on which to join. */
-  readonly interface: string;
-  /** IPv4 addresses of those who are heard, at most 8; everybody when left out or empty. */
-  readonly sources?: readonly string[] | undefined;
-}
+import {
+  openServiceReceiver,
+  type ServiceAddress,
+  type ServiceReceiver,
+} from '../transport/network/service-receiver.ts';
 
 /** Octets that may wait for one page: about three seconds at 5 Mbit/s. What comes above that the page misses. */
 const MAX_WAITING = 2 * 1024 * 1024;
@@ -22,30 +13,16 @@ const MAX_WAITING = 2 * 1024 * 1024;
 /** Hands the datagrams of one service to pages as they come. It opens none of them, and keeps none. */
 export class Relay {
   readonly #pages = new Set<WebSocket>();
-  readonly #receivers: UdpReceiver[] = [];
+  #receiver: ServiceReceiver | undefined;
   /** Datagrams that pages missed because they took too little. */
   missed = 0;
 
   /** @throws TransportError `PORT_TAKEN`, `ADDRESS_UNREACHABLE`. */
-  static async open(service: RelayedService): Promise<Relay> {
-    const { address, port, keyPort, interface: local, sources: heard = [] } = service;
+  static async open(from: ServiceAddress): Promise<Relay> {
     const relay = new Relay();
-    const ports: readonly [ServicePort, number, boolean][] = [
-      ['keys', keyPort, false],
-      ['rtcp', port + 1, false],
-      ['media', port, true],
-    ];
-    try {
-      for (const [name, number, coalesce] of ports) {
-        const onDatagrams: DatagramHandler = (datagrams, sources) => relay.#pass(name, datagrams, sources);
-        relay.#receivers.push(
-          await openUdpReceiver({ address, interface: local, sources: heard, port: number, coalesce, onDatagrams }),
-        );
-      }
-    } catch (error) {
-      await relay.close();
-      throw error;
-    }
+    const hand = (port: ServicePort): DatagramHandler => relay.#pass.bind(relay, port);
+    const handlers = { media: hand('media'), rtcp: hand('rtcp'), keys: hand('keys') };
+    relay.#receiver = await openServiceReceiver(from, handlers);
     return relay;
   }
 
@@ -61,7 +38,7 @@ export class Relay {
   }
 
   async close(): Promise<void> {
-    for (const receiver of this.#receivers.splice(0)) await receiver.close();
+    await this.#receiver?.close();
   }
 
   #pass(port: ServicePort, datagrams: readonly Uint8Array[], sources: ArrayLike<number>): void {

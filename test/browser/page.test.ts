@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -5,8 +7,13 @@ import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { encodeCardLimits, NO_LIMITS } from '../../apdu/decode-module/card-limits.ts';
 import { DecodeModule } from '../../apdu/decode-module/decode-module.ts';
 import { parseReceipt } from '../../apdu/decode-module/money/receipt.ts';
+import { DGI } from '../../apdu/decode-module/personalisation.ts';
+import { encodePin } from '../../apdu/decode-module/pin.ts';
+import { openSecureChannel } from '../../apdu/secure-channel/secure-channel.ts';
+import { TEST_KEY_SET } from '../../apdu/secure-channel/test-key-set.ts';
 import { startCard } from '../../card-sim/index.ts';
 import { systemClock } from '../../host/clock/clock.ts';
 import { RelayServer } from '../../host/relay/relay-server.ts';
@@ -203,6 +210,55 @@ test('a file that is not a card is refused, and a card that is there is kept', a
   await page.setInputFiles('#file', file);
   await untilShown('document.querySelector("#state").textContent.startsWith("The card is in this browser now")');
   expect(await page.isVisible('#file')).toBe(false);
+});
+
+test('a page plays MP3 by itself, with the PIN that the card wants', async () => {
+  const { file, cardId } = await makeCardFile();
+  const card = await startCard({ kind: 'soft', state: file });
+  const channel = await card.channel();
+  const module = new DecodeModule(channel);
+  await module.select();
+  const secure = new DecodeModule(await openSecureChannel(channel, TEST_KEY_SET));
+  await secure.storeData(DGI.limits, encodeCardLimits({ ...NO_LIMITS, pinForSessions: true }), false);
+  await secure.storeData(DGI.pin, encodePin('4711'), false);
+  await card.close();
+  await page.goto(server.where);
+  await page.setInputFiles('#file', file);
+  const service = new TestService({ cards: [cardId], payloadType: 96 });
+  const carousel = setInterval(() => network.keys(service.keys()), KEYS_EVERY);
+  onTestFinished(() => clearInterval(carousel));
+  // Frames of 288 octets, so that each payload begins with one, as those of a head-end do.
+  const source = '-f lavfi -i sine=frequency=440:duration=30 -ar 32000 -c:a libmp3lame -b:a 64k';
+  const sound = execFileSync('ffmpeg', `-v error ${source} -id3v2_version 0 -write_xing 0 -f mp3 -`.split(' '));
+  sendAtPace(network, service, { clip: sound, seconds: 30, payload: 4 * 288 });
+  const begin = async (pin: string) => {
+    await page.fill('#pin', pin);
+    await page.click('#play');
+  };
+  await begin('12');
+  await untilShown('document.querySelector("#state").textContent.startsWith("a PIN has 4 to 8 digits")');
+  await begin('0000');
+  await untilShown('document.querySelector("#state").textContent.startsWith("wrong PIN, 2 tries are left")');
+  await begin('4711');
+  await page.click('#question [value=yes]');
+  await untilShown('document.querySelector("video").currentTime > 1');
+  expect(await page.inputValue('#pin')).toBe('');
+  expect(complaints).toEqual([]);
+});
+
+test('a page that does not read misses what comes meanwhile, and others get it', async () => {
+  const open = () =>
+    new WebSocket(`${server.where.replace('http', 'ws')}stream`, { origin: server.where.slice(0, -1) });
+  const [slow, quick] = [open(), open()];
+  let octets = 0;
+  quick.on('message', (message: Buffer) => (octets += message.length));
+  await Promise.all([once(slow, 'open'), once(quick, 'open')]);
+  slow.pause();
+  const datagrams = Array.from({ length: 1000 }, () => new Uint8Array(1400));
+  for (let sent = 0; relay.missed === 0 && sent < 40; sent++) await network.media(datagrams);
+  expect(relay.missed).toBeGreaterThan(0);
+  expect(octets).toBeGreaterThan(2_000_000);
+  for (const socket of [slow, quick]) socket.terminate();
 });
 
 test('a page of another site gets no stream, and nothing but the page and its modules is sent', async () => {

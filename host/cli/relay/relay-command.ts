@@ -1,8 +1,11 @@
 import type { Command } from 'commander';
-import { OutOfRangeError } from '../../../apdu/errors.ts';
 import { RelayServer } from '../../relay/relay-server.ts';
 import { Relay } from '../../relay/relay.ts';
-import { type MulticastAddress, parseMulticastAddress } from '../../transport/network/multicast-address.ts';
+import {
+  chooseKeyPort,
+  type MulticastAddress,
+  parseMulticastAddress,
+} from '../../transport/network/multicast-address.ts';
 import { wholeNumber } from '../options/number-option.ts';
 import { addSource } from '../options/source-option.ts';
 
@@ -34,16 +37,15 @@ export function addRelayCommand(program: Command): void {
 async function relayStream(options: RelayOptions): Promise<void> {
   const { address: stream, keyPort, interface: local, port: pagePort, source: sources } = options;
   const { address, port } = stream;
-  const keys = keyPort ?? port + 2;
-  if (keys === port || keys === port + 1) {
-    throw new OutOfRangeError(`--key-port ${keys} is taken by the media or its RTCP; leave it out or name another`);
-  }
-  const relay = await Relay.open({ address, port, keyPort: keys, interface: local, sources });
+  const relay = await Relay.open({ address, port, keyPort: chooseKeyPort(port, keyPort), interface: local, sources });
   try {
     const server = await RelayServer.open(relay, pagePort);
     try {
       process.stderr.write(`tollcast: relays ${address}:${port} to ${server.where}; open that in a browser\n`);
       await untilStopped();
+      if (relay.missed > 0) {
+        process.stderr.write(`tollcast: pages missed ${relay.missed} datagrams, as they took too little at a time\n`);
+      }
     } finally {
       await server.close();
     }

@@ -8,7 +8,11 @@ import { CARD_ADDRESS_SYNTAX, createCardOpener, parseCardAddress } from '../../t
 import { nodeAead } from '../../transport/crypto/node-aead.ts';
 import { loadOpensslAead } from '../../transport/crypto/node-openssl-aead.ts';
 import { loadOpensslCbc } from '../../transport/crypto/node-openssl-cbc.ts';
-import { type MulticastAddress, parseMulticastAddress } from '../../transport/network/multicast-address.ts';
+import {
+  chooseKeyPort,
+  type MulticastAddress,
+  parseMulticastAddress,
+} from '../../transport/network/multicast-address.ts';
 import { tellCommands } from '../card/card-trace.ts';
 import { TRACE_OPTION } from '../options/card-option.ts';
 import { addHeadEndOptions, type HeadEndOptions } from '../options/head-end-option.ts';
@@ -225,12 +229,7 @@ function requireOneSource(name: string | undefined, { address, keyPort, source, 
 /** @throws OutOfRangeError when a port is needed for two things. */
 function addressOf(options: WatchOptions): Omit<ServiceAddress, 'interface'> {
   const { address, port } = options.address!;
-  const { source: sources = [] } = options;
-  const keyPort = options.keyPort ?? port + 2;
-  if (keyPort === port || keyPort === port + 1) {
-    throw new OutOfRangeError(`--key-port ${keyPort} is taken by the media or its RTCP; leave it out or name another`);
-  }
-  return { address, port, keyPort, sources };
+  return { address, port, keyPort: chooseKeyPort(port, options.keyPort), sources: options.source ?? [] };
 }
 
 /** @throws OutOfRangeError when standard output is wanted for two things, or is a terminal. */

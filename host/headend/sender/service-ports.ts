@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { OutOfRangeError } from '../../../apdu/errors.ts';
 import type { Clock } from '../../clock/clock.ts';
 import { encodeGoodbye } from '../../stream/packet/rtcp-goodbye.ts';
+import { chooseKeyPort } from '../../transport/network/multicast-address.ts';
 import { UdpSender } from '../../transport/network/udp-sender.ts';
 
 /** Where a service is sent. */
@@ -30,10 +30,7 @@ export function completeAddress({
   keyPort,
   ...to
 }: Omit<ServiceAddress, 'keyPort'> & { readonly keyPort?: number | undefined }): ServiceAddress {
-  if (keyPort === to.port || keyPort === to.port + 1) {
-    throw new OutOfRangeError(`--key-port ${keyPort} is taken by the media or its RTCP; leave it out or name another`);
-  }
-  return { ...to, keyPort: keyPort ?? to.port + 2 };
+  return { ...to, keyPort: chooseKeyPort(to.port, keyPort) };
 }
 
 /** The ports of one service: media, RTCP, keys. */

@@ -20,3 +20,15 @@ export function parseMulticastAddress(text: string): MulticastAddress {
   }
   return { address, port };
 }
+
+/**
+ * Chooses the port of the key messages.
+ * @param keyPort the one that is wanted; the media port + 2 when left out.
+ * @throws OutOfRangeError when media or RTCP have it.
+ */
+export function chooseKeyPort(port: number, keyPort = port + 2): number {
+  if (keyPort === port || keyPort === port + 1) {
+    throw new OutOfRangeError(`--key-port ${keyPort} is taken by the media or its RTCP; leave it out or name another`);
+  }
+  return keyPort;
+}

@@ -43,6 +43,6 @@ test.each([
 });
 
 test('what receives by UDP needs Node, and the bridge does not reach it', () => {
-  expect(reach('host/bridge/service-receiver.ts').packages).toContain('node:dgram');
-  expect(reach('host/bridge/bridge.ts').files).not.toContain('host/bridge/service-receiver.ts');
+  expect(reach('host/bridge/receive-service.ts').packages).toContain('node:dgram');
+  expect(reach('host/bridge/bridge.ts').files).not.toContain('host/bridge/receive-service.ts');
 });

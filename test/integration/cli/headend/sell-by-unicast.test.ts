@@ -119,19 +119,29 @@ function start(...args: string[]) {
 }
 
 /** The first service, as JSON. @param joinLength seconds: its offer is another one with each. */
-function harbour(joinLength: number): string {
-  const session = {
+/** A session that sends the clip over and over, its segment keys by `keys`. */
+function session({ address, port }: ServiceCapture, keys: object) {
+  return {
     name: 'main',
     source: join(folder, 'clip.bin'),
     format: 'data',
     rate: 8 * RATE,
     repeat: true,
-    address: `${capture.address}:${capture.port}`,
+    address: `${address}:${port}`,
     profile: { every: 20, closingTime: 500 },
-    keys: { delivery: 'unicast', parent: 'private-half', segment: SEGMENT, period: SEGMENT },
+    keys: { ...keys, parent: 'private-half', segment: SEGMENT, period: SEGMENT },
   };
+}
+
+function harbour(joinLength: number): string {
   const price = { content: { price: '5.00 USD/h', settlement: 'invoice' } };
-  return JSON.stringify({ number: 7, name: 'Harbour', price, join: { length: joinLength }, sessions: [session] });
+  return JSON.stringify({
+    number: 7,
+    name: 'Harbour',
+    price,
+    join: { length: joinLength },
+    sessions: [session(capture, { delivery: 'unicast' })],
+  });
 }
 
 /** Sends a purchase of the service at 10 times its price, for one card, to the key port. */
@@ -159,30 +169,8 @@ state: ${state}
 issuer: ${folder}/issuer
 services:
   - ${harbour(40)}
-  - number: 8
-    name: Lighthouse
-    price: { content: { price: 0.01 USD/MB } }
-    sessions:
-      - name: main
-        source: ${folder}/clip.bin
-        format: data
-        rate: ${8 * RATE}
-        repeat: true
-        address: ${pairCapture.address}:${pairCapture.port}
-        profile: { every: 20, closingTime: 500 }
-        keys: { strategy: pair, parent: private-half, segment: ${SEGMENT}, period: ${SEGMENT} }
-  - number: 9
-    name: Pier
-    price: { content: { price: 0.10 USD/programme } }
-    sessions:
-      - name: main
-        source: ${folder}/clip.bin
-        format: data
-        rate: ${8 * RATE}
-        repeat: true
-        address: ${pierCapture.address}:${pierCapture.port}
-        profile: { every: 20, closingTime: 500 }
-        keys: { strategy: single, parent: private-half, segment: ${SEGMENT}, period: ${SEGMENT} }
+  - ${JSON.stringify({ number: 8, name: 'Lighthouse', price: { content: { price: '0.01 USD/MB' } }, sessions: [session(pairCapture, { strategy: 'pair' })] })}
+  - ${JSON.stringify({ number: 9, name: 'Pier', price: { content: { price: '0.10 USD/programme' } }, sessions: [session(pierCapture, { strategy: 'single' })] })}
 `,
   );
   await mkdir(state);

@@ -1,5 +1,5 @@
-import { openUdpReceiver, type UdpReceiver } from '../transport/network/udp-receiver.ts';
-import type { Bridge } from './bridge.ts';
+import type { DatagramHandler } from './datagram-source.ts';
+import { openUdpReceiver, type UdpReceiver } from './udp-receiver.ts';
 
 /** Where a service is received. */
 export interface ServiceAddress {
@@ -11,7 +11,14 @@ export interface ServiceAddress {
   /** IPv4 address of the interface on which to join. */
   readonly interface: string;
   /** IPv4 addresses of those who are heard, at most 8; everybody when left out or empty. */
-  readonly sources?: readonly string[];
+  readonly sources?: readonly string[] | undefined;
+}
+
+/** Who takes what comes to each port. */
+export interface ServiceHandlers {
+  readonly media: DatagramHandler;
+  readonly rtcp: DatagramHandler;
+  readonly keys: DatagramHandler;
 }
 
 export interface ServiceReceiver {
@@ -20,15 +27,16 @@ export interface ServiceReceiver {
 }
 
 /**
- * Lets a bridge hear a service: its media, its keys and its BYE.
+ * Receives a service on its three ports.
  * @throws TransportError `PORT_TAKEN`, `ADDRESS_UNREACHABLE`.
  */
-export async function receiveService(from: ServiceAddress, bridge: Bridge): Promise<ServiceReceiver> {
+export async function openServiceReceiver(from: ServiceAddress, handlers: ServiceHandlers): Promise<ServiceReceiver> {
   const { address, interface: local, sources = [] } = from;
+  // The keys first: media without them opens nothing.
   const ports = [
-    { port: from.keyPort, coalesce: false, onDatagrams: bridge.receiveKeys.bind(bridge) },
-    { port: from.port + 1, coalesce: false, onDatagrams: bridge.receiveRtcp.bind(bridge) },
-    { port: from.port, coalesce: true, onDatagrams: bridge.receiveMedia.bind(bridge) },
+    { port: from.keyPort, coalesce: false, onDatagrams: handlers.keys },
+    { port: from.port + 1, coalesce: false, onDatagrams: handlers.rtcp },
+    { port: from.port, coalesce: true, onDatagrams: handlers.media },
   ];
   const open: UdpReceiver[] = [];
   const close = async () => {
@@ -40,7 +48,5 @@ export async function receiveService(from: ServiceAddress, bridge: Bridge): Prom
     await close();
     throw error;
   }
-  const media = open[2]!;
-  bridge.onPreference = (preferred) => media.prefer(preferred.sources, preferred.share);
-  return { media, close };
+  return { media: open[2]!, close };
 }
