@@ -30,7 +30,12 @@ export function addRelayCommand(program: Command): void {
       addSource,
     )
     .option('--interface <address>', 'address of the interface to receive by', '127.0.0.1')
-    .option('--port <port>', 'TCP port of the page; it keeps its card by this', wholeNumber(1, 65_535), 8475)
+    .option(
+      '--port <port>',
+      'TCP port of the page, which keeps its card by this; with 0 the system chooses one',
+      wholeNumber(0, 65_535),
+      8475,
+    )
     .action(relayStream);
 }
 

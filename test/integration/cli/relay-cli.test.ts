@@ -1,32 +1,17 @@
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
-import { walkPage } from '../../support/page-site.ts';
+import { startRelay, walkPage } from '../../support/page-site.ts';
 import { findFreePort, LOOPBACK } from '../../support/streams/test-service.ts';
 import { runTollcast, TOLLCAST } from '../../support/tollcast-cli.ts';
 
 test('the relay says where its page is, serves it until it is stopped, and ends without an error', async () => {
-  const [stream, port] = [await findFreePort(), await findFreePort()];
-  const args = [
-    '--disable-warning=ExperimentalWarning',
-    TOLLCAST,
-    'relay',
-    '--address',
-    `239.255.78.9:${stream}`,
-    '--port',
-    String(port),
-  ];
-  const relay = execFile(process.execPath, args);
-  let said = '';
-  relay.stderr!.on('data', (text: string) => (said += text));
-  const where = `http://${LOOPBACK}:${port}/`;
-  await expect.poll(() => said, { timeout: 20_000 }).toContain(`to ${where}; open that in a browser\n`);
-  const { modules, missing } = await walkPage(where);
+  const relay = await startRelay(['--disable-warning=ExperimentalWarning', TOLLCAST], '239.255.78.9');
+  expect(relay.where).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
+  const { modules, missing } = await walkPage(relay.where);
   expect([modules.length > 100, missing]).toEqual([true, []]);
-  const ended = once(relay, 'exit');
-  relay.kill('SIGTERM');
-  expect(await ended).toEqual([0, null]);
+  const { said, ...ended } = await relay.stop();
+  expect(ended).toEqual({ code: 0, signal: null });
   expect(said.split('\n')).toHaveLength(2);
 });
 

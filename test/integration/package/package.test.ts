@@ -5,8 +5,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PrivatePcscd } from '../../../card-sim/simulator/private-pcscd.ts';
-import { walkPage } from '../../support/page-site.ts';
-import { findFreePort } from '../../support/streams/test-service.ts';
+import { startRelay, walkPage } from '../../support/page-site.ts';
 import { countTally } from '../../support/tally.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
@@ -193,28 +192,14 @@ test('the command tells its version and lists readers', async () => {
 });
 
 test('the page of the relay is whole', async () => {
-  const [stream, port] = [await findFreePort(), await findFreePort()];
-  const program = join(project, 'node_modules/.bin/tollcast');
-  const args = [program, 'relay', '--address', `239.255.78.8:${stream}`, '--port', String(port)];
-  const running = execFile(process.execPath, args, { cwd: project });
-  const where = `http://127.0.0.1:${port}/`;
+  const relay = await startRelay([join(project, 'node_modules/.bin/tollcast')], '239.255.78.8', project);
   try {
-    await expect
-      .poll(
-        () =>
-          fetch(where).then(
-            ({ ok }) => ok,
-            () => false,
-          ),
-        { timeout: 20_000 },
-      )
-      .toBe(true);
-    const { modules, missing } = await walkPage(where);
+    const { modules, missing } = await walkPage(relay.where);
     expect([modules.length > 100, missing]).toEqual([true, []]);
   } finally {
-    running.kill('SIGTERM');
+    await relay.stop();
   }
-});
+}, 60_000);
 
 describe('an older Node', () => {
   const LINE = /^tollcast needs Node 24 or newer, and this is Node \d+\.\d+\.\d+; [^\n]*npx -y -p node@24\n$/;
