@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../clock/clock.ts';
 import { Signal } from '../clock/signal.ts';
 import type { GroupPreview } from '../stream/opening/clear-sink.ts';
 import { GroupOpener } from '../stream/opening/group-opener.ts';
+import type { PacketKeeper } from '../stream/packet/packet-keeper.ts';
 import type { BridgeOptions } from './bridge-options.ts';
 import { ByeWatch } from './bye-watch.ts';
 import { CardErrands } from './card/card-errands.ts';
@@ -102,13 +103,13 @@ export class Bridge {
   }
 
   /**
-   * Takes in datagrams of the media port. What is kept of them is copied.
+   * Takes in datagrams of the media port. What is held of them is copied, unless `keeper` keeps it where it lies.
    * @param sources where each came from, as a number for each address and port: senders are kept apart by it, so that
    *   none takes another one's place.
    */
-  receiveMedia(datagrams: readonly Uint8Array[], sources: ArrayLike<number> = []): void {
+  receiveMedia(datagrams: readonly Uint8Array[], sources: ArrayLike<number> = [], keeper?: PacketKeeper): void {
     const now = this.#clock.monotonic();
-    this.#intake.add(datagrams, sources, now);
+    this.#intake.add(datagrams, sources, now, keeper);
     this.#intake.expire(now);
     this.#lookAtStrangers(now);
     this.#arrival.notify();

@@ -8,6 +8,7 @@ import type { HeldCardPacket } from '../../stream/opening/held-card-packet.ts';
 import type { PacketGroup } from '../../stream/opening/packet-group.ts';
 import { PacketPool } from '../../stream/opening/packet-pool.ts';
 import { type MediaPacket, readMediaPacket } from '../../stream/packet/media-packet.ts';
+import type { PacketKeeper } from '../../stream/packet/packet-keeper.ts';
 import { MediaSender } from './media-sender.ts';
 import { SenderTable } from './sender-table.ts';
 import { type Preference, StrangerShare } from './stranger-share.ts';
@@ -87,12 +88,14 @@ export class MediaIntake {
   }
 
   /**
-   * Takes in datagrams; what is held of them is copied.
+   * Takes in datagrams; what is held of them is copied, unless their keeper keeps it.
    * @param sources where each came from; 0 for those left out.
    */
-  add(datagrams: readonly Uint8Array[], sources: ArrayLike<number>, now: number): void {
+  add(datagrams: readonly Uint8Array[], sources: ArrayLike<number>, now: number, keeper?: PacketKeeper): void {
     let strange = 0;
-    for (let i = 0; i < datagrams.length; i++) if (!this.#addOne(datagrams[i]!, sources[i] ?? 0, now)) strange++;
+    for (let i = 0; i < datagrams.length; i++) {
+      if (!this.#addOne(datagrams[i]!, sources[i] ?? 0, now, keeper)) strange++;
+    }
     this.#strangerShare.add(strange);
     this.#limitStrangers();
   }
@@ -133,7 +136,7 @@ export class MediaIntake {
    * A taken group was opened. It and all older groups go, whoever sent them.
    * @param isRight whether what its sender sent for it opened; if not, others sent the true packets.
    */
-  settle({ group, card, sender }: TakenGroup, isRight: boolean, now: number): void {
+  settle({ group, card, sender, stream }: TakenGroup, isRight: boolean, now: number): void {
     const { ssrc } = card.header;
     this.#positions.delete(ssrc);
     this.#newestPosition = { group: group.number, card, sender, at: now };
@@ -142,6 +145,8 @@ export class MediaIntake {
     if (isRight) this.#senders.markOpened(sender, now);
     for (const other of this.othersOf({ group, card, sender })) other.sender.dropped('late', other.group.packets);
     for (const each of this.#senders.all) each.streams.get(ssrc)?.settle(group.number, card, now);
+    // It has lost its place meanwhile, but its group has not given its memory back.
+    if (sender.isForgotten) stream.settle(group.number, card, now);
   }
 
   /** The card refused a card packet of a taken group. */
@@ -215,7 +220,7 @@ export class MediaIntake {
   }
 
   /** @returns whether it came of one who has opened a group. */
-  #addOne(datagram: Uint8Array, source: number, now: number): boolean {
+  #addOne(datagram: Uint8Array, source: number, now: number, keeper: PacketKeeper | undefined): boolean {
     const sender = this.#senderOf(source, now);
     if (sender === undefined) {
       this.#onDrop('stranger', 1);
@@ -238,6 +243,8 @@ export class MediaIntake {
       }
       this.#newest = { sender, ssrc, stream };
     }
+    // A short packet keeps the memory of many: that is for those alone who are known.
+    this.#pool.keeper = sender.hasOpened ? keeper : undefined;
     this.#newest.stream.add(packet, now);
     this.lastArrival = now;
     return sender.hasOpened;

@@ -32,7 +32,7 @@ export class GapPackets {
   }
 
   /**
-   * Takes in a packet; its octets are copied.
+   * Takes in a packet, which the pool holds.
    * @returns `held`: the first of its sequence number; `rival`: held beside others.
    */
   add(packet: MediaPacket): 'held' | 'rival' | 'duplicate' | 'forged' {
@@ -79,8 +79,8 @@ export class GapPackets {
 
   /** Gives the memory of all packets back. */
   release(): void {
-    for (const packet of this.#packets) this.#pool.release(packet);
-    for (const rivals of this.#rivals?.values() ?? []) for (const packet of rivals) this.#pool.release(packet);
+    for (const { memory } of this.#packets) memory.release();
+    for (const rivals of this.#rivals?.values() ?? []) for (const { memory } of rivals) memory.release();
   }
 
   #addRival(twin: HeldPacket, packet: MediaPacket): 'rival' | 'duplicate' | 'forged' {

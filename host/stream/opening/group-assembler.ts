@@ -81,7 +81,7 @@ export class GroupAssembler {
   }
 
   /**
-   * Takes in a packet; its octets are copied.
+   * Takes in a packet, which the pool holds.
    * @param now ms of a clock that does not run backwards.
    * @returns whether it is held.
    */

@@ -56,7 +56,7 @@ export class PacketGroup {
     return Math.min(this.passedAt, this.#endedAt);
   }
 
-  /** Takes in a packet; its octets are copied. */
+  /** Takes in a packet, which the pool holds. */
   add(packet: MediaPacket, now: number): PacketOutcome {
     const outcome = packet.cardPacket ? this.#addCard(packet) : this.#gaps.add(packet);
     // A rival may be forged, and must not keep the group waiting.
@@ -71,13 +71,13 @@ export class PacketGroup {
   /** Takes out a card packet that was refused. The range that it named no longer counts. */
   refuse(card: HeldCardPacket): void {
     this.cards.splice(this.cards.indexOf(card), 1);
-    this.#pool.release(card.packet);
+    card.packet.memory.release();
     this.#lookForEnd();
   }
 
   /** Gives the memory of all packets back. The group must not be used any more. */
   release(): void {
-    for (const { packet } of this.cards) this.#pool.release(packet);
+    for (const { packet } of this.cards) packet.memory.release();
     this.#gaps.release();
   }
 

@@ -1,4 +1,5 @@
 import type { MediaPacket } from '../packet/media-packet.ts';
+import type { KeptMemory, PacketKeeper } from '../packet/packet-keeper.ts';
 import { MAX_DATAGRAM } from '../packet/rtp-packet.ts';
 
 /** Octets of one buffer, which holds one packet, however short it is. */
@@ -6,45 +7,61 @@ export const PACKET_BUFFER = MAX_DATAGRAM;
 /** Buffers made at a time. */
 const SLAB = 64;
 
-/** Memory for one packet, and a view of the part that the last packet took. */
-interface PacketBuffer {
-  readonly memory: Uint8Array;
-  view: Uint8Array;
-}
-
-/** A packet in memory of the pool. */
+/** A packet that is held until it is released. */
 export interface HeldPacket extends MediaPacket {
-  readonly buffer: PacketBuffer;
+  readonly memory: KeptMemory;
 }
 
-/** Buffers that are used again. To collect them as garbage costs more than all else that is done to a packet. */
+/**
+ * Holds packets: where they lie, or else in buffers that are used again. To collect them as garbage costs more than all
+ * else that is done to a packet.
+ */
 export class PacketPool {
   readonly #free: PacketBuffer[] = [];
   /** Octets of memory, used or not. */
   octets = 0;
+  /** Of the packets that come now. */
+  keeper: PacketKeeper | undefined;
 
-  /** Copies a packet in. */
-  hold(packet: MediaPacket): HeldPacket {
+  /** Holds a packet until it is released: its octets are copied where nobody keeps them. */
+  hold({ octets, rtp, cardPacket, group }: MediaPacket): HeldPacket {
+    const kept = this.keeper?.keep(octets);
+    if (kept !== undefined) return { octets, rtp, cardPacket, group, memory: kept };
     const buffer = this.#free.pop() ?? this.#grow();
-    const { octets, rtp, cardPacket, group } = packet;
-    // Most packets have the same length, and a new view costs as much as the copy.
-    if (buffer.view.length !== octets.length) buffer.view = buffer.memory.subarray(0, octets.length);
-    buffer.view.set(octets);
-    return { octets: buffer.view, rtp, cardPacket, group, buffer };
-  }
-
-  /** Takes a packet's buffer back. The packet must not be used any more. */
-  release(packet: HeldPacket): void {
-    this.#free.push(packet.buffer);
+    return { octets: buffer.copy(octets), rtp, cardPacket, group, memory: buffer };
   }
 
   #grow(): PacketBuffer {
     const slab = new Uint8Array(SLAB * PACKET_BUFFER);
     this.octets += slab.length;
+    const onFree = (buffer: PacketBuffer) => this.#free.push(buffer);
     for (let i = 0; i < SLAB; i++) {
-      const memory = slab.subarray(i * PACKET_BUFFER, (i + 1) * PACKET_BUFFER);
-      this.#free.push({ memory, view: memory });
+      this.#free.push(new PacketBuffer(slab.subarray(i * PACKET_BUFFER, (i + 1) * PACKET_BUFFER), onFree));
     }
     return this.#free.pop()!;
+  }
+}
+
+/** Memory for one packet, and a view of the part that the last packet took. */
+class PacketBuffer implements KeptMemory {
+  readonly #memory: Uint8Array;
+  readonly #onFree: (buffer: PacketBuffer) => void;
+  #view: Uint8Array;
+
+  constructor(memory: Uint8Array, onFree: (buffer: PacketBuffer) => void) {
+    this.#memory = memory;
+    this.#view = memory;
+    this.#onFree = onFree;
+  }
+
+  copy(octets: Uint8Array): Uint8Array {
+    // Most packets have the same length, and a new view costs as much as the copy.
+    if (this.#view.length !== octets.length) this.#view = this.#memory.subarray(0, octets.length);
+    this.#view.set(octets);
+    return this.#view;
+  }
+
+  release(): void {
+    this.#onFree(this);
   }
 }

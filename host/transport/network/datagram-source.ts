@@ -1,8 +1,16 @@
+import type { PacketKeeper } from '../../stream/packet/packet-keeper.ts';
+
 /**
- * Takes datagrams in the order in which they came. Both arguments are valid until it returns.
+ * Takes datagrams in the order in which they came. All arguments are valid until it returns, and longer what `keeper`
+ * keeps.
  * @param sources where each datagram came from, as `toSource` makes it; the array may be longer than the other one.
+ * @param keeper of the memory that they lie in, where they need not be copied to be kept.
  */
-export type DatagramHandler = (datagrams: readonly Uint8Array[], sources: ArrayLike<number>) => void;
+export type DatagramHandler = (
+  datagrams: readonly Uint8Array[],
+  sources: ArrayLike<number>,
+  keeper?: PacketKeeper,
+) => void;
 
 /** The IPv4 address (u32) and port of a sender as one number of 48 bits, which compares faster than a text. */
 export function toSource(address: number, port: number): number {
@@ -20,7 +28,7 @@ export function parseSource(address: string, port: number): number {
 /** Hands on what comes from these IPv4 addresses alone, whatever the port. */
 export function filterSources(addresses: readonly string[], onDatagrams: DatagramHandler): DatagramHandler {
   const heard = new Set(addresses.map((address) => parseSource(address, 0)));
-  return (datagrams, sources) => {
+  return (datagrams, sources, keeper) => {
     const kept: Uint8Array[] = [];
     const from: number[] = [];
     for (const [i, datagram] of datagrams.entries()) {
@@ -29,7 +37,7 @@ export function filterSources(addresses: readonly string[], onDatagrams: Datagra
       kept.push(datagram);
       from.push(source);
     }
-    if (kept.length > 0) onDatagrams(kept, from);
+    if (kept.length > 0) onDatagrams(kept, from, keeper);
   };
 }
 

@@ -23,7 +23,7 @@ const SOL_UDP = 17;
 const UDP_GRO = 104;
 
 /** Datagrams from which on a turn ends although there are more. */
-const MAX_TURN = 256;
+const MAX_TURN = 64;
 
 export interface RecvmmsgOptions {
   /** IPv4; the socket joins it on `interface` where it is multicast. */
@@ -214,13 +214,14 @@ function startReceiving(
     let datagrams = 0;
     let isEmpty = false;
     while (!isEmpty && datagrams < MAX_TURN) {
-      const filled = Math.max(0, libc.recvmmsg(fd, slots.memory, slots.slots, MSG_DONTWAIT, null));
+      const filled = Math.max(0, libc.recvmmsg(fd, slots.memory, slots.atOnce, MSG_DONTWAIT, null));
       slots.read(filled);
       datagrams += slots.datagrams.length;
-      if (filled > 0) onDatagrams(slots.datagrams, slots.sources);
+      if (filled > 0) onDatagrams(slots.datagrams, slots.sources, slots);
+      slots.reuse();
       if (stopped) return;
       // A call that did not fill all has emptied the socket.
-      isEmpty = filled < slots.slots;
+      isEmpty = filled < slots.atOnce;
     }
     pause = nextPause(pause, datagrams, pauses);
     if (isEmpty) timer = setTimeout(turn, pause);

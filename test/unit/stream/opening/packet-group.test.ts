@@ -74,7 +74,7 @@ test('the memory of a card packet that was refused is used again', () => {
   const [refused, other] = group.cards;
   group.refuse(refused!);
   expect(group.cards).toEqual([other]);
-  expect(pool.hold(makeGapPacket(2, 200)).buffer).toBe(refused!.packet.buffer);
+  expect(pool.hold(makeGapPacket(2, 200)).memory).toBe(refused!.packet.memory);
 });
 
 test('positions run from 1 to the last packet that the card part names', () => {
