@@ -81,6 +81,7 @@ export class KeyLoader {
   reset(serial: number, held: readonly KeyEntry[] = []): void {
     this.#serial = serial;
     this.#held.replace(held);
+    this.#known.forgetDatagrams();
     for (const known of this.#known) {
       known.state = 'due';
       known.loads = 0;
@@ -95,19 +96,26 @@ export class KeyLoader {
   add(datagram: Uint8Array, now: number, source = 0): boolean {
     const sender = this.#known.senderAt(source, datagram, now);
     if (sender === undefined) return false;
-    let orphans: number | undefined;
+    if (this.#known.repeats(datagram, sender, now)) return false;
+    let orphans = 0;
     const isWanted = (head: MessageHead): boolean => {
       if (!this.#concernsCard(head) || !this.#isWorthKnowing(head)) return false;
       if (this.#serial !== undefined && this.#held.hasParent(head)) return true;
-      orphans = (orphans ?? this.#countOrphans(sender)) + 1;
-      return orphans <= MAX_ORPHANS;
+      if (orphans === 0) orphans = this.#countOrphans(sender);
+      return ++orphans <= MAX_ORPHANS;
     };
-    let isDue = false;
+    const keys: KnownKey[] = [];
+    let isWellFormed = true;
     for (const key of readKeyDatagram(datagram, isWanted)) {
-      if (key === undefined) this.#onDrop('keyMalformed', 1);
-      else if (this.#addKey(key, sender, now)) isDue = true;
+      if (key !== undefined) keys.push(this.#addKey(key, sender, now));
+      else {
+        this.#onDrop('keyMalformed', 1);
+        isWellFormed = false;
+      }
     }
-    return isDue;
+    // Nothing of it waits for a parent: what was left out is for others.
+    if (isWellFormed && orphans === 0 && sender.loaded > 0) this.#known.remember(datagram, keys);
+    return keys.some((known) => known.state === 'due' && this.#isOfService(known.message));
   }
 
   /**
@@ -293,14 +301,13 @@ export class KeyLoader {
     return head.kind === KIND.content || this.#isOfService(head);
   }
 
-  /** @returns whether it is to be loaded. */
-  #addKey(key: AnnouncedKey, sender: KeySender, now: number): boolean {
+  #addKey(key: AnnouncedKey, sender: KeySender, now: number): KnownKey {
     const { known, isNew } = this.#known.add(key, sender, now, ({ message }) => this.#isOfService(message));
     if (!isNew) {
       if (known.state === 'full') known.state = 'due';
       if (known.state === 'refused') known.refusals.add();
     }
-    return known.state === 'due' && this.#isOfService(known.message);
+    return known;
   }
 
   /** A head-end may replace the next content key under its own id: the card has the one that was loaded last. */

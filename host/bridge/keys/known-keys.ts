@@ -1,4 +1,5 @@
 import { toHex } from '../../../apdu/octets.ts';
+import { hasSameOctets } from '../../stream/opening/gap-packets.ts';
 import { RecentNumbers } from '../intake/recent-numbers.ts';
 import type { DropReason } from '../status/bridge-status.ts';
 import type { AnnouncedKey } from './key-datagram.ts';
@@ -42,6 +43,8 @@ export interface KnownKey extends AnnouncedKey {
 const MAX_KNOWN = 256;
 /** ms without an announcement after which a key that the card took is no longer needed: a head-end repeats what is. */
 const FORGOTTEN_AFTER = 60_000;
+/** Datagrams remembered that need not be read again. */
+const MAX_DATAGRAMS = 16;
 /** Senders at a time. */
 const MAX_SENDERS = 16;
 /** ms without a datagram after which a sender gives its place to a new one: who brought no key, and who did. */
@@ -61,6 +64,8 @@ export class KnownKeys {
   /** All for whom there is no place, and what they sent lately. */
   readonly #crowd = makeSender(CROWD, 0);
   readonly #repeated = new RecentNumbers();
+  /** By a hash of their octets; the one that came first stands first. */
+  readonly #datagrams = new Map<number, { readonly octets: Uint8Array; readonly keys: readonly KnownKey[] }>();
 
   constructor(onDrop: (reason: DropReason, messages: number) => void) {
     this.#onDrop = onDrop;
@@ -102,8 +107,7 @@ export class KnownKeys {
     const name = toHex(key.message.octets);
     const known = this.#keys.get(name);
     if (known !== undefined) {
-      if (known.sender.loaded === 0) known.sender = sender;
-      known.seenAt = now;
+      announceAgain(known, sender, now);
       return { known, isNew: false };
     }
     if (this.#keys.size >= MAX_KNOWN) this.#forget(isOfService, now);
@@ -122,13 +126,43 @@ export class KnownKeys {
   }
 
   /**
+   * A head-end sends the same datagrams again and again: one that is remembered and whose keys are on the card is not
+   * read again.
+   * @returns whether it is such a one.
+   */
+  repeats(datagram: Uint8Array, sender: KeySender, now: number): boolean {
+    const known = this.#datagrams.get(hash(datagram));
+    if (known === undefined || !hasSameOctets(known.octets, datagram)) return false;
+    if (known.keys.some(({ state }) => state !== 'loaded')) return false;
+    for (const key of known.keys) announceAgain(key, sender, now);
+    return true;
+  }
+
+  /** @param keys all that the datagram has for this card. */
+  remember(datagram: Uint8Array, keys: readonly KnownKey[]): void {
+    if (this.#datagrams.size >= MAX_DATAGRAMS) this.#datagrams.delete(this.#datagrams.keys().next().value!);
+    this.#datagrams.set(hash(datagram), { octets: datagram.slice(), keys });
+  }
+
+  /** From now on every datagram is read. */
+  forgetDatagrams(): void {
+    this.#datagrams.clear();
+  }
+
+  #delete(name: string): void {
+    this.#keys.delete(name);
+    // It is known again only when it is read again.
+    this.forgetDatagrams();
+  }
+
+  /**
    * Makes room: what the card took goes when it has not been announced for long. Otherwise whoever has most that the card
    * does not hold gives up what is of least use.
    */
   #forget(isOfService: (key: AnnouncedKey) => boolean, now: number): void {
     const old = this.#findName(({ state, seenAt }) => state === 'loaded' && now - seenAt >= FORGOTTEN_AFTER);
     if (old !== undefined) {
-      this.#keys.delete(old);
+      this.#delete(old);
       return;
     }
     const counts = new Map<KeySender, number>();
@@ -143,7 +177,7 @@ export class KnownKeys {
         (name) => name !== undefined,
       ) ??
       this.#keys.keys().next().value;
-    if (gone !== undefined) this.#keys.delete(gone);
+    if (gone !== undefined) this.#delete(gone);
   }
 
   #findName(isWanted: (known: KnownKey) => boolean): string | undefined {
@@ -158,10 +192,15 @@ export class KnownKeys {
     if (gone === undefined) return false;
     this.#senders.delete(gone.source);
     for (const [name, { sender, state }] of this.#keys) {
-      if (sender === gone && state !== 'loaded') this.#keys.delete(name);
+      if (sender === gone && state !== 'loaded') this.#delete(name);
     }
     return true;
   }
+}
+
+function announceAgain(known: KnownKey, sender: KeySender, now: number): void {
+  if (known.sender.loaded === 0) known.sender = sender;
+  known.seenAt = now;
 }
 
 function makeSender(source: number, now: number): KeySender {

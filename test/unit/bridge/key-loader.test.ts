@@ -205,6 +205,40 @@ test('a card that lost its keys in RAM gets them again', async () => {
   expect(await contents()).toEqual([4]);
 });
 
+test('a datagram that comes again and again counts as announced each time, and is read again when it has to be', async () => {
+  const { card, cardId, drops, loader, module, loadAll, contents } = await startLoader();
+  const all = concat(service(cardId), segment(3), content(4, 3, 2), content(5, 3, 2));
+  for (let now = 0; now < 5000; now += 250) {
+    loader.add(all, now, 7);
+    await loadAll(now);
+  }
+  // A third content key finds no room: the other two are still announced.
+  loader.add(concat(segment(3), content(6, 3, 2)), 5000, 7);
+  await loadAll(5000);
+  expect(await contents()).toEqual([4, 5]);
+  // Of the datagram with one octet changed nothing is taken as known.
+  const changed = all.slice();
+  changed[changed.length - 1]! ^= 1;
+  loader.add(changed, 5100, 7);
+  await loadAll(5100);
+  expect(drops).toContain('keyForged');
+  // The card lost one of them.
+  await module.deleteKey(KIND.content, SERVICE, 4);
+  expect(loader.loadAgain(4)).toBe(true);
+  loader.add(all, 5200, 7);
+  await loadAll(5200);
+  expect(await contents()).toContain(4);
+  // It lost all of them.
+  await card.reset();
+  await module.select();
+  await module.openSession(SERVICE);
+  loader.reset(SERIAL, await module.listKeys());
+  expect(loader.add(all, 5300, 7)).toBe(true);
+  await loadAll(5300);
+  expect(await contents()).toEqual([4, 5]);
+  await card.close();
+});
+
 test('a card that loses a key again and again is not given it for ever', async () => {
   const { cardId, loader, loadAll, module } = await startLoader();
   loader.add(concat(service(cardId), segment(3), content(4, 3, 2)), 0);
