@@ -46,7 +46,7 @@ const BY_NAME_ALONE: Readonly<Record<string, () => Promise<Measurement>>> = {
 };
 const RESULTS = new URL('results.md', import.meta.url);
 /** ms; a measurement that takes longer is stuck. */
-const MAX_TIME = 600_000;
+const MAX_TIME = 900_000;
 
 /** What a measurement came to, or why there is nothing. */
 type Outcome = { readonly name: string } & (Measurement | { readonly failed: string });
