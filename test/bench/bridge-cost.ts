@@ -10,7 +10,7 @@ import type { Measurement, Row } from './figures.ts';
 import { SrtpSender } from './head-end/srtp-sender.ts';
 import { endWithThisProcess, makeScratchFolder } from './left-behind.ts';
 import { MeasurementError } from './measurement-error.ts';
-import { ADDRESS, makeCard, makeSender, type PaidCard, Watcher } from './paid-service.ts';
+import { ADDRESS, makeCard, makeSender, type PaidCard, Watcher, WITHOUT_KOFFI } from './paid-service.ts';
 
 /** What is sent: bit/s, those of the clip itself, its seconds, how often it is played, and rounds by turns. */
 interface Load {
@@ -44,7 +44,7 @@ export async function measureBridgeCost(): Promise<Measurement> {
     how:
       `H.264 and AAC in MPEG-TS by multicast on loopback, paced by the head-end's own pacer in ` +
       `bursts of about 1 ms; tollcast watch with the soft module in a file, sealed, n = 100, span 64, against ffmpeg that receives the same ` +
-      `octets as SRTP (AES_CM_128_HMAC_SHA1_80) and copies them to MPEG-TS; both to /dev/null. Best of ${LOADS.map(({ rounds }) => rounds).join(' and ')} rounds, by turns; CPU of all threads, from ${Math.round(100 * WINDOW.from)} % of the stream on, when Node has compiled what it runs.`,
+      `octets as SRTP (AES_CM_128_HMAC_SHA1_80) and copies them to MPEG-TS; both to /dev/null. Best of ${LOADS.map(({ rounds }) => rounds).join(' and ')} rounds, by turns, and one without koffi; CPU of all threads, from ${Math.round(100 * WINDOW.from)} % of the stream on, when Node has compiled what it runs.`,
     rows,
   };
 }
@@ -61,19 +61,27 @@ async function measureLoad(load: Load, folder: string): Promise<Row[]> {
     bridge = Math.min(bridge, await runBridge(clip, octets, speed, card));
     ffmpeg = Math.min(ffmpeg, await runFfmpeg(clip, octets, speed, folder));
   }
+  const without = await runBridge(clip, octets, speed, await makeCard(folder, load.rate - 1), WITHOUT_KOFFI);
   const at = `at ${load.rate / 1e6} Mbit/s`;
   return [
     { what: `tollcast watch ${at}`, figure: bridge, unit: 'CPU s/GB' },
     { what: `ffmpeg, SRTP, ${at}`, figure: ffmpeg, unit: 'CPU s/GB' },
     { what: `tollcast watch / ffmpeg ${at}`, figure: bridge / ffmpeg, unit: '', goal: { atMost: load.goal } },
+    { what: `tollcast watch without koffi / with it, ${at}`, figure: without / bridge, unit: '' },
   ];
 }
 
-async function runBridge(clip: string, octets: number, speed: number, card: PaidCard): Promise<number> {
+async function runBridge(
+  clip: string,
+  octets: number,
+  speed: number,
+  card: PaidCard,
+  node: readonly string[] = [],
+): Promise<number> {
   const { signal } = new AbortController();
   const source = await openSource(clip, LOOPBACK, signal);
   const { sender, port } = await makeSender([card], source, 'ts', { speed });
-  const watcher = new Watcher(port, card);
+  const watcher = new Watcher(port, card, { node });
   await watcher.says('listening');
   const cost = readCost(watcher.process, octets, () => sender.totals.octets);
   await sender.run(signal);

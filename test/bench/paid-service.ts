@@ -78,6 +78,18 @@ export interface WatchBill {
   readonly firstAfter?: number;
 }
 
+/** Options of Node that make the import of koffi fail, as where it is not installed. */
+export const WITHOUT_KOFFI: readonly string[] = [
+  '--import',
+  `data:text/javascript,${encodeURIComponent(
+    `import { registerHooks } from 'node:module';
+   registerHooks({ resolve(name, context, next) {
+     if (name === 'koffi') throw new Error('koffi is not installed');
+     return next(name, context);
+   } });`,
+  )}`,
+];
+
 /** `tollcast watch` in a process of its own, to /dev/null. */
 export class Watcher {
   readonly process: ChildProcess;

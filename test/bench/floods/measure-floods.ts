@@ -6,7 +6,7 @@ import { startCard } from '../../../card-sim/index.ts';
 import { personalise } from '../../support/streams/test-service.ts';
 import type { Measurement, Row } from '../figures.ts';
 import { makeScratchFolder } from '../left-behind.ts';
-import { makeCard } from '../paid-service.ts';
+import { makeCard, WITHOUT_KOFFI } from '../paid-service.ts';
 import { type Flood, type FloodFigures, RATE, runFlooded, type Watched } from './flooded-run.ts';
 import {
   copyCardPacket,
@@ -40,7 +40,7 @@ export async function measureFloods(options: FloodOptions, only = ''): Promise<M
   await using pcsc = options.card === 'pcsc' ? await startCard({ kind: 'pcsc' }) : undefined;
   const card =
     pcsc === undefined ? await makeCard(folder, 1) : { address: pcsc.address, id: await personalise(pcsc, 1, CREDIT) };
-  const watched: Watched = { card, folder, node: options.withKoffi ? [] : ['--import', WITHOUT_KOFFI] };
+  const watched: Watched = { card, folder, node: options.withKoffi ? [] : WITHOUT_KOFFI };
   const runs: (readonly [flood: Flood, figures: FloodFigures])[] = [];
   for (const flood of FLOODS) {
     if (!flood.what.includes(only)) continue;
@@ -58,15 +58,6 @@ export async function measureFloods(options: FloodOptions, only = ''): Promise<M
     rows,
   };
 }
-
-/** Makes the import of koffi fail, as where it is not installed. */
-const WITHOUT_KOFFI = `data:text/javascript,${encodeURIComponent(
-  `import { registerHooks } from 'node:module';
-   registerHooks({ resolve(name, context, next) {
-     if (name === 'koffi') throw new Error('koffi is not installed');
-     return next(name, context);
-   } });`,
-)}`;
 
 /** Datagrams a second up to which nothing may be lost. */
 const MAX_HARMLESS = 20_000;
