@@ -11,5 +11,7 @@ export default defineConfig({
     // A hook may start a Java virtual machine, pcscd and a card.
     hookTimeout: 60_000,
     teardownTimeout: 15_000,
+    // What is waited for may have to start a program on a loaded machine.
+    expect: { poll: { timeout: 20_000 } },
   },
 });
