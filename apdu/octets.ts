@@ -64,3 +64,10 @@ export function u32(value: number): Uint8Array {
   writeUint(octets, 0, 4, value);
   return octets;
 }
+
+/** Compares what is no secret: the time that it takes tells where the difference is. */
+export function hasSameOctets(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { STATUS } from '../../../apdu/decode-module/module-status.ts';
 import { type Mode, completeCardPart } from '../../../apdu/decode-module/packets/card-part.ts';
 import { GROUP_KEY } from '../../../apdu/layout/packets.ts';
-import { concat } from '../../../apdu/octets.ts';
+import { concat, hasSameOctets } from '../../../apdu/octets.ts';
 import { MKI_LENGTH } from '../../stream/packet/mki.ts';
 import { nobleAead } from '../../stream/packet/packet-aead.ts';
 import { RTP_HEADER } from '../../stream/packet/rtp-packet.ts';
@@ -52,7 +52,7 @@ async function shareMode(target: Target, one: SharedMode, bitRate: number): Prom
   const answer = await target.mustSucceed('DECODE', decodePart(part));
   answers.add(STATUS.DONE);
   const opened = openAsSharer(one, packets, answer, service, index);
-  const whole = opened.every((octets, i) => isEqual(octets, payloads[i]!));
+  const whole = opened.every((octets, i) => hasSameOctets(octets, payloads[i]!));
   if (!whole || opened.length !== payloads.length) {
     throw new AttackError(
       'CONTROL',
@@ -129,8 +129,4 @@ function openAsSharer(
     const clear = concat(before, rest ?? new Uint8Array(0));
     return packets.length === 1 ? clear.subarray(0, TS_PACKET) : clear;
   });
-}
-
-function isEqual(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((octet, i) => octet === b[i]);
 }

@@ -2,10 +2,11 @@ import { ModuleError } from '../../../apdu/decode-module/module-status.ts';
 import type { Tariff } from '../../../apdu/decode-module/money/tariff.ts';
 import { MAX_SPAN } from '../../../apdu/decode-module/select-answer.ts';
 import { CardGoneError, FormatError, TollcastError } from '../../../apdu/errors.ts';
+import { hasSameOctets } from '../../../apdu/octets.ts';
 import type { ClearWriter } from '../../stream/opening/clear-packets.ts';
 import type { GroupPreview, GroupVerdict } from '../../stream/opening/clear-sink.ts';
 import type { GroupOpener, OpenedGroup } from '../../stream/opening/group-opener.ts';
-import { type HeldCardPacket, isSamePart } from '../../stream/opening/held-card-packet.ts';
+import type { HeldCardPacket } from '../../stream/opening/held-card-packet.ts';
 import type { PacketGroup } from '../../stream/opening/packet-group.ts';
 import type { MediaPacket } from '../../stream/packet/media-packet.ts';
 import type { MediaIntake, TakenGroup } from '../intake/media-intake.ts';
@@ -143,7 +144,7 @@ export class TollGate {
     }
     const charged = this.#charged!;
     // The card knows which card packet of this group is authentic, so it is not asked about another one.
-    if (!isSamePart(charged.card.part, taken.card.part)) return { kind: 'dropped', reason: 'forged' };
+    if (!hasSameOctets(charged.card.part, taken.card.part)) return { kind: 'dropped', reason: 'forged' };
     return this.#open(taken, charged, now);
   }
 

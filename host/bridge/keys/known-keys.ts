@@ -1,5 +1,4 @@
-import { toHex } from '../../../apdu/octets.ts';
-import { hasSameOctets } from '../../stream/opening/gap-packets.ts';
+import { hasSameOctets, toHex } from '../../../apdu/octets.ts';
 import { RecentNumbers } from '../intake/recent-numbers.ts';
 import type { DropReason } from '../status/bridge-status.ts';
 import type { AnnouncedKey } from './key-datagram.ts';

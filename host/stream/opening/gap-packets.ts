@@ -1,4 +1,5 @@
 import { MAX_PACKETS } from '../../../apdu/decode-module/packets/card-part.ts';
+import { hasSameOctets } from '../../../apdu/octets.ts';
 import type { MediaPacket } from '../packet/media-packet.ts';
 import type { HeldPacket, PacketPool } from './packet-pool.ts';
 
@@ -122,10 +123,4 @@ export class GapPackets {
     if (end <= FARTHEST_AHEAD + 1) return [from, this.#findFrom(end), 0];
     return [from, this.#packets.length, this.#findFrom(end - SEQUENCE_NUMBERS)];
   }
-}
-
-export function hasSameOctets(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }

@@ -1,13 +1,14 @@
 import type { CbcFactory } from '../../../apdu/decode-module/keys/aes-cbc.ts';
 import { FormatError } from '../../../apdu/errors.ts';
 import { GROUP_KEY } from '../../../apdu/layout/packets.ts';
+import { hasSameOctets } from '../../../apdu/octets.ts';
 import type { MediaPacket } from '../packet/media-packet.ts';
 import { MKI_LENGTH } from '../packet/mki.ts';
 import { AEAD_TAG, type AeadFactory, openRest, type PacketAead } from '../packet/packet-aead.ts';
 import { guessIndex } from '../packet/packet-index.ts';
 import { deriveSrtpSession, computePacketIv } from '../packet/srtp-keys.ts';
 import type { ClearWriter } from './clear-packets.ts';
-import { type HeldCardPacket, isSamePart } from './held-card-packet.ts';
+import type { HeldCardPacket } from './held-card-packet.ts';
 import type { PacketGroup } from './packet-group.ts';
 
 /** What came out of a group. */
@@ -136,7 +137,7 @@ export class GroupOpener {
   ): number | undefined {
     const { header, part } = card;
     for (const candidate of candidates) {
-      if (candidate !== card && !isSamePart(candidate.part, part)) continue;
+      if (candidate !== card && !hasSameOctets(candidate.part, part)) continue;
       const restAt = candidate.packet.rtp.length + candidate.sentLength;
       // Protocol 5.1: a payload shorter than the span is filled up with zeros; `octets` gives its length.
       const isSpanOnly = candidate.packet.octets.length - restAt - MKI_LENGTH === (rest === undefined ? 0 : AEAD_TAG);

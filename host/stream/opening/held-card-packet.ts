@@ -44,7 +44,3 @@ export function readCardPacket(packet: MediaPacket): Omit<HeldCardPacket, 'packe
   const last = (header.index + header.packets - 1) % 0x10000;
   return isWellFormed ? { part, sentLength, header, last } : undefined;
 }
-
-export function isSamePart(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((octet, i) => octet === b[i]);
-}

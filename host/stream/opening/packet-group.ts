@@ -1,9 +1,10 @@
+import { hasSameOctets } from '../../../apdu/octets.ts';
 import type { MediaPacket } from '../packet/media-packet.ts';
 import { MKI_LENGTH } from '../packet/mki.ts';
 import { AEAD_TAG } from '../packet/packet-aead.ts';
 import { guessIndex } from '../packet/packet-index.ts';
 import { MAX_DATAGRAM, RTP_HEADER } from '../packet/rtp-packet.ts';
-import { GapPackets, hasSameOctets } from './gap-packets.ts';
+import { GapPackets } from './gap-packets.ts';
 import { type HeldCardPacket, readCardPacket } from './held-card-packet.ts';
 import { PACKET_BUFFER, type PacketPool } from './packet-pool.ts';
 

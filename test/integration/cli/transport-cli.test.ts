@@ -59,7 +59,7 @@ describe('tollcast card list', () => {
     child.stdout.on('data', (chunk) => out.push(String(chunk)));
     child.stderr.on('data', (chunk) => said.push(String(chunk)));
     await expect
-      .poll(() => said.join(''), { timeout: 20_000 })
+      .poll(() => said.join(''))
       .toBe(`tollcast: waiting: there is no card in ${first}, ${second}; insert one\n`);
     await insertSoft(0);
     expect(await ended).toEqual([0, null]);
@@ -73,7 +73,7 @@ describe('tollcast card list', () => {
     });
     cards.push(await VpcdCard.insert({ port: pcscd.ports[1], atr: fromHex('3b00'), answer: () => fromHex('6a82') }));
     await expect
-      .poll(() => printed('card', 'list'), { timeout: 20_000 })
+      .poll(() => printed('card', 'list'))
       .toBe(
         `${first}: card 3b80800101, decode module 000000-00-00000000, blank\n${second}: card 3b00, not a decode module\n`,
       );

@@ -104,7 +104,7 @@ describe('one line says what is missing and what to do', () => {
 
   test('a card that answers its reset with nonsense', async () => {
     await insert(named(1), fromHex('0000'));
-    await expect.poll(() => stateOf(first), { timeout: 20_000 }).toBe('card');
+    await expect.poll(() => stateOf(first)).toBe('card');
     await expect(openCard('pcsc')).rejects.toMatchObject({ code: 'PCSC_PROTOCOL' });
   });
 
@@ -127,7 +127,7 @@ describe('one line says what is missing and what to do', () => {
 describe('a card in a reader', () => {
   test('is seen as opensc and pcsc-tools see it', async () => {
     await insert();
-    await expect.poll(() => stateOf(first), { timeout: 20_000 }).toBe('card');
+    await expect.poll(() => stateOf(first)).toBe('card');
     const [reader] = await listReaders();
     expect(reader).toMatchObject({ name: first, atr });
     const opensc = await run('opensc-tool', ['--reader', '0', '--atr']);
@@ -223,9 +223,9 @@ describe('a card that leaves', () => {
     const channel = await opened();
     const before = (await listReaders())[0]?.events;
     card.pull();
-    await expect.poll(() => stateOf(first), { timeout: 20_000 }).toBe('empty');
+    await expect.poll(() => stateOf(first)).toBe('empty');
     const next = await insert(named(2));
-    await expect.poll(() => stateOf(first), { timeout: 20_000 }).not.toBe('empty');
+    await expect.poll(() => stateOf(first)).not.toBe('empty');
     await expect(channel.transmit(select)).rejects.toMatchObject({
       code: 'CARD_GONE',
       cause: { code: 'PCSC_REMOVED' },
@@ -286,7 +286,7 @@ describe('watching', () => {
       for await (const event of watchReaders({ signal: stop.signal })) seen.push(inWords(event));
     })();
     const next = async (...expected: string[]): Promise<void> => {
-      await expect.poll(() => seen, { timeout: 20_000 }).toEqual(expected);
+      await expect.poll(() => seen).toEqual(expected);
       seen.length = 0;
     };
     await next(`readers ${first}, ${second}`);

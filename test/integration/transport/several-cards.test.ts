@@ -49,7 +49,7 @@ async function insert(reader: 0 | 1): Promise<VpcdCard> {
   const card = await VpcdCard.insert({ port: pcscd.ports[reader], atr: ATR, answer });
   cards.push(card);
   const name = PrivatePcscd.readers[reader];
-  await expect.poll(async () => stateOf(name), { timeout: 20_000 }).not.toBe('empty');
+  await expect.poll(async () => stateOf(name)).not.toBe('empty');
   return card;
 }
 
@@ -111,7 +111,7 @@ describe('of cards in several readers', () => {
     const channel = await opened(open(AbortSignal.timeout(5_000)));
     own.pull();
     const other = await insert(1);
-    await expect.poll(() => stateOf(first), { timeout: 20_000 }).toBe('empty');
+    await expect.poll(() => stateOf(first)).toBe('empty');
     await expect(channel.transmit(COMMAND)).rejects.toMatchObject({ code: 'CARD_GONE' });
     await channel.close();
     await expect(open(AbortSignal.timeout(5_000))).rejects.toMatchObject({ code: 'PCSC_NO_CARD' });

@@ -29,7 +29,7 @@ test('a list that changed is announced as a later version at once, and not more 
   const announcer = await SapAnnouncer.open(plan, list, { clock, log: pino({ level: 'silent' }), changes });
   const over = new AbortController();
   const running = announcer.run(over.signal);
-  const untilHeard = (count: number) => expect.poll(() => heard.length, { timeout: 20_000 }).toBe(count);
+  const untilHeard = (count: number) => expect.poll(() => heard.length).toBe(count);
   await untilHeard(1);
   await clock.advance(30_000);
   changes.changed({ session: SESSION, at: clock.now(), members: 2 });
